@@ -1,0 +1,136 @@
+import type { ApiObject, Condition } from "./meta.ts";
+
+/** The fields of core/v1 that Shallop acts on. The schema of the API accepts the whole of each kind. */
+
+export interface Namespace extends ApiObject {
+  readonly kind: "Namespace";
+  readonly spec?: { readonly finalizers?: readonly string[] };
+  readonly status?: { readonly phase?: "Active" | "Terminating" };
+}
+
+export interface EnvVar {
+  readonly name: string;
+  readonly value?: string;
+}
+
+/** Quantities as Kubernetes writes them: `100m`, `64Mi`. */
+export type ResourceList = Readonly<Record<string, string | number>>;
+
+export interface Container {
+  readonly name?: string;
+  readonly image: string;
+  readonly command?: readonly string[];
+  readonly args?: readonly string[];
+  readonly env?: readonly EnvVar[];
+  readonly workingDir?: string;
+  readonly ports?: readonly { readonly name?: string; readonly containerPort: number; readonly protocol?: string }[];
+  readonly resources?: { readonly limits?: ResourceList; readonly requests?: ResourceList };
+}
+
+export interface PodSpec {
+  readonly containers: readonly Container[];
+  readonly nodeName?: string;
+  readonly terminationGracePeriodSeconds?: number;
+  readonly restartPolicy?: "Always" | "OnFailure" | "Never";
+}
+
+export type PodPhase = "Pending" | "Running" | "Succeeded" | "Failed" | "Unknown";
+
+export type ContainerState =
+  | { readonly waiting: { readonly reason: string; readonly message?: string } }
+  | { readonly running: { readonly startedAt: string } }
+  | {
+      readonly terminated: {
+        readonly exitCode: number;
+        readonly reason: string;
+        readonly message?: string;
+        readonly startedAt?: string;
+        readonly finishedAt?: string;
+      };
+    };
+
+export interface ContainerStatus {
+  readonly name: string;
+  readonly image: string;
+  readonly imageID: string;
+  readonly containerID?: string;
+  readonly ready: boolean;
+  readonly started?: boolean;
+  readonly restartCount: number;
+  readonly state: ContainerState;
+  readonly lastState?: ContainerState;
+}
+
+export interface PodStatus {
+  readonly phase: PodPhase;
+  readonly reason?: string;
+  readonly message?: string;
+  readonly conditions?: readonly Condition[];
+  readonly hostIP?: string;
+  readonly podIP?: string;
+  readonly podIPs?: readonly { readonly ip: string }[];
+  readonly startTime?: string;
+  readonly containerStatuses?: readonly ContainerStatus[];
+}
+
+export interface Pod extends ApiObject {
+  readonly kind: "Pod";
+  readonly spec: PodSpec;
+  readonly status?: PodStatus;
+}
+
+/** How a gateway reaches a pod, when it is on the pod's machine. From elsewhere it tunnels through the node agent. */
+export type PodEndpoint =
+  | { readonly protocol: "wire"; readonly socket: string }
+  | { readonly protocol: "http1"; readonly host: string; readonly port: number };
+
+export interface NodeFeatures {
+  /** Native variants can run here. */
+  readonly native: boolean;
+  /** Why not, when they cannot; what to do about it. */
+  readonly nativeMissing?: string;
+  /** Component imports that this node provides, as `wasi:http@0.2` families. */
+  readonly wasiFamilies: readonly string[];
+  /** Parts of the sandbox that this machine cannot give, in words for `shallop status`. */
+  readonly missing: readonly string[];
+}
+
+export interface Node extends ApiObject {
+  readonly kind: "Node";
+  readonly spec?: {
+    readonly unschedulable?: boolean;
+    readonly taints?: readonly { readonly key: string; readonly value?: string; readonly effect: string }[];
+  };
+  readonly status?: {
+    readonly capacity?: ResourceList;
+    readonly allocatable?: ResourceList;
+    readonly conditions?: readonly (Condition & { readonly lastHeartbeatTime?: string })[];
+    readonly addresses?: readonly { readonly type: string; readonly address: string }[];
+    readonly daemonEndpoints?: { readonly kubeletEndpoint: { readonly Port: number } };
+    readonly nodeInfo?: Readonly<Record<string, string>>;
+    readonly images?: readonly { readonly names: readonly string[]; readonly sizeBytes: number }[];
+  };
+}
+
+/** core/v1 Event. */
+export interface Event extends ApiObject {
+  readonly kind: "Event";
+  readonly involvedObject: {
+    readonly apiVersion?: string;
+    readonly kind: string;
+    readonly namespace?: string;
+    readonly name: string;
+    readonly uid?: string;
+  };
+  readonly type: "Normal" | "Warning";
+  /** One word in CamelCase, for machines: `Scheduled`, `VariantChosen`. */
+  readonly reason: string;
+  /** One sentence, for people. */
+  readonly message: string;
+  readonly count?: number;
+  readonly firstTimestamp?: string;
+  readonly lastTimestamp?: string;
+  readonly source?: { readonly component: string; readonly host?: string };
+  readonly reportingComponent?: string;
+  readonly reportingInstance?: string;
+}

@@ -1,0 +1,57 @@
+export { humanDuration } from "./columns.ts";
+export { type Conformed, conform, missingFields } from "./conform.ts";
+export type * from "./core.ts";
+export { ApiFault, type ApiFaultCode, type StatusCause, type StatusDetails } from "./fault.ts";
+export {
+  dig,
+  isJsonList,
+  isJsonObject,
+  type Json,
+  jsonEqual,
+  type JsonObject,
+  listAt,
+  numberAt,
+  objectAt,
+  textAt,
+  textsAt,
+  withAt,
+} from "./json.ts";
+export {
+  type Column,
+  type KindDefinition,
+  type Subresource,
+  type ValidationSettings,
+  type Verb,
+  withDefaults,
+} from "./kind.ts";
+export { kindAt, kindOf, kinds } from "./kinds.ts";
+export type * from "./meta.ts";
+export { annotation, autoscalingPrefix, label, servingGroup } from "./names.ts";
+export { parseQuantity } from "./quantity.ts";
+export {
+  apiVersionOf,
+  configurations,
+  events,
+  namespaces,
+  nodes,
+  pods,
+  type Resource,
+  revisions,
+  routes,
+  services,
+} from "./resources.ts";
+export type {
+  Configuration,
+  FailedNode,
+  PreparedNode,
+  Revision,
+  RevisionSpec,
+  RevisionTemplate,
+  Route,
+  Service,
+  TrafficTarget,
+} from "./serving.ts";
+export { type FieldType, isScalar, type MessageType, messageType, type Scalar, typeTable } from "./types/type-table.ts";
+export { forbidden, invalid, notSupported, required } from "./validation/cause.ts";
+export { validateMetadata } from "./validation/metadata.ts";
+export { labelValueFault, nameFault, type NameRule, qualifiedNameFault } from "./validation/name-rules.ts";

@@ -1,0 +1,201 @@
+import type { StatusCause } from "../fault.ts";
+import {
+  dig,
+  isJsonList,
+  isJsonObject,
+  type Json,
+  jsonEqual,
+  type JsonObject,
+  listAt,
+  numberAt,
+  objectAt,
+  textAt,
+  withAt,
+} from "../json.ts";
+import { allVerbs, type FieldDefault, type KindDefinition } from "../kind.ts";
+import { pods } from "../resources.ts";
+import { duplicate, forbidden, invalid, notSupported, required } from "../validation/cause.ts";
+import { validateContainers } from "../validation/containers.ts";
+import { checkName } from "../validation/name-rules.ts";
+import { podColumns } from "./pod-columns.ts";
+
+const restartPolicies = ["Always", "OnFailure", "Never"];
+const graceSecondsDefault = 30;
+
+// k8s.io/kubernetes/pkg/apis/core/v1/defaults.go.
+const containerDefaults = (list: string): readonly FieldDefault[] => [
+  [`${list}[].resources`, {}],
+  [`${list}[].terminationMessagePath`, "/dev/termination-log"],
+  [`${list}[].terminationMessagePolicy`, "File"],
+  [`${list}[].ports[].protocol`, "TCP"],
+  ...["livenessProbe", "readinessProbe", "startupProbe"].flatMap((probe): readonly FieldDefault[] => [
+    [`${list}[].${probe}.timeoutSeconds`, 1],
+    [`${list}[].${probe}.periodSeconds`, 10],
+    [`${list}[].${probe}.successThreshold`, 1],
+    [`${list}[].${probe}.failureThreshold`, 3],
+  ]),
+];
+
+/** Fetched anew each time unless the tag says that the image does not move. */
+function pullPolicy(image: string): string {
+  if (image.includes("@")) return "IfNotPresent";
+  const tag = image.slice(image.lastIndexOf("/") + 1).split(":")[1];
+  return tag === undefined || tag === "latest" ? "Always" : "IfNotPresent";
+}
+
+function deriveContainer(container: Json): Json {
+  if (!isJsonObject(container)) return container;
+  const limits = objectAt(container, "resources", "limits");
+  const requests = objectAt(container, "resources", "requests");
+  const withPolicy = { imagePullPolicy: pullPolicy(textAt(container, "image") ?? ""), ...container };
+  if (Object.keys(limits).length === 0) return withPolicy;
+  return withAt(withPolicy, ["resources", "requests"], { ...limits, ...requests });
+}
+
+function derive(pod: JsonObject): JsonObject {
+  let result = pod;
+  for (const list of ["containers", "initContainers"]) {
+    const containers = dig(pod, "spec", list);
+    if (isJsonList(containers)) result = withAt(result, ["spec", list], containers.map(deriveContainer));
+  }
+  return result;
+}
+
+/** k8s.io/kubernetes/pkg/apis/core/helper/qos: how a pod fares when its node runs short. */
+function qosClass(pod: JsonObject): "BestEffort" | "Burstable" | "Guaranteed" {
+  const containers = [...listAt(pod, "spec", "containers"), ...listAt(pod, "spec", "initContainers")];
+  const amount = (container: Json, list: string, name: string): string | undefined =>
+    textAt(container, "resources", list, name);
+  const names = ["cpu", "memory"];
+  if (containers.every((one) => names.every((name) => amount(one, "requests", name) === undefined))) {
+    return "BestEffort";
+  }
+  const guaranteed = containers.every((one) =>
+    names.every(
+      (name) =>
+        amount(one, "limits", name) !== undefined && amount(one, "limits", name) === amount(one, "requests", name),
+    ),
+  );
+  return guaranteed ? "Guaranteed" : "Burstable";
+}
+
+/** The spec without what may be changed in place, for comparison (core/validation ValidatePodUpdate). */
+function fixedSpec(pod: JsonObject): JsonObject {
+  const { activeDeadlineSeconds: _deadline, tolerations: _tolerations, ...spec } = objectAt(pod, "spec");
+  const fixed: Record<string, Json | undefined> = { ...spec };
+  for (const list of ["containers", "initContainers"]) {
+    fixed[list] = listAt(spec, list).map((container) => {
+      const { image: _image, imagePullPolicy: _policy, ...rest } = objectAt(container);
+      return rest;
+    });
+  }
+  return fixed;
+}
+
+function validateChange(pod: JsonObject, old: JsonObject): StatusCause[] {
+  const before = fixedSpec(old);
+  // A pod without a node may be bound to one, once.
+  const bound =
+    textAt(before, "nodeName") === undefined ? { ...before, nodeName: textAt(pod, "spec", "nodeName") } : before;
+  if (jsonEqual(fixedSpec(pod), bound)) return [];
+  return [
+    forbidden(
+      "spec",
+      "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`," +
+        "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations)," +
+        "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)",
+    ),
+  ];
+}
+
+function validateVolumes(pod: JsonObject): StatusCause[] {
+  const causes: StatusCause[] = [];
+  const names = new Set<string>();
+  for (const [index, volume] of listAt(pod, "spec", "volumes").entries()) {
+    const path = `spec.volumes[${index}].name`;
+    const name = textAt(volume, "name") ?? "";
+    causes.push(...(name === "" ? [required(path)] : checkName("label-1123", name, path)));
+    if (names.has(name)) causes.push(duplicate(path, name));
+    names.add(name);
+  }
+  for (const [index, container] of listAt(pod, "spec", "containers").entries()) {
+    for (const [mountIndex, mount] of listAt(container, "volumeMounts").entries()) {
+      const path = `spec.containers[${index}].volumeMounts[${mountIndex}]`;
+      const name = textAt(mount, "name") ?? "";
+      if (!names.has(name)) {
+        causes.push({ reason: "FieldValueNotFound", message: `Not found: "${name}"`, field: `${path}.name` });
+      }
+      if ((textAt(mount, "mountPath") ?? "") === "") causes.push(required(`${path}.mountPath`));
+    }
+  }
+  return causes;
+}
+
+function validate(pod: JsonObject, old: JsonObject | undefined): StatusCause[] {
+  const policy = textAt(pod, "spec", "restartPolicy") ?? "Always";
+  const graceSeconds = numberAt(pod, "spec", "terminationGracePeriodSeconds") ?? graceSecondsDefault;
+  const nodeName = textAt(pod, "spec", "nodeName");
+  return [
+    ...validateContainers(listAt(pod, "spec", "containers"), "spec.containers"),
+    ...(dig(pod, "spec", "initContainers") === undefined
+      ? []
+      : validateContainers(listAt(pod, "spec", "initContainers"), "spec.initContainers")),
+    ...validateVolumes(pod),
+    ...(restartPolicies.includes(policy) ? [] : [notSupported("spec.restartPolicy", policy, restartPolicies)]),
+    ...(graceSeconds >= 0
+      ? []
+      : [invalid("spec.terminationGracePeriodSeconds", graceSeconds, "must be greater than or equal to 0")]),
+    ...(nodeName === undefined ? [] : checkName("subdomain-1123", nodeName, "spec.nodeName")),
+    ...(old === undefined ? [] : validateChange(pod, old)),
+  ];
+}
+
+/** Time for the node to stop it; a pod that no node has, or that has ended, needs none. */
+function gracePeriodSeconds(pod: JsonObject): number {
+  const phase = textAt(pod, "status", "phase");
+  if (textAt(pod, "spec", "nodeName") === undefined || phase === "Succeeded" || phase === "Failed") return 0;
+  return numberAt(pod, "spec", "terminationGracePeriodSeconds") ?? graceSecondsDefault;
+}
+
+/** core/v1 Pod. */
+export const podKind: KindDefinition = {
+  resource: pods,
+  singular: "pod",
+  shortNames: ["po"],
+  categories: ["all"],
+  description: "Pod is a container, or an instance of a component, that runs on a node.",
+  verbs: allVerbs,
+  subresources: ["log", "status"],
+  type: "Pod",
+  builtin: true,
+  nameRule: "subdomain-1123",
+  generationOf: ["spec"],
+  selectableFields: {
+    "spec.nodeName": "",
+    "spec.restartPolicy": "",
+    "spec.schedulerName": "",
+    "spec.serviceAccountName": "",
+    "spec.hostNetwork": "false",
+    "status.phase": "",
+    "status.podIP": "",
+    "status.nominatedNodeName": "",
+  },
+  columns: podColumns,
+  defaults: [
+    ["spec", {}],
+    ["spec.restartPolicy", "Always"],
+    ["spec.dnsPolicy", "ClusterFirst"],
+    ["spec.schedulerName", "default-scheduler"],
+    ["spec.terminationGracePeriodSeconds", graceSecondsDefault],
+    ["spec.securityContext", {}],
+    ["spec.enableServiceLinks", true],
+    ["spec.preemptionPolicy", "PreemptLowerPriority"],
+    ["spec.priority", 0],
+    ...containerDefaults("spec.containers"),
+    ...containerDefaults("spec.initContainers"),
+  ],
+  derive,
+  initialStatus: (pod) => ({ phase: "Pending", qosClass: qosClass(pod) }),
+  validate,
+  gracePeriodSeconds,
+};

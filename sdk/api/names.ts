@@ -1,0 +1,50 @@
+/** The names of groups, labels and annotations, each with who writes it. One list, so that nobody spells them twice. */
+
+export const servingGroup = "serving.knative.dev";
+
+export const label = {
+  /** On Revisions and Pods: the Knative Service they belong to. Written by the controllers. */
+  service: "serving.knative.dev/service",
+  configuration: "serving.knative.dev/configuration",
+  configurationGeneration: "serving.knative.dev/configurationGeneration",
+  revision: "serving.knative.dev/revision",
+  route: "serving.knative.dev/route",
+  routingState: "serving.knative.dev/routingState",
+  serviceUid: "serving.knative.dev/serviceUID",
+  configurationUid: "serving.knative.dev/configurationUID",
+  /** On every Pod that Shallop made for a revision: the variant that runs in it, `wasm` or `native`. */
+  variant: "shallop.dev/variant",
+  hostname: "kubernetes.io/hostname",
+  os: "kubernetes.io/os",
+  arch: "kubernetes.io/arch",
+} as const;
+
+export const annotation = {
+  creator: "serving.knative.dev/creator",
+  lastModifier: "serving.knative.dev/lastModifier",
+  /** On Revisions: when the label routingState last changed, and the routes that name the revision. */
+  routingStateModified: "serving.knative.dev/routingStateModified",
+  routes: "serving.knative.dev/routes",
+  /** On Revisions, by the user: `true` keeps it for ever. */
+  noGc: "serving.knative.dev/no-gc",
+  /** The user's wish for a revision: `wasm`, `native`, or absent for Wasm first. On the revision template. */
+  preferVariant: "shallop.dev/prefer-variant",
+  /** On Pods: JSON of PodEndpoint, how a gateway reaches the pod. Written by the node that runs it. */
+  endpoint: "shallop.dev/endpoint",
+  /** On Pods: why this variant runs, in a sentence. Written by the node. */
+  variantReason: "shallop.dev/variant-reason",
+  /** On Pods made by an activation, not by the control plane: the RFC 3339 time of it. Written by the node. */
+  activatedAt: "shallop.dev/activated-at",
+  /** On Pods made by the control plane: why they are on their node, in a sentence. Written by the controllers. */
+  placementReason: "shallop.dev/placement-reason",
+  /** On Nodes: identity of the machine and network namespace; a gateway with the same one reaches pods directly. */
+  machine: "shallop.dev/machine",
+  /** On Nodes: `host:port` of the node agent (mutual TLS), and the unix socket of it on the same machine. */
+  agentAddress: "shallop.dev/agent-address",
+  agentSocket: "shallop.dev/agent-socket",
+  /** On Nodes: JSON of NodeFeatures, what the node can run and what it lacks. */
+  features: "shallop.dev/features",
+} as const;
+
+/** Prefix of the autoscaler's annotations on a revision template: `autoscaling.knative.dev/min-scale` and its peers. */
+export const autoscalingPrefix = "autoscaling.knative.dev/";

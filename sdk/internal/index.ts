@@ -1,0 +1,10 @@
+export { assert, AssertionError, unreachable } from "./assert.ts";
+export { aborted, announceReady, type ReadyMessage, stopSignal } from "./child.ts";
+export { type Clock, rfc3339, rfc3339Micro, systemClock, type Timer } from "./clock.ts";
+export { parseDurationMs } from "./duration.ts";
+export { describeError, errorCode, Fault } from "./fault.ts";
+export { jsonLog, type Log, type LogFields, silentLog } from "./log.ts";
+export { machineIdentity } from "./machine.ts";
+export { type Random, systemRandom } from "./random.ts";
+export { SingleFlight } from "./single-flight.ts";
+export { LineSplitter } from "./stream-lines.ts";

@@ -1,0 +1,2 @@
+export { FakeClock } from "./clock.fake.ts";
+export { seededRandom } from "./random.fake.ts";

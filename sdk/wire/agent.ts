@@ -1,0 +1,48 @@
+import type { PodEndpoint } from "../api/core.ts";
+
+/**
+ * What a node agent answers over HTTP: on its unix socket to processes of the same machine and owner, and on its port
+ * over mutual TLS (a certificate of the cluster's authority with organisation `shallop:gateway` or
+ * `shallop:control-plane`). Errors are `{"code":…,"message":…}`.
+ *
+ *   POST /v1/activate                                         ActivateRequest → Activation
+ *   GET  /v1/pods                                             → AgentPod[]
+ *   GET  /v1/pods/{uid}/tunnel   Upgrade: shallop-tunnel      → 101, then the bytes of a connection to the pod
+ *   GET  /containerLogs/{namespace}/{pod}/{container}         kubelet's own; follow, tailLines, timestamps, sinceSeconds,
+ *                                                             sinceTime, limitBytes, previous
+ *   GET  /v1/logs?namespace=&service=&follow=&tailLines=      log lines of every pod of a service this node has had
+ */
+export interface ActivateRequest {
+  readonly namespace: string;
+  readonly revision: string;
+}
+
+export interface Activation {
+  readonly podName: string;
+  readonly podUid: string;
+  readonly endpoint: PodEndpoint;
+  /** False when the pod was there already. */
+  readonly started: boolean;
+  /** Phases of the start, milliseconds. `prepare` is 0 when the image was prepared already. */
+  readonly phasesMs: { readonly prepare: number; readonly start: number };
+}
+
+export type ActivateFaultCode =
+  /** The agent has not seen this revision, or has not prepared it yet: ask another home, or wait for a pod. */
+  | "NOT_PREPARED"
+  /** The node is out of room (pods, memory). */
+  | "NO_CAPACITY"
+  /** The image cannot run here: no usable variant, not a component, unknown imports. Message says which. */
+  | "NO_USABLE_VARIANT"
+  /** The pod started and died, or was not ready in time. */
+  | "START_FAILED";
+
+export interface AgentPod {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly revision?: string;
+  readonly variant: "wasm" | "native";
+  readonly phase: "starting" | "ready" | "draining" | "ended";
+  readonly endpoint?: PodEndpoint;
+}

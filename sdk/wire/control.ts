@@ -1,0 +1,77 @@
+/**
+ * What Shallop's own processes say to the control plane beside the Kubernetes API, over the same HTTPS server:
+ *
+ *   POST /shallop/v1/load                                     LoadReport → 204. From gateways; each second, and at once
+ *                                                             when a request arrives for a revision without a ready pod
+ *   GET  /shallop/v1/namespaces/{ns}/services/{name}/explain  → Explanation
+ *   GET  /shallop/v1/namespaces/{ns}/services/{name}/logs     text/plain; follow, tailLines: all pods of a service
+ *   POST /shallop/v1/join                                     JoinRequest → JoinGrant, with a join token
+ *   GET  /cacerts                                             the cluster's authority, PEM; no token needed
+ *   *    /v2/…                                                the built-in registry, for nodes on other machines
+ */
+export interface LoadReport {
+  /** Identity of the reporting gateway process; a new one after each start. */
+  readonly gateway: string;
+  readonly revisions: readonly RevisionLoad[];
+}
+
+export interface RevisionLoad {
+  readonly namespace: string;
+  readonly revision: string;
+  /** Requests in the gateway (waiting and being answered), averaged over time since the last report. */
+  readonly averageConcurrency: number;
+  /** Requests that arrived since the last report. */
+  readonly requestCount: number;
+  /** Length of the time since the last report, milliseconds. */
+  readonly periodMs: number;
+  /** Requests that wait for a pod at this moment. */
+  readonly waiting: number;
+}
+
+export interface JoinRequest {
+  readonly nodeName: string;
+  /** PKCS#10, PEM: the agent's key never leaves its machine. */
+  readonly certificateRequest: string;
+  /** Addresses that the certificate shall name. */
+  readonly addresses: readonly string[];
+}
+
+export interface JoinGrant {
+  /** Bearer token of the user `system:node:NAME`. */
+  readonly token: string;
+  readonly certificate: string;
+  readonly authority: string;
+  /** The registry host of the built-in registry in image references; to be fetched under `/v2/` of the API server. */
+  readonly builtinRegistry: string;
+}
+
+/** Why a service has as many pods as it has. One entry per revision that has traffic or pods. */
+export interface Explanation {
+  readonly namespace: string;
+  readonly service: string;
+  readonly revisions: readonly RevisionExplanation[];
+}
+
+export interface RevisionExplanation {
+  readonly revision: string;
+  readonly decisions: readonly ScaleDecision[];
+  /** Placement of each pod: the node, and why it and not another. */
+  readonly placements: readonly { readonly pod: string; readonly node: string; readonly reason: string }[];
+  /** What each home node will run, and why. */
+  readonly variants: readonly { readonly node: string; readonly variant: string; readonly reason: string }[];
+}
+
+/** One decision of the autoscaler with all that it was made from. Decisions that change nothing are folded into one. */
+export interface ScaleDecision {
+  readonly at: string;
+  readonly want: number;
+  readonly ready: number;
+  /** The numbers that went in: `stableConcurrency`, `panicConcurrency`, `target`, … */
+  readonly inputs: Readonly<Record<string, number | string | boolean>>;
+  /** The formula that won, with its numbers: `ceil(stable 142 / target 70) = 3`. */
+  readonly formula: string;
+  /** The bound that changed the result, if one did: `max-scale 2`. */
+  readonly bound?: string;
+  /** How often the same decision was made since `at`. */
+  readonly repeated: number;
+}

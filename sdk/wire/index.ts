@@ -1,0 +1,14 @@
+export type { ActivateFaultCode, ActivateRequest, Activation, AgentPod } from "./agent.ts";
+export { type ConnectionHandlers, WireConnection } from "./connection.ts";
+export type {
+  Explanation,
+  JoinGrant,
+  JoinRequest,
+  LoadReport,
+  RevisionExplanation,
+  RevisionLoad,
+  ScaleDecision,
+} from "./control.ts";
+export { WireFault, type WireFaultCode } from "./fault.ts";
+export { type RequestHead, type ResponseHead, streamWindowBytes } from "./frame.ts";
+export { type StreamHandlers, WireStream } from "./stream.ts";
