@@ -1,0 +1,71 @@
+import { ApiFault } from "../api/fault.ts";
+import { isJsonObject } from "../api/json.ts";
+import type { Explanation, LoadReport } from "../wire/control.ts";
+import type { RawClient } from "./client.ts";
+import { query, segment } from "./paths.ts";
+
+/** What of a log is wanted; as in `kubectl logs`. */
+export interface LogSelection {
+  /** Go on with what is written from now on. */
+  readonly follow?: boolean;
+  /** Begin with the last so many lines. */
+  readonly tailLines?: number;
+}
+
+export interface PodLogSelection extends LogSelection {
+  readonly container?: string;
+  readonly timestamps?: boolean;
+  readonly previous?: boolean;
+}
+
+/** Tells the autoscaler what goes through a gateway. @throws ApiFault */
+export async function postLoadReport(client: RawClient, report: LoadReport, signal?: AbortSignal): Promise<void> {
+  await client.request("POST", "/shallop/v1/load", { body: report, ...(signal === undefined ? {} : { signal }) });
+}
+
+/** Why a service has as many pods as it has. @throws ApiFault NotFound, … */
+export async function explainService(
+  client: RawClient,
+  service: { readonly namespace: string; readonly name: string },
+  signal?: AbortSignal,
+): Promise<Explanation> {
+  const answer = await client.request("GET", `${servicePath(service)}/explain`, signal === undefined ? {} : { signal });
+  if (!isExplanation(answer)) throw new ApiFault("InternalError", "the API server answered something unexplained");
+  return answer;
+}
+
+/** Log of all pods that a service has had, as text that ends anywhere in a line. @throws ApiFault */
+export function serviceLogs(
+  client: RawClient,
+  service: { readonly namespace: string; readonly name: string },
+  selection: LogSelection,
+  signal?: AbortSignal,
+): AsyncIterable<string> {
+  return client.text(`${servicePath(service)}/logs${query({ ...selection })}`, signal);
+}
+
+/** Log of one pod, as text that ends anywhere in a line. @throws ApiFault */
+export function podLogs(
+  client: RawClient,
+  pod: { readonly namespace: string; readonly name: string },
+  selection: PodLogSelection,
+  signal?: AbortSignal,
+): AsyncIterable<string> {
+  const path = `/api/v1/namespaces/${segment(pod.namespace, "namespace")}/pods/${segment(pod.name, "pod")}/log`;
+  return client.text(path + query({ ...selection }), signal);
+}
+
+const servicePath = ({ namespace, name }: { readonly namespace: string; readonly name: string }): string =>
+  `/shallop/v1/namespaces/${segment(namespace, "namespace")}/services/${segment(name, "service")}`;
+
+function isExplanation(value: unknown): value is Explanation {
+  if (!isJsonObject(value) || typeof value["service"] !== "string" || !Array.isArray(value["revisions"])) return false;
+  return value["revisions"].every(
+    (revision) =>
+      isJsonObject(revision) &&
+      typeof revision["revision"] === "string" &&
+      Array.isArray(revision["decisions"]) &&
+      Array.isArray(revision["placements"]) &&
+      Array.isArray(revision["variants"]),
+  );
+}

@@ -1,0 +1,16 @@
+export type { ApiClient, PatchType, RawClient, RawOptions, Selector, WatchStart } from "./client.ts";
+export {
+  explainService,
+  type LogSelection,
+  podLogs,
+  type PodLogSelection,
+  postLoadReport,
+  serviceLogs,
+} from "./control-plane.ts";
+export { type Credentials, CredentialsFault, type CredentialsFaultCode, readCredentials } from "./credentials.ts";
+export { EventRecorder, type EventRecorderOptions, type ObjectReference, referenceTo } from "./event-recorder.ts";
+export { type HttpsClient, httpsClient, type HttpsClientOptions } from "./https-client.ts";
+export { Informer, type InformerEvent, type InformerOptions, startInformer } from "./informer.ts";
+export { join, type JoinOptions, type JoinTarget } from "./join.ts";
+export { type KubeconfigContext, readKubeconfig } from "./kubeconfig.ts";
+export { retryOnConflict, type RetryOptions } from "./retry-on-conflict.ts";
