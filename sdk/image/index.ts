@@ -1,0 +1,95 @@
+export { type BlobInfo, type BlobRange, collectBytes, ContentStore } from "./content-store.ts";
+export {
+  checkBytes,
+  checkDigester,
+  type Digest,
+  type DigestAlgorithm,
+  digestAlgorithm,
+  Digester,
+  digestHex,
+  digestOf,
+  type Expected,
+  isDigest,
+  isDigestAlgorithm,
+  parseDigest,
+  verified,
+} from "./digest.ts";
+export { type Credentials, type CredentialSource, DockerCredentials, noCredentials } from "./docker-credentials.ts";
+export { ImageFault, type ImageFaultCode } from "./fault.ts";
+export { ImageTags, type TaggedImage } from "./image-tags.ts";
+export type { StoredLayer } from "./layer-archive.ts";
+export {
+  bareType,
+  type ComponentFacts,
+  type Descriptor,
+  formatPlatform,
+  type ImageConfig,
+  type ImageIndex,
+  type ImageManifest,
+  type ManifestBlob,
+  manifestBlob,
+  manifestBytesMax,
+  type ManifestDocument,
+  parseImageConfig,
+  parseManifest,
+  parseWasmConfig,
+  type Platform,
+  referencesOf,
+  type WasmConfig,
+} from "./manifest.ts";
+export {
+  isForeignLayerType,
+  isImageConfigType,
+  isIndexType,
+  isManifestType,
+  isTarLayerType,
+  isWasmConfigType,
+  isWasmLayerType,
+  manifestMediaTypes,
+  mediaType,
+} from "./media-types.ts";
+export { copyImage, type MoveOptions, type PushedImage, pullImage, pushImage } from "./move-image.ts";
+export {
+  formatReference,
+  type ImageReference,
+  type ImageTag,
+  imageTag,
+  isImageTag,
+  isLoopbackHost,
+  isRepositoryName,
+  parseReference,
+  pinned,
+  type RegistryHost,
+  registryHost,
+  registryUrl,
+  type RepositoryName,
+  repositoryName,
+  retagged,
+  wasmTag,
+} from "./reference.ts";
+export type { RegistryEndpoint } from "./registry-call.ts";
+export {
+  type OnProgress,
+  RegistryClient,
+  type RegistryClientOptions,
+  type Repository,
+  type TransferOptions,
+} from "./registry-client.ts";
+export {
+  type NativeVariant,
+  type ReadBlob,
+  readVariants,
+  type Variant,
+  type VariantList,
+  type WasmContent,
+  type WasmVariant,
+} from "./variants.ts";
+export {
+  type ImageSource,
+  type LayerSource,
+  type NativeConfigSource,
+  type NativeSource,
+  type WasmSource,
+  writeImage,
+  type WrittenImage,
+} from "./write-image.ts";
