@@ -1,0 +1,52 @@
+import { readFile } from "node:fs/promises";
+import { extname } from "node:path";
+import { bundleFunction } from "./bundle.ts";
+import { adaptModule } from "./adapt.ts";
+import { componentNames, type ComponentNames } from "./engine/component-binary.ts";
+import { buildWith, type EngineName } from "./engine/engine.ts";
+import { BuildFault } from "./fault.ts";
+
+export interface BuiltComponent extends ComponentNames {
+  readonly bytes: Uint8Array;
+  /** The JavaScript engine inside it; absent for what was a WebAssembly binary already. */
+  readonly engine?: EngineName;
+}
+
+/** First eight bytes: https://github.com/WebAssembly/component-model/blob/main/design/mvp/Binary.md */
+const componentPreamble = Buffer.from([0x00, 0x61, 0x73, 0x6d, 0x0d, 0x00, 0x01, 0x00]);
+const modulePreamble = Buffer.from([0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00]);
+
+/**
+ * A component of a source file: a function's module is bundled and put into a JavaScript engine, a preview-1 core module
+ * is adapted, a component stays as it is.
+ * @throws BuildFault SOURCE_INVALID | FUNCTION_INVALID | COMPONENT_INVALID
+ */
+export async function buildComponent(
+  path: string,
+  engine: EngineName,
+  cacheDirectory: string,
+): Promise<BuiltComponent> {
+  if (extname(path) !== ".wasm") {
+    const bytes = await buildWith[engine](await bundleFunction(path, engine), cacheDirectory);
+    return { bytes, engine, ...componentNames(bytes) };
+  }
+  const binary = await readSource(path);
+  const preamble = binary.subarray(0, componentPreamble.length);
+  if (preamble.equals(componentPreamble)) return { bytes: binary, ...componentNames(binary) };
+  if (preamble.equals(modulePreamble)) {
+    const bytes = await adaptModule(binary, path);
+    return { bytes, ...componentNames(bytes) };
+  }
+  throw new BuildFault(
+    "COMPONENT_INVALID",
+    `${path} is neither a WebAssembly component nor a core module: its first bytes are ${preamble.toString("hex")}`,
+  );
+}
+
+async function readSource(path: string): Promise<Buffer> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    throw new BuildFault("SOURCE_INVALID", `${path} cannot be read`, { cause: error });
+  }
+}

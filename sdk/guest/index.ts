@@ -1,0 +1,1 @@
+export type { FunctionModule } from "./function.ts";
