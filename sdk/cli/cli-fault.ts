@@ -1,0 +1,11 @@
+import { Fault } from "../internal/fault.ts";
+
+export type CliFaultCode =
+  /** No kubeconfig was found. */
+  | "NO_PLATFORM"
+  /** A flag or an argument cannot be. Exit code 2. */
+  | "USAGE"
+  /** A service did not become ready; the message says why. */
+  | "NOT_READY";
+
+export class CliFault extends Fault<CliFaultCode> {}

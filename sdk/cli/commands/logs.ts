@@ -1,0 +1,40 @@
+import type { Command } from "commander";
+import { type ConnectionFlags, connect, type Context } from "../context.ts";
+import { withNamespace } from "../platform/connection-flags.ts";
+import type { CommandModule } from "../program.ts";
+
+export const logsCommand: CommandModule = { register };
+
+interface LogsFlags extends ConnectionFlags {
+  readonly follow?: boolean;
+  readonly tail?: string;
+}
+
+function register(program: Command, context: Context): void {
+  withNamespace(
+    program.command("logs <name>").description("show what a service's pods have written, those that are gone too"),
+  )
+    .option("-f, --follow", "go on with what they write from now on")
+    .option("--tail <lines>", "begin with the last so many lines")
+    .action((name: string, flags: LogsFlags) => logs(context, name, flags));
+}
+
+async function logs(context: Context, name: string, flags: LogsFlags): Promise<void> {
+  const { serviceLogs } = await import("../../client/index.ts");
+  const { stopSignal } = await import("../../internal/child.ts");
+  const { printable } = await import("../output/printable.ts");
+  const { namespaceOf } = await import("../platform/services.ts");
+  const client = await connect(context, flags);
+  const selection = {
+    ...(flags.follow === true ? { follow: true } : {}),
+    ...(flags.tail === undefined ? {} : { tailLines: Number(flags.tail) }),
+  };
+  try {
+    const target = { namespace: namespaceOf(flags), name };
+    for await (const text of serviceLogs(client, target, selection, stopSignal())) {
+      process.stdout.write(process.stdout.isTTY ? printable(text) : text);
+    }
+  } finally {
+    client.close();
+  }
+}

@@ -1,0 +1,40 @@
+import type { Command } from "commander";
+import type { Context } from "../context.ts";
+import type { CommandModule } from "../program.ts";
+import type { UpFlags } from "../platform/up-flags.ts";
+
+export const upCommand: CommandModule = { register };
+
+function register(program: Command, context: Context): void {
+  program
+    .command("up")
+    .description("start the platform on this machine")
+    .option("--data <dir>", "where it keeps everything (default: ~/.shallop)")
+    .option("--host <address>", "address to listen on", "127.0.0.1")
+    .option(
+      "--advertise <host>",
+      "name or address by which other machines reach the API, for their nodes to join; may be repeated",
+      collect,
+      [],
+    )
+    .option("--port <port>", "of the gateway", "8080")
+    .option("--api-port <port>", "of the Kubernetes API", "6443")
+    .option("--registry-port <port>", "of the built-in registry", "5000")
+    .option("--agent-port <port>", "of the node agent", "10250")
+    .option("--node-name <name>", "of this machine's node (default: its host name)")
+    .option("--domain <domain>", "of the services' host names", "localhost")
+    .option(
+      "--autoscaler <key=value>",
+      "a setting of config-autoscaler, such as stable-window=20s; may be repeated",
+      collect,
+      [],
+    )
+    .option("--detach", "return when it is ready; it goes on in the background")
+    .addHelpText("after", "\nExample:\n  shallop up --port 8080 --data ./platform")
+    .action(async (flags: UpFlags) => {
+      const { up } = await import("../platform/up.ts");
+      await up(context, flags);
+    });
+}
+
+const collect = (value: string, all: readonly string[]): readonly string[] => [...all, value];

@@ -1,0 +1,109 @@
+import { resolve } from "node:path";
+import {
+  buildProject,
+  type BuiltImage,
+  type EngineChoice,
+  engineNames,
+  type Project,
+  readProject,
+} from "../../build/index.ts";
+import { formatReference, type ImageReference, readVariants, parseManifest } from "../../image/index.ts";
+import { CliFault } from "../cli-fault.ts";
+import type { Context } from "../context.ts";
+import { bytes, table } from "../output/table.ts";
+import { type LocalImages, openImages } from "./image-store.ts";
+import { pushTo } from "./push.ts";
+
+export interface BuildFlags {
+  readonly tag?: string;
+  readonly engine?: string;
+  readonly push?: boolean;
+  readonly data?: string;
+  readonly output?: string;
+}
+
+/** `shallop build`: the image of a project, in the local store under its name. */
+export async function build(context: Context, directory: string, flags: BuildFlags): Promise<void> {
+  const project = await readProject(resolve(directory));
+  const images = await openImages(context, flags);
+  const reference = images.reference(flags.tag ?? `${project.name}:${project.version}`);
+  const beganMs = context.clock.nowMs();
+  const built = await buildWith(context, project, images, engineOf(flags.engine));
+  const { index } = built.image;
+  await images.tags.set(reference, index, context.clock.wallMs());
+  await report(context, images, { reference, built, tookMs: context.clock.nowMs() - beganMs }, flags);
+  if (flags.push === true) await pushTo(context, images, { reference, target: index });
+}
+
+async function buildWith(
+  context: Context,
+  project: Project,
+  images: LocalImages,
+  engine: EngineChoice | undefined,
+): Promise<BuiltImage> {
+  const progress = context.progress();
+  try {
+    const epoch = Number(context.environment["SOURCE_DATE_EPOCH"] ?? 0) * 1000;
+    return await buildProject(project, images.store, {
+      cacheDirectory: context.cacheDirectory,
+      createdMs: Number.isFinite(epoch) ? epoch : 0,
+      onStep: (step) => progress.step(step),
+      ...(engine === undefined ? {} : { engine }),
+    });
+  } finally {
+    progress.done();
+  }
+}
+
+/** @throws CliFault USAGE */
+function engineOf(text: string | undefined): EngineChoice | undefined {
+  if (text === undefined || text === "auto") return text;
+  const engine = engineNames.find((name) => name === text);
+  if (engine !== undefined) return engine;
+  throw new CliFault("USAGE", `--engine is ${JSON.stringify(text)}; there are ${engineNames.join(", ")} and auto`);
+}
+
+interface Outcome {
+  readonly reference: ImageReference;
+  readonly built: BuiltImage;
+  readonly tookMs: number;
+}
+
+async function report(context: Context, images: LocalImages, outcome: Outcome, flags: BuildFlags): Promise<void> {
+  const { reference, built, tookMs } = outcome;
+  const { index } = built.image;
+  const document = parseManifest(await images.store.readBytes(index), index.mediaType, "the index");
+  const { variants } = await readVariants({ descriptor: index, document }, (blob) => images.store.readBytes(blob), {
+    sizes: true,
+  });
+  const facts = variants.map((variant) => ({
+    platform: `${variant.platform.os}/${variant.platform.architecture}`,
+    kind: variant.kind,
+    sizeBytes: variant.sizeBytes ?? 0,
+  }));
+  const engines = built.engines ?? [];
+  const name = formatReference(reference);
+  if (flags.output === "json") {
+    const result = { reference: name, digest: index.digest, tookMs: Math.round(tookMs), variants: facts, engines };
+    return context.print(JSON.stringify(result, null, 2));
+  }
+  context.print(`${context.style.green(name)} built in ${(tookMs / 1000).toFixed(1)} s`);
+  context.print(`  ${index.digest}`);
+  context.print(
+    table(
+      ["  VARIANT", "PLATFORM", "SIZE"],
+      facts.map((fact) => [`  ${fact.kind}`, fact.platform, bytes(fact.sizeBytes)]),
+    ),
+  );
+  if (engines.length === 0) return;
+  context.print(
+    table(
+      ["  ENGINE", "SIZE", "STARTS IN"],
+      engines.map(({ engine, sizeBytes, startMs }, place) => [
+        `  ${engine}${place === 0 ? " (chosen)" : ""}`,
+        bytes(sizeBytes),
+        `${startMs.toFixed(1)} ms`,
+      ]),
+    ),
+  );
+}

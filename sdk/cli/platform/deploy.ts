@@ -1,0 +1,140 @@
+import {
+  annotation,
+  autoscalingPrefix,
+  type NewObject,
+  type RevisionTemplate,
+  type Service,
+  services,
+} from "../../api/index.ts";
+import type { HttpsClient } from "../../client/index.ts";
+import { parseDurationMs } from "../../internal/duration.ts";
+import { CliFault } from "../cli-fault.ts";
+import { connect, type Context } from "../context.ts";
+import type { DeployFlags } from "./deploy-flags.ts";
+import { changeService, findService, namespaceOf, readyCondition } from "./services.ts";
+import { warningsOf } from "./warnings.ts";
+
+/** `shallop deploy`: writes the Knative Service, and waits until its newest revision answers. */
+export async function deploy(context: Context, name: string, flags: DeployFlags): Promise<void> {
+  const client = await connect(context, flags);
+  try {
+    const namespace = namespaceOf(flags);
+    const template = templateOf(flags);
+    const written = await write(client, { namespace, name }, template);
+    const service = flags.wait ? await waitReady(context, client, written) : written;
+    if (flags.output === "json") context.print(JSON.stringify(service, null, 2));
+    else if (flags.wait)
+      context.print(
+        `${context.style.green(name)} answers at ${service.status?.url ?? "an address that is not known yet"}`,
+      );
+    else context.print(`${name} is written; see how it goes with: shallop describe ${name}`);
+  } finally {
+    client.close();
+  }
+}
+
+async function write(
+  client: HttpsClient,
+  target: { readonly namespace: string; readonly name: string },
+  template: RevisionTemplate,
+): Promise<Service> {
+  const present = await findService(client, target.namespace, target.name);
+  if (present !== undefined) {
+    return changeService(client, target, (service) => ({ ...service, spec: { ...service.spec, template } }));
+  }
+  const fresh: NewObject<Service> = {
+    apiVersion: "serving.knative.dev/v1",
+    kind: "Service",
+    metadata: target,
+    spec: { template },
+  };
+  return client.create(services, fresh);
+}
+
+function templateOf(flags: DeployFlags): RevisionTemplate {
+  const scaling = { "min-scale": flags.minScale, "max-scale": flags.maxScale };
+  const annotations: Record<string, string> = Object.fromEntries(
+    flags.annotation.map((text) => pairOf("--annotation", text)),
+  );
+  for (const [key, value] of Object.entries(scaling)) {
+    if (value !== undefined) annotations[`${autoscalingPrefix}${key}`] = value;
+  }
+  if (flags.preferVariant !== undefined) annotations[annotation.preferVariant] = flags.preferVariant;
+  const limits = {
+    ...(flags.memory === undefined ? {} : { memory: flags.memory }),
+    ...(flags.cpu === undefined ? {} : { cpu: flags.cpu }),
+  };
+  return {
+    metadata: { annotations, ...(flags.revision === undefined ? {} : { name: flags.revision }) },
+    spec: {
+      containers: [
+        {
+          image: flags.image,
+          env: flags.env.map((text) => pairOf("--env", text)).map(([name, value]) => ({ name, value })),
+          ...(flags.port === undefined ? {} : { ports: [{ containerPort: integer("--port", flags.port) }] }),
+          ...(Object.keys(limits).length === 0 ? {} : { resources: { limits } }),
+        },
+      ],
+      ...(flags.concurrency === undefined ? {} : { containerConcurrency: integer("--concurrency", flags.concurrency) }),
+      ...(flags.timeout === undefined ? {} : { timeoutSeconds: seconds("--timeout", flags.timeout) }),
+    },
+  };
+}
+
+function pairOf(flag: string, text: string): readonly [string, string] {
+  const at = text.indexOf("=");
+  if (at < 1) throw new CliFault("USAGE", `${flag} is ${JSON.stringify(text)}; it is written NAME=VALUE`);
+  return [text.slice(0, at), text.slice(at + 1)];
+}
+
+function integer(flag: string, text: string): number {
+  if (!/^\d+$/.test(text)) throw new CliFault("USAGE", `${flag} is ${JSON.stringify(text)}, which is no whole number`);
+  return Number(text);
+}
+
+function seconds(flag: string, text: string): number {
+  const milliseconds = /^\d+$/.test(text) ? Number(text) * 1000 : parseDurationMs(text);
+  if (milliseconds === undefined || milliseconds % 1000 !== 0) {
+    throw new CliFault("USAGE", `${flag} is ${JSON.stringify(text)}; it is written in whole seconds, such as 30s`);
+  }
+  return milliseconds / 1000;
+}
+
+/** Knative gives a revision ten minutes; a person at a terminal wants to know sooner, and can look again. */
+const readyTimeoutMs = 120_000;
+const pollMs = 100;
+
+/** @throws CliFault NOT_READY with the reason and the last warnings */
+async function waitReady(context: Context, client: HttpsClient, written: Service): Promise<Service> {
+  const { namespace = "default", name, generation } = written.metadata;
+  const progress = context.progress();
+  const untilMs = context.clock.nowMs() + readyTimeoutMs;
+  let said = "";
+  try {
+    for (;;) {
+      const service = await client.get(services, namespace, name);
+      const ready = readyCondition(service);
+      const current = (service.status?.observedGeneration ?? 0) >= generation;
+      if (current && ready?.status === "True") return service;
+      if (current && ready?.status === "False")
+        throw await notReady(client, service, `${ready.reason ?? "failed"}: ${ready.message ?? ""}`);
+      if (context.clock.nowMs() > untilMs)
+        throw await notReady(client, service, `not ready within ${readyTimeoutMs / 1000} s`);
+      const now = `deploying ${name}: ${ready?.message ?? ready?.reason ?? "waiting for the control plane"}`;
+      if (now !== said) progress.step(now);
+      said = now;
+      await context.clock.sleep(pollMs);
+    }
+  } finally {
+    progress.done();
+  }
+}
+
+async function notReady(client: HttpsClient, service: Service, why: string): Promise<CliFault> {
+  const warnings = await warningsOf(client, service).catch(() => []);
+  const lines = warnings.map((warning) => `\n  ${warning}`).join("");
+  return new CliFault(
+    "NOT_READY",
+    `${service.metadata.name} is not ready: ${why}${lines}\nlook further with: shallop describe ${service.metadata.name}`,
+  );
+}

@@ -1,0 +1,51 @@
+import { join } from "node:path";
+import {
+  ContentStore,
+  DockerCredentials,
+  ImageTags,
+  type ImageReference,
+  parseReference,
+  RegistryClient,
+} from "../../image/index.ts";
+import { systemRandom } from "../../internal/random.ts";
+import { type Context, dataDirectoryOf } from "../context.ts";
+import { platformStatus } from "./status.ts";
+
+/** The images of this user on this machine, and a client for registries. */
+export interface LocalImages {
+  readonly store: ContentStore;
+  readonly tags: ImageTags;
+  readonly registry: RegistryClient;
+  /** A reference as it was typed; one without a host belongs to the built-in registry. */
+  reference(text: string): ImageReference;
+}
+
+/** Where the built-in registry is unless a platform says otherwise. */
+const registryDefault = "127.0.0.1:5000";
+
+export async function openImages(context: Context, flags: { readonly data?: string }): Promise<LocalImages> {
+  const directory = join(context.cacheDirectory, "images");
+  const [store, tags, defaultRegistry] = await Promise.all([
+    ContentStore.open(directory),
+    ImageTags.open(directory),
+    builtinRegistry(context, flags),
+  ]);
+  const dockerDirectory = context.environment["DOCKER_CONFIG"];
+  return {
+    store,
+    tags,
+    registry: new RegistryClient({
+      credentials: dockerDirectory === undefined ? new DockerCredentials() : new DockerCredentials(dockerDirectory),
+      clock: context.clock,
+      random: systemRandom,
+    }),
+    reference: (text) => parseReference(text, { defaultRegistry }),
+  };
+}
+
+/** The running platform's registry; the usual address when none runs, since images can be built before. */
+async function builtinRegistry(context: Context, flags: { readonly data?: string }): Promise<string> {
+  const status = await platformStatus(dataDirectoryOf(context, flags)).catch(() => undefined);
+  const agent = status?.programs.find(({ name }) => name === "node-agent");
+  return agent?.facts["registry"]?.replace(/^https?:\/\//, "") ?? registryDefault;
+}

@@ -1,0 +1,108 @@
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { ProgramSpec } from "../../supervise/index.ts";
+import { CliFault } from "../cli-fault.ts";
+import type { UpFlags } from "./up-flags.ts";
+
+/** The processes of a platform are started by path: the SDK imports no other folder. */
+const mainOf = (folder: string): string => fileURLToPath(new URL(`../../../${folder}/main.ts`, import.meta.url));
+
+export const schedulerMain = mainOf("scheduler");
+export const agentMain = mainOf("runtime");
+export const gatewayMain = mainOf("gateway");
+
+export interface Ports {
+  readonly gateway: number;
+  readonly api: number;
+  readonly registry: number;
+  readonly agent: number;
+}
+
+/** @throws CliFault USAGE */
+export function portsOf(flags: UpFlags): Ports {
+  return {
+    gateway: port("--port", flags.port),
+    api: port("--api-port", flags.apiPort),
+    registry: port("--registry-port", flags.registryPort),
+    agent: port("--agent-port", flags.agentPort),
+  };
+}
+
+function port(flag: string, text: string): number {
+  const value = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= 1 && value <= 65_535) return value;
+  throw new CliFault("USAGE", `${flag} is ${JSON.stringify(text)}, which is no port between 1 and 65535`);
+}
+
+/** The control plane first: it makes the credentials that the others need. */
+export function schedulerProgram(dataDirectory: string, flags: UpFlags, ports: Ports): ProgramSpec {
+  return {
+    name: "control-plane",
+    main: schedulerMain,
+    args: [
+      "--data",
+      dataDirectory,
+      "--host",
+      flags.host,
+      "--port",
+      String(ports.api),
+      "--domain",
+      flags.domain,
+      "--gateway-port",
+      String(ports.gateway),
+      "--registry",
+      `http://${loopback(flags.host)}:${ports.registry}`,
+      ...advertised(flags).flatMap((host) => ["--advertise", host]),
+      ...flags.autoscaler.flatMap((setting) => ["--autoscaler", setting]),
+    ],
+  };
+}
+
+export function agentProgram(dataDirectory: string, flags: UpFlags, ports: Ports): ProgramSpec {
+  return {
+    name: "node-agent",
+    main: agentMain,
+    args: [
+      "--data",
+      dataDirectory,
+      "--credentials",
+      join(dataDirectory, "credentials/agent.json"),
+      "--host",
+      flags.host,
+      "--port",
+      String(ports.agent),
+      "--registry-port",
+      String(ports.registry),
+      "--builtin-registry",
+      `127.0.0.1:${ports.registry}`,
+      ...(flags.nodeName === undefined ? [] : ["--name", flags.nodeName]),
+    ],
+  };
+}
+
+export function gatewayProgram(dataDirectory: string, flags: UpFlags, ports: Ports): ProgramSpec {
+  return {
+    name: "gateway",
+    main: gatewayMain,
+    args: [
+      "--credentials",
+      join(dataDirectory, "credentials/gateway.json"),
+      "--host",
+      flags.host,
+      "--port",
+      String(ports.gateway),
+      "--domain",
+      flags.domain,
+      "--state",
+      join(dataDirectory, "gateway-state.json"),
+    ],
+  };
+}
+
+/** What the API's certificate has to name: an address that is listened on, too, unless it stands for all of them. */
+function advertised({ host, advertise }: UpFlags): readonly string[] {
+  return loopback(host) === "127.0.0.1" ? advertise : [...new Set([host, ...advertise])];
+}
+
+/** Where processes of this machine reach what listens on `host`. */
+const loopback = (host: string): string => (host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host);

@@ -1,0 +1,15 @@
+/** Flags of `shallop up` as the parser gives them. */
+export interface UpFlags {
+  readonly data?: string;
+  readonly host: string;
+  /** Names and addresses beside localhost by which other machines reach the API. */
+  readonly advertise: readonly string[];
+  readonly port: string;
+  readonly apiPort: string;
+  readonly registryPort: string;
+  readonly agentPort: string;
+  readonly nodeName?: string;
+  readonly domain: string;
+  readonly autoscaler: readonly string[];
+  readonly detach?: boolean;
+}

@@ -1,0 +1,123 @@
+import { spawn } from "node:child_process";
+import { openSync } from "node:fs";
+import { join } from "node:path";
+import { systemClock } from "../../internal/clock.ts";
+import { aborted, stopSignal } from "../../internal/child.ts";
+import {
+  checkPorts,
+  controlSocketPath,
+  ensureDataDirectory,
+  lockDataDirectory,
+  serveControl,
+  Supervisor,
+} from "../../supervise/index.ts";
+import { type Context, dataDirectoryOf } from "../context.ts";
+import { agentProgram, gatewayProgram, type Ports, portsOf, schedulerProgram } from "./programs.ts";
+import { waitUntilUp } from "./status.ts";
+import type { UpFlags } from "./up-flags.ts";
+
+/** `shallop up`: starts the processes of a platform and keeps them running until it is told to stop. */
+export async function up(context: Context, flags: UpFlags): Promise<void> {
+  const dataDirectory = dataDirectoryOf(context, flags);
+  const ports = portsOf(flags);
+  ensureDataDirectory(dataDirectory);
+  if (flags.detach === true) return detach(context, dataDirectory);
+  const startedMs = systemClock.nowMs();
+  using _lock = lockDataDirectory(dataDirectory);
+  await checkPorts(flags.host, [
+    { port: ports.gateway, flag: "--port", what: "the gateway" },
+    { port: ports.api, flag: "--api-port", what: "the API" },
+    { port: ports.registry, flag: "--registry-port", what: "the registry" },
+    { port: ports.agent, flag: "--agent-port", what: "the node agent" },
+  ]);
+  const stop = stopSignal();
+  const asked = Promise.withResolvers<void>();
+  const supervisor = new Supervisor({
+    clock: systemClock,
+    logDirectory: join(dataDirectory, "logs"),
+    env: childEnvironment(context),
+    onChange: (name, sentence) => context.print(`${context.style.yellow(name)} ${sentence}`),
+  });
+  using _control = await serveControl(controlSocketPath(dataDirectory), async ({ command }) => {
+    if (command === "down") asked.resolve();
+    return { pid: process.pid, programs: supervisor.status() };
+  });
+  try {
+    const facts = await startAll(supervisor, dataDirectory, flags, ports);
+    announce(context, { dataDirectory, flags, ports, facts, tookMs: systemClock.nowMs() - startedMs });
+    await Promise.race([aborted(stop), asked.promise]);
+    context.print("stopping");
+  } finally {
+    await supervisor.stop();
+  }
+}
+
+type Facts = Readonly<Record<string, string>>;
+
+async function startAll(supervisor: Supervisor, dataDirectory: string, flags: UpFlags, ports: Ports): Promise<Facts> {
+  await supervisor.start(schedulerProgram(dataDirectory, flags, ports));
+  const [node] = await Promise.all([
+    supervisor.start(agentProgram(dataDirectory, flags, ports)),
+    supervisor.start(gatewayProgram(dataDirectory, flags, ports)),
+  ]);
+  return node;
+}
+
+interface Started {
+  readonly dataDirectory: string;
+  readonly flags: UpFlags;
+  readonly ports: Ports;
+  readonly facts: Facts;
+  readonly tookMs: number;
+}
+
+function announce({ print, style }: Context, { dataDirectory, flags, ports, facts, tookMs }: Started): void {
+  const lines = [
+    ["functions", `http://NAME.NAMESPACE.${flags.domain}:${ports.gateway}`],
+    ["api", `https://${flags.host}:${ports.api}`],
+    ["registry", `127.0.0.1:${ports.registry}`],
+    ["kubeconfig", join(dataDirectory, "kubeconfig")],
+    ...Object.entries(facts).filter(([name]) => name === "variants" || name === "missing"),
+  ];
+  print(`${style.green("Shallop is up")} after ${(tookMs / 1000).toFixed(1)} s`);
+  for (const [name, value] of lines) print(`  ${style.dim((name ?? "").padEnd(11))} ${value}`);
+  print(`\n  export KUBECONFIG=${join(dataDirectory, "kubeconfig")}\n`);
+}
+
+/** What the platform's processes may know of the caller's environment: where things are, no secrets. */
+function childEnvironment({ environment }: Context): Readonly<Record<string, string>> {
+  const names = [
+    "PATH",
+    "HOME",
+    "LANG",
+    "TZ",
+    "XDG_RUNTIME_DIR",
+    "XDG_CACHE_HOME",
+    "DOCKER_CONFIG",
+    "TMPDIR",
+    "NODE_COMPILE_CACHE",
+  ];
+  const env: Record<string, string> = { NODE_COMPILE_CACHE: join(cacheOf(environment), "shallop/compile") };
+  for (const name of names) {
+    const value = environment[name];
+    if (value !== undefined) env[name] = value;
+  }
+  return env;
+}
+
+const cacheOf = (environment: Context["environment"]): string =>
+  environment["XDG_CACHE_HOME"] ?? join(environment["HOME"] ?? "/tmp", ".cache");
+
+/** Starts `shallop up` again, without a terminal, and waits until it answers. */
+async function detach(context: Context, dataDirectory: string): Promise<void> {
+  const log = openSync(join(dataDirectory, "up.log"), "a", 0o600);
+  const args = process.argv.slice(1).filter((argument) => argument !== "--detach");
+  const child = spawn(process.execPath, args, { detached: true, stdio: ["ignore", log, log] });
+  child.unref();
+  const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
+  await waitUntilUp(context, dataDirectory, ended);
+  context.print(
+    `${context.style.green("Shallop is up")} in the background (process ${child.pid}); stop it with shallop down`,
+  );
+  context.print(`\n  export KUBECONFIG=${join(dataDirectory, "kubeconfig")}\n`);
+}

@@ -1,0 +1,113 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import type { Clock } from "../internal/clock.ts";
+import type { ReadyMessage } from "../internal/child.ts";
+import type { RotatingFile } from "./rotating-file.ts";
+import { SuperviseFault } from "./supervise-fault.ts";
+
+/** What to run: a main.ts of the platform with its flags. */
+export interface ProgramSpec {
+  readonly name: string;
+  readonly main: string;
+  readonly args: readonly string[];
+  /** Node's own flags. */
+  readonly execArgv?: readonly string[];
+}
+
+export interface ProgramExit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** Last lines of output that are shown when a start fails: one screen. */
+const tailBytesMax = 4 * 1024;
+/** A program that has been asked to stop and does not within this is killed: its own drain has 30 s. */
+const stopTimeoutMs = 35_000;
+
+/** One run of a program, from its start to its end. */
+export class Program {
+  readonly spec: ProgramSpec;
+  readonly startedMs: number;
+  readonly exited: Promise<ProgramExit>;
+  readonly #clock: Clock;
+  readonly #child: ChildProcess;
+  #tail = "";
+  #exit: ProgramExit | undefined;
+
+  constructor(spec: ProgramSpec, clock: Clock, output: RotatingFile, env: Readonly<Record<string, string>>) {
+    this.spec = spec;
+    this.#clock = clock;
+    this.startedMs = clock.nowMs();
+    this.#child = spawn(process.execPath, [...(spec.execArgv ?? []), spec.main, ...spec.args], {
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
+      env: { ...env },
+    });
+    const keep = (chunk: Buffer): void => {
+      output.write(chunk);
+      this.#tail = (this.#tail + chunk.toString("utf8")).slice(-tailBytesMax);
+    };
+    this.#child.stdout?.on("data", keep);
+    this.#child.stderr?.on("data", keep);
+    this.exited = new Promise((resolve) => {
+      const done = (exit: ProgramExit): void => {
+        this.#exit ??= exit;
+        resolve(this.#exit);
+      };
+      this.#child.once("close", (code, signal) => done({ code, signal }));
+      this.#child.once("error", () => done({ code: null, signal: null }));
+    });
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  get running(): boolean {
+    return this.#exit === undefined;
+  }
+
+  /** Resolves with the facts of its ready message. @throws SuperviseFault START_FAILED */
+  async ready(timeoutMs: number): Promise<ReadyMessage["facts"]> {
+    const said = new Promise<ReadyMessage["facts"]>((resolve) => {
+      this.#child.on("message", (message) => {
+        if (isReady(message)) resolve(message.facts);
+      });
+    });
+    const late = Promise.withResolvers<"late">();
+    const timer = this.#clock.after(timeoutMs, () => late.resolve("late"));
+    try {
+      const first = await Promise.race([said, this.exited.then(() => "ended" as const), late.promise]);
+      if (first === "late") throw this.#failed(`was not ready within ${timeoutMs / 1000} s`);
+      if (first === "ended") throw this.#failed("ended while it started");
+      return first;
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  /** Asks it to stop, and ends it if it does not. */
+  async stop(): Promise<void> {
+    if (!this.running) return;
+    this.#child.kill("SIGTERM");
+    const timer = this.#clock.after(stopTimeoutMs, () => this.#child.kill("SIGKILL"));
+    await this.exited;
+    timer.cancel();
+  }
+
+  #failed(what: string): SuperviseFault {
+    const output = this.#tail.trim();
+    return new SuperviseFault(
+      "START_FAILED",
+      `${this.spec.name} ${what}${output === "" ? "" : `; it said:\n${output}`}`,
+    );
+  }
+}
+
+function isReady(message: unknown): message is ReadyMessage {
+  return (
+    typeof message === "object" &&
+    message !== null &&
+    "type" in message &&
+    message.type === "ready" &&
+    "facts" in message
+  );
+}
