@@ -1,0 +1,47 @@
+import type { LookupAddress } from "node:dns";
+import { describe, expect, test } from "vitest";
+import { addressJudge } from "./address-judge.ts";
+import { Egress } from "./egress.ts";
+
+const v4 = (address: string): LookupAddress => ({ address, family: 4 });
+
+function lookup(egress: Egress, hostname: string): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    egress.lookup(hostname, { all: true }, (error, addresses) => (error === null ? resolve(addresses) : reject(error)));
+  });
+}
+
+describe("Egress", () => {
+  test("hands out only addresses that pass, and asks for the name once", async () => {
+    let asked = 0;
+    const egress = new Egress(addressJudge(), () => {
+      asked++;
+      return Promise.resolve([v4("10.0.0.1"), v4("1.1.1.1"), v4("127.0.0.1")]);
+    });
+    expect(await lookup(egress, "mixed.test")).toEqual([v4("1.1.1.1")]);
+    expect(asked).toBe(1);
+  });
+
+  test("refuses a name that leads inside only", async () => {
+    const egress = new Egress(addressJudge(), () => Promise.resolve([v4("169.254.169.254")]));
+    await expect(lookup(egress, "metadata.test")).rejects.toMatchObject({ code: "PROHIBITED" });
+  });
+
+  test.each([
+    { what: "fails", resolve: () => Promise.reject(new Error("SERVFAIL")) },
+    { what: "gives nothing", resolve: () => Promise.resolve([]) },
+  ])("says DNS when resolving $what", async ({ resolve }) => {
+    await expect(lookup(new Egress(addressJudge(), resolve), "gone.test")).rejects.toMatchObject({ code: "DNS" });
+  });
+
+  test.each(["127.0.0.1", "[::1]", "::ffff:10.0.0.1"])("refuses the literal %s", (hostname) => {
+    expect(() => new Egress(addressJudge()).checkLiteral(hostname)).toThrow(
+      expect.objectContaining({ code: "PROHIBITED" }),
+    );
+  });
+
+  test("lets public literals and names pass the first check", () => {
+    const egress = new Egress(addressJudge());
+    for (const hostname of ["1.1.1.1", "[2606:4700::1111]", "example.org"]) egress.checkLiteral(hostname);
+  });
+});

@@ -1,0 +1,104 @@
+import type { LookupAddress } from "node:dns";
+import { lookup } from "node:dns/promises";
+import type { Agent as HttpAgent, request as httpRequest } from "node:http";
+import type { request as httpsRequest } from "node:https";
+import { isIP, type LookupFunction } from "node:net";
+import { Fault } from "@shallop/sdk/internal";
+import type { AddressJudge } from "./address-judge.ts";
+
+export type EgressFaultCode =
+  /** Every address of the host is one that guests may not reach. */
+  | "PROHIBITED"
+  /** The name does not resolve. */
+  | "DNS";
+
+export class EgressFault extends Fault<EgressFaultCode> {}
+
+/** Resolves names to addresses. Tests pass their own. */
+export type Resolve = (hostname: string) => Promise<readonly LookupAddress[]>;
+
+const systemResolve: Resolve = (hostname) => lookup(hostname, { all: true, verbatim: true });
+
+/**
+ * The way out of a pod. A name is resolved once, and the connection is made to an address of that answer which has been
+ * judged: there is no second look-up that could say something else (DNS rebinding).
+ */
+export class Egress {
+  readonly #judge: AddressJudge;
+  readonly #resolve: Resolve;
+  #agents: Promise<EgressAgents> | undefined;
+
+  constructor(judge: AddressJudge, resolve: Resolve = systemResolve) {
+    this.#judge = judge;
+    this.#resolve = resolve;
+  }
+
+  /** Agents for `node:http` and `node:https`; loaded when a guest first makes a request. */
+  agents(): Promise<EgressAgents> {
+    this.#agents ??= makeAgents();
+    return this.#agents;
+  }
+
+  /** For a host that is an address already: `node:net` asks no lookup for it. @throws EgressFault PROHIBITED */
+  checkLiteral(hostname: string): void {
+    const address = hostname.replace(/^\[|\]$/g, "");
+    if (isIP(address) === 0) return;
+    const reason = this.#judge(address);
+    if (reason !== undefined) throw new EgressFault("PROHIBITED", `guests may not reach ${address}: ${reason}`);
+  }
+
+  /** The `lookup` option of `node:net`. */
+  readonly lookup: LookupFunction = (hostname, options, answer) => {
+    this.#allowed(hostname).then(
+      (addresses) => {
+        const wanted = addresses.filter(
+          (one) => options.family === undefined || options.family === 0 || one.family === options.family,
+        );
+        const first = wanted[0] ?? addresses[0];
+        if (options.all === true) answer(null, wanted.length === 0 ? [...addresses] : [...wanted]);
+        else answer(null, first?.address ?? "", first?.family ?? 4);
+      },
+      (error: unknown) => answer(error instanceof Error ? error : new Error(String(error)), ""),
+    );
+  };
+
+  async #allowed(hostname: string): Promise<readonly LookupAddress[]> {
+    let addresses: readonly LookupAddress[];
+    try {
+      addresses = await this.#resolve(hostname);
+    } catch (error) {
+      throw new EgressFault("DNS", `resolving ${hostname} failed`, { cause: error });
+    }
+    const allowed = addresses.filter(({ address }) => this.#judge(address) === undefined);
+    const refused = addresses[0];
+    if (allowed.length > 0) return allowed;
+    if (refused === undefined) throw new EgressFault("DNS", `${hostname} has no address`);
+    throw new EgressFault(
+      "PROHIBITED",
+      `guests may not reach ${hostname} (${refused.address}): ${this.#judge(refused.address) ?? ""}`,
+    );
+  }
+
+  async close(): Promise<void> {
+    const agents = await this.#agents;
+    agents?.http.agent.destroy();
+    agents?.https.agent.destroy();
+  }
+}
+
+export interface EgressAgents {
+  readonly http: { readonly request: typeof httpRequest; readonly agent: HttpAgent };
+  readonly https: { readonly request: typeof httpsRequest; readonly agent: HttpAgent };
+}
+
+// Sockets of one pod to one host. More requests wait for one of them.
+const socketsPerHostMax = 32;
+
+async function makeAgents(): Promise<EgressAgents> {
+  const [http, https] = await Promise.all([import("node:http"), import("node:https")]);
+  const options = { keepAlive: true, maxSockets: socketsPerHostMax, maxFreeSockets: 8, timeout: 30_000 };
+  return {
+    http: { request: http.request, agent: new http.Agent(options) },
+    https: { request: https.request, agent: new https.Agent(options) },
+  };
+}

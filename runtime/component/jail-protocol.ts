@@ -1,0 +1,79 @@
+import { isUtf8 } from "node:buffer";
+
+/** What the jail says when it is done: one line of JSON, then the files' bytes in the order of `files`. */
+export type JailAnswer =
+  | {
+      readonly outcome: "prepared";
+      readonly wasiVersion: string;
+      readonly handler: string;
+      readonly imports: readonly string[];
+      readonly exports: readonly string[];
+      readonly files: readonly JailFile[];
+    }
+  | { readonly outcome: "unmet"; readonly unmet: readonly string[] }
+  | { readonly outcome: "invalid"; readonly message: string };
+
+interface JailFile {
+  readonly name: string;
+  readonly bytes: number;
+}
+
+/** Everything a jail may answer with; more is cut off. The largest known component makes 20 MB. */
+export const answerBytesMax = 256 * 1024 * 1024;
+// Names of imports and exports, and a sentence.
+const lineBytesMax = 1024 * 1024;
+
+export interface JailOutput {
+  readonly answer: JailAnswer;
+  /** Contents by file name. */
+  readonly contents: ReadonlyMap<string, Buffer>;
+}
+
+/** @returns undefined when the output is none that the jail's program writes: it was cut short, or taken over. */
+export function parseJailOutput(output: Buffer): JailOutput | undefined {
+  const lineEnd = output.indexOf(0x0a);
+  if (lineEnd === -1 || lineEnd > lineBytesMax || !isUtf8(output.subarray(0, lineEnd))) return undefined;
+  let answer: unknown;
+  try {
+    answer = JSON.parse(output.toString("utf8", 0, lineEnd));
+  } catch {
+    return undefined;
+  }
+  if (!isAnswer(answer)) return undefined;
+  const contents = new Map<string, Buffer>();
+  let offset = lineEnd + 1;
+  for (const file of answer.outcome === "prepared" ? answer.files : []) {
+    contents.set(file.name, output.subarray(offset, offset + file.bytes));
+    offset += file.bytes;
+  }
+  return offset === output.length ? { answer, contents } : undefined;
+}
+
+function isAnswer(value: unknown): value is JailAnswer {
+  if (typeof value !== "object" || value === null || !("outcome" in value)) return false;
+  const answer = value as Readonly<Record<string, unknown>>;
+  if (answer["outcome"] === "invalid") return typeof answer["message"] === "string";
+  if (answer["outcome"] === "unmet") return isTextList(answer["unmet"]);
+  return (
+    answer["outcome"] === "prepared" &&
+    typeof answer["wasiVersion"] === "string" &&
+    typeof answer["handler"] === "string" &&
+    isTextList(answer["imports"]) &&
+    isTextList(answer["exports"]) &&
+    Array.isArray(answer["files"]) &&
+    answer["files"].every(isFile)
+  );
+}
+
+const isTextList = (value: unknown): boolean => Array.isArray(value) && value.every((item) => typeof item === "string");
+
+function isFile(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const file = value as Readonly<Record<string, unknown>>;
+  // No slash: a name is never a way out of the directory it is written to.
+  return (
+    /^[\w-]+(\.[\w-]+)+$/.test(String(file["name"])) &&
+    Number.isSafeInteger(file["bytes"]) &&
+    Number(file["bytes"]) >= 0
+  );
+}

@@ -1,0 +1,100 @@
+/** Reads a WebAssembly binary (core spec 5.2). Every read is checked against the end. */
+export class BinaryReader {
+  readonly #bytes: Uint8Array;
+  readonly #end: number;
+  #offset: number;
+
+  constructor(bytes: Uint8Array, offset = 0, end = bytes.length) {
+    this.#bytes = bytes;
+    this.#offset = offset;
+    this.#end = end;
+  }
+
+  /** From the beginning of the binary: what error messages name. */
+  get offset(): number {
+    return this.#offset;
+  }
+
+  get atEnd(): boolean {
+    return this.#offset >= this.#end;
+  }
+
+  byte(): number {
+    const value = this.#bytes[this.#offset];
+    if (value === undefined || this.#offset >= this.#end) throw new BinaryError("ends in the middle", this.#offset);
+    this.#offset++;
+    return value;
+  }
+
+  /** Unsigned LEB128, at most 32 bits. */
+  u32(): number {
+    const value = this.u64();
+    if (value > 0xffff_ffffn) throw new BinaryError("a number is larger than 32 bits", this.#offset);
+    return Number(value);
+  }
+
+  /** Unsigned LEB128, at most 64 bits. */
+  u64(): bigint {
+    let value = 0n;
+    for (let shift = 0n; shift < 70n; shift += 7n) {
+      const byte = this.byte();
+      value |= BigInt(byte & 0x7f) << shift;
+      if ((byte & 0x80) === 0) return value;
+    }
+    throw new BinaryError("a number is longer than any may be", this.#offset);
+  }
+
+  /** A signed LEB128 whose value is of no interest. */
+  skipSigned(): void {
+    for (let length = 0; length < 10; length++) if ((this.byte() & 0x80) === 0) return;
+    throw new BinaryError("a number is longer than any may be", this.#offset);
+  }
+
+  take(byteCount: number): Uint8Array {
+    if (byteCount > this.#end - this.#offset) throw new BinaryError("ends in the middle", this.#end);
+    const part = this.#bytes.subarray(this.#offset, this.#offset + byteCount);
+    this.#offset += byteCount;
+    return part;
+  }
+
+  /** A name: length and UTF-8. */
+  name(): string {
+    const at = this.#offset;
+    const bytes = this.take(this.u32());
+    try {
+      return utf8.decode(bytes);
+    } catch {
+      throw new BinaryError("a name is not UTF-8", at);
+    }
+  }
+
+  /** A reader of the next `byteCount` bytes, which this one skips. */
+  part(byteCount: number): BinaryReader {
+    const start = this.#offset;
+    this.take(byteCount);
+    return new BinaryReader(this.#bytes, start, start + byteCount);
+  }
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+/** A binary that is not what it should be; the message says where. */
+export class BinaryError extends Error {
+  override readonly name = "BinaryError";
+
+  constructor(problem: string, offset: number) {
+    super(`${problem}, at byte 0x${offset.toString(16)}`);
+  }
+}
+
+/** `value` as unsigned LEB128. */
+export function encodeUnsigned(value: bigint): number[] {
+  const bytes: number[] = [];
+  let rest = value;
+  do {
+    const more = rest > 0x7fn;
+    bytes.push(Number(rest & 0x7fn) | (more ? 0x80 : 0));
+    rest >>= 7n;
+  } while (rest > 0n);
+  return bytes;
+}

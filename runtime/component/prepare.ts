@@ -1,0 +1,143 @@
+import { open, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { type Clock, errorCode } from "@shallop/sdk/internal";
+import { PodFault } from "../pod/pod-runtime.ts";
+import { type ComponentPlan, parsePlan, planFile, planFormat } from "./component-plan.ts";
+import { runJail } from "./jail.ts";
+import { type JailAnswer, parseJailOutput } from "./jail-protocol.ts";
+import { engineIdentity } from "./v8-flags.ts";
+
+/** What preparing one component may use. */
+export interface PrepareLimits {
+  /** Bytes of the component. */
+  readonly componentBytesMax: number;
+  /** JavaScript heap of the jail. */
+  readonly heapBytesMax: number;
+  /** Memory of the jail in all. */
+  readonly residentBytesMax: number;
+  /** Wall clock. */
+  readonly timeoutMs: number;
+}
+
+export const prepareLimits: PrepareLimits = {
+  // The largest known engine in a component (StarlingMonkey) has 13 MB.
+  componentBytesMax: 64 * 1024 * 1024,
+  // Those 13 MB need 200 MB to be transpiled.
+  heapBytesMax: 1024 * 1024 * 1024,
+  residentBytesMax: 2 * 1024 * 1024 * 1024,
+  // Takes 1 to 2 s on a slow core; hostile components make it quadratic.
+  timeoutMs: 30_000,
+};
+
+export interface PrepareRequest {
+  readonly componentPath: string;
+  /** Names the component in messages and in the plan: `sha256:…`. */
+  readonly componentDigest: string;
+  /** Directory of this component in the cache; made when it is missing. */
+  readonly outDir: string;
+}
+
+/**
+ * Makes a component ready to start: what it needs is checked, its core modules and glue are in `outDir` with
+ * `plan.json`. What is there already is used; a broken entry is made again. The directory appears whole or not at all.
+ * @throws PodFault IMAGE_INVALID, IMPORTS_UNMET
+ */
+export async function prepare(
+  request: PrepareRequest,
+  limits: PrepareLimits,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<ComponentPlan> {
+  const ready = await readPrepared(request);
+  if (ready !== undefined) return ready;
+  const output = await runInJail(request, limits, clock, signal);
+  const parsed = parseJailOutput(output);
+  if (parsed === undefined) throw invalid(request, "its preparation gave no usable result");
+  const { answer, contents } = parsed;
+  if (answer.outcome === "invalid") throw invalid(request, answer.message);
+  if (answer.outcome === "unmet") {
+    throw new PodFault(
+      "IMPORTS_UNMET",
+      `component ${request.componentDigest} imports what this node does not provide: ${answer.unmet.join(", ")}; this node provides WASI 0.2 up to 0.2.12`,
+    );
+  }
+  const plan = planOf(request, answer, contents);
+  await store(request.outDir, plan, contents);
+  return plan;
+}
+
+/** The plan in `outDir` when the entry is whole: every file is there with its size. */
+async function readPrepared(
+  request: Pick<PrepareRequest, "outDir" | "componentDigest">,
+): Promise<ComponentPlan | undefined> {
+  try {
+    const plan = parsePlan(await readFile(join(request.outDir, planFile), "utf8"));
+    if (plan?.componentDigest !== request.componentDigest || plan.engine !== engineIdentity) return undefined;
+    const files = [{ name: plan.glueFile, bytes: plan.glueBytes }, ...plan.modules];
+    const sizes = await Promise.all(files.map((file) => sizeOf(join(request.outDir, file.name))));
+    return files.every((file, index) => sizes[index] === file.bytes) ? plan : undefined;
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+async function sizeOf(path: string): Promise<number> {
+  await using file = await open(path);
+  return (await file.stat()).size;
+}
+
+async function runInJail(
+  request: PrepareRequest,
+  limits: PrepareLimits,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<Buffer> {
+  await using component = await open(request.componentPath);
+  const { size } = await component.stat();
+  if (size > limits.componentBytesMax) {
+    throw invalid(request, `it has ${size} bytes, and ${limits.componentBytesMax} is the most`);
+  }
+  const result = await runJail(component.fd, { ...limits, clock }, signal);
+  if (result.ended === "ok") return result.output;
+  throw invalid(request, result.reason);
+}
+
+function planOf(
+  request: PrepareRequest,
+  answer: Extract<JailAnswer, { outcome: "prepared" }>,
+  contents: ReadonlyMap<string, Buffer>,
+): ComponentPlan {
+  const modules = [...contents].filter(([name]) => name.endsWith(".wasm"));
+  return {
+    format: planFormat,
+    engine: engineIdentity,
+    componentDigest: request.componentDigest,
+    componentBytes: modules.reduce((sum, [, bytes]) => sum + bytes.length, 0),
+    wasiVersion: answer.wasiVersion,
+    handler: answer.handler,
+    imports: answer.imports,
+    exports: answer.exports,
+    modules: modules.map(([name, bytes]) => ({ name, bytes: bytes.length })),
+    glueFile: "glue.js",
+    glueBytes: contents.get("glue.js")?.length ?? 0,
+  };
+}
+
+/** Written beside its place, then moved there: nobody sees half of it. */
+async function store(outDir: string, plan: ComponentPlan, contents: ReadonlyMap<string, Buffer>): Promise<void> {
+  await mkdir(dirname(outDir), { recursive: true, mode: 0o700 });
+  const temporary = await mkdtemp(`${outDir}.`);
+  try {
+    for (const [name, bytes] of contents) await writeFile(join(temporary, name), bytes, { mode: 0o600 });
+    await writeFile(join(temporary, planFile), JSON.stringify(plan, undefined, 2), { mode: 0o600 });
+    await rm(outDir, { recursive: true, force: true });
+    await rename(temporary, outDir);
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+const invalid = (request: PrepareRequest, problem: string): PodFault =>
+  new PodFault("IMAGE_INVALID", `component ${request.componentDigest} cannot be prepared: ${problem}`);

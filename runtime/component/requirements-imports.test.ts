@@ -1,0 +1,22 @@
+import { systemClock, systemRandom } from "@shallop/sdk/internal";
+import { expect, test } from "vitest";
+import { addressJudge } from "./egress/address-judge.ts";
+import { Egress } from "./egress/egress.ts";
+import { providedInterfaces } from "./requirements.ts";
+import { GuestContext, guestBounds } from "./wasi/guest-context.ts";
+import { wasiImports } from "./wasi/imports.ts";
+
+test("what is promised to components is what they are given", () => {
+  const context = new GuestContext({
+    environment: [],
+    clock: systemClock,
+    random: systemRandom,
+    egress: new Egress(addressJudge()),
+    log: () => undefined,
+    ended: () => undefined,
+    bounds: guestBounds,
+  });
+  const imports = wasiImports(context);
+  expect(new Set(Object.keys(imports))).toEqual(providedInterfaces);
+  for (const name of providedInterfaces) expect(imports[name]).toBeTypeOf("object");
+});

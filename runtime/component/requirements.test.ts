@@ -1,0 +1,30 @@
+import { describe, expect, test } from "vitest";
+import { checkRequirements } from "./requirements.ts";
+
+const handler = "wasi:http/incoming-handler@0.2.0";
+
+describe("checkRequirements", () => {
+  test.each([
+    { imported: "wasi:http/types@0.2.0", isMet: true },
+    { imported: "wasi:http/types@0.2.12", isMet: true },
+    { imported: "wasi:http/types@0.2.13", isMet: false },
+    { imported: "wasi:http/types@0.3.0", isMet: false },
+    { imported: "wasi:http/types", isMet: false },
+    { imported: "wasi:sockets/tcp@0.2.3", isMet: true },
+    { imported: "wasi:sql/readwrite@0.2.0", isMet: false },
+    { imported: "acme:db/query@1.0.0", isMet: false },
+    { imported: "run", isMet: false },
+  ])("$imported: met is $isMet", ({ imported, isMet }) => {
+    const { unmet } = checkRequirements({ imports: ["wasi:io/poll@0.2.1", imported], exports: [handler] });
+    expect(unmet).toEqual(isMet ? [] : [imported]);
+  });
+
+  test.each([
+    { exports: ["init", "wasi:http/incoming-handler@0.2.7"], version: "0.2.7" },
+    { exports: ["wasi:cli/run@0.2.0"], version: undefined },
+    { exports: ["wasi:http/handler@0.3.0"], version: undefined },
+    { exports: [], version: undefined },
+  ])("exports $exports: WASI $version", ({ exports, version }) => {
+    expect(checkRequirements({ imports: [], exports }).wasiVersion).toBe(version);
+  });
+});

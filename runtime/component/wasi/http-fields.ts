@@ -1,0 +1,130 @@
+import { GuestFault } from "../guest-fault.ts";
+import type { GuestContext } from "./guest-context.ts";
+import { type HeaderProblem, isHeaderValue, latin1, nameProblem } from "./header-rules.ts";
+import { guestClass, Resource } from "./resource.ts";
+import { done, err, ok, type Result } from "./result.ts";
+
+type HeaderError = { readonly tag: HeaderProblem | "immutable" };
+type Entry = readonly [name: string, value: Uint8Array];
+
+// What each entry costs beside its bytes, as HTTP/2 counts it (RFC 9113, 6.5.2).
+const entryOverheadBytes = 32;
+
+/** `wasi:http/types.fields`: an ordered list of name and value; names are compared without case. */
+export class Fields extends Resource {
+  #entries: Entry[] = [];
+  #bytes = 0;
+  #immutable = false;
+
+  /** `flat`: name, value, name, value, in lower case and checked already; values as latin1. */
+  static ofFlat(context: GuestContext, flat: readonly string[]): Fields {
+    const fields = new Fields(context);
+    for (let index = 0; index + 1 < flat.length; index += 2) {
+      fields.#add(flat[index] ?? "", Buffer.from(flat[index + 1] ?? "", "latin1"));
+    }
+    fields.#immutable = true;
+    return fields;
+  }
+
+  static fromList(context: GuestContext, entries: readonly Entry[]): Result<Fields, HeaderError> {
+    const fields = new Fields(context);
+    for (const [name, value] of entries) {
+      const result = fields.append(name, value);
+      if (result.tag === "ok") continue;
+      fields[Symbol.dispose]();
+      return result;
+    }
+    return ok(fields);
+  }
+
+  get(name: string): readonly Uint8Array[] {
+    const wanted = name.toLowerCase();
+    return this.#entries.filter((entry) => entry[0] === wanted).map((entry) => entry[1]);
+  }
+
+  has(name: string): boolean {
+    const wanted = name.toLowerCase();
+    return this.#entries.some((entry) => entry[0] === wanted);
+  }
+
+  set(name: string, values: readonly Uint8Array[]): Result<undefined, HeaderError> {
+    const problem = this.#problem(name) ?? values.map(valueProblem).find((one) => one !== undefined);
+    if (problem !== undefined) return err({ tag: problem });
+    this.#remove(name);
+    for (const value of values) this.#add(name, value);
+    return done;
+  }
+
+  delete(name: string): Result<undefined, HeaderError> {
+    const problem = this.#problem(name);
+    if (problem !== undefined) return err({ tag: problem });
+    this.#remove(name);
+    return done;
+  }
+
+  append(name: string, value: Uint8Array): Result<undefined, HeaderError> {
+    const problem = this.#problem(name) ?? valueProblem(value);
+    if (problem !== undefined) return err({ tag: problem });
+    this.#add(name, value);
+    return done;
+  }
+
+  entries(): readonly Entry[] {
+    return this.#entries;
+  }
+
+  clone(): Fields {
+    const copy = new Fields(this.context);
+    copy.#entries = [...this.#entries];
+    copy.#bytes = this.#bytes;
+    return copy;
+  }
+
+  /** The message has begun or belongs to somebody else: a guest may only read now. */
+  freeze(): this {
+    this.#immutable = true;
+    return this;
+  }
+
+  /** Another handle of the same, for `headers()` of a message. */
+  immutableCopy(): Fields {
+    return this.clone().freeze();
+  }
+
+  toFlat(): string[] {
+    const flat: string[] = [];
+    for (const [name, value] of this.#entries) flat.push(name, latin1(value));
+    return flat;
+  }
+
+  #problem(name: string): HeaderProblem | "immutable" | undefined {
+    return this.#immutable ? "immutable" : nameProblem(name);
+  }
+
+  #remove(name: string): void {
+    const unwanted = name.toLowerCase();
+    this.#entries = this.#entries.filter((entry) => entry[0] !== unwanted);
+    this.#bytes = this.#entries.reduce((sum, entry) => sum + sizeOf(entry), 0);
+  }
+
+  /** @throws GuestFault GUEST_LIMIT */
+  #add(name: string, value: Uint8Array): void {
+    const { fieldsMax, fieldBytesMax } = this.context.settings.bounds;
+    const entry: Entry = [name.toLowerCase(), value];
+    this.#bytes += sizeOf(entry);
+    if (this.#entries.length >= fieldsMax || this.#bytes > fieldBytesMax) {
+      throw new GuestFault("GUEST_LIMIT", `more than ${fieldsMax} header fields or ${fieldBytesMax} bytes of them`);
+    }
+    this.#entries.push(entry);
+  }
+}
+
+const sizeOf = ([name, value]: Entry): number => name.length + value.length + entryOverheadBytes;
+const valueProblem = (value: Uint8Array): HeaderProblem | undefined =>
+  isHeaderValue(value) ? undefined : "invalid-syntax";
+
+/** The class for one instance's bindings. */
+export const fieldsClass = (context: GuestContext): object =>
+  guestClass(Fields, () => new Fields(context), {
+    fromList: (entries: readonly Entry[]) => Fields.fromList(context, entries),
+  });

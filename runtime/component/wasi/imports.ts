@@ -1,0 +1,75 @@
+import { cliEnvironment } from "./cli-environment.ts";
+import { cliExit } from "./cli-exit.ts";
+import { cliStderr, cliStdin, cliStdout } from "./cli-stdio.ts";
+import { terminalInput, terminalOutput, terminalStderr, terminalStdin, terminalStdout } from "./cli-terminal.ts";
+import { filesystemPreopens, filesystemTypes } from "./filesystem.ts";
+import type { GuestContext } from "./guest-context.ts";
+import { httpOutgoingHandler } from "./http-outgoing-handler.ts";
+import { httpTypes } from "./http-types.ts";
+import { ioError } from "./io-error.ts";
+import { ioPoll } from "./io-poll.ts";
+import { ioStreams } from "./io-streams.ts";
+import { monotonicClock } from "./monotonic-clock.ts";
+import { random, randomInsecure, randomInsecureSeed } from "./random.ts";
+import {
+  socketsInstanceNetwork,
+  socketsIpNameLookup,
+  socketsNetwork,
+  socketsTcp,
+  socketsTcpCreate,
+  socketsUdp,
+  socketsUdpCreate,
+} from "./sockets.ts";
+import { wallClock } from "./wall-clock.ts";
+
+type MakeInterface = (context: GuestContext) => object;
+
+/** Every interface that this node provides, without version: 0.2.0 to 0.2.12 are one family. */
+const interfaces: Readonly<Record<string, MakeInterface>> = {
+  "wasi:cli/environment": cliEnvironment,
+  "wasi:cli/exit": cliExit,
+  "wasi:cli/stderr": cliStderr,
+  "wasi:cli/stdin": cliStdin,
+  "wasi:cli/stdout": cliStdout,
+  "wasi:cli/terminal-input": terminalInput,
+  "wasi:cli/terminal-output": terminalOutput,
+  "wasi:cli/terminal-stderr": terminalStderr,
+  "wasi:cli/terminal-stdin": terminalStdin,
+  "wasi:cli/terminal-stdout": terminalStdout,
+  "wasi:clocks/monotonic-clock": monotonicClock,
+  "wasi:clocks/wall-clock": wallClock,
+  "wasi:filesystem/preopens": filesystemPreopens,
+  "wasi:filesystem/types": filesystemTypes,
+  "wasi:http/outgoing-handler": httpOutgoingHandler,
+  "wasi:http/types": httpTypes,
+  "wasi:io/error": ioError,
+  "wasi:io/poll": ioPoll,
+  "wasi:io/streams": ioStreams,
+  "wasi:random/insecure": randomInsecure,
+  "wasi:random/insecure-seed": randomInsecureSeed,
+  "wasi:random/random": random,
+  "wasi:sockets/instance-network": socketsInstanceNetwork,
+  "wasi:sockets/ip-name-lookup": socketsIpNameLookup,
+  "wasi:sockets/network": socketsNetwork,
+  "wasi:sockets/tcp": socketsTcp,
+  "wasi:sockets/tcp-create-socket": socketsTcpCreate,
+  "wasi:sockets/udp": socketsUdp,
+  "wasi:sockets/udp-create-socket": socketsUdpCreate,
+};
+
+/** The import object of one instance. Interfaces are made when the bindings ask for them, and only those. */
+export function wasiImports(context: GuestContext): Record<string, unknown> {
+  const imports: Record<string, unknown> = {};
+  for (const [name, make] of Object.entries(interfaces)) {
+    Object.defineProperty(imports, name, {
+      configurable: true,
+      enumerable: true,
+      get: () => {
+        const value = make(context);
+        Object.defineProperty(imports, name, { value });
+        return value;
+      },
+    });
+  }
+  return imports;
+}

@@ -1,0 +1,281 @@
+import { join } from "node:path";
+import {
+  ContentStore,
+  type Descriptor,
+  type Digest,
+  formatReference,
+  type ImageConfig,
+  ImageFault,
+  type ImageManifest,
+  type ImageReference,
+  isDigest,
+  manifestBlob,
+  type ManifestBlob,
+  type OnProgress,
+  parseImageConfig,
+  parseManifest,
+  readVariants,
+  type RegistryClient,
+  type Variant,
+  type VariantList,
+  type WasmVariant,
+} from "@shallop/sdk/image";
+import { type Clock, type Log, type Random, silentLog, systemClock, systemRandom } from "@shallop/sdk/internal";
+import { LayerDirectory } from "./layer-directory.ts";
+import type { LocalImage, LocalNativeImage, LocalWasmImage } from "./local-image.ts";
+import { NativeLayers, type UnpackLimits } from "./native-layers.ts";
+import { SharedWork, Turnstile } from "./shared-work.ts";
+import { UnpackJail } from "./unpack-jail.ts";
+import { WasmFiles } from "./wasm-files.ts";
+
+export interface NodeImagesOptions {
+  /** The node's image data; one process at a time uses it. */
+  readonly directory: string;
+  readonly client: RegistryClient;
+  readonly clock?: Clock;
+  readonly random?: Random;
+  readonly log?: Log;
+  readonly limits?: Partial<UnpackLimits>;
+}
+
+/** An image whose reference was looked up: which bytes it is, and what it can run as. */
+export interface ResolvedImage extends VariantList {
+  readonly reference: ImageReference;
+  /** Of its index or manifest. */
+  readonly digest: Digest;
+}
+
+export interface FetchOptions {
+  readonly signal: AbortSignal;
+  readonly onProgress?: OnProgress;
+}
+
+export interface ImageUsage {
+  /** Blobs: manifests, components, layers on their way. */
+  readonly blobBytes: number;
+  /** Unpacked layers. */
+  readonly layerBytes: number;
+}
+
+/** Images have some ten layers; more at once would only share the same line. */
+const downloadsMax = 3;
+/** What was pulled for a start that has not happened yet is not garbage. */
+const keepMs = 10 * 60_000;
+
+const limitsDefault: UnpackLimits = {
+  // The largest images in use (CUDA, models) have layers of some 10 GiB.
+  archiveBytesMax: 16 * 1024 ** 3,
+  // A distribution with a compiler has 200,000 files.
+  entriesMax: 500_000,
+  layersMax: 127,
+};
+
+/**
+ * The images of a node: pulled, verified, unpacked, kept over restarts, and let go of. Everything is found by digest,
+ * so what is here needs no registry.
+ */
+export class NodeImages {
+  readonly #store: ContentStore;
+  readonly #client: RegistryClient;
+  readonly #clock: Clock;
+  readonly #layers: LayerDirectory;
+  readonly #native: NativeLayers;
+  readonly #wasm: WasmFiles;
+  readonly #fetching = new SharedWork<LocalImage>();
+  readonly #downloading = new SharedWork<void>();
+  readonly #downloads = new Turnstile(downloadsMax);
+  readonly #log: Log;
+
+  private constructor(
+    parts: {
+      readonly store: ContentStore;
+      readonly layers: LayerDirectory;
+      readonly wasm: WasmFiles;
+      readonly native: NativeLayers;
+    },
+    options: NodeImagesOptions,
+  ) {
+    this.#store = parts.store;
+    this.#layers = parts.layers;
+    this.#wasm = parts.wasm;
+    this.#native = parts.native;
+    this.#client = options.client;
+    this.#clock = options.clock ?? systemClock;
+    this.#log = options.log ?? silentLog;
+  }
+
+  /** @throws ImageFault STORE_FAILED */
+  static async open(options: NodeImagesOptions): Promise<NodeImages> {
+    const { directory } = options;
+    const random = options.random ?? systemRandom;
+    const limits = { ...limitsDefault, ...options.limits };
+    const isRoot = process.getuid?.() === 0;
+    const store = await ContentStore.open(directory, { random });
+    const layers = await LayerDirectory.open(join(directory, "layers"), random);
+    const jail = new UnpackJail(options.clock ?? systemClock, isRoot);
+    const native = new NativeLayers({ store, layers, jail, limits, isRoot });
+    const wasm = await WasmFiles.open({ directory: join(directory, "wasm"), store, jail, limits, random });
+    return new NodeImages({ store, layers, wasm, native }, options);
+  }
+
+  /**
+   * Looks an image up. With a digest that was seen before no registry is asked.
+   *
+   * @throws ImageFault MANIFEST_UNKNOWN | MANIFEST_INVALID | DIGEST_MISMATCH | TOO_LARGE | UNAUTHORIZED | DENIED |
+   *   REGISTRY_UNREACHABLE | RATE_LIMITED | REGISTRY_INVALID | STORE_FAILED
+   */
+  async resolve(reference: ImageReference, signal: AbortSignal): Promise<ResolvedImage> {
+    const root = (await this.#known(reference)) ?? (await this.#client.manifest(reference, signal));
+    await this.#store.ingest(single(root.bytes), root.descriptor);
+    const list = await readVariants(root, (descriptor) => this.#bytes(reference, descriptor, signal));
+    return { reference, digest: root.descriptor.digest, ...list };
+  }
+
+  /**
+   * Brings a variant onto this node, ready to start. Quick when it is here. Asked for by several at once, it is fetched
+   * once.
+   *
+   * @throws ImageFault as `resolve`, and BLOB_UNKNOWN | SIZE_MISMATCH | LAYER_INVALID | UNSUPPORTED
+   */
+  async fetch(image: ResolvedImage, variant: Variant, options: FetchOptions): Promise<LocalImage> {
+    return this.#fetching.run(variant.digest, options.signal, async (signal) => {
+      const shared = { ...options, signal };
+      const startMs = this.#clock.nowMs();
+      const local =
+        variant.kind === "wasm"
+          ? await this.#fetchWasm(image, variant, shared)
+          : await this.#fetchNative(image, variant, shared);
+      const tookMs = Math.round(this.#clock.nowMs() - startMs);
+      this.#log.debug("image fetched", { image: formatReference(image.reference), variant: variant.digest, tookMs });
+      return local;
+    });
+  }
+
+  /** What the images take on this node. */
+  async usage(): Promise<ImageUsage> {
+    let blobBytes = 0;
+    for await (const blob of this.#store.list()) blobBytes += blob.sizeBytes;
+    const layers = await this.#layers.list();
+    return { blobBytes, layerBytes: layers.reduce((sum, layer) => sum + layer.sizeBytes, 0) };
+  }
+
+  /**
+   * Lets go of everything that no image in use needs.
+   *
+   * @param inUse digests of images or of variants' manifests
+   */
+  async collect(inUse: Iterable<string>): Promise<{ readonly removedBytes: number }> {
+    const roots = [...inUse].filter(isDigest);
+    const { components, manifests } = await this.#reached(roots);
+    const keepSinceMs = this.#clock.wallMs() - keepMs;
+    const { removedBytes } = await this.#store.collect({ roots: [...roots, ...components], keepSinceMs });
+    await this.#wasm.collect(new Set(manifests.map((manifest) => manifest.digest)), keepSinceMs);
+    const keys = new Set(manifests.flatMap((manifest) => manifest.layerKeys));
+    let layerBytes = 0;
+    for (const layer of await this.#layers.list()) {
+      if (keys.has(layer.key) || layer.writtenMs >= keepSinceMs) continue;
+      await this.#layers.remove(layer.key);
+      layerBytes += layer.sizeBytes;
+    }
+    return { removedBytes: removedBytes + layerBytes };
+  }
+
+  /** The variants below some images, with what each needs that is not a blob that its manifest names. */
+  async #reached(roots: readonly Digest[]): Promise<{
+    readonly components: readonly Digest[];
+    readonly manifests: readonly { readonly digest: Digest; readonly layerKeys: readonly string[] }[];
+  }> {
+    const components: Digest[] = [];
+    const manifests: { digest: Digest; layerKeys: readonly string[] }[] = [];
+    const open = [...roots];
+    for (let digest = open.pop(); digest !== undefined; digest = open.pop()) {
+      if (!(await this.#store.has(digest))) continue;
+      const bytes = await this.#store.readBytes({ digest });
+      const document = parseManifest(bytes, undefined, `the manifest ${digest}`);
+      if (document.kind === "index") {
+        open.push(...document.manifests.map((child) => child.digest));
+        continue;
+      }
+      const component = await this.#wasm.known(digest);
+      if (component !== undefined) components.push(component.digest);
+      manifests.push({ digest, layerKeys: await this.#layerKeys(document) });
+    }
+    return { components, manifests };
+  }
+
+  async #layerKeys(manifest: ImageManifest): Promise<readonly string[]> {
+    if (!(await this.#store.has(manifest.config.digest))) return [];
+    try {
+      return NativeLayers.keysOf(parseImageConfig(await this.#store.readBytes(manifest.config)));
+    } catch (error) {
+      // The config of a Wasm artifact is none of an image.
+      if (error instanceof ImageFault) return [];
+      throw error;
+    }
+  }
+
+  async #known(reference: ImageReference): Promise<ManifestBlob | undefined> {
+    const { digest } = reference;
+    if (digest === undefined || !(await this.#store.has(digest))) return undefined;
+    const bytes = await this.#store.readBytes({ digest });
+    return manifestBlob(bytes, parseManifest(bytes, undefined, `the manifest ${digest}`), digest);
+  }
+
+  /** A manifest or config: from the store, or from the registry into the store. */
+  async #bytes(reference: ImageReference, descriptor: Descriptor, signal: AbortSignal): Promise<Uint8Array> {
+    if (await this.#store.has(descriptor.digest)) return this.#store.readBytes(descriptor);
+    const bytes = await this.#client.bytes(reference, descriptor, signal);
+    await this.#store.ingest(single(bytes), descriptor);
+    return bytes;
+  }
+
+  async #fetchWasm(image: ResolvedImage, variant: WasmVariant, options: FetchOptions): Promise<LocalWasmImage> {
+    const download = (layer: Descriptor): Promise<void> => this.#download(image, layer, options);
+    const component = await this.#wasm.component(variant, download, options.signal);
+    return {
+      variant: "wasm",
+      digest: variant.digest,
+      componentDigest: component.digest,
+      componentPath: this.#store.path(component.digest),
+      sizeBytes: component.sizeBytes,
+    };
+  }
+
+  async #fetchNative(image: ResolvedImage, variant: Variant, options: FetchOptions): Promise<LocalNativeImage> {
+    const what = `the manifest ${variant.digest}`;
+    const { signal } = options;
+    const document = parseManifest(
+      await this.#bytes(image.reference, variant.manifest, signal),
+      variant.manifest.mediaType,
+      what,
+    );
+    if (document.kind !== "manifest")
+      throw new ImageFault("MANIFEST_INVALID", `${what} is an index, where an image was expected`);
+    const config: ImageConfig = parseImageConfig(await this.#bytes(image.reference, document.config, signal));
+    const fetchLayer = (layer: Descriptor, stop: AbortSignal): Promise<void> =>
+      this.#download(image, layer, { ...options, signal: stop });
+    const layers = await this.#native.unpack({ manifest: document, config }, fetchLayer, signal);
+    const { env, entrypoint, cmd, workingDir, user, exposedPorts } = config;
+    return {
+      variant: "native",
+      digest: variant.digest,
+      layerPaths: layers.map((layer) => layer.path),
+      config: { env, entrypoint, cmd, workingDir, user, exposedPorts },
+      sizeBytes: layers.reduce((sum, layer) => sum + layer.sizeBytes, 0),
+    };
+  }
+
+  #download(image: ResolvedImage, blob: Descriptor, options: FetchOptions): Promise<void> {
+    return this.#downloading.run(blob.digest, options.signal, async (signal) => {
+      if (await this.#store.has(blob.digest)) return;
+      await this.#downloads.pass(async () => {
+        const stream = this.#client.blob(image.reference, blob, { signal, onProgress: options.onProgress });
+        await this.#store.ingest(stream, blob, signal);
+      });
+    });
+  }
+}
+
+async function* single(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
+  yield bytes;
+}
