@@ -1,0 +1,67 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { LRUCache } from "lru-cache";
+import { SingleFlight } from "@shallop/sdk/internal";
+import { parsePlan, planFile } from "../component/component-plan.ts";
+import { capMemories } from "../component/memory-cap.ts";
+
+export type CompiledModules = ReadonlyMap<string, WebAssembly.Module>;
+
+// Core modules of parked pods stay compiled: about ten of the largest (StarlingMonkey, 13 MB), or two hundred of
+// QuickJS's size. Machine code comes on top as functions are used.
+const cachedBytesMax = 128 * 1024 * 1024;
+
+// V8's code caches of glue: under 1 MB each.
+const glueCacheBytesMax = 32 * 1024 * 1024;
+
+/**
+ * Compiled core modules of this process, by component and memory cap. V8 compiles lazily and shares machine code between
+ * threads, so a second pod of a component starts warm.
+ */
+export class ArtifactCache {
+  readonly #cache = new LRUCache<string, { readonly modules: CompiledModules; readonly bytes: number }>({
+    maxSize: cachedBytesMax,
+    sizeCalculation: ({ bytes }) => Math.max(1, bytes),
+  });
+  readonly #glueCaches = new LRUCache<string, Uint8Array>({
+    maxSize: glueCacheBytesMax,
+    sizeCalculation: (cache) => Math.max(1, cache.length),
+  });
+  readonly #loading = new SingleFlight<string, CompiledModules>();
+
+  /** What a thread of this process left for the next: `undefined` until one has served a request. */
+  glueCache(componentDigest: string): Uint8Array | undefined {
+    return this.#glueCaches.get(componentDigest);
+  }
+
+  keepGlueCache(componentDigest: string, cache: Uint8Array): void {
+    this.#glueCaches.set(componentDigest, cache);
+  }
+
+  /** @throws MemoryCapError when the component cannot start within the cap */
+  modules(componentDigest: string, preparedDir: string, memoryBytesMax: number): Promise<CompiledModules> {
+    const key = `${componentDigest} ${memoryBytesMax}`;
+    const cached = this.#cache.get(key);
+    if (cached !== undefined) return Promise.resolve(cached.modules);
+    return this.#loading.run(key, async () => {
+      const loaded = await compile(preparedDir, memoryBytesMax);
+      this.#cache.set(key, loaded);
+      return loaded.modules;
+    });
+  }
+}
+
+async function compile(
+  preparedDir: string,
+  memoryBytesMax: number,
+): Promise<{ readonly modules: CompiledModules; readonly bytes: number }> {
+  const plan = parsePlan(await readFile(join(preparedDir, planFile), "utf8"));
+  if (plan === undefined) throw new Error(`${preparedDir} holds no prepared component`);
+  const files = await Promise.all(
+    plan.modules.map(async ({ name }) => [name, await readFile(join(preparedDir, name))] as const),
+  );
+  const modules = new Map<string, WebAssembly.Module>();
+  // Synchronously: with lazy compilation this is a scan, and cheaper than a turn through the compiler's threads.
+  for (const [name, bytes] of files) modules.set(name, new WebAssembly.Module(capMemories(bytes, memoryBytesMax)));
+  return { modules, bytes: files.reduce((sum, [, bytes]) => sum + bytes.length, 0) };
+}

@@ -1,0 +1,58 @@
+import type { PodExit, PodLimits, PodLogLine } from "../pod/pod-runtime.ts";
+
+/**
+ * Between a node agent and a host process: JSON lines over a unix socket in the run directory, on which the host
+ * process listens. It outlives an agent; the next one connects and asks for the pods.
+ */
+export interface HostPod {
+  readonly uid: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly socketPath: string;
+  readonly componentDigest: string;
+  /** Directory of the prepared component. */
+  readonly preparedDir: string;
+  readonly env: readonly { readonly name: string; readonly value: string }[];
+  readonly limits: PodLimits;
+  readonly egressAllowed: readonly string[];
+}
+
+/** Agent → host process. Each is answered with a reply of the same id. */
+export type HostCommand =
+  /** The first pod makes a blank process the one of its namespace. */
+  | { readonly type: "start"; readonly id: number; readonly pod: HostPod }
+  | { readonly type: "stop"; readonly id: number; readonly uid: string; readonly graceMs: number }
+  | { readonly type: "list"; readonly id: number }
+  /** End at once when no pod runs. */
+  | { readonly type: "exit"; readonly id: number };
+
+/** Host process → agent. */
+export type HostMessage =
+  | { readonly type: "reply"; readonly id: number; readonly value?: HostStatus }
+  | { readonly type: "refused"; readonly id: number; readonly code: HostRefusal; readonly message: string }
+  | { readonly type: "exited"; readonly uid: string; readonly exit: PodExit }
+  | { readonly type: "logged"; readonly uid: string; readonly lines: readonly PodLogLine[] }
+  | {
+      readonly type: "noticed";
+      readonly uid: string;
+      readonly severity: "Normal" | "Warning";
+      readonly reason: string;
+      readonly message: string;
+    }
+  /** A thread could not be stopped; the process is about to kill itself. Its pods are to be started again elsewhere. */
+  | { readonly type: "wedged"; readonly uid: string; readonly message: string };
+
+export type HostRefusal = "EXITED" | "IMAGE_INVALID" | "NO_CAPACITY";
+
+export interface HostStatus {
+  readonly pid: number;
+  /** The tenant; undefined while the process is blank. */
+  readonly namespace?: string;
+  readonly pods: readonly HostPod[];
+}
+
+/** A line is at most this long: a batch of log lines, or a pod with its environment. */
+export const controlLineCharsMax = 4 * 1024 * 1024;
+
+/** A host process whose agent is gone ends itself after this: a restarting agent is back within seconds. */
+export const orphanTimeoutMs = 30_000;

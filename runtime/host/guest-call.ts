@@ -1,0 +1,144 @@
+import type { Clock, Timer } from "@shallop/sdk/internal";
+import type { RequestHead, StreamHandlers, WireFaultCode, WireStream } from "@shallop/sdk/wire";
+import type { Instance } from "../component/engine.ts";
+import { GuestFault } from "../component/guest-fault.ts";
+import { ByteQueue } from "../component/wasi/byte-queue.ts";
+import { WireResponse } from "./wire-response.ts";
+
+export interface GuestCallSettings {
+  readonly clock: Clock;
+  /** The pod's own limit; the gateway may ask for less. */
+  readonly requestTimeoutMs: number;
+  readonly memoryBytesMax: number;
+  /** Undefined when it is not `wanted` any more by the time there is one. */
+  readonly takeInstance: (wanted: () => boolean) => Promise<Instance | undefined>;
+  /** A line for the pod's log. */
+  readonly log: (text: string) => void;
+  /** The call is over, however it ended. */
+  readonly ended: (call: GuestCall) => void;
+}
+
+/** One request on its way through one instance. Ends exactly once: answered, failed, too late, or its client gone. */
+export class GuestCall {
+  /** On the clock's own scale. */
+  readonly deadlineMs: number;
+  readonly #head: RequestHead;
+  readonly #stream: WireStream;
+  readonly #settings: GuestCallSettings;
+  readonly #body: ByteQueue;
+  readonly #response: WireResponse;
+  readonly #timer: Timer;
+  readonly #startedMs: number;
+  #instantiatedMs: number;
+  #instance: Instance | undefined;
+  #over = false;
+
+  constructor(head: RequestHead, stream: WireStream, settings: GuestCallSettings) {
+    this.#head = head;
+    this.#stream = stream;
+    this.#settings = settings;
+    this.#startedMs = settings.clock.nowMs();
+    this.#instantiatedMs = this.#startedMs;
+    const timeoutMs = Math.max(0, Math.min(settings.requestTimeoutMs, head.timeoutMs));
+    this.deadlineMs = this.#startedMs + timeoutMs;
+    this.#timer = settings.clock.after(timeoutMs, () =>
+      this.#fail("GUEST_TIMEOUT", `no answer within ${timeoutMs} ms`),
+    );
+    this.#body = new ByteQueue((byteCount) => stream.consumed(byteCount));
+    this.#response = new WireResponse(stream, () => this.#phases());
+  }
+
+  /** What the wire calls as the request's body arrives. */
+  handlers(): StreamHandlers {
+    return {
+      data: (chunk) => this.#body.push(chunk),
+      end: () => this.#body.end(),
+      failed: () => this.#end(),
+      writable: () => this.#response.writable(),
+    };
+  }
+
+  async run(): Promise<void> {
+    try {
+      const instance = await this.#settings.takeInstance(() => !this.#over);
+      if (instance === undefined) return;
+      if (this.#over) return instance.dispose();
+      this.#instance = instance;
+      this.#instantiatedMs = this.#settings.clock.nowMs();
+      const { method, target, scheme, authority, headers } = this.#head;
+      await instance.handle({ method, target, scheme, authority, headers, body: this.#body }, this.#response);
+      this.#returned();
+    } catch (error) {
+      this.#failedWith(error);
+    }
+  }
+
+  /** Ends the call now. */
+  abort(code: WireFaultCode, message: string): void {
+    this.#fail(code, message);
+  }
+
+  #returned(): void {
+    const { outcome } = this.#response;
+    if (outcome === undefined) {
+      this.#fail("GUEST_FAILED", "the guest returned before its answer was complete");
+    } else {
+      if (outcome.failure !== undefined) this.#logFailure(outcome.failure);
+      this.#end();
+    }
+  }
+
+  #failedWith(error: unknown): void {
+    const message = error instanceof Error ? error.message : String(error);
+    // What the guest has answered completely before it trapped has been answered.
+    if (this.#response.outcome !== undefined) {
+      if (!this.#over) this.#logFailure(this.#response.outcome.failure ?? message);
+      return this.#end();
+    }
+    if (error instanceof GuestFault && error.code === "GUEST_LIMIT") return this.#fail("GUEST_LIMIT", message);
+    if (!this.#isOutOfMemory(error, message)) return this.#fail("GUEST_FAILED", message);
+    const limit = `its limit is ${this.#settings.memoryBytesMax} bytes`;
+    this.#fail("GUEST_MEMORY", `the guest ran out of memory, ${limit}: ${message}`);
+  }
+
+  /**
+   * A guest that gets no more memory ends in whatever way its language has: a trap, a message, an exit. It was memory
+   * when the instance is near its cap, or says so itself.
+   */
+  #isOutOfMemory(error: unknown, message: string): boolean {
+    if (error instanceof GuestFault && error.code === "GUEST_MEMORY") return true;
+    const usedBytes = this.#instance?.memoryBytes() ?? 0;
+    return (
+      usedBytes >= this.#settings.memoryBytesMax * 0.75 || /out of memory|allocation of \d+ bytes failed/i.test(message)
+    );
+  }
+
+  #fail(code: WireFaultCode, message: string): void {
+    if (this.#over) return;
+    this.#logFailure(message);
+    this.#stream.abort(code, message);
+    this.#end();
+  }
+
+  #logFailure(message: string): void {
+    this.#settings.log(`shallop: request ${this.#head.requestId} failed: ${message}`);
+  }
+
+  #end(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#timer.cancel();
+    this.#instance?.dispose();
+    this.#settings.ended(this);
+  }
+
+  #phases(): Readonly<Record<string, number>> {
+    const nowMs = this.#settings.clock.nowMs();
+    return {
+      instantiate: round(this.#instantiatedMs - this.#startedMs),
+      handle: round(nowMs - this.#instantiatedMs),
+    };
+  }
+}
+
+const round = (milliseconds: number): number => Math.round(milliseconds * 1000) / 1000;

@@ -1,0 +1,33 @@
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { createConnection } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { FakeClock } from "@shallop/sdk/internal/testing";
+import { systemClock } from "@shallop/sdk/internal";
+import { expect, test } from "vitest";
+import { orphanTimeoutMs } from "./control-protocol.ts";
+import { HostServer } from "./host-server.ts";
+
+test("a host process ends itself when no agent has come back in time, and not before", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "sh-"));
+  const clock = new FakeClock();
+  const ends: string[] = [];
+  const socketPath = join(directory, "h.sock");
+  const server = new HostServer({ socketPath, compileCache: "", clock, end: (how) => ends.push(how) });
+  await server.listen();
+  await clock.advance(orphanTimeoutMs - 1000);
+  const agent = createConnection(socketPath);
+  await new Promise((resolve) => agent.once("connect", resolve));
+  await systemClock.sleep(50);
+  await clock.advance(orphanTimeoutMs * 2);
+  expect(ends).toEqual([]);
+  agent.destroy();
+  await systemClock.sleep(50);
+  await clock.advance(orphanTimeoutMs - 1);
+  expect(ends).toEqual([]);
+  await clock.advance(2);
+  expect(ends).toEqual(["clean"]);
+  await server[Symbol.asyncDispose]();
+  expect((await readdir(directory)).filter((name) => name !== "h.sock")).toEqual([]);
+  await rm(directory, { recursive: true, force: true });
+});

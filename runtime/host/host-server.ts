@@ -1,0 +1,205 @@
+import { createServer, type Server, type Socket } from "node:net";
+import { assert, type Clock, describeError, type Timer } from "@shallop/sdk/internal";
+import { ArtifactCache } from "./artifact-cache.ts";
+import {
+  controlLineCharsMax,
+  type HostCommand,
+  type HostMessage,
+  type HostPod,
+  type HostStatus,
+  orphanTimeoutMs,
+} from "./control-protocol.ts";
+import { HostedPod, StartFault, terminateTimeoutMs } from "./hosted-pod.ts";
+import { JsonLines } from "./json-lines.ts";
+import { MessageBacklog } from "./message-backlog.ts";
+import { PodThread } from "./pod-thread.ts";
+
+export interface HostServerSettings {
+  readonly socketPath: string;
+  /** Directory with Node's compile cache of our own programs; empty = none. */
+  readonly compileCache: string;
+  readonly clock: Clock;
+  /** Ends the process: `clean` when it is not wanted any more, `kill` when a thread of it cannot be stopped. */
+  readonly end: (how: "clean" | "kill") => void;
+}
+
+// Address space: each pod may have hundreds of instances with 8 GiB reserved for each of their memories.
+const podsMax = 200;
+// One thread that is ready, so that no start waits for one (20 ms); 8 MB each.
+const spareThreads = 1;
+const watchdogMs = 25;
+
+/** The main thread of a host process: pods by their uid, spare threads, and the agent's commands. Guests never run here. */
+export class HostServer implements AsyncDisposable {
+  readonly #settings: HostServerSettings;
+  readonly #server: Server;
+  readonly #artifacts = new ArtifactCache();
+  readonly #pods = new Map<string, HostedPod>();
+  readonly #spare: PodThread[] = [];
+  readonly #backlog = new MessageBacklog();
+  readonly #watchdog: Timer;
+  #threads = 0;
+  #namespace: string | undefined;
+  #agent: JsonLines | undefined;
+  #orphanTimer: Timer | undefined;
+
+  constructor(settings: HostServerSettings) {
+    this.#settings = settings;
+    this.#server = createServer((socket) => this.#accept(socket));
+    this.#watchdog = settings.clock.every(watchdogMs, () => {
+      for (const pod of this.#pods.values()) pod.check();
+    });
+    this.#fillSpare();
+    this.#armOrphanTimer();
+  }
+
+  listen(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#server.once("error", reject);
+      this.#server.listen(this.#settings.socketPath, () => resolve());
+    });
+  }
+
+  /** Stops everything at once; for tests, where the end of the process does not do it. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#watchdog.cancel();
+    this.#agent?.close();
+    this.#orphanTimer?.cancel();
+    this.#server.close();
+    for (const pod of this.#pods.values()) await pod.stop(0);
+    for (const thread of this.#spare.splice(0)) await thread.terminate(this.#settings.clock, terminateTimeoutMs);
+  }
+
+  /** One agent at a time: a new one has replaced the old. What was said meanwhile is said now. */
+  #accept(socket: Socket): void {
+    this.#agent?.close();
+    this.#orphanTimer?.cancel();
+    const agent = new JsonLines(socket, controlLineCharsMax, {
+      message: (value) => void this.#command(value as HostCommand, agent),
+      closed: () => {
+        if (this.#agent !== agent) return;
+        this.#agent = undefined;
+        this.#armOrphanTimer();
+      },
+    });
+    this.#agent = agent;
+    for (const message of this.#backlog.take()) agent.send(message);
+  }
+
+  async #command(command: HostCommand, agent: JsonLines): Promise<void> {
+    try {
+      const value = await this.#execute(command);
+      agent.send({ type: "reply", id: command.id, ...(value === undefined ? {} : { value }) } satisfies HostMessage);
+      if (command.type === "exit" && this.#pods.size === 0) {
+        await agent.flush();
+        this.#end("clean");
+      }
+    } catch (error) {
+      const code = error instanceof StartFault ? error.code : "EXITED";
+      agent.send({ type: "refused", id: command.id, code, message: describeError(error) } satisfies HostMessage);
+    }
+  }
+
+  async #execute(command: HostCommand): Promise<HostStatus | undefined> {
+    switch (command.type) {
+      case "start":
+        await this.#start(command.pod);
+        return undefined;
+      case "stop":
+        await this.#stop(command.uid, command.graceMs);
+        return undefined;
+      case "list":
+        return this.#status();
+      case "exit":
+        return undefined;
+      default:
+        throw new Error("the agent sent an unknown command");
+    }
+  }
+
+  async #start(pod: HostPod): Promise<void> {
+    if (this.#pods.has(pod.uid)) return;
+    this.#namespace ??= pod.namespace;
+    // The wall between tenants: a second namespace in this process would be a bug of the agent.
+    assert(this.#namespace === pod.namespace, `this process is of namespace ${this.#namespace}, not ${pod.namespace}`);
+    if (this.#pods.size >= podsMax) {
+      throw new StartFault(
+        "NO_CAPACITY",
+        `namespace ${pod.namespace} has ${podsMax} pods on this node, which is the most`,
+      );
+    }
+    const hosted = new HostedPod({
+      pod,
+      clock: this.#settings.clock,
+      artifacts: this.#artifacts,
+      takeThread: () => this.#takeThread(),
+      tell: (message) => this.#tell(message),
+      ended: (uid) => this.#pods.delete(uid),
+      wedged: (uid, message) => void this.#wedged(uid, message),
+    });
+    this.#pods.set(pod.uid, hosted);
+    try {
+      await hosted.start();
+    } catch (error) {
+      this.#pods.delete(pod.uid);
+      throw error;
+    }
+  }
+
+  async #stop(uid: string, graceMs: number): Promise<void> {
+    const hosted = this.#pods.get(uid);
+    if (hosted === undefined) return;
+    await hosted.stop(graceMs);
+    this.#pods.delete(uid);
+  }
+
+  #status(): HostStatus {
+    return {
+      pid: process.pid,
+      ...(this.#namespace === undefined ? {} : { namespace: this.#namespace }),
+      pods: [...this.#pods.values()].map(({ pod }) => pod),
+    };
+  }
+
+  #takeThread(): PodThread {
+    let thread = this.#spare.shift();
+    while (thread?.isGone === true) thread = this.#spare.shift();
+    // The next spare is made once this start is over: two threads at once would slow it down.
+    this.#settings.clock.after(50, () => this.#fillSpare());
+    return thread ?? this.#newThread();
+  }
+
+  #fillSpare(): void {
+    while (this.#spare.length < spareThreads) this.#spare.push(this.#newThread());
+  }
+
+  #newThread(): PodThread {
+    this.#threads++;
+    const { socketPath, compileCache } = this.#settings;
+    return new PodThread(`${socketPath}.${this.#threads}`, compileCache);
+  }
+
+  #tell(message: HostMessage): void {
+    if (this.#agent === undefined || this.#agent.waitingBytes > controlLineCharsMax) this.#backlog.add(message);
+    else {
+      for (const kept of this.#backlog.take()) this.#agent.send(kept);
+      this.#agent.send(message);
+    }
+  }
+
+  async #wedged(uid: string, message: string): Promise<void> {
+    this.#tell({ type: "wedged", uid, message });
+    await Promise.race([this.#agent?.flush(), this.#settings.clock.sleep(50)]);
+    this.#end("kill");
+  }
+
+  #armOrphanTimer(): void {
+    this.#orphanTimer?.cancel();
+    this.#orphanTimer = this.#settings.clock.after(orphanTimeoutMs, () => this.#end("clean"));
+  }
+
+  #end(how: "clean" | "kill"): void {
+    this.#watchdog.cancel();
+    this.#settings.end(how);
+  }
+}

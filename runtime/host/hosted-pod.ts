@@ -1,0 +1,174 @@
+import { rmSync } from "node:fs";
+import { type Clock, describeError, Fault } from "@shallop/sdk/internal";
+import { MemoryCapError } from "../component/memory-cap.ts";
+import type { ArtifactCache } from "./artifact-cache.ts";
+import type { HostMessage, HostPod, HostRefusal } from "./control-protocol.ts";
+import type { PodThread } from "./pod-thread.ts";
+import type { ThreadEvent } from "./thread-protocol.ts";
+
+export class StartFault extends Fault<HostRefusal> {}
+
+export interface HostedPodSettings {
+  readonly pod: HostPod;
+  readonly clock: Clock;
+  readonly artifacts: ArtifactCache;
+  /** A thread that has the engine loaded, or will have soon. */
+  readonly takeThread: () => PodThread;
+  readonly tell: (message: HostMessage) => void;
+  /** The pod ended by itself. */
+  readonly ended: (uid: string) => void;
+  /** A thread did not stop: the process must end. */
+  readonly wedged: (uid: string, message: string) => void;
+}
+
+/** A thread that is not gone this long after it was told to is stuck in one instruction of the guest. */
+export const terminateTimeoutMs = 250;
+// The thread itself ends requests whose time is up; one that is this late does not turn its event loop.
+const overdueMsMax = 100;
+// A pod whose threads die again and again is broken: the agent is to restart it, with its backoff.
+const replacementsMax = 5;
+
+/** A pod in this process: the thread that serves it, replaced when a guest does not give it back. */
+export class HostedPod {
+  readonly #settings: HostedPodSettings;
+  #thread: PodThread | undefined;
+  #onEvent: ((event: ThreadEvent) => void) | undefined;
+  #stopping = false;
+  #replacing = false;
+  #replacements = 0;
+
+  constructor(settings: HostedPodSettings) {
+    this.#settings = settings;
+  }
+
+  get pod(): HostPod {
+    return this.#settings.pod;
+  }
+
+  /** Resolves when the pod's socket takes connections. @throws StartFault */
+  async start(): Promise<void> {
+    const { pod, artifacts } = this.#settings;
+    const thread = this.#settings.takeThread();
+    this.#thread = thread;
+    const loaded = this.#loaded(thread);
+    // Nobody waits for it when the modules cannot be had.
+    loaded.catch(() => undefined);
+    const { uid, preparedDir, env, limits, egressAllowed } = pod;
+    thread.send({ type: "start", uid, preparedDir, env, limits, egressAllowed });
+    try {
+      const modules = await artifacts.modules(pod.componentDigest, preparedDir, limits.memoryBytes);
+      const glueCache = artifacts.glueCache(pod.componentDigest);
+      thread.send({ type: "modules", modules, ...(glueCache === undefined ? {} : { glueCache }) });
+      await loaded;
+      thread.takeSocket(pod.socketPath);
+    } catch (error) {
+      this.#stopping = true;
+      await thread.terminate(this.#settings.clock, terminateTimeoutMs);
+      if (error instanceof StartFault) throw error;
+      const code = error instanceof MemoryCapError ? "EXITED" : "IMAGE_INVALID";
+      throw new StartFault(code, `pod ${pod.name} could not start: ${describeError(error)}`, { cause: error });
+    }
+  }
+
+  /** Lets the pod finish, for `graceMs` at most, and ends it. */
+  async stop(graceMs: number): Promise<void> {
+    this.#stopping = true;
+    const thread = this.#thread;
+    if (thread === undefined) return;
+    if (!thread.isGone && graceMs > 0) await this.#drained(thread, graceMs);
+    const isGone = await thread.terminate(this.#settings.clock, terminateTimeoutMs);
+    rmSync(this.pod.socketPath, { force: true });
+    if (!isGone) this.#settings.wedged(this.pod.uid, "its thread did not stop");
+  }
+
+  /** For the watchdog, each few milliseconds. */
+  check(): void {
+    const thread = this.#thread;
+    if (thread === undefined || this.#stopping || this.#replacing || thread.overdueMs() < overdueMsMax) return;
+    const message = `a request ran ${this.pod.limits.requestTimeoutMs} ms without giving the thread back; it was stopped`;
+    this.#notice("GuestTimeout", message);
+    this.#log(`shallop: ${message}`);
+    void this.#replace(thread);
+  }
+
+  async #replace(thread: PodThread): Promise<void> {
+    this.#replacing = true;
+    const isGone = await thread.terminate(this.#settings.clock, terminateTimeoutMs);
+    if (!isGone) return this.#settings.wedged(this.pod.uid, "its thread did not stop");
+    await this.#startAgain("its thread was stopped");
+    this.#replacing = false;
+  }
+
+  async #startAgain(why: string): Promise<void> {
+    if (this.#stopping) return;
+    this.#replacements++;
+    if (this.#replacements > replacementsMax) return this.#exit(`${why}, for the ${this.#replacements}th time`);
+    try {
+      await this.start();
+    } catch (error) {
+      this.#exit(`${why}, and the pod could not be started again: ${describeError(error)}`);
+    }
+  }
+
+  #loaded(thread: PodThread): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#onEvent = (event) => {
+        if (event.type === "loaded") resolve();
+        if (event.type === "failed") reject(new StartFault(event.code, event.message));
+      };
+      thread.own({
+        event: (event) => this.#receive(event),
+        gone: (error) => {
+          reject(new StartFault("EXITED", `the pod's thread ended: ${describeError(error)}`));
+          this.#gone(thread, error);
+        },
+      });
+    });
+  }
+
+  #receive(event: ThreadEvent): void {
+    if (event.type === "logged") this.#settings.tell({ type: "logged", uid: this.pod.uid, lines: event.lines });
+    else if (event.type === "glue-cache")
+      this.#settings.artifacts.keepGlueCache(this.pod.componentDigest, event.glueCache);
+    else if (event.type === "noticed") this.#notice(event.reason, event.message);
+    else this.#onEvent?.(event);
+  }
+
+  #drained(thread: PodThread, graceMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = this.#settings.clock.after(graceMs, resolve);
+      this.#onEvent = (event) => {
+        if (event.type !== "drained") return;
+        timer.cancel();
+        resolve();
+      };
+      thread.send({ type: "drain" });
+    });
+  }
+
+  /** The thread died and nobody asked it to: V8 ran out of heap, or a bug of ours. */
+  #gone(thread: PodThread, error: Error | undefined): void {
+    if (this.#stopping || this.#replacing || thread !== this.#thread) return;
+    const message = `its thread ended: ${error === undefined ? "without a word" : error.message}`;
+    this.#notice("ThreadEnded", message);
+    this.#log(`shallop: ${message}`);
+    void this.#startAgain(message);
+  }
+
+  #exit(message: string): void {
+    this.#stopping = true;
+    rmSync(this.pod.socketPath, { force: true });
+    const reason = /memory/i.test(message) ? "OOMKilled" : "Error";
+    this.#settings.tell({ type: "exited", uid: this.pod.uid, exit: { exitCode: 1, reason, message } });
+    this.#settings.ended(this.pod.uid);
+  }
+
+  #notice(reason: string, message: string): void {
+    this.#settings.tell({ type: "noticed", uid: this.pod.uid, severity: "Warning", reason, message });
+  }
+
+  #log(text: string): void {
+    const line = { wallMs: this.#settings.clock.wallMs(), stream: "stderr", text, partial: false } as const;
+    this.#settings.tell({ type: "logged", uid: this.pod.uid, lines: [line] });
+  }
+}

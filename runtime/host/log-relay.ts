@@ -1,0 +1,126 @@
+import { assert, type Clock, LineSplitter } from "@shallop/sdk/internal";
+import type { PodLogLine } from "../pod/pod-runtime.ts";
+
+export interface LogRelayBounds {
+  /** A longer line is cut into pieces. */
+  readonly lineBytesMax: number;
+  readonly rateBytesPerS: number;
+  readonly burstBytesMax: number;
+  /** Lines leave in batches of this size, or after `delayMs`. */
+  readonly batchBytesMax: number;
+  readonly delayMs: number;
+}
+
+const logRelayBounds: LogRelayBounds = {
+  // What PodLog cuts at too.
+  lineBytesMax: 64 * 1024,
+  // What PodLog stores at most: more would only be carried to be dropped.
+  rateBytesPerS: 1024 * 1024,
+  burstBytesMax: 4 * 1024 * 1024,
+  batchBytesMax: 64 * 1024,
+  // Short enough for `logs -f`, long enough that a chatty request costs one message.
+  delayMs: 10,
+};
+assert(logRelayBounds.lineBytesMax < logRelayBounds.burstBytesMax, "a single line must fit the burst");
+
+// What a line costs beside its text on its way through two processes.
+const lineOverheadBytes = 64;
+
+/** Collects a pod's output and sends it on in batches. What is too much is dropped, counted, and said so in the log. */
+export class LogRelay {
+  readonly #clock: Clock;
+  readonly #bounds: LogRelayBounds;
+  readonly #send: (lines: readonly PodLogLine[]) => void;
+  #batch: PodLogLine[] = [];
+  #batchBytes = 0;
+  #scheduled = false;
+  #tokens: number;
+  #refilledMs: number;
+  #lost = 0;
+
+  constructor(clock: Clock, send: (lines: readonly PodLogLine[]) => void, bounds: LogRelayBounds = logRelayBounds) {
+    this.#clock = clock;
+    this.#send = send;
+    this.#bounds = bounds;
+    this.#tokens = bounds.burstBytesMax;
+    this.#refilledMs = clock.nowMs();
+  }
+
+  /** The standard output and error of one instance: bytes in, lines out. */
+  writer(): GuestLog {
+    const splitter = (stream: "stdout" | "stderr"): LineSplitter =>
+      new LineSplitter(this.#bounds.lineBytesMax, (text, partial) => this.line(stream, text, partial));
+    let stdout: LineSplitter | undefined;
+    let stderr: LineSplitter | undefined;
+    return {
+      write: (stream, bytes) => {
+        if (stream === "stdout") (stdout ??= splitter("stdout")).push(bytes);
+        else (stderr ??= splitter("stderr")).push(bytes);
+      },
+      end: () => {
+        stdout?.end();
+        stderr?.end();
+      },
+    };
+  }
+
+  line(stream: "stdout" | "stderr", text: string, partial = false): void {
+    const bytes = text.length + lineOverheadBytes;
+    if (!this.#spend(bytes)) {
+      this.#lost++;
+      this.#schedule();
+      return;
+    }
+    if (this.#lost > 0) this.#reportLoss();
+    this.#push({ wallMs: this.#clock.wallMs(), stream, text, partial }, bytes);
+  }
+
+  /** Sends what waits, now. */
+  flush(): void {
+    if (this.#lost > 0) this.#reportLoss();
+    if (this.#batch.length === 0) return;
+    const batch = this.#batch;
+    this.#batch = [];
+    this.#batchBytes = 0;
+    this.#send(batch);
+  }
+
+  #push(line: PodLogLine, bytes: number): void {
+    this.#batch.push(line);
+    this.#batchBytes += bytes;
+    // A guest that never yields must not fill this thread's memory.
+    if (this.#batchBytes >= this.#bounds.batchBytesMax) this.flush();
+    else this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.#clock.after(this.#bounds.delayMs, () => {
+      this.#scheduled = false;
+      this.flush();
+    });
+  }
+
+  #reportLoss(): void {
+    const text = `shallop: ${this.#lost} lines lost here: more than ${this.#bounds.rateBytesPerS} bytes a second`;
+    this.#lost = 0;
+    this.#batch.push({ wallMs: this.#clock.wallMs(), stream: "stderr", text, partial: false });
+  }
+
+  #spend(bytes: number): boolean {
+    const { rateBytesPerS, burstBytesMax } = this.#bounds;
+    const nowMs = this.#clock.nowMs();
+    this.#tokens = Math.min(burstBytesMax, this.#tokens + ((nowMs - this.#refilledMs) / 1000) * rateBytesPerS);
+    this.#refilledMs = nowMs;
+    if (this.#tokens < bytes) return false;
+    this.#tokens -= bytes;
+    return true;
+  }
+}
+
+export interface GuestLog {
+  write(stream: "stdout" | "stderr", bytes: Uint8Array): void;
+  /** The instance is over: what has no newline yet is a line. */
+  end(): void;
+}

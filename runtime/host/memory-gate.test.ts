@@ -1,0 +1,80 @@
+import { expect, test } from "vitest";
+import type { Instance } from "../component/engine.ts";
+import { MemoryGate } from "./memory-gate.ts";
+
+const mebibyte = 1024 * 1024;
+
+interface Guest extends Instance {
+  bytes: number;
+}
+
+const guest = (bytes: number): Guest => ({
+  bytes,
+  handle: () => Promise.resolve(),
+  memoryBytes() {
+    return this.bytes;
+  },
+  dispose: () => undefined,
+});
+
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const always = (): boolean => true;
+
+/** Takes as many as asked for, and tells which have been let in. */
+async function crowd(gate: MemoryGate, count: number, bytes: number): Promise<(Instance | undefined)[]> {
+  const taken: (Instance | undefined)[] = [];
+  for (let index = 0; index < count; index++) {
+    void gate.take(() => Promise.resolve(guest(bytes)), always).then((instance) => taken.push(instance));
+    await settled();
+  }
+  return taken;
+}
+
+test("lets in what fits, and the next when one leaves, in order", async () => {
+  // 10 MiB hold two of 4 MiB with what each costs beside its memory.
+  const gate = new MemoryGate(10 * mebibyte);
+  const taken = await crowd(gate, 4, 4 * mebibyte);
+  expect(taken).toHaveLength(2);
+  taken[0]?.dispose();
+  await settled();
+  expect(taken).toHaveLength(3);
+  taken[0]?.dispose();
+  await settled();
+  expect(taken).toHaveLength(3);
+});
+
+test("one is let in however little memory there is", async () => {
+  const gate = new MemoryGate(mebibyte);
+  expect(await crowd(gate, 3, 64 * mebibyte)).toHaveLength(1);
+});
+
+test("an instance that has grown keeps others out", async () => {
+  const gate = new MemoryGate(10 * mebibyte);
+  const big = guest(mebibyte);
+  await gate.take(() => Promise.resolve(big), always);
+  big.bytes = 9 * mebibyte;
+  expect(await crowd(gate, 1, mebibyte)).toHaveLength(0);
+});
+
+test("who is not wanted any more takes no place", async () => {
+  const gate = new MemoryGate(10 * mebibyte);
+  const [first] = await crowd(gate, 1, 9 * mebibyte);
+  let made = 0;
+  const make = (): Promise<Instance> => {
+    made += 1;
+    return Promise.resolve(guest(mebibyte));
+  };
+  const gone = gate.take(make, () => false);
+  const next = gate.take(make, always);
+  first?.dispose();
+  expect(await gone).toBeUndefined();
+  expect(await next).toBeDefined();
+  expect(made).toBe(1);
+});
+
+test("a guest that cannot be made gives its place back", async () => {
+  const gate = new MemoryGate(10 * mebibyte);
+  const broken = gate.take(() => Promise.reject(new Error("broken")), always);
+  await expect(broken).rejects.toThrow("broken");
+  expect(await crowd(gate, 2, 4 * mebibyte)).toHaveLength(2);
+});

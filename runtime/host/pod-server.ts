@@ -1,0 +1,149 @@
+import type { Server, Socket } from "node:net";
+import { type Clock, systemRandom } from "@shallop/sdk/internal";
+import { type RequestHead, type StreamHandlers, WireConnection, WireFault, type WireStream } from "@shallop/sdk/wire";
+import type { LoadedComponent } from "../component/engine.ts";
+import { Egress } from "../component/egress/egress.ts";
+import { addressJudge } from "../component/egress/address-judge.ts";
+import { guestBounds, type GuestSettings } from "../component/wasi/guest-context.ts";
+import { GuestCall } from "./guest-call.ts";
+import { InstancePool } from "./instance-pool.ts";
+import type { LogRelay } from "./log-relay.ts";
+import { MemoryGate } from "./memory-gate.ts";
+import { sharedNowMs, type ThreadStart } from "./thread-protocol.ts";
+
+export interface PodServerSettings {
+  readonly start: ThreadStart;
+  /** Listens already. */
+  readonly listener: Server;
+  readonly component: LoadedComponent;
+  readonly clock: Clock;
+  readonly relay: LogRelay;
+  /** Where the watchdog looks; see thread-protocol.ts. */
+  readonly deadline: Float64Array;
+  /** Called once, when requests have been served and the thread has nothing to do. */
+  readonly warmed: () => void;
+}
+
+// Instances that wait: one for the next request, one for the request that comes while the first is replaced. Each holds
+// the memory of the guest's start state.
+const poolSizeMax = 2;
+// A guest instance has a stack and memories of its own, and address space is finite: about 4,000 of them a process.
+const callsMax = 500;
+// After the first request: the thread has time for what is no request's business.
+const warmedDelayMs = 500;
+
+/** A pod: a socket that speaks the wire protocol, and an instance for each request. */
+export class PodServer {
+  readonly #settings: PodServerSettings;
+  readonly #pool: InstancePool;
+  readonly #gate: MemoryGate;
+  readonly #egress: Egress;
+  readonly #listener: Server;
+  readonly #connections = new Set<WireConnection>();
+  readonly #calls = new Set<GuestCall>();
+  readonly #callsMax: number;
+  #onDrained: (() => void) | undefined;
+  #warmed = false;
+
+  constructor(settings: PodServerSettings) {
+    this.#settings = settings;
+    const { limits } = settings.start;
+    this.#callsMax = limits.concurrencyMax === 0 ? callsMax : Math.min(callsMax, limits.concurrencyMax);
+    this.#egress = new Egress(addressJudge({ allowed: settings.start.egressAllowed }));
+    this.#pool = new InstancePool({
+      component: settings.component,
+      settings: this.#guestSettings(),
+      sizeMax: Math.min(poolSizeMax, this.#callsMax),
+      clock: settings.clock,
+    });
+    this.#gate = new MemoryGate(limits.memoryBytes);
+    this.#listener = settings.listener;
+    this.#listener.on("connection", (socket) => this.#accept(socket));
+  }
+
+  /** Makes instances ahead of the first request. */
+  warm(): void {
+    this.#pool.refill();
+  }
+
+  /** Takes no new requests and resolves when the last has ended. */
+  drain(): Promise<void> {
+    this.#listener.close();
+    for (const connection of this.#connections) connection.drain();
+    if (this.#calls.size === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#onDrained = resolve;
+    });
+  }
+
+  async close(): Promise<void> {
+    for (const call of this.#calls) call.abort("REFUSED", "the pod has ended");
+    for (const connection of this.#connections) connection.destroy();
+    this.#listener.close();
+    this.#pool.close();
+    await this.#egress.close();
+  }
+
+  #accept(socket: Socket): void {
+    const connection = new WireConnection(socket, {
+      request: (head, stream) => this.#request(head, stream),
+      closed: () => this.#connections.delete(connection),
+    });
+    this.#connections.add(connection);
+  }
+
+  #request(head: RequestHead, stream: WireStream): StreamHandlers {
+    if (this.#calls.size >= this.#callsMax) {
+      throw new WireFault("REFUSED", `the pod serves ${this.#callsMax} requests at once and has as many`);
+    }
+    const { start, clock, relay } = this.#settings;
+    const call = new GuestCall(head, stream, {
+      clock,
+      requestTimeoutMs: start.limits.requestTimeoutMs,
+      memoryBytesMax: start.limits.memoryBytes,
+      takeInstance: (wanted) => this.#gate.take(() => this.#pool.take(), wanted),
+      log: (text) => relay.line("stderr", text),
+      ended: (ended) => this.#ended(ended),
+    });
+    this.#calls.add(call);
+    this.#publishDeadline();
+    void call.run();
+    return call.handlers();
+  }
+
+  #ended(call: GuestCall): void {
+    this.#calls.delete(call);
+    this.#publishDeadline();
+    if (this.#calls.size > 0) return;
+    this.#pool.refill();
+    this.#onDrained?.();
+    if (this.#warmed) return;
+    this.#warmed = true;
+    this.#settings.clock.after(warmedDelayMs, this.#settings.warmed);
+  }
+
+  /** Tells the watchdog until when this thread must have turned its event loop. */
+  #publishDeadline(): void {
+    let earliestMs = Number.POSITIVE_INFINITY;
+    for (const call of this.#calls) earliestMs = Math.min(earliestMs, call.deadlineMs);
+    const offsetMs = sharedNowMs() - this.#settings.clock.nowMs();
+    this.#settings.deadline[0] = earliestMs + offsetMs;
+  }
+
+  #guestSettings(): () => GuestSettings {
+    const { start, clock, relay } = this.#settings;
+    const environment = start.env.map(({ name, value }) => [name, value] as const);
+    return () => {
+      const log = relay.writer();
+      return {
+        environment,
+        clock,
+        random: systemRandom,
+        egress: this.#egress,
+        log: (stream, bytes) => log.write(stream, bytes),
+        ended: () => log.end(),
+        bounds: guestBounds,
+      };
+    };
+  }
+}

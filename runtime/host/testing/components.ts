@@ -1,0 +1,128 @@
+import { createHash } from "node:crypto";
+import { cp, mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { componentEmbed, componentNew, parse } from "@bytecodealliance/jco";
+import { componentize } from "componentize-qjs";
+
+const packages = ["cli", "clocks", "filesystem", "http", "io", "random", "sockets"];
+const world = `package shallop:test;
+
+world guest {
+  include xasi:http/proxy@0.2.3;
+  import xasi:cli/environment@0.2.3;
+}
+`;
+
+/**
+ * The test guest as a component; made once on this machine and kept in the temporary directory. QuickJS's toolchain runs
+ * the guest once while it builds and knows no `wasi:http`: the guest is built against packages of another name, and the
+ * names are put right in the binary, where both have the same length.
+ */
+export async function guestComponent(): Promise<{ readonly path: string; readonly digest: string }> {
+  const source = await readFile(fileURLToPath(new URL("guest.js", import.meta.url)), "utf8");
+  const key = createHash("sha256").update(source).update(world).digest("hex").slice(0, 16);
+  const path = join(tmpdir(), "shallop-test-components", `${key}.wasm`);
+  const isThere = await stat(path).then(
+    () => true,
+    () => false,
+  );
+  if (!isThere) await build(source, path);
+  const digest = createHash("sha256")
+    .update(await readFile(path))
+    .digest("hex");
+  return { path, digest: `sha256:${digest}` };
+}
+
+async function build(source: string, path: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  const directory = await mkdtemp(join(tmpdir(), "shallop-wit-"));
+  try {
+    await writeWit(directory);
+    const { component } = await componentize({
+      witPath: directory,
+      world: "guest",
+      jsSource: source.replaceAll("wasi:", "xasi:"),
+      sync: true,
+      optSize: true,
+    });
+    const binary = Buffer.from(component.toString("latin1").replaceAll("xasi:", "wasi:"), "latin1");
+    await writeFile(`${path}.${process.pid}`, binary);
+    await rename(`${path}.${process.pid}`, path);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+async function writeWit(directory: string): Promise<void> {
+  const library = dirname(fileURLToPath(import.meta.resolve("@bytecodealliance/jco")));
+  const builtin = join(library, "..", "lib", "wit", "builtin", "0.2.12");
+  for (const name of packages) {
+    const target = join(directory, "deps", name);
+    await cp(join(builtin, `wasi-${name}`), target, { recursive: true });
+    const file = join(target, "package.wit");
+    const wit = await readFile(file, "utf8");
+    await writeFile(file, wit.replaceAll("wasi:", "xasi:").replaceAll("0.2.12", "0.2.3"));
+  }
+  await writeFile(join(directory, "world.wit"), world);
+}
+
+/** A component that is nothing but one import; the least that imports something unknown. */
+export function componentImporting(name: string): Uint8Array {
+  const text = new TextEncoder().encode(name);
+  // An instance type without declarations, and the import of an instance of that type (component-model Binary.md).
+  const types = [0x07, 0x03, 0x01, 0x42, 0x00];
+  const imported = [0x01, 0x00, text.length, ...text, 0x05, 0x00];
+  return Uint8Array.from([
+    0x00,
+    0x61,
+    0x73,
+    0x6d,
+    0x0d,
+    0x00,
+    0x01,
+    0x00,
+    ...types,
+    0x0a,
+    imported.length,
+    ...imported,
+  ]);
+}
+
+/** The smallest core module. */
+export const coreModule = Uint8Array.from([0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00]);
+
+const handlerWit = `package shallop:test;
+
+world guest {
+  export wasi:http/incoming-handler@0.2.3;
+}
+
+package wasi:http@0.2.3 {
+  interface types {
+    resource incoming-request;
+    resource response-outparam;
+  }
+  interface incoming-handler {
+    use types.{incoming-request, response-outparam};
+    handle: func(request: incoming-request, response-out: response-outparam);
+  }
+}
+`;
+
+// Each turn of the loop is one instruction that runs for a tenth of a second; V8 looks for interrupts between turns, and
+// baseline code only after many of them.
+const unstoppableText = `(module
+  (memory (export "memory") 16384)
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 8))
+  (func (export "wasi:http/incoming-handler@0.2.3#handle") (param i32 i32)
+    (loop $again
+      (memory.fill (i32.const 0) (i32.const 1) (i32.const 0x3fff0000))
+      (br $again))))`;
+
+/** A component that no interrupt ends in time. Needs 1 GiB of memory. */
+export async function unstoppableComponent(): Promise<Uint8Array> {
+  const core = await parse(unstoppableText);
+  return componentNew(await componentEmbed({ binary: core, witSource: handlerWit }), []);
+}

@@ -1,0 +1,124 @@
+import { createHash } from "node:crypto";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Clock, silentLog, systemClock, systemRandom } from "@shallop/sdk/internal";
+import type { LocalWasmImage } from "../../image/local-image.ts";
+import type { PodExit, PodLaunch, PodLimits, PodLogLine, RunningPod } from "../../pod/pod-runtime.ts";
+import { noHostJail } from "../host-jail.ts";
+import { WasmRuntime } from "../wasm-runtime.ts";
+import { guestComponent } from "./components.ts";
+import { WireClient } from "./wire-client.ts";
+
+export interface Noticed {
+  readonly uid: string;
+  readonly reason: string;
+}
+
+/** A WasmRuntime in a directory of its own, with everything that it reported. */
+export class RuntimeFixture implements AsyncDisposable {
+  readonly directory: string;
+  readonly clock: Clock = systemClock;
+  readonly exits = new Map<string, PodExit>();
+  readonly lines = new Map<string, PodLogLine[]>();
+  readonly notices: Noticed[] = [];
+  readonly #runtimes: WasmRuntime[] = [];
+  readonly #uids = new Set<string>();
+  #count = 0;
+
+  private constructor(directory: string) {
+    this.directory = directory;
+  }
+
+  static async open(): Promise<RuntimeFixture> {
+    return new RuntimeFixture(await mkdtemp(join(tmpdir(), "sh-")));
+  }
+
+  get runDirectory(): string {
+    return join(this.directory, "run");
+  }
+
+  /** A runtime over the same directories; a second one is a second agent. */
+  async runtime(egressAllowed: readonly string[] = []): Promise<WasmRuntime> {
+    const runtime = new WasmRuntime({
+      runDirectory: this.runDirectory,
+      cacheDirectory: join(this.directory, "components"),
+      observer: {
+        exited: (uid, exit) => this.exits.set(uid, exit),
+        logged: (uid, line) => this.lines.set(uid, [...(this.lines.get(uid) ?? []), line]),
+        noticed: (uid, { reason }) => this.notices.push({ uid, reason }),
+      },
+      hostJail: noHostJail,
+      clock: this.clock,
+      random: systemRandom,
+      log: silentLog,
+      egressAllowed,
+    });
+    this.#runtimes.push(runtime);
+    await runtime.open();
+    return runtime;
+  }
+
+  async guestImage(): Promise<LocalWasmImage> {
+    const { path, digest } = await guestComponent();
+    return { variant: "wasm", digest, componentDigest: digest, componentPath: path, sizeBytes: 0 };
+  }
+
+  async imageOf(bytes: Uint8Array): Promise<LocalWasmImage> {
+    const digest = `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+    const componentPath = join(this.directory, `${digest.slice(7, 19)}.wasm`);
+    await writeFile(componentPath, bytes);
+    return { variant: "wasm", digest, componentDigest: digest, componentPath, sizeBytes: bytes.length };
+  }
+
+  launch(image: LocalWasmImage, namespace = "default", limits: Partial<PodLimits> = {}): PodLaunch {
+    this.#count++;
+    const uid = `uid-${this.#count}`;
+    this.#uids.add(uid);
+    return {
+      namespace,
+      name: `pod-${this.#count}`,
+      uid,
+      image,
+      env: [{ name: "K_SERVICE", value: "guest" }],
+      port: 8080,
+      limits: {
+        memoryBytes: 64 * 1024 * 1024,
+        cpu: 1,
+        pidsMax: 16,
+        requestTimeoutMs: 10_000,
+        concurrencyMax: 0,
+        startTimeoutMs: 20_000,
+        ...limits,
+      },
+    };
+  }
+
+  async connect(pod: RunningPod): Promise<WireClient> {
+    if (pod.endpoint.protocol !== "wire") throw new Error("a Wasm pod speaks the wire protocol");
+    return WireClient.connect(pod.endpoint.socket);
+  }
+
+  logText(uid: string): string {
+    return (this.lines.get(uid) ?? []).map(({ text }) => text).join("\n");
+  }
+
+  /** Waits until `isTrue` is; fails the test after ten seconds. */
+  async until(isTrue: () => boolean | Promise<boolean>): Promise<void> {
+    for (let tries = 0; tries < 500; tries++) {
+      if (await isTrue()) return;
+      await this.clock.sleep(20);
+    }
+    throw new Error("what was waited for did not happen within ten seconds");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const runtime of this.#runtimes) {
+      for (const uid of this.#uids) await runtime.stop(uid, 0);
+      await runtime.close();
+    }
+    await rm(this.directory, { recursive: true, force: true });
+  }
+}
+
+export const never = new AbortController().signal;

@@ -1,0 +1,59 @@
+import type { PodLimits, PodLogLine } from "../pod/pod-runtime.ts";
+
+/** Main thread → pod thread: become this pod. Once in the life of a thread. */
+export interface ThreadStart {
+  readonly type: "start";
+  readonly uid: string;
+  /** Directory of the prepared component; the thread reads the glue itself, while the main thread compiles. */
+  readonly preparedDir: string;
+  readonly env: readonly { readonly name: string; readonly value: string }[];
+  readonly limits: PodLimits;
+  /** Networks that this pod may reach though they are special. */
+  readonly egressAllowed: readonly string[];
+}
+
+/** `workerData` of a pod thread. */
+export interface ThreadData {
+  /** See `deadlineSlots`. */
+  readonly shared: SharedArrayBuffer;
+  /**
+   * Where the thread listens from its beginning. The pod that it becomes gets the socket by a rename, which costs a
+   * start nothing and replaces the socket of a predecessor without a gap.
+   */
+  readonly socketPath: string;
+}
+
+/** Main thread → pod thread. */
+export type ThreadCommand =
+  | ThreadStart
+  | {
+      readonly type: "modules";
+      readonly modules: ReadonlyMap<string, WebAssembly.Module>;
+      /** V8's code cache of the glue as an earlier thread of this process left it; better than the one on disk. */
+      readonly glueCache?: Uint8Array;
+    }
+  /** Take no new requests; say `drained` when the last has ended. */
+  | { readonly type: "drain" };
+
+/** Pod thread → main thread. */
+export type ThreadEvent =
+  /** The engine is loaded and the socket listens; the thread waits for `start`. */
+  | { readonly type: "spare" }
+  /** The component is loaded: requests will be answered. */
+  | { readonly type: "loaded" }
+  | { readonly type: "failed"; readonly code: "EXITED"; readonly message: string }
+  | { readonly type: "drained" }
+  /** Code cache of the glue after the first requests, in shared memory. */
+  | { readonly type: "glue-cache"; readonly glueCache: Uint8Array }
+  | { readonly type: "logged"; readonly lines: readonly PodLogLine[] }
+  | { readonly type: "noticed"; readonly reason: string; readonly message: string };
+
+/**
+ * Shared between a pod thread and the watchdog: one float64. The time (`sharedNowMs`) at which the most urgent request
+ * of the thread must have ended; infinity when there is none. A thread that turns its event loop keeps it in the
+ * future; one that is stuck inside a guest cannot.
+ */
+export const deadlineSlots = 1;
+
+/** Milliseconds on a clock that all threads of a process share; monotonic but for the process's start. */
+export const sharedNowMs = (): number => performance.timeOrigin + performance.now();

@@ -1,0 +1,319 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { readdir, readFile, readlink } from "node:fs/promises";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { LocalWasmImage } from "../image/local-image.ts";
+import type { RunningPod } from "../pod/pod-runtime.ts";
+import { componentImporting, coreModule, unstoppableComponent } from "./testing/components.ts";
+import { never, RuntimeFixture } from "./testing/runtime-fixture.ts";
+import type { WireClient } from "./testing/wire-client.ts";
+import type { WasmRuntime } from "./wasm-runtime.ts";
+
+/** Pids of the host processes whose socket is in this directory. */
+async function hostPids(directory: string): Promise<number[]> {
+  const pids: number[] = [];
+  for (const entry of await readdir("/proc")) {
+    if (!/^\d+$/.test(entry)) continue;
+    const command = await readFile(`/proc/${entry}/cmdline`, "utf8").catch(() => "");
+    const program = await readlink(`/proc/${entry}/exe`).catch(() => "");
+    if (program !== "" && command.includes("host-main.ts") && command.includes(directory)) pids.push(Number(entry));
+  }
+  return pids;
+}
+
+describe("a Wasm pod", () => {
+  let fixture: RuntimeFixture;
+  let runtime: WasmRuntime;
+  let image: LocalWasmImage;
+  let pod: RunningPod;
+  let client: WireClient;
+
+  beforeAll(async () => {
+    fixture = await RuntimeFixture.open();
+    runtime = await fixture.runtime(["127.0.0.1"]);
+    image = await fixture.guestImage();
+    pod = await runtime.start(fixture.launch(image), never);
+    client = await fixture.connect(pod);
+  });
+  afterAll(async () => {
+    client[Symbol.dispose]();
+    await fixture[Symbol.asyncDispose]();
+  });
+
+  test("answers, and says what the phases took", async () => {
+    const { head, body } = await client.get("/hello");
+    expect(head.status).toBe(200);
+    expect(head.headers).toEqual(["content-type", "text/plain"]);
+    expect(head.phasesMs).toEqual({ instantiate: expect.any(Number), handle: expect.any(Number) });
+    expect(body.toString()).toBe("hello\n");
+  });
+
+  test("sees the request as it was sent, and of the environment only what the launch says", async () => {
+    const { body } = await client.get("/head?a=1", { method: "PATCH", headers: ["x-one", "1", "x-one", "2"] });
+    expect(body.toString()).toBe("patch /head?a=1 hello.test\nx-one: 1\nx-one: 2");
+    expect(JSON.parse((await client.get("/env")).body.toString())).toEqual([["K_SERVICE", "guest"]]);
+  });
+
+  test("streams its answer as it is made", async () => {
+    const chunks: string[] = [];
+    const { stream, answer } = client.send("/ticks", {}, (chunk, sent) => {
+      chunks.push(chunk.toString("utf8"));
+      sent.consumed(chunk.length);
+    });
+    stream.end();
+    await answer;
+    // On a busy machine two of the three may arrive together; all three would mean that nothing is streamed.
+    expect(chunks.length).toBeGreaterThan(1);
+    expect(chunks.join("").match(/tick/g)).toHaveLength(3);
+  });
+
+  test("echoes 20 MB, and a reader that does not read holds it back", async () => {
+    const total = 20 * 1024 * 1024;
+    const chunk = Buffer.alloc(64 * 1024, 7);
+    let received = 0;
+    let paused: number[] | undefined = [];
+    const { stream, answer } = client.send("/echo", { method: "POST" }, (data, sent) => {
+      received += data.length;
+      if (paused === undefined) sent.consumed(data.length);
+      else paused.push(data.length);
+    });
+    for (let sent = 0; sent < total; sent += chunk.length) stream.write(chunk);
+    stream.end();
+    await fixture.until(() => received >= 256 * 1024);
+    await fixture.clock.sleep(100);
+    // One window of the wire, and not a byte more, until the reader goes on.
+    expect(received).toBe(256 * 1024);
+    const held = paused;
+    paused = undefined;
+    for (const bytes of held) stream.consumed(bytes);
+    await answer;
+    expect(received).toBe(total);
+  });
+
+  test("gives HEAD and 204 no body", async () => {
+    const head = await client.get("/hello", { method: "HEAD" });
+    expect([head.head.status, head.body.length]).toEqual([200, 0]);
+    const status = await client.get("/status");
+    expect([status.head.status, status.body.length]).toEqual([204, 0]);
+  });
+
+  test("may not set headers of the connection", async () => {
+    expect((await client.get("/forbidden")).body.toString()).toBe("forbidden");
+  });
+
+  test.each([
+    { path: "/throw", code: "GUEST_FAILED", log: "thrown on purpose" },
+    { path: "/silent", code: "GUEST_FAILED", log: "without an answer" },
+    { path: "/length", code: "GUEST_FAILED", log: "content-length" },
+    { path: "/eat", code: "GUEST_MEMORY", log: "out of memory" },
+  ])("that fails at $path gives $code, says why in its log, and goes on", async ({ path, code, log }) => {
+    await expect(client.get(path)).rejects.toMatchObject({ code });
+    await fixture.until(() => fixture.logText(pod.uid).includes(log));
+    expect((await client.get("/hello")).head.status).toBe(200);
+  });
+
+  test("that waits too long gives GUEST_TIMEOUT while others go on", async () => {
+    const slow = client.get("/sleep", { timeoutMs: 300 });
+    expect((await client.get("/hello")).head.status).toBe(200);
+    await expect(slow).rejects.toMatchObject({ code: "GUEST_TIMEOUT" });
+  });
+
+  test("serves on when clients leave half way", async () => {
+    for (let round = 0; round < 20; round++) {
+      const { stream } = client.send(round % 2 === 0 ? "/sleep" : "/ticks");
+      stream.end();
+      await fixture.clock.sleep(2);
+      stream.abort("CANCELLED", "the client left");
+    }
+    expect((await client.get("/hello")).head.status).toBe(200);
+  });
+
+  test("logs lines with and without a newline, and a flood is cut and counted", async () => {
+    await client.get("/say");
+    await fixture.until(() => fixture.logText(pod.uid).includes("no newline"));
+    expect(fixture.lines.get(pod.uid)?.find(({ text }) => text === "one line")?.stream).toBe("stdout");
+    await client.get("/flood");
+    await fixture.until(() => /\d+ lines lost here/.test(fixture.logText(pod.uid)));
+    const bytes = (fixture.lines.get(pod.uid) ?? []).reduce((sum, { text }) => sum + text.length, 0);
+    expect(bytes).toBeLessThan(8 * 1024 * 1024);
+  });
+
+  test("reaches the network through the egress check only", async () => {
+    const server = createServer((_request, response) => response.end("from outside"));
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    expect((await client.get(`/fetch?127.0.0.1:${port}`)).body.toString()).toBe("200 from outside");
+    // ::1 and the metadata address are not in this runtime's list.
+    expect((await client.get("/fetch?[::1]:80")).body.toString()).toBe("error destination-IP-prohibited");
+    expect((await client.get("/fetch?169.254.169.254")).body.toString()).toBe("error destination-IP-prohibited");
+    server.closeAllConnections();
+    server.close();
+  });
+});
+
+describe("the Wasm runtime", () => {
+  test("ends a guest that spins, and its neighbour loses nothing", async () => {
+    await using fixture = await RuntimeFixture.open();
+    const runtime = await fixture.runtime();
+    const image = await fixture.guestImage();
+    const spinning = await runtime.start(fixture.launch(image, "default", { requestTimeoutMs: 300 }), never);
+    const neighbour = await runtime.start(fixture.launch(image), never);
+    using victim = await fixture.connect(spinning);
+    using other = await fixture.connect(neighbour);
+    let answered = 0;
+    const spin = victim.get("/spin");
+    const over = new AbortController();
+    const load = (async () => {
+      while (!over.signal.aborted) {
+        await other.get("/hello");
+        answered++;
+      }
+    })();
+    await expect(spin).rejects.toMatchObject({ code: "CONNECTION_LOST" });
+    await fixture.until(async () => {
+      try {
+        using again = await fixture.connect(spinning);
+        return (await again.get("/hello")).head.status === 200;
+      } catch {
+        return false;
+      }
+    });
+    over.abort();
+    await load;
+    expect(answered).toBeGreaterThan(5);
+    expect(fixture.notices).toContainEqual({ uid: spinning.uid, reason: "GuestTimeout" });
+    expect(fixture.exits.size).toBe(0);
+  });
+
+  test("kills its process when a guest cannot be stopped, and starts every pod again", async () => {
+    await using fixture = await RuntimeFixture.open();
+    const runtime = await fixture.runtime();
+    const neighbour = await runtime.start(fixture.launch(await fixture.guestImage()), never);
+    const image = await fixture.imageOf(await unstoppableComponent());
+    const limits = { requestTimeoutMs: 300, memoryBytes: 1024 * 1024 * 1024 };
+    const wedged = await runtime.start(fixture.launch(image, "default", limits), never);
+    using victim = await fixture.connect(wedged);
+    await expect(victim.get("/")).rejects.toMatchObject({ code: "CONNECTION_LOST" });
+    await fixture.until(async () => {
+      try {
+        using client = await fixture.connect(neighbour);
+        using other = await fixture.connect(wedged);
+        return other.connection.accepting && (await client.get("/hello")).head.status === 200;
+      } catch {
+        return false;
+      }
+    });
+    expect(fixture.notices).toContainEqual({ uid: wedged.uid, reason: "GuestUnstoppable" });
+    expect(fixture.exits.size).toBe(0);
+  });
+
+  test("refuses requests above the pod's concurrency, and takes them again afterwards", async () => {
+    await using fixture = await RuntimeFixture.open();
+    const runtime = await fixture.runtime();
+    const launch = fixture.launch(await fixture.guestImage(), "default", { concurrencyMax: 2 });
+    using client = await fixture.connect(await runtime.start(launch, never));
+    const running = [client.get("/ticks"), client.get("/ticks")];
+    await expect(client.get("/hello")).rejects.toMatchObject({ code: "REFUSED" });
+    await Promise.all(running);
+    expect((await client.get("/hello")).head.status).toBe(200);
+  });
+
+  test("refuses to start a pod whose memory is smaller than its component needs", async () => {
+    await using fixture = await RuntimeFixture.open();
+    const runtime = await fixture.runtime();
+    const image = await fixture.imageOf(await unstoppableComponent());
+    const launch = fixture.launch(image, "default", { memoryBytes: 64 * 1024 * 1024 });
+    await expect(runtime.start(launch, never)).rejects.toMatchObject({
+      code: "EXITED",
+      message: expect.stringContaining("1073741824 bytes of memory"),
+    });
+  });
+
+  test("keeps two namespaces in two processes, and reports the pods of one that is killed", async () => {
+    await using fixture = await RuntimeFixture.open();
+    const runtime = await fixture.runtime();
+    const image = await fixture.guestImage();
+    const first = await runtime.start(fixture.launch(image, "one"), never);
+    await fixture.until(async () => (await hostPids(fixture.directory)).length === 2);
+    const before = await hostPids(fixture.directory);
+    const second = await runtime.start(fixture.launch(image, "two"), never);
+    using client = await fixture.connect(second);
+    expect((await client.get("/hello")).head.status).toBe(200);
+    await fixture.until(async () => (await hostPids(fixture.directory)).length === 3);
+    // The process of the first namespace is the elder one; the younger one was blank.
+    process.kill(Math.min(...before), "SIGKILL");
+    await fixture.until(() => fixture.exits.has(first.uid));
+    expect(fixture.exits.get(first.uid)).toMatchObject({ reason: "Error", exitCode: 137 });
+    expect(fixture.exits.has(second.uid)).toBe(false);
+    expect((await client.get("/hello")).head.status).toBe(200);
+  });
+
+  test("hands its pods to the next agent, which stops them", async () => {
+    await using fixture = await RuntimeFixture.open();
+    const first = await fixture.runtime();
+    const image = await fixture.guestImage();
+    const launch = fixture.launch(image);
+    const pod = await first.start(launch, never);
+    using client = await fixture.connect(pod);
+    await first.close();
+    expect((await client.get("/hello")).head.status).toBe(200);
+    const second = await fixture.runtime();
+    expect(await second.adopt()).toEqual([pod]);
+    expect(await second.start(launch, never)).toEqual(pod);
+    await second.stop(pod.uid, 1000);
+    expect(client.connection.accepting).toBe(false);
+    await expect(fixture.connect(pod)).rejects.toMatchObject({ code: "ENOENT" });
+    expect((await readdir(fixture.runDirectory)).filter((name) => name.includes(pod.uid))).toEqual([]);
+  });
+
+  test("lets a pod finish what it has when it is stopped", async () => {
+    await using fixture = await RuntimeFixture.open();
+    const runtime = await fixture.runtime();
+    const pod = await runtime.start(fixture.launch(await fixture.guestImage()), never);
+    using client = await fixture.connect(pod);
+    const last = client.get("/ticks");
+    await fixture.clock.sleep(30);
+    await runtime.stop(pod.uid, 5000);
+    expect((await last).body.toString()).toBe("tick 0\ntick 1\ntick 2\n");
+  });
+
+  test("leaves no process, socket or thread behind", async () => {
+    const fixture = await RuntimeFixture.open();
+    const runtime = await fixture.runtime();
+    const image = await fixture.guestImage();
+    for (let round = 0; round < 5; round++) {
+      const pod = await runtime.start(fixture.launch(image), never);
+      using client = await fixture.connect(pod);
+      await client.get("/hello");
+      await runtime.stop(pod.uid, 1000);
+    }
+    const [pid = 0] = (await hostPids(fixture.directory)).sort((a, b) => a - b);
+    const threads = (await readdir(`/proc/${pid}/task`)).length;
+    expect(threads).toBeLessThan(16);
+    await runtime.close();
+    await fixture.until(async () => (await hostPids(fixture.directory)).length === 0);
+    expect(await readdir(fixture.runDirectory)).toEqual([]);
+    await fixture[Symbol.asyncDispose]();
+  });
+
+  test.each([
+    { name: "no component", bytes: () => new TextEncoder().encode("#!/bin/sh\n"), code: "IMAGE_INVALID" },
+    { name: "a core module", bytes: () => coreModule, code: "IMAGE_INVALID" },
+    { name: "an unknown import", bytes: () => componentImporting("acme:db/query@1.0.0"), code: "IMPORTS_UNMET" },
+  ])("refuses $name with $code and a sentence", async ({ bytes, code }) => {
+    await using fixture = await RuntimeFixture.open();
+    const runtime = await fixture.runtime();
+    const launch = fixture.launch(await fixture.imageOf(bytes()));
+    await expect(runtime.start(launch, never)).rejects.toMatchObject({ code });
+  });
+
+  test("refuses a truncated component, and names the import that is missing", async () => {
+    await using fixture = await RuntimeFixture.open();
+    const runtime = await fixture.runtime();
+    const whole = await readFile((await fixture.guestImage()).componentPath);
+    const cut = await fixture.imageOf(whole.subarray(0, whole.length >> 1));
+    await expect(runtime.prepare(cut, never)).rejects.toMatchObject({ code: "IMAGE_INVALID" });
+    const unmet = await fixture.imageOf(componentImporting("acme:db/query@1.0.0"));
+    await expect(runtime.prepare(unmet, never)).rejects.toThrow("acme:db/query@1.0.0");
+  });
+});

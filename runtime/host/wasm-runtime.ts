@@ -1,0 +1,354 @@
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { type Clock, describeError, type Log, type Random, type Timer } from "@shallop/sdk/internal";
+import { type PrepareLimits, prepareLimits } from "../component/prepare.ts";
+import type { LocalImage, LocalWasmImage } from "../image/local-image.ts";
+import {
+  PodFault,
+  type PodExit,
+  type PodLaunch,
+  type PodObserver,
+  type PodRuntime,
+  type RunningPod,
+} from "../pod/pod-runtime.ts";
+import type { HostMessage, HostPod } from "./control-protocol.ts";
+import { type HostJail, hostLimits } from "./host-jail.ts";
+import { HostProcess } from "./host-process.ts";
+import { PrepareQueue } from "./prepare-queue.ts";
+import { hostSocket, hostSockets, podSocket, removeHostFiles, removeStalePodSockets } from "./run-files.ts";
+
+export interface WasmRuntimeSettings {
+  /** Sockets live here; a short path, the owner's alone. */
+  readonly runDirectory: string;
+  /** Prepared components, by digest. */
+  readonly cacheDirectory: string;
+  readonly observer: PodObserver;
+  readonly hostJail: HostJail;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** Networks that pods may reach though they are special. */
+  readonly egressAllowed: readonly string[];
+  readonly prepareLimits?: PrepareLimits;
+}
+
+/** One host process and what this agent knows of it. */
+interface Host {
+  readonly process: HostProcess;
+  namespace: string | undefined;
+  readonly pods: Map<string, HostPod>;
+  /** Its watchdog is about to kill it: its pods are to be started again, not reported. */
+  wedged: boolean;
+  idleTimer: Timer | undefined;
+}
+
+// A namespace without pods keeps its process this long: what is compiled in it makes the next start fast, and 60 MB
+// are not worth more than that.
+const idleHostMs = 180_000;
+
+/** Runs Wasm pods: one host process for each namespace that has any, and a blank one ready for the next. */
+export class WasmRuntime implements PodRuntime {
+  readonly variant = "wasm";
+  readonly #settings: WasmRuntimeSettings;
+  readonly #hosts = new Set<Host>();
+  readonly #hostByNamespace = new Map<string, Promise<Host>>();
+  readonly #hostByPod = new Map<string, Host>();
+  readonly #preparing: PrepareQueue;
+  #blank: Promise<Host> | undefined;
+  #closed = false;
+
+  constructor(settings: WasmRuntimeSettings) {
+    this.#settings = settings;
+    this.#preparing = new PrepareQueue({
+      limits: settings.prepareLimits ?? prepareLimits,
+      clock: settings.clock,
+      directoryOf: (digest) => this.#preparedDir(digest),
+    });
+  }
+
+  /** Makes the directories and the first blank process. */
+  async open(): Promise<void> {
+    await mkdir(this.#settings.runDirectory, { recursive: true, mode: 0o700 });
+    await mkdir(this.#settings.cacheDirectory, { recursive: true, mode: 0o700 });
+    this.#ensureBlank();
+  }
+
+  async prepare(image: LocalImage, signal: AbortSignal): Promise<void> {
+    if (image.variant !== "wasm") throw new PodFault("UNSUPPORTED", "the Wasm runtime was given a native image");
+    await this.#preparing.prepare(image, signal);
+  }
+
+  async start(launch: PodLaunch, signal: AbortSignal): Promise<RunningPod> {
+    const { image } = launch;
+    if (image.variant !== "wasm") throw new PodFault("UNSUPPORTED", "the Wasm runtime was given a native image");
+    const pod = this.#hostPod(launch, image);
+    const known = this.#hostByPod.get(pod.uid);
+    if (known?.pods.has(pod.uid) === true) return runningPod(pod);
+    await this.prepare(image, signal);
+    const host = await this.#hostFor(pod.namespace);
+    await this.#startIn(host, pod, launch.limits.startTimeoutMs, signal);
+    return runningPod(pod);
+  }
+
+  async stop(uid: string, graceMs: number): Promise<void> {
+    const host = this.#hostByPod.get(uid);
+    this.#hostByPod.delete(uid);
+    if (host === undefined) return;
+    // A process that died meanwhile has stopped the pod too.
+    await host.process.stop(uid, graceMs).catch(() => undefined);
+    host.pods.delete(uid);
+    await rm(this.#podSocket(uid), { force: true });
+    this.#limit(host);
+    this.#armIdle(host);
+  }
+
+  async adopt(): Promise<readonly RunningPod[]> {
+    const { runDirectory, log } = this.#settings;
+    const running: RunningPod[] = [];
+    for (const path of await hostSockets(runDirectory)) {
+      if ([...this.#hosts].some((host) => host.process.socketPath === path)) continue;
+      try {
+        running.push(...(await this.#adoptHost(path)));
+      } catch (error) {
+        log.info("a host process of an earlier agent is gone", { socket: path, error: describeError(error) });
+        await removeHostFiles(path);
+      }
+    }
+    await removeStalePodSockets(runDirectory, new Set(this.#hostByPod.keys()));
+    return running;
+  }
+
+  /**
+   * Lets go of the host processes: they serve on, and wait half a minute for the next agent. The blank one ends. With
+   * `keepPods: false` all of them end at once.
+   */
+  async close(options: { readonly keepPods: boolean } = { keepPods: true }): Promise<void> {
+    this.#closed = true;
+    this.#preparing.close();
+    const blank = await this.#blank?.catch(() => undefined);
+    if (blank !== undefined && blank.namespace === undefined) await this.#end(blank);
+    for (const host of this.#hosts) {
+      host.idleTimer?.cancel();
+      if (host.pods.size === 0) await this.#end(host);
+      else if (options.keepPods) host.process.forget();
+      else await this.#destroy(host);
+    }
+  }
+
+  async #adoptHost(path: string): Promise<readonly RunningPod[]> {
+    let host: Host | undefined;
+    const early: HostMessage[] = [];
+    const { host: process, status } = await HostProcess.adopt(path, this.#settings.clock, {
+      message: (message) => (host === undefined ? early.push(message) : this.#receive(host, message)),
+      exited: () => host !== undefined && void this.#exited(host),
+    });
+    host = { process, namespace: status.namespace, pods: new Map(), wedged: false, idleTimer: undefined };
+    this.#hosts.add(host);
+    const { namespace } = status;
+    if (namespace === undefined || this.#hostByNamespace.has(namespace)) {
+      // Blank, or a second one of a namespace after a race between two agents: not needed.
+      for (const pod of status.pods) await process.stop(pod.uid, 0);
+      await this.#end(host);
+      return [];
+    }
+    this.#hostByNamespace.set(namespace, Promise.resolve(host));
+    for (const pod of status.pods) {
+      host.pods.set(pod.uid, pod);
+      this.#hostByPod.set(pod.uid, host);
+    }
+    for (const message of early) this.#receive(host, message);
+    this.#armIdle(host);
+    return status.pods.map(runningPod);
+  }
+
+  async #startIn(host: Host, pod: HostPod, timeoutMs: number, signal: AbortSignal): Promise<void> {
+    host.idleTimer?.cancel();
+    host.pods.set(pod.uid, pod);
+    this.#hostByPod.set(pod.uid, host);
+    this.#limit(host);
+    const started = host.process.start(pod);
+    const limit = new AbortController();
+    const late = this.#settings.clock.sleep(timeoutMs, AbortSignal.any([signal, limit.signal])).then(() => {
+      throw new PodFault("START_TIMEOUT", `pod ${pod.name} was not ready within ${timeoutMs} ms`);
+    });
+    try {
+      await Promise.race([started, late]);
+    } catch (error) {
+      started.catch(() => undefined);
+      await this.stop(pod.uid, 0);
+      throw error;
+    } finally {
+      limit.abort();
+      late.catch(() => undefined);
+    }
+  }
+
+  #hostFor(namespace: string): Promise<Host> {
+    const existing = this.#hostByNamespace.get(namespace);
+    if (existing !== undefined) return existing;
+    const blank = this.#blank ?? this.#spawnBlank();
+    this.#blank = undefined;
+    const host = blank.then((one) => {
+      one.namespace = namespace;
+      return one;
+    });
+    this.#hostByNamespace.set(namespace, host);
+    host.catch(() => this.#hostByNamespace.delete(namespace));
+    // The next blank one is made when this start is over.
+    this.#settings.clock.after(100, () => this.#ensureBlank());
+    return host;
+  }
+
+  #ensureBlank(): void {
+    if (this.#closed || this.#blank !== undefined) return;
+    this.#blank = this.#spawnBlank();
+    this.#blank.catch((error: unknown) => {
+      this.#blank = undefined;
+      this.#settings.log.error("a host process could not be started", error);
+    });
+  }
+
+  async #spawnBlank(): Promise<Host> {
+    const { runDirectory, cacheDirectory, clock, random } = this.#settings;
+    let host: Host | undefined;
+    const options = {
+      socketPath: hostSocket(runDirectory, random.suffix(8)),
+      compileCache: join(cacheDirectory, "node"),
+      clock,
+    };
+    const process = await HostProcess.spawn(options, {
+      message: (message) => host !== undefined && this.#receive(host, message),
+      exited: () => host !== undefined && void this.#exited(host),
+    });
+    host = { process, namespace: undefined, pods: new Map(), wedged: false, idleTimer: undefined };
+    this.#hosts.add(host);
+    this.#limit(host);
+    return host;
+  }
+
+  #receive(host: Host, message: HostMessage): void {
+    const { observer } = this.#settings;
+    switch (message.type) {
+      case "logged":
+        for (const line of message.lines) observer.logged(message.uid, line);
+        break;
+      case "noticed":
+        observer.noticed(message.uid, { type: message.severity, reason: message.reason, message: message.message });
+        break;
+      case "exited":
+        host.pods.delete(message.uid);
+        this.#hostByPod.delete(message.uid);
+        observer.exited(message.uid, message.exit);
+        break;
+      case "wedged": {
+        host.wedged = true;
+        const text = `${message.message}; its host process was killed and is started again`;
+        observer.noticed(message.uid, { type: "Warning", reason: "GuestUnstoppable", message: text });
+        break;
+      }
+      case "reply":
+      case "refused":
+        break;
+    }
+  }
+
+  async #exited(host: Host): Promise<void> {
+    this.#hosts.delete(host);
+    host.idleTimer?.cancel();
+    // The connection is gone; whatever happened to it, nothing may run on that no agent knows of.
+    host.process.kill();
+    if (host.namespace === undefined) {
+      this.#blank = undefined;
+      if (!this.#closed) this.#settings.clock.after(1000, () => this.#ensureBlank());
+    } else if ((await this.#hostByNamespace.get(host.namespace)) === host) this.#hostByNamespace.delete(host.namespace);
+    const outOfMemory = await this.#settings.hostJail.wasOutOfMemory(host.process.pid).catch(() => false);
+    await removeHostFiles(host.process.socketPath);
+    await this.#settings.hostJail.release(host.process.pid).catch(() => undefined);
+    const pods = [...host.pods.values()].filter((pod) => this.#hostByPod.get(pod.uid) === host);
+    for (const pod of pods) this.#hostByPod.delete(pod.uid);
+    const exit: PodExit = outOfMemory
+      ? { exitCode: 137, reason: "OOMKilled", message: "the pods of this namespace used up their memory on this node" }
+      : { exitCode: 137, reason: "Error", message: "the host process of this namespace ended" };
+    await Promise.all(pods.map((pod) => (host.wedged ? this.#restart(pod, exit) : this.#report(pod, exit))));
+  }
+
+  async #restart(pod: HostPod, exit: PodExit): Promise<void> {
+    try {
+      const host = await this.#hostFor(pod.namespace);
+      await this.#startIn(host, pod, pod.limits.startTimeoutMs, new AbortController().signal);
+    } catch {
+      await this.#report(pod, exit);
+    }
+  }
+
+  async #report(pod: HostPod, exit: PodExit): Promise<void> {
+    await rm(pod.socketPath, { force: true });
+    this.#settings.observer.exited(pod.uid, exit);
+  }
+
+  #armIdle(host: Host): void {
+    host.idleTimer?.cancel();
+    if (host.pods.size > 0 || this.#closed) return;
+    host.idleTimer = this.#settings.clock.after(idleHostMs, () => {
+      if (host.pods.size === 0) void this.#end(host);
+    });
+  }
+
+  async #end(host: Host): Promise<void> {
+    this.#hosts.delete(host);
+    if (host.namespace !== undefined) this.#hostByNamespace.delete(host.namespace);
+    await host.process.exit(this.#settings.clock);
+    await removeHostFiles(host.process.socketPath);
+    await this.#settings.hostJail.release(host.process.pid).catch(() => undefined);
+  }
+
+  async #destroy(host: Host): Promise<void> {
+    host.process.forget();
+    host.process.kill();
+    await host.process.gone(this.#settings.clock);
+    await removeHostFiles(host.process.socketPath);
+    for (const uid of host.pods.keys()) await rm(this.#podSocket(uid), { force: true });
+    await this.#settings.hostJail.release(host.process.pid).catch(() => undefined);
+  }
+
+  /** Not waited for: a start must not wait for cgroup files, and the process is placed from its first moment on. */
+  #limit(host: Host): void {
+    const limits = hostLimits([...host.pods.values()].map((pod) => pod.limits));
+    this.#settings.hostJail.place(host.process.pid, limits).catch((error: unknown) => {
+      this.#settings.log.warn("the limits of a host process could not be set", { error: describeError(error) });
+    });
+  }
+
+  #hostPod(launch: PodLaunch, image: LocalWasmImage): HostPod {
+    const { uid, namespace, name, env, limits } = launch;
+    return {
+      uid,
+      namespace,
+      name,
+      env,
+      limits,
+      socketPath: this.#podSocket(uid),
+      componentDigest: image.componentDigest,
+      preparedDir: this.#preparedDir(image.componentDigest),
+      egressAllowed: this.#settings.egressAllowed,
+    };
+  }
+
+  #podSocket(uid: string): string {
+    return podSocket(this.#settings.runDirectory, uid);
+  }
+
+  #preparedDir(componentDigest: string): string {
+    return join(this.#settings.cacheDirectory, componentDigest.replace(/^sha256:/, "").replaceAll(/[^\w-]/g, "_"));
+  }
+}
+
+function runningPod(pod: HostPod): RunningPod {
+  return {
+    uid: pod.uid,
+    namespace: pod.namespace,
+    name: pod.name,
+    endpoint: { protocol: "wire", socket: pod.socketPath },
+    containerId: `wasm://${pod.uid}`,
+  };
+}
