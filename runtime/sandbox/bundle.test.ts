@@ -1,0 +1,88 @@
+import { expect, test } from "vitest";
+import { bundleConfig, type BundleInput } from "./bundle.ts";
+
+const input: BundleInput = {
+  hostname: "hello-1",
+  process: {
+    args: ["/app"],
+    env: ["PORT=8080"],
+    cwd: "/work",
+    user: { uid: 0, gid: 0, additionalGids: [] },
+    cwdMissing: false,
+  },
+  limits: { memoryBytes: 64 << 20, cpu: 0.25, pidsMax: 100, requestTimeoutMs: 1, concurrencyMax: 0, startTimeoutMs: 1 },
+  rootfs: "/state/rootfs",
+  networkNamespace: "/run/netns/pod",
+  cgroupsPath: "/shallop/n/k/run",
+  machine: { arch: "x64", cgroupV2: false, swapLimit: true, ipv6: true, openFilesMax: 4096 },
+};
+
+test("every wall is up", () => {
+  const spec = bundleConfig(input);
+  expect(spec.root).toEqual({ path: "/state/rootfs", readonly: true });
+  expect(spec.process).toMatchObject({ noNewPrivileges: true, terminal: false, cwd: "/work", args: ["/app"] });
+  expect(spec.linux.namespaces.map((namespace) => namespace.type)).toEqual([
+    "pid",
+    "network",
+    "ipc",
+    "uts",
+    "mount",
+    "cgroup",
+  ]);
+  expect(spec.linux.namespaces.find((namespace) => namespace.type === "network")?.path).toBe("/run/netns/pod");
+  expect(spec.linux.maskedPaths).toEqual(expect.arrayContaining(["/proc/kcore", "/proc/keys", "/sys/firmware"]));
+  expect(spec.linux.readonlyPaths).toContain("/proc/sys");
+  expect(spec.linux.resources.devices).toEqual([{ allow: false, access: "rwm" }]);
+  expect(spec.mounts.filter((mount) => !mount.options.includes("nosuid"))).toEqual([]);
+  // Nothing of the machine's file system comes in.
+  expect(spec.mounts.filter((mount) => mount.type === "bind" || mount.source.startsWith("/"))).toEqual([]);
+  expect(
+    spec.mounts.filter(
+      (mount) => mount.type === "tmpfs" && !mount.options.some((option) => option.startsWith("size=")),
+    ),
+  ).toEqual([]);
+});
+
+test("limits: a quarter of a core, no swap, all at least what a start needs", () => {
+  expect(bundleConfig(input).linux.resources).toMatchObject({
+    memory: { limit: 64 << 20, swap: 64 << 20 },
+    cpu: { quota: 25_000, period: 100_000, shares: 256 },
+    pids: { limit: 100 },
+  });
+  const tiny = bundleConfig({ ...input, limits: { ...input.limits, memoryBytes: 1, cpu: 0.0001, pidsMax: 1 } });
+  expect(tiny.linux.resources).toMatchObject({
+    memory: { limit: 12 << 20 },
+    cpu: { quota: 1000, shares: 2 },
+    pids: { limit: 32 },
+  });
+});
+
+test("the machine's kind shows: swap that is not counted, v2, no IPv6, few files", () => {
+  const spec = bundleConfig({
+    ...input,
+    machine: { arch: "arm64", cgroupV2: true, swapLimit: false, ipv6: false, openFilesMax: 512 },
+  });
+  expect(spec.linux.resources.memory).toEqual({ limit: 64 << 20 });
+  expect(spec.linux.resources.unified).toEqual({ "memory.oom.group": "1" });
+  expect(Object.keys(spec.linux.sysctl)).toEqual(["net.ipv4.ip_unprivileged_port_start"]);
+  expect(spec.process.rlimits).toContainEqual({ type: "RLIMIT_NOFILE", hard: 512, soft: 512 });
+});
+
+test("only root has capabilities, and hands none on", () => {
+  const { capabilities } = bundleConfig(input).process;
+  expect(capabilities.bounding).toEqual([
+    "CAP_CHOWN",
+    "CAP_DAC_OVERRIDE",
+    "CAP_FOWNER",
+    "CAP_KILL",
+    "CAP_SETGID",
+    "CAP_SETUID",
+  ]);
+  expect([capabilities.inheritable, capabilities.ambient]).toEqual([[], []]);
+  const user = { ...input.process, user: { uid: 1, gid: 0, additionalGids: [] } };
+  expect(Object.values(bundleConfig({ ...input, process: user }).process.capabilities).flat()).toEqual([]);
+});
+
+test("a cgroup path that would be below the agent's own is a bug", () => {
+  expect(() => bundleConfig({ ...input, cgroupsPath: "shallop/x" })).toThrow(/relative cgroup path/);
+});

@@ -1,0 +1,177 @@
+import { assert } from "@shallop/sdk/internal";
+import type { PodLimits } from "../pod/pod-runtime.ts";
+import type { ImageProcess } from "./image-process.ts";
+import { cpuPeriodUs, cpuQuotaUs, cpuShares } from "./kernel/cgroup.ts";
+import type { OciCapabilitySet, OciLinux, OciMount, OciResources, OciSpec } from "./oci-spec.ts";
+import { type SeccompArch, seccompProfile } from "./seccomp.ts";
+
+/** All that a bundle's `config.json` says; nothing in it is a path that an image chose. */
+export interface BundleInput {
+  readonly hostname: string;
+  readonly process: ImageProcess;
+  readonly limits: PodLimits;
+  readonly rootfs: string;
+  readonly networkNamespace: string;
+  readonly cgroupsPath: string;
+  readonly machine: BundleMachine;
+}
+
+/** What this machine's kernel can do for a container. */
+export interface BundleMachine {
+  readonly arch: SeccompArch;
+  readonly cgroupV2: boolean;
+  /** The v1 memory controller counts swap. v2 does always, or there is no swap. */
+  readonly swapLimit: boolean;
+  readonly ipv6: boolean;
+  /** What this process may hand on at most. */
+  readonly openFilesMax: number;
+}
+
+/**
+ * What root in a container keeps. CHOWN, FOWNER, DAC_OVERRIDE: entrypoints make directories in /run and /tmp and give
+ * them to the user they serve as. SETUID, SETGID: they then become that user. KILL: a master signals its workers of
+ * that user. Not among them: NET_BIND_SERVICE (each port is unprivileged in the pod's network), NET_RAW, MKNOD,
+ * SYS_CHROOT, AUDIT_WRITE, SETFCAP, SETPCAP, FSETID, which serving requests does not need.
+ */
+const rootCapabilities = [
+  "CAP_CHOWN",
+  "CAP_DAC_OVERRIDE",
+  "CAP_FOWNER",
+  "CAP_KILL",
+  "CAP_SETGID",
+  "CAP_SETUID",
+] as const;
+
+// Enough for ten thousand connections and their files; a program that leaks them stops before the machine has none.
+const openFilesWanted = 65_536;
+// Twice the middle between "never" and "first": under memory pressure of the machine pods go before the node.
+const oomScoreAdj = 500;
+/** The runtime's own start has a dozen threads in the pod's cgroup for a moment. */
+const pidsMin = 32;
+/** runc and a program's loader do not start in less. */
+export const memoryBytesMin = 12 << 20;
+
+// What Docker gives. Pages of it count as the pod's memory, as those of every tmpfs here.
+const shmBytes = 64 << 20;
+// A quarter of the pod's memory, at most this: a full /tmp leaves the program what it needs to say so.
+const scratchBytesMax = 256 << 20;
+
+/** Facts about the machine that a container has no use for; and triggers. */
+const maskedPaths = [
+  "acpi asound interrupts kallsyms kcore keys kmsg kpagecount kpageflags latency_stats pressure sched_debug scsi"
+    .split(" ")
+    .map((name) => `/proc/${name}`),
+  ["/proc/timer_list", "/proc/timer_stats", "/sys/firmware", "/sys/kernel", "/sys/module"],
+  ["/sys/devices/virtual/powercap", "/sys/devices/virtual/dmi"],
+].flat();
+
+const readonlyPaths = ["bus", "fs", "irq", "sys", "sysrq-trigger"].map((name) => `/proc/${name}`);
+
+/** The bundle's `config.json`: OCI runtime-spec v1.0.2, the version that every runtime in use reads. Pure. */
+export function bundleConfig(input: BundleInput): OciSpec {
+  assert(input.cgroupsPath.startsWith("/"), "a relative cgroup path would be below the agent's own");
+  const { user, args, env, cwd } = input.process;
+  const openFiles = Math.min(openFilesWanted, input.machine.openFilesMax);
+  return {
+    ociVersion: "1.0.2",
+    hostname: input.hostname,
+    process: {
+      terminal: false,
+      user,
+      args,
+      env: [...env, `HOSTNAME=${input.hostname}`],
+      cwd,
+      capabilities: capabilitySets(user.uid === 0 ? rootCapabilities : []),
+      rlimits: [
+        { type: "RLIMIT_NOFILE", hard: openFiles, soft: openFiles },
+        // A core of a guest would be written by the machine's own handler, outside of all limits.
+        { type: "RLIMIT_CORE", hard: 0, soft: 0 },
+      ],
+      noNewPrivileges: true,
+      oomScoreAdj,
+    },
+    root: { path: input.rootfs, readonly: true },
+    mounts: mounts(input.limits.memoryBytes),
+    linux: linux(input),
+  };
+}
+
+function capabilitySets(names: readonly string[]): Readonly<Record<OciCapabilitySet, readonly string[]>> {
+  // Inheritable and ambient stay empty: nothing is to pass a capability on to a program of another user.
+  return { bounding: names, effective: names, permitted: names, inheritable: [], ambient: [] };
+}
+
+function mounts(memoryBytes: number): readonly OciMount[] {
+  const scratchBytes = Math.min(scratchBytesMax, Math.floor(memoryBytes / 4));
+  const scratch = (destination: string, bytes: number, options: readonly string[]): OciMount => ({
+    destination,
+    type: "tmpfs",
+    source: "tmpfs",
+    options: ["nosuid", "nodev", ...options, `size=${bytes}`],
+  });
+  const kernel = (destination: string, type: string, options: readonly string[]): OciMount => ({
+    destination,
+    type,
+    source: type,
+    options: ["nosuid", "noexec", ...options],
+  });
+  return [
+    kernel("/proc", "proc", ["nodev"]),
+    {
+      destination: "/dev",
+      type: "tmpfs",
+      source: "tmpfs",
+      options: ["nosuid", "noexec", "strictatime", "mode=755", "size=65536"],
+    },
+    kernel("/dev/pts", "devpts", ["newinstance", "ptmxmode=0666", "mode=0620", "gid=5"]),
+    scratch("/dev/shm", Math.min(shmBytes, memoryBytes), ["noexec", "mode=1777"]),
+    kernel("/dev/mqueue", "mqueue", ["nodev"]),
+    kernel("/sys", "sysfs", ["nodev", "ro"]),
+    // Language runtimes read their limits here and size their heaps by them.
+    kernel("/sys/fs/cgroup", "cgroup", ["nodev", "ro"]),
+    scratch("/tmp", scratchBytes, ["mode=1777"]),
+    scratch("/var/tmp", scratchBytes, ["noexec", "mode=1777"]),
+    scratch("/run", scratchBytes, ["noexec", "mode=755"]),
+  ];
+}
+
+function linux(input: BundleInput): OciLinux {
+  return {
+    namespaces: [
+      { type: "pid" },
+      { type: "network", path: input.networkNamespace },
+      { type: "ipc" },
+      { type: "uts" },
+      { type: "mount" },
+      { type: "cgroup" },
+    ],
+    cgroupsPath: input.cgroupsPath,
+    resources: resources(input),
+    seccomp: seccompProfile(input.machine.arch),
+    maskedPaths,
+    readonlyPaths,
+    sysctl: {
+      // With this, programs that serve on port 80 need neither root nor a capability.
+      "net.ipv4.ip_unprivileged_port_start": "0",
+      // The pod's link speaks IPv4 only. Loopback keeps ::1, which programs like to listen on.
+      ...(input.machine.ipv6 ? { "net.ipv6.conf.eth0.disable_ipv6": "1" } : {}),
+    },
+    rootfsPropagation: "private",
+  };
+}
+
+function resources(input: BundleInput): OciResources {
+  const { memoryBytes, cpu, pidsMax } = input.limits;
+  const { cgroupV2, swapLimit } = input.machine;
+  const limit = Math.max(memoryBytesMin, memoryBytes);
+  return {
+    // Runtimes add the harmless ones: null, zero, full, random, urandom, tty, pts.
+    devices: [{ allow: false, access: "rwm" }],
+    // Memory and swap together: the same number leaves no swap.
+    memory: { limit, ...(swapLimit ? { swap: limit } : {}) },
+    cpu: { shares: cpuShares(cpu), quota: cpuQuotaUs(cpu), period: cpuPeriodUs },
+    pids: { limit: Math.max(pidsMin, pidsMax) },
+    // All of a pod or nothing: half a pod looks alive and is not.
+    ...(cgroupV2 ? { unified: { "memory.oom.group": "1" } } : {}),
+  };
+}

@@ -1,0 +1,100 @@
+import { open, readdir, readFile } from "node:fs/promises";
+import type { Clock } from "@shallop/sdk/internal";
+import { CgroupTree, detectCgroupLayout } from "./cgroup.ts";
+import { checkCommand, type CommandResult, runCommand } from "./command.ts";
+import type { Kernel, Link, OpenFile, Shim, ShimProcess } from "./kernel.ts";
+import { startShim } from "./shim.ts";
+
+/** The door to the Linux kernel of this machine. */
+export class LinuxKernel implements Kernel {
+  readonly cgroups: CgroupTree;
+
+  constructor(cgroups: CgroupTree) {
+    this.cgroups = cgroups;
+  }
+
+  static async open(clock: Clock): Promise<LinuxKernel> {
+    return new LinuxKernel(new CgroupTree(await detectCgroupLayout(), clock));
+  }
+
+  async network(commands: readonly string[], netns?: string): Promise<void> {
+    const inside = netns === undefined ? [] : ["-netns", netns];
+    await checkCommand("ip", [...inside, "-batch", "-"], { input: batch(commands) });
+  }
+
+  async filter(commands: readonly string[]): Promise<void> {
+    await checkCommand("tc", ["-batch", "-"], { input: batch(commands) });
+  }
+
+  async links(): Promise<readonly Link[]> {
+    return jsonObjects(await checkCommand("ip", ["-json", "link", "show"])).map((link) => ({
+      name: textOf(link["ifname"]),
+      alias: textOf(link["ifalias"]),
+    }));
+  }
+
+  async routedSubnets(): Promise<readonly string[]> {
+    const routes = jsonObjects(await checkCommand("ip", ["-json", "-4", "route", "show", "table", "all"]));
+    return routes
+      .map((route) => textOf(route["dst"]))
+      .filter((destination) => destination !== "default" && destination !== "")
+      .map((destination) => (destination.includes("/") ? destination : `${destination}/32`));
+  }
+
+  async networkNamespaces(): Promise<readonly string[]> {
+    // Where ip-netns(8) keeps them. No such directory: none was ever made.
+    return readdir("/run/netns").catch(() => []);
+  }
+
+  async makeFifos(paths: readonly string[]): Promise<void> {
+    const result = await runCommand("mkfifo", ["-m", "0600", "--", ...paths]);
+    if (result.code !== 0 && !result.stderr.includes("File exists")) {
+      throw new Error(`mkfifo ${paths.join(" ")}: ${result.stderr}`);
+    }
+  }
+
+  async openFifoForWriting(path: string): Promise<OpenFile> {
+    return open(path, "r+");
+  }
+
+  startShim(shim: Shim): ShimProcess {
+    return startShim(shim);
+  }
+
+  runtime(file: string, args: readonly string[]): Promise<CommandResult> {
+    return runCommand(file, args);
+  }
+
+  signal(pid: number, signal: "SIGTERM" | "SIGKILL"): boolean {
+    try {
+      return process.kill(pid, signal);
+    } catch {
+      return false;
+    }
+  }
+
+  async processesNaming(text: string): Promise<readonly number[]> {
+    const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name)).map(Number);
+    const commands = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "")));
+    return pids.filter((pid, index) => pid !== process.pid && commands[index]?.includes(text) === true);
+  }
+
+  async processStart(pid: number): Promise<string | undefined> {
+    // proc_pid_stat(5): field 22, counted from behind the name, which may hold spaces and brackets. A zombie is gone.
+    const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return fields[0] === "Z" || fields[0] === "X" ? undefined : fields[19];
+  }
+}
+
+const batch = (commands: readonly string[]): string => commands.map((command) => `${command}\n`).join("");
+
+const textOf = (value: unknown): string => (typeof value === "string" ? value : "");
+
+/** The objects of a JSON array as iproute2 prints one; it prints nothing at all for an empty one. */
+function jsonObjects(text: string): readonly Record<string, unknown>[] {
+  const value: unknown = text.trim() === "" ? [] : JSON.parse(text);
+  return Array.isArray(value) ? value.filter(isRecord) : [];
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null;

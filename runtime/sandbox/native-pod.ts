@@ -1,0 +1,96 @@
+import { readFile, rm } from "node:fs/promises";
+import type { Clock, Timer } from "@shallop/sdk/internal";
+import type { PodExit, RunningPod } from "../pod/pod-runtime.ts";
+import type { CgroupTree } from "./kernel/cgroup.ts";
+import type { OciRuntime } from "./oci-runtime.ts";
+import { runtimeComplaint } from "./oci-runtime.ts";
+import type { PodFiles, PodNames } from "./pod-files.ts";
+import type { PodOutput } from "./pod-output.ts";
+import type { PodRecord } from "./pod-record.ts";
+
+/** A native pod that runs, or has just ended. */
+export interface NativePod {
+  readonly record: PodRecord;
+  readonly names: PodNames;
+  readonly files: PodFiles;
+  readonly output: PodOutput;
+  /** Resolves when its shim has ended. */
+  readonly ended: Promise<void>;
+  /** Set once somebody is ending it: its end is then no news. */
+  stopping?: Promise<void>;
+  /** What its limits had refused when last looked at. */
+  seen: { readonly oomKills: number; readonly pidsRefused: number };
+}
+
+export function runningPod({ record, names }: Pick<NativePod, "record" | "names">, runtime: OciRuntime): RunningPod {
+  const { uid, namespace, name, address, port } = record;
+  return {
+    uid,
+    namespace,
+    name,
+    endpoint: { protocol: "http1", host: address, port },
+    ip: address,
+    containerId: runtime.containerId(names),
+  };
+}
+
+/** The shell's code for a program that SIGKILL ended. */
+const killedCode = 128 + 9;
+// What the v1 memory controller lets a cgroup reach before it kills is a few pages less than the limit.
+const nearLimit = 0.98;
+
+/** How a pod ended whose shim is gone. Only before its cgroup is removed. */
+export async function explainExit(
+  pod: { readonly names: PodNames; readonly files: PodFiles; readonly memoryBytes: number; readonly lastLines: string },
+  cgroups: CgroupTree,
+): Promise<PodExit> {
+  const written = (await readFile(pod.files.exit, "utf8").catch(() => "")).trim();
+  const complaint = await runtimeComplaint(pod.files);
+  const said = [complaint, pod.lastLines].filter((text) => text !== undefined && text !== "").join("\n");
+  if (written === "mount") return { exitCode: 128, reason: "Error", message: `its root could not be mounted: ${said}` };
+  if (!/^\d{1,3}$/.test(written)) {
+    return { exitCode: killedCode, reason: "Error", message: `the process that ran the container was killed. ${said}` };
+  }
+  const exitCode = Number(written);
+  if (exitCode === killedCode && (await ranOutOfMemory(pod, cgroups))) {
+    const message = `used more than its memory limit of ${pod.memoryBytes} bytes and was killed. ${pod.lastLines}`;
+    return { exitCode, reason: "OOMKilled", message: message.trim() };
+  }
+  return { exitCode, reason: exitCode === 0 ? "Completed" : "Error", message: said };
+}
+
+async function ranOutOfMemory(
+  { names, memoryBytes }: { readonly names: PodNames; readonly memoryBytes: number },
+  cgroups: CgroupTree,
+): Promise<boolean> {
+  const below = await cgroups.counters(names.runtimeCgroup);
+  const above = await cgroups.counters(names.cgroup);
+  if (below.oomKills + above.oomKills > 0) return true;
+  if (cgroups.layout.mode === "v2") return false;
+  // crun removes the cgroup that counted, and v1 counts in no other. The one above it knows how far memory went.
+  return Number(await cgroups.read("memory", names.cgroup, "memory.max_usage_in_bytes")) >= memoryBytes * nearLimit;
+}
+
+// Often enough that an end is known within the time a person notices; costs a read of one file a pod.
+const pollMs = 100;
+
+/** Resolves when a process that is no child of this one has ended. `watching` holds the timer until then. */
+export function untilGone(isThere: () => Promise<boolean>, clock: Clock, watching: Set<Timer>): Promise<void> {
+  return new Promise((resolve) => {
+    const look = (): void => {
+      void isThere().then((there) => {
+        if (!watching.delete(timer)) return;
+        if (there) schedule();
+        else resolve();
+      });
+    };
+    let timer: Timer;
+    const schedule = (): void => {
+      timer = clock.after(pollMs, look);
+      watching.add(timer);
+    };
+    schedule();
+  });
+}
+
+export const removeFiles = (files: PodFiles): Promise<void> => rm(files.directory, { recursive: true, force: true });

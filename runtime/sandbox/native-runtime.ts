@@ -1,0 +1,413 @@
+import { access, mkdir, readdir, realpath } from "node:fs/promises";
+import { join } from "node:path";
+import { type Clock, describeError, errorCode, type Log, SingleFlight, type Timer } from "@shallop/sdk/internal";
+import type { LocalImage } from "../image/local-image.ts";
+import {
+  type PodExit,
+  PodFault,
+  type PodLaunch,
+  type PodObserver,
+  type PodRuntime,
+  type RunningPod,
+} from "../pod/pod-runtime.ts";
+import { memoryBytesMin } from "./bundle.ts";
+import type { SandboxMachine } from "./features.ts";
+import type { NativeLaunch } from "./image-process.ts";
+import { CgroupTree } from "./kernel/cgroup.ts";
+import type { Kernel } from "./kernel/kernel.ts";
+import { LinuxKernel } from "./kernel/linux.ts";
+import { explainExit, type NativePod, removeFiles, runningPod, untilGone } from "./native-pod.ts";
+import { PodNetwork } from "./network.ts";
+import { OciRuntime, runtimeComplaint } from "./oci-runtime.ts";
+import { isPodKey, nodeCgroup, nodeKey, podFiles, podKey, podNames } from "./pod-files.ts";
+import { PodOutput } from "./pod-output.ts";
+import { type PodRecord, readPodRecord, writePodRecord } from "./pod-record.ts";
+import { untilConnectable } from "./probe.ts";
+import { type Remains, type Start, type StartHook, startHooks, type StartTools } from "./start.ts";
+
+export interface NativeRuntimeSettings {
+  /** Where the state of this node's native pods is kept; made when missing. */
+  readonly directory: string;
+  /** From detectFeatures. */
+  readonly machine: SandboxMachine;
+  readonly observer: PodObserver;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Where nodes of this machine take their pods' subnets from; the default is 10.88.0.0/16. */
+  readonly addressRange?: string;
+  /** The steps of a start; tests put a fault between them. */
+  readonly hooks?: readonly StartHook[];
+}
+
+// Where podman's pods live by habit too; what is routed already is left out.
+const defaultAddressRange = "10.88.0.0/16";
+// Looks at what limits refused; a person reads the event a moment later.
+const limitsLookMs = 2000;
+// After SIGKILL a process ends when the kernel has freed its memory; a second a gigabyte is slow already.
+const killedMsMax = 20_000;
+// Linux names of hosts.
+const hostnameLengthMax = 63;
+
+/** Pods that are OCI containers, run by runc or crun. They go on running while no agent looks after them. */
+export class NativeRuntime implements PodRuntime, AsyncDisposable {
+  readonly variant = "native";
+  readonly #settings: NativeRuntimeSettings;
+  readonly #kernel: Kernel;
+  readonly #network: PodNetwork;
+  readonly #runtime: OciRuntime;
+  readonly #node: string;
+  readonly #podsDirectory: string;
+  readonly #hooks: readonly StartHook[];
+  readonly #tools: StartTools;
+  readonly #pods = new Map<string, NativePod>();
+  readonly #starting = new SingleFlight<string, RunningPod>();
+  readonly #cancels = new Map<string, AbortController>();
+  readonly #watching = new Set<Timer>();
+  readonly #limitsTimer: Timer;
+  #closed = false;
+
+  private constructor(settings: NativeRuntimeSettings, kernel: Kernel, directory: string) {
+    const { clock, log, machine } = settings;
+    this.#settings = settings;
+    this.#kernel = kernel;
+    this.#node = nodeKey(directory);
+    this.#podsDirectory = join(directory, "pods");
+    this.#hooks = settings.hooks ?? startHooks;
+    const range = settings.addressRange ?? defaultAddressRange;
+    this.#network = new PodNetwork(kernel, log, { directory, node: this.#node, range });
+    this.#runtime = new OciRuntime(kernel, machine.runtime, join(directory, "containers"));
+    const { arch, swapLimit, ipv6, openFilesMax, cgroups } = machine;
+    this.#tools = {
+      kernel,
+      clock,
+      removeFiles,
+      network: this.#network,
+      runtime: this.#runtime,
+      machine: { arch, swapLimit, ipv6, openFilesMax, cgroupV2: cgroups.mode === "v2" },
+    };
+    this.#limitsTimer = clock.every(limitsLookMs, () => void this.#lookAtLimits());
+  }
+
+  /** Call `adopt` next: until then what an earlier run left is not known. */
+  static async open(settings: NativeRuntimeSettings): Promise<NativeRuntime> {
+    await mkdir(join(settings.directory, "pods"), { recursive: true, mode: 0o700 });
+    // One directory has one name, whatever links led to it: bridge, cgroups and containers are named after it.
+    const directory = await realpath(settings.directory);
+    const kernel = new LinuxKernel(new CgroupTree(settings.machine.cgroups, settings.clock));
+    return new NativeRuntime(settings, kernel, directory);
+  }
+
+  async prepare(image: LocalImage, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    if (image.variant !== "native") throw notNative(image);
+    await this.#network.open();
+  }
+
+  start(launch: PodLaunch, signal: AbortSignal): Promise<RunningPod> {
+    const running = this.#pods.get(launch.uid);
+    if (running !== undefined && running.stopping === undefined)
+      return Promise.resolve(runningPod(running, this.#runtime));
+    return this.#starting.run(launch.uid, async () => {
+      await running?.stopping?.catch(() => undefined);
+      const cancel = new AbortController();
+      this.#cancels.set(launch.uid, cancel);
+      try {
+        return await this.#start(launch, AbortSignal.any([signal, cancel.signal]));
+      } finally {
+        this.#cancels.delete(launch.uid);
+      }
+    });
+  }
+
+  async stop(uid: string, graceMs: number): Promise<void> {
+    const cancel = this.#cancels.get(uid);
+    if (cancel !== undefined) {
+      cancel.abort(new Error(`pod ${uid} was stopped while it started`));
+      await this.#startEnded(uid);
+    }
+    const pod = this.#pods.get(uid);
+    if (pod === undefined) return;
+    pod.stopping ??= this.#stop(pod, graceMs);
+    await pod.stopping;
+  }
+
+  async adopt(): Promise<readonly RunningPod[]> {
+    const adopted: RunningPod[] = [];
+    for (const key of (await readdir(this.#podsDirectory)).filter(isPodKey)) {
+      const remains = { names: podNames(this.#node, key), files: podFiles(this.#podsDirectory, key) };
+      const pod = await this.#takeOver(remains);
+      if (pod !== undefined) {
+        adopted.push(runningPod(pod, this.#runtime));
+        continue;
+      }
+      this.#settings.log.info("removing what is left of a native pod", { key });
+      await this.#undoOrLater(remains);
+    }
+    const living = new Set([...this.#pods.values()].map((pod) => pod.names.key));
+    await this.#network.sweep(living);
+    await this.#sweepCgroups(living);
+    await this.#closeNetworkIfUnused();
+    return adopted;
+  }
+
+  /** Lets go of the pods without ending them, and of the bridge when there are none. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#limitsTimer.cancel();
+    for (const timer of this.#watching) timer.cancel();
+    this.#watching.clear();
+    for (const cancel of this.#cancels.values()) cancel.abort(new Error("the node agent is stopping"));
+    const starting = [...this.#cancels.keys()].map((uid) => this.#startEnded(uid));
+    await Promise.all(starting);
+    for (const pod of this.#pods.values()) await (pod.stopping ?? pod.output[Symbol.asyncDispose]());
+    await this.#closeNetworkIfUnused();
+    await this.#kernel.cgroups.removeIfEmpty(nodeCgroup(this.#node));
+    await this.#kernel.cgroups.removeIfEmpty("shallop");
+  }
+
+  /** Waits for the start under way. How it ended is told to whoever began it; here it matters that it did. */
+  async #startEnded(uid: string): Promise<void> {
+    await this.#starting.run(uid, () => Promise.reject(new Error("ended"))).catch(() => undefined);
+  }
+
+  async #start(launch: PodLaunch, signal: AbortSignal): Promise<RunningPod> {
+    const { image } = launch;
+    if (image.variant !== "native") throw notNative(image);
+    signal.throwIfAborted();
+    const key = podKey(launch.uid);
+    const start: Start = {
+      launch: { ...launch, image },
+      names: podNames(this.#node, key),
+      files: podFiles(this.#podsDirectory, key),
+      hostname: launch.name.slice(0, hostnameLengthMax),
+      logged: (line) => this.#settings.observer.logged(launch.uid, line),
+    };
+    if (await isThere(start.files.directory)) await this.#undo(start);
+    const timeout = new AbortController();
+    const timer = this.#settings.clock.after(launch.limits.startTimeoutMs, () => timeout.abort(timedOut));
+    try {
+      for (const hook of this.#hooks) {
+        await hook.run(start, this.#tools);
+        signal.throwIfAborted();
+      }
+      const pod = await this.#untilReady(start, AbortSignal.any([signal, timeout.signal]));
+      this.#pods.set(launch.uid, pod);
+      void pod.ended.then(() => this.#ended(pod));
+      return runningPod(pod, this.#runtime);
+    } catch (error) {
+      await start.output?.[Symbol.asyncDispose]();
+      await this.#undoOrLater(start);
+      // Who gave it up knows why.
+      if (signal.aborted) throw signal.reason;
+      throw startFault(launch, error);
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  /** @throws PodFault EXITED, START_TIMEOUT, IMAGE_INVALID */
+  async #untilReady(start: Start, signal: AbortSignal): Promise<NativePod> {
+    const { launch, names, files, address = "", shim, output } = start;
+    if (shim === undefined || output === undefined) throw new Error("no hook launched the container");
+    const ended = new AbortController();
+    void shim.ended.then(() => ended.abort());
+    try {
+      await untilConnectable(address, launch.port, this.#settings.clock, AbortSignal.any([signal, ended.signal]));
+    } catch (error) {
+      const late = signal.aborted && signal.reason === timedOut;
+      if (!ended.signal.aborted && !late) throw error;
+      await this.#endQuickly(start, shim.ended);
+      await output.drained();
+      throw ended.signal.aborted && !late ? await this.#earlyExit(start, output) : lateStart(launch, output);
+    }
+    const shimStart = (await this.#kernel.processStart(shim.pid)) ?? "";
+    const { uid, namespace, name, port, limits } = launch;
+    const memoryBytes = Math.max(memoryBytesMin, limits.memoryBytes);
+    const record: PodRecord = { uid, namespace, name, address, port, memoryBytes, shimPid: shim.pid, shimStart };
+    await writePodRecord(files, record);
+    return { record, names, files, output, ended: shim.ended, seen: { oomKills: 0, pidsRefused: 0 } };
+  }
+
+  async #earlyExit(start: Start, output: PodOutput): Promise<PodFault> {
+    const { names, files, launch } = start;
+    const memoryBytes = Math.max(memoryBytesMin, launch.limits.memoryBytes);
+    const exit = await explainExit({ names, files, memoryBytes, lastLines: output.lastLines() }, this.#kernel.cgroups);
+    return earlyExitFault(launch, exit, await runtimeComplaint(files));
+  }
+
+  async #endQuickly(remains: Remains, ended: Promise<void>): Promise<void> {
+    await this.#runtime.signal(remains.names, "KILL");
+    await this.#within(ended, killedMsMax);
+  }
+
+  async #stop(pod: NativePod, graceMs: number): Promise<void> {
+    if (graceMs > 0) {
+      await this.#runtime.signal(pod.names, "TERM");
+      await this.#within(pod.ended, graceMs);
+    }
+    await this.#endQuickly(pod, pod.ended);
+    await this.#forget(pod);
+  }
+
+  /** The pod's shim has ended. Tells so, unless somebody wanted it. */
+  async #ended(pod: NativePod): Promise<void> {
+    if (this.#closed || pod.stopping !== undefined) return;
+    const { observer, log } = this.#settings;
+    let exit: PodExit | undefined;
+    pod.stopping = (async () => {
+      // Without its shim it may still run, and nobody would hear of its end: it shares the shim's fate.
+      await this.#runtime.signal(pod.names, "KILL");
+      await pod.output.drained();
+      const facts = { names: pod.names, files: pod.files, memoryBytes: pod.record.memoryBytes };
+      exit = await explainExit({ ...facts, lastLines: pod.output.lastLines() }, this.#kernel.cgroups);
+      await this.#forget(pod);
+    })();
+    try {
+      await pod.stopping;
+    } catch (error) {
+      log.error("a native pod has ended, and not all of it could be removed", error, { uid: pod.record.uid });
+    }
+    if (exit !== undefined) observer.exited(pod.record.uid, exit);
+  }
+
+  async #forget(pod: NativePod): Promise<void> {
+    await pod.output.drained();
+    try {
+      await this.#undo(pod);
+    } finally {
+      this.#pods.delete(pod.record.uid);
+    }
+  }
+
+  /**
+   * Undoes all steps of a start, the last one first. Each is tried whatever became of the others, but for the pod's
+   * directory: it stays when something else did, so that the next `adopt` or start of the pod tries again.
+   */
+  async #undo(remains: Remains): Promise<void> {
+    const errors: unknown[] = [];
+    for (const hook of this.#hooks.toReversed()) {
+      if (errors.length > 0 && hook === this.#hooks[0]) break;
+      try {
+        await hook.undo(remains, this.#tools);
+      } catch (error) {
+        const { key } = remains.names;
+        this.#settings.log.error(`cannot undo the step ${hook.name} of a native pod`, error, { key });
+        errors.push(error);
+      }
+    }
+    if (errors.length === 0) return;
+    throw new AggregateError(errors, `native pod ${remains.names.key}: not all of it could be removed`);
+  }
+
+  /** As undo, for where something matters more than what is left; that has been logged. */
+  async #undoOrLater(remains: Remains): Promise<void> {
+    await this.#undo(remains).catch(() => undefined);
+  }
+
+  async #takeOver(remains: Remains): Promise<NativePod | undefined> {
+    const { names, files } = remains;
+    const record = await readPodRecord(files);
+    if (record === undefined || podKey(record.uid) !== names.key) return undefined;
+    const { clock, observer } = this.#settings;
+    const shimLives = async (): Promise<boolean> =>
+      (await this.#kernel.processStart(record.shimPid)) === record.shimStart;
+    if (!(await shimLives()) || (await this.#runtime.status(names)) !== "running") return undefined;
+    const output = PodOutput.open(files, clock, (line) => observer.logged(record.uid, line));
+    const ended = untilGone(shimLives, clock, this.#watching);
+    const seen = await this.#kernel.cgroups.counters(names.runtimeCgroup);
+    const pod: NativePod = { record, names, files, output, ended, seen };
+    this.#pods.set(record.uid, pod);
+    void ended.then(() => this.#ended(pod));
+    return pod;
+  }
+
+  /** Removes cgroups of pods whose directory is gone already; those of others beside them stay. */
+  async #sweepCgroups(living: ReadonlySet<string>): Promise<void> {
+    const { cgroups } = this.#kernel;
+    const parent = nodeCgroup(this.#node);
+    const dead = (await cgroups.children(parent)).filter((name) => isPodKey(name) && !living.has(name));
+    for (const name of dead) await cgroups.remove(`${parent}/${name}`);
+  }
+
+  async #lookAtLimits(): Promise<void> {
+    for (const pod of this.#pods.values()) {
+      if (pod.stopping !== undefined) continue;
+      const now = await this.#kernel.cgroups.counters(pod.names.runtimeCgroup);
+      const notice = (reason: string, message: string): void =>
+        this.#settings.observer.noticed(pod.record.uid, { type: "Warning", reason, message });
+      if (now.oomKills > pod.seen.oomKills) {
+        notice(
+          "OOMKilling",
+          `A process of the pod was killed: its memory limit of ${pod.record.memoryBytes} bytes was reached.`,
+        );
+      }
+      if (now.pidsRefused > pod.seen.pidsRefused) {
+        notice("PidsLimit", "The pod could not start a process or thread: its limit of processes was reached.");
+      }
+      pod.seen = now;
+    }
+  }
+
+  async #closeNetworkIfUnused(): Promise<void> {
+    if (this.#pods.size === 0) await this.#network.close();
+  }
+
+  /** True when `done` resolved in time. */
+  async #within(done: Promise<void>, deadlineMs: number): Promise<boolean> {
+    const stop = new AbortController();
+    const deadline = this.#settings.clock.sleep(deadlineMs, stop.signal).then(
+      () => false,
+      () => false,
+    );
+    const first = await Promise.race([done.then(() => true), deadline]);
+    stop.abort();
+    return first;
+  }
+}
+
+const isThere = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
+
+/** The reason by which a wait for readiness ends when it was too long. */
+const timedOut = new Error("the pod was not ready in time");
+
+const notNative = (image: LocalImage): PodFault =>
+  new PodFault(
+    "UNSUPPORTED",
+    `image ${image.digest} is a ${image.variant} variant; only native ones run as containers`,
+  );
+
+const titleOf = (launch: PodLaunch): string => `${launch.namespace}/${launch.name}`;
+
+function lateStart(launch: PodLaunch, output: PodOutput): PodFault {
+  const lines = output.lastLines();
+  const said = lines === "" ? "It has written nothing." : `Its last lines: ${lines}`;
+  const message = `${titleOf(launch)} does not listen on port ${launch.port} after ${launch.limits.startTimeoutMs} ms. ${said}`;
+  return new PodFault("START_TIMEOUT", message);
+}
+
+// What runc and crun say when a program cannot be run at all: it is not there, not executable, not for this machine.
+const unrunnable =
+  /executable file .*not found|no such file or directory|permission denied|exec format error|not a directory/i;
+
+function earlyExitFault(launch: NativeLaunch, exit: PodExit, complaint: string | undefined): PodFault {
+  if (complaint !== undefined && unrunnable.test(complaint)) {
+    return new PodFault("IMAGE_INVALID", `${titleOf(launch)} cannot run image ${launch.image.digest}: ${complaint}`);
+  }
+  const message = `${titleOf(launch)} ended before it listened on port ${launch.port}: ${exit.reason}, exit code ${exit.exitCode}. ${exit.message}`;
+  return new PodFault("EXITED", message.trim());
+}
+
+function startFault(launch: PodLaunch, error: unknown): PodFault {
+  if (error instanceof PodFault) return error;
+  const code = errorCode(error);
+  const reason = `cannot start ${titleOf(launch)} natively: ${describeError(error)}`;
+  if (code === "ENOSPC" || code === "EMFILE" || code === "ENOMEM") {
+    return new PodFault("NO_CAPACITY", reason, { cause: error, retryable: true });
+  }
+  return new PodFault("UNSUPPORTED", reason, { cause: error });
+}

@@ -1,0 +1,245 @@
+import { readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describeError, type Log, SingleFlight } from "@shallop/sdk/internal";
+import { PodFault } from "../pod/pod-runtime.ts";
+import { IpClaims } from "./ip-claims.ts";
+import type { Kernel, Link } from "./kernel/kernel.ts";
+import { linkNameLength, linkPrefix, netnsPrefix, type PodNames } from "./pod-files.ts";
+import { formatSubnet, freeSubnets, gatewayOf, parseSubnet, type Subnet } from "./subnet.ts";
+
+export interface NetworkSettings {
+  /** Directory of the node's native state. */
+  readonly directory: string;
+  readonly node: string;
+  /** Where nodes of this machine take their subnets from, `10.88.0.0/16`. */
+  readonly range: string;
+}
+
+interface Bridge {
+  readonly name: string;
+  readonly subnet: Subnet;
+}
+
+/**
+ * The node's bridge and its pods' links. Only the node reaches a pod: a pod has a route to the bridge's address and to
+ * nothing else, its port on the bridge is isolated from the other pods' ports, nothing is forwarded or translated, and
+ * where the kernel has packet filters a pod cannot open a connection to the machine either. No setting of the machine
+ * is changed.
+ */
+export class PodNetwork {
+  readonly #kernel: Kernel;
+  readonly #log: Log;
+  readonly #settings: NetworkSettings;
+  readonly #claims: IpClaims;
+  readonly #opening = new SingleFlight<"bridge", Bridge>();
+  #bridge: Bridge | undefined;
+
+  constructor(kernel: Kernel, log: Log, settings: NetworkSettings) {
+    this.#kernel = kernel;
+    this.#log = log;
+    this.#settings = settings;
+    this.#claims = new IpClaims(join(settings.directory, "ip"));
+  }
+
+  /** Makes the bridge, or finds the one of an earlier run. */
+  async open(): Promise<void> {
+    await this.#openBridge();
+  }
+
+  /** Gives the pod an address. @throws PodFault NO_CAPACITY */
+  async claim(names: PodNames): Promise<string> {
+    const { subnet } = await this.#openBridge();
+    const address = await this.#claims.claim(subnet, names.key);
+    if (address !== undefined) return address;
+    throw new PodFault("NO_CAPACITY", `all addresses of ${formatSubnet(subnet)} are in use by pods of this node`, {
+      retryable: true,
+    });
+  }
+
+  release(names: PodNames): Promise<void> {
+    return this.#claims.release(names.key);
+  }
+
+  /** Makes the pod's network namespace with its link to the bridge. */
+  async connect(names: PodNames, address: string): Promise<void> {
+    const { name, subnet } = await this.#openBridge();
+    const gateway = gatewayOf(subnet);
+    await this.#kernel.network([
+      `netns add ${names.netns}`,
+      `link add ${names.link} type veth peer name eth0 netns ${names.netns}`,
+      `link set ${names.link} master ${name} addrgenmode none`,
+      `link set ${names.link} type bridge_slave isolated on`,
+      `link set ${names.link} up`,
+    ]);
+    await this.#kernel.network(
+      [
+        "link set lo up",
+        `address add ${address}/32 dev eth0`,
+        "link set eth0 addrgenmode none",
+        "link set eth0 up",
+        `route add ${gateway}/32 dev eth0 scope link`,
+      ],
+      names.netns,
+    );
+  }
+
+  /** Removes what connect made, as far as it is there. */
+  async disconnect(names: PodNames): Promise<void> {
+    const [links, namespaces] = await Promise.all([this.#kernel.links(), this.#kernel.networkNamespaces()]);
+    const commands = [
+      // The link first: it is gone at once then, instead of when the kernel gets round to the namespace.
+      ...(links.some((link) => link.name === names.link) ? [`link delete ${names.link}`] : []),
+      ...(namespaces.includes(names.netns) ? [`netns delete ${names.netns}`] : []),
+    ];
+    if (commands.length > 0) await this.#kernel.network(commands);
+  }
+
+  /** Removes links, namespaces and claims of this node's pods that are not `living`. */
+  async sweep(living: ReadonlySet<string>): Promise<void> {
+    const { node } = this.#settings;
+    const [links, namespaces] = await Promise.all([this.#kernel.links(), this.#kernel.networkNamespaces()]);
+    const linkKeys = new Set([...living].map((key) => key.slice(0, 8)));
+    const deadLinks = links
+      .map((link) => link.name)
+      .filter((name) => name.length === linkNameLength && name.startsWith(linkPrefix(node)))
+      .filter((name) => !linkKeys.has(name.slice(linkPrefix(node).length)));
+    const deadNamespaces = namespaces.filter(
+      (name) => name.startsWith(netnsPrefix(node)) && !living.has(name.slice(netnsPrefix(node).length)),
+    );
+    const commands = [
+      ...deadLinks.map((name) => `link delete ${name}`),
+      ...deadNamespaces.map((name) => `netns delete ${name}`),
+    ];
+    if (commands.length > 0) await this.#kernel.network(commands);
+    for (const holder of new Set((await this.#claims.all()).values()))
+      if (!living.has(holder)) await this.#claims.release(holder);
+  }
+
+  /** Removes the bridge, and what says which one it was. Only when there are no pods. */
+  async close(): Promise<void> {
+    const own = (await this.#kernel.links()).filter((link) => this.#isOwn(link));
+    if (own.length > 0) await this.#kernel.network(own.map((link) => `link delete ${link.name}`));
+    await rm(this.#recordPath(), { force: true });
+    this.#bridge = undefined;
+  }
+
+  async #openBridge(): Promise<Bridge> {
+    if (this.#bridge !== undefined) return this.#bridge;
+    this.#bridge = await this.#opening.run("bridge", () => this.#findOrMakeBridge());
+    return this.#bridge;
+  }
+
+  /** The record is written last: without it, or with another one, what is there of ours was left half made. */
+  async #findOrMakeBridge(): Promise<Bridge> {
+    const links = await this.#kernel.links();
+    const own = links.filter((link) => this.#isOwn(link)).map((link) => link.name);
+    const recorded = await this.#recorded();
+    if (recorded !== undefined && own.includes(recorded.name)) return recorded;
+    if (own.length > 0) await this.#kernel.network(own.map((name) => `link delete ${name}`));
+    const bridge = await this.#makeBridge();
+    const path = this.#recordPath();
+    await writeFile(`${path}.new`, formatSubnet(bridge.subnet));
+    await rename(`${path}.new`, path);
+    return bridge;
+  }
+
+  async #makeBridge(): Promise<Bridge> {
+    const { range: text, node } = this.#settings;
+    const range = parseSubnet(text);
+    if (range === undefined || range.prefixLength > 29) {
+      throw new PodFault(
+        "UNSUPPORTED",
+        `the pods' address range ${JSON.stringify(text)} is no IPv4 subnet of at least eight addresses such as 10.88.0.0/16`,
+      );
+    }
+    const taken = (await this.#kernel.routedSubnets()).flatMap((routed) => parseSubnet(routed) ?? []);
+    const nameless = namelessBridge(node);
+    await this.#kernel.network([
+      `link add name ${nameless} type bridge`,
+      `link set ${nameless} alias ${this.#alias()} addrgenmode none`,
+    ]);
+    for (const subnet of freeSubnets(range, taken)) {
+      const bridge = { name: bridgeName(subnet), subnet };
+      if (!(await this.#rename(nameless, bridge.name))) continue;
+      await this.#shut(bridge);
+      await this.#kernel.network([
+        `address add ${gatewayOf(subnet)}/${subnet.prefixLength} dev ${bridge.name}`,
+        `link set ${bridge.name} up`,
+      ]);
+      return bridge;
+    }
+    await this.#kernel.network([`link delete ${nameless}`]);
+    throw new PodFault(
+      "UNSUPPORTED",
+      `no subnet of ${text} is free for this node's pods: all overlap routes of this machine; choose another range`,
+    );
+  }
+
+  /** Two nodes that choose a subnet at once choose the same; the kernel lets one of them have its name. */
+  async #rename(from: string, to: string): Promise<boolean> {
+    try {
+      await this.#kernel.network([`link set ${from} name ${to}`]);
+      return true;
+    } catch (error) {
+      if (describeError(error).includes("File exists")) return false;
+      throw error;
+    }
+  }
+
+  /**
+   * Lets nothing through from pods to the machine but ARP and packets of connections that the machine opened: IPv4 TCP
+   * with ACK or RST. Without it (a kernel without these filters) a pod can connect to what listens on the bridge's
+   * address or on all addresses.
+   */
+  async #shut(bridge: Bridge): Promise<void> {
+    const base = `filter add dev ${bridge.name} ingress`;
+    const plainTcp = "match u8 0x45 0xff at 0 match u8 6 0xff at 9 match u16 0 0x1fff at 6";
+    try {
+      await this.#kernel.filter([
+        `qdisc add dev ${bridge.name} clsact`,
+        `${base} prio 1 protocol arp u32 match u32 0 0 classid 1:1`,
+        `${base} prio 2 protocol ip u32 ${plainTcp} match u8 0x10 0x10 at 33 classid 1:1`,
+        `${base} prio 2 protocol ip u32 ${plainTcp} match u8 0x04 0x04 at 33 classid 1:1`,
+      ]);
+      await this.#dropRest(bridge, base);
+    } catch (error) {
+      this.#log.warn("pods can open connections to this machine: its kernel lacks a packet filter", {
+        bridge: bridge.name,
+        error: describeError(error),
+      });
+      await this.#kernel.filter([`qdisc del dev ${bridge.name} clsact`]).catch(() => undefined);
+    }
+  }
+
+  async #dropRest(bridge: Bridge, base: string): Promise<void> {
+    const rest = `${base} prio 9 protocol all u32 match u32 0 0`;
+    try {
+      await this.#kernel.filter([`${rest} action drop`]);
+    } catch {
+      // Small kernels have no act_gact but act_mirred. A link that is down swallows what is sent to it.
+      const sink = sinkBridge(this.#settings.node);
+      await this.#kernel.network([`link add name ${sink} type bridge`, `link set ${sink} alias ${this.#alias()}`]);
+      await this.#kernel.filter([`${rest} action mirred egress redirect dev ${sink}`]);
+    }
+  }
+
+  async #recorded(): Promise<Bridge | undefined> {
+    const subnet = parseSubnet(await readFile(this.#recordPath(), "utf8").catch(() => ""));
+    return subnet === undefined ? undefined : { name: bridgeName(subnet), subnet };
+  }
+
+  #isOwn(link: Link): boolean {
+    const { node } = this.#settings;
+    return link.alias === this.#alias() || link.name === namelessBridge(node) || link.name === sinkBridge(node);
+  }
+
+  readonly #recordPath = (): string => join(this.#settings.directory, "subnet");
+  readonly #alias = (): string => `shallop-node-${this.#settings.node}`;
+}
+
+/** Named after the subnet, so that a name stands for the right to it: `shp0a580400` is 10.88.4.0. */
+const bridgeName = (subnet: Subnet): string => `shp${subnet.first.toString(16).padStart(8, "0")}`;
+
+/** Names of links that only this node can have made. Shorter than those of pods' links, which begin alike. */
+const namelessBridge = (node: string): string => `sb${node}`;
+const sinkBridge = (node: string): string => `sx${node}`;

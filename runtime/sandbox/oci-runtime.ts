@@ -1,0 +1,117 @@
+import { readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { describeError } from "@shallop/sdk/internal";
+import type { Kernel, ShimProcess } from "./kernel/kernel.ts";
+import type { OciRuntimeProgram } from "./features.ts";
+import type { PodFiles, PodNames } from "./pod-files.ts";
+
+/** `runc state` (runtime-spec, runtime.md "State"), as far as it is acted on. */
+export type ContainerStatus = "creating" | "created" | "running" | "paused" | "stopped" | "none";
+
+export interface ContainerLaunch {
+  readonly names: PodNames;
+  readonly files: PodFiles;
+  readonly lowerNames: readonly string[];
+  readonly stdoutFd: number;
+  readonly stderrFd: number;
+}
+
+/** Containers by runc or crun, with a state directory of our own. */
+export class OciRuntime {
+  readonly program: OciRuntimeProgram;
+  readonly #kernel: Kernel;
+  readonly #root: string;
+
+  constructor(kernel: Kernel, program: OciRuntimeProgram, root: string) {
+    this.#kernel = kernel;
+    this.program = program;
+    this.#root = root;
+  }
+
+  /** `runc://…`, as `containerStatuses[].containerID` wants it. */
+  containerId(names: PodNames): string {
+    return `${this.program.kind}://${names.containerId}`;
+  }
+
+  /**
+   * Starts the container under a shim. The runtime stays in the foreground, for only its exit code tells how the
+   * container ended; runc keeps what is left of the container then, so that its cgroup can still be asked why.
+   */
+  launch(launch: ContainerLaunch): ShimProcess {
+    const { names, files } = launch;
+    const { kind, path } = this.program;
+    const keep = kind === "runc" ? ["--keep"] : [];
+    const { unified, mode } = this.#kernel.cgroups.layout;
+    return this.#kernel.startShim({
+      lowerNames: launch.lowerNames,
+      lowerDirectory: files.lower,
+      rootfs: files.rootfs,
+      exitFile: files.exit,
+      runtime: path,
+      runtimeArgs: [
+        ...this.#globals(),
+        "--log",
+        files.runtimeLog,
+        "--log-format",
+        "json",
+        "run",
+        ...keep,
+        "--bundle",
+        files.bundle,
+        names.containerId,
+      ],
+      ...(kind === "crun" && mode === "hybrid" && unified !== undefined ? { hiddenCgroup: unified } : {}),
+      stdoutFd: launch.stdoutFd,
+      stderrFd: launch.stderrFd,
+    });
+  }
+
+  async status(names: PodNames): Promise<ContainerStatus> {
+    const result = await this.#kernel.runtime(this.program.path, [...this.#globals(), "state", names.containerId]);
+    if (result.code !== 0) return "none";
+    const status = /"status": ?"(creating|created|running|paused|stopped)"/.exec(result.stdout)?.[1];
+    return isStatus(status) ? status : "none";
+  }
+
+  /** Sends a signal to the container's first process. One that is gone is no error. */
+  async signal(names: PodNames, signal: "TERM" | "KILL"): Promise<void> {
+    await this.#kernel.runtime(this.program.path, [...this.#globals(), "kill", names.containerId, signal]);
+  }
+
+  /** Ends what runs, and removes all that the runtime made. One that is gone is no error. */
+  async remove(names: PodNames): Promise<void> {
+    await this.#kernel.runtime(this.program.path, [...this.#globals(), "delete", "--force", names.containerId]);
+    // What a start that was cut off leaves: a directory that the runtime does not know as a container.
+    await rm(join(this.#root, names.containerId), { recursive: true, force: true });
+  }
+
+  readonly #globals = (): readonly string[] => ["--root", this.#root];
+}
+
+const statuses = ["creating", "created", "running", "paused", "stopped"] as const;
+const isStatus = (text: string | undefined): text is (typeof statuses)[number] =>
+  statuses.some((status) => status === text);
+
+// A start that fails logs a line or two. More than this is not read: the container had no part in it.
+const runtimeLogBytesMax = 64 * 1024;
+
+/** Why the runtime could not start the container, in its own words; undefined when it did not complain. */
+export async function runtimeComplaint(files: PodFiles): Promise<string | undefined> {
+  const text = (await readFile(files.runtimeLog, "utf8").catch(() => "")).slice(-runtimeLogBytesMax);
+  const complaints = text.split("\n").flatMap((line) => complaintOf(line) ?? []);
+  return complaints.at(-1);
+}
+
+function complaintOf(line: string): string | undefined {
+  if (line === "") return undefined;
+  try {
+    const entry: unknown = JSON.parse(line);
+    if (typeof entry !== "object" || entry === null || !("msg" in entry) || typeof entry.msg !== "string")
+      return undefined;
+    // crun's lines all are errors, and say no level in old versions.
+    const level = "level" in entry ? entry.level : "error";
+    return level === "error" || level === "fatal" ? entry.msg : undefined;
+  } catch (error) {
+    return `unreadable log of the runtime: ${describeError(error)}`;
+  }
+}

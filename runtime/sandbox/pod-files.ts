@@ -1,0 +1,84 @@
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+
+/** Names that stand for a pod on this machine. None of them holds a word that a user chose. */
+export interface PodNames {
+  /** Of its directory, its cgroup, its IP claim: 16 hex digits of the uid's hash. */
+  readonly key: string;
+  /** Of its container, for runc and crun. */
+  readonly containerId: string;
+  /** Of its network namespace. */
+  readonly netns: string;
+  /** Of its link's end on the machine; names of links have at most 15 characters. */
+  readonly link: string;
+  /** Below the root of each cgroup hierarchy. `runtime` is the one that the OCI runtime makes and removes. */
+  readonly cgroup: string;
+  readonly runtimeCgroup: string;
+}
+
+/** Where a pod's files are. */
+export interface PodFiles {
+  readonly directory: string;
+  readonly record: string;
+  readonly bundle: string;
+  readonly config: string;
+  readonly rootfs: string;
+  readonly top: string;
+  readonly lower: string;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** The runtime's exit code, once it has ended. */
+  readonly exit: string;
+  /** What the runtime says, one JSON object a line. */
+  readonly runtimeLog: string;
+}
+
+const hexHash = (text: string, digits: number): string =>
+  createHash("sha256").update(text).digest("hex").slice(0, digits);
+
+/** Tells the nodes of one machine apart: from the directory of a node's state. */
+export const nodeKey = (directory: string): string => hexHash(directory, 6);
+
+export const podKey = (uid: string): string => hexHash(uid, 16);
+
+export const isPodKey = (text: string): boolean => /^[0-9a-f]{16}$/.test(text);
+
+export const nodeCgroup = (node: string): string => `shallop/${node}`;
+
+/** What begins the name of each network namespace and each link of a node's pods. */
+export const netnsPrefix = (node: string): string => `shallop-${node}-`;
+export const linkPrefix = (node: string): string => `s${node}`;
+
+/** IFNAMSIZ without its end: what the kernel takes at most, and what each pod's link has. */
+export const linkNameLength = 15;
+
+export function podNames(node: string, key: string): PodNames {
+  const cgroup = `${nodeCgroup(node)}/${key}`;
+  return {
+    key,
+    containerId: `shallop-${node}-${key}`,
+    netns: `${netnsPrefix(node)}${key}`,
+    // 8 digits of 16: two pods of one node with the same would have to be among its thousand at once.
+    link: `${linkPrefix(node)}${key.slice(0, 8)}`,
+    cgroup,
+    runtimeCgroup: `${cgroup}/run`,
+  };
+}
+
+export function podFiles(podsDirectory: string, key: string): PodFiles {
+  const directory = join(podsDirectory, key);
+  const bundle = join(directory, "bundle");
+  return {
+    directory,
+    record: join(directory, "pod.json"),
+    bundle,
+    config: join(bundle, "config.json"),
+    rootfs: join(directory, "rootfs"),
+    top: join(directory, "top"),
+    lower: join(directory, "lower"),
+    stdout: join(directory, "stdout"),
+    stderr: join(directory, "stderr"),
+    exit: join(directory, "exit"),
+    runtimeLog: join(directory, "runtime.log"),
+  };
+}

@@ -1,0 +1,106 @@
+import { constants, openSync } from "node:fs";
+import { Socket } from "node:net";
+import { type Clock, LineSplitter, type Timer } from "@shallop/sdk/internal";
+import type { PodLogLine } from "../pod/pod-runtime.ts";
+import type { PodFiles } from "./pod-files.ts";
+
+// Containerd and Docker cut at this length too.
+const lineBytesMax = 16 * 1024;
+// What is kept to explain an end: as much as a person reads in an event.
+const tailLinesMax = 10;
+const tailCharactersMax = 1500;
+// A flood is read at this pace and no faster: the guest then waits for its own output, and the node goes on working.
+const windowMs = 100;
+const windowBytesMax = 512 * 1024;
+// After the end of a pod its output ends at once; a process that was handed the FIFO and lives on must not hold us.
+const drainMs = 500;
+
+/** Reads what a pod writes, line by line. The pod's ends of the FIFOs stay open without us, so nothing is lost or blocks
+ * over a restart of the agent unless it writes more than the pipe holds (64 KiB) meanwhile; then it waits. */
+export class PodOutput implements AsyncDisposable {
+  readonly #sockets: readonly Socket[];
+  readonly #timers = new Set<Timer>();
+  readonly #ended: Promise<unknown>;
+  readonly #clock: Clock;
+  readonly #tail: string[];
+
+  private constructor(clock: Clock, sockets: readonly Socket[], tail: string[]) {
+    this.#clock = clock;
+    this.#sockets = sockets;
+    this.#tail = tail;
+    this.#ended = Promise.all(
+      sockets.map((socket) => new Promise<void>((resolve) => socket.once("close", () => resolve()))),
+    );
+  }
+
+  /** Opens both FIFOs. There must be a writer already, or the end is seen before the beginning. */
+  static open(files: PodFiles, clock: Clock, logged: (line: PodLogLine) => void): PodOutput {
+    const stdout = openFifo(files.stdout);
+    try {
+      const stderr = openFifo(files.stderr);
+      const output = new PodOutput(clock, [stdout, stderr], []);
+      output.#read(stdout, "stdout", logged);
+      output.#read(stderr, "stderr", logged);
+      return output;
+    } catch (error) {
+      stdout.destroy();
+      throw error;
+    }
+  }
+
+  /** The last lines of both streams, bounded; empty when there was none. */
+  lastLines(): string {
+    return this.#tail.join("\n").slice(-tailCharactersMax);
+  }
+
+  /** Resolves when all that was written has been read, at the latest a moment after the pod's end. */
+  async drained(): Promise<void> {
+    const stop = new AbortController();
+    const deadline = this.#clock.sleep(drainMs, stop.signal).catch(() => undefined);
+    await Promise.race([this.#ended, deadline]);
+    stop.abort();
+    await this[Symbol.asyncDispose]();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const timer of this.#timers) timer.cancel();
+    for (const socket of this.#sockets) socket.destroy();
+    await this.#ended;
+  }
+
+  #read(socket: Socket, stream: PodLogLine["stream"], logged: (line: PodLogLine) => void): void {
+    const splitter = new LineSplitter(lineBytesMax, (text, partial) => {
+      this.#tail.push(text);
+      if (this.#tail.length > tailLinesMax) this.#tail.shift();
+      logged({ wallMs: this.#clock.wallMs(), stream, text, partial });
+    });
+    let windowEndMs = 0;
+    let windowBytes = 0;
+    socket.on("data", (chunk: Uint8Array) => {
+      const nowMs = this.#clock.nowMs();
+      if (nowMs >= windowEndMs) [windowEndMs, windowBytes] = [nowMs + windowMs, 0];
+      windowBytes += chunk.byteLength;
+      if (windowBytes > windowBytesMax) this.#pause(socket, windowEndMs - nowMs);
+      splitter.push(chunk);
+    });
+    socket.once("end", () => splitter.end());
+    // Reading a FIFO does not fail; if it does, the output ends here, and the pod goes on.
+    socket.on("error", () => undefined);
+  }
+
+  #pause(socket: Socket, delayMs: number): void {
+    socket.pause();
+    const timer = this.#clock.after(Math.max(1, delayMs), () => {
+      this.#timers.delete(timer);
+      socket.resume();
+    });
+    this.#timers.add(timer);
+  }
+}
+
+function openFifo(path: string): Socket {
+  // NONBLOCK: opening does not wait for a writer, and reading is done by the event loop, not by a thread each.
+  // The socket closes the descriptor; a FileHandle would want to, too.
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  return new Socket({ fd, readable: true, writable: false });
+}

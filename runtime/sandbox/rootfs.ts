@@ -1,0 +1,79 @@
+import { chmod, mkdir, rm, symlink, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { PodFault } from "../pod/pod-runtime.ts";
+import { overlayOptionBytesMax, shimOverlayOptions } from "./kernel/shim.ts";
+import type { PodFiles } from "./pod-files.ts";
+
+/** What the pod's own layer says about the pod. */
+export interface TopLayer {
+  readonly hostname: string;
+  readonly address: string;
+}
+
+/**
+ * Directories that something is mounted on, and those that hold our files. Being real ones in the topmost layer, they
+ * take the place of whatever an image has there: a link at /proc or /etc leads nowhere, and an image without them works.
+ */
+const topDirectories = ["", "proc", "sys", "dev", "run", "var", "etc"];
+// runc gives a tmpfs the mode of the directory below it, whatever its options say.
+const openDirectories = ["tmp", "var/tmp"];
+
+/** Makes the layer that lies on top of the image's: mount points and the three files that name the pod. */
+export async function makeTopLayer(files: PodFiles, top: TopLayer): Promise<void> {
+  for (const directory of topDirectories) await makeDirectory(join(files.top, directory), 0o755);
+  for (const directory of openDirectories) await makeDirectory(join(files.top, directory), 0o1777);
+  const texts = {
+    hostname: `${top.hostname}\n`,
+    hosts: `127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n${top.address}\t${top.hostname}\n`,
+    // No server: a pod has no way out, and a name that cannot be found is to fail at once.
+    "resolv.conf": "options timeout:1 attempts:1\n",
+  };
+  for (const [name, text] of Object.entries(texts)) {
+    const path = join(files.top, "etc", name);
+    await writeFile(path, text);
+    await chmod(path, 0o644);
+  }
+}
+
+/** Whatever the umask of whoever started the node: programs in the pod that are not root are to get in. */
+async function makeDirectory(path: string, mode: number): Promise<void> {
+  await mkdir(path, { recursive: true });
+  await chmod(path, mode);
+}
+
+/** Makes a directory that the image's config names and the image has not. `path` is absolute, without links or `..`. */
+export async function makeInTopLayer(files: PodFiles, path: string): Promise<void> {
+  let directory = files.top;
+  for (const part of path.split("/")) {
+    directory = join(directory, part);
+    await makeDirectory(directory, 0o755);
+  }
+}
+
+/**
+ * Gives each layer a name of one to three characters in the pod's `lower` directory, and returns the names, the topmost
+ * first. Neither the length of a path nor a colon or comma in it then matters to the mount.
+ * @throws PodFault IMAGE_INVALID when there are more layers than a mount takes
+ */
+export async function linkLayers(files: PodFiles, layersTopFirst: readonly string[]): Promise<readonly string[]> {
+  const names = layersTopFirst.map((_, index) => index.toString(36));
+  if (shimOverlayOptions(names).length > overlayOptionBytesMax || names.length > layersMax) {
+    throw new PodFault(
+      "IMAGE_INVALID",
+      `the image has ${layersTopFirst.length - 1} layers; at most ${layersMax - 1} can be mounted`,
+    );
+  }
+  await rm(files.lower, { recursive: true, force: true });
+  await mkdir(files.lower, { recursive: true });
+  await Promise.all(layersTopFirst.map((layer, index) => symlink(layer, join(files.lower, names[index] ?? ""))));
+  return names;
+}
+
+// OVL_MAX_STACK of the kernel's overlayfs, and its bound on lower layers: 500. Docker's own is 127.
+const layersMax = 500;
+
+/** The directory that holds a pod's files, ready to be filled. */
+export async function makePodDirectory(files: PodFiles): Promise<void> {
+  await mkdir(dirname(files.config), { recursive: true, mode: 0o700 });
+  await mkdir(files.rootfs, { recursive: true, mode: 0o755 });
+}
