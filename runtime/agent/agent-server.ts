@@ -1,0 +1,304 @@
+import { chmod, rm } from "node:fs/promises";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
+import { connect } from "node:net";
+import type { Duplex } from "node:stream";
+import { TLSSocket } from "node:tls";
+import { type Clock, describeError, type Log } from "@shallop/sdk/internal";
+import type { ActivateRequest, Activation } from "@shallop/sdk/wire";
+import { type LogGroup, readLogs } from "../pod/log-reader.ts";
+import type { LogStore } from "../pod/log-store.ts";
+import { AgentFault, faultAnswer } from "./fault-status.ts";
+import { parseLogQuery } from "./log-query.ts";
+import { agentPod, type NodePods } from "./node-pods.ts";
+import { asksForTunnel, dialPod, runTunnel } from "./tunnel.ts";
+
+export interface AgentServerSettings {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly pods: NodePods;
+  readonly logs: LogStore;
+  activate(request: ActivateRequest): Promise<Activation>;
+}
+
+/** What the port shows, and whom it believes. PEM. */
+export interface ServerIdentity {
+  readonly key: string;
+  readonly certificate: string;
+  readonly authority: string;
+}
+
+// Two names of at most 253 bytes.
+const bodyBytesMax = 4096;
+// A gateway on another machine opens one for each pod it talks to, and some for native ones; this is many gateways.
+const tunnelsMax = 4096;
+// Each costs a file handle or two for each pod that it shows.
+const logReadersMax = 256;
+// Whoever may use the port: certificates of the cluster's authority with one of these as organisation.
+const organisations: readonly string[] = ["shallop:gateway", "shallop:control-plane"];
+// Connections that wait to be accepted; a burst of activations must not be refused. Linux' own maximum is the same.
+const backlogMax = 4096;
+// A request to the agent is small and comes from a program.
+const requestTimeoutMs = 10_000;
+
+/** The agent's own HTTP: the same routes on a unix socket for this machine and owner, and on a port over mutual TLS. */
+export class AgentServer {
+  readonly #settings: AgentServerSettings;
+  readonly #servers: (Server | TlsServer)[] = [];
+  readonly #sockets = new Set<Duplex>();
+  readonly #closing = new AbortController();
+  #tls: TlsServer | undefined;
+  #tunnels = 0;
+  #logReaders = 0;
+
+  constructor(settings: AgentServerSettings) {
+    this.#settings = settings;
+  }
+
+  /** Serves on a unix socket, which only this process's owner may use. */
+  async listenSocket(path: string): Promise<void> {
+    // Left by an agent that was killed.
+    await rm(path, { force: true });
+    const server = createServer();
+    await this.#listen(server, { path });
+    await chmod(path, 0o600);
+  }
+
+  /** Serves on a port; returns the port. */
+  async listenPort(host: string, port: number, identity: ServerIdentity): Promise<number> {
+    const server = createTlsServer({
+      ...tlsOptions(identity),
+      requestCert: true,
+      rejectUnauthorized: true,
+      minVersion: "TLSv1.3",
+      allowHalfOpen: true,
+    });
+    await this.#listen(server, { host, port });
+    this.#tls = server;
+    const address = server.address();
+    return typeof address === "object" && address !== null ? address.port : port;
+  }
+
+  /** A new certificate; connections that are open go on with the old one. */
+  renew(identity: ServerIdentity): void {
+    this.#tls?.setSecureContext(tlsOptions(identity));
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort(new Error("the node agent is stopping"));
+    for (const socket of this.#sockets) socket.destroy();
+    await Promise.all(
+      this.#servers.map(
+        (server) =>
+          new Promise<void>((resolve) => {
+            server.close(() => resolve());
+            server.closeAllConnections();
+          }),
+      ),
+    );
+  }
+
+  #listen(
+    server: Server | TlsServer,
+    address: { readonly path: string } | { readonly host: string; readonly port: number },
+  ): Promise<void> {
+    server.requestTimeout = requestTimeoutMs;
+    server.on("request", (request: IncomingMessage, response: ServerResponse) => {
+      this.#answer(request, response).catch((error: unknown) => this.#refuse(request, response, error));
+    });
+    server.on("upgrade", (request: IncomingMessage, socket: Duplex, first: Buffer) => {
+      this.#sockets.add(socket);
+      socket.once("close", () => this.#sockets.delete(socket));
+      // Until the tunnel has its own.
+      socket.on("error", () => socket.destroy());
+      this.#tunnel(request, socket, first).catch((error: unknown) => refuseUpgrade(socket, error));
+    });
+    this.#servers.push(server);
+    return new Promise((resolve, reject) => {
+      server.once("error", reject);
+      server.listen({ ...address, backlog: backlogMax }, () => {
+        server.removeListener("error", reject);
+        server.on("error", (error) => this.#settings.log.error("the agent's server failed", error));
+        resolve();
+      });
+    });
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    checkPeer(request);
+    const { pathname, searchParams } = new URL(request.url ?? "/", "http://agent");
+    if (pathname === "/v1/activate") {
+      expectMethod(request, "POST");
+      const activation = await this.#settings.activate(parseActivate(await readBody(request)));
+      return sendJson(response, 200, activation);
+    }
+    expectMethod(request, "GET");
+    if (pathname === "/v1/pods") return sendJson(response, 200, this.#settings.pods.all.map(agentPod));
+    if (pathname === "/v1/logs") return this.#serviceLogs(searchParams, response);
+    const [, containerLogs, namespace, pod, container, ...rest] = pathname.split("/").map(decoded);
+    if (containerLogs === "containerLogs" && rest.length === 0 && namespace && pod && container) {
+      return this.#containerLogs({ namespace, pod, container }, searchParams, response);
+    }
+    throw new AgentFault("NOT_FOUND", `the agent has no ${pathname.slice(0, 200)}`);
+  }
+
+  #containerLogs(
+    of: { readonly namespace: string; readonly pod: string; readonly container: string },
+    query: URLSearchParams,
+    response: ServerResponse,
+  ): Promise<void> {
+    const log = this.#settings.logs.find(of.namespace, of.pod);
+    if (log === undefined) throw new AgentFault("NOT_FOUND", `this node has no log of pod ${of.namespace}/${of.pod}`);
+    if (log.subject.container !== of.container) {
+      throw new AgentFault("NOT_FOUND", `pod ${of.namespace}/${of.pod} has no container ${of.container}`);
+    }
+    return this.#sendLogs({ logs: [log] }, query, response);
+  }
+
+  #serviceLogs(query: URLSearchParams, response: ServerResponse): Promise<void> {
+    const namespace = query.get("namespace");
+    const service = query.get("service");
+    if (!namespace || !service) throw new AgentFault("BAD_REQUEST", "logs of a service need ?namespace= and &service=");
+    return this.#sendLogs(this.#settings.logs.ofService(namespace, service), query, response);
+  }
+
+  async #sendLogs(group: LogGroup, query: URLSearchParams, response: ServerResponse): Promise<void> {
+    const options = parseLogQuery(query, this.#settings.clock.wallMs());
+    if (this.#logReaders >= logReadersMax)
+      throw new AgentFault("TOO_MANY", "too many logs are being read", { retryable: true });
+    this.#logReaders++;
+    const gone = new AbortController();
+    response.once("close", () => gone.abort(new Error("the reader left")));
+    try {
+      response.writeHead(200, { "content-type": "text/plain; charset=utf-8" });
+      response.flushHeaders();
+      for await (const chunk of readLogs(group, options, AbortSignal.any([gone.signal, this.#closing.signal]))) {
+        if (!response.write(chunk)) await drained(response);
+      }
+      response.end();
+    } finally {
+      this.#logReaders--;
+    }
+  }
+
+  async #tunnel(request: IncomingMessage, socket: Duplex, first: Buffer): Promise<void> {
+    checkPeer(request);
+    const uid = /^\/v1\/pods\/([^/?]+)\/tunnel$/.exec(request.url ?? "")?.[1];
+    if (uid === undefined || !asksForTunnel(request)) {
+      throw new AgentFault("NOT_FOUND", "the agent upgrades only /v1/pods/{uid}/tunnel to shallop-tunnel");
+    }
+    const run = this.#settings.pods.byUid(decoded(uid))?.run;
+    if (run === undefined)
+      throw new AgentFault("NOT_FOUND", `no pod ${decoded(uid).slice(0, 64)} is ready on this node`);
+    if (this.#tunnels >= tunnelsMax) throw new AgentFault("TOO_MANY", "too many tunnels are open", { retryable: true });
+    this.#tunnels++;
+    try {
+      const pod = await dialPod(run.endpoint);
+      this.#sockets.add(pod);
+      pod.once("close", () => this.#sockets.delete(pod));
+      await runTunnel(socket, first, pod, this.#settings.log);
+    } finally {
+      this.#tunnels--;
+    }
+  }
+
+  #refuse(request: IncomingMessage, response: ServerResponse, error: unknown): void {
+    const answer = faultAnswer(error);
+    if (answer.status === 500) this.#settings.log.error("a request to the agent failed", error, { url: request.url });
+    if (response.headersSent) response.destroy();
+    else sendJson(response, answer.status, answer.body);
+  }
+}
+
+/** One data directory, one agent. @throws AgentFault IN_USE when one answers on its socket */
+export async function refuseSecondAgent(socketPath: string): Promise<void> {
+  if (!(await answers(socketPath))) return;
+  throw new AgentFault(
+    "IN_USE",
+    `another node agent runs on this data directory: it answers on ${socketPath}; stop it, or give another --data`,
+  );
+}
+
+const answers = (socketPath: string): Promise<boolean> =>
+  new Promise((resolve) => {
+    const probe = connect({ path: socketPath });
+    probe.once("connect", () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.once("error", () => resolve(false));
+  });
+
+const tlsOptions = ({ key, certificate, authority }: ServerIdentity) => ({ key, cert: certificate, ca: authority });
+
+/** The unix socket's mode has let through only its owner; on the port the certificate says who it is. */
+function checkPeer(request: IncomingMessage): void {
+  const { socket } = request;
+  if (!(socket instanceof TLSSocket)) return;
+  const organisation: unknown = socket.getPeerCertificate().subject?.O;
+  const names: unknown[] = Array.isArray(organisation) ? organisation : [organisation];
+  if (socket.authorized && names.some((name) => typeof name === "string" && organisations.includes(name))) return;
+  throw new AgentFault("FORBIDDEN", `the agent serves only certificates of ${organisations.join(" and ")}`);
+}
+
+function expectMethod(request: IncomingMessage, method: string): void {
+  if (request.method !== method) throw new AgentFault("METHOD_NOT_ALLOWED", `this is for ${method} only`);
+}
+
+async function readBody(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request) {
+    const part = Buffer.from(chunk as Uint8Array);
+    bytes += part.length;
+    if (bytes > bodyBytesMax)
+      throw new AgentFault("BODY_TOO_LARGE", `a body here is at most ${String(bodyBytesMax)} bytes`);
+    chunks.push(part);
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+function parseActivate(body: string): ActivateRequest {
+  try {
+    const parsed: unknown = JSON.parse(body);
+    if (typeof parsed === "object" && parsed !== null && "namespace" in parsed && "revision" in parsed) {
+      const { namespace, revision } = parsed;
+      if (typeof namespace === "string" && typeof revision === "string") return { namespace, revision };
+    }
+  } catch (error) {
+    throw new AgentFault("BAD_REQUEST", `an activation is JSON: ${describeError(error)}`);
+  }
+  throw new AgentFault("BAD_REQUEST", 'an activation is {"namespace":…,"revision":…}');
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new AgentFault("BAD_REQUEST", "the path is not percent-encoded UTF-8");
+  }
+}
+
+function sendJson(response: ServerResponse, status: number, body: unknown): void {
+  const text = JSON.stringify(body);
+  response.writeHead(status, { "content-type": "application/json", "content-length": Buffer.byteLength(text) });
+  response.end(text);
+}
+
+function refuseUpgrade(socket: Duplex, error: unknown): void {
+  const { status, body } = faultAnswer(error);
+  const text = JSON.stringify(body);
+  const head = `HTTP/1.1 ${String(status)} Refused\r\nContent-Type: application/json\r\nContent-Length: ${String(Buffer.byteLength(text))}\r\nConnection: close\r\n\r\n`;
+  socket.end(head + text);
+}
+
+const drained = (response: ServerResponse): Promise<void> =>
+  new Promise((resolve) => {
+    const done = (): void => {
+      response.removeListener("drain", done);
+      response.removeListener("close", done);
+      resolve();
+    };
+    response.once("drain", done);
+    response.once("close", done);
+  });

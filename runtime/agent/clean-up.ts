@@ -1,0 +1,65 @@
+import { rm } from "node:fs/promises";
+import path from "node:path";
+import type { Clock, Log, Random } from "@shallop/sdk/internal";
+import { WasmRuntime } from "../host/wasm-runtime.ts";
+import type { PodObserver, PodRuntime } from "../pod/pod-runtime.ts";
+import { detectFeatures } from "../sandbox/features.ts";
+import { hostJail } from "../sandbox/host-jail.ts";
+import { NativeRuntime } from "../sandbox/native-runtime.ts";
+import { runDirectory } from "./run-directory.ts";
+import { wasmJail } from "./wasm-jail.ts";
+
+export interface CleanUpSettings {
+  readonly dataDirectory: string;
+  readonly runBase?: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+/** Nobody is left to be told. */
+const silent: PodObserver = { exited: () => undefined, logged: () => undefined, noticed: () => undefined };
+
+/** What a killed platform has left has no requests any more: no grace. */
+const graceMs = 0;
+
+/**
+ * Removes what a node agent that was killed has left: pods, host processes, networks, cgroups, sockets. Only for a data
+ * directory on which no agent runs.
+ */
+export async function cleanUp(settings: CleanUpSettings): Promise<void> {
+  const { clock, random, log } = settings;
+  const directory = path.join(settings.dataDirectory, "node");
+  const run = await runDirectory(settings.dataDirectory, settings.runBase);
+  const jail = await hostJail({ directory, clock, log });
+  const wasm = new WasmRuntime({
+    runDirectory: run,
+    cacheDirectory: path.join(directory, "prepared"),
+    observer: silent,
+    hostJail: wasmJail(jail),
+    clock,
+    random,
+    log,
+    egressAllowed: [],
+  });
+  await stopAll(wasm);
+  await wasm.close();
+  const { machine } = await detectFeatures();
+  if (machine !== undefined) {
+    const observer = silent;
+    await using native = await NativeRuntime.open({
+      directory: path.join(directory, "native"),
+      machine,
+      observer,
+      clock,
+      log,
+    });
+    await stopAll(native);
+  }
+  await jail.sweep();
+  await rm(run, { recursive: true, force: true });
+}
+
+async function stopAll(runtime: PodRuntime): Promise<void> {
+  for (const pod of await runtime.adopt()) await runtime.stop(pod.uid, graceMs);
+}

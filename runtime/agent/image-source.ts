@@ -1,0 +1,21 @@
+import type { LocalImage } from "../image/local-image.ts";
+import type { VariantWish } from "./manifest.ts";
+
+/** An image that is on this node, with the variant that runs here prepared. */
+export interface PreparedImage {
+  readonly image: LocalImage;
+  /** `registry/repository@sha256:…` of the variant. */
+  readonly imageId: string;
+  /** Why this variant, in a sentence. */
+  readonly reason: string;
+}
+
+/** Where the agent gets images from, ready to start. */
+export interface ImageSource {
+  /**
+   * Pulls what is missing, chooses the variant, prepares it. Quick when all that is done. @throws ImageFault, PodFault
+   */
+  prepare(reference: string, wish: VariantWish, signal: AbortSignal): Promise<PreparedImage>;
+  /** Lets go of what is not among the references; they are asked for when nothing is being prepared. */
+  retain(references: () => ReadonlySet<string>): Promise<void>;
+}

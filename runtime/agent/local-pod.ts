@@ -1,0 +1,289 @@
+import { type Clock, describeError, type Log, type Timer, unreachable } from "@shallop/sdk/internal";
+import type { LogStore } from "../pod/log-store.ts";
+import { type PodExit, PodFault, type PodRuntime, type RunningPod } from "../pod/pod-runtime.ts";
+import {
+  type BackoffReason,
+  canServe,
+  newPod,
+  type Past,
+  type PodEffect,
+  type PodEvent,
+  type PodState,
+  type RestartPolicy,
+  type Run,
+  step,
+} from "../pod/pod-state.ts";
+import type { ImageSource, PreparedImage } from "./image-source.ts";
+import { launchOf, type PodManifest, servingContainer, wishOf } from "./manifest.ts";
+import { podKey, type PodRecord, type PodRecords } from "./pod-record.ts";
+
+export interface PodNote {
+  readonly type: "Normal" | "Warning";
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** What a pod of this node works with. */
+export interface PodTools {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly images: ImageSource;
+  readonly logs: LogStore;
+  readonly records: PodRecords;
+  runtime(variant: "wasm" | "native"): PodRuntime | undefined;
+  /** Why the node has no room for this pod; undefined: it has. */
+  roomRefusal(pod: LocalPod): string | undefined;
+  /** The pod is not as it was: look at it again. */
+  changed(pod: LocalPod): void;
+  note(pod: LocalPod, note: PodNote): void;
+}
+
+/** One pod of this node: its state, and the hands that carry out what follows from it. */
+export class LocalPod {
+  readonly key: string;
+  readonly uid: string;
+  readonly #tools: PodTools;
+  #record: PodRecord;
+  #state: PodState;
+  #version = 0;
+  #prepared: PreparedImage | undefined;
+  #cancel: AbortController | undefined;
+  #timer: Timer | undefined;
+  /** Activated, and not ready yet: if it fails, who asked is told, and nothing is restarted. */
+  #unproven = false;
+  #failure: Error | undefined;
+  #earlyExit: PodExit | undefined;
+
+  constructor(record: PodRecord, tools: PodTools, past?: Past) {
+    this.key = podKey(record.manifest);
+    this.uid = record.uid;
+    this.#record = record;
+    this.#tools = tools;
+    this.#state = past === undefined ? newPod : { phase: "pending", past };
+    tools.logs.open({
+      namespace: this.manifest.namespace,
+      pod: this.manifest.name,
+      uid: record.uid,
+      container: servingContainer(this.manifest.spec).name ?? "user-container",
+      ...optionalText("service", this.manifest.labels["serving.knative.dev/service"]),
+      ...optionalText("revision", this.manifest.labels["serving.knative.dev/revision"]),
+      openedWallMs: record.acceptedWallMs,
+    });
+  }
+
+  get record(): PodRecord {
+    return this.#record;
+  }
+
+  get manifest(): PodManifest {
+    return this.#record.manifest;
+  }
+
+  get state(): PodState {
+    return this.#state;
+  }
+
+  /** Rises with each change of the state. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** Somebody waits for its first start, and nobody else has been told of it. */
+  get unproven(): boolean {
+    return this.#unproven;
+  }
+
+  get run(): Run | undefined {
+    return canServe(this.#state) ? this.#state.run : undefined;
+  }
+
+  /** Starts it; the image is pulled first unless it is `prepared`. */
+  begin(prepared?: PreparedImage): void {
+    if (prepared !== undefined) this.#choose(prepared);
+    void this.#tools.records.save(this.#record);
+    this.dispatch({ kind: "begin", prepared: prepared !== undefined });
+  }
+
+  /** Starts it for somebody who waits. @throws PodFault, or what else came of the start; the pod is over then */
+  async activate(prepared: PreparedImage): Promise<Run> {
+    this.#unproven = true;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#settled = resolve;
+    this.begin(prepared);
+    await promise;
+    this.#unproven = false;
+    if (this.#state.phase === "ready") return this.#state.run;
+    throw this.#failure ?? new PodFault("EXITED", `pod ${this.key} was stopped while it started`);
+  }
+
+  /** It has been running since before this process. */
+  adopt(running: RunningPod): void {
+    this.dispatch({ kind: "adopted", run: this.#runOf(running, this.#record.acceptedWallMs) });
+  }
+
+  exited(exit: PodExit): void {
+    // Told between the runtime's answer and our hearing of it.
+    if (this.#state.phase === "starting") {
+      this.#earlyExit = exit;
+      return;
+    }
+    const ended = { ...exit, ...this.#started(), finishedWallMs: this.#tools.clock.wallMs() };
+    this.dispatch({ kind: "exited", ended, restart: this.#restartPolicy() });
+  }
+
+  stop(graceMs: number): void {
+    this.dispatch({ kind: "stop", graceMs });
+  }
+
+  /** The API knows it by this uid. */
+  async claim(apiUid: string): Promise<void> {
+    this.#record = { ...this.#record, apiUid };
+    await this.#tools.records.save(this.#record);
+  }
+
+  dispatch(event: PodEvent): void {
+    const before = this.#state;
+    const { state, effects } = step(before, event, this.#tools.clock.nowMs());
+    this.#state = state;
+    for (const effect of effects) this.#carryOut(effect);
+    if (state === before) return;
+    this.#version++;
+    if (state.phase !== "starting" && state.phase !== "pulling") this.#settled();
+    if (state.phase === "ended") void this.#tools.logs.end(this.uid);
+    this.#tools.changed(this);
+  }
+
+  #settled: () => void = () => undefined;
+
+  #carryOut(effect: PodEffect): void {
+    switch (effect.kind) {
+      case "pull":
+        void this.#pull();
+        break;
+      case "start":
+        void this.#start(effect.again);
+        break;
+      case "stop":
+        void this.#stop(effect.graceMs);
+        break;
+      case "cancel":
+        this.#cancel?.abort(new Error(`pod ${this.key} is being stopped`));
+        break;
+      case "wake":
+        this.#timer?.cancel();
+        this.#timer = this.#tools.clock.after(effect.atMs - this.#tools.clock.nowMs(), () =>
+          this.dispatch({ kind: "timer" }),
+        );
+        break;
+      case "event":
+        this.#tools.note(this, effect);
+        break;
+      default:
+        unreachable(effect);
+    }
+  }
+
+  async #pull(): Promise<void> {
+    const cancel = (this.#cancel = new AbortController());
+    try {
+      this.#choose(await this.#prepare(cancel.signal));
+      this.dispatch({ kind: "pulled" });
+    } catch (error) {
+      if (cancel.signal.aborted) return;
+      const image = servingContainer(this.manifest.spec).image;
+      this.dispatch({ kind: "pull-failed", message: `image ${image} cannot be prepared: ${describeError(error)}` });
+    }
+  }
+
+  #prepare(signal: AbortSignal): Promise<PreparedImage> {
+    const { image } = servingContainer(this.manifest.spec);
+    return this.#tools.images.prepare(image, wishOf(this.manifest.annotations), signal);
+  }
+
+  #choose(prepared: PreparedImage): void {
+    this.#prepared = prepared;
+    const { image, imageId, reason } = prepared;
+    this.#record = { ...this.#record, chosen: { variant: image.variant, imageId, reason } };
+    void this.#tools.records.save(this.#record);
+  }
+
+  async #start(again: boolean): Promise<void> {
+    const cancel = (this.#cancel = new AbortController());
+    const startedMs = this.#tools.clock.nowMs();
+    this.#earlyExit = undefined;
+    try {
+      if (again) await this.#cleanUp();
+      const prepared = (this.#prepared ??= await this.#prepare(cancel.signal));
+      const runtime = this.#tools.runtime(prepared.image.variant);
+      if (runtime === undefined) {
+        throw new PodFault("UNSUPPORTED", `this node cannot run ${prepared.image.variant} variants`);
+      }
+      const refusal = this.#tools.roomRefusal(this);
+      if (refusal !== undefined) throw new PodFault("NO_CAPACITY", refusal, { retryable: true });
+      const running = await runtime.start(launchOf(this.#record, prepared.image), cancel.signal);
+      this.dispatch({ kind: "started", run: this.#runOf(running, this.#tools.clock.wallMs()) });
+      if (this.#earlyExit !== undefined) this.exited(this.#earlyExit);
+      this.#tools.log.info("pod started", { pod: this.key, ms: Math.round(this.#tools.clock.nowMs() - startedMs) });
+    } catch (error) {
+      if (cancel.signal.aborted) return;
+      this.#failure = error instanceof Error ? error : new Error(describeError(error));
+      this.#startFailed(error);
+    }
+  }
+
+  #startFailed(error: unknown): void {
+    const message = describeError(error);
+    const code = error instanceof PodFault ? error.code : undefined;
+    if (code !== "EXITED" && code !== "START_TIMEOUT" && !this.#unproven) {
+      const reason: BackoffReason = code === "NO_CAPACITY" ? "NoCapacity" : "CreateContainerError";
+      return this.dispatch({ kind: "refused", reason, message });
+    }
+    const reason = code === "START_TIMEOUT" ? "StartTimeout" : "Error";
+    const ended = { exitCode: 1, reason, message, finishedWallMs: this.#tools.clock.wallMs() };
+    this.dispatch({ kind: "start-failed", ended, restart: this.#restartPolicy() });
+  }
+
+  /** Removes what an earlier run has left, and begins its log anew. */
+  async #cleanUp(): Promise<void> {
+    const log = this.#tools.logs.find(this.manifest.namespace, this.manifest.name);
+    await log?.beginRun();
+    await this.#chosenRuntime()?.stop(this.uid, 0);
+  }
+
+  async #stop(graceMs: number): Promise<void> {
+    this.#timer?.cancel();
+    try {
+      await this.#chosenRuntime()?.stop(this.uid, graceMs);
+    } catch (error) {
+      // The runtime tries again when it adopts; the pod must not stay in the API for it.
+      this.#tools.log.error("a pod was stopped, and not all of it could be removed", error, { pod: this.key });
+    }
+    this.dispatch({ kind: "stopped" });
+  }
+
+  #chosenRuntime(): PodRuntime | undefined {
+    const { chosen } = this.#record;
+    return chosen === undefined ? undefined : this.#tools.runtime(chosen.variant);
+  }
+
+  #restartPolicy(): RestartPolicy {
+    return this.#unproven ? "Never" : (this.manifest.spec.restartPolicy ?? "Always");
+  }
+
+  #started(): { readonly startedWallMs?: number } {
+    return this.#state.phase === "ready" ? { startedWallMs: this.#state.run.startedWallMs } : {};
+  }
+
+  #runOf(running: RunningPod, startedWallMs: number): Run {
+    return {
+      endpoint: running.endpoint,
+      ...optionalText("ip", running.ip),
+      containerId: running.containerId,
+      startedWallMs,
+    };
+  }
+}
+
+const optionalText = <Name extends string>(name: Name, text: string | undefined): { readonly [N in Name]?: string } =>
+  // The cast says only that a computed name is that name.
+  text === undefined ? {} : ({ [name]: text } as { readonly [N in Name]?: string });

@@ -1,0 +1,175 @@
+import {
+  annotation,
+  apiVersionOf,
+  type Container,
+  label,
+  type OwnerReference,
+  parseQuantity,
+  type Pod,
+  type PodSpec,
+  type Revision,
+  revisions,
+} from "@shallop/sdk/api";
+import { rfc3339Micro } from "@shallop/sdk/internal";
+import type { LocalImage } from "../image/local-image.ts";
+import type { PodLaunch, PodLimits } from "../pod/pod-runtime.ts";
+
+/** What a pod of this node is to be: the part of the pod object that its start depends on. */
+export interface PodManifest {
+  readonly namespace: string;
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly ownerReferences: readonly OwnerReference[];
+  readonly spec: PodSpec;
+}
+
+export type VariantWish = "wasm" | "native" | "any";
+
+// Where Knative's runtime contract has a container listen when it names no port.
+const portDefault = 8080;
+// Knative's `revision-timeout-seconds`.
+const timeoutSecondsDefault = 300;
+// Room for a JavaScript engine and a small program; a component that needs more says so.
+const memoryBytesDefault = 256 * 1024 * 1024;
+// One core: more would let one pod starve its node, less would slow every start.
+const cpuDefault = 1;
+// Kubernetes leaves it to the node; 1,024 threads and processes is what a large JVM needs.
+const pidsMax = 1024;
+// A request that woke the pod has been given up long before; this only bounds what a pod that hangs can hold.
+const startTimeoutMs = 60_000;
+// What a pod is counted with that asks for nothing: an idle instance is smaller, a busy one larger.
+const memoryRequestBytesDefault = 32 * 1024 * 1024;
+
+/** The pod's serving container. A pod has at least one container: the API sees to it. */
+export function servingContainer(spec: PodSpec): Container {
+  const [first] = spec.containers;
+  return spec.containers.find(({ name }) => name === "user-container") ?? first ?? { image: "" };
+}
+
+export const containerName = (spec: PodSpec): string => servingContainer(spec).name ?? "user-container";
+
+/** Grace of a stop, milliseconds; 30 s where the pod does not say, as core/v1. */
+export const graceMsOf = (spec: PodSpec): number => (spec.terminationGracePeriodSeconds ?? 30) * 1000;
+
+export const manifestOf = (pod: Pod): PodManifest => ({
+  namespace: pod.metadata.namespace ?? "default",
+  name: pod.metadata.name,
+  labels: pod.metadata.labels ?? {},
+  annotations: pod.metadata.annotations ?? {},
+  ownerReferences: pod.metadata.ownerReferences ?? [],
+  spec: pod.spec,
+});
+
+export function wishOf(annotations: Readonly<Record<string, string>> | undefined): VariantWish {
+  const wish = annotations?.[annotation.preferVariant];
+  return wish === "wasm" || wish === "native" ? wish : "any";
+}
+
+/** `registry/repository@sha256:…` that the revision runs; undefined while the control plane has not resolved it. */
+export function imageOf(revision: Revision): string | undefined {
+  const statuses = revision.status?.containerStatuses ?? [];
+  return (statuses.find(({ name }) => name === "user-container") ?? statuses[0])?.imageDigest;
+}
+
+/**
+ * The pod that an activation of `revision` makes: as the revision controller would make it, bound to this node, and
+ * marked with the time of the activation, by which its object is known again when the answer to its creation was lost.
+ */
+export function activationManifest(
+  revision: Revision,
+  place: { readonly node: string; readonly suffix: string; readonly wallMs: number },
+): PodManifest {
+  const { metadata, spec } = revision;
+  const [container] = spec.containers;
+  const labels = metadata.labels ?? {};
+  const port = container?.ports?.[0]?.containerPort ?? portDefault;
+  const known = new Map((container?.env ?? []).map(({ name, value }) => [name, value ?? ""]));
+  known.set("K_SERVICE", labels[label.service] ?? "");
+  known.set("K_CONFIGURATION", labels[label.configuration] ?? labels[label.service] ?? "");
+  known.set("K_REVISION", metadata.name);
+  known.set("PORT", String(port));
+  const kept = [label.service, label.configuration, label.configurationGeneration] as const;
+  return {
+    namespace: metadata.namespace ?? "default",
+    name: `${metadata.name}-${place.suffix}`,
+    labels: {
+      ...Object.fromEntries(kept.flatMap((key) => (labels[key] === undefined ? [] : [[key, labels[key]]]))),
+      [label.revision]: metadata.name,
+    },
+    annotations: {
+      ...metadata.annotations,
+      [annotation.activatedAt]: rfc3339Micro(place.wallMs),
+    },
+    ownerReferences: [
+      {
+        apiVersion: apiVersionOf(revisions),
+        kind: revisions.kind,
+        name: metadata.name,
+        uid: metadata.uid,
+        controller: true,
+        blockOwnerDeletion: true,
+      },
+    ],
+    spec: {
+      nodeName: place.node,
+      restartPolicy: "Always",
+      terminationGracePeriodSeconds: 30,
+      containers: [
+        {
+          ...container,
+          name: "user-container",
+          image: imageOf(revision) ?? container?.image ?? "",
+          env: [...known].map(([name, value]) => ({ name, value })),
+          ports: [{ name: "user-port", containerPort: port, protocol: "TCP" }],
+        },
+      ],
+    },
+  };
+}
+
+/** Limits of a pod: what its container says, and what only its revision knows. */
+export function limitsOf(spec: PodSpec, revision: Revision | undefined): PodLimits {
+  const limits = servingContainer(spec).resources?.limits ?? {};
+  return {
+    memoryBytes: positive(limits["memory"]) ?? memoryBytesDefault,
+    cpu: positive(limits["cpu"]) ?? cpuDefault,
+    pidsMax,
+    requestTimeoutMs: (revision?.spec.timeoutSeconds ?? timeoutSecondsDefault) * 1000,
+    concurrencyMax: revision?.spec.containerConcurrency ?? 0,
+    startTimeoutMs,
+  };
+}
+
+/** What the pod takes of the node's memory budget: its request, else its limit, else a small pod's worth. */
+export function memoryRequestBytes(spec: PodSpec): number {
+  const resources = servingContainer(spec).resources;
+  return (
+    positive(resources?.requests?.["memory"]) ?? positive(resources?.limits?.["memory"]) ?? memoryRequestBytesDefault
+  );
+}
+
+export function launchOf(
+  pod: { readonly uid: string; readonly manifest: PodManifest; readonly limits: PodLimits },
+  image: LocalImage,
+): PodLaunch {
+  const { namespace, name, spec } = pod.manifest;
+  const { env = [], command, args, workingDir, ports } = servingContainer(spec);
+  return {
+    namespace,
+    name,
+    uid: pod.uid,
+    image,
+    env: env.map((variable) => ({ name: variable.name, value: variable.value ?? "" })),
+    ...(command === undefined ? {} : { command }),
+    ...(args === undefined ? {} : { args }),
+    ...(workingDir === undefined ? {} : { workingDir }),
+    port: ports?.[0]?.containerPort ?? portDefault,
+    limits: pod.limits,
+  };
+}
+
+function positive(quantity: string | number | undefined): number | undefined {
+  const amount = quantity === undefined ? undefined : parseQuantity(quantity);
+  return amount !== undefined && amount > 0 ? amount : undefined;
+}

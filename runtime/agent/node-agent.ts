@@ -1,0 +1,458 @@
+import { annotation, type Pod, pods, type Revision, revisions } from "@shallop/sdk/api";
+import type { ApiClient } from "@shallop/sdk/client";
+import { type Clock, describeError, type Log, type Random, type Timer } from "@shallop/sdk/internal";
+import type { Activation } from "@shallop/sdk/wire";
+import { Activator } from "./activation.ts";
+import { homeReport, HomeRevisions, keyOf } from "./home-revisions.ts";
+import type { ImageSource } from "./image-source.ts";
+import type { LocalPod, PodNote } from "./local-pod.ts";
+import { graceMsOf, imageOf, limitsOf, manifestOf, servingContainer, wishOf } from "./manifest.ts";
+import { NodePods, type NodeRoom, pastOf } from "./node-pods.ts";
+import { type Action, planNode, type RevisionView, type World } from "./plan.ts";
+import type { PodRecord, PodRecords } from "./pod-record.ts";
+import { isFault, Reporter } from "./report.ts";
+import type { LogStore } from "../pod/log-store.ts";
+import { Work } from "./work.ts";
+
+/** A kept copy of what the API has of a kind; an informer's read side. */
+export interface ObjectCache<T> {
+  /** A first list has come. */
+  readonly synced: boolean;
+  list(): readonly T[];
+}
+
+/** Where events go; never waits, never fails. */
+export interface EventSink {
+  emit(
+    about: {
+      readonly kind: "Pod" | "Revision" | "Node";
+      readonly namespace?: string;
+      readonly name: string;
+      readonly uid?: string;
+    },
+    note: PodNote,
+  ): void;
+}
+
+export interface NodeAgentSettings {
+  readonly node: string;
+  readonly hostIp: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly client: ApiClient;
+  readonly pods: ObjectCache<Pod>;
+  readonly revisions: ObjectCache<Revision>;
+  readonly events: EventSink;
+  readonly images: ImageSource;
+  readonly logs: LogStore;
+  readonly records: PodRecords;
+  readonly homesDirectory: string;
+  readonly room: NodeRoom;
+}
+
+/** Looks at everything this often even if nothing seems to have changed: what was missed is found then. */
+const resyncMs = 10_000;
+/** An API that does not answer for this long is as good as away. */
+const apiTimeoutMs = 10_000;
+/** A large image over a slow line; a pull that hangs must end some day. */
+const prepareTimeoutMs = 600_000;
+/** A pull that fails may have brought in gigabytes first; Kubernetes' longest wait for images. */
+const prepareRetryMsMax = 300_000;
+/** Logs of ended pods that are over their bounds are removed this often. */
+const sweepMs = 60_000;
+/** Notes about a pod that the API does not know yet. */
+const heldNotesMax = 16;
+
+interface Report {
+  version: number;
+  resourceVersion: number;
+  seen: boolean;
+  knownSinceMs: number;
+}
+
+/** The node's loop: looks at what the API asks and what is here, plans, and sees to it that the plan is carried out. */
+export class NodeAgent {
+  readonly pods: NodePods;
+  readonly homes: HomeRevisions;
+  readonly activator: Activator;
+  readonly #settings: NodeAgentSettings;
+  readonly #reporter: Reporter;
+  readonly #work: Work;
+  readonly #reports = new WeakMap<LocalPod, Report>();
+  readonly #heldNotes = new WeakMap<LocalPod, PodNote[]>();
+  readonly #stopping = new AbortController();
+  readonly #timers: Timer[] = [];
+  #started = false;
+  #looking = false;
+  #retainedReferences = "";
+
+  constructor(settings: NodeAgentSettings) {
+    const { clock, log, images, node, random } = settings;
+    this.#settings = settings;
+    this.#reporter = new Reporter(settings);
+    this.#work = new Work(clock, log, () => this.wake());
+    this.homes = new HomeRevisions(settings.homesDirectory, images, log);
+    this.pods = new NodePods({
+      ...settings,
+      changed: () => this.wake(),
+      note: (pod, note) => this.#note(pod, note),
+    });
+    this.activator = new Activator({
+      node,
+      clock,
+      random,
+      pods: this.pods,
+      homes: this.homes,
+      activated: (pod, activation) => this.#activated(pod, activation),
+      failed: (home, message) =>
+        this.#noteRevision(home.revision, { type: "Warning", reason: "ActivationFailed", message }),
+    });
+  }
+
+  /** Takes over what runs, and begins to look. The runtimes have been added. Needs no control plane. */
+  async start(): Promise<void> {
+    const adopted = await this.pods.adopt();
+    await this.homes.load();
+    for (const pod of this.pods.all) this.#reportOf(pod).seen = pod.record.apiUid !== undefined;
+    for (const home of this.homes.all) this.#prepare(home.key, home.revision);
+    if (adopted > 0) this.#settings.log.info("took over running pods", { count: adopted });
+    this.#started = true;
+    const { clock, logs } = this.#settings;
+    this.#timers.push(
+      clock.every(resyncMs, () => this.wake()),
+      clock.every(sweepMs, () => this.#work.offer("sweep", () => logs.sweep())),
+    );
+    this.wake();
+  }
+
+  /** Something may have changed. Looks soon, once for however many calls. */
+  wake(): void {
+    // Before it is known what runs here, everything would seem to be missing.
+    if (!this.#started || this.#looking || this.#stopping.signal.aborted) return;
+    this.#looking = true;
+    queueMicrotask(() => {
+      this.#looking = false;
+      if (!this.#stopping.signal.aborted) this.#look();
+    });
+  }
+
+  /** Stops looking. With `keepPods` they run on, for the next agent on this data directory. */
+  async stop(options: { readonly keepPods: boolean; readonly graceMsMax: number }): Promise<void> {
+    this.activator.close();
+    for (const timer of this.#timers) timer.cancel();
+    this.#stopping.abort(new Error("the node agent is stopping"));
+    await this.#work.close();
+    if (!options.keepPods) await this.pods.stopAll(options.graceMsMax, (pod) => graceMsOf(pod.manifest.spec));
+    await this.#settings.records.flush();
+  }
+
+  #look(): void {
+    try {
+      this.#resolveStrays();
+      for (const action of planNode(this.#world())) this.#execute(action);
+      this.#retainImages();
+    } catch (error) {
+      this.#settings.log.error("the node's loop failed; it goes on", error);
+    }
+  }
+
+  /** What runs here without a record: the API may know it, and if not, nobody does. */
+  #resolveStrays(): void {
+    const { pods: cache } = this.#settings;
+    if (!cache.synced) return;
+    for (const running of this.pods.takeStrays()) {
+      const pod = cache.list().find(({ metadata }) => metadata.uid === running.uid);
+      if (pod === undefined) this.#work.offer(`stray ${running.uid}`, () => this.pods.removeStray(running));
+      else this.#take(pod).adopt(running);
+    }
+  }
+
+  #world(): World {
+    const { pods: podCache, revisions: revisionCache, clock } = this.#settings;
+    const nowMs = clock.nowMs();
+    return {
+      pods: podCache.synced ? podCache.list() : undefined,
+      revisions: revisionCache.synced
+        ? revisionCache.list().map((revision) => this.#revisionView(revision))
+        : undefined,
+      local: this.#provenPods().map((pod) => {
+        const report = this.#reportOf(pod);
+        const activatedAt = pod.manifest.annotations[annotation.activatedAt];
+        return {
+          key: pod.key,
+          ...(pod.record.apiUid === undefined ? {} : { apiUid: pod.record.apiUid }),
+          origin: pod.record.origin,
+          ...(activatedAt === undefined ? {} : { activatedAt }),
+          phase: pod.state.phase,
+          seen: report.seen,
+          knownForMs: nowMs - report.knownSinceMs,
+          version: pod.version,
+          reportedVersion: report.version,
+          reportedResourceVersion: report.resourceVersion,
+        };
+      }),
+      homes: this.homes.all.map((home) => ({
+        key: home.key,
+        revisionUid: home.revision.metadata.uid,
+        reference: imageOf(home.revision) ?? "",
+        wish: wishOf(home.revision.metadata.annotations),
+        phase: home.preparation.phase,
+        report: jsonOf(homeReport(home, this.#settings.node)),
+      })),
+    };
+  }
+
+  /** One that is still being activated is no pod yet: if it fails, only who asked hears of it. */
+  #provenPods(): readonly LocalPod[] {
+    return this.pods.all.filter((pod) => !pod.unproven);
+  }
+
+  #revisionView(revision: Revision): RevisionView {
+    const { node } = this.#settings;
+    const { homeNodes, preparedNodes, failedNodes } = revision.status ?? {};
+    const prepared = preparedNodes?.find((entry) => entry.node === node);
+    const failed = failedNodes?.find((entry) => entry.node === node);
+    return {
+      key: keyOf(revision),
+      revision,
+      isHome: homeNodes?.includes(node) === true,
+      reference: imageOf(revision),
+      wish: wishOf(revision.metadata.annotations),
+      reported: JSON.stringify({
+        ...(prepared === undefined ? {} : { prepared: { node, variant: prepared.variant, reason: prepared.reason } }),
+        ...(failed === undefined ? {} : { failed: { node, code: failed.code, message: failed.message } }),
+      }),
+    };
+  }
+
+  #execute(action: Action): void {
+    const local = this.pods.get(action.key);
+    switch (action.kind) {
+      case "start":
+        this.#take(action.pod).begin();
+        break;
+      case "stop":
+        local?.stop(action.graceMs);
+        break;
+      case "claim":
+        if (local !== undefined) void this.#claim(local, action.apiUid);
+        break;
+      case "record":
+        if (local !== undefined) this.#work.offer(`record ${action.key}`, () => this.#record(local));
+        break;
+      case "yield":
+        local?.stop(graceMsOf(local.manifest.spec));
+        break;
+      case "report":
+        if (local !== undefined) this.#offerReport(local, action.pod);
+        break;
+      case "finalize":
+        this.#work.offer(`finalize ${action.key}`, async () => {
+          await this.#reporter.finalize(action.pod, this.#apiSignal());
+        });
+        break;
+      case "verify":
+        if (local === undefined) break;
+        this.#work.offer(`verify ${action.key}`, async () => {
+          this.#reportOf(local).seen = !(await this.#reporter.exists(local, this.#apiSignal()));
+          this.#reportOf(local).knownSinceMs = this.#settings.clock.nowMs();
+        });
+        break;
+      case "forget":
+        if (local !== undefined) this.#forget(local);
+        break;
+      case "prepare":
+        this.#prepare(action.key, action.revision);
+        break;
+      case "report-home":
+        this.#offerHomeReport(action.key, action.revision);
+        break;
+      case "leave-home":
+        this.#work.offer(`leave ${action.key}`, () => this.homes.drop(action.key));
+        break;
+      default:
+        action satisfies never;
+    }
+  }
+
+  #apiSignal(): AbortSignal {
+    return AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(apiTimeoutMs)]);
+  }
+
+  /** A pod of the API becomes one of this node's. */
+  #take(pod: Pod): LocalPod {
+    const { clock, revisions: cache } = this.#settings;
+    const manifest = manifestOf(pod);
+    const owner = manifest.labels["serving.knative.dev/revision"];
+    const revision = cache
+      .list()
+      .find(({ metadata }) => metadata.name === owner && metadata.namespace === manifest.namespace);
+    const record: PodRecord = {
+      uid: pod.metadata.uid,
+      apiUid: pod.metadata.uid,
+      origin: "bound",
+      manifest,
+      limits: limitsOf(manifest.spec, revision),
+      acceptedWallMs: clock.wallMs(),
+    };
+    const local = this.pods.add(record, pastOf(pod, clock.wallMs()));
+    this.#reportOf(local).seen = true;
+    return local;
+  }
+
+  #activated(pod: LocalPod, activation: Activation): void {
+    const { prepare, start } = activation.phasesMs;
+    this.#note(pod, {
+      type: "Normal",
+      reason: "Activated",
+      message: `activated on node ${this.#settings.node} for a waiting request: prepare ${prepare.toFixed(1)} ms, start ${start.toFixed(1)} ms`,
+    });
+  }
+
+  async #record(local: LocalPod): Promise<void> {
+    const signal = this.#apiSignal();
+    try {
+      const created = await this.#reporter.create(local, signal);
+      await this.#claim(local, created.metadata.uid);
+      const report = this.#reportOf(local);
+      const { version } = local;
+      const reported = await this.#reporter.status(local, created, signal);
+      report.version = version;
+      report.resourceVersion = Number(reported.metadata.resourceVersion);
+    } catch (error) {
+      // Its namespace or revision is gone, or it may not be: nobody will ever ask for this pod.
+      if (isFault(error, "NotFound", "Forbidden", "Invalid") && local.record.apiUid === undefined) {
+        this.#settings.log.warn("an activated pod is refused by the API and stopped", {
+          pod: local.key,
+          error: describeError(error),
+        });
+        local.stop(graceMsOf(local.manifest.spec));
+        return;
+      }
+      if (!isFault(error, "AlreadyExists")) throw error;
+      await this.#claimExisting(local, signal);
+    }
+  }
+
+  /** The name is taken: by our own earlier try whose answer was lost, or by another pod. */
+  async #claimExisting(local: LocalPod, signal: AbortSignal): Promise<void> {
+    const { namespace, name, annotations } = local.manifest;
+    const found = await this.#settings.client.get(pods, namespace, name, signal);
+    const ours = found.metadata.annotations?.[annotation.activatedAt] === annotations[annotation.activatedAt];
+    if (ours) await this.#claim(local, found.metadata.uid);
+    else local.stop(graceMsOf(local.manifest.spec));
+  }
+
+  async #claim(local: LocalPod, apiUid: string): Promise<void> {
+    this.#reportOf(local).knownSinceMs = this.#settings.clock.nowMs();
+    const claimed = local.claim(apiUid);
+    for (const note of this.#heldNotes.get(local)?.splice(0) ?? []) this.#note(local, note);
+    this.#heldNotes.delete(local);
+    await claimed;
+    this.wake();
+  }
+
+  #offerReport(local: LocalPod, known: Pod): void {
+    this.#reportOf(local).seen = true;
+    this.#work.offer(`report ${local.key}`, async () => {
+      const { version } = local;
+      try {
+        const written = await this.#reporter.status(local, known, this.#apiSignal());
+        const report = this.#reportOf(local);
+        report.version = version;
+        report.resourceVersion = Number(written.metadata.resourceVersion);
+      } catch (error) {
+        // Deleted meanwhile: the list will say so.
+        if (!isFault(error, "NotFound")) throw error;
+      }
+    });
+  }
+
+  #prepare(key: string, revision: Revision): void {
+    const job = async (): Promise<void> => {
+      const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(prepareTimeoutMs)]);
+      const before = jsonOf(homeReport(this.homes.get(key), this.#settings.node));
+      try {
+        const { image, reason } = await this.homes.prepare(revision, signal);
+        const message = `node ${this.#settings.node} will run the ${image.variant} variant: ${reason}`;
+        if (before !== jsonOf(homeReport(this.homes.get(key), this.#settings.node))) {
+          this.#noteRevision(revision, { type: "Normal", reason: "VariantChosen", message });
+        }
+      } catch (error) {
+        const message = `node ${this.#settings.node} cannot prepare ${imageOf(revision) ?? "the image"}: ${describeError(error)}`;
+        this.#noteRevision(revision, { type: "Warning", reason: "PrepareFailed", message });
+        throw error;
+      }
+    };
+    this.#work.offer(`prepare ${key}`, job, { retryMsMax: prepareRetryMsMax });
+  }
+
+  #offerHomeReport(key: string, revision: Revision): void {
+    this.#work.offer(`report home ${key}`, async () => {
+      const isHome = revision.status?.homeNodes?.includes(this.#settings.node) === true;
+      const report = isHome ? homeReport(this.homes.get(key), this.#settings.node) : {};
+      if (report === undefined) return;
+      try {
+        await this.#reporter.home(revision, report, this.#apiSignal());
+      } catch (error) {
+        if (!isFault(error, "NotFound")) throw error;
+      }
+    });
+  }
+
+  /** Says which images are wanted, when that has changed. */
+  #retainImages(): void {
+    // Before the first list it is not known what is wanted.
+    if (!this.#settings.revisions.synced || !this.#settings.pods.synced) return;
+    const text = [...this.#wantedImages()].sort().join("\n");
+    if (text === this.#retainedReferences) return;
+    this.#work.offer("retain images", async () => {
+      await this.#settings.images.retain(() => this.#wantedImages());
+      this.#retainedReferences = text;
+    });
+  }
+
+  #wantedImages(): ReadonlySet<string> {
+    return new Set([
+      ...this.homes.all.map(({ revision }) => imageOf(revision) ?? ""),
+      ...this.pods.all.map(({ manifest }) => servingContainer(manifest.spec).image),
+      // What runs stays, whatever its tag says by now: its layers are mounted.
+      ...this.pods.all.flatMap(({ record }) => (record.chosen === undefined ? [] : [record.chosen.imageId])),
+    ]);
+  }
+
+  #forget(local: LocalPod): void {
+    this.pods.forget(local);
+    this.wake();
+  }
+
+  #reportOf(local: LocalPod): Report {
+    let report = this.#reports.get(local);
+    if (report === undefined) {
+      report = { version: -1, resourceVersion: 0, seen: false, knownSinceMs: this.#settings.clock.nowMs() };
+      this.#reports.set(local, report);
+    }
+    return report;
+  }
+
+  #note(pod: LocalPod, note: PodNote): void {
+    const { namespace, name } = pod.manifest;
+    const uid = pod.record.apiUid;
+    if (uid !== undefined) {
+      this.#settings.events.emit({ kind: pods.kind, namespace, name, uid }, note);
+      return;
+    }
+    const held = this.#heldNotes.get(pod) ?? [];
+    if (held.length < heldNotesMax) held.push(note);
+    this.#heldNotes.set(pod, held);
+  }
+
+  #noteRevision(revision: Revision, note: PodNote): void {
+    const { namespace, name, uid } = revision.metadata;
+    const about = { kind: revisions.kind, ...(namespace === undefined ? {} : { namespace }), name, uid };
+    this.#settings.events.emit(about, note);
+  }
+}
+
+const jsonOf = (value: unknown): string | undefined => (value === undefined ? undefined : JSON.stringify(value));

@@ -1,0 +1,185 @@
+import {
+  annotation,
+  apiVersionOf,
+  type Condition,
+  label,
+  type NewObject,
+  type Node,
+  type NodeFeatures,
+  nodes,
+} from "@shallop/sdk/api";
+import type { ApiClient } from "@shallop/sdk/client";
+import { type Clock, rfc3339 } from "@shallop/sdk/internal";
+import type { NodeRoom } from "./node-pods.ts";
+import { isFault } from "./report.ts";
+
+/** What a node says of itself. */
+export interface NodeFacts {
+  readonly name: string;
+  readonly hostname: string;
+  readonly hostIp: string;
+  /** As images and Kubernetes write them: `linux`, `amd64`. */
+  readonly os: string;
+  readonly architecture: string;
+  readonly cpuCount: number;
+  readonly memoryBytes: number;
+  readonly room: NodeRoom;
+  /** Identity of machine and network namespace. */
+  readonly machine: string;
+  readonly agentAddress: string;
+  readonly agentPort: number;
+  readonly agentSocket: string;
+  readonly features: NodeFeatures;
+  readonly nodeInfo: Readonly<Record<string, string>>;
+}
+
+/** Kubernetes' `node-status-update-frequency` is 10 s; half of it lets a lost node be noticed sooner. */
+export const heartbeatMs = 5_000;
+// Each try reads first.
+const conflictTriesMax = 5;
+
+/** The Node object as the API shall have it; what others have written on `current` stays. Pure. */
+export function nodeObject(
+  facts: NodeFacts,
+  ready: { readonly status: "True" | "False"; readonly reason: string; readonly message: string },
+  now: { readonly wallMs: number; readonly current?: Node },
+): NewObject<Node> & { readonly status: NonNullable<Node["status"]> } {
+  const { current, wallMs } = now;
+  const memory = (bytes: number): string => `${String(Math.floor(bytes / 1024))}Ki`;
+  const amounts = (memoryBytes: number) => ({
+    cpu: String(facts.cpuCount),
+    memory: memory(memoryBytes),
+    pods: String(facts.room.podsMax),
+  });
+  return {
+    apiVersion: apiVersionOf(nodes),
+    kind: "Node",
+    metadata: {
+      ...current?.metadata,
+      name: facts.name,
+      labels: {
+        ...current?.metadata.labels,
+        [label.hostname]: facts.name,
+        [label.os]: facts.os,
+        [label.arch]: facts.architecture,
+      },
+      annotations: {
+        ...current?.metadata.annotations,
+        [annotation.machine]: facts.machine,
+        [annotation.agentAddress]: facts.agentAddress,
+        [annotation.agentSocket]: facts.agentSocket,
+        [annotation.features]: JSON.stringify(facts.features),
+      },
+    },
+    ...(current?.spec === undefined ? {} : { spec: current.spec }),
+    status: {
+      ...current?.status,
+      capacity: amounts(facts.memoryBytes),
+      allocatable: amounts(facts.room.memoryBytes),
+      conditions: [
+        ...(current?.status?.conditions ?? []).filter(({ type }) => type !== "Ready"),
+        readyCondition(ready, current?.status?.conditions, wallMs),
+      ],
+      addresses: [
+        { type: "InternalIP", address: facts.hostIp },
+        { type: "Hostname", address: facts.hostname },
+      ],
+      daemonEndpoints: { kubeletEndpoint: { Port: facts.agentPort } },
+      nodeInfo: facts.nodeInfo,
+    },
+  };
+}
+
+function readyCondition(
+  ready: { readonly status: "True" | "False"; readonly reason: string; readonly message: string },
+  before: readonly Condition[] | undefined,
+  wallMs: number,
+): Condition & { readonly lastHeartbeatTime: string } {
+  const same = before?.find(({ type, status }) => type === "Ready" && status === ready.status);
+  const now = rfc3339(wallMs);
+  return { type: "Ready", ...ready, lastHeartbeatTime: now, lastTransitionTime: same?.lastTransitionTime ?? now };
+}
+
+/** Keeps the Node object: makes it, keeps it true, and lets the control plane see that the node lives. */
+export class NodeRegistration {
+  readonly #client: ApiClient;
+  readonly #clock: Clock;
+  readonly #facts: NodeFacts;
+  #current: Node | undefined;
+
+  constructor(client: ApiClient, clock: Clock, facts: NodeFacts) {
+    this.#client = client;
+    this.#clock = clock;
+    this.#facts = facts;
+  }
+
+  /** One heartbeat: the object is there, as it should be, and has this moment as its heartbeat time. */
+  async beat(signal: AbortSignal): Promise<void> {
+    await this.#write({ status: "True", reason: "AgentReady", message: "the node agent is running" }, signal);
+  }
+
+  /** The last word before an orderly stop, so that nobody has to wait for missing heartbeats. */
+  async farewell(signal: AbortSignal): Promise<void> {
+    await this.#write({ status: "False", reason: "AgentStopped", message: "the node agent was stopped" }, signal);
+  }
+
+  async #write(ready: Parameters<typeof nodeObject>[1], signal: AbortSignal): Promise<void> {
+    for (let tries = 1; ; tries++) {
+      try {
+        this.#current = await this.#writeOnce(ready, signal);
+        return;
+      } catch (error) {
+        // Ours was not the newest, or it was deleted: look again.
+        this.#current = undefined;
+        if (!isFault(error, "Conflict", "NotFound", "AlreadyExists") || tries === conflictTriesMax) throw error;
+      }
+    }
+  }
+
+  async #writeOnce(ready: Parameters<typeof nodeObject>[1], signal: AbortSignal): Promise<Node> {
+    const { name } = this.#facts;
+    let current = this.#current ?? (await this.#get(signal));
+    if (current === undefined) {
+      current = await this.#client.create(
+        nodes,
+        nodeObject(this.#facts, ready, { wallMs: this.#clock.wallMs() }),
+        signal,
+      );
+    }
+    const wanted = nodeObject(this.#facts, ready, { wallMs: this.#clock.wallMs(), current });
+    const { labels, annotations } = wanted.metadata;
+    if (!sameEntries(labels, current.metadata.labels) || !sameEntries(annotations, current.metadata.annotations)) {
+      current = await this.#client.update(
+        nodes,
+        {
+          ...current,
+          metadata: {
+            ...current.metadata,
+            name,
+            ...optional("labels", labels),
+            ...optional("annotations", annotations),
+          },
+        },
+        signal,
+      );
+    }
+    return this.#client.updateStatus(nodes, { ...current, status: wanted.status }, signal);
+  }
+
+  async #get(signal: AbortSignal): Promise<Node | undefined> {
+    try {
+      return await this.#client.get(nodes, undefined, this.#facts.name, signal);
+    } catch (error) {
+      if (isFault(error, "NotFound")) return undefined;
+      throw error;
+    }
+  }
+}
+
+type Entries = Readonly<Record<string, string>>;
+
+const sameEntries = (a: Entries = {}, b: Entries = {}): boolean =>
+  Object.keys(a).length === Object.keys(b).length && Object.keys(a).every((key) => a[key] === b[key]);
+
+const optional = <Name extends "labels" | "annotations">(name: Name, entries: Entries | undefined) =>
+  entries === undefined ? {} : { [name]: entries };

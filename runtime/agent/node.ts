@@ -1,0 +1,376 @@
+import { mkdir, rm } from "node:fs/promises";
+import { hostname, networkInterfaces } from "node:os";
+import path from "node:path";
+import { apiVersionOf, type NodeFeatures, pods, revisions } from "@shallop/sdk/api";
+import { EventRecorder, startInformer } from "@shallop/sdk/client";
+import { DockerCredentials, RegistryClient, type RegistryEndpoint } from "@shallop/sdk/image";
+import { type Clock, describeError, errorCode, type Log, machineIdentity, type Random } from "@shallop/sdk/internal";
+import { providedInterfaces } from "../component/requirements.ts";
+import { WasmRuntime } from "../host/wasm-runtime.ts";
+import { imageArchitecture } from "../image/choose.ts";
+import { NodeImages } from "../image/node-images.ts";
+import { type RegistryServer, registryDirectory, startRegistryServer } from "../image/registry-server.ts";
+import { LogStore } from "../pod/log-store.ts";
+import { logBounds } from "../pod/pod-log.ts";
+import type { PodRuntime } from "../pod/pod-runtime.ts";
+import { detectFeatures, type SandboxFeatures } from "../sandbox/features.ts";
+import { hostJail, type ProcessJail } from "../sandbox/host-jail.ts";
+import { NativeRuntime } from "../sandbox/native-runtime.ts";
+import { AgentServer, type AgentServerSettings, refuseSecondAgent, type ServerIdentity } from "./agent-server.ts";
+import { AgentFault } from "./fault-status.ts";
+import { MemberClient } from "./member-client.ts";
+import {
+  joinCluster,
+  type JoinSource,
+  type Membership,
+  type MembershipSettings,
+  storedMembership,
+} from "./membership.ts";
+import { NodeAgent } from "./node-agent.ts";
+import { machineFacts, type MachineFacts } from "./node-facts.ts";
+import { wasmJail } from "./wasm-jail.ts";
+import { heartbeatMs, NodeRegistration } from "./node-object.ts";
+import { PodRecords } from "./pod-record.ts";
+import { runDirectory } from "./run-directory.ts";
+import { VariantPreparer } from "./variant-preparer.ts";
+
+export interface NodeSettings {
+  readonly dataDirectory: string;
+  /** Parent of the run directory; /tmp when absent. */
+  readonly runBase?: string;
+  readonly name: string;
+  readonly host: string;
+  readonly port: number;
+  /** Undefined: this node serves no registry. */
+  readonly registryPort?: number;
+  /** The registry host that means the built-in one; what the control plane says when absent. */
+  readonly builtinRegistry?: string;
+  readonly source?: JoinSource;
+  readonly dockerConfigDirectory?: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+export interface RunningNode {
+  readonly facts: Readonly<Record<string, string>>;
+  readonly agent: NodeAgent;
+  /** With `keepPods` they run on, for the next agent on this data directory. */
+  stop(options: { readonly keepPods: boolean }): Promise<void>;
+}
+
+/** An orderly stop waits this long for pods to finish; a person is waiting too. */
+const stopGraceMsMax = 5_000;
+/** The last word to the control plane, which may be stopping as well. */
+const farewellTimeoutMs = 1_000;
+/** A first registration is tried again this soon: `shallop up` shows the node as soon as it is there. */
+const registerRetryMs = 250;
+
+/** Starts a node: what it ran before is taken over first; then it joins, serves, and begins to look at the API. */
+export async function startNode(settings: NodeSettings, signal: AbortSignal): Promise<RunningNode> {
+  const { clock, log } = settings;
+  const directory = path.join(settings.dataDirectory, "node");
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const run = await runDirectory(settings.dataDirectory, settings.runBase);
+  const agentSocket = path.join(run, "agent.sock");
+  await refuseSecondAgent(agentSocket);
+  const closing = new AbortController();
+  const membershipSettings = membershipOf(settings, directory);
+  const stored = await storedMembership(membershipSettings);
+  // While the control plane starts, look at the machine and start what needs no cluster.
+  const [membership, machine, sandbox, jail, registry] = await Promise.all([
+    stored ?? joinCluster(membershipSettings, signal),
+    machineFacts(),
+    detectFeatures(),
+    hostJail({ directory, clock, log }),
+    startRegistry(settings),
+  ]);
+  const features = featuresOf(sandbox, jail);
+  const client = new MemberClient(clock);
+  client.renew(membership);
+  const hostIp = addressOf(settings.host);
+  const endpoints = new Map<string, RegistryEndpoint>();
+  const place = { settings, directory, membership, registry, features, machine, client, hostIp, endpoints };
+  nameBuiltinRegistry(place, membership);
+  const { agent, logs, events, runtimes } = await openAgent(place, closing.signal);
+  const open = await openRuntimes({ settings, directory, run, agent, runtimes, sandbox, jail });
+  await agent.start();
+  await open.warmUp();
+  const activate: AgentServerSettings["activate"] = (request) => agent.activator.activate(request);
+  const server = new AgentServer({ clock, log, pods: agent.pods, logs, activate });
+  await server.listenSocket(agentSocket);
+  const agentPort = await server
+    .listenPort(settings.host, settings.port, identityOf(membership))
+    .catch(portFault("port", settings.port));
+  const registration = new NodeRegistration(client, clock, {
+    ...machine,
+    name: settings.name,
+    hostIp,
+    machine: machineIdentity(),
+    agentAddress: `${hostIp.includes(":") ? `[${hostIp}]` : hostIp}:${String(agentPort)}`,
+    agentPort,
+    agentSocket,
+    features,
+  });
+  keepRegistered(registration, settings, closing.signal);
+  // The certificate is renewed at each start; with one from before, serving has not waited for it.
+  if (stored !== undefined && settings.source !== undefined) {
+    renewMembership(membershipSettings, closing.signal, (renewed) => {
+      client.renew(renewed);
+      server.renew(identityOf(renewed));
+      nameBuiltinRegistry(place, renewed);
+    });
+  }
+  return {
+    agent,
+    facts: factsOf(settings, { agentPort, hostIp, registry, features, machine }),
+    stop: async ({ keepPods }) => {
+      if (!keepPods) await registration.farewell(AbortSignal.timeout(farewellTimeoutMs)).catch(() => undefined);
+      await agent.stop({ keepPods, graceMsMax: stopGraceMsMax });
+      closing.abort(new Error("the node agent is stopping"));
+      await server.close();
+      await open.close(keepPods);
+      await events.stop();
+      await logs.close();
+      await registry?.[Symbol.asyncDispose]();
+      client[Symbol.dispose]();
+      // Sockets only, and nobody serves them any more.
+      if (!keepPods) await rm(run, { recursive: true, force: true });
+    },
+  };
+}
+
+interface NodePlace {
+  readonly settings: NodeSettings;
+  readonly directory: string;
+  readonly membership: Membership;
+  readonly registry: RegistryServer | undefined;
+  readonly features: NodeFeatures;
+  readonly machine: MachineFacts;
+  readonly client: MemberClient;
+  readonly hostIp: string;
+  /** Where registries really are; changes with the membership. */
+  readonly endpoints: Map<string, RegistryEndpoint>;
+}
+
+interface OpenAgent {
+  readonly agent: NodeAgent;
+  readonly logs: LogStore;
+  readonly events: EventRecorder;
+  /** Still empty: a runtime needs the agent's pods as its observer. */
+  readonly runtimes: PodRuntime[];
+}
+
+/** Builds the agent and what it looks through: images, logs, events, informers. */
+async function openAgent(place: NodePlace, signal: AbortSignal): Promise<OpenAgent> {
+  const { settings, directory, features, machine, client, hostIp } = place;
+  const { clock, log } = settings;
+  const runtimes: PodRuntime[] = [];
+  const images = new VariantPreparer({
+    images: await NodeImages.open({
+      directory: path.join(directory, "images"),
+      client: registryClient(place),
+      clock,
+      log,
+    }),
+    runtimes,
+    features,
+    architecture: imageArchitecture(process.arch),
+    defaultRegistry: builtinRegistryOf(place),
+    log,
+    signal,
+  });
+  const logs = new LogStore(path.join(directory, "logs"), { bounds: logBounds, clock, log });
+  await logs.load();
+  const events = new EventRecorder(client, { component: "shallop-agent", host: settings.name, clock, log });
+  const informer = { signal, clock, log, onChange: () => agent.wake() };
+  const podInformer = startInformer(client, pods, { fieldSelector: `spec.nodeName=${settings.name}` }, informer);
+  const revisionInformer = startInformer(client, revisions, {}, informer);
+  // Ended before its first list: nobody waits for it.
+  for (const { synced } of [podInformer, revisionInformer]) synced.catch(() => undefined);
+  const agent = new NodeAgent({
+    ...settings,
+    node: settings.name,
+    hostIp,
+    client,
+    pods: cacheOf(podInformer),
+    revisions: cacheOf(revisionInformer),
+    events: {
+      emit: (about, note) => {
+        const apiVersion = about.kind === "Revision" ? apiVersionOf(revisions) : "v1";
+        events.event({ apiVersion, ...about }, note.type, note.reason, note.message);
+      },
+    },
+    images,
+    logs,
+    records: new PodRecords(path.join(directory, "pods"), log),
+    homesDirectory: path.join(directory, "revisions"),
+    room: machine.room,
+  });
+  return { agent, logs, events, runtimes };
+}
+
+function renewMembership(
+  settings: MembershipSettings,
+  signal: AbortSignal,
+  renewed: (membership: Membership) => void,
+): void {
+  joinCluster(settings, signal).then(renewed, (error: unknown) => {
+    if (!signal.aborted) settings.log.error("the node's certificate could not be renewed", error);
+  });
+}
+
+interface RuntimeParts {
+  readonly settings: NodeSettings;
+  readonly directory: string;
+  readonly run: string;
+  readonly agent: NodeAgent;
+  /** Filled here. */
+  readonly runtimes: PodRuntime[];
+  readonly sandbox: SandboxFeatures;
+  readonly jail: ProcessJail;
+}
+
+interface OpenRuntimes {
+  /** Makes what shall be ready before it is asked for. After the adoption, which takes every host process it finds. */
+  warmUp(): Promise<void>;
+  close(keepPods: boolean): Promise<void>;
+}
+
+/** Opens the runtimes that this machine can have. */
+async function openRuntimes(parts: RuntimeParts): Promise<OpenRuntimes> {
+  const { settings, directory, run, agent, runtimes, sandbox, jail } = parts;
+  const { clock, random, log } = settings;
+  const observer = agent.pods;
+  const cacheDirectory = path.join(directory, "prepared");
+  await mkdir(cacheDirectory, { recursive: true, mode: 0o700 });
+  const wasm = new WasmRuntime({
+    runDirectory: run,
+    cacheDirectory,
+    observer,
+    hostJail: wasmJail(jail),
+    clock,
+    random,
+    log,
+    egressAllowed: [],
+  });
+  runtimes.push(wasm);
+  const { machine } = sandbox;
+  const native =
+    machine === undefined
+      ? undefined
+      : await NativeRuntime.open({ directory: path.join(directory, "native"), machine, observer, clock, log });
+  if (native !== undefined) runtimes.push(native);
+  for (const runtime of runtimes) agent.pods.addRuntime(runtime);
+  return {
+    warmUp: () => wasm.open(),
+    close: async (keepPods) => {
+      await wasm.close();
+      await native?.[Symbol.asyncDispose]();
+      if (!keepPods) await jail.sweep();
+    },
+  };
+}
+
+function featuresOf(sandbox: SandboxFeatures, jail: ProcessJail): NodeFeatures {
+  const families = [...providedInterfaces].map((path) => `${path.slice(0, path.indexOf("/"))}@0.2`);
+  return {
+    native: sandbox.native,
+    ...(sandbox.nativeMissing === undefined ? {} : { nativeMissing: sandbox.nativeMissing }),
+    wasiFamilies: [...new Set(families)].sort(),
+    missing: [...sandbox.warnings, ...(jail.weakness === undefined ? [] : [jail.weakness])],
+  };
+}
+
+function membershipOf(settings: NodeSettings, directory: string): MembershipSettings {
+  const { name, host, source, clock, log } = settings;
+  const addresses = new Set([addressOf(host), "127.0.0.1", hostname(), "localhost"]);
+  return { file: path.join(directory, "membership.json"), node: name, addresses: [...addresses], source, clock, log };
+}
+
+/** Says which flag helps when a port is taken. */
+const portFault = (flag: string, port: number) => (error: unknown) => {
+  if (errorCode(error) !== "EADDRINUSE") throw error;
+  throw new AgentFault("IN_USE", `port ${String(port)} is in use by another process; give --${flag}`, { cause: error });
+};
+
+const identityOf = ({ key, certificate, authority }: Membership): ServerIdentity => ({ key, certificate, authority });
+
+function startRegistry(settings: NodeSettings): Promise<RegistryServer | undefined> {
+  const { registryPort: port, dataDirectory, clock, random, log } = settings;
+  if (port === undefined) return Promise.resolve(undefined);
+  const directory = registryDirectory(dataDirectory);
+  return startRegistryServer({ directory, port, clock, random, log }).catch(portFault("registry-port", port));
+}
+
+const builtinRegistryOf = ({ settings, membership }: NodePlace): string =>
+  settings.builtinRegistry ?? membership.builtinRegistry;
+
+function registryClient({ settings, endpoints }: NodePlace): RegistryClient {
+  return new RegistryClient({
+    endpoints,
+    credentials: new DockerCredentials(settings.dockerConfigDirectory),
+    clock: settings.clock,
+    random: settings.random,
+  });
+}
+
+/** A node that has the built-in registry asks it; every other reaches it through the API server, with its own token. */
+function nameBuiltinRegistry(place: NodePlace, { server, token, authority }: Membership): void {
+  const { endpoints, registry } = place;
+  const endpoint = registry === undefined ? { url: server, token, authority } : { url: registry.url };
+  endpoints.set(builtinRegistryOf(place), endpoint);
+}
+
+const cacheOf = <T>(informer: { readonly isSynced: boolean; items(): readonly T[] }) => ({
+  get synced(): boolean {
+    return informer.isSynced;
+  },
+  list: () => informer.items(),
+});
+
+/** Where others reach a server that listens on `host`: itself, or the first address that is not loopback. */
+function addressOf(host: string): string {
+  if (host !== "0.0.0.0" && host !== "::") return host;
+  const all = Object.values(networkInterfaces()).flatMap((entries) => entries ?? []);
+  return all.find(({ internal, family }) => !internal && family === "IPv4")?.address ?? "127.0.0.1";
+}
+
+function keepRegistered(registration: NodeRegistration, settings: NodeSettings, signal: AbortSignal): void {
+  const { clock, log } = settings;
+  void (async () => {
+    for (let failures = 0; !signal.aborted;) {
+      try {
+        await registration.beat(AbortSignal.any([signal, AbortSignal.timeout(heartbeatMs)]));
+        if (failures > 0) log.info("the control plane hears this node again");
+        failures = 0;
+      } catch (error) {
+        if (failures++ === 0 && !signal.aborted) log.warn("no heartbeat", { error: describeError(error) });
+      }
+      await clock
+        .sleep(failures > 0 ? registerRetryMs * 2 ** Math.min(failures, 4) : heartbeatMs, signal)
+        .catch(() => undefined);
+    }
+  })();
+}
+
+function factsOf(
+  settings: NodeSettings,
+  parts: {
+    readonly agentPort: number;
+    readonly hostIp: string;
+    readonly registry: RegistryServer | undefined;
+    readonly features: NodeFeatures;
+    readonly machine: MachineFacts;
+  },
+): Readonly<Record<string, string>> {
+  const { agentPort, hostIp, registry, features, machine } = parts;
+  return {
+    node: settings.name,
+    agent: `https://${hostIp}:${String(agentPort)}`,
+    ...(registry === undefined ? {} : { registry: registry.url }),
+    variants: features.native ? "wasm, native" : `wasm only: ${features.nativeMissing ?? "no native pods here"}`,
+    ...(features.missing.length === 0 ? {} : { missing: features.missing.join("; ") }),
+    architecture: `${machine.os}/${machine.architecture}`,
+  };
+}

@@ -1,0 +1,168 @@
+import { setImmediate } from "node:timers/promises";
+import type { NodeFeatures } from "@shallop/sdk/api";
+import { type Digest, formatReference, ImageFault, parseReference, pinned, type Variant } from "@shallop/sdk/image";
+import { type Log, SingleFlight } from "@shallop/sdk/internal";
+import { chooseVariant } from "../image/choose.ts";
+import type { NodeImages, ResolvedImage } from "../image/node-images.ts";
+import { PodFault, type PodRuntime } from "../pod/pod-runtime.ts";
+import type { ImageSource, PreparedImage } from "./image-source.ts";
+import type { VariantWish } from "./manifest.ts";
+
+export interface VariantPreparerSettings {
+  readonly images: Pick<NodeImages, "resolve" | "fetch" | "collect">;
+  readonly runtimes: readonly PodRuntime[];
+  readonly features: NodeFeatures;
+  /** The node's, as images write it. */
+  readonly architecture: string;
+  /** What a reference without a registry belongs to. */
+  readonly defaultRegistry: string;
+  readonly log: Log;
+  /** Ends what is under way. */
+  readonly signal: AbortSignal;
+}
+
+/** What was found out about an image by trying, beside what it says of itself. */
+interface Findings {
+  readonly importsUnmet: Map<Digest, readonly string[]>;
+  node: NodeFeatures;
+}
+
+/** An image has a variant per platform; an index with more than this is no image that somebody made. */
+const triesMax = 16;
+/** Images whose preparation is remembered; the rest is asked again, which costs a look at the store. */
+const preparedMax = 1000;
+
+/** Brings images onto this node and gets the variant ready that is to run: Wasm first, native where it will not do. */
+export class VariantPreparer implements ImageSource {
+  readonly #settings: VariantPreparerSettings;
+  readonly #flights = new SingleFlight<string, PreparedImage>();
+  /** Preparations under way; images are not let go of meanwhile, nor the other way round. */
+  readonly #preparing = new Set<Promise<unknown>>();
+  #collecting: Promise<unknown> = Promise.resolve();
+  readonly #preparedByKey = new Map<string, { readonly prepared: PreparedImage; readonly root: Digest }>();
+
+  constructor(settings: VariantPreparerSettings) {
+    this.#settings = settings;
+  }
+
+  async prepare(reference: string, wish: VariantWish, signal: AbortSignal): Promise<PreparedImage> {
+    signal.throwIfAborted();
+    const key = `${wish} ${reference}`;
+    const known = this.#preparedByKey.get(key);
+    if (known !== undefined) return known.prepared;
+    // Whoever asked first may leave; those who came later still want it.
+    const flight = this.#flights.run(key, () => this.#begin(reference, wish, key));
+    return withSignal(flight, signal);
+  }
+
+  /** What is wanted stays, the rest may go; what is not known by digest yet is not here either. */
+  async retain(wanted: () => ReadonlySet<string>): Promise<void> {
+    while (this.#preparing.size > 0) {
+      await Promise.allSettled(this.#preparing);
+      // Who waited for it hears of it before it is asked what is wanted.
+      await setImmediate();
+    }
+    const references = wanted();
+    const roots = new Set<string>();
+    for (const reference of references) {
+      const { digest } = this.#parse(reference) ?? {};
+      if (digest !== undefined) roots.add(digest);
+    }
+    for (const [key, { root, prepared }] of this.#preparedByKey) {
+      if (references.has(key.slice(key.indexOf(" ") + 1))) roots.add(root).add(prepared.image.digest);
+      else this.#preparedByKey.delete(key);
+    }
+    const collected = this.#settings.images.collect(roots);
+    this.#collecting = collected.catch(() => undefined);
+    const { removedBytes } = await collected;
+    if (removedBytes > 0) this.#settings.log.info("images that nothing needs were removed", { bytes: removedBytes });
+  }
+
+  #begin(reference: string, wish: VariantWish, key: string): Promise<PreparedImage> {
+    const preparing = this.#collecting.then(() => this.#prepare(reference, wish, key));
+    // Counted from now on, so that a collection that begins while this one waits, waits too.
+    const counted = preparing.finally(() => this.#preparing.delete(counted));
+    this.#preparing.add(counted);
+    return counted;
+  }
+
+  async #prepare(text: string, wish: VariantWish, key: string): Promise<PreparedImage> {
+    const { images, signal, defaultRegistry, features } = this.#settings;
+    const reference = parseReference(text, { defaultRegistry });
+    const resolved = await images.resolve(reference, signal);
+    const findings: Findings = { importsUnmet: new Map(), node: features };
+    for (let tries = 0; tries < triesMax; tries++) {
+      const { variant, reason } = this.#choose(resolved, wish, findings);
+      const prepared = await this.#try(resolved, variant, findings);
+      if (prepared === undefined) continue;
+      const imageId = formatReference(pinned(reference, variant.digest));
+      const result: PreparedImage = { image: prepared, imageId, reason };
+      // A tag may move; only a digest always means the same.
+      if (reference.digest !== undefined) this.#remember(key, result, resolved.digest);
+      return result;
+    }
+    throw new ImageFault("NO_USABLE_VARIANT", `${text}: none of its first ${String(triesMax)} variants can run here`);
+  }
+
+  #choose(resolved: ResolvedImage, wish: VariantWish, findings: Findings): { variant: Variant; reason: string } {
+    const choice = chooseVariant({
+      variants: resolved.variants,
+      node: findings.node,
+      architecture: this.#settings.architecture,
+      prefer: wish === "any" ? undefined : wish,
+      importsUnmet: findings.importsUnmet,
+    });
+    if (choice.kind === "chosen") return choice;
+    throw new ImageFault("NO_USABLE_VARIANT", `${formatReference(resolved.reference)}: ${choice.reason}`);
+  }
+
+  /** Undefined: this variant will not do here, and the findings say why, so that the next choice is another. */
+  async #try(
+    resolved: ResolvedImage,
+    variant: Variant,
+    findings: Findings,
+  ): Promise<PreparedImage["image"] | undefined> {
+    const { images, runtimes, signal } = this.#settings;
+    const local = await images.fetch(resolved, variant, { signal });
+    const runtime = runtimes.find((candidate) => candidate.variant === local.variant);
+    try {
+      if (runtime === undefined) throw new PodFault("UNSUPPORTED", `this node runs no ${local.variant} pods`);
+      await runtime.prepare(local, signal);
+      return local;
+    } catch (error) {
+      if (!(error instanceof PodFault) || (error.code !== "IMPORTS_UNMET" && error.code !== "UNSUPPORTED")) throw error;
+      if (variant.kind === "wasm") findings.importsUnmet.set(variant.digest, importsIn(error.message));
+      else findings.node = { ...findings.node, native: false, nativeMissing: error.message };
+      return undefined;
+    }
+  }
+
+  #remember(key: string, prepared: PreparedImage, root: Digest): void {
+    this.#preparedByKey.set(key, { prepared, root });
+    const [oldest] = this.#preparedByKey.keys();
+    if (this.#preparedByKey.size > preparedMax && oldest !== undefined) this.#preparedByKey.delete(oldest);
+  }
+
+  #parse(reference: string): ReturnType<typeof parseReference> | undefined {
+    try {
+      return parseReference(reference, { defaultRegistry: this.#settings.defaultRegistry });
+    } catch {
+      // It could not be pulled either.
+      return undefined;
+    }
+  }
+}
+
+/** The imports that a refusal names: `wasi:nn/graph@0.2.0`. The whole sentence where it names none. */
+function importsIn(message: string): readonly string[] {
+  const names = message.match(/[a-z][a-z0-9-]*:[a-z][a-z0-9-]*(?:\/[a-z0-9-]+)*(?:@\d[\w.-]*\w)?/g);
+  return names === null ? [message] : [...new Set(names)];
+}
+
+function withSignal<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(signal.reason as Error);
+    signal.addEventListener("abort", abort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+  });
+}

@@ -1,0 +1,103 @@
+import type { PodEndpoint } from "@shallop/sdk/api";
+import { Fault } from "@shallop/sdk/internal";
+import type { LocalImage } from "../image/local-image.ts";
+
+/**
+ * What runs pods of one variant: `host/` for wasm, `sandbox/` for native. The agent knows only this. Every method is
+ * safe to repeat.
+ */
+export interface PodRuntime {
+  readonly variant: LocalImage["variant"];
+  /** Does what a start would otherwise have to wait for: links the component, mounts nothing yet. */
+  prepare(image: LocalImage, signal: AbortSignal): Promise<void>;
+  /** Resolves when the pod can answer a request. @throws PodFault */
+  start(launch: PodLaunch, signal: AbortSignal): Promise<RunningPod>;
+  /** Asks the pod to finish what it has, and ends it at the latest after `graceMs`. Leaves nothing behind. */
+  stop(uid: string, graceMs: number): Promise<void>;
+  /** After a restart of the agent: the pods that still run, taken over. What cannot be taken over is removed first. */
+  adopt(): Promise<readonly RunningPod[]>;
+}
+
+/** Where a runtime tells what happens to its pods. The agent gives one at construction. */
+export interface PodObserver {
+  /** The pod ended by itself or was ended by a limit; not called after `stop`. */
+  exited(uid: string, exit: PodExit): void;
+  /** A line of the guest's output, without newline. `partial`: the line was cut at its maximum and goes on. */
+  logged(uid: string, line: PodLogLine): void;
+  /** Something a person asking about this pod should know; becomes an Event. */
+  noticed(
+    uid: string,
+    notice: { readonly type: "Normal" | "Warning"; readonly reason: string; readonly message: string },
+  ): void;
+}
+
+export interface PodExit {
+  readonly exitCode: number;
+  /** As Kubernetes writes `terminated.reason`: `Completed`, `Error`, `OOMKilled`, `DeadlineExceeded`. */
+  readonly reason: string;
+  readonly message: string;
+}
+
+export interface PodLogLine {
+  readonly wallMs: number;
+  readonly stream: "stdout" | "stderr";
+  readonly text: string;
+  readonly partial: boolean;
+}
+
+/** All that a runtime needs to start a pod; nothing is left to choose. */
+export interface PodLaunch {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly image: LocalImage;
+  /** As the pod says, `K_SERVICE` and its peers and `PORT` included; nothing of the node's environment. */
+  readonly env: readonly { readonly name: string; readonly value: string }[];
+  /** Replace the image's entrypoint and command; native only. */
+  readonly command?: readonly string[];
+  readonly args?: readonly string[];
+  readonly workingDir?: string;
+  /** Where a native pod listens. */
+  readonly port: number;
+  readonly limits: PodLimits;
+}
+
+export interface PodLimits {
+  readonly memoryBytes: number;
+  /** Cores: 0.5 is half of one. */
+  readonly cpu: number;
+  readonly pidsMax: number;
+  /** A request that has not been answered after this is ended with GUEST_TIMEOUT. */
+  readonly requestTimeoutMs: number;
+  /** Requests at once; 0 = as many as the pod can. */
+  readonly concurrencyMax: number;
+  /** Time from start to ready. */
+  readonly startTimeoutMs: number;
+}
+
+export interface RunningPod {
+  readonly uid: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly endpoint: PodEndpoint;
+  /** Address on the node's bridge; native only. */
+  readonly ip?: string;
+  /** For `containerStatuses[].containerID`: `wasm://…`, `runc://…`. */
+  readonly containerId: string;
+}
+
+export type PodFaultCode =
+  /** The image is not what it says: not a component, a broken layer. */
+  | "IMAGE_INVALID"
+  /** The component imports what this node does not provide. Message names it. */
+  | "IMPORTS_UNMET"
+  /** This machine cannot run this variant. Message says what is missing and what to do. */
+  | "UNSUPPORTED"
+  /** The pod ended before it was ready. */
+  | "EXITED"
+  /** The pod was not ready within `startTimeoutMs`. */
+  | "START_TIMEOUT"
+  /** The node has no room: a budget for pods, memory or threads is used up. */
+  | "NO_CAPACITY";
+
+export class PodFault extends Fault<PodFaultCode> {}
