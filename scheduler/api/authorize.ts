@@ -1,0 +1,58 @@
+import { ApiFault, type KindDefinition, type Subresource, type Verb } from "@shallop/sdk/api";
+import { qualifiedResource } from "./faults.ts";
+import { gatewayUserName, mastersGroup, nodeNameOf, type User } from "./user.ts";
+
+export interface AccessRequest {
+  readonly user: User;
+  readonly verb: Verb;
+  readonly kind: KindDefinition;
+  readonly subresource?: Subresource | undefined;
+  readonly namespace?: string | undefined;
+  readonly name?: string | undefined;
+}
+
+const reads: ReadonlySet<Verb> = new Set(["get", "list", "watch"]);
+
+/**
+ * What a node agent may write, by `resource` or `resource/subresource`. Which objects of them is decided by
+ * node-restriction.ts, which sees the object.
+ */
+const nodeWrites: Readonly<Record<string, readonly Verb[]>> = {
+  nodes: ["create", "update", "patch"],
+  "nodes/status": ["update", "patch"],
+  pods: ["create", "update", "patch", "delete"],
+  "pods/status": ["update", "patch"],
+  events: ["create", "update", "patch"],
+  "revisions.serving.knative.dev/status": ["update", "patch"],
+};
+
+/** Says whether the user may do this at all. Pure. */
+export function mayAccess(request: AccessRequest): boolean {
+  const { user, verb, kind, subresource } = request;
+  if (user.groups.includes(mastersGroup)) return true;
+  const isNode = nodeNameOf(user) !== undefined;
+  // Logs are what programs of tenants say; only people read them.
+  if (reads.has(verb) && subresource !== "log") return isNode || user.name === gatewayUserName;
+  if (!isNode) return false;
+  const resource = qualifiedResource(kind) + (subresource === undefined ? "" : `/${subresource}`);
+  return nodeWrites[resource]?.includes(verb) ?? false;
+}
+
+/** @throws ApiFault Forbidden, with apiserver's sentence. */
+export function authorize(request: AccessRequest): void {
+  if (mayAccess(request)) return;
+  const { user, verb, kind, subresource, namespace, name } = request;
+  const resource = kind.resource.plural + (subresource === undefined ? "" : `/${subresource}`);
+  const scope =
+    kind.resource.namespaced && namespace !== undefined ? `in the namespace "${namespace}"` : "at the cluster scope";
+  throw new ApiFault(
+    "Forbidden",
+    `${qualifiedResource(kind)}${name === undefined ? "" : ` "${name}"`} is forbidden: User "${user.name}" cannot ` +
+      `${verb} resource "${resource}" in API group "${kind.resource.group}" ${scope}`,
+    {
+      ...(name === undefined ? {} : { name }),
+      ...(kind.resource.group === "" ? {} : { group: kind.resource.group }),
+      kind: kind.resource.plural,
+    },
+  );
+}

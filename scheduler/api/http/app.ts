@@ -1,0 +1,162 @@
+import { ApiFault, kindOf, services } from "@shallop/sdk/api";
+import { assert, describeError, type Random } from "@shallop/sdk/internal";
+import { Hono } from "hono";
+import { authorize } from "../authorize.ts";
+import { serverVersion } from "../discovery.ts";
+import { joinNode, type JoinSettings } from "../join.ts";
+import type { Machinery, Target } from "../machinery.ts";
+import type { PodLogs } from "../pod-logs.ts";
+import { serviceLogs } from "../service-logs.ts";
+import type { Authenticator, User } from "../user.ts";
+import { discoveryResponse } from "./discovery-routes.ts";
+import { podLogResponse } from "./pod-log-routes.ts";
+import { booleanParameter, integerParameter } from "./query.ts";
+import { proxyRegistry } from "./registry-proxy.ts";
+import { readObject } from "./request-body.ts";
+import { ResourceRoutes } from "./resource-routes.ts";
+import { type Explainer, type LoadSink, receiveLoad } from "./shallop-routes.ts";
+import { faultResponse } from "./status.ts";
+import { streamResponse } from "./stream-response.ts";
+import { parseTarget } from "./target.ts";
+import { WatchStreams } from "./watch-stream.ts";
+
+export interface AppParts {
+  readonly machinery: Machinery;
+  readonly authenticator: Authenticator;
+  readonly join: JoinSettings;
+  readonly podLogs: PodLogs;
+  readonly loads: LoadSink;
+  readonly explainer: Explainer;
+  /** `http://127.0.0.1:5000`; undefined: `/v2/` is not served. */
+  readonly registryUrl: string | undefined;
+  readonly random: Random;
+  /** Ends every stream. */
+  readonly closing: AbortSignal;
+}
+
+interface Context {
+  readonly Variables: { user: User; auditId: string };
+}
+
+const plainText = (text: string, status = 200): Response =>
+  new Response(text, { status, headers: { "content-type": "text/plain; charset=utf-8" } });
+
+/** Everything that the API server answers, from a Request to a Response. */
+export function createApp(parts: AppParts): Hono<Context> {
+  const { machinery } = parts;
+  const app = new Hono<Context>();
+  app.onError((error, context) => {
+    if (error instanceof ApiFault) return faultResponse(error);
+    const auditId = context.get("auditId");
+    machinery.log.error("a request failed", error, { auditId, method: context.req.method, path: context.req.path });
+    return faultResponse(
+      new ApiFault("InternalError", `Internal error occurred (request ${auditId}): ${describeError(error)}`),
+    );
+  });
+  app.notFound(() => plainText("404 page not found\n", 404));
+  app.use(async (context, next) => {
+    const auditId = parts.random.uuid();
+    context.set("auditId", auditId);
+    await next();
+    context.res.headers.set("audit-id", auditId);
+    context.res.headers.set("cache-control", "no-cache, private");
+  });
+  addOpenRoutes(app, parts);
+  app.use(async (context, next) => {
+    context.set("user", identified(parts.authenticator, context.req.header("authorization")));
+    await next();
+  });
+  addShallopRoutes(app, parts);
+  addKubernetesRoutes(app, parts);
+  return app;
+}
+
+/** What anybody may ask. */
+function addOpenRoutes(app: Hono<Context>, parts: AppParts): void {
+  for (const path of ["/healthz", "/livez", "/readyz"]) app.get(path, () => plainText("ok"));
+  app.get("/version", () => Response.json(serverVersion));
+  app.get(
+    "/cacerts",
+    () => new Response(parts.join.authority.certificate, { headers: { "content-type": "application/x-pem-file" } }),
+  );
+  // A join token is no user's; the handler checks it.
+  app.post("/shallop/v1/join", async (context) => {
+    const { value } = await readObject(context.req.raw, parts.machinery.clock);
+    return Response.json(await joinNode(parts.join, bearerToken(context.req.header("authorization")), value), {
+      status: 201,
+    });
+  });
+}
+
+function addShallopRoutes(app: Hono<Context>, parts: AppParts): void {
+  const { machinery } = parts;
+  app.post("/shallop/v1/load", (context) =>
+    receiveLoad(context.req.raw, context.get("user"), parts.loads, machinery.clock),
+  );
+  app.get("/shallop/v1/namespaces/:namespace/services/:name/explain", async (context) => {
+    const { namespace, name } = context.req.param();
+    const target = serviceTarget(namespace, name);
+    authorize({ user: context.get("user"), verb: "get", ...target });
+    return Response.json(await parts.explainer.explain(namespace, name));
+  });
+  app.get("/shallop/v1/namespaces/:namespace/services/:name/logs", (context) => {
+    const { namespace, name } = context.req.param();
+    authorize({ user: context.get("user"), verb: "get", ...serviceTarget(namespace, name), subresource: "log" });
+    const query = new URL(context.req.url).searchParams;
+    const gone = new AbortController();
+    const signal = AbortSignal.any([parts.closing, context.req.raw.signal, gone.signal]);
+    const lines = serviceLogs(
+      machinery,
+      parts.podLogs,
+      {
+        namespace,
+        service: name,
+        follow: booleanParameter(query, "follow") ?? false,
+        tailLines: integerParameter(query, "tailLines"),
+        timestamps: booleanParameter(query, "timestamps") ?? false,
+        prefix: booleanParameter(query, "prefix") ?? false,
+      },
+      signal,
+    );
+    return streamResponse(lines, gone);
+  });
+  app.all("/v2/*", (context) => {
+    if (parts.registryUrl === undefined) return plainText("404 page not found\n", 404);
+    return proxyRegistry(context.req.raw, context.get("user"), parts.registryUrl);
+  });
+}
+
+function addKubernetesRoutes(app: Hono<Context>, parts: AppParts): void {
+  const routes = new ResourceRoutes(parts.machinery, new WatchStreams(parts.machinery, parts.closing));
+  app.all("*", (context) => {
+    const { raw: request, path } = context.req;
+    if (request.method === "GET" || request.method === "HEAD") {
+      const document = discoveryResponse(request, path);
+      if (document !== undefined) return document;
+    }
+    const { pathname, searchParams: query } = new URL(request.url);
+    const target = parseTarget(pathname);
+    if (target === undefined) return plainText("404 page not found\n", 404);
+    const call = { request, query, user: context.get("user") };
+    if (target.subresource === "log" && target.name !== undefined && request.method === "GET") {
+      return podLogResponse(parts, { ...target, name: target.name }, call);
+    }
+    return routes.handle(target, call);
+  });
+}
+
+function serviceTarget(namespace: string, name: string): Target {
+  const kind = kindOf(services);
+  assert(kind !== undefined, "services are served");
+  return { kind, namespace, name };
+}
+
+/** RFC 6750, section 2.1. */
+const bearerToken = (header: string | undefined): string => /^Bearer +([\w.~+/-]+=*) *$/i.exec(header ?? "")?.[1] ?? "";
+
+/** @throws ApiFault Unauthorized */
+function identified(authenticator: Authenticator, header: string | undefined): User {
+  const user = authenticator.authenticate(bearerToken(header));
+  if (user === undefined) throw new ApiFault("Unauthorized", "Unauthorized");
+  return user;
+}

@@ -1,0 +1,62 @@
+import { ApiFault, isJsonObject, type Json, listAt, numberAt, textAt } from "@shallop/sdk/api";
+import type { Explanation, LoadReport, RevisionLoad } from "@shallop/sdk/wire";
+import type { Clock } from "@shallop/sdk/internal";
+import { badRequest } from "../faults.ts";
+import { gatewayUserName, mastersGroup, type User } from "../user.ts";
+import { readObject } from "./request-body.ts";
+
+/** Takes load reports; the autoscaler is one. */
+export interface LoadSink {
+  report(report: LoadReport): void;
+}
+
+/** Knows why a service has as many pods as it has; the autoscaler does. */
+export interface Explainer {
+  /** @throws ApiFault NotFound */
+  explain(namespace: string, service: string): Explanation | Promise<Explanation>;
+}
+
+// A gateway reports the revisions that have requests; a cluster has some thousand.
+const revisionsMax = 10_000;
+
+/** POST /shallop/v1/load. @throws ApiFault Forbidden, BadRequest */
+export async function receiveLoad(request: Request, user: User, sink: LoadSink, clock: Clock): Promise<Response> {
+  if (user.name !== gatewayUserName && !user.groups.includes(mastersGroup)) {
+    throw new ApiFault("Forbidden", `forbidden: User "${user.name}" cannot post path "/shallop/v1/load"`);
+  }
+  const { value } = await readObject(request, clock);
+  sink.report(parseLoadReport(value));
+  return new Response(null, { status: 204 });
+}
+
+/** @throws ApiFault BadRequest */
+function parseLoadReport(body: Json): LoadReport {
+  const gateway = textAt(body, "gateway") ?? "";
+  const revisions = listAt(body, "revisions");
+  if (!isJsonObject(body) || gateway === "" || gateway.length > 253) throw badRequest("gateway: Required value");
+  if (revisions.length > revisionsMax) throw badRequest(`revisions: at most ${revisionsMax}`);
+  return { gateway, revisions: revisions.map(parseRevisionLoad) };
+}
+
+function parseRevisionLoad(load: Json, index: number): RevisionLoad {
+  const name = (field: string): string => {
+    const text = textAt(load, field) ?? "";
+    if (text === "" || text.length > 253) throw badRequest(`revisions[${index}].${field}: Required value`);
+    return text;
+  };
+  const amount = (field: string): number => {
+    const value = numberAt(load, field);
+    if (value === undefined || !Number.isFinite(value) || value < 0) {
+      throw badRequest(`revisions[${index}].${field}: must be a number, at least 0`);
+    }
+    return value;
+  };
+  return {
+    namespace: name("namespace"),
+    revision: name("revision"),
+    averageConcurrency: amount("averageConcurrency"),
+    requestCount: amount("requestCount"),
+    periodMs: amount("periodMs"),
+    waiting: amount("waiting"),
+  };
+}
