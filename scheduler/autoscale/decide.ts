@@ -1,0 +1,150 @@
+import { type Activity, nextActivity, towardsZero } from "./activity.ts";
+import { evaluate, initialKpaMemory, type KpaMemory, type Observation } from "./kpa.ts";
+import type { ScaleSpec } from "./spec.ts";
+
+/** What a decision is made from, beside the load. */
+export interface Situation extends Observation {
+  /** The initial scale has been reached once. */
+  readonly initialized: boolean;
+  /** Mark of the newest pod that an activation made; another one than last time means that a request came. */
+  readonly activation: string | undefined;
+}
+
+/** What is remembered from one decision to the next. */
+export interface ScaleMemory {
+  readonly kpa: KpaMemory;
+  readonly activity: Activity;
+  readonly proxySinceMs: number | undefined;
+  /** Pods that were wanted last. */
+  readonly applied: number;
+  readonly activation: string | undefined;
+}
+
+export interface Outcome {
+  /** Pods that there shall be. */
+  readonly want: number;
+  readonly memory: ScaleMemory;
+  readonly inputs: Readonly<Record<string, number | string | boolean>>;
+  readonly formula: string;
+  readonly bound?: string;
+}
+
+/**
+ * Memory for a revision that was not decided on before: a new one wants its initial scale; one that has been there, of
+ * which only the pods are known, keeps them until there is something to decide on.
+ */
+export function initialMemory(
+  spec: ScaleSpec,
+  start: {
+    readonly nowMs: number;
+    readonly pods: number;
+    readonly ready: number;
+    readonly initialized: boolean;
+    readonly activation: string | undefined;
+  },
+): ScaleMemory {
+  const { nowMs, pods, ready, initialized, activation } = start;
+  const applied = initialized ? pods : Math.max(pods, spec.initialScale);
+  const phase = ready > 0 && initialized ? "active" : applied > 0 ? "activating" : "inactive";
+  return {
+    kpa: initialKpaMemory(nowMs, ready),
+    activity: { phase, sinceMs: nowMs },
+    proxySinceMs: undefined,
+    applied,
+    activation,
+  };
+}
+
+/** One decision: the algorithm, then the bounds of the revision, then what it takes to go to zero. */
+export function decide(spec: ScaleSpec, before: ScaleMemory, situation: Situation): Outcome {
+  const { nowMs, ready, reachable, initialized } = situation;
+  const memory = withActivation(before, situation);
+  const result = evaluate(spec, memory.kpa, situation);
+  const { excessBurstCapacity } = result;
+  const min = leastOf(spec, memory, situation);
+  const bounds = [...result.bounds];
+  let formula = result.formula;
+  // Without load a start that goes on is still held to its deadline; otherwise nothing is changed.
+  const isHeld = memory.activity.phase === "activating" && min.pods === 0;
+  let desired = result.desired ?? (isHeld ? 0 : memory.applied);
+  if (result.desired === undefined && !initialized) formula = "no load yet: the initial scale is wanted";
+  const bounded = withinBounds(desired, min, spec.maxScale);
+  if (bounded.bound !== undefined) bounds.push(bounded.bound);
+  desired = bounded.pods;
+  const isProxied = excessBurstCapacity < 0 || desired === 0;
+  const proxySinceMs = isProxied ? (memory.proxySinceMs ?? nowMs) : undefined;
+  let { activity } = memory;
+  let want = desired;
+  const gaveUp = !initialized && activity.phase === "activating" && nowMs - activity.sinceMs > spec.activationTimeoutMs;
+  if (desired === 0 || gaveUp) {
+    const verdict = towardsZero(spec, {
+      nowMs,
+      reachable,
+      activity,
+      proxySinceMs: memory.proxySinceMs,
+      applied: memory.applied,
+    });
+    ({ want, activity } = verdict);
+    if (verdict.bound !== undefined) bounds.push(verdict.bound);
+    desired = want === 0 || activity.phase === "inactive" ? 0 : want;
+  }
+  const readyMin = initialized
+    ? Math.max(1, reachable ? spec.minScale : 0)
+    : Math.max(spec.minScale, spec.initialScale);
+  activity = nextActivity(activity, { nowMs, wish: desired, ready, readyMin });
+  return {
+    want,
+    memory: { kpa: result.memory, activity, proxySinceMs, applied: want, activation: memory.activation },
+    inputs: {
+      ...(situation.load === undefined ? {} : loadInputs(spec, situation.load)),
+      target: spec.target,
+      total: spec.total,
+      readyPods: ready,
+      panicking: result.memory.panicSinceMs !== undefined,
+      reachable,
+      excessBurstCapacity,
+      mode: isProxied ? "proxy" : "serve",
+      activity: activity.phase,
+    },
+    formula,
+    ...(bounds.length === 0 ? {} : { bound: bounds.join("; ") }),
+  };
+}
+
+/** A pod that a waiting request brought up is as good as a report of that request. */
+function withActivation(memory: ScaleMemory, { activation, nowMs }: Situation): ScaleMemory {
+  if (activation === undefined || activation === memory.activation) return memory;
+  const activity =
+    memory.activity.phase === "inactive" ? { phase: "active" as const, sinceMs: nowMs } : memory.activity;
+  return { ...memory, activation, activity, applied: Math.max(1, memory.applied) };
+}
+
+interface Least {
+  readonly pods: number;
+  readonly words: string;
+}
+
+function leastOf(spec: ScaleSpec, { activity }: ScaleMemory, { initialized, reachable }: Situation): Least {
+  // A revision that no route sends requests to needs no minimum.
+  const min = reachable ? spec.minScale : 0;
+  // One whose start was given up is not started again without a request.
+  if (!initialized && activity.phase !== "inactive" && spec.initialScale > min) {
+    return { pods: spec.initialScale, words: `initial-scale ${String(spec.initialScale)} was not reached yet` };
+  }
+  return { pods: min, words: `min-scale ${String(min)}` };
+}
+
+function withinBounds(desired: number, min: Least, max: number): { readonly pods: number; readonly bound?: string } {
+  const raised = Math.max(desired, min.pods);
+  if (max > 0 && raised > max) return { pods: max, bound: `max-scale ${String(max)}` };
+  return raised > desired ? { pods: raised, bound: min.words } : { pods: desired };
+}
+
+function loadInputs(
+  { metric }: ScaleSpec,
+  { stable, panic }: NonNullable<Observation["load"]>,
+): Readonly<Record<string, number>> {
+  return metric === "rps"
+    ? { stableRequestsPerSecond: stable, panicRequestsPerSecond: panic }
+    : { stableConcurrency: stable, panicConcurrency: panic };
+}

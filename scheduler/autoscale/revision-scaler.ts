@@ -1,0 +1,96 @@
+import { rfc3339 } from "@shallop/sdk/internal";
+import type { ScaleDecision } from "@shallop/sdk/wire";
+import { decide, initialMemory, type ScaleMemory } from "./decide.ts";
+import { withDecision } from "./history.ts";
+import { LoadWindow } from "./load-window.ts";
+import type { ScaleSpec } from "./spec.ts";
+
+/** A revision's pods as they are now. */
+export interface PodCounts {
+  /** All that are not on their way out. */
+  readonly pods: number;
+  readonly ready: number;
+  readonly reachable: boolean;
+  /** The initial scale has been reached once. */
+  readonly initialized: boolean;
+  /** Mark of the newest pod that an activation made. */
+  readonly activation: string | undefined;
+}
+
+/** Both times of a moment: one for intervals, one for people. */
+export interface Moment {
+  readonly nowMs: number;
+  readonly wallMs: number;
+}
+
+/** The scale of one revision over time: its windows of load, what it remembers, and what it decided. */
+export class RevisionScaler {
+  #spec: ScaleSpec;
+  #stable: LoadWindow;
+  #panic: LoadWindow;
+  #memory: ScaleMemory;
+  #decisions: readonly ScaleDecision[] = [];
+
+  constructor(spec: ScaleSpec, counts: PodCounts, nowMs: number) {
+    this.#spec = spec;
+    this.#stable = new LoadWindow(spec.stableWindowMs);
+    this.#panic = new LoadWindow(spec.panicWindowMs);
+    this.#memory = initialMemory(spec, { ...counts, nowMs });
+  }
+
+  get spec(): ScaleSpec {
+    return this.#spec;
+  }
+
+  /** Pods that were wanted last. */
+  get want(): number {
+    return this.#memory.applied;
+  }
+
+  get activity(): ScaleMemory["activity"] {
+    return this.#memory.activity;
+  }
+
+  /** The newest mark of an activation that was taken into account. */
+  get activation(): string | undefined {
+    return this.#memory.activation;
+  }
+
+  /** The newest last. */
+  get decisions(): readonly ScaleDecision[] {
+    return this.#decisions;
+  }
+
+  /** The load over the second that ends now: requests at once, or per second, as the revision's metric asks. */
+  record(nowMs: number, load: { readonly concurrency: number; readonly rps: number }): void {
+    const value = this.#spec.metric === "rps" ? load.rps : load.concurrency;
+    this.#stable.record(nowMs, value);
+    this.#panic.record(nowMs, value);
+  }
+
+  /** Decides how many pods there shall be. */
+  decide({ nowMs, wallMs }: Moment, counts: PodCounts): ScaleDecision {
+    const { ready, reachable, initialized, activation } = counts;
+    const isKnown = !this.#stable.isEmpty(nowMs);
+    const load = isKnown
+      ? { stable: this.#average(this.#stable, nowMs), panic: this.#average(this.#panic, nowMs) }
+      : undefined;
+    const outcome = decide(this.#spec, this.#memory, { nowMs, ready, reachable, initialized, activation, load });
+    this.#memory = outcome.memory;
+    const decision: ScaleDecision = {
+      at: rfc3339(wallMs),
+      want: outcome.want,
+      ready,
+      inputs: outcome.inputs,
+      formula: outcome.formula,
+      ...(outcome.bound === undefined ? {} : { bound: outcome.bound }),
+      repeated: 0,
+    };
+    this.#decisions = withDecision(this.#decisions, decision);
+    return decision;
+  }
+
+  #average(window: LoadWindow, nowMs: number): number {
+    return this.#spec.aggregation === "linear" ? window.average(nowMs) : window.weightedAverage(nowMs);
+  }
+}

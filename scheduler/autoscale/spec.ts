@@ -1,0 +1,124 @@
+import { autoscalingPrefix } from "@shallop/sdk/api";
+import { parseDurationMs } from "@shallop/sdk/internal";
+import { type AutoscalerConfig, targetMin } from "./config.ts";
+
+/** How one revision scales: its annotations over the global configuration. */
+export interface ScaleSpec {
+  readonly metric: "concurrency" | "rps";
+  /** What a pod can take: the hard limit, or the soft target. */
+  readonly total: number;
+  /** What a pod shall get: `total` times the utilization. */
+  readonly target: number;
+  readonly targetBurstCapacity: number;
+  readonly stableWindowMs: number;
+  readonly panicWindowMs: number;
+  /** 2 = twice what the ready pods are for. */
+  readonly panicThreshold: number;
+  readonly maxScaleUpRate: number;
+  readonly maxScaleDownRate: number;
+  readonly scaleDownDelayMs: number;
+  /** 0: none given. */
+  readonly activationScale: number;
+  readonly initialScale: number;
+  readonly minScale: number;
+  /** 0 = unlimited. */
+  readonly maxScale: number;
+  readonly enableScaleToZero: boolean;
+  readonly scaleToZeroGraceMs: number;
+  readonly podRetentionMs: number;
+  readonly aggregation: "linear" | "weighted-exponential";
+  /** A start that takes longer is given up. */
+  readonly activationTimeoutMs: number;
+}
+
+const secondMs = 1000;
+/** knative/serving config-deployment: `progress-deadline`. */
+const progressDeadlineMsDefault = 600_000;
+/** knative/serving pkg/reconciler/autoscaling/kpa/scaler.go: activationTimeoutBuffer. */
+const activationBufferMs = 30_000;
+
+type Annotations = Readonly<Record<string, string>>;
+
+/** `minScale`, Knative's older spelling, is `min-scale`. */
+const canonical = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+
+/**
+ * Reads the autoscaler's annotations of a revision. They were checked when it was made; what cannot be read all the same
+ * counts as not given.
+ */
+export function parseSpec(annotations: Annotations, containerConcurrency: number, config: AutoscalerConfig): ScaleSpec {
+  const given = new Map<string, string>();
+  for (const [key, value] of Object.entries(annotations)) {
+    if (key.startsWith(autoscalingPrefix)) given.set(canonical(key.slice(autoscalingPrefix.length)), value);
+  }
+  const number = (name: string, fits: (value: number) => boolean): number | undefined => {
+    const text = given.get(name);
+    const value = text === undefined || text === "" ? Number.NaN : Number(text);
+    return Number.isFinite(value) && fits(value) ? value : undefined;
+  };
+  const duration = (name: string): number | undefined => parseDurationMs(given.get(name) ?? "");
+  const scale = (name: string, least: number): number | undefined =>
+    number(name, (value) => Number.isInteger(value) && value >= least);
+  const metric = given.get("metric") === "rps" ? "rps" : "concurrency";
+  const stableWindowMs = duration("window") ?? config.stableWindowMs;
+  const panicPercentage = number("panic-window-percentage", (v) => v >= 1 && v <= 100) ?? config.panicWindowPercentage;
+  const aggregation = given.get("metric-aggregation-algorithm");
+  return {
+    metric,
+    ...targets(metric, containerConcurrency, {
+      target: number("target", (value) => value >= targetMin),
+      utilization: number("target-utilization-percentage", (value) => value > 0 && value <= 100),
+      config,
+    }),
+    targetBurstCapacity: number("target-burst-capacity", (v) => v === -1 || v >= 0) ?? config.targetBurstCapacity,
+    stableWindowMs,
+    // Whole seconds, since a bucket is one; at least one.
+    panicWindowMs: Math.max(1, Math.round((stableWindowMs * panicPercentage) / 100 / secondMs)) * secondMs,
+    panicThreshold:
+      (number("panic-threshold-percentage", (v) => v >= 110 && v <= 1000) ?? config.panicThresholdPercentage) / 100,
+    maxScaleUpRate: config.maxScaleUpRate,
+    maxScaleDownRate: config.maxScaleDownRate,
+    scaleDownDelayMs: duration("scale-down-delay") ?? config.scaleDownDelayMs,
+    activationScale: scale("activation-scale", 2) ?? 0,
+    initialScale: scale("initial-scale", config.allowZeroInitialScale ? 0 : 1) ?? config.initialScale,
+    minScale: scale("min-scale", 0) ?? config.minScale,
+    maxScale: limited(scale("max-scale", 0) ?? config.maxScale, config.maxScaleLimit),
+    enableScaleToZero: config.enableScaleToZero,
+    scaleToZeroGraceMs: config.scaleToZeroGraceMs,
+    podRetentionMs: duration("scale-to-zero-pod-retention-period") ?? config.podRetentionMs,
+    aggregation: aggregation === "weighted-exponential" ? aggregation : "linear",
+    activationTimeoutMs: progressDeadlineMs(annotations) + activationBufferMs,
+  };
+}
+
+/** Time within which a revision has to come up: its annotation, or Knative's default. */
+export function progressDeadlineMs(annotations: Annotations): number {
+  const given = parseDurationMs(annotations["serving.knative.dev/progress-deadline"] ?? "");
+  return given === undefined || given <= 0 ? progressDeadlineMsDefault : given;
+}
+
+/**
+ * knative/serving pkg/reconciler/autoscaling/resources/target.go. Examples: nothing given: total 100, target 70;
+ * containerConcurrency 10, annotation target 50: total min(50, 10) = 10, target 7.
+ */
+function targets(
+  metric: ScaleSpec["metric"],
+  containerConcurrency: number,
+  given: {
+    readonly target: number | undefined;
+    readonly utilization: number | undefined;
+    readonly config: AutoscalerConfig;
+  },
+): Pick<ScaleSpec, "total" | "target"> {
+  const { target, config } = given;
+  const hard = metric === "concurrency" && containerConcurrency > 0 ? containerConcurrency : undefined;
+  const soft = target ?? (metric === "rps" ? config.rpsTarget : config.concurrencyTarget);
+  const total = hard === undefined ? soft : Math.min(target ?? hard, hard);
+  const percentage = given.utilization;
+  const utilization =
+    percentage === undefined ? config.targetUtilization : percentage <= 1 ? percentage : percentage / 100;
+  return { total, target: Math.max(targetMin, total * utilization) };
+}
+
+const limited = (maxScale: number, limit: number): number =>
+  limit > 0 && (maxScale === 0 || maxScale > limit) ? limit : maxScale;

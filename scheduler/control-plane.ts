@@ -1,0 +1,78 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { DockerCredentials, RegistryClient } from "@shallop/sdk/image";
+import { type Log, systemClock as clock, systemRandom as random } from "@shallop/sdk/internal";
+import { createApi } from "./api/api.ts";
+import { inProcessClient } from "./api/client.ts";
+import { ensureClusterMaterial } from "./api/pki/cluster-material.ts";
+import { createApiServer } from "./api/server.ts";
+import { controllersUser } from "./api/user.ts";
+import { Controllers } from "./controllers/controllers.ts";
+import { RegistryImageResolver } from "./controllers/revision/registry-image-resolver.ts";
+import { readSettings, type SettingValues } from "./settings.ts";
+import { compactRegularly } from "./store/compaction.ts";
+import { SqliteStore } from "./store/sqlite-store.ts";
+
+/** A control plane that serves. */
+export interface ControlPlane extends AsyncDisposable {
+  /** What is reachable where, for the supervisor. */
+  readonly facts: Readonly<Record<string, string>>;
+}
+
+/**
+ * Wires store, API, controllers and autoscaler together, and starts them. Closes what it has opened when one of them
+ * cannot be. @throws Error of a setting, StoreFault IN_USE …, AuthorityFault, ApiServerFault
+ */
+export async function startControlPlane(
+  values: SettingValues,
+  { log, dockerConfig }: { readonly log: Log; readonly dockerConfig: string | undefined },
+): Promise<ControlPlane> {
+  const settings = readSettings(values);
+  const { dataDir, host, port, registry } = settings;
+  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  await using opened = new AsyncDisposableStack();
+  // The first thing that is opened: it is also the lock that keeps a second process off the directory.
+  const store = opened.use(SqliteStore.open(join(dataDir, "state.db")));
+  const validation = { allowZeroInitialScale: settings.autoscaler.allowZeroInitialScale };
+  const api = await createApi({ store, clock, random, log, validation });
+  const registries = opened.use(
+    new RegistryClient({
+      credentials: new DockerCredentials(dockerConfig),
+      endpoints: new Map([[registry.host, { url: registry.url }]]),
+      plainHttp: new Set([registry.host]),
+      clock,
+      random,
+    }),
+  );
+  const controllers = opened.use(
+    new Controllers({
+      client: inProcessClient(api, controllersUser),
+      clock,
+      random,
+      log,
+      images: new RegistryImageResolver(registries, registry.host),
+      addresses: { domain: settings.domain, gatewayPort: settings.gatewayPort },
+      autoscaler: settings.autoscaler,
+    }),
+  );
+  const material = await ensureClusterMaterial({ dataDir, advertise: settings.advertise, clock, random });
+  const server = opened.use(
+    await createApiServer(api, {
+      material,
+      host,
+      port,
+      loads: controllers,
+      explainer: controllers,
+      registryUrl: registry.url,
+      builtinRegistry: registry.host,
+    }),
+  );
+  await Promise.all([controllers.start(), material.writeCredentials(server.url)]);
+  opened.adopt(compactRegularly(store, clock, log), (compaction) => compaction.stop());
+  log.info("serving", { url: server.url, revision: store.head() });
+  const owned = opened.move();
+  return {
+    facts: { url: server.url, kubeconfig: join(dataDir, "kubeconfig") },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}

@@ -1,0 +1,89 @@
+import { EventRecorder } from "@shallop/sdk/client";
+import { silentLog } from "@shallop/sdk/internal";
+import { FakeClock } from "@shallop/sdk/internal/testing";
+import { describe, expect, test } from "vitest";
+import { createApi } from "../../api/api.ts";
+import { inProcessClient } from "../../api/client.ts";
+import { controllersUser } from "../../api/user.ts";
+import { defaultConfig } from "../../autoscale/config.ts";
+import type { PodCounts } from "../../autoscale/revision-scaler.ts";
+import { seededRandom } from "@shallop/sdk/internal/testing";
+import { FakeStore } from "../../store/store.fake.ts";
+import { revision } from "../plans.fixture.ts";
+import { Autoscaler } from "./autoscaler.ts";
+
+const counts = (more: Partial<PodCounts> = {}): PodCounts => ({
+  pods: 0,
+  ready: 0,
+  reachable: true,
+  initialized: true,
+  activation: undefined,
+  ...more,
+});
+
+async function start() {
+  const clock = new FakeClock();
+  const random = seededRandom(1);
+  const api = await createApi({ store: new FakeStore(), clock, random, log: silentLog });
+  const events = new EventRecorder(inProcessClient(api, controllersUser), { component: "test", clock, random });
+  const changed: string[] = [];
+  const onChange = (key: string): void => void changed.push(key);
+  const autoscaler = new Autoscaler({ config: defaultConfig, clock, log: silentLog, events, onChange });
+  autoscaler.start();
+  const report = (averageConcurrency: number, waiting = 0, name = "hello-00001"): void => {
+    const load = { namespace: "default", revision: name, averageConcurrency, requestCount: 1, periodMs: 1000, waiting };
+    autoscaler.report({ gateway: "a", revisions: [load] });
+  };
+  return { clock, autoscaler, changed, report };
+}
+
+describe("Autoscaler", () => {
+  test("requests that wait for a revision without pods are decided on at once", async () => {
+    const { autoscaler, changed, report } = await start();
+    expect(autoscaler.wanted(revision(1), counts()).want).toBe(0);
+    report(0.01, 1000);
+    expect(changed).toEqual(["default/hello-00001"]);
+    // 1000 / 70, and a panic.
+    expect(autoscaler.wanted(revision(1), counts())).toEqual({ want: 15, initialScale: 1, activity: "activating" });
+  });
+
+  test("those of a revision with pods wait for the tick, each two seconds", async () => {
+    const { clock, autoscaler, changed, report } = await start();
+    autoscaler.wanted(revision(1), counts({ pods: 1, ready: 1 }));
+    report(300, 5);
+    await clock.advance(1999);
+    expect(changed).toEqual([]);
+    report(300);
+    await clock.advance(1);
+    expect(autoscaler.wanted(revision(1), counts({ pods: 1, ready: 1 })).want).toBe(5);
+    expect(changed).toEqual(["default/hello-00001"]);
+  });
+
+  test("a report of a revision that nobody knows is no matter", async () => {
+    const { clock, autoscaler, report, changed } = await start();
+    report(5, 5, "unknown");
+    await clock.advance(4000);
+    expect(autoscaler.decisions("default/unknown")).toEqual([]);
+    expect(changed).toEqual([]);
+  });
+
+  test("a revision that was deleted and made anew begins anew", async () => {
+    const { autoscaler, report } = await start();
+    autoscaler.wanted(revision(1), counts());
+    report(100, 100);
+    const made = revision(1, {}, { uid: "another" });
+    expect(autoscaler.wanted(made, counts()).want).toBe(0);
+    autoscaler.forget("default/hello-00001");
+    expect(autoscaler.decisions("default/hello-00001")).toEqual([]);
+  });
+
+  test("stopped, it decides nothing", async () => {
+    const { clock, autoscaler, report } = await start();
+    autoscaler.wanted(revision(1), counts({ pods: 1, ready: 1 }));
+    const before = autoscaler.decisions("default/hello-00001");
+    autoscaler[Symbol.dispose]();
+    report(300);
+    await clock.advance(10_000);
+    expect(autoscaler.decisions("default/hello-00001")).toEqual(before);
+  });
+});

@@ -1,0 +1,135 @@
+import type { Revision } from "@shallop/sdk/api";
+import { type EventRecorder, referenceTo } from "@shallop/sdk/client";
+import type { Clock, Log, Timer } from "@shallop/sdk/internal";
+import type { LoadReport, ScaleDecision } from "@shallop/sdk/wire";
+import type { Activity } from "../../autoscale/activity.ts";
+import type { AutoscalerConfig } from "../../autoscale/config.ts";
+import { type PodCounts, RevisionScaler } from "../../autoscale/revision-scaler.ts";
+import { parseSpec } from "../../autoscale/spec.ts";
+import { keyOf } from "../shared/mirror.ts";
+import { LoadBook } from "./load-book.ts";
+
+export interface AutoscalerOptions {
+  readonly config: AutoscalerConfig;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly events: EventRecorder;
+  /** The revision wants another number of pods, or is active in another way: look at it. */
+  readonly onChange: (key: string) => void;
+}
+
+/** knative/serving: the autoscaler samples each second and decides each two. */
+const sampleMs = 1_000;
+const samplesPerDecision = 2;
+
+interface Scaled {
+  readonly revision: Revision;
+  readonly scaler: RevisionScaler;
+  counts: PodCounts;
+  /** What whoever asks was told last. */
+  told: { readonly want: number; readonly phase: Activity["phase"] };
+}
+
+/** The loop around the scalers of all revisions: load in, wanted counts out. */
+export class Autoscaler implements Disposable {
+  readonly #options: AutoscalerOptions;
+  readonly #book = new LoadBook();
+  readonly #scaled = new Map<string, Scaled>();
+  #ticker: Timer | undefined;
+  #samples = 0;
+
+  constructor(options: AutoscalerOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#ticker ??= this.#options.clock.every(sampleMs, () => {
+      try {
+        this.#tick();
+      } catch (error) {
+        this.#options.log.error("autoscaler: a tick failed; the next one comes", error);
+      }
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.#ticker?.cancel();
+    this.#ticker = undefined;
+  }
+
+  /** Takes what a gateway says. Requests that wait for a revision without a ready pod are decided on at once. */
+  report(report: LoadReport): void {
+    const nowMs = this.#options.clock.nowMs();
+    for (const key of this.#book.report(report, nowMs)) {
+      const scaled = this.#scaled.get(key);
+      if (scaled === undefined || scaled.counts.ready > 0) continue;
+      scaled.scaler.record(nowMs, this.#book.now(key, nowMs));
+      this.#decide(key, scaled);
+    }
+  }
+
+  /** How many pods `revision` shall have now, given the pods that it has. */
+  wanted(
+    revision: Revision,
+    counts: PodCounts,
+  ): { readonly want: number; readonly initialScale: number; readonly activity: Activity["phase"] } {
+    const key = keyOf(revision);
+    const { clock, config } = this.#options;
+    let scaled = this.#scaled.get(key);
+    if (scaled === undefined || scaled.revision.metadata.uid !== revision.metadata.uid) {
+      const spec = parseSpec(revision.metadata.annotations ?? {}, revision.spec.containerConcurrency ?? 0, config);
+      const scaler = new RevisionScaler(spec, counts, clock.nowMs());
+      scaled = { revision, scaler, counts, told: { want: scaler.want, phase: scaler.activity.phase } };
+      this.#scaled.set(key, scaled);
+    }
+    const { scaler } = scaled;
+    const isUp = scaled.counts.ready === 0 && counts.ready > 0;
+    scaled.counts = counts;
+    // A pod that a request brought up must not be seen as one too many until the next tick.
+    const isNews = isUp || (counts.activation !== undefined && counts.activation !== scaler.activation);
+    const isFirst = scaler.decisions.length === 0;
+    if (isNews || isFirst) this.#decide(key, scaled, { isAsked: true });
+    return { want: scaler.want, initialScale: scaler.spec.initialScale, activity: scaler.activity.phase };
+  }
+
+  /** Decisions about a revision, the newest last. */
+  decisions(key: string): readonly ScaleDecision[] {
+    return this.#scaled.get(key)?.scaler.decisions ?? [];
+  }
+
+  /** The revision is gone. */
+  forget(key: string): void {
+    this.#scaled.delete(key);
+  }
+
+  #tick(): void {
+    const nowMs = this.#options.clock.nowMs();
+    const loads = this.#book.sample(nowMs);
+    const isDecision = ++this.#samples % samplesPerDecision === 0;
+    for (const [key, scaled] of this.#scaled) {
+      const load = loads.get(key);
+      // Silence of a revision that has or wants pods is a load of nothing; of one at zero it is nothing at all.
+      if (load !== undefined || scaled.counts.ready > 0 || scaled.scaler.want > 0) {
+        scaled.scaler.record(nowMs, load ?? { concurrency: 0, rps: 0 });
+      }
+      if (isDecision) this.#decide(key, scaled);
+    }
+  }
+
+  #decide(key: string, scaled: Scaled, { isAsked = false } = {}): void {
+    const { clock, events, onChange } = this.#options;
+    const { scaler, revision, counts } = scaled;
+    const before = scaler.want;
+    const decision = scaler.decide({ nowMs: clock.nowMs(), wallMs: clock.wallMs() }, counts);
+    if (decision.want !== before) {
+      const reason = decision.want > before ? "ScaledUp" : "ScaledDown";
+      const bound = decision.bound === undefined ? "" : `; ${decision.bound}`;
+      const message = `from ${String(before)} to ${String(decision.want)} pods: ${decision.formula}${bound}`;
+      events.event(referenceTo(revision), "Normal", reason, message);
+    }
+    const { phase } = scaler.activity;
+    const isChanged = decision.want !== scaled.told.want || phase !== scaled.told.phase;
+    scaled.told = { want: decision.want, phase };
+    if (isChanged && !isAsked) onChange(key);
+  }
+}

@@ -1,0 +1,263 @@
+import { type ApiObject, label, type Route } from "@shallop/sdk/api";
+import { type ApiClient, EventRecorder } from "@shallop/sdk/client";
+import type { Clock, Log, Random, Timer } from "@shallop/sdk/internal";
+import type { Explanation, LoadReport } from "@shallop/sdk/wire";
+import type { AutoscalerConfig } from "../autoscale/config.ts";
+import { nodeView } from "../place/node-view.ts";
+import { nothingTaken } from "../place/demand.ts";
+import { Autoscaler } from "./autoscaler/autoscaler.ts";
+import { ServiceExplainer } from "./autoscaler/explainer.ts";
+import { ConfigurationController } from "./configuration/controller.ts";
+import { GarbageController } from "./garbage/controller.ts";
+import { NamespaceController, type NamespaceFinalizer } from "./namespace/controller.ts";
+import { NodeController } from "./node/controller.ts";
+import { RevisionController } from "./revision/controller.ts";
+import type { ImageResolver } from "./revision/image-resolver.ts";
+import { NodeRoom } from "./revision/node-room.ts";
+import { Resolutions } from "./revision/resolutions.ts";
+import { RouteController } from "./route/controller.ts";
+import { ServiceController } from "./service/controller.ts";
+import type { Addresses } from "./shared/addresses.ts";
+import { Cluster, type WatchedKind } from "./shared/cluster.ts";
+import { type Change, keyAt, keyOf } from "./shared/mirror.ts";
+import { WorkQueue } from "./shared/work-queue.ts";
+
+export interface ControllersOptions {
+  readonly client: ApiClient & NamespaceFinalizer;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly images: ImageResolver;
+  readonly addresses: Addresses;
+  readonly autoscaler: AutoscalerConfig;
+}
+
+const nodeLookMs = 1_000;
+/** Everything is looked at again this often, in case a controller has a blind spot (Kubernetes: 10 h; we are smaller). */
+const resyncMs = 600_000;
+/**
+ * Keys of a queue that are worked on at the same time. Each waits for writes, and writes of the same turn share one sync
+ * to disk: eight at once cost little more than one.
+ */
+const concurrency = 8;
+
+/** All controllers, their queues, and which change concerns whom. */
+export class Controllers implements AsyncDisposable {
+  readonly #options: ControllersOptions;
+  readonly #watching = new AbortController();
+  readonly #cluster: Cluster;
+  readonly #events: EventRecorder;
+  readonly #autoscaler: Autoscaler;
+  readonly #explainer: ServiceExplainer;
+  readonly #resolutions: Resolutions;
+  readonly #nodes: NodeController;
+  readonly #garbage: GarbageController;
+  readonly #queues: Readonly<Record<QueueName, WorkQueue>>;
+  readonly #nodeFacts = new Map<string, string>();
+  readonly #timers: Timer[] = [];
+  #looking: Promise<void> | undefined;
+
+  constructor(options: ControllersOptions) {
+    const { client, clock, random, log } = options;
+    this.#options = options;
+    this.#cluster = new Cluster({ client, clock, random, log, signal: this.#watching.signal });
+    const cluster = this.#cluster;
+    this.#events = new EventRecorder(client, { component: "shallop-scheduler", clock, random, log });
+    const events = this.#events;
+    const onChange = (key: string): void => this.#queues.revision.add(key);
+    this.#autoscaler = new Autoscaler({ config: options.autoscaler, clock, log, events, onChange });
+    this.#explainer = new ServiceExplainer(cluster, (key) => this.#autoscaler.decisions(key));
+    this.#resolutions = new Resolutions(options.images, { clock, log }, (key) => this.#queues.revision.add(key));
+    this.#nodes = new NodeController({ cluster, clock, log, events, onStateChange: () => this.#addAllRevisions() });
+    this.#garbage = new GarbageController(cluster);
+    this.#queues = this.#makeQueues();
+    cluster.onChange((kind, change) => this.#changed(kind, change));
+  }
+
+  /** Resolves when everything is known and all loops run. @throws when `dispose` comes first */
+  async start(): Promise<void> {
+    const { clock } = this.#options;
+    await this.#cluster.synced();
+    await this.#lookAtNodes();
+    for (const queue of Object.values(this.#queues)) queue.start();
+    this.#autoscaler.start();
+    this.#timers.push(clock.every(nodeLookMs, () => void this.#lookAtNodes()));
+    this.#timers.push(clock.every(resyncMs, () => this.#resync()));
+  }
+
+  /** For the API: load reports of gateways. */
+  report(report: LoadReport): void {
+    this.#autoscaler.report(report);
+  }
+
+  /** For the API. @throws ApiFault NotFound */
+  explain(namespace: string, service: string): Explanation {
+    return this.#explainer.explain(namespace, service);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const timer of this.#timers) timer.cancel();
+    this.#autoscaler[Symbol.dispose]();
+    this.#resolutions.stop();
+    await Promise.all(Object.values(this.#queues).map((queue) => queue.stop()));
+    await this.#looking;
+    await this.#events.stop();
+    this.#watching.abort(new Error("the controllers stop"));
+    await this.#cluster.stopped();
+  }
+
+  #makeQueues(): Readonly<Record<QueueName, WorkQueue>> {
+    const { clock, random, log, addresses, client } = this.#options;
+    const cluster = this.#cluster;
+    const service = new ServiceController(cluster, clock);
+    const configuration = new ConfigurationController(cluster, clock);
+    const route = new RouteController(cluster, clock, addresses);
+    const namespace = new NamespaceController(cluster, client);
+    const revision = new RevisionController({
+      cluster,
+      clock,
+      random,
+      events: this.#events,
+      scale: this.#autoscaler,
+      resolutions: this.#resolutions,
+      room: new NodeRoom(cluster),
+      nodeState: (node) => this.#nodes.stateOf(node),
+    });
+    const queue = (name: string, reconcile: (key: string) => Promise<number | undefined>): WorkQueue =>
+      new WorkQueue({ name, clock, log, concurrency, reconcile });
+    const named = (
+      name: string,
+      reconcile: (namespace: string, name: string) => Promise<number | undefined>,
+    ): WorkQueue =>
+      queue(name, async (key) => {
+        const slash = key.indexOf("/");
+        const space = cluster.of("namespaces").get(undefined, key.slice(0, slash));
+        // Nothing can be made in a namespace that is on its way out, and everything in it goes.
+        if (space?.metadata.deletionTimestamp !== undefined) return undefined;
+        return reconcile(key.slice(0, slash), key.slice(slash + 1));
+      });
+    return {
+      service: named("service", (space, name) => service.reconcile(space, name)),
+      configuration: named("configuration", (space, name) => configuration.reconcile(space, name)),
+      revision: named("revision", (space, name) => revision.reconcile(space, name)),
+      route: named("route", (space, name) => route.reconcile(space, name)),
+      routingState: named("routing state", (space, name) => route.label(space, name)),
+      namespace: queue("namespace", (key) => namespace.reconcile(key)),
+      garbage: queue("garbage", (key) => this.#garbage.reconcile(key)),
+    };
+  }
+
+  /** Says who has to look, and does nothing else: it is called in the middle of others' work. */
+  #changed(kind: WatchedKind, change: Change<ApiObject>): void {
+    const { before, after } = change;
+    const object = after ?? before;
+    if (object === undefined) return;
+    const key = keyOf(object);
+    const namespace = object.metadata.namespace ?? "";
+    for (const dueKey of this.#garbage.keysAfter(kind, change)) this.#queues.garbage.add(dueKey);
+    switch (kind) {
+      case "namespaces":
+        this.#queues.namespace.add(key);
+        break;
+      case "nodes":
+        this.#nodeChanged(object.metadata.name);
+        break;
+      case "services":
+        this.#queues.service.add(key);
+        break;
+      case "configurations":
+        this.#queues.configuration.add(key);
+        this.#queues.service.add(key);
+        this.#addRoutes(namespace, { configuration: object.metadata.name });
+        break;
+      case "routes":
+        this.#queues.route.add(key);
+        this.#queues.service.add(key);
+        this.#addRevisionsOf(namespace, [before, after]);
+        break;
+      case "revisions":
+        this.#revisionChanged(key, object, after === undefined);
+        break;
+      case "pods": {
+        const revision = object.metadata.labels?.[label.revision];
+        if (revision !== undefined) this.#queues.revision.add(keyAt(namespace, revision));
+        break;
+      }
+      default:
+        kind satisfies never;
+    }
+  }
+
+  #revisionChanged(key: string, { metadata }: ApiObject, isGone: boolean): void {
+    const namespace = metadata.namespace ?? "";
+    const configuration = metadata.labels?.[label.configuration];
+    this.#queues.revision.add(key);
+    this.#queues.routingState.add(key);
+    if (configuration !== undefined) this.#queues.configuration.add(keyAt(namespace, configuration));
+    this.#addRoutes(namespace, { revision: metadata.name, ...(configuration === undefined ? {} : { configuration }) });
+    if (!isGone) return;
+    this.#autoscaler.forget(key);
+    this.#resolutions.forget(metadata.uid);
+  }
+
+  #addRoutes(namespace: string, named: { readonly revision?: string; readonly configuration?: string }): void {
+    for (const route of this.#cluster.of("routes").indexed("namespace", namespace)) {
+      const isNamed = [...route.spec.traffic, ...(route.status?.traffic ?? [])].some(
+        ({ revisionName, configurationName }) =>
+          (revisionName !== undefined && revisionName === named.revision) ||
+          (configurationName !== undefined && configurationName === named.configuration),
+      );
+      if (isNamed) this.#queues.route.add(keyOf(route));
+    }
+  }
+
+  #addRevisionsOf(namespace: string, routes: readonly (ApiObject | undefined)[]): void {
+    for (const route of routes) {
+      const { spec, status } = (route as Route | undefined) ?? {};
+      for (const { revisionName } of [...(spec?.traffic ?? []), ...(status?.traffic ?? [])]) {
+        if (revisionName !== undefined) this.#queues.routingState.add(keyAt(namespace, revisionName));
+      }
+    }
+  }
+
+  #nodeChanged(name: string): void {
+    const node = this.#cluster.of("nodes").get(undefined, name);
+    // A heartbeat is no reason to place anything anew.
+    const facts = node === undefined ? "" : JSON.stringify(nodeView(node, nothingTaken));
+    const isSame = this.#nodeFacts.get(name) === facts;
+    if (node === undefined) this.#nodeFacts.delete(name);
+    else {
+      this.#nodeFacts.set(name, facts);
+      this.#nodes.learn(node);
+    }
+    if (!isSame) this.#addAllRevisions();
+  }
+
+  #addAllRevisions(): void {
+    for (const revision of this.#cluster.of("revisions").items()) this.#queues.revision.add(keyOf(revision));
+  }
+
+  #lookAtNodes(): Promise<void> {
+    this.#looking ??= this.#nodes
+      .look()
+      .catch((error: unknown) => {
+        if (!this.#watching.signal.aborted)
+          this.#options.log.warn("nodes could not be looked after", { error: String(error) });
+      })
+      .finally(() => (this.#looking = undefined));
+    return this.#looking;
+  }
+
+  #resync(): void {
+    const add = (queue: QueueName, objects: Iterable<ApiObject>): void => {
+      for (const object of objects) this.#queues[queue].add(keyOf(object));
+    };
+    add("service", this.#cluster.of("services").items());
+    add("configuration", this.#cluster.of("configurations").items());
+    add("route", this.#cluster.of("routes").items());
+    add("revision", this.#cluster.of("revisions").items());
+    add("namespace", this.#cluster.of("namespaces").items());
+  }
+}
+
+type QueueName = "service" | "configuration" | "revision" | "route" | "routingState" | "namespace" | "garbage";

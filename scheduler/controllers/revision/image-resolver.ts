@@ -1,0 +1,20 @@
+import { Fault } from "@shallop/sdk/internal";
+
+/** Says what an image name means now. */
+export interface ImageResolver {
+  /** `registry/repository@sha256:…`. @throws ResolveFault */
+  resolve(image: string, signal: AbortSignal): Promise<string>;
+}
+
+export type ResolveFaultCode =
+  /** The name is no image reference. */
+  | "REFERENCE_INVALID"
+  /** The registry has no such image. */
+  | "IMAGE_UNKNOWN"
+  /** The registry wants other credentials. */
+  | "NOT_ALLOWED"
+  /** The registry does not answer, or not as a registry does. */
+  | "REGISTRY_FAILED";
+
+/** The message says what to do. */
+export class ResolveFault extends Fault<ResolveFaultCode> {}

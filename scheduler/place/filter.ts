@@ -1,0 +1,139 @@
+import type { Demand } from "./demand.ts";
+import type { NodeView } from "./node-view.ts";
+
+export type RefusalCode =
+  | "NOT_READY"
+  | "UNSCHEDULABLE"
+  | "TAINTED"
+  /** The wanted variant cannot run there. */
+  | "NO_NATIVE"
+  /** The node has tried to prepare the image, and it can never run there. */
+  | "IMAGE_UNUSABLE"
+  | "TOO_MANY_PODS"
+  | "NO_CPU"
+  | "NO_MEMORY";
+
+/** Why a node does not get a pod: as data, and as a sentence. */
+export interface Refusal {
+  readonly node: string;
+  readonly code: RefusalCode;
+  readonly sentence: string;
+}
+
+/** What is to be placed. */
+export interface Workload {
+  /** Key of the revision: `NAMESPACE/NAME`. */
+  readonly revision: string;
+  readonly demand: Demand;
+  readonly wish: "wasm" | "native" | "any";
+  /** Nodes that have the image prepared. */
+  readonly prepared: ReadonlySet<string>;
+  /** Nodes where the image can never run, with the reason. */
+  readonly unusable: ReadonlyMap<string, string>;
+}
+
+type Verdict = Pick<Refusal, "code" | "sentence"> | undefined;
+type Filter = (node: NodeView, workload: Workload) => Verdict;
+
+const mebibytes = (bytes: number): string => `${String(Math.round(bytes / 2 ** 20))} MiB`;
+const millicores = (cpu: number): string => `${String(Math.round(cpu * 1000))}m`;
+
+const refuseNotReady: Filter = ({ ready }) =>
+  ready ? undefined : { code: "NOT_READY", sentence: "the node is not ready" };
+
+const refuseUnschedulable: Filter = ({ unschedulable }) =>
+  unschedulable ? { code: "UNSCHEDULABLE", sentence: "the node is cordoned (spec.unschedulable)" } : undefined;
+
+const refuseTainted: Filter = ({ taints }) =>
+  taints.length === 0 ? undefined : { code: "TAINTED", sentence: `the node has taint ${taints.join(", ")}` };
+
+const refuseVariant: Filter = ({ name, features }, { wish, unusable }) => {
+  if (wish === "native" && features?.native === false) {
+    const why = features.nativeMissing === undefined ? "" : `: ${features.nativeMissing}`;
+    return { code: "NO_NATIVE", sentence: `native variants cannot run on the node${why}` };
+  }
+  const why = unusable.get(name);
+  return why === undefined
+    ? undefined
+    : { code: "IMAGE_UNUSABLE", sentence: `the image cannot run on the node: ${why}` };
+};
+
+const refusePods: Filter = ({ allocatable, taken }) =>
+  taken.pods < allocatable.pods
+    ? undefined
+    : {
+        code: "TOO_MANY_PODS",
+        sentence: `the node has ${String(taken.pods)} pods of at most ${String(allocatable.pods)}`,
+      };
+
+// Sums of decimal fractions: ten times 0.1 core must still fit one core.
+const roundingCpu = 1e-9;
+
+const refuseCpu: Filter = ({ allocatable, taken }, { demand }) =>
+  taken.cpu + demand.cpu <= allocatable.cpu + roundingCpu
+    ? undefined
+    : {
+        code: "NO_CPU",
+        sentence:
+          `the pod requests ${millicores(demand.cpu)} cpu, and of ${millicores(allocatable.cpu)} ` +
+          `${millicores(Math.max(0, allocatable.cpu - taken.cpu))} are free`,
+      };
+
+const refuseMemory: Filter = ({ allocatable, taken }, { demand }) =>
+  taken.memoryBytes + demand.memoryBytes <= allocatable.memoryBytes
+    ? undefined
+    : {
+        code: "NO_MEMORY",
+        sentence:
+          `the pod requests ${mebibytes(demand.memoryBytes)} memory, and of ${mebibytes(allocatable.memoryBytes)} ` +
+          `${mebibytes(Math.max(0, allocatable.memoryBytes - taken.memoryBytes))} are free`,
+      };
+
+/** What makes a node a possible home: nothing that changes from pod to pod. */
+const homeFilters: readonly Filter[] = [refuseNotReady, refuseUnschedulable, refuseTainted, refuseVariant];
+/** In this order; the first that refuses gives the reason (kube-scheduler: "filters are called in order"). */
+const podFilters: readonly Filter[] = [...homeFilters, refusePods, refuseCpu, refuseMemory];
+
+function firstRefusal(filters: readonly Filter[], node: NodeView, workload: Workload): Refusal | undefined {
+  for (const filter of filters) {
+    const verdict = filter(node, workload);
+    if (verdict !== undefined) return { node: node.name, ...verdict };
+  }
+  return undefined;
+}
+
+/** Why `node` cannot take a pod of `workload` now; undefined: it can. */
+export const refusePod = (node: NodeView, workload: Workload): Refusal | undefined =>
+  firstRefusal(podFilters, node, workload);
+
+/** Why `node` cannot be a home of `workload`; undefined: it can. An empty node must have room for one pod. */
+export function refuseHome(node: NodeView, workload: Workload): Refusal | undefined {
+  const empty = { ...node, taken: { cpu: 0, memoryBytes: 0, pods: 0 } };
+  return (
+    firstRefusal(homeFilters, node, workload) ?? firstRefusal([refusePods, refuseCpu, refuseMemory], empty, workload)
+  );
+}
+
+/** `0/3 nodes are available: 2 not ready, 1 too little memory`, as kube-scheduler says it, then each node's own reason. */
+export function refusalSentence(refusals: readonly Refusal[]): string {
+  if (refusals.length === 0) return "0/0 nodes are available: no node has joined yet";
+  const words: Readonly<Record<RefusalCode, string>> = {
+    NOT_READY: "not ready",
+    UNSCHEDULABLE: "cordoned",
+    TAINTED: "tainted",
+    NO_NATIVE: "without what native variants need",
+    IMAGE_UNUSABLE: "where the image cannot run",
+    TOO_MANY_PODS: "with too many pods",
+    NO_CPU: "with too little cpu",
+    NO_MEMORY: "with too little memory",
+  };
+  const countByCode = new Map<RefusalCode, number>();
+  for (const { code } of refusals) countByCode.set(code, (countByCode.get(code) ?? 0) + 1);
+  const counts = [...countByCode].map(([code, count]) => `${String(count)} ${words[code]}`).join(", ");
+  const each = refusals.slice(0, namedMax).map(({ node, sentence }) => `${node}: ${sentence}`);
+  const more = refusals.length > namedMax ? [`and ${String(refusals.length - namedMax)} more`] : [];
+  return `0/${String(refusals.length)} nodes are available: ${counts} (${[...each, ...more].join("; ")})`;
+}
+
+// An event holds 1024 characters; ten nodes with a reason each fit.
+const namedMax = 10;

@@ -1,0 +1,41 @@
+import { plus } from "./demand.ts";
+import type { Workload } from "./filter.ts";
+import type { NodeView } from "./node-view.ts";
+
+/** Points of a node, 0–100 each, by the policy that gave them. */
+export interface Scores {
+  /** Share that stays free once the pod is there (NodeResourcesFit, LeastAllocated; cpu and memory alike). */
+  readonly free: number;
+  /** The image is prepared there (ImageLocality). */
+  readonly prepared: number;
+  /** Few pods of the same revision are there (PodTopologySpread). */
+  readonly spread: number;
+}
+
+/**
+ * Weights as kube-scheduler's, but for the image: a node that has it starts a pod in milliseconds, another one has to
+ * pull and prepare it first. It may weigh as much as being empty (1) and alone (2) together, and not more, so that a
+ * revision leaves its homes when they are full and others are not.
+ */
+export const weights: Scores = { free: 1, prepared: 3, spread: 2 };
+
+export const totalOf = (scores: Scores): number =>
+  scores.free * weights.free + scores.prepared * weights.prepared + scores.spread * weights.spread;
+
+/** `podsByNode`: pods of the same revision; `podsMost`: the largest number of them on a node that may be chosen. */
+export function scoreNode(
+  node: NodeView,
+  workload: Workload,
+  spread: { readonly podsByNode: ReadonlyMap<string, number>; readonly podsMost: number },
+): Scores {
+  const after = plus(node.taken, workload.demand);
+  const freeShare = (all: number, taken: number): number => (all <= 0 ? 0 : Math.max(0, 1 - taken / all));
+  const cpuFree = freeShare(node.allocatable.cpu, after.cpu);
+  const memoryFree = freeShare(node.allocatable.memoryBytes, after.memoryBytes);
+  const same = spread.podsByNode.get(node.name) ?? 0;
+  return {
+    free: ((cpuFree + memoryFree) / 2) * 100,
+    prepared: workload.prepared.has(node.name) ? 100 : 0,
+    spread: spread.podsMost === 0 ? 100 : (1 - same / spread.podsMost) * 100,
+  };
+}

@@ -1,0 +1,62 @@
+import { resolve } from "node:path";
+import { type RegistryHost, registryHost } from "@shallop/sdk/image";
+import { type AutoscalerConfig, parseConfig } from "./autoscale/config.ts";
+
+export interface SettingValues {
+  readonly data?: string | undefined;
+  readonly host?: string | undefined;
+  readonly port?: string | undefined;
+  readonly advertise?: readonly string[] | undefined;
+  readonly domain?: string | undefined;
+  readonly "gateway-port"?: string | undefined;
+  readonly registry?: string | undefined;
+  readonly autoscaler?: readonly string[] | undefined;
+}
+
+export interface Settings {
+  /** Absolute. */
+  readonly dataDir: string;
+  readonly host: string;
+  readonly port: number;
+  /** Names and addresses beside localhost by which clients reach the API server. */
+  readonly advertise: readonly string[];
+  /** What follows the namespace in URLs of services. */
+  readonly domain: string;
+  readonly gatewayPort: number;
+  /** The built-in registry: as references name it, and its URL. */
+  readonly registry: { readonly host: RegistryHost; readonly url: string };
+  readonly autoscaler: AutoscalerConfig;
+}
+
+const domainPattern = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/;
+
+/** @throws Error with a sentence that names the flag; AutoscalerFault CONFIG_INVALID */
+export function readSettings(values: SettingValues): Settings {
+  const { data, host = "127.0.0.1", domain = "localhost", advertise = [], autoscaler = [] } = values;
+  if (data === undefined || data === "") throw new Error("--data DIR is needed: everything is kept there");
+  if (!domainPattern.test(domain)) throw new Error(`--domain is a DNS name such as localhost, not "${domain}"`);
+  return {
+    dataDir: resolve(data),
+    host,
+    port: port("port", values.port ?? "6443"),
+    advertise: advertise.flatMap((names) => names.split(",")).filter((name) => name !== ""),
+    domain,
+    gatewayPort: port("gateway-port", values["gateway-port"] ?? "8080"),
+    registry: registry(values.registry ?? "http://127.0.0.1:5000"),
+    autoscaler: parseConfig(autoscaler),
+  };
+}
+
+function port(flag: string, text: string): number {
+  const value = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
+  if (value <= 65_535) return value;
+  throw new Error(`--${flag} is a number from 0 to 65535, not "${text}"`);
+}
+
+function registry(text: string): Settings["registry"] {
+  if (!URL.canParse(text) || !/^https?:\/\//.test(text)) {
+    throw new Error(`--registry is a URL such as http://127.0.0.1:5000, not "${text}"`);
+  }
+  const { host, origin } = new URL(text);
+  return { host: registryHost(host), url: origin };
+}
