@@ -1,0 +1,156 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { describe, expect, test } from "vitest";
+import { call, start, until } from "../client.fake.ts";
+import { activation, fakePod, fakeRevision, saying } from "../gateway.fake.ts";
+import { GatewayFault, type GatewayFaultCode } from "../proxy/fault-status.ts";
+
+describe("from zero", () => {
+  test("one activation for a thousand requests, and the phases in Server-Timing", async () => {
+    const cluster = await start();
+    cluster.service("cold");
+    const pod = await cluster.wirePod(saying("warm now"));
+    cluster.activate = async () => {
+      await until(() => cluster.gateway.load.waiting === 1000);
+      return activation("cold-00001-a", pod.endpoint);
+    };
+    const answers = await Promise.all(Array.from({ length: 1000 }, () => call(cluster, "cold")));
+    expect(new Set(answers.map(({ status, body }) => `${status} ${body}`))).toEqual(new Set(["200 warm now"]));
+    expect(answers[0]!.headers["server-timing"]).toMatch(
+      /^queue;dur=[\d.]+, activate;dur=[\d.]+, prepare;dur=0, start;dur=5, handle;dur=[\d.]+$/,
+    );
+    expect(cluster.asked).toEqual(["n1 default/cold-00001"]);
+    expect((await call(cluster, "cold")).headers["server-timing"]).toBeUndefined();
+    expect((await call(cluster, "cold", { headers: { "x-shallop-timing": "1" } })).headers["server-timing"]).toMatch(
+      /^queue;dur=[\d.]+, handle;dur=[\d.]+$/,
+    );
+  });
+
+  test("the control plane hears of it at once, and is not waited for", async () => {
+    const cluster = await start({}, { sendReport: () => new Promise(() => undefined) });
+    const poked = await start();
+    for (const one of [cluster, poked]) {
+      one.service("cold");
+      const pod = await one.wirePod(saying("ok"));
+      one.activate = async () => {
+        await sleep(50);
+        return activation("cold-00001-a", pod.endpoint);
+      };
+    }
+    expect((await call(cluster, "cold")).status).toBe(200);
+    expect((await call(poked, "cold")).status).toBe(200);
+    expect(poked.reports[0]?.revisions).toMatchObject([
+      { namespace: "default", revision: "cold-00001", requestCount: 1, waiting: 1 },
+    ]);
+  });
+
+  test("the next home is asked when one cannot, and prepared ones first", async () => {
+    const cluster = await start();
+    const { cluster: state } = cluster.gateway;
+    for (const name of ["n2", "n3", "n4"])
+      state.set("nodes", {
+        ...structuredClone([...state.objects("nodes")][0]!),
+        metadata: { ...[...state.objects("nodes")][0]!.metadata, name },
+      });
+    cluster.service("cold");
+    const revision = fakeRevision("cold-00001", {}, ["n1", "n2", "n3", "n4"]);
+    state.set("revisions", {
+      ...revision,
+      status: { ...revision.status, preparedNodes: [{ node: "n3", variant: "wasm", reason: "r" }] },
+    });
+    const pod = await cluster.wirePod(saying("ok"));
+    const codes: Record<string, GatewayFaultCode> = { n3: "NO_CAPACITY", n1: "NOT_PREPARED", n2: "CONNECT_FAILED" };
+    cluster.activate = (node) => {
+      const code = codes[node];
+      if (code !== undefined) return Promise.reject(new GatewayFault(code, "no"));
+      return Promise.resolve(activation("cold-00001-a", pod.endpoint));
+    };
+    expect((await call(cluster, "cold")).status).toBe(200);
+    expect(cluster.asked.map((asked) => asked.slice(0, 2))).toEqual(["n3", "n1", "n2", "n4"]);
+  });
+
+  test("a home that fails is asked again, until the time is over: 503 with Retry-After", async () => {
+    const cluster = await start({ activationTimeoutMs: 300 });
+    cluster.service("cold");
+    const answer = await call(cluster, "cold");
+    expect([answer.status, answer.body.split(":")[0]]).toEqual([503, "START_TIMEOUT"]);
+    expect(Number(answer.headers["retry-after"])).toBeGreaterThan(0);
+    expect(cluster.asked.length).toBeGreaterThan(1);
+    expect(cluster.asked.length).toBeLessThan(6);
+    expect(cluster.gateway.load).toEqual({ open: 0, waiting: 0 });
+  });
+
+  test("an image that no node can run is said at once", async () => {
+    const cluster = await start();
+    cluster.service("cold");
+    cluster.activate = () => Promise.reject(new GatewayFault("NO_USABLE_VARIANT", "no"));
+    const answer = await call(cluster, "cold");
+    expect([answer.status, answer.body.split(":")[0]]).toEqual([503, "NO_USABLE_VARIANT"]);
+  });
+
+  test("a pod that the watch shows meanwhile is used, while the agent still thinks", async () => {
+    const cluster = await start();
+    cluster.service("cold");
+    const pod = await cluster.wirePod(saying("seen"));
+    cluster.activate = () => new Promise(() => undefined);
+    const answer = call(cluster, "cold");
+    await until(() => cluster.gateway.load.waiting === 1);
+    cluster.gateway.cluster.set("pods", fakePod("cold-00001-z", "cold-00001", { endpoint: pod.endpoint }));
+    expect((await answer).body).toBe("seen");
+  });
+
+  test("the queue is bounded, for a revision and in all", async () => {
+    const cluster = await start({ queueDepthMax: 3, queueTotalMax: 4, activationTimeoutMs: 300 });
+    cluster.service("a");
+    cluster.service("b");
+    cluster.activate = () => new Promise(() => undefined);
+    const answers = ["a", "a", "a", "a", "b", "b"].map((service) => call(cluster, service));
+    const statuses = (await Promise.all(answers)).map(({ body }) => body.split(":")[0]);
+    expect(statuses.filter((code) => code === "QUEUE_FULL")).toHaveLength(2);
+    expect(statuses.filter((code) => code === "START_TIMEOUT")).toHaveLength(4);
+  });
+
+  test("a client that leaves is out of the queue", async () => {
+    const cluster = await start();
+    cluster.service("cold");
+    cluster.activate = () => new Promise(() => undefined);
+    const client = cluster.connect().send("GET / HTTP/1.1\r\nhost: cold.default.localhost\r\n\r\n");
+    await until(() => cluster.gateway.load.waiting === 1);
+    client.socket.destroy();
+    await until(() => cluster.gateway.load.waiting === 0);
+  });
+
+  test("a revision that is deleted lets its requests go", async () => {
+    const cluster = await start();
+    cluster.service("cold");
+    cluster.activate = () => new Promise(() => undefined);
+    const answer = call(cluster, "cold");
+    await until(() => cluster.gateway.load.waiting === 1);
+    cluster.gateway.cluster.delete("revisions", fakeRevision("cold-00001"));
+    expect(await answer).toMatchObject({ status: 503, headers: { "retry-after": "1" } });
+  });
+
+  test("a pod that vanished without a word is brought up again", async () => {
+    const cluster = await start();
+    const pod = await cluster.wireService("lost", saying("old"));
+    pod.kill();
+    const again = await cluster.wirePod(saying("again"));
+    cluster.activate = () => Promise.resolve(activation("lost-00001-b", again.endpoint));
+    expect((await call(cluster, "lost", { method: "POST", body: "x" })).body).toBe("again");
+  });
+
+  test("an agent that has not noticed yet that its pod died is asked again, slowly, until it has", async () => {
+    const cluster = await start();
+    const pod = await cluster.wireService("lost", saying("old"));
+    pod.kill();
+    const again = await cluster.wirePod(saying("again"));
+    const endpoint = { uid: "uid-lost-00001-a", old: pod.endpoint };
+    cluster.activate = () =>
+      Promise.resolve(
+        cluster.asked.length < 4
+          ? activation("lost-00001-a", endpoint.old, false)
+          : activation("lost-00001-a", again.endpoint, true),
+      );
+    expect((await call(cluster, "lost")).body).toBe("again");
+    expect(cluster.asked.length).toBe(4);
+  });
+});

@@ -1,0 +1,268 @@
+import { type Clock, describeError, type Log, type Random } from "@shallop/sdk/internal";
+import type { Activation } from "@shallop/sdk/wire";
+import { PodSet, type PodSlot } from "../balance/pod-set.ts";
+import type { GatewayLimits } from "../limits.ts";
+import { GatewayFault, type GatewayFaultCode } from "../proxy/fault-status.ts";
+import type { NodeTarget, RevisionTarget, WatchedPod } from "../route/target.ts";
+import { checkEndpoint } from "../route/target.ts";
+import { WaitQueue, type WaitBudget } from "./wait-queue.ts";
+
+/** A request that wants a pod. It watches its own deadline and calls `leave` when that has passed. */
+export interface Waiter {
+  granted(slot: PodSlot): void;
+  /** It will not be granted any more. */
+  refused(fault: GatewayFault): void;
+}
+
+/** Asks a node to bring a revision up. */
+export interface NodeAgents {
+  /** @throws GatewayFault with an ActivateFaultCode, or CONNECT_FAILED when the agent cannot be reached. */
+  activate(node: NodeTarget, target: RevisionTarget, signal: AbortSignal): Promise<Activation>;
+}
+
+export interface DispatcherOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly limits: GatewayLimits;
+  readonly budget: WaitBudget;
+  readonly agents: NodeAgents;
+  readonly node: (name: string) => NodeTarget | undefined;
+  /** A request waits for a revision without a pod: the control plane should hear of it now. */
+  readonly poke: (revision: string) => void;
+  /** A pod is not known any more. */
+  readonly podGone: (uid: string) => void;
+}
+
+/** What the last activation took, for `Server-Timing`. */
+export interface ActivationPhases {
+  /** When the pod was there; requests that came later have not waited for it. */
+  readonly atMs: number;
+  readonly activateMs: number;
+  readonly prepareMs: number;
+  readonly startMs: number;
+}
+
+// Pause after every home has refused, doubling. The first is short: a pod may be about to appear.
+const retryMsMin = 50;
+const retryMsMax = 1_000;
+
+/**
+ * Gives the requests of one revision to its pods. Those that find no free slot wait in order; when there is no pod at
+ * all, one activation at a time is under way for all of them, however many they are.
+ */
+export class Dispatcher {
+  readonly #options: DispatcherOptions;
+  readonly #queue: WaitQueue<Waiter>;
+  readonly #pods: PodSet;
+  readonly #closed = new AbortController();
+  #target: RevisionTarget;
+  #activating = false;
+  #serving = false;
+  #phases: ActivationPhases | undefined;
+  /** Ends the pause between two rounds of activation. */
+  #wake: (() => void) | undefined;
+
+  constructor(target: RevisionTarget, options: DispatcherOptions) {
+    this.#target = target;
+    this.#options = options;
+    this.#queue = new WaitQueue(options.limits.queueDepthMax, options.budget);
+    const { clock, random, podGone } = options;
+    this.#pods = new PodSet({ clock, random, available: () => this.#serve(), gone: podGone });
+    this.#pods.limit(target.concurrencyMax);
+  }
+
+  get target(): RevisionTarget {
+    return this.#target;
+  }
+
+  /** Requests that wait now. */
+  get waiting(): number {
+    return this.#queue.length;
+  }
+
+  /** It knows no pod, and nobody waits. */
+  get idle(): boolean {
+    return this.#pods.size === 0 && this.#queue.length === 0;
+  }
+
+  /** Pods that may be given requests now. */
+  get usablePods(): number {
+    return this.#pods.usable;
+  }
+
+  get lastActivation(): ActivationPhases | undefined {
+    return this.#phases;
+  }
+
+  /** The revision has changed: its limits, its homes. */
+  update(target: RevisionTarget): void {
+    this.#target = target;
+    this.#pods.limit(target.concurrencyMax);
+    this.#wake?.();
+  }
+
+  podChanged(pod: WatchedPod): void {
+    this.#pods.watched(pod);
+    // The pods that there were may be gone, with requests waiting for their slots.
+    this.#activateIfNeeded();
+  }
+
+  podGone(uid: string): void {
+    this.#pods.gone(uid);
+    this.#activateIfNeeded();
+  }
+
+  /** A slot for `waiter` now; or undefined, and it is granted or refused later. */
+  acquire(waiter: Waiter): PodSlot | undefined {
+    const slot = this.#queue.length === 0 ? this.#pods.take() : undefined;
+    if (slot !== undefined) return slot;
+    if (this.#closed.signal.aborted) {
+      waiter.refused(new GatewayFault("REVISION_GONE", `revision ${this.#target.key} was deleted`));
+    } else if (!this.#queue.push(waiter)) {
+      waiter.refused(new GatewayFault("QUEUE_FULL", `too many requests wait for revision ${this.#target.key}`));
+    } else {
+      this.#activateIfNeeded();
+    }
+    return undefined;
+  }
+
+  /** The request in `slot` is over. */
+  release(slot: PodSlot, outcome: "answered" | "unreachable" | "other"): void {
+    if (outcome === "answered") this.#pods.succeeded(slot);
+    if (outcome === "unreachable") this.#pods.setAside(slot);
+    this.#pods.give(slot);
+    if (outcome === "unreachable") this.#activateIfNeeded();
+  }
+
+  /** The pod asks for no more requests. */
+  drain(uid: string): void {
+    this.#pods.drain(uid);
+    this.#activateIfNeeded();
+  }
+
+  /** `waiter` has gone, or its time has passed. */
+  leave(waiter: Waiter): void {
+    this.#queue.delete(waiter);
+  }
+
+  /** The revision is gone: nobody waits for it any more. */
+  close(code: GatewayFaultCode): void {
+    this.#closed.abort();
+    this.#wake?.();
+    this.#pods.clear();
+    this.#refuseAll(new GatewayFault(code, `nobody can wait for revision ${this.#target.key} any more`));
+  }
+
+  #refuseAll(fault: GatewayFault): void {
+    for (let waiter = this.#queue.shift(); waiter !== undefined; waiter = this.#queue.shift()) waiter.refused(fault);
+  }
+
+  #serve(): void {
+    // A grant may end at once and give its slot back, which comes here again.
+    if (this.#serving) return;
+    this.#serving = true;
+    this.#wake?.();
+    while (this.#queue.length > 0) {
+      const slot = this.#pods.take();
+      if (slot === undefined) break;
+      this.#queue.shift()?.granted(slot);
+    }
+    this.#serving = false;
+  }
+
+  #activateIfNeeded(): void {
+    if (this.#activating || this.#queue.length === 0 || this.#pods.usable > 0 || this.#closed.signal.aborted) return;
+    this.#activating = true;
+    this.#options.poke(this.#target.key);
+    this.#activate().then(
+      () => this.#activationOver(),
+      (error: unknown) => {
+        this.#options.log.error("activation failed", error, { revision: this.#target.key });
+        this.#activationOver();
+      },
+    );
+  }
+
+  #activationOver(): void {
+    this.#activating = false;
+    this.#activateIfNeeded();
+  }
+
+  get #needed(): boolean {
+    return this.#queue.length > 0 && this.#pods.usable === 0 && !this.#closed.signal.aborted;
+  }
+
+  async #activate(): Promise<void> {
+    for (let retryMs = retryMsMin; this.#needed; retryMs = Math.min(retryMs * 2, retryMsMax)) {
+      const refusals = await this.#askHomes();
+      if (!this.#needed) return;
+      const hopeless = refusals.length > 0 && refusals.every(({ code }) => code === "NO_USABLE_VARIANT");
+      if (hopeless && refusals[0] !== undefined) return this.#refuseAll(refusals[0]);
+      await this.#pause(retryMs);
+    }
+  }
+
+  /** Asks each home in turn until one has brought a pod up. @returns why each refused. */
+  async #askHomes(): Promise<readonly GatewayFault[]> {
+    const refusals: GatewayFault[] = [];
+    const target = this.#target;
+    for (const home of target.homes) {
+      const node = this.#options.node(home);
+      if (node === undefined) continue;
+      const startedMs = this.#options.clock.nowMs();
+      try {
+        const activation = await this.#options.agents.activate(node, target, this.#closed.signal);
+        this.#activated(node, activation, startedMs);
+        return [];
+      } catch (error) {
+        const fault = error instanceof GatewayFault ? error : new GatewayFault("START_FAILED", describeError(error));
+        this.#options.log.warn("a home node did not activate a revision", {
+          revision: target.key,
+          node: home,
+          code: fault.code,
+          reason: describeError(fault),
+        });
+        refusals.push(fault);
+      }
+      if (!this.#needed) return refusals;
+    }
+    return refusals;
+  }
+
+  #activated(node: NodeTarget, activation: Activation, startedMs: number): void {
+    const endpoint = checkEndpoint(activation.endpoint);
+    if (endpoint === undefined)
+      throw new GatewayFault("START_FAILED", `node ${node.name} gave an endpoint that is none`);
+    const nowMs = this.#options.clock.nowMs();
+    this.#phases = {
+      atMs: nowMs,
+      activateMs: nowMs - startedMs,
+      prepareMs: activation.phasesMs.prepare,
+      startMs: activation.phasesMs.start,
+    };
+    if (this.#closed.signal.aborted) return;
+    const { namespace, key } = this.#target;
+    const pod = {
+      uid: activation.podUid,
+      namespace,
+      name: activation.podName,
+      revision: key,
+      node: node.name,
+      endpoint,
+    };
+    this.#pods.activated(pod, activation.started);
+  }
+
+  /** Waits for `delayMs`, or until something has changed. */
+  #pause(delayMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = this.#options.clock.after(delayMs, () => this.#wake?.());
+      this.#wake = () => {
+        timer.cancel();
+        this.#wake = undefined;
+        resolve();
+      };
+    });
+  }
+}

@@ -1,0 +1,224 @@
+import { assert, type Clock, type Random, type Timer } from "@shallop/sdk/internal";
+import type { PodTarget, WatchedPod } from "../route/target.ts";
+import { type BalancePolicy, type Candidate, policyFor } from "./policy.ts";
+
+/**
+ * Requests that a pod of a revision without a limit may have at once. The most that the API admits as a limit, and
+ * below what one wire connection carries (1024): more wait in the queue, where they are counted.
+ */
+export const unlimitedSlots = 1000;
+
+// A pod that could not be reached is left alone this long, doubling while it goes on: long enough not to hammer a
+// host that restarts, short enough that a pod that is back is used at once.
+const setAsideMsMin = 100;
+const setAsideMsMax = 1_000;
+// A pod that nobody but an activation has spoken of, so that nobody will say when it is gone, is forgotten after this.
+const failuresOfUnwatchedMax = 3;
+
+/** A pod that requests can be given to, or could a moment ago. */
+export interface PodSlot extends Candidate {
+  readonly target: PodTarget;
+}
+
+interface PodEntry {
+  target: PodTarget;
+  outstanding: number;
+  slots: number;
+  /** The watch has shown it ready once: from then on the watch is believed, not the activation. */
+  watched: boolean;
+  ready: boolean;
+  /** It has asked for no more requests itself. */
+  draining: boolean;
+  /** Reached in vain so often in a row. */
+  failures: number;
+  setAside: Timer | undefined;
+}
+
+export interface PodSetOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** A slot may have become free, or a pod usable. */
+  readonly available: () => void;
+  /** A pod is not known any more; called once for each that was. */
+  readonly gone: (uid: string) => void;
+}
+
+/**
+ * The pods of one revision, known by activation, by watch or by both, and the slots that are in use. A pod that an
+ * activation has returned is usable at once; the API shows it a moment later, and is the truth once it has said Ready.
+ */
+export class PodSet {
+  readonly #options: PodSetOptions;
+  readonly #entries = new Map<string, PodEntry>();
+  #usable: PodEntry[] = [];
+  #slots = unlimitedSlots;
+  #policy: BalancePolicy = policyFor(0);
+
+  constructor(options: PodSetOptions) {
+    this.#options = options;
+  }
+
+  /** Pods that may be given requests, slots free or not. */
+  get usable(): number {
+    return this.#usable.length;
+  }
+
+  /** Pods known at all. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** @param concurrencyMax of the revision; 0 = unlimited. */
+  limit(concurrencyMax: number): void {
+    const slots = concurrencyMax > 0 ? concurrencyMax : unlimitedSlots;
+    if (slots === this.#slots) return;
+    this.#slots = slots;
+    this.#policy = policyFor(concurrencyMax);
+    for (const entry of this.#entries.values()) entry.slots = slots;
+    this.#options.available();
+  }
+
+  /**
+   * A node has said that this pod is up. One that it had started before, and that could not be reached since, stays
+   * set aside: the node may not have noticed yet.
+   */
+  activated(target: PodTarget, started: boolean): void {
+    const known = this.#named(target.name);
+    const entry = this.#enter(known?.watched === true ? { ...target, uid: known.target.uid } : target);
+    entry.ready = true;
+    if (started) this.#forgive(entry);
+    this.#refresh();
+  }
+
+  /** The API shows this pod. */
+  watched(pod: WatchedPod): void {
+    if (pod.ending) return this.gone(pod.uid);
+    if (pod.target === undefined) return;
+    this.#rename(pod.target);
+    const known = this.#entries.get(pod.uid);
+    if (known === undefined && !pod.ready) return;
+    const entry = this.#enter(pod.target);
+    if (pod.ready) entry.watched = true;
+    if (entry.watched) {
+      // It has been brought back: what failed before says nothing now.
+      if (pod.ready && !entry.ready) this.#forgive(entry);
+      entry.ready = pod.ready;
+    }
+    this.#refresh();
+  }
+
+  /** The pod gets no more requests; those that it has go on. */
+  gone(uid: string): void {
+    const entry = this.#entries.get(uid);
+    if (entry === undefined) return;
+    this.#entries.delete(uid);
+    entry.ready = false;
+    this.#endSetAside(entry);
+    this.#refresh();
+    this.#options.gone(uid);
+  }
+
+  /** The pod itself asks for no more requests. */
+  drain(uid: string): void {
+    const entry = this.#entries.get(uid);
+    if (entry === undefined) return;
+    entry.draining = true;
+    this.#refresh();
+  }
+
+  /** Takes a slot. Undefined when there is none free. */
+  take(): PodSlot | undefined {
+    const entry = this.#usable[this.#policy(this.#usable, this.#options.random)];
+    if (entry !== undefined) entry.outstanding++;
+    return entry;
+  }
+
+  /** Gives back what `take` gave. */
+  give(slot: PodSlot): void {
+    const entry = slot as PodEntry;
+    assert(entry.outstanding > 0, "a slot is given back once");
+    entry.outstanding--;
+    this.#options.available();
+  }
+
+  /** A request has been answered: the pod is well. */
+  succeeded(slot: PodSlot): void {
+    (slot as PodEntry).failures = 0;
+  }
+
+  /** The pod could not be reached, or refused: others first, for a while. */
+  setAside(slot: PodSlot): void {
+    const entry = slot as PodEntry;
+    if (entry.setAside !== undefined || this.#entries.get(entry.target.uid) !== entry) return;
+    const delayMs = Math.min(setAsideMsMin * 2 ** entry.failures, setAsideMsMax);
+    entry.failures++;
+    if (!entry.watched && entry.failures >= failuresOfUnwatchedMax) return this.gone(entry.target.uid);
+    entry.setAside = this.#options.clock.after(delayMs, () => {
+      entry.setAside = undefined;
+      this.#refresh();
+    });
+    this.#refresh();
+  }
+
+  /** Forgets every pod. */
+  clear(): void {
+    for (const uid of this.#entries.keys()) this.gone(uid);
+  }
+
+  #named(name: string): PodEntry | undefined {
+    for (const entry of this.#entries.values()) if (entry.target.name === name) return entry;
+    return undefined;
+  }
+
+  /**
+   * A node gives an activated pod a uid of its own, and the API another when it is recorded: the name tells that they are
+   * one pod. From then on it goes by the API's, under which the watch will say that it is gone.
+   */
+  #rename(target: PodTarget): void {
+    const entry = this.#named(target.name);
+    if (entry === undefined || entry.target.uid === target.uid) return;
+    const { uid } = entry.target;
+    this.#entries.delete(uid);
+    entry.target = target;
+    this.#entries.set(target.uid, entry);
+    this.#options.gone(uid);
+  }
+
+  #enter(target: PodTarget): PodEntry {
+    const known = this.#entries.get(target.uid);
+    if (known !== undefined) {
+      known.target = target;
+      return known;
+    }
+    const entry: PodEntry = {
+      target,
+      outstanding: 0,
+      slots: this.#slots,
+      watched: false,
+      ready: false,
+      draining: false,
+      failures: 0,
+      setAside: undefined,
+    };
+    this.#entries.set(target.uid, entry);
+    return entry;
+  }
+
+  #forgive(entry: PodEntry): void {
+    this.#endSetAside(entry);
+    entry.failures = 0;
+    entry.draining = false;
+  }
+
+  #endSetAside(entry: PodEntry): void {
+    entry.setAside?.cancel();
+    entry.setAside = undefined;
+  }
+
+  #refresh(): void {
+    this.#usable = [...this.#entries.values()].filter(
+      ({ ready, draining, setAside }) => ready && !draining && setAside === undefined,
+    );
+    if (this.#usable.length > 0) this.#options.available();
+  }
+}

@@ -1,0 +1,191 @@
+import { getHeapStatistics } from "node:v8";
+import type { AddressInfo } from "node:net";
+import type { Clock, Log, Random } from "@shallop/sdk/internal";
+import type { LoadReport } from "@shallop/sdk/wire";
+import { Dispatcher, type NodeAgents } from "./activate/dispatcher.ts";
+import { WaitBudget } from "./activate/wait-queue.ts";
+import type { OpenRequest } from "./listen/connections.ts";
+import { HeapGuard } from "./listen/heap-guard.ts";
+import { type AcceptedRequest, HttpServer } from "./listen/http-server.ts";
+import type { GatewayLimits } from "./limits.ts";
+import type { AgentTls } from "./proxy/dial.ts";
+import { Exchange, type ExchangeContext } from "./proxy/exchange.ts";
+import { FaultLog } from "./proxy/fault-log.ts";
+import { GatewayFault } from "./proxy/fault-status.ts";
+import { RetryBudget } from "./proxy/retry.ts";
+import type { ServerTimingMode } from "./proxy/server-timing.ts";
+import { Upstreams } from "./proxy/upstreams.ts";
+import { Cluster } from "./route/cluster.ts";
+import { revisionKey, unknownRevision, type WatchedPod } from "./route/target.ts";
+import { LoadMeter, type RevisionNow } from "./stats/load.ts";
+import { LoadReporter } from "./stats/reporter.ts";
+
+export interface GatewayOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly limits: GatewayLimits;
+  readonly serverTiming: ServerTimingMode;
+  /** What follows the namespace in host names. */
+  readonly domain: string;
+  /** Identity of this machine. */
+  readonly machine: string;
+  readonly tls: AgentTls | undefined;
+  readonly agents: NodeAgents;
+  readonly sendReport: (report: LoadReport, signal: AbortSignal) => Promise<void>;
+}
+
+export interface GatewayStatus {
+  /** Everything has been listed once. */
+  readonly complete: boolean;
+  readonly hosts: number;
+  /** Of clients. */
+  readonly connections: number;
+  /** Requests under way, and those of them that wait for a pod. */
+  readonly open: number;
+  readonly waiting: number;
+  readonly revisions: readonly (RevisionNow & { readonly waiting: number; readonly pods: number })[];
+}
+
+/** A gateway without its sources: whoever makes it feeds `cluster` with what it watches. */
+export class Gateway {
+  readonly cluster: Cluster;
+  readonly #options: GatewayOptions;
+  readonly #dispatcherByRevision = new Map<string, Dispatcher>();
+  readonly #budget: WaitBudget;
+  readonly #meter = new LoadMeter();
+  readonly #reporter: LoadReporter;
+  readonly #upstreams: Upstreams;
+  readonly #faults: FaultLog;
+  readonly #heap: HeapGuard;
+  readonly #server: HttpServer;
+  readonly #context: ExchangeContext;
+
+  constructor(options: GatewayOptions) {
+    const { clock, random, log, limits, machine, tls, serverTiming } = options;
+    this.#options = options;
+    this.#budget = new WaitBudget(limits.queueTotalMax);
+    const meter = this.#meter;
+    this.#reporter = new LoadReporter({
+      clock,
+      log,
+      meter,
+      gateway: `gateway-${random.suffix(8)}`,
+      waiting: (key) => this.#dispatcherByRevision.get(key)?.waiting ?? 0,
+      send: options.sendReport,
+    });
+    this.#upstreams = new Upstreams({
+      clock,
+      machine,
+      tls,
+      node: (name) => this.cluster.node(name),
+      draining: (pod) => this.#dispatcherByRevision.get(pod.revision)?.drain(pod.uid),
+    });
+    this.cluster = new Cluster(options.domain, {
+      revisionChanged: (target) => this.#dispatcherByRevision.get(target.key)?.update(target),
+      revisionGone: (key) => this.#revisionGone(key),
+      podChanged: (pod) => {
+        // A pod without target and requests needs no dispatcher; one that is ready will need it.
+        if (pod.ready || this.#dispatcherByRevision.has(pod.revision)) this.#dispatcher(pod.revision).podChanged(pod);
+      },
+      podGone: (pod) => this.#podGone(pod),
+    });
+    this.#faults = new FaultLog(log, clock);
+    this.#heap = new HeapGuard(clock, () => {
+      const { used_heap_size, heap_size_limit } = getHeapStatistics();
+      return used_heap_size / heap_size_limit;
+    });
+    this.#context = {
+      clock,
+      limits,
+      meter,
+      upstreams: this.#upstreams,
+      budget: new RetryBudget(),
+      faults: this.#faults,
+      serverTiming,
+    };
+    this.#server = new HttpServer({
+      clock,
+      random,
+      log,
+      limits,
+      heap: this.#heap,
+      accept: (request, over) => this.#accept(request, over),
+    });
+  }
+
+  listen(host: string, port: number): Promise<AddressInfo> {
+    return this.#server.listen(host, port);
+  }
+
+  /** Stops taking connections, lets what runs finish for at most `drainTimeoutMs`, and lets go of everything. */
+  async close(): Promise<void> {
+    await this.#server.close();
+    for (const dispatcher of this.#dispatcherByRevision.values()) dispatcher.close("STOPPING");
+    this.#upstreams.close();
+    this.#reporter.close();
+    this.#faults.close();
+    this.#heap.close();
+  }
+
+  /** Requests under way, and those of them that wait for a pod. */
+  get load(): { readonly open: number; readonly waiting: number } {
+    return { open: this.#server.openRequests, waiting: this.#budget.used };
+  }
+
+  /** For people and for probes. */
+  status(): GatewayStatus {
+    const { complete, routes } = this.cluster;
+    const revisions = this.#meter.now().map((now) => {
+      const dispatcher = this.#dispatcherByRevision.get(revisionKey(now.namespace, now.revision));
+      return { ...now, waiting: dispatcher?.waiting ?? 0, pods: dispatcher?.usablePods ?? 0 };
+    });
+    return { complete, hosts: routes.size, connections: this.#server.connections, ...this.load, revisions };
+  }
+
+  #accept(request: AcceptedRequest, over: () => void): OpenRequest {
+    const split = this.cluster.routes.lookup(request.host);
+    if (split === undefined) throw new GatewayFault(this.cluster.complete ? "HOST_UNKNOWN" : "ROUTES_UNKNOWN", "");
+    const revision = split.next(this.#options.random);
+    if (revision === undefined) throw new GatewayFault("NOT_PREPARED", "");
+    const { client } = request.connection;
+    const exchange = new Exchange(this.#context, { ...request, client }, this.#dispatcher(revision), over);
+    exchange.start();
+    return exchange;
+  }
+
+  #dispatcher(key: string): Dispatcher {
+    let dispatcher = this.#dispatcherByRevision.get(key);
+    if (dispatcher !== undefined) return dispatcher;
+    const { clock, random, log, limits, agents } = this.#options;
+    const slash = key.indexOf("/");
+    const target = this.cluster.revision(key) ?? unknownRevision(key.slice(0, slash), key.slice(slash + 1));
+    dispatcher = new Dispatcher(target, {
+      clock,
+      random,
+      log,
+      limits,
+      budget: this.#budget,
+      agents,
+      node: (name) => this.cluster.node(name),
+      poke: () => this.#reporter.poke(),
+      podGone: (uid) => this.#upstreams.retire(uid),
+    });
+    this.#dispatcherByRevision.set(key, dispatcher);
+    return dispatcher;
+  }
+
+  #podGone(pod: WatchedPod): void {
+    const dispatcher = this.#dispatcherByRevision.get(pod.revision);
+    dispatcher?.podGone(pod.uid);
+    // One that was made for a pod with the name of a revision that never was.
+    const known = this.cluster.revision(pod.revision) !== undefined;
+    if (!known && dispatcher?.idle === true) this.#dispatcherByRevision.delete(pod.revision);
+  }
+
+  #revisionGone(key: string): void {
+    this.#dispatcherByRevision.get(key)?.close("REVISION_GONE");
+    this.#dispatcherByRevision.delete(key);
+    this.#meter.forget(key);
+  }
+}

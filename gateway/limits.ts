@@ -1,0 +1,54 @@
+import { assert } from "@shallop/sdk/internal";
+
+/** Every bound of the gateway. `main.ts` lets an operator change those that depend on the place it runs in. */
+export interface GatewayLimits {
+  /** More headers than this are refused with 431. Envoy's advice for an edge. */
+  readonly headerCountMax: number;
+  /** Request line and headers together. Node's own default, and Envoy's advice is 60 KiB at most. */
+  readonly headerBytesMax: number;
+  /** A client that has not sent its headers by then is a slow loris. */
+  readonly headerTimeoutMs: number;
+  /** How often that is looked at: the timeout is late by at most this. */
+  readonly headerCheckMs: number;
+  /** A kept-alive connection without a request is closed after this. */
+  readonly idleTimeoutMs: number;
+  /** A client that sends nothing of a body that it owes for this long gets 408. */
+  readonly bodyIdleTimeoutMs: number;
+  /** Body of one request. Generous: it is streamed, never held. */
+  readonly bodyBytesMax: number;
+  /** Connections of clients at once; each costs about 20 KiB. */
+  readonly connectionsMax: number;
+  /** Of one address that is not loopback, so that one client cannot take all. 0 = no bound: behind a load balancer. */
+  readonly connectionsPerAddressMax: number;
+  /** Then the connection is closed politely, so that what a connection gathers is freed now and then. */
+  readonly requestsPerConnectionMax: number;
+  /** At a stop, requests that run have this long. Kubernetes' default grace period. */
+  readonly drainTimeoutMs: number;
+  /** Requests that wait for a pod of one revision. Knative's `breakerQueueDepth`. */
+  readonly queueDepthMax: number;
+  /** Requests that wait in all; each costs about 4 KiB, so this is 200 MiB. */
+  readonly queueTotalMax: number;
+  /** No request waits longer than this for a pod, whatever the time limit of its revision: a person has left by then. */
+  readonly activationTimeoutMs: number;
+}
+
+export const defaultLimits: GatewayLimits = {
+  headerCountMax: 100,
+  headerBytesMax: 16 * 1024,
+  headerTimeoutMs: 10_000,
+  headerCheckMs: 1_000,
+  idleTimeoutMs: 60_000,
+  bodyIdleTimeoutMs: 60_000,
+  bodyBytesMax: 1024 ** 3,
+  connectionsMax: 10_000,
+  connectionsPerAddressMax: 100,
+  requestsPerConnectionMax: 1_000,
+  drainTimeoutMs: 30_000,
+  queueDepthMax: 10_000,
+  queueTotalMax: 50_000,
+  activationTimeoutMs: 60_000,
+};
+
+assert(defaultLimits.headerCheckMs <= defaultLimits.headerTimeoutMs / 2);
+assert(defaultLimits.connectionsPerAddressMax <= defaultLimits.connectionsMax);
+assert(defaultLimits.queueDepthMax <= defaultLimits.queueTotalMax);

@@ -1,0 +1,64 @@
+import type { Socket } from "node:net";
+import { type ClientAddress, clientAddress } from "../proxy/request-head.ts";
+
+/** What the gateway remembers of a client's connection. */
+export interface ClientConnection {
+  readonly client: ClientAddress;
+  /** Requests that came over it. */
+  requests: number;
+  /** Those that are not over, the oldest first; more than one when the client pipelines. */
+  readonly open: Set<OpenRequest>;
+}
+
+export interface OpenRequest {
+  /** The bytes after it are no HTTP. */
+  refuse(code: "BAD_REQUEST"): void;
+  /** Its connection is closed after it; the answer says so if it has not begun. */
+  closeAfter(): void;
+}
+
+const isLoopback = (address: string): boolean => address.startsWith("127.") || address === "::1";
+
+/** Counts clients' connections by address. */
+export class Connections {
+  readonly #perAddressMax: number;
+  readonly #bySocket = new Map<Socket, ClientConnection>();
+  readonly #countByAddress = new Map<string, number>();
+
+  /** @param perAddressMax 0 = no bound. Loopback has none: what comes from this machine is counted by nobody else. */
+  constructor(perAddressMax: number) {
+    this.#perAddressMax = perAddressMax;
+  }
+
+  get size(): number {
+    return this.#bySocket.size;
+  }
+
+  /** Undefined when the address has too many connections; the caller closes this one. */
+  add(socket: Socket): ClientConnection | undefined {
+    const client = clientAddress(socket.remoteAddress);
+    const { address } = client;
+    const count = (this.#countByAddress.get(address) ?? 0) + 1;
+    if (this.#perAddressMax > 0 && count > this.#perAddressMax && !isLoopback(address)) return undefined;
+    this.#countByAddress.set(address, count);
+    const connection: ClientConnection = { client, requests: 0, open: new Set() };
+    this.#bySocket.set(socket, connection);
+    socket.once("close", () => this.#remove(socket, address));
+    return connection;
+  }
+
+  get(socket: Socket): ClientConnection | undefined {
+    return this.#bySocket.get(socket);
+  }
+
+  all(): Iterable<readonly [Socket, ClientConnection]> {
+    return this.#bySocket;
+  }
+
+  #remove(socket: Socket, address: string): void {
+    this.#bySocket.delete(socket);
+    const count = (this.#countByAddress.get(address) ?? 1) - 1;
+    if (count === 0) this.#countByAddress.delete(address);
+    else this.#countByAddress.set(address, count);
+  }
+}

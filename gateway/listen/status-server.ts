@@ -1,0 +1,58 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+
+/** What is asked by probes and people. The parts that they act on; the rest is shown as it is. */
+export interface Status {
+  /** The gateway knows all routes. */
+  readonly complete: boolean;
+}
+
+// A probe and a person or two; never clients.
+const connectionsMax = 16;
+const requestTimeoutMs = 5_000;
+
+/**
+ * The gateway's own state over HTTP, on loopback: `/healthz` (it answers), `/readyz` (it knows all routes), `/status`
+ * (JSON: requests, queues, pods and latencies by revision).
+ */
+export class StatusServer {
+  readonly #status: () => Status;
+  readonly #server: Server;
+
+  constructor(status: () => Status) {
+    this.#status = status;
+    this.#server = createServer(
+      { requestTimeout: requestTimeoutMs, headersTimeout: requestTimeoutMs },
+      (incoming, outgoing) => this.#answer(incoming, outgoing),
+    );
+    this.#server.maxConnections = connectionsMax;
+  }
+
+  /** @returns the port. */
+  listen(port: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#server.once("error", reject);
+      this.#server.listen(port, "127.0.0.1", () => resolve((this.#server.address() as AddressInfo).port));
+    });
+  }
+
+  close(): void {
+    this.#server.close();
+    this.#server.closeAllConnections();
+  }
+
+  #answer(incoming: IncomingMessage, outgoing: ServerResponse): void {
+    const status = this.#status();
+    const text = (code: number, body: string): void => {
+      outgoing.writeHead(code, { "content-type": "text/plain" });
+      outgoing.end(`${body}\n`);
+    };
+    if (incoming.method !== "GET") return text(405, "only GET");
+    if (incoming.url === "/healthz") return text(200, "ok");
+    if (incoming.url === "/readyz")
+      return status.complete ? text(200, "ok") : text(503, "not all routes are known yet");
+    if (incoming.url !== "/status") return text(404, "there are /healthz, /readyz and /status");
+    outgoing.writeHead(200, { "content-type": "application/json" });
+    outgoing.end(`${JSON.stringify(status, undefined, 2)}\n`);
+  }
+}

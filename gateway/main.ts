@@ -1,0 +1,77 @@
+import { parseArgs } from "node:util";
+import { httpsClient, postLoadReport, readCredentials } from "@shallop/sdk/client";
+import {
+  aborted,
+  announceReady,
+  describeError,
+  jsonLog,
+  machineIdentity,
+  stopSignal,
+  systemClock as clock,
+  systemRandom as random,
+} from "@shallop/sdk/internal";
+import { AgentClient } from "./activate/agent-client.ts";
+import { Gateway } from "./gateway.ts";
+import { StatusServer } from "./listen/status-server.ts";
+import { readSettings, settingOptions } from "./settings.ts";
+import { StateFile } from "./state-file.ts";
+import { watchCluster } from "./watch-cluster.ts";
+
+// How long the supervisor waits for routes before it is told that the gateway answers, if only with 503.
+const readyWithinMs = 2_000;
+
+async function main(): Promise<void> {
+  const stop = stopSignal();
+  const log = jsonLog("gateway", (line) => process.stderr.write(line));
+  const settings = readSettings(parseArgs({ options: settingOptions }).values);
+  const credentials = await readCredentials(settings.credentials);
+  const client = httpsClient(credentials, { clock, random, name: "shallop-gateway" });
+  const { authority: ca, certificate: cert, key } = credentials;
+  const tls = ca === undefined || cert === undefined || key === undefined ? undefined : { ca, cert, key };
+  const machine = machineIdentity();
+  const agents = new AgentClient({ clock, machine, tls });
+  const gateway = new Gateway({
+    clock,
+    random,
+    log,
+    limits: settings.limits,
+    serverTiming: settings.serverTiming,
+    domain: settings.domain,
+    machine,
+    tls,
+    agents,
+    sendReport: (report, signal) => postLoadReport(client, report, signal),
+  });
+  const { cluster } = gateway;
+  const state = settings.state === undefined ? undefined : new StateFile(cluster, { file: settings.state, clock, log });
+  await state?.load();
+  const { port } = await gateway.listen(settings.host, settings.port);
+  const status = new StatusServer(() => gateway.status());
+  if (settings.statusPort !== undefined) await status.listen(settings.statusPort);
+  const watching = new AbortController();
+  const changed = (): void => state?.changed();
+  const synced = watchCluster(cluster, { client, clock, random, log, signal: watching.signal, changed });
+  await Promise.race([synced.catch(() => undefined), clock.sleep(readyWithinMs, stop).catch(() => undefined)]);
+  const url = `http://${settings.host.includes(":") ? `[${settings.host}]` : settings.host}:${port}`;
+  log.info("serving", { url, hosts: cluster.routes.size, complete: cluster.complete });
+  announceReady({ url });
+  await aborted(stop);
+  log.info("stopping");
+  await gateway.close();
+  watching.abort();
+  await state?.close();
+  status.close();
+  agents.close();
+  client.close();
+}
+
+/** The channel to the supervisor would keep the process. */
+function letGo(): void {
+  if (process.connected) process.disconnect?.();
+}
+
+main().then(letGo, (error: unknown) => {
+  process.stderr.write(`gateway: ${describeError(error)}\n`);
+  process.exitCode = 1;
+  letGo();
+});

@@ -1,0 +1,109 @@
+import type { IncomingMessage } from "node:http";
+import type { Clock } from "@shallop/sdk/internal";
+import type { ClientRequest } from "./exchange.ts";
+import type { GatewayFaultCode } from "./fault-status.ts";
+import type { UpstreamStream } from "./upstream.ts";
+
+// What was sent of a body is kept up to this until the answer begins, so that a pod that refuses costs a client with a
+// form or a JSON document nothing. Larger ones are sent once.
+const replayBytesMax = 64 * 1024;
+
+/** The body of a request, on its way to one pod, or to another after the first has refused it. */
+export class ClientBody {
+  /** There is a body, if perhaps an empty one. */
+  readonly expected: boolean;
+  readonly #request: ClientRequest;
+  readonly #bytesMax: number;
+  readonly #clock: Clock;
+  #stream: UpstreamStream | undefined;
+  #tooLarge: ((code: GatewayFaultCode) => void) | undefined;
+  #sent: Buffer[] | undefined = [];
+  #sentBytes = 0;
+  #begun = false;
+  #ended = false;
+  #lastReadMs = 0;
+
+  constructor(request: ClientRequest, bytesMax: number, clock: Clock) {
+    this.#request = request;
+    this.#bytesMax = bytesMax;
+    this.#clock = clock;
+    this.expected = request.headers.chunked || (request.headers.contentLength ?? 0) > 0;
+  }
+
+  /** The client has been asked for it. */
+  get begun(): boolean {
+    return this.#begun;
+  }
+
+  /** All that was sent can be sent again. */
+  get replayable(): boolean {
+    return this.#sent !== undefined;
+  }
+
+  /** When the client last sent some, while more is wanted of it; undefined when it owes none. */
+  get lastReadMs(): number | undefined {
+    const owes = this.expected && this.#begun && !this.#ended && this.#stream !== undefined;
+    return owes && !this.#request.incoming.isPaused() ? this.#lastReadMs : undefined;
+  }
+
+  /** Sends to `stream` from the start. `tooLarge` is called, once, when it turns out longer than it may be. */
+  sendTo(stream: UpstreamStream, tooLarge: (code: GatewayFaultCode) => void): void {
+    if (!this.expected) return stream.end();
+    this.#stream = stream;
+    this.#tooLarge = tooLarge;
+    for (const chunk of this.#sent ?? []) stream.write(chunk);
+    if (this.#ended) return stream.end();
+    this.#lastReadMs = this.#clock.nowMs();
+    if (!this.#begun) this.#begin();
+    this.#request.incoming.resume();
+  }
+
+  /** The stream can take more. */
+  writable(): void {
+    if (this.#stream === undefined) return;
+    this.#lastReadMs = this.#clock.nowMs();
+    this.#request.incoming.resume();
+  }
+
+  /** The stream is over; what the client sends waits. */
+  detach(): void {
+    if (this.#stream === undefined) return;
+    this.#stream = undefined;
+    this.#request.incoming.pause();
+  }
+
+  /** It will not be sent again. */
+  forgetSent(): void {
+    this.#sent = undefined;
+  }
+
+  #begin(): void {
+    this.#begun = true;
+    const { incoming, outgoing, expectsContinue } = this.#request;
+    if (expectsContinue) outgoing.writeContinue();
+    listen(incoming, {
+      data: (chunk) => this.#data(chunk),
+      end: () => {
+        this.#ended = true;
+        this.#stream?.end();
+      },
+    });
+  }
+
+  #data(chunk: Buffer): void {
+    this.#sentBytes += chunk.length;
+    if (this.#sentBytes > this.#bytesMax) return this.#tooLarge?.("BODY_TOO_LARGE");
+    this.#lastReadMs = this.#clock.nowMs();
+    if (this.#sentBytes > replayBytesMax) this.#sent = undefined;
+    else this.#sent?.push(chunk);
+    if (this.#stream?.write(chunk) === false) this.#request.incoming.pause();
+  }
+}
+
+function listen(
+  incoming: IncomingMessage,
+  handlers: { readonly data: (chunk: Buffer) => void; readonly end: () => void },
+): void {
+  incoming.on("data", handlers.data);
+  incoming.once("end", handlers.end);
+}

@@ -1,0 +1,88 @@
+import { request as httpsRequest } from "node:https";
+import { connect, type Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import type { Clock } from "@shallop/sdk/internal";
+import { GatewayFault } from "./fault-status.ts";
+import { connectTimeoutMs } from "./upstream.ts";
+
+/** What the gateway shows to node agents of other machines, and what it believes of them. PEM. */
+export interface AgentTls {
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** Connects to a unix socket of this machine. @throws GatewayFault CONNECT_FAILED */
+export function dialSocket(path: string, clock: Clock): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ path });
+    const fail = (cause: Error): void => {
+      timer.cancel();
+      socket.destroy();
+      reject(new GatewayFault("CONNECT_FAILED", `the pod's socket ${path} takes no connection`, { cause }));
+    };
+    const timer = clock.after(connectTimeoutMs, () => fail(new Error(`no answer within ${connectTimeoutMs} ms`)));
+    socket.once("error", fail);
+    socket.once("connect", () => {
+      timer.cancel();
+      socket.off("error", fail);
+      resolve(socket);
+    });
+  });
+}
+
+/** `host:port` in its parts; brackets around a v6 address are taken off. */
+export function splitAddress(address: string): { readonly host: string; readonly port: number } {
+  const colon = address.lastIndexOf(":");
+  const host = address.slice(0, colon).replace(/^\[(.*)\]$/, "$1");
+  const port = Number(address.slice(colon + 1));
+  if (colon <= 0 || !Number.isInteger(port) || port < 1 || port > 65_535)
+    throw new GatewayFault("CONNECT_FAILED", `${JSON.stringify(address)} is no address of a node agent`);
+  return { host, port };
+}
+
+// A machine that vanishes says nothing; the kernel asks after this long, and gives up within a minute.
+const keepAliveMs = 10_000;
+
+export interface TunnelOptions {
+  readonly agentAddress: string;
+  readonly podUid: string;
+  readonly tls: AgentTls;
+  readonly clock: Clock;
+}
+
+/**
+ * A connection to a pod on another machine, through the agent of its node: after the 101 the bytes are those of the
+ * pod's own socket. Any other answer closes the connection, so that nothing half-open is left behind.
+ * @throws GatewayFault CONNECT_FAILED
+ */
+export function dialTunnel({ agentAddress, podUid, tls, clock }: TunnelOptions): Promise<Duplex> {
+  return new Promise((resolve, reject) => {
+    const { host, port } = splitAddress(agentAddress);
+    const request = httpsRequest({
+      host,
+      port,
+      ca: tls.ca,
+      cert: tls.cert,
+      key: tls.key,
+      agent: false,
+      path: `/v1/pods/${encodeURIComponent(podUid)}/tunnel`,
+      headers: { connection: "Upgrade", upgrade: "shallop-tunnel" },
+    });
+    const fail = (message: string, cause?: Error): void => {
+      timer.cancel();
+      request.destroy();
+      reject(new GatewayFault("CONNECT_FAILED", `tunnel through node agent ${agentAddress}: ${message}`, { cause }));
+    };
+    const timer = clock.after(connectTimeoutMs, () => fail(`no answer within ${connectTimeoutMs} ms`));
+    request.on("error", (error) => fail("failed", error));
+    request.once("response", (response) => fail(`refused with status ${response.statusCode}`));
+    request.once("upgrade", (_response, socket, head) => {
+      timer.cancel();
+      if (head.length > 0) socket.unshift(head);
+      if ("setKeepAlive" in socket && typeof socket.setKeepAlive === "function") socket.setKeepAlive(true, keepAliveMs);
+      resolve(socket);
+    });
+    request.end();
+  });
+}

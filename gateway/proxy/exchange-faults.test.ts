@@ -1,0 +1,159 @@
+import { Agent } from "node:http";
+import type { WireFault } from "@shallop/sdk/wire";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { call, failing, silent, start, until } from "../client.fake.ts";
+import { fakePod, reflecting, saying, type WireHandler } from "../gateway.fake.ts";
+
+describe("faults", () => {
+  const guestFaults: { code: ConstructorParameters<typeof WireFault>[0]; status: number }[] = [
+    { code: "GUEST_FAILED", status: 502 },
+    { code: "GUEST_LIMIT", status: 502 },
+    { code: "GUEST_TIMEOUT", status: 504 },
+    { code: "GUEST_MEMORY", status: 507 },
+  ];
+  test.each(guestFaults)("$code is $status, and tells the id but nothing of the guest", async ({ code, status }) => {
+    const cluster = await start();
+    await cluster.wireService("bad", failing(code));
+    const answer = await call(cluster, "bad", { headers: { "x-request-id": "mine" } });
+    expect(answer.status).toBe(status);
+    expect(answer.headers["content-type"]).toBe("text/plain; charset=utf-8");
+    expect(answer.body).toContain(code);
+    expect(answer.body).toContain(`request id: ${String(answer.headers["x-request-id"])}`);
+    expect(answer.body).not.toContain("secret");
+    expect(answer.headers["x-request-id"]).not.toBe("mine");
+  });
+
+  test("an unknown host is 404, and the connection goes on", async () => {
+    const cluster = await start();
+    await cluster.wireService("hello", saying("hi"));
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    onTestFinished(() => agent.destroy());
+    const answer = await call(cluster, "nobody", { agent });
+    expect([answer.status, answer.headers.connection]).toEqual([404, "keep-alive"]);
+    expect(answer.body).toMatch(/^HOST_UNKNOWN: /);
+    expect((await call(cluster, "hello", { agent })).status).toBe(200);
+  });
+
+  test("a guest that is too slow is 504 and is cancelled", async () => {
+    const cluster = await start();
+    const guest = silent();
+    await cluster.wireService("slow", guest.handler, { timeoutSeconds: 0.05 });
+    const answer = await call(cluster, "slow");
+    expect([answer.status, answer.body.split(":")[0]]).toEqual([504, "ANSWER_TIMEOUT"]);
+    await until(() => guest.cancelled.length === 1);
+  });
+
+  test("a pod that is lost at the time limit of its request is 504, and the request goes nowhere else", async () => {
+    const cluster = await start();
+    const guest = silent();
+    const pod = await cluster.wireService("spinning", guest.handler, { timeoutSeconds: 0.05 });
+    const answer = call(cluster, "spinning");
+    await until(() => guest.streams.length === 1);
+    await new Promise((resolve) => setTimeout(resolve, 70));
+    pod.kill();
+    expect((await answer).status).toBe(504);
+    expect((await answer).body).toMatch(/^GUEST_TIMEOUT: /);
+    expect(guest.streams).toHaveLength(1);
+  });
+
+  test("a guest that is silent within its answer is cut off", async () => {
+    const cluster = await start();
+    await cluster.wireService(
+      "stall",
+      (_head, stream) => {
+        stream.respond({ status: 200, headers: [] });
+        stream.write(Buffer.from("some"));
+        return { data: () => undefined, end: () => undefined, failed: () => undefined };
+      },
+      { idleTimeoutSeconds: 0.05 },
+    );
+    await expect(call(cluster, "stall")).rejects.toThrow();
+  });
+
+  test("a pod that dies in the middle of an answer cuts the client's connection, for nothing else can tell it", async () => {
+    const cluster = await start();
+    const pod = await cluster.wireService("dying", (_head, stream) => {
+      stream.respond({ status: 200, headers: [] });
+      stream.write(Buffer.from("some"));
+      return { data: () => undefined, end: () => undefined, failed: () => undefined };
+    });
+    const client = cluster.connect().send("GET / HTTP/1.1\r\nhost: dying.default.localhost\r\n\r\n");
+    await client.until(/some/);
+    pod.kill();
+    expect(await client.ended()).not.toContain("\r\n0\r\n");
+  });
+
+  test("a pod that dies before its answer is 502 for a request with a body", async () => {
+    const cluster = await start();
+    const guest = silent();
+    const pod = await cluster.wireService("dying", guest.handler);
+    const answer = call(cluster, "dying", { method: "POST", body: "x" });
+    await until(() => guest.streams.length === 1);
+    pod.kill();
+    expect((await answer).status).toBe(502);
+  });
+
+  test("a pod that dies before its answer is replaced for a request that may be repeated", async () => {
+    const cluster = await start();
+    const guest = silent();
+    const pod = await cluster.wireService("dying", guest.handler);
+    const answer = call(cluster, "dying");
+    await until(() => guest.streams.length === 1);
+    const other = await cluster.wirePod(saying("from the other"));
+    cluster.gateway.cluster.set("pods", fakePod("dying-00001-b", "dying-00001", { endpoint: other.endpoint }));
+    pod.kill();
+    expect(await answer).toMatchObject({ status: 200, body: "from the other" });
+  });
+
+  test("a pod that refuses is left for another, and the body is sent again", async () => {
+    const cluster = await start();
+    await cluster.wireService("full", failing("REFUSED"));
+    const other = await cluster.wirePod(reflecting);
+    cluster.gateway.cluster.set("pods", fakePod("full-00001-b", "full-00001", { endpoint: other.endpoint }));
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, (_none, index) => call(cluster, "full", { method: "POST", body: `body ${index}` })),
+    );
+    expect(answers.map(({ body }) => (JSON.parse(body) as { body: string }).body)).toEqual(
+      Array.from({ length: 10 }, (_none, index) => `body ${index}`),
+    );
+  });
+
+  test("a pod that cannot be reached is left for another", async () => {
+    const cluster = await start();
+    const pod = await cluster.wireService("gone", saying("old"));
+    pod.kill();
+    const other = await cluster.wirePod(saying("new"));
+    cluster.gateway.cluster.set("pods", fakePod("gone-00001-b", "gone-00001", { endpoint: other.endpoint }));
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, () => call(cluster, "gone", { method: "POST", body: "x" })),
+    );
+    expect(answers.map(({ body }) => body)).toEqual(Array.from({ length: 10 }, () => "new"));
+    expect(cluster.asked).toEqual([]);
+  });
+
+  const invalidAnswers: { name: string; handler: WireHandler }[] = [
+    ["a status that is none", 99, []],
+    ["an informational status", 101, []],
+    ["a line break in a header", 200, ["x", "a\r\nb: c"]],
+    ["a name that is none", 200, ["a b", "c"]],
+    ["a character that no header has", 200, ["x", "☃"]],
+    ["two lengths", 200, ["content-length", "1", "content-length", "2"]],
+    ["a length that is none", 200, ["content-length", "-1"]],
+    ["more than the length", 200, ["content-length", "1"]],
+    ["less than the length", 200, ["content-length", "100"]],
+  ].map(([name, status, headers]) => ({
+    name: name as string,
+    handler: (_head, stream) => {
+      stream.respond({ status: status as number, headers: headers as string[] });
+      stream.write(Buffer.from("body"));
+      stream.end();
+      return { data: () => undefined, end: () => undefined, failed: () => undefined };
+    },
+  }));
+  test.each(invalidAnswers)("an answer with $name is 502", async ({ handler }) => {
+    const cluster = await start();
+    await cluster.wireService("odd", handler);
+    const answer = await call(cluster, "odd");
+    expect([answer.status, answer.body.split(":")[0]]).toEqual([502, "ANSWER_INVALID"]);
+  });
+});

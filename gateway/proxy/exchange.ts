@@ -1,0 +1,400 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { type Clock, describeError, type Timer } from "@shallop/sdk/internal";
+import type { ResponseHead } from "@shallop/sdk/wire";
+import type { Dispatcher, Waiter } from "../activate/dispatcher.ts";
+import type { PodSlot } from "../balance/pod-set.ts";
+import type { GatewayLimits } from "../limits.ts";
+import type { LoadEntry, LoadMeter } from "../stats/load.ts";
+import { answerFault, discardRest } from "./answer-fault.ts";
+import { ClientBody } from "./client-body.ts";
+import type { FaultLog } from "./fault-log.ts";
+import { faultRules, faultStatus, GatewayFault, type GatewayFaultCode } from "./fault-status.ts";
+import { addForwarded, type ClientAddress, type ClientHeaders, isIdempotent } from "./request-head.ts";
+import { type AnswerHead, readAnswerHead } from "./response-head.ts";
+import { mayRetry, type RetryBudget } from "./retry.ts";
+import { formatServerTiming, type ServerTimingMode } from "./server-timing.ts";
+import type { CancelUpstream, UpstreamHandlers, UpstreamRequest, UpstreamStream } from "./upstream.ts";
+import type { Upstreams } from "./upstreams.ts";
+
+export interface ExchangeContext {
+  readonly clock: Clock;
+  readonly limits: GatewayLimits;
+  readonly meter: LoadMeter;
+  readonly upstreams: Upstreams;
+  readonly budget: RetryBudget;
+  readonly faults: FaultLog;
+  readonly serverTiming: ServerTimingMode;
+}
+
+export interface ClientRequest {
+  readonly incoming: IncomingMessage;
+  readonly outgoing: ServerResponse;
+  readonly id: string;
+  readonly client: ClientAddress;
+  readonly authority: string;
+  /** Path and query. */
+  readonly target: string;
+  readonly headers: ClientHeaders;
+  /** The client waits for `100 Continue` before it sends the body. */
+  readonly expectsContinue: boolean;
+}
+
+// The pod ends a guest that is too slow itself, and says so; the gateway is the second to notice.
+const timeoutGraceMs = 250;
+// A timer of Node may fire a millisecond early, in the pod as here.
+const timerSlackMs = 2;
+
+/** The life of one request: waits for a pod, is sent to it, perhaps again to another, and is answered. */
+export class Exchange implements Waiter, UpstreamHandlers {
+  readonly #context: ExchangeContext;
+  readonly #request: ClientRequest;
+  readonly #dispatcher: Dispatcher;
+  readonly #over: () => void;
+  readonly #body: ClientBody;
+  readonly #arrivedMs: number;
+  readonly #load: LoadEntry;
+  readonly #upstreamRequest: UpstreamRequest;
+  #slot: PodSlot | undefined;
+  #cancel: CancelUpstream | undefined;
+  #stream: UpstreamStream | undefined;
+  #attempts = 0;
+  #grantedMs: number | undefined;
+  /** When the attempt under way began. */
+  #sentMs: number | undefined;
+  #answer: AnswerHead | undefined;
+  #podPhasesMs: ResponseHead["phasesMs"];
+  #answeredMs = 0;
+  /** The head is on its way to the client: a fault can only cut the answer short now. */
+  #headSent = false;
+  /** The first piece of the answer, kept for a moment: if it is all, the answer's length is known. */
+  #held: Buffer | undefined;
+  #receivedBytes = 0;
+  #lastAnswerMs = 0;
+  /** Bytes that wait for the client to read. */
+  #owed = 0;
+  #timer: Timer | undefined;
+  #timerAtMs = Number.POSITIVE_INFINITY;
+  #done = false;
+
+  /** `over` is called once, when the request needs its pod no more. */
+  constructor(context: ExchangeContext, request: ClientRequest, dispatcher: Dispatcher, over: () => void) {
+    this.#context = context;
+    this.#request = request;
+    this.#dispatcher = dispatcher;
+    this.#over = over;
+    this.#arrivedMs = context.clock.nowMs();
+    this.#load = context.meter.arrived(dispatcher.target.key, this.#arrivedMs);
+    context.budget.earn();
+    this.#body = new ClientBody(request, context.limits.bodyBytesMax, context.clock);
+    this.#upstreamRequest = this.#makeRequest();
+  }
+
+  start(): void {
+    this.#request.outgoing.once("close", () => this.#clientGone());
+    this.#acquire();
+  }
+
+  /** What the client sends is no HTTP any more: ends with that, if no answer has begun. */
+  refuse(code: GatewayFaultCode): void {
+    if (this.#done) return;
+    this.#cancel?.();
+    this.#fail(new GatewayFault(code, "the connection carries what is no HTTP"), true);
+  }
+
+  closeAfter(): void {
+    this.#request.outgoing.shouldKeepAlive = false;
+  }
+
+  granted(slot: PodSlot): void {
+    const nowMs = this.#context.clock.nowMs();
+    this.#slot = slot;
+    this.#grantedMs ??= nowMs;
+    this.#sentMs = nowMs;
+    this.#attempts++;
+    this.#arm(nowMs);
+    const cancel = this.#context.upstreams.of(slot.target).open(this.#upstreamRequest, this);
+    if (this.#slot === slot) this.#cancel = cancel;
+    else cancel();
+  }
+
+  refused(fault: GatewayFault): void {
+    if (!this.#done) this.#fail(fault);
+  }
+
+  opened(stream: UpstreamStream): void {
+    this.#stream = stream;
+    this.#body.sendTo(stream, (code) => {
+      this.#cancel?.();
+      this.#fail(new GatewayFault(code, "the body of the request is too large"));
+    });
+    this.#watchBody();
+  }
+
+  writable(): void {
+    this.#body.writable();
+    this.#watchBody();
+  }
+
+  head(head: ResponseHead): void {
+    try {
+      this.#answer = readAnswerHead(head.status, head.headers, this.#request.incoming.method ?? "GET");
+    } catch (error) {
+      return this.#abandon(error);
+    }
+    this.#podPhasesMs = head.phasesMs;
+    this.#answeredMs = this.#context.clock.nowMs();
+    this.#lastAnswerMs = this.#answeredMs;
+    this.#body.forgetSent();
+    if (this.#dispatcher.target.idleTimeoutMs > 0) this.#arm(this.#answeredMs);
+    // What else of the answer came in the same read is known by then.
+    process.nextTick(flushHead, this);
+  }
+
+  data(chunk: Buffer): void {
+    const answer = this.#answer;
+    if (this.#done || answer === undefined) return;
+    if (!answer.hasBody) return this.#stream?.consumed(chunk.length);
+    this.#receivedBytes += chunk.length;
+    if (answer.contentLength !== undefined && this.#receivedBytes > answer.contentLength) {
+      return this.#abandon(new GatewayFault("ANSWER_INVALID", "the guest sent more than the length that it gave"));
+    }
+    if (this.#dispatcher.target.idleTimeoutMs > 0) this.#lastAnswerMs = this.#context.clock.nowMs();
+    if (!this.#headSent && this.#held === undefined) {
+      this.#held = chunk;
+      return;
+    }
+    this.flush();
+    if (!this.#done) this.#pass(chunk);
+  }
+
+  end(): void {
+    const answer = this.#answer;
+    if (this.#done || answer === undefined) return;
+    if (answer.contentLength !== undefined && this.#receivedBytes < answer.contentLength) {
+      return this.#abandon(new GatewayFault("ANSWER_INVALID", "the guest sent less than the length that it gave"));
+    }
+    const { incoming, outgoing } = this.#request;
+    if (!this.#headSent) {
+      const unknownLength = answer.hasBody && answer.contentLength === undefined;
+      if (unknownLength) answer.headers.push("content-length", String(this.#held?.length ?? 0));
+      if (!this.#sendHead(answer)) return;
+    }
+    if (this.#held === undefined) outgoing.end();
+    else outgoing.end(this.#held);
+    this.#held = undefined;
+    this.#finish("answered");
+    discardRest(incoming, outgoing, this.#context.clock);
+  }
+
+  failed(fault: GatewayFault): void {
+    if (this.#done) return;
+    if (fault.code === "CONNECTION_LOST" && this.#isTooLate()) {
+      // A guest that does not give its thread back is ended with it, and the connection is all that tells. The request
+      // did that: elsewhere it would do it again.
+      return this.#fail(
+        new GatewayFault("GUEST_TIMEOUT", "the pod ended the guest at its time limit", { cause: fault }),
+      );
+    }
+    this.#stream = undefined;
+    this.#cancel = undefined;
+    this.#body.detach();
+    const attempt = {
+      code: fault.code,
+      attempts: this.#attempts,
+      answered: this.#answer !== undefined,
+      idempotent: isIdempotent(this.#request.incoming.method ?? ""),
+      hasBody: this.#upstreamRequest.hasBody,
+      replayable: this.#body.replayable,
+    };
+    if (!mayRetry(attempt, this.#context.budget)) return this.#fail(fault);
+    this.#release(fault.code);
+    this.#acquire();
+  }
+
+  /** Sends the head, and what is held of the body; unless that has been done, or the answer is over. */
+  flush(): void {
+    const answer = this.#answer;
+    if (this.#done || this.#headSent || answer === undefined || !this.#sendHead(answer)) return;
+    const held = this.#held;
+    this.#held = undefined;
+    if (held === undefined) this.#request.outgoing.flushHeaders();
+    else this.#pass(held);
+  }
+
+  #acquire(): void {
+    const slot = this.#dispatcher.acquire(this);
+    if (slot !== undefined) this.granted(slot);
+    else if (!this.#done) this.#arm(this.#context.clock.nowMs());
+  }
+
+  #makeRequest(): UpstreamRequest {
+    const { headers, incoming, authority, client, id, target } = this.#request;
+    addForwarded(headers.headers, client, { authority, requestId: id, scheme: "http" });
+    return {
+      head: {
+        method: incoming.method ?? "GET",
+        target,
+        scheme: "http",
+        authority,
+        headers: headers.headers,
+        requestId: id,
+        timeoutMs: this.#dispatcher.target.timeoutMs,
+      },
+      contentLength: headers.contentLength,
+      hasBody: this.#body.expected,
+    };
+  }
+
+  #pass(chunk: Buffer): void {
+    const { outgoing } = this.#request;
+    if (outgoing.write(chunk)) return this.#stream?.consumed(chunk.length);
+    if (this.#owed === 0) outgoing.once("drain", () => this.#drained());
+    this.#owed += chunk.length;
+  }
+
+  #drained(): void {
+    const owed = this.#owed;
+    this.#owed = 0;
+    this.#stream?.consumed(owed);
+  }
+
+  /** @returns false when Node would not send such a head. */
+  #sendHead(answer: AnswerHead): boolean {
+    const { outgoing, id } = this.#request;
+    const timing = this.#serverTiming();
+    if (timing !== "") answer.headers.push("server-timing", timing);
+    answer.headers.push("x-request-id", id);
+    try {
+      outgoing.writeHead(answer.status, answer.headers);
+    } catch (error) {
+      this.#abandon(new GatewayFault("ANSWER_INVALID", describeError(error), { cause: error }));
+      return false;
+    }
+    this.#headSent = true;
+    return true;
+  }
+
+  #serverTiming(): string {
+    const { serverTiming } = this.#context;
+    const activation = this.#dispatcher.lastActivation;
+    const cold = activation !== undefined && activation.atMs >= this.#arrivedMs;
+    if (serverTiming !== "always" && !this.#request.headers.timing && !(cold && serverTiming === "cold")) return "";
+    const grantedMs = this.#grantedMs ?? this.#arrivedMs;
+    return formatServerTiming({
+      queue: grantedMs - this.#arrivedMs,
+      ...(cold ? { activate: activation.activateMs, prepare: activation.prepareMs, start: activation.startMs } : {}),
+      handle: this.#answeredMs - grantedMs,
+      ...this.#podPhasesMs,
+    });
+  }
+
+  /** The answer cannot be passed on. */
+  #abandon(error: unknown): void {
+    this.#cancel?.();
+    this.#fail(error instanceof GatewayFault ? error : new GatewayFault("ANSWER_INVALID", describeError(error)));
+  }
+
+  #fail(fault: GatewayFault, close = false): void {
+    const { clock, faults } = this.#context;
+    const { incoming, outgoing, id, expectsContinue } = this.#request;
+    this.#finish(fault.code);
+    if (faultStatus(fault.code) >= 500) {
+      faults.add(fault.code, { id, revision: this.#dispatcher.target.key }, describeError(fault));
+    }
+    if (this.#headSent) {
+      outgoing.destroy();
+      return;
+    }
+    // A client that has not been told to go on may send the body or not: the connection has no clear next request.
+    const unclear = expectsContinue && !this.#body.begun;
+    answerFault(outgoing, {
+      code: fault.code,
+      requestId: id,
+      text: faultRules[fault.code].text,
+      close: close || unclear,
+    });
+    if (!close) discardRest(incoming, outgoing, clock);
+  }
+
+  #clientGone(): void {
+    if (this.#done) return;
+    this.#cancel?.();
+    this.#finish("CANCELLED");
+  }
+
+  #finish(outcome: GatewayFaultCode | "answered"): void {
+    this.#done = true;
+    this.#timer?.cancel();
+    this.#body.detach();
+    this.#release(outcome);
+    const nowMs = this.#context.clock.nowMs();
+    this.#context.meter.left(this.#load, nowMs, nowMs - this.#arrivedMs);
+    this.#over();
+  }
+
+  #release(outcome: GatewayFaultCode | "answered"): void {
+    const slot = this.#slot;
+    if (slot === undefined) return this.#dispatcher.leave(this);
+    this.#slot = undefined;
+    this.#cancel = undefined;
+    const health = unreachableCodes.has(outcome) ? "unreachable" : outcome === "answered" ? "answered" : "other";
+    this.#dispatcher.release(slot, health);
+  }
+
+  /** The pod has had all the time that the revision gives it. Its clock began a moment after ours. */
+  #isTooLate(): boolean {
+    if (this.#sentMs === undefined || this.#answer !== undefined) return false;
+    return this.#context.clock.nowMs() - this.#sentMs >= this.#dispatcher.target.timeoutMs - timerSlackMs;
+  }
+
+  /** The client owes some of the body from now on: its silence has a limit. */
+  #watchBody(): void {
+    if (this.#upstreamRequest.hasBody && !this.#done) this.#arm(this.#context.clock.nowMs());
+  }
+
+  /** Sees to it that `#check` is called when the next limit on time is reached, or before. */
+  #arm(nowMs: number): void {
+    const dueMs = this.#nextLimitMs().atMs;
+    if (this.#timer !== undefined && this.#timerAtMs <= dueMs) return;
+    this.#timer?.cancel();
+    this.#timerAtMs = dueMs;
+    this.#timer = this.#context.clock.after(Math.max(0, dueMs - nowMs), () => this.#check());
+  }
+
+  #check(): void {
+    this.#timer = undefined;
+    const nowMs = this.#context.clock.nowMs();
+    const { atMs, code } = this.#nextLimitMs();
+    // A timer of Node may fire a millisecond early.
+    if (atMs > nowMs + 1) return this.#arm(nowMs);
+    this.#cancel?.();
+    this.#fail(new GatewayFault(code, `a limit on time was reached after ${Math.round(nowMs - this.#arrivedMs)} ms`));
+  }
+
+  #nextLimitMs(): { readonly atMs: number; readonly code: GatewayFaultCode } {
+    const { limits } = this.#context;
+    const { timeoutMs, responseStartTimeoutMs, idleTimeoutMs } = this.#dispatcher.target;
+    if (this.#slot === undefined) {
+      return { atMs: this.#arrivedMs + Math.min(timeoutMs, limits.activationTimeoutMs), code: "START_TIMEOUT" };
+    }
+    const grantedMs = this.#grantedMs ?? this.#arrivedMs;
+    const answering = this.#answer !== undefined;
+    let atMs = grantedMs + (answering ? timeoutMs : Math.min(timeoutMs, responseStartTimeoutMs)) + timeoutGraceMs;
+    if (answering && idleTimeoutMs > 0) atMs = Math.min(atMs, this.#lastAnswerMs + idleTimeoutMs);
+    const bodyMs = this.#body.lastReadMs;
+    if (bodyMs !== undefined && bodyMs + limits.bodyIdleTimeoutMs < atMs) {
+      return { atMs: bodyMs + limits.bodyIdleTimeoutMs, code: "REQUEST_TIMEOUT" };
+    }
+    return { atMs, code: "ANSWER_TIMEOUT" };
+  }
+}
+
+// The pod, or the way to it, is not well.
+const unreachableCodes: ReadonlySet<string> = new Set<GatewayFaultCode>([
+  "CONNECT_FAILED",
+  "CONNECTION_LOST",
+  "REFUSED",
+  "PROTOCOL",
+]);
+
+const flushHead = (exchange: Exchange): void => exchange.flush();

@@ -1,0 +1,95 @@
+import { Fault } from "@shallop/sdk/internal";
+import type { ActivateFaultCode, WireFaultCode } from "@shallop/sdk/wire";
+
+export type GatewayFaultCode =
+  | "BAD_REQUEST"
+  | "HOST_UNKNOWN"
+  /** The gateway has just started and has not been told of all routes yet. */
+  | "ROUTES_UNKNOWN"
+  | "REQUEST_TIMEOUT"
+  | "BODY_TOO_LARGE"
+  | "EXPECTATION_FAILED"
+  | "HEADERS_TOO_LARGE"
+  | "NOT_SUPPORTED"
+  | "QUEUE_FULL"
+  | "START_TIMEOUT"
+  | "REVISION_GONE"
+  | "STOPPING"
+  | "OVERLOADED"
+  /** No connection to the pod could be made: nothing was sent. */
+  | "CONNECT_FAILED"
+  /** What the pod answered is no HTTP response that can be passed on. */
+  | "ANSWER_INVALID"
+  | "ANSWER_TIMEOUT"
+  | ActivateFaultCode
+  | WireFaultCode;
+
+/** Why a request was not answered by a guest. The message is for the client, and says nothing of the inside. */
+export class GatewayFault extends Fault<GatewayFaultCode> {}
+
+interface FaultRule {
+  readonly status: number;
+  /** What the client is told, unless the fault carries a sentence of its own. */
+  readonly text: string;
+  /** `Retry-After`, seconds. */
+  readonly retryAfterSeconds?: number;
+}
+
+/** The one place where a fault becomes a status (RFC 9110, 15; 431: RFC 6585, 5; 507: RFC 4918, 11.5). */
+export const faultRules: Readonly<Record<GatewayFaultCode, FaultRule>> = {
+  BAD_REQUEST: { status: 400, text: "The request is not valid HTTP/1.1." },
+  HOST_UNKNOWN: { status: 404, text: "No service has this host name." },
+  REQUEST_TIMEOUT: { status: 408, text: "The request did not arrive in time." },
+  BODY_TOO_LARGE: { status: 413, text: "The body of the request is larger than this gateway takes." },
+  EXPECTATION_FAILED: { status: 417, text: "The only expectation that can be met is 100-continue." },
+  HEADERS_TOO_LARGE: { status: 431, text: "The headers of the request are larger or more than this gateway takes." },
+  NOT_SUPPORTED: { status: 501, text: "This gateway does not do that." },
+  GUEST_FAILED: { status: 502, text: "The function failed." },
+  GUEST_LIMIT: { status: 502, text: "The function went over one of its limits." },
+  CONNECTION_LOST: { status: 502, text: "The pod went away before it had answered." },
+  PROTOCOL: { status: 502, text: "The pod gave an answer that is none." },
+  ANSWER_INVALID: { status: 502, text: "The pod gave an answer that is no valid HTTP response." },
+  CANCELLED: { status: 502, text: "The request was cancelled." },
+  ROUTES_UNKNOWN: { status: 503, text: "This gateway does not know all services yet.", retryAfterSeconds: 1 },
+  QUEUE_FULL: { status: 503, text: "Too many requests wait for this service.", retryAfterSeconds: 2 },
+  START_TIMEOUT: { status: 503, text: "No pod of this service could be started in time.", retryAfterSeconds: 5 },
+  REVISION_GONE: { status: 503, text: "This revision of the service has been deleted.", retryAfterSeconds: 1 },
+  STOPPING: { status: 503, text: "This gateway is stopping.", retryAfterSeconds: 1 },
+  OVERLOADED: { status: 503, text: "This gateway has no memory left for another request.", retryAfterSeconds: 5 },
+  CONNECT_FAILED: { status: 503, text: "No pod of this service could be reached.", retryAfterSeconds: 2 },
+  REFUSED: { status: 503, text: "The pods of this service take no requests at the moment.", retryAfterSeconds: 1 },
+  NOT_PREPARED: { status: 503, text: "No node is ready to run this service yet.", retryAfterSeconds: 5 },
+  NO_CAPACITY: { status: 503, text: "No node has room for this service.", retryAfterSeconds: 5 },
+  NO_USABLE_VARIANT: { status: 503, text: "No node can run the image of this service.", retryAfterSeconds: 60 },
+  START_FAILED: { status: 503, text: "The pods of this service do not start.", retryAfterSeconds: 5 },
+  GUEST_TIMEOUT: { status: 504, text: "The function did not answer within its time." },
+  ANSWER_TIMEOUT: { status: 504, text: "The function did not answer within its time." },
+  GUEST_MEMORY: { status: 507, text: "The function used up its memory." },
+};
+
+export const faultStatus = (code: GatewayFaultCode): number => faultRules[code].status;
+
+export interface FaultResponse {
+  readonly status: number;
+  /** Flat: name, value, name, value. */
+  readonly headers: readonly string[];
+  readonly body: string;
+}
+
+/** The whole answer to a request that failed. `text` replaces the table's sentence. */
+export function faultResponse(code: GatewayFaultCode, requestId: string, text?: string): FaultResponse {
+  const rule = faultRules[code];
+  const body = `${code}: ${text ?? rule.text}\nrequest id: ${requestId}\n`;
+  const headers = [
+    "content-type",
+    "text/plain; charset=utf-8",
+    "content-length",
+    String(Buffer.byteLength(body)),
+    "cache-control",
+    "no-store",
+    "x-request-id",
+    requestId,
+  ];
+  if (rule.retryAfterSeconds !== undefined) headers.push("retry-after", String(rule.retryAfterSeconds));
+  return { status: rule.status, headers, body };
+}

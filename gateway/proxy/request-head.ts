@@ -1,0 +1,162 @@
+import { GatewayFault } from "./fault-status.ts";
+
+/** A client's headers, checked and sorted out. */
+export interface ClientHeaders {
+  /** What goes on to the guest; flat, names in lower case. */
+  readonly headers: string[];
+  /** Value of Host; undefined when there is none. */
+  readonly host: string | undefined;
+  /** Bytes of the body, when they are known. */
+  readonly contentLength: number | undefined;
+  readonly chunked: boolean;
+  /** Names in Upgrade, in lower case. */
+  readonly upgrade: string | undefined;
+  /** The client asks for `Server-Timing`: `x-shallop-timing: 1`. */
+  readonly timing: boolean;
+}
+
+/** Hop-by-hop (RFC 9110, 7.6.1, and the older ones that are still met), and what the gateway says itself. */
+const dropped: ReadonlySet<string> = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+  "http2-settings",
+  "expect",
+  "host",
+  "forwarded",
+  "x-request-id",
+  "x-real-ip",
+]);
+
+/** Prefixes of names that only the gateway, or a proxy that it trusts, may say. It trusts none. */
+const isInternal = (name: string): boolean =>
+  name.startsWith("x-forwarded-") || name.startsWith("x-shallop-") || name.startsWith("k-");
+
+/**
+ * Goes once through what the client sent. Node's parser has refused what is no header; this refuses what could mean
+ * two things: a second Host or Content-Length, any coding but chunked, or both lengths (RFC 9112, 3.2 and 6.3).
+ * Names with an underscore are left out, for CGI-like guests read them as dashes.
+ * @throws GatewayFault BAD_REQUEST, HEADERS_TOO_LARGE, NOT_SUPPORTED
+ */
+export function readClientHeaders(raw: readonly string[], headerCountMax: number): ClientHeaders {
+  if (raw.length > headerCountMax * 2) {
+    throw new GatewayFault("HEADERS_TOO_LARGE", `The request has more than ${headerCountMax} headers.`);
+  }
+  const reading = new HeaderReading();
+  for (let index = 0; index < raw.length; index += 2) {
+    reading.add((raw[index] ?? "").toLowerCase(), raw[index + 1] ?? "");
+  }
+  return reading.finish();
+}
+
+class HeaderReading {
+  readonly headers: string[] = [];
+  host: string | undefined;
+  contentLength: number | undefined;
+  chunked = false;
+  upgrade: string | undefined;
+  timing = false;
+  #connection: string | undefined;
+
+  add(name: string, value: string): void {
+    switch (name) {
+      case "host":
+        if (this.host !== undefined) throw new GatewayFault("BAD_REQUEST", "The request has more than one Host.");
+        this.host = value;
+        return;
+      case "content-length":
+        this.#addContentLength(value);
+        break;
+      case "transfer-encoding":
+        if (this.chunked || value.toLowerCase() !== "chunked")
+          throw new GatewayFault("NOT_SUPPORTED", "The only transfer coding that this gateway takes is chunked.");
+        this.chunked = true;
+        return;
+      case "connection":
+        this.#connection = this.#connection === undefined ? value : `${this.#connection},${value}`;
+        return;
+      case "upgrade":
+        this.upgrade = value.toLowerCase();
+        return;
+      case "x-shallop-timing":
+        this.timing = value === "1";
+        return;
+      default:
+        if (dropped.has(name) || isInternal(name) || name.includes("_")) return;
+    }
+    this.headers.push(name, value);
+  }
+
+  #addContentLength(value: string): void {
+    const bytes = Number(value);
+    if (this.contentLength !== undefined || !/^[0-9]{1,15}$/.test(value))
+      throw new GatewayFault("BAD_REQUEST", "The length of the body is not clear.");
+    this.contentLength = bytes;
+  }
+
+  finish(): ClientHeaders {
+    if (this.chunked && this.contentLength !== undefined)
+      throw new GatewayFault("BAD_REQUEST", "The length of the body is given in two ways.");
+    const connection = this.#connection;
+    // Nearly always one of the two words that name no header.
+    if (connection === undefined || /^(keep-alive|close)$/i.test(connection)) return this;
+    const named = new Set(connection.split(",").map((option) => option.trim().toLowerCase()));
+    // The length is the gateway's own business from here on; to leave it out would change where the body ends.
+    named.delete("content-length");
+    return { ...this.fields(), headers: without(this.headers, named) };
+  }
+
+  fields(): Omit<ClientHeaders, "headers"> {
+    const { host, contentLength, chunked, upgrade, timing } = this;
+    return { host, contentLength, chunked, upgrade, timing };
+  }
+}
+
+function without(headers: readonly string[], names: ReadonlySet<string>): string[] {
+  return headers.filter((_item, index) => !names.has(headers[index - (index % 2)] ?? ""));
+}
+
+/** Who the client is, as far as the gateway can tell; the same for all requests of a connection. */
+export interface ClientAddress {
+  /** Plain address, a v4 one in a v6 socket as v4. */
+  readonly address: string;
+  /** `for=` parameter of Forwarded (RFC 7239, 6). */
+  readonly forwardedFor: string;
+}
+
+export function clientAddress(remoteAddress: string | undefined): ClientAddress {
+  const address = (remoteAddress ?? "unknown").replace(/^::ffff:/, "");
+  return { address, forwardedFor: address.includes(":") ? `for="[${address}]"` : `for=${address}` };
+}
+
+/** Adds what the gateway itself says of the request. `authority` has been checked, so it needs no escapes. */
+export function addForwarded(
+  headers: string[],
+  client: ClientAddress,
+  request: { readonly authority: string; readonly requestId: string; readonly scheme: "http" | "https" },
+): void {
+  const { authority, requestId, scheme } = request;
+  headers.push(
+    "x-forwarded-for",
+    client.address,
+    "x-forwarded-proto",
+    scheme,
+    "x-forwarded-host",
+    authority,
+    "forwarded",
+    `${client.forwardedFor};host="${authority}";proto=${scheme}`,
+    "x-request-id",
+    requestId,
+  );
+}
+
+// Safe to repeat when nobody knows whether it was begun (RFC 9110, 9.2.2).
+const idempotentMethods: ReadonlySet<string> = new Set(["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"]);
+
+export const isIdempotent = (method: string): boolean => idempotentMethods.has(method);

@@ -1,0 +1,68 @@
+import { GatewayFault } from "./fault-status.ts";
+
+/** An answer's head as it goes to the client. */
+export interface AnswerHead {
+  readonly status: number;
+  /** Flat; hop-by-hop headers are left out. */
+  readonly headers: string[];
+  /** Undefined when the guest did not say. */
+  readonly contentLength: number | undefined;
+  /** False for an answer that has no body whatever its headers say (RFC 9112, 6.3). */
+  readonly hasBody: boolean;
+}
+
+const dropped: ReadonlySet<string> = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "proxy-authenticate",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+  // Said by the gateway.
+  "x-request-id",
+]);
+
+const tokenForm = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+// RFC 9110, 5.5: visible characters, space, tab, and what is above ASCII; never a line break or a zero.
+const valueForm = /^[\t\x20-\x7e\x80-\xff]*$/;
+
+/**
+ * Checks a head that a guest gave: the guest is not trusted to make one that Node's own writer takes, nor one that means
+ * one thing only.
+ * @throws GatewayFault ANSWER_INVALID
+ */
+export function readAnswerHead(status: number, raw: readonly string[], method: string): AnswerHead {
+  if (!Number.isInteger(status) || status < 200 || status > 599)
+    throw new GatewayFault("ANSWER_INVALID", `the guest gave the status ${status}`);
+  let headers: string[] = [];
+  let contentLength: number | undefined;
+  let connection: string | undefined;
+  for (let index = 0; index < raw.length; index += 2) {
+    const name = (raw[index] ?? "").toLowerCase();
+    const value = raw[index + 1] ?? "";
+    if (name === "content-length") {
+      if (!/^[0-9]{1,15}$/.test(value) || (contentLength !== undefined && contentLength !== Number(value)))
+        throw new GatewayFault("ANSWER_INVALID", "the guest gave a length that is none, or two");
+      if (contentLength !== undefined) continue;
+      contentLength = Number(value);
+    } else if (name === "connection") connection = connection === undefined ? value : `${connection},${value}`;
+    if (dropped.has(name) || name.startsWith("x-shallop-")) continue;
+    if (!tokenForm.test(name) || !valueForm.test(value))
+      throw new GatewayFault("ANSWER_INVALID", `the guest gave a header that cannot be sent: ${JSON.stringify(name)}`);
+    headers.push(name, value);
+  }
+  if (connection !== undefined && !/^(keep-alive|close)$/i.test(connection)) {
+    const named = new Set(connection.split(",").map((option) => option.trim().toLowerCase()));
+    named.delete("content-length");
+    headers = headers.filter((_item, index) => !named.has(headers[index - (index % 2)] ?? ""));
+  }
+  const hasBody = method !== "HEAD" && status !== 204 && status !== 205 && status !== 304;
+  // RFC 9110, 8.6: not in a 204. A 205 has no body, which a length of its own would deny.
+  if ((status === 204 || status === 205) && contentLength !== undefined) {
+    headers = headers.filter((_item, index) => headers[index - (index % 2)] !== "content-length");
+    contentLength = undefined;
+  }
+  return { status, headers, contentLength: hasBody ? contentLength : undefined, hasBody };
+}

@@ -1,0 +1,223 @@
+import { describe, expect, test } from "vitest";
+import { faultResponse, faultRules, type GatewayFaultCode } from "./fault-status.ts";
+import { addForwarded, clientAddress, readClientHeaders } from "./request-head.ts";
+import { readRequestTarget } from "./request-target.ts";
+import { readAnswerHead } from "./response-head.ts";
+import { type FailedAttempt, mayRetry, RetryBudget } from "./retry.ts";
+import { formatServerTiming } from "./server-timing.ts";
+
+describe("mayRetry", () => {
+  const attempt: FailedAttempt = {
+    code: "CONNECT_FAILED",
+    attempts: 1,
+    answered: false,
+    idempotent: true,
+    hasBody: false,
+    replayable: true,
+  };
+  const cases: { name: string; change: Partial<FailedAttempt>; retried: boolean }[] = [
+    { name: "nothing was sent", change: {}, retried: true },
+    {
+      name: "nothing was sent, for the hundredth time",
+      change: { attempts: 100, idempotent: false, hasBody: true },
+      retried: true,
+    },
+    {
+      name: "nothing was sent now, but what was sent before cannot be again",
+      change: { replayable: false },
+      retried: false,
+    },
+    { name: "refused", change: { code: "REFUSED", idempotent: false, hasBody: true }, retried: true },
+    { name: "refused, body gone", change: { code: "REFUSED", replayable: false }, retried: false },
+    { name: "refused by four", change: { code: "REFUSED", attempts: 4 }, retried: false },
+    { name: "lost", change: { code: "CONNECTION_LOST" }, retried: true },
+    { name: "lost a POST", change: { code: "CONNECTION_LOST", idempotent: false }, retried: false },
+    { name: "lost a PUT with a body", change: { code: "CONNECTION_LOST", hasBody: true }, retried: false },
+    { name: "lost after the answer began", change: { code: "CONNECTION_LOST", answered: true }, retried: false },
+    { name: "lost four times", change: { code: "CONNECTION_LOST", attempts: 4 }, retried: false },
+    { name: "guest failed", change: { code: "GUEST_FAILED" }, retried: false },
+    { name: "too slow", change: { code: "ANSWER_TIMEOUT" }, retried: false },
+    { name: "nonsense", change: { code: "PROTOCOL" }, retried: false },
+  ];
+  test.each(cases)("$name: $retried", ({ change, retried }) => {
+    expect(mayRetry({ ...attempt, ...change }, new RetryBudget())).toBe(retried);
+  });
+
+  test("lost requests are a fifth of all at most, once the small change is spent", () => {
+    const budget = new RetryBudget();
+    let retried = 0;
+    for (let request = 0; request < 1000; request++) {
+      budget.earn();
+      if (mayRetry({ ...attempt, code: "CONNECTION_LOST" }, budget)) retried++;
+    }
+    expect(retried).toBeGreaterThanOrEqual(200);
+    expect(retried).toBeLessThanOrEqual(211);
+  });
+});
+
+describe("the fault table", () => {
+  const expected: Partial<Record<GatewayFaultCode, number>> = {
+    BAD_REQUEST: 400,
+    HOST_UNKNOWN: 404,
+    REQUEST_TIMEOUT: 408,
+    BODY_TOO_LARGE: 413,
+    HEADERS_TOO_LARGE: 431,
+    GUEST_FAILED: 502,
+    CONNECTION_LOST: 502,
+    NO_CAPACITY: 503,
+    START_FAILED: 503,
+    QUEUE_FULL: 503,
+    START_TIMEOUT: 503,
+    GUEST_TIMEOUT: 504,
+    ANSWER_TIMEOUT: 504,
+    GUEST_MEMORY: 507,
+  };
+  test.each(Object.entries(expected))("%s is %i", (code, status) => {
+    expect(faultRules[code as GatewayFaultCode].status).toBe(status);
+  });
+
+  test("each 503 says when to come again; each body has one sentence and the id", () => {
+    for (const [code, rule] of Object.entries(faultRules)) {
+      expect(rule.retryAfterSeconds !== undefined, code).toBe(rule.status === 503);
+      const { body, headers } = faultResponse(code as GatewayFaultCode, "the-id");
+      expect(body).toBe(`${code}: ${rule.text}\nrequest id: the-id\n`);
+      expect(headers).toContain(String(Buffer.byteLength(body)));
+    }
+  });
+});
+
+describe("readClientHeaders", () => {
+  const read = (...raw: string[]): readonly string[] => readClientHeaders(raw, 100).headers;
+
+  test("keeps order, repetition and case of values", () => {
+    expect(read("Accept", "A", "X-B", "1", "X-B", "2", "Cookie", "c=d")).toEqual([
+      "accept",
+      "A",
+      "x-b",
+      "1",
+      "x-b",
+      "2",
+      "cookie",
+      "c=d",
+    ]);
+  });
+
+  test("what Connection names is of this hop only, but never the length", () => {
+    expect(
+      read("Connection", "close, X-A", "Connection", "content-length", "X-A", "1", "Content-Length", "3", "X-B", "2"),
+    ).toEqual(["content-length", "3", "x-b", "2"]);
+  });
+
+  test.each([
+    ["two Hosts", ["host", "a", "host", "a"], "BAD_REQUEST"],
+    ["two lengths", ["content-length", "1", "content-length", "1"], "BAD_REQUEST"],
+    ["a length with a plus", ["content-length", "+1"], "BAD_REQUEST"],
+    ["both lengths", ["content-length", "1", "transfer-encoding", "chunked"], "BAD_REQUEST"],
+    ["another coding", ["transfer-encoding", "gzip"], "NOT_SUPPORTED"],
+    ["too many", Array.from({ length: 202 }, () => "a"), "HEADERS_TOO_LARGE"],
+  ])("%s", (_name, raw, code) => {
+    expect(() => readClientHeaders(raw, 100)).toThrow(expect.objectContaining({ code }));
+  });
+});
+
+test.each([
+  ["1.2.3.4", "1.2.3.4", "for=1.2.3.4"],
+  ["::ffff:1.2.3.4", "1.2.3.4", "for=1.2.3.4"],
+  ["fd00::1", "fd00::1", 'for="[fd00::1]"'],
+  [undefined, "unknown", "for=unknown"],
+])("clientAddress(%s)", (remote, address, forwardedFor) => {
+  expect(clientAddress(remote)).toEqual({ address, forwardedFor });
+});
+
+test("addForwarded says who asked for what", () => {
+  const headers: string[] = [];
+  addForwarded(headers, clientAddress("fd00::1"), { authority: "a.b:80", requestId: "i", scheme: "http" });
+  expect(headers.join(" ")).toBe(
+    'x-forwarded-for fd00::1 x-forwarded-proto http x-forwarded-host a.b:80 forwarded for="[fd00::1]";host="a.b:80";proto=http x-request-id i',
+  );
+});
+
+describe("readRequestTarget", () => {
+  const targets: { url: string; host?: string; gives: string | undefined }[] = [
+    { url: "/", host: "a.b", gives: "a.b /" },
+    { url: "/a/../b//c?d=%00", host: "a.b:1", gives: "a.b /a/../b//c?d=%00" },
+    { url: "http://A.b/x", host: "a.b", gives: "a.b /x" },
+    { url: "HTTP://a.b?x", host: "a.b", gives: "a.b /?x" },
+    { url: "http://a.b", host: "a.b", gives: "a.b /" },
+    { url: "http://c.d/", host: "a.b", gives: undefined },
+    { url: "http://a.b@c.d/", host: "a.b", gives: undefined },
+    { url: "http://c.d#@a.b/", host: "a.b", gives: undefined },
+    { url: "https://a.b/", host: "a.b", gives: undefined },
+    { url: "//a.b/x", host: "a.b", gives: "a.b //a.b/x" },
+    { url: "*", host: "a.b", gives: undefined },
+    { url: "", host: "a.b", gives: undefined },
+    { url: "a", host: "a.b", gives: undefined },
+    { url: "/a b", host: "a.b", gives: undefined },
+    { url: "/\u00e9", host: "a.b", gives: undefined },
+    { url: "/", gives: undefined },
+  ];
+  test.each(targets)("$url of $host", ({ url, host, gives }) => {
+    if (gives === undefined) {
+      expect(() => readRequestTarget(url, host)).toThrow(expect.objectContaining({ code: "BAD_REQUEST" }));
+    } else {
+      const read = readRequestTarget(url, host);
+      expect(`${read.host} ${read.target}`).toBe(gives);
+      expect(read.authority).toBe(host);
+    }
+  });
+});
+
+describe("readAnswerHead", () => {
+  test("a length goes with a body only, and one that is said twice alike is said once", () => {
+    expect(readAnswerHead(200, ["Content-Length", "5", "content-length", "5"], "GET")).toEqual({
+      status: 200,
+      headers: ["content-length", "5"],
+      contentLength: 5,
+      hasBody: true,
+    });
+    expect(readAnswerHead(200, ["content-length", "5"], "HEAD")).toMatchObject({
+      headers: ["content-length", "5"],
+      contentLength: undefined,
+      hasBody: false,
+    });
+    expect(readAnswerHead(204, ["content-length", "5", "x", "y"], "GET")).toMatchObject({
+      headers: ["x", "y"],
+      hasBody: false,
+    });
+    expect(readAnswerHead(304, ["content-length", "5"], "GET")).toMatchObject({
+      headers: ["content-length", "5"],
+      hasBody: false,
+    });
+  });
+
+  test("hop-by-hop headers are left out, those that Connection names too", () => {
+    const raw = [
+      "Connection",
+      "x-a",
+      "X-A",
+      "1",
+      "Transfer-Encoding",
+      "chunked",
+      "Upgrade",
+      "h2",
+      "X-B",
+      "2",
+      "x-request-id",
+      "theirs",
+    ];
+    expect(readAnswerHead(200, raw, "GET").headers).toEqual(["x-b", "2"]);
+  });
+});
+
+test.each([
+  [{ queue: 1.23456, handle: 0 }, "queue;dur=1.235, handle;dur=0"],
+  [{ queue: 1, activate: undefined, bad: Number.NaN, worse: -1 }, "queue;dur=1"],
+  [{ 'a";b': 1, "x\r\ny": 2, ok: 3 }, "ok;dur=3"],
+  [
+    Object.fromEntries(Array.from({ length: 50 }, (_none, index) => ["a".repeat(index + 1), 1])),
+    /^(a+;dur=1, ){9}a+;dur=1$/,
+  ],
+  [{}, ""],
+])("formatServerTiming %#", (phases, text) => {
+  expect(formatServerTiming(phases)).toEqual(text instanceof RegExp ? expect.stringMatching(text) : text);
+});

@@ -1,0 +1,90 @@
+import type { Duplex } from "node:stream";
+import type { Clock } from "@shallop/sdk/internal";
+import type { NodeTarget, PodTarget } from "../route/target.ts";
+import { type AgentTls, dialSocket, dialTunnel } from "./dial.ts";
+import { GatewayFault } from "./fault-status.ts";
+import { HttpUpstream } from "./http-upstream.ts";
+import type { Upstream } from "./upstream.ts";
+import { WireUpstream } from "./wire-upstream.ts";
+
+export interface UpstreamsOptions {
+  readonly clock: Clock;
+  /** Identity of this machine. */
+  readonly machine: string;
+  /** Undefined when only pods of this machine can be reached. */
+  readonly tls: AgentTls | undefined;
+  readonly node: (name: string) => NodeTarget | undefined;
+  /** A pod asks for no new requests. */
+  readonly draining: (pod: PodTarget) => void;
+}
+
+interface Kept {
+  readonly upstream: Upstream;
+  readonly pod: PodTarget;
+  readonly direct: boolean;
+}
+
+/** The ways to all pods, by uid; made when the first request goes there. */
+export class Upstreams {
+  readonly #options: UpstreamsOptions;
+  readonly #keptByUid = new Map<string, Kept>();
+
+  constructor(options: UpstreamsOptions) {
+    this.#options = options;
+  }
+
+  of(pod: PodTarget): Upstream {
+    const kept = this.#keptByUid.get(pod.uid);
+    // A node may become known after its pods, and a way through its agent is no way for long on the same machine.
+    const direct = this.#isDirect(pod);
+    if (kept?.pod === pod && kept.direct === direct) return kept.upstream;
+    if (kept !== undefined && kept.direct === direct && sameEndpoint(kept.pod, pod)) {
+      this.#keptByUid.set(pod.uid, { ...kept, pod });
+      return kept.upstream;
+    }
+    kept?.upstream.retire();
+    const upstream = this.#make(pod, direct);
+    this.#keptByUid.set(pod.uid, { upstream, pod, direct });
+    return upstream;
+  }
+
+  /** The pod is gone: what runs goes on, and then its connections are closed. */
+  retire(uid: string): void {
+    this.#keptByUid.get(uid)?.upstream.retire();
+    this.#keptByUid.delete(uid);
+  }
+
+  close(): void {
+    for (const uid of this.#keptByUid.keys()) this.retire(uid);
+  }
+
+  #isDirect(pod: PodTarget): boolean {
+    return this.#options.node(pod.node)?.machine === this.#options.machine;
+  }
+
+  #make(pod: PodTarget, direct: boolean): Upstream {
+    const { clock, draining } = this.#options;
+    const { endpoint } = pod;
+    const tunnel = (): Promise<Duplex> => this.#tunnel(pod);
+    if (endpoint.protocol === "wire") {
+      const dial = direct ? () => dialSocket(endpoint.socket, clock) : tunnel;
+      return new WireUpstream({ dial, draining: () => draining(pod) });
+    }
+    const { host, port } = endpoint;
+    return new HttpUpstream({ clock, host, port, ...(direct ? {} : { dial: tunnel }) });
+  }
+
+  async #tunnel(pod: PodTarget): Promise<Duplex> {
+    const { clock, node, tls } = this.#options;
+    const agentAddress = node(pod.node)?.agentAddress;
+    if (agentAddress === undefined || tls === undefined)
+      throw new GatewayFault("CONNECT_FAILED", `pod ${pod.name} is on node ${pod.node}, whose agent cannot be reached`);
+    return dialTunnel({ agentAddress, podUid: pod.uid, tls, clock });
+  }
+}
+
+function sameEndpoint(a: PodTarget, b: PodTarget): boolean {
+  if (a.node !== b.node) return false;
+  if (a.endpoint.protocol === "wire") return b.endpoint.protocol === "wire" && a.endpoint.socket === b.endpoint.socket;
+  return b.endpoint.protocol === "http1" && a.endpoint.host === b.endpoint.host && a.endpoint.port === b.endpoint.port;
+}

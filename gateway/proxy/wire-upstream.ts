@@ -1,0 +1,96 @@
+import type { Duplex } from "node:stream";
+import { describeError } from "@shallop/sdk/internal";
+import { WireConnection, type WireFault } from "@shallop/sdk/wire";
+import { GatewayFault } from "./fault-status.ts";
+import type { CancelUpstream, Upstream, UpstreamHandlers, UpstreamRequest } from "./upstream.ts";
+
+export interface WireUpstreamOptions {
+  /** Makes a connection to the pod. */
+  readonly dial: () => Promise<Duplex>;
+  /** The pod asks for no new requests. */
+  readonly draining: () => void;
+}
+
+interface Waiting {
+  readonly request: UpstreamRequest;
+  readonly handlers: UpstreamHandlers;
+  cancel: CancelUpstream;
+  cancelled: boolean;
+}
+
+/** Requests to a wasm pod: streams of one wire connection, dialled again when it is gone or takes no more. */
+export class WireUpstream implements Upstream {
+  readonly #options: WireUpstreamOptions;
+  #connection: WireConnection | undefined;
+  #waiting: Waiting[] = [];
+  #retired = false;
+
+  constructor(options: WireUpstreamOptions) {
+    this.#options = options;
+  }
+
+  open(request: UpstreamRequest, handlers: UpstreamHandlers): CancelUpstream {
+    const connection = this.#connection;
+    if (connection?.accepting === true) return openStream(connection, request, handlers);
+    const waiting: Waiting = { request, handlers, cancelled: false, cancel: () => void (waiting.cancelled = true) };
+    this.#waiting.push(waiting);
+    if (this.#waiting.length === 1) this.#dial();
+    return () => waiting.cancel();
+  }
+
+  retire(): void {
+    this.#retired = true;
+    this.#connection?.close();
+    this.#connection = undefined;
+  }
+
+  #dial(): void {
+    this.#options.dial().then(
+      (socket) => this.#dialled(socket),
+      (error: unknown) => {
+        const fault =
+          error instanceof GatewayFault
+            ? error
+            : new GatewayFault("CONNECT_FAILED", describeError(error), { cause: error });
+        for (const waiting of this.#waiting.splice(0)) if (!waiting.cancelled) waiting.handlers.failed(fault);
+      },
+    );
+  }
+
+  #dialled(socket: Duplex): void {
+    // One that takes no more streams finishes those that it has.
+    this.#connection?.close();
+    const connection = new WireConnection(socket, {
+      draining: () => {
+        this.#forget(connection);
+        connection.close();
+        this.#options.draining();
+      },
+      closed: () => this.#forget(connection),
+    });
+    this.#connection = connection;
+    const waiting = this.#waiting.splice(0);
+    for (const one of waiting) {
+      if (one.cancelled) continue;
+      if (connection.accepting) one.cancel = openStream(connection, one.request, one.handlers);
+      else one.handlers.failed(new GatewayFault("REFUSED", "the connection to the pod takes no more requests"));
+    }
+    if (this.#retired) this.retire();
+  }
+
+  #forget(connection: WireConnection): void {
+    if (this.#connection === connection) this.#connection = undefined;
+  }
+}
+
+function openStream(connection: WireConnection, request: UpstreamRequest, handlers: UpstreamHandlers): CancelUpstream {
+  const stream = connection.request(request.head, {
+    head: (head) => handlers.head(head),
+    data: (chunk) => handlers.data(chunk),
+    end: () => handlers.end(),
+    failed: (fault: WireFault) => handlers.failed(new GatewayFault(fault.code, fault.message, { cause: fault })),
+    writable: () => handlers.writable(),
+  });
+  handlers.opened(stream);
+  return () => stream.abort("CANCELLED", "the client has gone, or its time is over");
+}

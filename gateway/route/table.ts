@@ -1,0 +1,83 @@
+import type { Route, TrafficTarget } from "@shallop/sdk/api";
+import { revisionKey } from "./target.ts";
+import { TrafficSplit, type WeightedRevision } from "./split.ts";
+
+interface TagEntry {
+  readonly route: string;
+  readonly split: TrafficSplit;
+}
+
+/**
+ * Hosts to traffic splits. A route is compiled when it changes; a request costs one lookup, two for a tag.
+ * `NAME.NAMESPACE.DOMAIN` wins over a tag's `TAG-NAME.NAMESPACE.DOMAIN` that reads the same, and of two such tags the
+ * one whose route comes first in the alphabet: a newcomer with a clever name takes no traffic away from a service.
+ */
+export class RouteTable {
+  readonly #domain: string;
+  readonly #splitByHost = new Map<string, TrafficSplit>();
+  readonly #tagsByHost = new Map<string, readonly TagEntry[]>();
+  readonly #tagHostsByRoute = new Map<string, readonly string[]>();
+
+  /** `domain` is what follows the namespace: `localhost`. */
+  constructor(domain: string) {
+    this.#domain = domain.toLowerCase();
+  }
+
+  /** How many hosts are known. */
+  get size(): number {
+    return this.#splitByHost.size + this.#tagsByHost.size;
+  }
+
+  /** `host` as `normalizeHost` gives it. */
+  lookup(host: string): TrafficSplit | undefined {
+    return this.#splitByHost.get(host) ?? this.#tagsByHost.get(host)?.[0]?.split;
+  }
+
+  set(route: Route): void {
+    const { name, namespace = "" } = route.metadata;
+    this.delete(namespace, name);
+    const traffic = route.status?.traffic ?? [];
+    this.#splitByHost.set(this.#host(name, namespace), new TrafficSplit(shares(namespace, traffic)));
+    const key = revisionKey(namespace, name);
+    const tagHosts: string[] = [];
+    for (const { tag, revisionName } of traffic) {
+      if (tag === undefined || tag === "" || revisionName === undefined) continue;
+      const host = this.#host(`${tag}-${name}`, namespace);
+      const split = new TrafficSplit([{ revision: revisionKey(namespace, revisionName), percent: 100 }]);
+      const entries = [...(this.#tagsByHost.get(host) ?? []), { route: key, split }];
+      this.#tagsByHost.set(
+        host,
+        entries.sort((a, b) => (a.route < b.route ? -1 : 1)),
+      );
+      tagHosts.push(host);
+    }
+    this.#tagHostsByRoute.set(key, tagHosts);
+  }
+
+  delete(namespace: string, name: string): void {
+    this.#splitByHost.delete(this.#host(name, namespace));
+    const key = revisionKey(namespace, name);
+    for (const host of this.#tagHostsByRoute.get(key) ?? []) {
+      const entries = (this.#tagsByHost.get(host) ?? []).filter(({ route }) => route !== key);
+      if (entries.length === 0) this.#tagsByHost.delete(host);
+      else this.#tagsByHost.set(host, entries);
+    }
+    this.#tagHostsByRoute.delete(key);
+  }
+
+  #host(label: string, namespace: string): string {
+    return `${label}.${namespace}.${this.#domain}`.toLowerCase();
+  }
+}
+
+/** A revision may be named by several targets (a tag and a share): its shares add up. */
+function shares(namespace: string, traffic: readonly TrafficTarget[]): readonly WeightedRevision[] {
+  const percentByRevision = new Map<string, number>();
+  for (const { revisionName, percent = 0 } of traffic) {
+    // The API admits whole numbers of 0 to 100; a share that is none would make a deck that is none.
+    if (revisionName === undefined || !Number.isInteger(percent) || percent <= 0 || percent > 100) continue;
+    const key = revisionKey(namespace, revisionName);
+    percentByRevision.set(key, (percentByRevision.get(key) ?? 0) + percent);
+  }
+  return [...percentByRevision].map(([revision, percent]) => ({ revision, percent }));
+}

@@ -1,0 +1,96 @@
+import { annotation } from "@shallop/sdk/api";
+import { describe, expect, test } from "vitest";
+import { fakeNode, fakePod, fakeRevision } from "../gateway.fake.ts";
+import { compileNode, compilePod, compileRevision, parseEndpoint } from "./target.ts";
+
+describe("compileRevision", () => {
+  test("fills in Knative's defaults", () => {
+    expect(compileRevision(fakeRevision("r"))).toEqual({
+      key: "default/r",
+      namespace: "default",
+      name: "r",
+      concurrencyMax: 0,
+      timeoutMs: 300_000,
+      responseStartTimeoutMs: 300_000,
+      idleTimeoutMs: 0,
+      homes: ["n1"],
+    });
+  });
+
+  test("takes what is said; an answer cannot start later than it must be over", () => {
+    const spec = {
+      containerConcurrency: 3,
+      timeoutSeconds: 10,
+      responseStartTimeoutSeconds: 60,
+      idleTimeoutSeconds: 5,
+    };
+    expect(compileRevision(fakeRevision("r", spec))).toMatchObject({
+      concurrencyMax: 3,
+      timeoutMs: 10_000,
+      responseStartTimeoutMs: 10_000,
+      idleTimeoutMs: 5_000,
+    });
+  });
+
+  test("asks prepared homes first, and those that failed last", () => {
+    const revision = fakeRevision("r", {}, ["a", "b", "c", "d"]);
+    const prepared = (node: string) => ({ node, variant: "wasm", reason: "" }) as const;
+    const failed = (node: string) => ({ node, code: "X", message: "" });
+    const status = {
+      ...revision.status,
+      preparedNodes: [prepared("d"), prepared("c"), prepared("gone")],
+      failedNodes: [failed("a"), failed("c")],
+    };
+    expect(compileRevision({ ...revision, status }).homes).toEqual(["c", "d", "b", "a"]);
+  });
+});
+
+describe("compilePod", () => {
+  const endpoint = { protocol: "wire", socket: "/run/x.sock" } as const;
+
+  test("a ready pod with an endpoint can be used", () => {
+    expect(compilePod(fakePod("p", "r", { endpoint }))).toEqual({
+      uid: "uid-p",
+      revision: "default/r",
+      target: { uid: "uid-p", namespace: "default", name: "p", revision: "default/r", node: "n1", endpoint },
+      ready: true,
+      ending: false,
+    });
+  });
+
+  test("one that is not ready, without endpoint, being deleted, or of no revision", () => {
+    expect(compilePod(fakePod("p", "r", { endpoint, ready: false }))?.ready).toBe(false);
+    expect(compilePod(fakePod("p", "r"))?.target).toBeUndefined();
+    expect(compilePod(fakePod("p", "r", { endpoint, deleting: true }))?.ending).toBe(true);
+    const failed = fakePod("p", "r", { endpoint });
+    expect(compilePod({ ...failed, status: { phase: "Failed" } })?.ending).toBe(true);
+    expect(compilePod({ ...failed, metadata: { ...failed.metadata, labels: {} } })).toBeUndefined();
+  });
+});
+
+test("compileNode reads where the agent is", () => {
+  const annotations = { [annotation.agentAddress]: "10.0.0.1:10250", [annotation.agentSocket]: "/run/agent.sock" };
+  expect(compileNode(fakeNode("n", annotations))).toEqual({
+    name: "n",
+    machine: "here",
+    agentAddress: "10.0.0.1:10250",
+    agentSocket: "/run/agent.sock",
+  });
+});
+
+const endpoints: { json: string; good: boolean }[] = [
+  { json: '{"protocol":"wire","socket":"/run/a.sock"}', good: true },
+  { json: '{"protocol":"http1","host":"10.4.0.2","port":8080}', good: true },
+  { json: '{"protocol":"http1","host":"fd00::1","port":8080}', good: true },
+  { json: '{"protocol":"wire","socket":"relative.sock"}', good: false },
+  { json: `{"protocol":"wire","socket":"/${"a".repeat(107)}"}`, good: false },
+  { json: '{"protocol":"http1","host":"metadata.internal","port":80}', good: false },
+  { json: '{"protocol":"http1","host":"10.4.0.2","port":0}', good: false },
+  { json: '{"protocol":"http1","host":"10.4.0.2","port":"80"}', good: false },
+  { json: '{"protocol":"http2","host":"10.4.0.2","port":80}', good: false },
+  { json: "null", good: false },
+  { json: "{", good: false },
+];
+test.each(endpoints)("parseEndpoint($json) is taken: $good", ({ json, good }) => {
+  expect(parseEndpoint(json)).toEqual(good ? JSON.parse(json) : undefined);
+});

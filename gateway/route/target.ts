@@ -1,0 +1,152 @@
+import { annotation, label, type Node, type Pod, type PodEndpoint, type Revision } from "@shallop/sdk/api";
+
+/** What the gateway needs to know of a revision, all defaults filled in. */
+export interface RevisionTarget {
+  /** `NAMESPACE/NAME`. */
+  readonly key: string;
+  readonly namespace: string;
+  readonly name: string;
+  /** Requests that a pod may have at once; 0 = unlimited. */
+  readonly concurrencyMax: number;
+  readonly timeoutMs: number;
+  readonly responseStartTimeoutMs: number;
+  /** Longest silence of the guest within an answer; 0 = any. */
+  readonly idleTimeoutMs: number;
+  /** Nodes to ask for an activation, the best first. */
+  readonly homes: readonly string[];
+}
+
+export interface PodTarget {
+  readonly uid: string;
+  readonly namespace: string;
+  readonly name: string;
+  /** Key of its revision. */
+  readonly revision: string;
+  readonly node: string;
+  readonly endpoint: PodEndpoint;
+}
+
+/** A pod as the API shows it. `ready` and `ending` may be both true while it drains. */
+export interface WatchedPod {
+  readonly uid: string;
+  readonly revision: string;
+  /** Undefined until its node has said how to reach it. */
+  readonly target: PodTarget | undefined;
+  readonly ready: boolean;
+  /** It is being deleted, or has ended. */
+  readonly ending: boolean;
+}
+
+export interface NodeTarget {
+  readonly name: string;
+  readonly machine: string | undefined;
+  /** `host:port` of its agent. */
+  readonly agentAddress: string | undefined;
+  readonly agentSocket: string | undefined;
+}
+
+export const revisionKey = (namespace: string, name: string): string => `${namespace}/${name}`;
+
+// Knative's config-defaults: revision-timeout-seconds, revision-response-start-timeout-seconds.
+const defaultTimeoutSeconds = 300;
+
+export function compileRevision(revision: Revision): RevisionTarget {
+  const { metadata, spec, status } = revision;
+  const namespace = metadata.namespace ?? "";
+  const timeoutSeconds = spec.timeoutSeconds ?? defaultTimeoutSeconds;
+  return {
+    key: revisionKey(namespace, metadata.name),
+    namespace,
+    name: metadata.name,
+    concurrencyMax: spec.containerConcurrency ?? 0,
+    timeoutMs: timeoutSeconds * 1000,
+    responseStartTimeoutMs: Math.min(spec.responseStartTimeoutSeconds ?? timeoutSeconds, timeoutSeconds) * 1000,
+    idleTimeoutMs: (spec.idleTimeoutSeconds ?? 0) * 1000,
+    homes: homesOf(status),
+  };
+}
+
+/**
+ * Homes that are prepared come first, then those that have said nothing, then those that could not prepare the image;
+ * each group in the order of preference.
+ */
+function homesOf(status: Revision["status"]): readonly string[] {
+  const prepared = new Set((status?.preparedNodes ?? []).map(({ node }) => node));
+  const failed = new Set((status?.failedNodes ?? []).map(({ node }) => node));
+  const homes = status?.homeNodes ?? [];
+  return [
+    ...homes.filter((node) => prepared.has(node)),
+    ...homes.filter((node) => !prepared.has(node) && !failed.has(node)),
+    ...homes.filter((node) => !prepared.has(node) && failed.has(node)),
+  ];
+}
+
+/** A revision that a route names and the gateway has not seen yet: requests wait for it. */
+export const unknownRevision = (namespace: string, name: string): RevisionTarget => ({
+  key: revisionKey(namespace, name),
+  namespace,
+  name,
+  concurrencyMax: 0,
+  timeoutMs: defaultTimeoutSeconds * 1000,
+  responseStartTimeoutMs: defaultTimeoutSeconds * 1000,
+  idleTimeoutMs: 0,
+  homes: [],
+});
+
+/** Undefined for a pod that belongs to no revision. */
+export function compilePod(pod: Pod): WatchedPod | undefined {
+  const { metadata, spec, status } = pod;
+  const revision = metadata.labels?.[label.revision];
+  const { uid, name, namespace } = metadata;
+  if (revision === undefined || namespace === undefined) return undefined;
+  const key = revisionKey(namespace, revision);
+  const endpoint = parseEndpoint(metadata.annotations?.[annotation.endpoint]);
+  const node = spec.nodeName;
+  const ready = status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") ?? false;
+  return {
+    uid,
+    revision: key,
+    target:
+      endpoint === undefined || node === undefined
+        ? undefined
+        : { uid, namespace, name, revision: key, node, endpoint },
+    ready,
+    ending: metadata.deletionTimestamp !== undefined || status?.phase === "Succeeded" || status?.phase === "Failed",
+  };
+}
+
+export function compileNode(node: Node): NodeTarget {
+  const annotations = node.metadata.annotations ?? {};
+  return {
+    name: node.metadata.name,
+    machine: annotations[annotation.machine],
+    agentAddress: annotations[annotation.agentAddress],
+    agentSocket: annotations[annotation.agentSocket],
+  };
+}
+
+// `sun_path` of Linux, without the closing zero.
+const socketPathBytesMax = 107;
+
+/** The endpoint that a node wrote; undefined when it is none. */
+export function parseEndpoint(json: string | undefined): PodEndpoint | undefined {
+  if (json === undefined) return undefined;
+  try {
+    return checkEndpoint(JSON.parse(json));
+  } catch {
+    return undefined;
+  }
+}
+
+export function checkEndpoint(value: unknown): PodEndpoint | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  const { protocol, socket, host, port } = value as Readonly<Record<string, unknown>>;
+  if (protocol === "wire") {
+    const good = typeof socket === "string" && socket.startsWith("/") && socket.length <= socketPathBytesMax;
+    return good ? { protocol, socket } : undefined;
+  }
+  if (protocol !== "http1" || typeof host !== "string" || !/^[0-9a-fA-F.:]+$/.test(host)) return undefined;
+  return typeof port === "number" && Number.isInteger(port) && port > 0 && port < 65_536
+    ? { protocol, host, port }
+    : undefined;
+}

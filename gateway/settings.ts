@@ -1,0 +1,91 @@
+import { parseDurationMs } from "@shallop/sdk/internal";
+import { parseQuantity } from "@shallop/sdk/api";
+import { defaultLimits, type GatewayLimits } from "./limits.ts";
+import { isServerTimingMode, type ServerTimingMode } from "./proxy/server-timing.ts";
+
+/** The flags of `gateway/main.ts`, for `parseArgs`. */
+export const settingOptions = {
+  credentials: { type: "string" },
+  host: { type: "string", default: "127.0.0.1" },
+  port: { type: "string", default: "8080" },
+  domain: { type: "string", default: "localhost" },
+  state: { type: "string" },
+  "status-port": { type: "string" },
+  "server-timing": { type: "string", default: "cold" },
+  "body-max": { type: "string" },
+  "connections-max": { type: "string" },
+  "connections-per-address-max": { type: "string" },
+  "queue-depth-max": { type: "string" },
+  "activation-timeout": { type: "string" },
+  "idle-timeout": { type: "string" },
+  "drain-timeout": { type: "string" },
+} as const;
+
+export type SettingValues = { readonly [Name in keyof typeof settingOptions]?: string | undefined };
+
+export interface Settings {
+  readonly credentials: string;
+  readonly host: string;
+  readonly port: number;
+  readonly domain: string;
+  /** Where the last known state is kept; undefined: nowhere. */
+  readonly state: string | undefined;
+  /** On loopback: `/healthz`, `/readyz`, `/status`; undefined: none. */
+  readonly statusPort: number | undefined;
+  readonly serverTiming: ServerTimingMode;
+  readonly limits: GatewayLimits;
+}
+
+/** @throws Error with a sentence that names the flag */
+export function readSettings(values: SettingValues): Settings {
+  const { credentials, host = "127.0.0.1", domain = "localhost", state } = values;
+  if (credentials === undefined) throw new Error("--credentials FILE is needed: the control plane writes one");
+  const serverTiming = values["server-timing"] ?? "cold";
+  if (!isServerTimingMode(serverTiming)) throw new Error("--server-timing is always, cold or off");
+  const port = portNumber(values, "port") ?? 8080;
+  const statusPort = portNumber(values, "status-port");
+  const limits: GatewayLimits = {
+    ...defaultLimits,
+    bodyBytesMax: bytes(values, "body-max") ?? defaultLimits.bodyBytesMax,
+    connectionsMax: count(values, "connections-max") ?? defaultLimits.connectionsMax,
+    connectionsPerAddressMax: count(values, "connections-per-address-max") ?? defaultLimits.connectionsPerAddressMax,
+    queueDepthMax: count(values, "queue-depth-max") ?? defaultLimits.queueDepthMax,
+    activationTimeoutMs: duration(values, "activation-timeout") ?? defaultLimits.activationTimeoutMs,
+    idleTimeoutMs: duration(values, "idle-timeout") ?? defaultLimits.idleTimeoutMs,
+    drainTimeoutMs: duration(values, "drain-timeout") ?? defaultLimits.drainTimeoutMs,
+  };
+  return { credentials, host, port, domain, state, statusPort, serverTiming, limits };
+}
+
+type Name = keyof typeof settingOptions;
+
+function count(values: SettingValues, name: Name): number | undefined {
+  const text = values[name];
+  if (text === undefined) return undefined;
+  if (!/^[0-9]{1,9}$/.test(text)) throw new Error(`--${name} is a whole number, not ${JSON.stringify(text)}`);
+  return Number(text);
+}
+
+function portNumber(values: SettingValues, name: Name): number | undefined {
+  const port = count(values, name);
+  if (port !== undefined && port > 65_535) throw new Error(`--${name} is a number from 0 to 65535`);
+  return port;
+}
+
+function bytes(values: SettingValues, name: Name): number | undefined {
+  const text = values[name];
+  if (text === undefined) return undefined;
+  const quantity = parseQuantity(text);
+  if (quantity === undefined || quantity < 0)
+    throw new Error(`--${name} is a size such as 64Mi, not ${JSON.stringify(text)}`);
+  return quantity;
+}
+
+function duration(values: SettingValues, name: Name): number | undefined {
+  const text = values[name];
+  if (text === undefined) return undefined;
+  const durationMs = parseDurationMs(text);
+  if (durationMs === undefined || durationMs <= 0)
+    throw new Error(`--${name} is a time such as 30s or 1m30s, not ${JSON.stringify(text)}`);
+  return durationMs;
+}

@@ -1,0 +1,85 @@
+import { type Clock, describeError, type Log, type Timer } from "@shallop/sdk/internal";
+import type { LoadReport } from "@shallop/sdk/wire";
+import type { LoadMeter } from "./load.ts";
+
+// Knative scrapes each second, and its windows have buckets of a second.
+const intervalMs = 1_000;
+// A poke follows the last report at this distance at least: a burst of new revisions makes a few reports, not thousands.
+const pokeIntervalMs = 10;
+// A report that takes longer is of no use: newer ones say more.
+const sendTimeoutMs = 2_000;
+
+export interface ReporterOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly meter: LoadMeter;
+  /** Identity of this process in reports. */
+  readonly gateway: string;
+  readonly waiting: (revision: string) => number;
+  /** Hands a report to the control plane. */
+  readonly send: (report: LoadReport, signal: AbortSignal) => Promise<void>;
+}
+
+/**
+ * Tells the control plane of load, each second and when it is poked. One report is under way at a time; what cannot be
+ * delivered is dropped, for a late report is a wrong one.
+ */
+export class LoadReporter {
+  readonly #options: ReporterOptions;
+  readonly #closed = new AbortController();
+  readonly #ticker: Timer;
+  #poke: Timer | undefined;
+  #sending = false;
+  #pokedMeanwhile = false;
+  #away = false;
+
+  constructor(options: ReporterOptions) {
+    this.#options = options;
+    this.#ticker = options.clock.every(intervalMs, () => this.#report());
+  }
+
+  /** A request waits for a revision without a pod: reports at once. */
+  poke(): void {
+    if (this.#sending) this.#pokedMeanwhile = true;
+    else this.#poke ??= this.#options.clock.after(pokeIntervalMs, () => this.#report());
+  }
+
+  close(): void {
+    this.#ticker.cancel();
+    this.#poke?.cancel();
+    this.#closed.abort();
+  }
+
+  #report(): void {
+    this.#poke?.cancel();
+    this.#poke = undefined;
+    const { meter, clock, gateway, waiting } = this.#options;
+    if (this.#sending || this.#closed.signal.aborted) return;
+    const revisions = meter.report(clock.nowMs(), waiting);
+    if (revisions.length > 0) void this.#send({ gateway, revisions });
+  }
+
+  async #send(report: LoadReport): Promise<void> {
+    this.#sending = true;
+    const { clock, log, meter, send } = this.#options;
+    const late = new AbortController();
+    const timer = clock.after(sendTimeoutMs, () => late.abort(new Error("the control plane did not answer in time")));
+    try {
+      await send(report, AbortSignal.any([late.signal, this.#closed.signal]));
+      if (this.#away) log.info("the control plane takes load reports again");
+      this.#away = false;
+    } catch (error) {
+      // Said once; requests are served from what is known meanwhile.
+      if (!this.#away) log.warn("the control plane takes no load reports", { reason: describeError(error) });
+      this.#away = true;
+      meter.undelivered(report.revisions);
+    } finally {
+      timer.cancel();
+      this.#sending = false;
+      if (this.#pokedMeanwhile && !this.#closed.signal.aborted) {
+        this.#pokedMeanwhile = false;
+        this.poke();
+      }
+    }
+  }
+}
