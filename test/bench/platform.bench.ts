@@ -1,0 +1,201 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { systemClock } from "../../sdk/internal/index.ts";
+import { putLoad } from "../support/load.ts";
+import { eventually, Platform } from "../support/platform.ts";
+import { figure, median, quantile } from "./figures.ts";
+
+const sample = (name: string): string => fileURLToPath(new URL(`../../samples/${name}`, import.meta.url));
+
+/** Functions that are deployed and at zero, then asked one after the other. */
+const idleFunctions = 10;
+/** Each function is asked this often, from zero each time. */
+const coldRounds = 3;
+const nativeFunctions = 5;
+const betweenMs = 500;
+
+/** The main job: cold starts, warm requests, memory. The whole platform runs on this machine, and so does the load. */
+export async function platformBench(): Promise<void> {
+  // The smallest windows that Knative allows: the next round begins some seconds after the last.
+  await using platform = await Platform.start({ autoscaler: ["stable-window=6s", "scale-to-zero-grace-period=6s"] });
+  console.log("\nfrom the call of shallop up to what is reachable where");
+  figure(
+    "shallop up",
+    `${(platform.startMs / 1000).toFixed(2)} s`,
+    `goal 2 s: ${(platform.startMs / 2_000).toFixed(2)} of it`,
+  );
+  const status = JSON.parse(await platform.run("status", "-o", "json")) as { nodes: { native: string }[] };
+  await platform.run("build", sample("hello"), "--push");
+
+  const before = memoryOf(platform);
+  const idle = await deployed(platform, { prefix: "idle", image: "hello:1.0.0", count: idleFunctions });
+  const atZero = memoryOf(platform);
+
+  console.log("\nfrom zero, through the gateway, image on the node");
+  const wasm = await coldStarts(platform, idle, coldRounds);
+  report("wasm", wasm, 25);
+  if (status.nodes[0]?.native === "yes") {
+    await platform.run("build", sample("native"), "--push");
+    const native = await deployed(platform, { prefix: "native", image: "native:1.0.0", count: nativeFunctions });
+    report("native (Node in the container)", await coldStarts(platform, native, coldRounds), 400);
+  } else figure("native", "not here", "shallop status says what is missing");
+
+  console.log("\nwarm, 16 connections, alternating, medians of three");
+  await warmRequests(platform, idle[0] ?? "");
+
+  console.log("\nmemory");
+  await atZeroAgain(platform, idle);
+  await memory(platform, { before, atZero, idle });
+}
+
+interface Batch {
+  readonly prefix: string;
+  readonly image: string;
+  readonly count: number;
+}
+
+/** Deploys some services of one image and waits until all are ready and at zero. */
+async function deployed(platform: Platform, { prefix, image, count }: Batch): Promise<readonly string[]> {
+  const names = Array.from({ length: count }, (_, index) => `${prefix}-${index}`);
+  for (const name of names) await platform.run("deploy", name, "--image", image, "--no-wait");
+  await atZeroAgain(platform, names);
+  return names;
+}
+
+/** The gateway hears of it a moment after the API says so. */
+const hearsayMs = 500;
+
+async function atZeroAgain(platform: Platform, names: readonly string[]): Promise<void> {
+  const probe = async (): Promise<true | undefined> => {
+    const lines = (await platform.run("list")).split("\n");
+    return names.every((name) => lines.some((line) => new RegExp(`^${name} +True +0 `).test(line))) ? true : undefined;
+  };
+  await eventually(`${names.length} services are ready and at zero`, probe, 180_000);
+  await systemClock.sleep(hearsayMs);
+}
+
+/** Milliseconds from request to answer, each from zero. */
+async function coldStarts(platform: Platform, names: readonly string[], rounds: number): Promise<readonly number[]> {
+  const samples: number[] = [];
+  for (let round = 0; round < rounds; round++) {
+    if (round > 0) await atZeroAgain(platform, names);
+    for (const name of names) {
+      const answer = await platform.ask(`${name}.default`);
+      if (answer.status !== 200) throw new Error(`${name} answered ${answer.status}: ${answer.body}`);
+      // One that was started by somebody else meanwhile was not at zero, and says nothing.
+      if (String(answer.headers["server-timing"]).includes("activate")) samples.push(answer.ms);
+      // What the start has left to do (records, a spare thread) shall not be counted against the next.
+      await systemClock.sleep(betweenMs);
+    }
+  }
+  return samples;
+}
+
+function report(what: string, samples: readonly number[], goalMs: number): void {
+  const p50 = median(samples);
+  figure(`${what}: p50`, `${p50.toFixed(1)} ms`, `goal ${goalMs} ms: ${(p50 / goalMs).toFixed(2)} of it`);
+  figure(`${what}: p99`, `${quantile(samples, 0.99).toFixed(1)} ms`, `${samples.length} starts`);
+}
+
+async function warmRequests(platform: Platform, name: string): Promise<void> {
+  const bare = spawn(process.execPath, [fileURLToPath(new URL("hello-server.ts", import.meta.url))], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  try {
+    const [line] = (await once(bare.stdout, "data")) as [Buffer];
+    const load = { connections: 16, durationMs: 4_000 };
+    const function_: number[] = [];
+    const limit: number[] = [];
+    const latencies: number[] = [];
+    for (let round = 0; round < 3; round++) {
+      const answered = await putLoad({ ...load, port: platform.ports.gateway, host: `${name}.default.localhost` });
+      if (Object.keys(answered.statuses).join() !== "200")
+        throw new Error(`answers: ${JSON.stringify(answered.statuses)}`);
+      function_.push(answered.requestsPerSecond);
+      latencies.push(answered.p50Ms);
+      limit.push((await putLoad({ ...load, port: Number(line.toString()), host: "localhost" })).requestsPerSecond);
+    }
+    const ratio = median(function_) / median(limit);
+    figure(
+      "function (fresh instance a request)",
+      `${median(function_).toFixed(0)}/s`,
+      `p50 ${median(latencies).toFixed(1)} ms`,
+    );
+    figure("bare node:http hello", `${median(limit).toFixed(0)}/s`, `ratio ${ratio.toFixed(4)}`);
+  } finally {
+    bare.kill();
+  }
+}
+
+const activePods = 5;
+
+interface MemoryRun {
+  readonly before: MemoryBytes;
+  readonly atZero: MemoryBytes;
+  readonly idle: readonly string[];
+}
+
+async function memory(platform: Platform, { before, atZero, idle }: MemoryRun): Promise<void> {
+  await platform.ask(`${idle[0] ?? ""}.default`);
+  const one = memoryOf(platform);
+  for (const name of idle.slice(1, activePods + 1)) await platform.ask(`${name}.default`);
+  const more = memoryOf(platform);
+  const perIdle = (atZero.platform - before.platform) / idle.length;
+  const perActive = (more.hosts - one.hosts) / activePods;
+  figure(
+    "per function at zero, all processes together",
+    `${(perIdle / 1024).toFixed(0)} KiB`,
+    `${idle.length} functions`,
+  );
+  figure(
+    "per active wasm pod, in its host process",
+    `${(perActive / 1024 / 1024).toFixed(1)} MiB`,
+    `${activePods} pods`,
+  );
+  figure(
+    "the platform itself",
+    `${(before.platform / 1024 / 1024).toFixed(0)} MiB`,
+    "control plane, node agent, gateway, supervisor",
+  );
+}
+
+interface MemoryBytes {
+  readonly platform: number;
+  readonly hosts: number;
+}
+
+/** Proportional set sizes of the platform's processes and of its host processes. */
+function memoryOf(platform: Platform): MemoryBytes {
+  let own = 0;
+  let hosts = 0;
+  for (const pid of descendants(platform.pid)) {
+    const command = readFileSync(`/proc/${pid}/cmdline`, "utf8");
+    if (command.includes("host-main")) hosts += proportionalBytes(pid);
+    else own += proportionalBytes(pid);
+  }
+  return { platform: own, hosts };
+}
+
+function descendants(root: number): number[] {
+  const children = new Map<number, number[]>();
+  for (const name of readdirSync("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    try {
+      const stat = readFileSync(`/proc/${name}/stat`, "utf8");
+      const parent = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
+      children.set(parent, [...(children.get(parent) ?? []), Number(name)]);
+    } catch {
+      // It ended meanwhile.
+    }
+  }
+  const found = [root];
+  for (let index = 0; index < found.length; index++) found.push(...(children.get(found[index] ?? 0) ?? []));
+  return found;
+}
+
+function proportionalBytes(pid: number): number {
+  const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
+  return Number(/^Pss:\s+(\d+) kB/m.exec(rollup)?.[1] ?? 0) * 1024;
+}

@@ -1,0 +1,225 @@
+import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { whoScript } from "../support/behaviours.ts";
+import { type Inventory, inventoryOf } from "../support/inventory.ts";
+import { eventually, freePorts, Platform, shallop } from "../support/platform.ts";
+import { callSteadily } from "../support/steady-caller.ts";
+import { Workshop } from "../support/workshop.ts";
+
+// Anything may be killed at any time. What was deployed is served again, what ran is taken over or replaced, and nothing
+// is left lying about.
+
+const autoscaler = ["stable-window=6s", "scale-to-zero-grace-period=6s"];
+let platform: Platform;
+let workshop: Workshop;
+let native = false;
+
+beforeAll(async () => {
+  workshop = await Workshop.open();
+  platform = await Platform.start({ autoscaler });
+  native = (await status()).nodes[0]?.native === "yes";
+  const image = await workshop.publish(platform, "kept", { script: whoScript });
+  await platform.run("deploy", "kept", "--image", image, "--env", "WHO=kept", "--min-scale", "1", "--max-scale", "1");
+  if (!native) return;
+  const script = "export default { fetch: () => new Response('kept\\n') };";
+  await workshop.publish(platform, "keptnative", { native: script });
+  await platform.run("deploy", "keptnative", "--image", "keptnative:1", "--min-scale", "1", "--max-scale", "1");
+});
+afterEach(async ({ task }) => {
+  if (task.result?.state === "fail") console.log(await platform?.logs());
+});
+afterAll(async () => {
+  await platform?.[Symbol.asyncDispose]();
+  await workshop?.[Symbol.asyncDispose]();
+});
+
+interface Status {
+  readonly programs: readonly {
+    readonly name: string;
+    readonly pid: number;
+    readonly restarts: number;
+    readonly state: string;
+  }[];
+  readonly nodes: readonly { readonly native: string; readonly ready: string }[];
+}
+
+const status = async (): Promise<Status> => JSON.parse(await platform.run("status", "-o", "json")) as Status;
+
+async function programOf(name: string): Promise<Status["programs"][number]> {
+  const program = (await status()).programs.find((candidate) => candidate.name === name);
+  if (program === undefined) throw new Error(`there is no ${name}`);
+  return program;
+}
+
+const services = (): readonly string[] => (native ? ["kept", "keptnative"] : ["kept"]);
+
+/** Both services answer, five times in a row. */
+async function expectServed(): Promise<void> {
+  for (const service of services()) {
+    let row = 0;
+    await eventually(`${service} answers`, async () => {
+      const answer = await platform.ask(`${service}.default`).catch(() => undefined);
+      row = answer?.status === 200 && answer.body === "kept\n" ? row + 1 : 0;
+      return row >= 5 ? true : undefined;
+    });
+  }
+}
+
+/** What there is to count of a node that has settled: one pod of each service, and what they need. */
+const countsOf = (inventory: Inventory): object => ({
+  hostProcesses: inventory.hostProcesses.length,
+  containers: inventory.containers.length,
+  networkNamespaces: inventory.networkNamespaces.length,
+  links: inventory.links.length,
+  cgroups: inventory.cgroups.length,
+  sockets: inventory.sockets.length,
+});
+
+async function expectNothingLeaked(before: object): Promise<void> {
+  let last: object = {};
+  await eventually("the node holds as much as before", async () => {
+    last = countsOf(await inventoryOf(platform.dataDirectory));
+    return JSON.stringify(last) === JSON.stringify(before) ? true : undefined;
+  }).catch(() => expect(last).toEqual(before));
+}
+
+const settled = async (): Promise<object> => {
+  await expectServed();
+  // A node that has just started keeps making spare processes for a moment.
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  return countsOf(await inventoryOf(platform.dataDirectory));
+};
+
+test.each([
+  ["control-plane", 0],
+  ["node-agent", 0],
+])("kill -9 of the %s: restarted, and no request notices", async (name, failedMax) => {
+  const before = await settled();
+  const { pid, restarts } = await programOf(name);
+  const caller = callSteadily(platform, "kept.default", { connections: 2 });
+  process.kill(pid, "SIGKILL");
+  await eventually(`${name} is back`, async () => {
+    const now = await programOf(name).catch(() => undefined);
+    return now?.state === "ready" && now.restarts === restarts + 1 && now.pid !== pid ? true : undefined;
+  });
+  await expectServed();
+  const { failed, said } = await caller.stop();
+  expect(failed, said).toBeLessThanOrEqual(failedMax);
+  await expectNothingLeaked(before);
+  // Not only what was there goes on: something new can be deployed, and deleted.
+  await platform.run("deploy", "fresh", "--image", "kept:1", "--env", "WHO=fresh");
+  expect((await platform.ask("fresh.default")).body).toBe("fresh\n");
+  await platform.run("delete", "fresh");
+});
+
+test("kill -9 of the gateway: restarted, and serves what it served", async () => {
+  const before = await settled();
+  const { pid, restarts } = await programOf("gateway");
+  process.kill(pid, "SIGKILL");
+  await expectServed();
+  expect((await programOf("gateway")).restarts).toBe(restarts + 1);
+  await expectNothingLeaked(before);
+});
+
+test("kill -9 of the host processes: their pods come up again", async () => {
+  const before = await settled();
+  for (const pid of (await inventoryOf(platform.dataDirectory)).hostProcesses) process.kill(pid, "SIGKILL");
+  await expectServed();
+  await expectNothingLeaked(before);
+});
+
+test("kill -9 of everything at once, but the supervisor", async () => {
+  const before = await settled();
+  const { programs } = await status();
+  for (const { pid } of programs) process.kill(pid, "SIGKILL");
+  for (const pid of (await inventoryOf(platform.dataDirectory)).hostProcesses) process.kill(pid, "SIGKILL");
+  await expectServed();
+  await expectNothingLeaked(before);
+});
+
+test("a second up on the same data directory says so, and which flag helps", async () => {
+  const ports = await freePorts();
+  const { code, stderr } = await shallop(upArgs(platform.dataDirectory, ports));
+  expect(stderr).toMatch(/^error: a platform runs on .* already \(process \d+\); .*--data DIR.* \[DATA_IN_USE\]\n$/);
+  expect(code).toBe(1);
+});
+
+const upArgs = (dataDirectory: string, ports: Platform["ports"]): string[] => [
+  ...["up", "--data", dataDirectory, "--port", String(ports.gateway), "--api-port", String(ports.api)],
+  ...["--registry-port", String(ports.registry), "--agent-port", String(ports.agent)],
+];
+
+test.each([
+  ["gateway", "--port"],
+  ["api", "--api-port"],
+  ["registry", "--registry-port"],
+  ["agent", "--agent-port"],
+] as const)("the port of the %s is in use: one sentence that names %s", async (which, flag) => {
+  const directory = await mkdtemp(join(tmpdir(), "shallop-taken-"));
+  const ports = await freePorts();
+  const squatter = createServer();
+  await new Promise<void>((resolve) => squatter.listen(ports[which], "127.0.0.1", resolve));
+  try {
+    const { code, stderr } = await shallop(upArgs(directory, ports));
+    expect(stderr).toMatch(
+      new RegExp(`^error: port ${ports[which]} for .* is in use; .* ${flag} PORT \\[PORT_IN_USE\\]\\n$`),
+    );
+    expect(code).toBe(1);
+  } finally {
+    squatter.close();
+    await rm(directory, { recursive: true, force: true });
+  }
+});
+
+test("a data directory that cannot be written: one sentence that names --data", async () => {
+  const parent = await mkdtemp(join(tmpdir(), "shallop-unwritable-"));
+  try {
+    // Root may write anywhere but below a file.
+    await writeFile(join(parent, "file"), "");
+    await mkdir(join(parent, "locked"));
+    await chmod(join(parent, "locked"), 0o500);
+    const directory = join(parent, process.getuid?.() === 0 ? "file" : "locked", "data");
+    const { code, stderr } = await shallop(upArgs(directory, await freePorts()));
+    expect(stderr).toMatch(/^error: the data directory .* cannot be written .*--data DIR.* \[DATA_UNWRITABLE\]\n$/);
+    expect(code).toBe(1);
+  } finally {
+    await rm(parent, { recursive: true, force: true });
+  }
+});
+
+test("kill -9 of the supervisor, and up again on the same data directory: everything is served again", async () => {
+  const before = await settled();
+  await platform.kill();
+  platform = await Platform.start({ autoscaler, dataDirectory: platform.dataDirectory, ports: platform.ports });
+  await expectServed();
+  await expectNothingLeaked(before);
+});
+
+test("down stops everything and leaves nothing but the data directory", async () => {
+  expect(await platform.run("down")).toContain("stopped");
+  await expectNothingLeft();
+  await expect(platform.ask("kept.default")).rejects.toThrow();
+});
+
+test("up after down serves what was deployed", async () => {
+  platform = await Platform.start({ autoscaler, dataDirectory: platform.dataDirectory, ports: platform.ports });
+  await expectServed();
+});
+
+test("down after a killed supervisor removes what it left", async () => {
+  await platform.kill();
+  expect((await platform.shallop("down")).code).toBe(0);
+  await expectNothingLeft();
+});
+
+async function expectNothingLeft(): Promise<void> {
+  let last: Inventory | undefined;
+  await eventually("nothing is left", async () => {
+    last = await inventoryOf(platform.dataDirectory);
+    const { processes, networkNamespaces, links, cgroups } = last;
+    return processes.length + networkNamespaces.length + links.length + cgroups.length === 0 ? true : undefined;
+  }).catch(() => expect(last).toEqual({ processes: [], networkNamespaces: [], links: [], cgroups: [] }));
+}

@@ -1,0 +1,192 @@
+import { execFileSync } from "node:child_process";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { behavioursScript } from "../support/behaviours.ts";
+import { JoinedNode, readyOf } from "../support/joined-node.ts";
+import { findKubectl, type Kubectl } from "../support/kubectl.ts";
+import { eventually, Platform } from "../support/platform.ts";
+import { callSteadily } from "../support/steady-caller.ts";
+import { Workshop } from "../support/workshop.ts";
+
+// More than one node: beside the first one on this machine, and, as root, one in a network namespace of its own, which is
+// to the gateway what another machine is. Placement uses all; the loss of any is survived.
+
+const root = process.getuid?.() === 0;
+/** A link of its own for each run, so that two runs do not meet. */
+const key = process.pid % 250;
+const namespace = `shallop-test-${key}`;
+const link = `shtest${key}`;
+const outer = `10.231.${key}.1`;
+const inner = `10.231.${key}.2`;
+
+let platform: Platform;
+let workshop: Workshop;
+let kubectl: Kubectl;
+let nodeB: JoinedNode;
+let nodeC: JoinedNode | undefined;
+
+const ip = (...args: readonly string[]): void => void execFileSync("ip", [...args], { stdio: "pipe" });
+
+function makeNetwork(): void {
+  ip("netns", "add", namespace);
+  ip("link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", namespace);
+  ip("address", "add", `${outer}/24`, "dev", link);
+  ip("link", "set", link, "up");
+  ip("-n", namespace, "address", "add", `${inner}/24`, "dev", "eth0");
+  ip("-n", namespace, "link", "set", "eth0", "up");
+  ip("-n", namespace, "link", "set", "lo", "up");
+}
+
+beforeAll(async () => {
+  if (root) makeNetwork();
+  workshop = await Workshop.open();
+  platform = await Platform.start({
+    autoscaler: ["stable-window=6s", "scale-to-zero-grace-period=6s"],
+    ...(root ? { host: "0.0.0.0", advertise: [outer] } : {}),
+  });
+  const found = await findKubectl(platform.kubeconfig);
+  if (found === undefined) throw new Error("kubectl is not on the PATH; node test/support/setup.ts installs it");
+  kubectl = found;
+  nodeB = await JoinedNode.start(platform, { name: "node-b" });
+  await workshop.publish(platform, "spread", { script: behavioursScript });
+});
+afterEach(async ({ task }) => {
+  if (task.result?.state === "fail") console.log(await platform?.logs(), nodeB?.output, nodeC?.output);
+});
+afterAll(async () => {
+  await kubectl?.[Symbol.asyncDispose]();
+  await nodeC?.[Symbol.asyncDispose]();
+  await nodeB?.[Symbol.asyncDispose]();
+  await platform?.[Symbol.asyncDispose]();
+  await workshop?.[Symbol.asyncDispose]();
+  if (root) ip("netns", "delete", namespace);
+});
+
+interface SeenPod {
+  readonly metadata: { readonly name: string; readonly deletionTimestamp?: string };
+  readonly spec: { readonly nodeName?: string };
+  readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
+}
+
+/** Nodes of a service's ready pods, in order. */
+async function nodesOf(service: string): Promise<readonly string[]> {
+  const { pods } = JSON.parse(await platform.run("describe", service, "-o", "json")) as { pods: readonly SeenPod[] };
+  return pods
+    .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
+    .filter(({ status }) => status?.conditions?.some(({ type, status: value }) => type === "Ready" && value === "True"))
+    .map(({ spec }) => spec.nodeName ?? "-")
+    .toSorted((a, b) => (a < b ? -1 : 1));
+}
+
+const eventuallyOn = (service: string, nodes: readonly string[]): Promise<unknown> =>
+  eventually(
+    `${service} has pods on ${nodes.join(" and ")}`,
+    async () => ((await nodesOf(service)).join() === nodes.join() ? true : undefined),
+    90_000,
+  );
+
+/** Every pod of a service answers: each tells its own revision, so the pods are told apart by where their log is. */
+async function expectAllAnswer(service: string, requests = 40): Promise<void> {
+  const answers = await Promise.all(
+    Array.from({ length: requests }, () => platform.ask(`${service}.default`, "/wait?ms=20")),
+  );
+  expect(answers.filter(({ status }) => status !== 200)).toEqual([]);
+}
+
+/** Deploys a service with two pods. The first node to have the image prepared gets both; with more nodes, one moves. */
+async function deploySpread(service: string, nodes: readonly string[]): Promise<void> {
+  const scale = ["--min-scale", "2", "--max-scale", "2", "--concurrency", "5"];
+  await platform.run("deploy", service, "--image", "spread:1", ...scale);
+  await eventually(`${service} is prepared on ${nodes.join(" and ")}`, async () => {
+    const { revisions } = JSON.parse(await platform.run("describe", service, "-o", "json")) as {
+      revisions: readonly { readonly status?: { readonly preparedNodes?: readonly { readonly node: string }[] } }[];
+    };
+    const prepared = revisions[0]?.status?.preparedNodes?.map(({ node }) => node) ?? [];
+    return nodes.every((node) => prepared.includes(node)) ? true : undefined;
+  });
+  await eventually(`${service} is on ${nodes.join(" and ")}`, async () => {
+    const placed = await nodesOf(service);
+    if (placed.join() === nodes.join()) return true;
+    if (placed.length === 2) await deleteOnePod(service);
+    return undefined;
+  });
+}
+
+async function deleteOnePod(service: string): Promise<void> {
+  const selector = `serving.knative.dev/service=${service}`;
+  const { stdout } = await kubectl(["get", "pods", "-l", selector, "-o", "name"]);
+  await kubectl(["delete", "--wait=true", stdout.split("\n")[0] ?? ""]);
+}
+
+test("placement uses both nodes, and the gateway reaches pods on both", async () => {
+  await deploySpread("spread", ["node-a", "node-b"]);
+  await expectAllAnswer("spread");
+  const explained = await platform.run("explain", "spread");
+  expect(explained).toMatch(/placed spread-00001-\w+ on node-a: /);
+  expect(explained).toMatch(/placed spread-00001-\w+ on node-b: /);
+});
+
+test("the loss of a node is survived: its pod comes up on the other, and requests are answered", async () => {
+  const caller = callSteadily(platform, "spread.default", { path: "/hello", connections: 2 });
+  await nodeB.lose();
+  await eventuallyOn("spread", ["node-a", "node-a"]);
+  await expectAllAnswer("spread");
+  const { requests, failed, said } = await caller.stop();
+  expect(await readyOf(platform, "node-b")).not.toBe("True");
+  // What was in the hands of the lost pod may be lost with it; everything else is answered.
+  expect(failed, said).toBeLessThanOrEqual(2);
+  expect(requests).toBeGreaterThan(50);
+}, 120_000);
+
+test.runIf(root)("a node behind another network joins, and its pods are reached through its agent", async () => {
+  nodeC = await JoinedNode.start(platform, {
+    name: "node-c",
+    server: `https://${outer}:${platform.ports.api}`,
+    host: inner,
+    networkNamespace: namespace,
+  });
+  await deploySpread("far", ["node-a", "node-c"]);
+  await expectAllAnswer("far");
+  // A log that is on the other machine comes through its agent, too.
+  for (let round = 0; round < 6; round++) await platform.ask("far.default", "/log");
+  await eventually("the logs of both nodes are there", async () =>
+    ((await platform.run("logs", "far")).match(/said on stdout/g) ?? []).length >= 6 ? true : undefined,
+  );
+});
+
+test.runIf(root)("a large body goes through the tunnel whole", async () => {
+  const body = "0123456789abcdef".repeat(64 * 1024);
+  const answers = await Promise.all(
+    Array.from({ length: 8 }, () => platform.ask("far.default", "/length", { method: "POST", body })),
+  );
+  expect(answers.map((answer) => answer.body)).toEqual(Array.from({ length: 8 }, () => String(body.length)));
+});
+
+test.runIf(root)(
+  "the loss of that node is survived as well",
+  async () => {
+    await nodeC?.lose();
+    await eventuallyOn("far", ["node-a", "node-a"]);
+    await expectAllAnswer("far");
+  },
+  120_000,
+);
+
+test("a wrong token does not join, and the sentence says why", async () => {
+  const wrong = `nonsense.${"0".repeat(64)}`;
+  const flags = ["--data", `${workshop.directory}/wrong`, "--name", "node-x", "--port", "0", "--registry-port", "0"];
+  const { execFile } = await import("node:child_process");
+  const { promisify } = await import("node:util");
+  const bin = new URL("../../sdk/bin/shallop.js", import.meta.url).pathname;
+  const api = `https://127.0.0.1:${platform.ports.api}`;
+  const refused = await promisify(execFile)(process.execPath, [
+    bin,
+    "agent",
+    "--join",
+    api,
+    "--token",
+    wrong,
+    ...flags,
+  ]).catch((error: unknown) => error as { code: number; stderr: string });
+  expect(refused).toMatchObject({ code: 1 });
+  expect(refused.stderr).toMatch(/is not the one that the join token names/);
+});

@@ -1,0 +1,254 @@
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { request as httpRequest } from "node:http";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const shallopBin = fileURLToPath(new URL("../../sdk/bin/shallop.js", import.meta.url));
+
+export interface PlatformOptions {
+  /** Settings of config-autoscaler: `["stable-window=6s"]`. */
+  readonly autoscaler?: readonly string[];
+  /** Address to listen on; loopback when absent. */
+  readonly host?: string;
+  /** Addresses by which other machines, or network namespaces, reach the API. */
+  readonly advertise?: readonly string[];
+  /** Keep the data directory of an earlier platform. */
+  readonly dataDirectory?: string;
+  readonly ports?: PlatformPorts;
+}
+
+export interface PlatformPorts {
+  readonly gateway: number;
+  readonly api: number;
+  readonly registry: number;
+  readonly agent: number;
+}
+
+export interface CliResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: string;
+  readonly ms: number;
+}
+
+/** A whole platform: real processes on free ports of the loopback interface, in a directory of its own. */
+export class Platform implements AsyncDisposable {
+  readonly dataDirectory: string;
+  readonly ports: PlatformPorts;
+  readonly #process: ChildProcess;
+  #output = "";
+  readonly #beganMs = performance.now();
+  #startMs = 0;
+
+  private constructor(dataDirectory: string, ports: PlatformPorts, args: readonly string[]) {
+    this.dataDirectory = dataDirectory;
+    this.ports = ports;
+    this.#process = spawn(process.execPath, [shallopBin, "up", ...args], {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, XDG_CACHE_HOME: cacheHome },
+    });
+    const keep = (chunk: Buffer): void => void (this.#output += chunk.toString("utf8"));
+    this.#process.stdout?.on("data", keep);
+    this.#process.stderr?.on("data", keep);
+  }
+
+  /** Resolves when `shallop up` has printed what is reachable where. */
+  static async start(options: PlatformOptions = {}): Promise<Platform> {
+    const dataDirectory = options.dataDirectory ?? (await mkdtemp(join(tmpdir(), "shallop-platform-")));
+    const ports = options.ports ?? (await freePorts());
+    const platform = new Platform(dataDirectory, ports, [
+      ...["--data", dataDirectory, "--port", String(ports.gateway), "--api-port", String(ports.api)],
+      ...["--registry-port", String(ports.registry), "--agent-port", String(ports.agent), "--node-name", "node-a"],
+      ...(options.host === undefined ? [] : ["--host", options.host]),
+      ...(options.advertise ?? []).flatMap((host) => ["--advertise", host]),
+      ...(options.autoscaler ?? []).flatMap((setting) => ["--autoscaler", setting]),
+    ]);
+    await platform.#until(/export KUBECONFIG=/);
+    platform.#startMs = performance.now() - platform.#beganMs;
+    return platform;
+  }
+
+  /** From the call to what is reachable where. */
+  get startMs(): number {
+    return this.#startMs;
+  }
+
+  get pid(): number {
+    return this.#process.pid ?? 0;
+  }
+
+  /** What `shallop up` has printed. */
+  get output(): string {
+    return this.#output;
+  }
+
+  get kubeconfig(): string {
+    return join(this.dataDirectory, "kubeconfig");
+  }
+
+  /** Runs `shallop ARGS` against this platform. */
+  shallop(...args: readonly string[]): Promise<CliResult> {
+    return shallop([...args, "--data", this.dataDirectory]);
+  }
+
+  /** As `shallop`, and throws unless it exits with 0. */
+  async run(...args: readonly string[]): Promise<string> {
+    const result = await this.shallop(...args);
+    if (result.code !== 0)
+      throw new Error(`shallop ${args.join(" ")} exited with ${result.code}:\n${result.stdout}${result.stderr}`);
+    return result.stdout;
+  }
+
+  /** Asks a service through the gateway. */
+  ask(
+    host: string,
+    path = "/",
+    options: { readonly method?: string; readonly body?: string; readonly headers?: Record<string, string> } = {},
+  ): Promise<Answer> {
+    return ask(this.ports.gateway, { host: `${host}.localhost`, path, ...options });
+  }
+
+  /** The end of each process's log, for a failure's message. */
+  async logs(): Promise<string> {
+    const directory = join(this.dataDirectory, "logs");
+    const files = await readdir(directory).catch(() => []);
+    const texts = await Promise.all(
+      files.map(async (file) => `--- ${file}\n${(await readFile(join(directory, file), "utf8")).slice(-4_000)}`),
+    );
+    return [this.#output, ...texts].join("\n");
+  }
+
+  async stop(): Promise<void> {
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
+    const gone = new Promise((resolve) => this.#process.once("exit", resolve));
+    this.#process.kill("SIGTERM");
+    await gone;
+  }
+
+  /** `kill -9` of the supervisor alone. */
+  async kill(): Promise<void> {
+    const gone = new Promise((resolve) => this.#process.once("exit", resolve));
+    this.#process.kill("SIGKILL");
+    await gone;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+    await rm(this.dataDirectory, { recursive: true, force: true });
+  }
+
+  #until(pattern: RegExp): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const look = (): void => {
+        if (pattern.test(this.#output)) resolve();
+      };
+      this.#process.stdout?.on("data", look);
+      this.#process.once("exit", (code) => {
+        void this.logs().then((logs) => reject(new Error(`shallop up ended with code ${String(code)}:\n${logs}`)));
+      });
+    });
+  }
+}
+
+/** Engines and images are kept between tests: they are large and always the same. */
+const cacheHome = join(tmpdir(), `shallop-test-cache-${process.getuid?.() ?? 0}`);
+
+/** Runs `shallop ARGS`. */
+export function shallop(args: readonly string[], cwd?: string): Promise<CliResult> {
+  return new Promise((resolve) => {
+    const env = { ...process.env, XDG_CACHE_HOME: cacheHome };
+    execFile(
+      process.execPath,
+      [shallopBin, ...args],
+      { env, maxBuffer: 64 * 1024 * 1024, ...(cwd === undefined ? {} : { cwd }) },
+      (error, stdout, stderr) => {
+        const code = error === null ? 0 : typeof error.code === "number" ? error.code : 1;
+        resolve({ code, stdout, stderr });
+      },
+    );
+  });
+}
+
+/** One HTTP request on a connection of its own. */
+export function ask(
+  port: number,
+  options: {
+    readonly host: string;
+    readonly path: string;
+    readonly method?: string;
+    readonly body?: string;
+    readonly headers?: Record<string, string>;
+  },
+): Promise<Answer> {
+  const began = performance.now();
+  return new Promise((resolve, reject) => {
+    const sent = httpRequest(
+      {
+        port,
+        host: "127.0.0.1",
+        path: options.path,
+        method: options.method ?? "GET",
+        headers: { host: options.host, ...options.headers },
+        agent: false,
+      },
+      (response) => {
+        const chunks: Buffer[] = [];
+        response.on("data", (chunk: Buffer) => chunks.push(chunk));
+        response.once("error", reject);
+        response.once("end", () =>
+          resolve({
+            status: response.statusCode ?? 0,
+            headers: response.headers,
+            body: Buffer.concat(chunks).toString("utf8"),
+            ms: performance.now() - began,
+          }),
+        );
+      },
+    );
+    sent.once("error", reject);
+    sent.end(options.body);
+  });
+}
+
+/** Calls `probe` until it gives a value; throws with `what` when it has not after `timeoutMs`. */
+export async function eventually<T>(what: string, probe: () => Promise<T | undefined>, timeoutMs = 30_000): Promise<T> {
+  const until = performance.now() + timeoutMs;
+  let last: unknown;
+  for (;;) {
+    try {
+      const value = await probe();
+      if (value !== undefined) return value;
+    } catch (error) {
+      last = error;
+    }
+    if (performance.now() > until) throw new Error(`not within ${timeoutMs / 1000} s: ${what}`, { cause: last });
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+export async function freePorts(): Promise<PlatformPorts> {
+  const [gateway, api, registry, agent] = await Promise.all([freePort(), freePort(), freePort(), freePort()]);
+  return { gateway, api, registry, agent };
+}
+
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() =>
+        typeof address === "object" && address !== null ? resolve(address.port) : reject(new Error("no port")),
+      );
+    });
+  });
+}

@@ -1,0 +1,81 @@
+import { execFileSync } from "node:child_process";
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { installSandbox } from "../../runtime/sandbox/install.ts";
+
+/**
+ * Installs what the tests need and this machine lacks: what native pods need, and kubectl. As root on Debian it installs,
+ * elsewhere it says what is missing.
+ */
+await installSandbox((line) => console.log(line));
+installKubectl();
+
+function installKubectl(): void {
+  if (has("kubectl")) return;
+  if (process.getuid?.() !== 0 || !has("apt-get")) {
+    console.log("kubectl is not there, and cannot be installed from here; install kubectl 1.30 or newer");
+    return;
+  }
+  console.log("installing kubectl from Debian's packages");
+  try {
+    installDebianKubectl();
+  } catch (error) {
+    console.log(`kubectl could not be installed (${String(error)}); install kubectl 1.30 or newer`);
+  }
+}
+
+/**
+ * Debian 12's own kubectl is 1.20, which no server of today supports. The next release's is one static program: it is
+ * taken from this machine's own mirror, and nothing else of that release.
+ */
+function installDebianKubectl(): void {
+  const scratch = mkdtempSync(join(tmpdir(), "shallop-kubectl-"));
+  try {
+    for (const directory of ["lists/partial", "cache/archives/partial"])
+      mkdirSync(join(scratch, directory), { recursive: true });
+    const sources = join(scratch, "sources.list");
+    writeFileSync(
+      sources,
+      `deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] ${debianMirror()} trixie main\n`,
+    );
+    writeFileSync(join(scratch, "status"), "");
+    const options = [
+      ["Dir::Etc::sourcelist", sources],
+      ["Dir::Etc::sourceparts", "-"],
+      ["Dir::State::lists", join(scratch, "lists")],
+      ["Dir::Cache", join(scratch, "cache")],
+      // As if nothing were installed: apt would else look for the version that is.
+      ["Dir::State::status", join(scratch, "status")],
+      ["APT::Sandbox::User", "root"],
+    ].flatMap(([name, value]) => ["-o", `${name}=${value}`]);
+    execFileSync("apt-get", [...options, "update"], { stdio: "ignore" });
+    execFileSync("apt-get", [...options, "download", "kubectl"], { cwd: scratch, stdio: "ignore" });
+    const archive = readdirSync(scratch).find((name) => name.endsWith(".deb"));
+    if (archive === undefined) throw new Error("the package did not arrive");
+    execFileSync("dpkg", ["-x", join(scratch, archive), join(scratch, "root")]);
+    copyFileSync(join(scratch, "root/usr/bin/kubectl"), "/usr/local/bin/kubectl");
+    chmodSync("/usr/local/bin/kubectl", 0o755);
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+/** The mirror that this machine installs Debian from. */
+function debianMirror(): string {
+  const listed = execFileSync("apt-get", ["indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"], {
+    encoding: "utf8",
+  });
+  const mirror = listed.split("\n").find((uri) => /\/debian\/?$/.test(uri));
+  if (mirror === undefined) throw new Error("this machine has no Debian mirror");
+  return mirror;
+}
+
+function has(command: string): boolean {
+  try {
+    execFileSync("sh", ["-c", `command -v ${command}`], { stdio: "ignore" });
+    return true;
+  } catch {
+    return false;
+  }
+}
