@@ -160,6 +160,23 @@ describe("bodies", () => {
     await until(() => pod.connections[0]!.openStreams === 0);
   });
 
+  test("who sends without end, and reads late, finds the answer and then the end", async () => {
+    const cluster = await start();
+    await cluster.wireService("hello", (_head, stream) => {
+      stream.respond({ status: 200, headers: [] });
+      stream.write(Buffer.from("hi"));
+      stream.end();
+      return { data: () => undefined, end: () => undefined, failed: () => undefined };
+    });
+    const client = cluster.connect().send(`POST / HTTP/1.1\r\n${host}transfer-encoding: chunked\r\n\r\n`);
+    client.socket.pause();
+    const chunk = `10000\r\n${"z".repeat(0x1_0000)}\r\n`;
+    for (let sent = 0; sent < 256; sent++) client.send(chunk);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    client.socket.resume();
+    expect(await client.ended()).toMatch(/^HTTP\/1\.1 200 OK\r\n[^]*hi$/);
+  });
+
   test("100 Continue is said when a pod takes the body, not before", async () => {
     const cluster = await start();
     await cluster.wireService("hello", reflecting);

@@ -24,7 +24,10 @@ export function answerFault(outgoing: ServerResponse, { code, requestId, text, c
 const lingerMs = 2_000;
 const lingerBytesMax = 1024 * 1024;
 
-/** Reads and drops what is left of the request, a while; then the connection is closed. */
+/**
+ * Reads and drops what is left of the request. If that is not soon over, says that the connection ends, and closes it
+ * once the client has had the time to read the answer.
+ */
 export function discardRest(incoming: IncomingMessage, outgoing: ServerResponse, clock: Clock): void {
   if (incoming.complete || incoming.destroyed) return;
   incoming.removeAllListeners("data");
@@ -34,7 +37,9 @@ export function discardRest(incoming: IncomingMessage, outgoing: ServerResponse,
     const timer = clock.after(lingerMs, () => socket.destroy());
     incoming.on("data", (chunk: Buffer) => {
       bytes += chunk.length;
-      if (bytes > lingerBytesMax) socket.destroy();
+      if (bytes <= lingerBytesMax) return;
+      incoming.pause();
+      socket.end();
     });
     incoming.once("close", () => timer.cancel());
     incoming.once("end", () => timer.cancel());
