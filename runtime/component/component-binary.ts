@@ -1,3 +1,4 @@
+import { readExternName } from "./binary/extern-name.ts";
 import { BinaryError, BinaryReader } from "./leb128.ts";
 
 /** What a component asks of its host and offers to it: the names of its outermost imports and exports. */
@@ -46,31 +47,16 @@ function readEach(section: BinaryReader, readOne: () => void): void {
 }
 
 function readImport(section: BinaryReader): string {
-  const name = readName(section);
+  const name = readExternName(section);
   skipDescription(section);
   return name;
 }
 
 function readExport(section: BinaryReader): string {
-  const name = readName(section);
+  const name = readExternName(section);
   skipSort(section);
   section.u32();
   if (section.byte() === 1) skipDescription(section);
-  return name;
-}
-
-/** importname', exportname': 0x00 and 0x01 are a plain name; 0x02 adds options to it. */
-function readName(section: BinaryReader): string {
-  const form = section.byte();
-  const name = section.name();
-  if (form === 0x02) {
-    for (let count = section.u32(); count > 0; count--) {
-      section.byte();
-      section.take(section.u32());
-    }
-  } else if (form > 0x02) {
-    throw new BinaryError("a name has an unknown form", section.offset);
-  }
   return name;
 }
 

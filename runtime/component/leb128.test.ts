@@ -24,3 +24,21 @@ test("a part does not read beyond its end", () => {
   expect(reader.byte()).toBe(3);
   expect(() => reader.take(2)).toThrow(BinaryError);
 });
+
+test("an index with a sign is below zero where its last byte says so", () => {
+  const read = (...bytes: readonly number[]): number => new BinaryReader(Uint8Array.from(bytes)).s33();
+  expect(read(0x3f)).toBe(63);
+  expect(read(0x7f)).toBe(-1);
+  expect(read(0x40)).toBe(-64);
+  expect(read(0xf3, 0x00)).toBe(0x73);
+  expect(read(0xff, 0xff, 0xff, 0xff, 0x0f)).toBe(2 ** 32 - 1);
+  expect(read(0x80, 0x80, 0x80, 0x80, 0x70)).toBe(-(2 ** 32));
+  expect(() => read(0x80, 0x80, 0x80, 0x80, 0x20)).toThrow(BinaryError);
+  expect(() => read(0x80, 0x80, 0x80, 0x80, 0x80, 0x00)).toThrow(BinaryError);
+});
+
+test("what is left counts to the end of the part", () => {
+  const part = new BinaryReader(Uint8Array.from([1, 2, 3, 4])).part(3);
+  part.byte();
+  expect(part.left).toBe(2);
+});

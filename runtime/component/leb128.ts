@@ -19,6 +19,11 @@ export class BinaryReader {
     return this.#offset >= this.#end;
   }
 
+  /** Bytes up to the end. A list has no more entries than that, whatever it says: each takes at least one. */
+  get left(): number {
+    return this.#end - this.#offset;
+  }
+
   byte(): number {
     const value = this.#bytes[this.#offset];
     if (value === undefined || this.#offset >= this.#end) throw new BinaryError("ends in the middle", this.#offset);
@@ -42,6 +47,23 @@ export class BinaryReader {
       if ((byte & 0x80) === 0) return value;
     }
     throw new BinaryError("a number is longer than any may be", this.#offset);
+  }
+
+  /** Signed LEB128, at most 33 bits: the form of what is an index or, below zero, a code (core spec 5.3.5). */
+  s33(): number {
+    const at = this.#offset;
+    let value = 0;
+    for (let shift = 0; shift < 35; shift += 7) {
+      const byte = this.byte();
+      // Not `<<`: it would wrap at 32 bits.
+      value += (byte & 0x7f) * 2 ** shift;
+      if ((byte & 0x80) === 0) {
+        const signed = (byte & 0x40) === 0 ? value : value - 2 ** (shift + 7);
+        if (signed >= 2 ** 32 || signed < -(2 ** 32)) break;
+        return signed;
+      }
+    }
+    throw new BinaryError("a number is larger than 33 bits", at);
   }
 
   /** A signed LEB128 whose value is of no interest. */

@@ -1,0 +1,19 @@
+import { BinaryError, type BinaryReader } from "../leb128.ts";
+
+/**
+ * nameattributes of an import or export: 0x00 and 0x01 are a plain name; 0x02 adds attributes (the interface that it
+ * implements, the rest of its version, an id), which play no part in linking.
+ */
+export function readExternName(reader: BinaryReader): string {
+  const at = reader.offset;
+  const form = reader.byte();
+  if (form > 0x02) throw new BinaryError("a name has an unknown form", at);
+  const name = reader.name();
+  if (form === 0x02) {
+    for (let count = reader.u32(); count > 0; count--) {
+      reader.byte();
+      reader.take(reader.u32());
+    }
+  }
+  return name;
+}
