@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { BinaryError } from "./leb128.ts";
+import { BinaryError } from "../leb128.ts";
 import { capMemories, MemoryCapError, pageBytes } from "./memory-cap.ts";
 
 const preamble = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00];

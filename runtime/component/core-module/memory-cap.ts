@@ -1,0 +1,50 @@
+import { BinaryError, type BinaryReader, encodeUnsigned } from "../leb128.ts";
+import { readImports, readMemoryType } from "./definitions.ts";
+import { readerOf, sectionId, sectionsOf, withSection } from "./sections.ts";
+
+/** A page of linear memory (core spec 4.2.8). */
+export const pageBytes = 64 * 1024;
+
+/** The module needs more memory from its first moment than the cap allows. */
+export class MemoryCapError extends Error {
+  override readonly name = "MemoryCapError";
+}
+
+/**
+ * The core module with the maximum of each memory that it defines lowered to `bytesMax`, so that `memory.grow` beyond
+ * it answers -1 as on a machine that has no more. Shared memories are refused: threads of a guest are not supported,
+ * and shared memory makes a clock.
+ * @throws MemoryCapError when a memory's minimum is above the cap already
+ * @throws BinaryError when the module is malformed
+ */
+export function capMemories(module: Uint8Array, bytesMax: number): Uint8Array {
+  const sections = sectionsOf(module);
+  const imports = readImports(readerOf(module, sections, sectionId.import));
+  if (imports.memories.some(({ isShared }) => isShared)) refuseShared(0);
+  const memories = readerOf(module, sections, sectionId.memory);
+  if (memories === undefined) return module;
+  const content = cappedMemories(memories, BigInt(Math.floor(bytesMax / pageBytes)));
+  return withSection(module, sections, { id: sectionId.memory, content });
+}
+
+function cappedMemories(section: BinaryReader, pagesMax: bigint): Uint8Array {
+  const count = section.u32();
+  const content = encodeUnsigned(BigInt(count));
+  for (let index = 0; index < count; index++) {
+    const at = section.offset;
+    const { is64, isShared, minimum, maximum } = readMemoryType(section);
+    if (isShared) refuseShared(at);
+    if (minimum > pagesMax) {
+      throw new MemoryCapError(
+        `the component needs ${minimum * BigInt(pageBytes)} bytes of memory to start, and its limit is ${pagesMax * BigInt(pageBytes)}`,
+      );
+    }
+    const lowered = maximum === undefined || maximum > pagesMax ? pagesMax : maximum;
+    content.push(is64 ? 5 : 1, ...encodeUnsigned(minimum), ...encodeUnsigned(lowered));
+  }
+  return Uint8Array.from(content);
+}
+
+function refuseShared(at: number): never {
+  throw new BinaryError("the module has a shared memory, which is not supported", at);
+}

@@ -1,0 +1,162 @@
+import { closeSync, fstatSync } from "node:fs";
+import { chunkBytes, contentBytesOf } from "./copied-image.ts";
+import type { MemoryImage } from "./memory-image.ts";
+import { type PageCalls, pageCalls, type PageScanner } from "./page-calls.ts";
+
+/** A source as it is sent to other threads of the process, which open it with `openImageSource`. */
+export interface SharedImage {
+  /** The number of a file that only this process has. */
+  readonly fd: number;
+  /** Of the file: a number that was closed may be another file's by now. */
+  readonly inode: bigint;
+  /** Of the memory. */
+  readonly byteLength: number;
+  /** What comes before the zeros at the end; the file's content too. */
+  readonly content: SharedArrayBuffer;
+}
+
+/** One memory's bytes, for many memories to be mapped from: what none of them has written, they share. */
+export interface ImageSource {
+  readonly shared: SharedImage;
+  /** Whether the memory holds exactly these bytes. */
+  holds(memory: WebAssembly.Memory): boolean;
+  /**
+   * Maps the source over the memory, whose bytes are the source's from then on. Undefined when it has another size or
+   * the kernel refuses; the memory is then as it was.
+   */
+  map(memory: WebAssembly.Memory): MemoryImage | undefined;
+  /**
+   * Closes the file: nothing can be mapped any more, by any thread; what was mapped stays. Only for the thread that
+   * created it; that thread's end does it too.
+   */
+  dispose(): void;
+}
+
+/** The source of what `memory` holds now; undefined where memory cannot be mapped. */
+export function createImageSource(memory: WebAssembly.Memory): ImageSource | undefined {
+  const calls = pageCalls();
+  const bytes = Buffer.from(memory.buffer);
+  // The kernel maps whole pages, of up to 64 KiB; memories with smaller pages are copied.
+  if (calls === undefined || bytes.length === 0 || bytes.length % chunkBytes !== 0) return undefined;
+  const content = new SharedArrayBuffer(contentBytesOf(bytes));
+  const view = new Uint8Array(content);
+  view.set(bytes.subarray(0, content.byteLength));
+  const fd = calls.createFile(bytes.subarray(0, content.byteLength));
+  if (fd === undefined) return undefined;
+  return new MappedSource(calls, { fd, inode: inodeOf(fd), byteLength: bytes.length, content });
+}
+
+/** The source that another thread of this process has created; undefined where memory cannot be mapped. */
+export function openImageSource(shared: SharedImage): ImageSource | undefined {
+  const calls = pageCalls();
+  return calls === undefined ? undefined : new MappedSource(calls, shared);
+}
+
+function inodeOf(fd: number): bigint {
+  return fstatSync(fd, { bigint: true }).ino;
+}
+
+class MappedSource implements ImageSource {
+  readonly shared: SharedImage;
+  readonly #calls: PageCalls;
+  readonly #content: Buffer;
+  #isOpen = true;
+
+  constructor(calls: PageCalls, shared: SharedImage) {
+    this.#calls = calls;
+    this.shared = shared;
+    this.#content = Buffer.from(shared.content);
+  }
+
+  holds(memory: WebAssembly.Memory): boolean {
+    const bytes = Buffer.from(memory.buffer);
+    if (bytes.length !== this.shared.byteLength) return false;
+    const content = this.#content;
+    return content.compare(bytes, 0, content.length) === 0 && contentBytesOf(bytes) === content.length;
+  }
+
+  map(memory: WebAssembly.Memory): MemoryImage | undefined {
+    const { fd, byteLength } = this.shared;
+    if (memory.buffer.byteLength !== byteLength || !this.#isFileStillThere()) return undefined;
+    const address = this.#calls.addressOf(memory.buffer);
+    const content = this.#content;
+    if (content.length > 0 && !this.#calls.map(address, content.length, fd)) return undefined;
+    this.#calls.avoidHugePages(address, byteLength);
+    this.#calls.discard(address, byteLength);
+    return new MappedImage(this.#calls, { memory, address, content });
+  }
+
+  dispose(): void {
+    if (this.#isFileStillThere()) closeSync(this.shared.fd);
+    this.#isOpen = false;
+  }
+
+  #isFileStillThere(): boolean {
+    try {
+      return this.#isOpen && inodeOf(this.shared.fd) === this.shared.inode;
+    } catch {
+      return false;
+    }
+  }
+}
+
+interface Mapping {
+  readonly memory: WebAssembly.Memory;
+  /** Where the memory is, for as long as it has the same size: only growth moves it. */
+  readonly address: bigint;
+  readonly content: Buffer;
+}
+
+// A page that was written once is copied back at every restore, as it is cheaper than to fault it in again. Now and then
+// all are dropped, so that what was written once only is not kept (and copied) for ever; and when it is this much.
+const restoresBetweenDiscards = 1024;
+const keptBytesMax = 4 * 2 ** 20;
+
+class MappedImage implements MemoryImage {
+  readonly byteLength: number;
+  readonly #calls: PageCalls;
+  readonly #scanner: PageScanner | undefined;
+  #mapping: Mapping | undefined;
+  #bytes: Buffer;
+  #restores = 0;
+
+  constructor(calls: PageCalls, mapping: Mapping) {
+    this.#calls = calls;
+    this.#mapping = mapping;
+    this.#bytes = Buffer.from(mapping.memory.buffer);
+    this.byteLength = this.#bytes.length;
+    this.#scanner = calls.canScan ? calls.scanner(mapping.address, this.byteLength) : undefined;
+  }
+
+  restore(): boolean {
+    const mapping = this.#mapping;
+    if (mapping === undefined) return false;
+    const { buffer } = mapping.memory;
+    if (buffer.byteLength !== this.byteLength) return false;
+    if (this.#bytes.buffer !== buffer) this.#bytes = Buffer.from(buffer);
+    this.#restores += 1;
+    const runs = this.#restores % restoresBetweenDiscards === 0 ? undefined : this.#scanner?.scan();
+    if (runs !== undefined && this.#copyBack(runs, mapping.content)) return true;
+    return this.#calls.discard(mapping.address, this.byteLength);
+  }
+
+  #copyBack(runs: number, content: Buffer): boolean {
+    const scanner = this.#scanner;
+    if (scanner === undefined) return false;
+    let kept = 0;
+    for (let run = 0; run < runs; run++) {
+      const start = scanner.start(run);
+      const end = scanner.end(run);
+      kept += end - start;
+      if (kept > keptBytesMax) return false;
+      if (start < content.length) content.copy(this.#bytes, start, start, Math.min(end, content.length));
+      if (end > content.length) this.#bytes.fill(0, Math.max(start, content.length), end);
+    }
+    return true;
+  }
+
+  dispose(): void {
+    this.#mapping = undefined;
+    this.#bytes = Buffer.alloc(0);
+  }
+}

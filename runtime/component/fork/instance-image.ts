@@ -1,0 +1,110 @@
+import type { ModuleState } from "../core-module/expose-state.ts";
+import { captureMemory, type MemoryImage } from "./memory-image.ts";
+
+export interface CapturedInstance {
+  readonly exports: Readonly<Record<string, unknown>>;
+  /** Of the module that it is an instance of. */
+  readonly state: ModuleState;
+}
+
+/** What the instances of a component were at one moment, and the way back to it. */
+export interface InstanceImage {
+  /** Of all memories, as they were. */
+  readonly byteLength: number;
+  /** Puts all of it back. False when something cannot be: the instances must then be thrown away, all of them. */
+  restore(): boolean;
+  /** Frees what the image holds; `restore` answers false from now on. */
+  dispose(): void;
+}
+
+/**
+ * Captures instances that nobody runs in: no call of theirs is on a stack or suspended.
+ * @param capture how a memory is captured; from an `ImageSource` where many instances hold the same
+ * @throws TypeError when an instance's state cannot be put back (`resettable`) or its exports are not as `state` says
+ */
+export function captureInstances(
+  instances: readonly CapturedInstance[],
+  capture: (memory: WebAssembly.Memory) => MemoryImage = captureMemory,
+): InstanceImage {
+  for (const { state } of instances) {
+    if (!state.resettable) throw new TypeError(`an instance cannot be put back: ${state.reason ?? "unknown"}`);
+  }
+  const all = <Kind>(names: (state: ModuleState) => readonly string[], kind: abstract new (...values: never) => Kind) =>
+    instances.flatMap(({ exports, state }) => names(state).map((name) => exportOf(exports, name, kind)));
+  const globals = all((state) => state.globals, WebAssembly.Global);
+  const tables = all((state) => state.tables, WebAssembly.Table);
+  const memories = all((state) => state.memories, WebAssembly.Memory);
+  return new CapturedState(globals, tables, captureAll(memories, capture));
+}
+
+function exportOf<Kind>(
+  exports: Readonly<Record<string, unknown>>,
+  name: string,
+  kind: abstract new (...values: never) => Kind,
+): Kind {
+  const value = exports[name];
+  if (value instanceof kind) return value;
+  throw new TypeError(`the instance has no export ${name} of the kind ${kind.name}`);
+}
+
+/** All images or none: what was captured before one failed is freed. */
+function captureAll(
+  memories: readonly WebAssembly.Memory[],
+  capture: (memory: WebAssembly.Memory) => MemoryImage,
+): readonly MemoryImage[] {
+  const images: MemoryImage[] = [];
+  try {
+    for (const memory of memories) images.push(capture(memory));
+  } catch (error) {
+    for (const image of images) image.dispose();
+    throw error;
+  }
+  return images;
+}
+
+/** Flat arrays, as it runs before every request. */
+class CapturedState implements InstanceImage {
+  readonly byteLength: number;
+  readonly #globals: readonly WebAssembly.Global[];
+  readonly #values: readonly unknown[];
+  readonly #tables: readonly WebAssembly.Table[];
+  readonly #lengths: readonly number[];
+  readonly #memories: readonly MemoryImage[];
+  #isDisposed = false;
+
+  constructor(
+    globals: readonly WebAssembly.Global[],
+    tables: readonly WebAssembly.Table[],
+    memories: readonly MemoryImage[],
+  ) {
+    this.#globals = globals;
+    this.#values = globals.map(({ value }) => value);
+    this.#tables = tables;
+    this.#lengths = tables.map(({ length }) => length);
+    this.#memories = memories;
+    this.byteLength = memories.reduce((sum, { byteLength }) => sum + byteLength, 0);
+  }
+
+  restore(): boolean {
+    if (this.#isDisposed) return false;
+    const tables = this.#tables;
+    for (let index = 0; index < tables.length; index++) {
+      if (tables[index]?.length !== this.#lengths[index]) return false;
+    }
+    const memories = this.#memories;
+    for (let index = 0; index < memories.length; index++) if (memories[index]?.restore() !== true) return false;
+    const globals = this.#globals;
+    for (let index = 0; index < globals.length; index++) {
+      const global = globals[index];
+      const value = this.#values[index];
+      // Object.is tells 0 from -0. One NaN is not told from another: their bits are lost in JavaScript.
+      if (global !== undefined && !Object.is(global.value, value)) global.value = value;
+    }
+    return true;
+  }
+
+  dispose(): void {
+    this.#isDisposed = true;
+    for (const image of this.#memories) image.dispose();
+  }
+}

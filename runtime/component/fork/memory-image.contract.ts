@@ -1,0 +1,117 @@
+import { describe, expect, test } from "vitest";
+import type { MemoryImage } from "./memory-image.ts";
+
+const wasmPage = 64 * 1024;
+
+/** A memory whose first pages hold something, and whose last ones are zeros. */
+export function filledMemory(pages: number, filledPages = pages): WebAssembly.Memory {
+  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages + 4 });
+  const bytes = new Uint8Array(memory.buffer, 0, filledPages * wasmPage);
+  for (let at = 0; at < bytes.length; at += 61) bytes[at] = (at % 255) + 1;
+  return memory;
+}
+
+export const bytesOf = (memory: WebAssembly.Memory): Buffer => Buffer.from(memory.buffer);
+
+/** Writes into every `step`-th page of 4 KiB, and into the first and last byte. */
+export function dirty(memory: WebAssembly.Memory, step: number, value: number): void {
+  const bytes = bytesOf(memory);
+  for (let at = 0; at < bytes.length; at += step * 4096) bytes[at + 100] = value;
+  bytes[0] = value;
+  bytes[bytes.length - 1] = value;
+}
+
+/** What every way to keep a memory must do. */
+export function memoryImageContract(name: string, capture: (memory: WebAssembly.Memory) => MemoryImage): void {
+  describe(`MemoryImage contract: ${name}`, () => {
+    test.each([
+      { what: "one page", pages: 1, filled: 1 },
+      { what: "one page of zeros", pages: 1, filled: 0 },
+      { what: "zeros at the end", pages: 20, filled: 3 },
+      { what: "content up to the end", pages: 20, filled: 20 },
+      { what: "a memory above 8 MiB", pages: 150, filled: 130 },
+    ])("puts back $what, however much was written", ({ pages, filled }) => {
+      const memory = filledMemory(pages, filled);
+      const before = Buffer.from(bytesOf(memory));
+      const image = capture(memory);
+      expect(image.byteLength).toBe(before.length);
+      expect(bytesOf(memory).equals(before)).toBe(true);
+      for (const step of [1000, 7, 2, 1]) {
+        dirty(memory, step, step & 0xff);
+        expect(bytesOf(memory).equals(before)).toBe(false);
+        expect(image.restore()).toBe(true);
+        expect(bytesOf(memory).equals(before), `every ${step}th page`).toBe(true);
+      }
+      bytesOf(memory).fill(0xff);
+      expect(image.restore()).toBe(true);
+      expect(bytesOf(memory).equals(before)).toBe(true);
+      image.dispose();
+    });
+
+    test("is right after thousands of restores", () => {
+      const memory = filledMemory(4, 3);
+      const before = Buffer.from(bytesOf(memory));
+      const image = capture(memory);
+      for (let round = 1; round <= 3000; round++) {
+        dirty(memory, (round % 9) + 1, (round % 250) + 1);
+        if (!image.restore()) throw new Error(`not restored in round ${round}`);
+        if (!bytesOf(memory).equals(before)) throw new Error(`other bytes in round ${round}`);
+      }
+      image.dispose();
+    });
+
+    test("what is written after capture is not in the image, and one of two images knows nothing of the other", () => {
+      const memory = filledMemory(2);
+      const other = filledMemory(2);
+      dirty(other, 3, 9);
+      const otherBefore = Buffer.from(bytesOf(other));
+      const images = [capture(memory), capture(other)];
+      dirty(memory, 1, 200);
+      dirty(other, 1, 201);
+      expect(images[1]?.restore()).toBe(true);
+      expect(bytesOf(other).equals(otherBefore)).toBe(true);
+      expect(bytesOf(memory)[100]).toBe(200);
+      for (const image of images) image.dispose();
+    });
+
+    test("a memory that has grown works on, but cannot be put back", () => {
+      const memory = filledMemory(2);
+      const image = capture(memory);
+      dirty(memory, 1, 77);
+      const grown = Buffer.from(bytesOf(memory));
+      expect(memory.grow(1)).toBe(2);
+      expect(image.restore()).toBe(false);
+      expect(bytesOf(memory).subarray(0, grown.length).equals(grown)).toBe(true);
+      expect(
+        bytesOf(memory)
+          .subarray(grown.length)
+          .every((byte) => byte === 0),
+      ).toBe(true);
+      dirty(memory, 1, 78);
+      expect(image.restore()).toBe(false);
+      image.dispose();
+    });
+
+    test("growing by nothing changes nothing", () => {
+      const memory = filledMemory(2);
+      const before = Buffer.from(bytesOf(memory));
+      const image = capture(memory);
+      memory.grow(0);
+      dirty(memory, 1, 77);
+      expect(image.restore()).toBe(true);
+      expect(bytesOf(memory).equals(before)).toBe(true);
+      image.dispose();
+    });
+
+    test("a disposed image restores nothing, and the memory stays as it is", () => {
+      const memory = filledMemory(2);
+      const image = capture(memory);
+      dirty(memory, 1, 5);
+      const now = Buffer.from(bytesOf(memory));
+      image.dispose();
+      image.dispose();
+      expect(image.restore()).toBe(false);
+      expect(bytesOf(memory).equals(now)).toBe(true);
+    });
+  });
+}

@@ -1,0 +1,44 @@
+import { copyMemory } from "./copied-image.ts";
+import { createImageSource } from "./image-source.ts";
+import { pageCalls } from "./page-calls.ts";
+
+/**
+ * What a memory was at one moment, and the way back to it. A memory has one image at a time: the next one takes its
+ * place.
+ */
+export interface MemoryImage {
+  /** Of the memory, at that moment and at every later one at which it can be put back. */
+  readonly byteLength: number;
+  /**
+   * Puts the memory's bytes back. False when the memory has grown since, or cannot be put back for another reason:
+   * nothing can shrink a memory, so its instance must be thrown away.
+   */
+  restore(): boolean;
+  /** Frees what the image holds; the memory stays as it is, and `restore` answers false from now on. */
+  dispose(): void;
+}
+
+// To copy less than this takes no longer than to ask the kernel which pages changed (measured: 5 µs).
+const scanBytesMin = 256 * 1024;
+// Where the kernel cannot be asked, a mapping must be dropped and every page that is used again costs a fault (2 µs in a
+// virtual machine), so that copying all is quicker for as long as the image fits the caches.
+const discardBytesMin = 8 * 2 ** 20;
+
+/** An image of one memory, by whatever is quickest here. Of many instances: `ImageSources`. */
+export function captureMemory(memory: WebAssembly.Memory): MemoryImage {
+  return (isWorthMapping(memory) ? mapMemory(memory) : undefined) ?? copyMemory(memory);
+}
+
+/** Copy-on-write, with a source of its own; undefined where that cannot be done. */
+export function mapMemory(memory: WebAssembly.Memory): MemoryImage | undefined {
+  const source = createImageSource(memory);
+  const image = source?.map(memory);
+  // The mapping keeps the file alive.
+  source?.dispose();
+  return image;
+}
+
+export function isWorthMapping({ buffer: { byteLength } }: WebAssembly.Memory): boolean {
+  const calls = pageCalls();
+  return calls !== undefined && byteLength >= (calls.canScan ? scanBytesMin : discardBytesMin);
+}
