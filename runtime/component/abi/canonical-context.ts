@@ -1,0 +1,77 @@
+import type { StringEncoding } from "../link/link-plan.ts";
+import type { ComponentState } from "./component-state.ts";
+
+type Realloc = (oldPointer: number, oldBytes: number, alignment: number, newBytes: number) => number;
+
+export interface CanonicalContextSettings {
+  readonly state: ComponentState;
+  readonly encoding: StringEncoding;
+  readonly memory: WebAssembly.Memory | undefined;
+  readonly realloc: Realloc | undefined;
+}
+
+const noBytes = new Uint8Array();
+const noView = new DataView(noBytes.buffer);
+
+/**
+ * One set of canonical options of a live instance (CanonicalABI.md, "LiftOptions", "LiftLowerOptions"): the memory that
+ * values are read from and written to, and the handles that go with them.
+ */
+export class CanonicalContext {
+  readonly state: ComponentState;
+  readonly encoding: StringEncoding;
+  readonly #memory: WebAssembly.Memory | undefined;
+  readonly #realloc: Realloc | undefined;
+  #bytes: Uint8Array = noBytes;
+  #view: DataView = noView;
+
+  constructor({ state, encoding, memory, realloc }: CanonicalContextSettings) {
+    this.state = state;
+    this.encoding = encoding;
+    this.#memory = memory;
+    this.#realloc = realloc;
+  }
+
+  /** The memory as it is now: when it grows its buffer is another. */
+  get bytes(): Uint8Array {
+    // A grown memory leaves its old buffer detached, and its views with no length.
+    if (this.#bytes.byteLength === 0) this.#refresh();
+    return this.#bytes;
+  }
+
+  get view(): DataView {
+    if (this.#bytes.byteLength === 0) this.#refresh();
+    return this.#view;
+  }
+
+  /** @throws GuestFault when `byteLength` bytes at `pointer` are not all in the memory, or are not aligned */
+  check(pointer: number, byteLength: number, alignment: number): void {
+    if (pointer % alignment !== 0) {
+      this.state.trap(`a pointer, ${pointer}, is not a multiple of ${alignment}`);
+    }
+    if (pointer + byteLength > this.bytes.byteLength) {
+      this.state.trap(`${byteLength} bytes at ${pointer} are not in the guest's memory`);
+    }
+  }
+
+  /** Space in the guest's memory, by the guest's own `realloc`. @throws GuestFault when it gives none that is usable */
+  allocate(byteLength: number, alignment: number): number {
+    if (this.#realloc === undefined) {
+      return this.state.trap("the guest has no realloc, and a value needs space in its memory");
+    }
+    const { mayLeave } = this.state;
+    this.state.mayLeave = false;
+    const pointer = this.#realloc(0, 0, alignment, byteLength) >>> 0;
+    this.state.throwIfOver();
+    this.state.mayLeave = mayLeave;
+    this.check(pointer, byteLength, alignment);
+    return pointer;
+  }
+
+  #refresh(): void {
+    if (this.#memory === undefined) return this.state.trap("the guest gave no memory to a function that needs one");
+    const { buffer } = this.#memory;
+    this.#bytes = new Uint8Array(buffer);
+    this.#view = new DataView(buffer);
+  }
+}

@@ -1,0 +1,72 @@
+import { GuestFault } from "../guest-fault.ts";
+import { type BorrowScope, type Handle, HandleTable } from "./handle-table.ts";
+
+/** What every component instance of one guest shares. */
+export class GuestState {
+  /** Something trapped: nothing of the guest runs again, even if it swallowed the exception. */
+  fault: GuestFault | undefined;
+}
+
+/** The state that the canonical ABI keeps for one component instance (CanonicalABI.md, "Component Instance State"). */
+export class ComponentState {
+  /** Of the component instance, as in `LinkPlan.componentInstances`. */
+  readonly number: number;
+  readonly handles: HandleTable;
+  /** Whether the instance may call out: not while its `realloc` or a post-return function is at work. */
+  mayLeave = true;
+  /** A call is in the instance: no other may enter it. */
+  entered = false;
+  /** The call that handles are lent to while its arguments are lowered. */
+  borrowing: BorrowScope | undefined;
+  readonly #guest: GuestState;
+  readonly #lent: Handle[] = [];
+
+  constructor(guest: GuestState, number: number, handlesMax: number) {
+    this.#guest = guest;
+    this.number = number;
+    this.handles = new HandleTable(this, handlesMax);
+  }
+
+  /** As it was before the first call. */
+  reset(): void {
+    this.handles.clear();
+    this.mayLeave = true;
+    this.entered = false;
+    this.borrowing = undefined;
+    this.#lent.length = 0;
+  }
+
+  /** How many handles calls under way have been lent; `takeBack` is given it when one of them ends. */
+  get lentCount(): number {
+    return this.#lent.length;
+  }
+
+  /** Until `takeBack` the handle cannot be dropped or given away. */
+  lend(handle: Handle): void {
+    handle.lends++;
+    this.#lent.push(handle);
+  }
+
+  takeBack(count: number): void {
+    while (this.#lent.length > count) {
+      const handle = this.#lent.pop();
+      if (handle !== undefined) handle.lends--;
+    }
+  }
+
+  /** For where a guest has had its turn: it may have caught what was thrown through it. @throws GuestFault the first one */
+  throwIfOver(): void {
+    if (this.#guest.fault !== undefined) throw this.#guest.fault;
+  }
+
+  /** @throws GuestFault always: the guest broke a rule of the canonical ABI, and is over */
+  trap(why: string): never {
+    return this.fail(new GuestFault("GUEST_FAILED", `trap: ${why}`));
+  }
+
+  /** Throws `fault`, and remembers it: a guest can catch what passes through it. */
+  fail(fault: GuestFault): never {
+    this.#guest.fault ??= fault;
+    throw fault;
+  }
+}

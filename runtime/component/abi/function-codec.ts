@@ -1,0 +1,85 @@
+import type { FunctionType } from "../link/value-type.ts";
+import type { CanonicalContext } from "./canonical-context.ts";
+import type { Codec, CoreType, CoreValue } from "./codec.ts";
+import type { CodecTable } from "./codec-table.ts";
+import { tupleCodec } from "./record-codecs.ts";
+
+// CanonicalABI.md, "MAX_FLAT_PARAMS", "MAX_FLAT_RESULTS": what is more goes through memory.
+const flatParamsMax = 16;
+const flatResultsMax = 1;
+
+/** How the arguments and the result of one type of function cross the border (CanonicalABI.md, "flatten_functype"). */
+export class FunctionCodec {
+  /** Of the core function that a guest calls to reach the function (`canon lower`). */
+  readonly lowered: { readonly params: readonly CoreType[]; readonly result: CoreType | undefined };
+  readonly #params: readonly { readonly codec: Codec; readonly at: number }[];
+  readonly #tuple: Codec;
+  readonly #result: Codec | undefined;
+  readonly #paramsInMemory: boolean;
+  readonly #resultInMemory: boolean;
+
+  constructor(type: FunctionType, table: CodecTable) {
+    const codecs = type.params.map((param) => table.codec(param.type));
+    this.#tuple = tupleCodec(codecs);
+    let at = 0;
+    this.#params = codecs.map((codec) => {
+      const param = { codec, at };
+      at += codec.flat.length;
+      return param;
+    });
+    this.#result = type.result === undefined ? undefined : table.codec(type.result);
+    this.#paramsInMemory = this.#tuple.flat.length > flatParamsMax;
+    this.#resultInMemory = (this.#result?.flat.length ?? 0) > flatResultsMax;
+    const params: readonly CoreType[] = this.#paramsInMemory ? ["i32"] : this.#tuple.flat;
+    this.lowered = this.#resultInMemory
+      ? { params: [...params, "i32"], result: undefined }
+      : { params, result: this.#result?.flat[0] };
+  }
+
+  /** The arguments of a call that a guest makes. */
+  liftParams(context: CanonicalContext, values: readonly CoreValue[]): unknown[] {
+    if (this.#paramsInMemory) {
+      const pointer = Number(values[0]) >>> 0;
+      context.check(pointer, this.#tuple.size, this.#tuple.alignment);
+      return this.#tuple.load(context, pointer) as unknown[];
+    }
+    return this.#params.map(({ codec, at }) => codec.lift(context, values, at));
+  }
+
+  /** The result of a call that a guest has made; `values` are those of the call, the last says where a large result goes. */
+  lowerResult(context: CanonicalContext, value: unknown, values: readonly CoreValue[]): CoreValue | undefined {
+    const result = this.#result;
+    if (result === undefined) return undefined;
+    if (!this.#resultInMemory) {
+      const lowered: CoreValue[] = [];
+      result.lower(context, value, lowered);
+      return lowered[0];
+    }
+    const pointer = Number(values[values.length - 1]) >>> 0;
+    context.check(pointer, result.size, result.alignment);
+    result.store(context, value, pointer);
+    return undefined;
+  }
+
+  /** The arguments of a call to a guest. */
+  lowerParams(context: CanonicalContext, args: readonly unknown[]): CoreValue[] {
+    if (this.#paramsInMemory) {
+      const pointer = context.allocate(this.#tuple.size, this.#tuple.alignment);
+      this.#tuple.store(context, args, pointer);
+      return [pointer];
+    }
+    const values: CoreValue[] = [];
+    for (const [index, { codec }] of this.#params.entries()) codec.lower(context, args[index], values);
+    return values;
+  }
+
+  /** The result of a call to a guest, from what its core function returned. */
+  liftResult(context: CanonicalContext, returned: unknown): unknown {
+    const result = this.#result;
+    if (result === undefined) return undefined;
+    if (!this.#resultInMemory) return result.lift(context, [returned as CoreValue], 0);
+    const pointer = Number(returned) >>> 0;
+    context.check(pointer, result.size, result.alignment);
+    return result.load(context, pointer);
+  }
+}

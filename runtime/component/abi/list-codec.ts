@@ -1,0 +1,143 @@
+import type { PrimitiveKind } from "../link/value-type.ts";
+import type { CanonicalContext } from "./canonical-context.ts";
+import type { Codec } from "./codec.ts";
+
+// CanonicalABI.md, "MAX_LIST_BYTE_LENGTH".
+const listBytesMax = 2 ** 28 - 1;
+const pointerBytes = 4;
+
+/** How the elements lie in memory. */
+interface Elements {
+  readonly size: number;
+  readonly alignment: number;
+  readonly read: (context: CanonicalContext, pointer: number, count: number) => unknown;
+  readonly write: (context: CanonicalContext, values: ArrayLike<unknown>, pointer: number) => void;
+  /** The list of these elements, as JavaScript has it. */
+  readonly of: (values: readonly unknown[]) => unknown;
+}
+
+/** `list<T>` (CanonicalABI.md, "load_list_from_range", "store_list_into_range"). */
+export function listCodec(element: Codec, kind: string): Codec {
+  const elements = elementsOf(element, kind);
+  const read = (context: CanonicalContext, pointer: number, count: number): unknown => {
+    const byteLength = count * elements.size;
+    if (byteLength > listBytesMax) {
+      context.state.trap(`a list has ${byteLength} bytes; ${listBytesMax} is the most`);
+    }
+    context.check(pointer, byteLength, elements.alignment);
+    return elements.read(context, pointer, count);
+  };
+  const write = (context: CanonicalContext, values: ArrayLike<unknown>): number => {
+    const byteLength = values.length * elements.size;
+    if (byteLength > listBytesMax) {
+      context.state.trap(`a list has ${byteLength} bytes; ${listBytesMax} is the most`);
+    }
+    const pointer = context.allocate(byteLength, elements.alignment);
+    elements.write(context, values, pointer);
+    return pointer;
+  };
+  return {
+    size: 2 * pointerBytes,
+    alignment: pointerBytes,
+    flat: ["i32", "i32"],
+    load(context, pointer) {
+      const { view } = context;
+      return read(context, view.getUint32(pointer, true), view.getUint32(pointer + pointerBytes, true));
+    },
+    lift: (context, values, at) => read(context, Number(values[at]) >>> 0, Number(values[at + 1]) >>> 0),
+    store(context, value, pointer) {
+      const values = value as ArrayLike<unknown>;
+      const at = write(context, values);
+      const { view } = context;
+      view.setUint32(pointer, at, true);
+      view.setUint32(pointer + pointerBytes, values.length, true);
+    },
+    lower(context, value, values) {
+      const list = value as ArrayLike<unknown>;
+      values.push(write(context, list), list.length);
+    },
+  };
+}
+
+/** `list<T, N>`: its elements lie where it lies. */
+export function fixedListCodec(element: Codec, kind: string, length: number): Codec {
+  const elements = elementsOf(element, kind);
+  return {
+    size: elements.size * length,
+    alignment: elements.alignment,
+    flat: Array.from({ length }, () => element.flat).flat(),
+    load: (context, pointer) => elements.read(context, pointer, length),
+    store: (context, value, pointer) => elements.write(context, value as ArrayLike<unknown>, pointer),
+    lift(context, values, at) {
+      const stride = element.flat.length;
+      return elements.of(Array.from({ length }, (_, index) => element.lift(context, values, at + index * stride)));
+    },
+    lower(context, value, values) {
+      const list = value as ArrayLike<unknown>;
+      for (let index = 0; index < length; index++) element.lower(context, list[index], values);
+    },
+  };
+}
+
+const elementsOf = (element: Codec, kind: string): Elements =>
+  (numberElements as Readonly<Record<string, Elements | undefined>>)[kind] ?? valueElements(element);
+
+const valueElements = (element: Codec): Elements => ({
+  size: element.size,
+  alignment: element.alignment,
+  of: (values) => values,
+  read(context, pointer, count) {
+    const values: unknown[] = [];
+    for (let index = 0; index < count; index++) values.push(element.load(context, pointer + index * element.size));
+    return values;
+  },
+  write(context, values, pointer) {
+    for (let index = 0; index < values.length; index++) {
+      element.store(context, values[index], pointer + index * element.size);
+    }
+  },
+});
+
+interface NumberArray extends ArrayLike<unknown> {
+  readonly buffer: ArrayBuffer;
+  readonly byteOffset: number;
+  readonly byteLength: number;
+}
+
+interface NumberArrayClass {
+  readonly BYTES_PER_ELEMENT: number;
+  new (buffer: ArrayBuffer): NumberArray;
+  from(values: ArrayLike<never>): NumberArray;
+}
+
+/** Numbers are copied as bytes: all machines that Node runs on here have the order of bytes that WebAssembly has. */
+function numbers(type: unknown): Elements {
+  const arrayClass = type as NumberArrayClass;
+  const size = arrayClass.BYTES_PER_ELEMENT;
+  return {
+    size,
+    alignment: size,
+    of: (values) => arrayClass.from(values as readonly never[]),
+    // A copy: the guest's memory is another's tomorrow.
+    read: ({ bytes }, pointer, count) => new arrayClass(bytes.slice(pointer, pointer + count * size).buffer),
+    write({ bytes }, values, pointer) {
+      const array = values instanceof arrayClass ? values : arrayClass.from(values as ArrayLike<never>);
+      const { buffer, byteOffset, byteLength } = array;
+      bytes.set(new Uint8Array(buffer, byteOffset, byteLength), pointer);
+    },
+  };
+}
+
+type NumberKind = Exclude<PrimitiveKind, "bool" | "char" | "string" | "f32" | "f64">;
+
+// Floating-point numbers are read one by one: each NaN becomes the canonical one.
+const numberElements: Readonly<Record<NumberKind, Elements>> = {
+  u8: numbers(Uint8Array),
+  s8: numbers(Int8Array),
+  u16: numbers(Uint16Array),
+  s16: numbers(Int16Array),
+  u32: numbers(Uint32Array),
+  s32: numbers(Int32Array),
+  u64: numbers(BigUint64Array),
+  s64: numbers(BigInt64Array),
+};

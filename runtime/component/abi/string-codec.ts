@@ -1,0 +1,130 @@
+import type { CanonicalContext } from "./canonical-context.ts";
+import type { Codec } from "./codec.ts";
+
+// CanonicalABI.md, "MAX_STRING_BYTE_LENGTH".
+const stringBytesMax = 2 ** 28 - 1;
+/** In the length of a `latin1+utf16` string: its code units are UTF-16. */
+const utf16Tag = 2 ** 31;
+const pointerBytes = 4;
+
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const utf16 = new TextDecoder("utf-16le", { fatal: true, ignoreBOM: true });
+const encoder = new TextEncoder();
+
+// Up to here a loop is faster than a call of the decoder: names of headers, methods, paths.
+const shortBytesMax = 24;
+
+/** `string` (CanonicalABI.md, "load_string_from_range", "store_string_into_range"). */
+export const stringCodec: Codec = {
+  size: 2 * pointerBytes,
+  alignment: pointerBytes,
+  flat: ["i32", "i32"],
+  load(context, pointer) {
+    const { view } = context;
+    return read(context, view.getUint32(pointer, true), view.getUint32(pointer + pointerBytes, true));
+  },
+  lift: (context, values, at) => read(context, Number(values[at]) >>> 0, Number(values[at + 1]) >>> 0),
+  store(context, value, pointer) {
+    const written = write(context, value as string);
+    const { view } = context;
+    view.setUint32(pointer, written.pointer, true);
+    view.setUint32(pointer + pointerBytes, written.length, true);
+  },
+  lower(context, value, values) {
+    const { pointer, length } = write(context, value as string);
+    values.push(pointer, length);
+  },
+};
+
+function read(context: CanonicalContext, pointer: number, length: number): string {
+  if (context.encoding === "utf8") return readUtf8(context, pointer, length);
+  if (context.encoding === "utf16") return readUtf16(context, pointer, length);
+  if (length >= utf16Tag) return readUtf16(context, pointer, length - utf16Tag);
+  checkRange(context, pointer, length, 2);
+  return Buffer.from(context.bytes.buffer, pointer, length).toString("latin1");
+}
+
+function readUtf8(context: CanonicalContext, pointer: number, length: number): string {
+  checkRange(context, pointer, length, 1);
+  const { bytes } = context;
+  if (length <= shortBytesMax) {
+    const ascii = readAscii(bytes, pointer, length);
+    if (ascii !== undefined) return ascii;
+  }
+  return decode(context, utf8, bytes.subarray(pointer, pointer + length));
+}
+
+function readAscii(bytes: Uint8Array, pointer: number, length: number): string | undefined {
+  let text = "";
+  for (let index = pointer; index < pointer + length; index++) {
+    const byte = bytes[index] ?? 0;
+    if (byte > 0x7f) return undefined;
+    text += String.fromCharCode(byte);
+  }
+  return text;
+}
+
+function readUtf16(context: CanonicalContext, pointer: number, length: number): string {
+  checkRange(context, pointer, 2 * length, 2);
+  return decode(context, utf16, context.bytes.subarray(pointer, pointer + 2 * length));
+}
+
+function decode(context: CanonicalContext, decoder: TextDecoder, bytes: Uint8Array): string {
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    return context.state.trap(`a string is not valid ${decoder.encoding}`);
+  }
+}
+
+function checkRange(context: CanonicalContext, pointer: number, byteLength: number, alignment: number): void {
+  if (byteLength > stringBytesMax)
+    context.state.trap(`a string has ${byteLength} bytes; ${stringBytesMax} is the most`);
+  context.check(pointer, byteLength, alignment);
+}
+
+interface Written {
+  readonly pointer: number;
+  /** As the encoding counts it: bytes, or code units. */
+  readonly length: number;
+}
+
+function write(context: CanonicalContext, text: string): Written {
+  const { encoding } = context;
+  if (encoding === "utf8") return writeUtf8(context, text);
+  const wellFormed = text.toWellFormed();
+  if (encoding === "latin1+utf16" && isLatin1(wellFormed)) {
+    const pointer = context.allocate(text.length, 2);
+    Buffer.from(context.bytes.buffer, pointer, text.length).write(text, "latin1");
+    return { pointer, length: text.length };
+  }
+  const tag = encoding === "latin1+utf16" ? utf16Tag : 0;
+  return { pointer: writeUtf16(context, wellFormed), length: text.length + tag };
+}
+
+/** What a lone surrogate is in UTF-8 takes as many bytes as the replacement character, so that the length is right. */
+function writeUtf8(context: CanonicalContext, text: string): Written {
+  const length = Buffer.byteLength(text, "utf8");
+  checkLength(context, length);
+  const pointer = context.allocate(length, 1);
+  encoder.encodeInto(text, context.bytes.subarray(pointer, pointer + length));
+  return { pointer, length };
+}
+
+function writeUtf16(context: CanonicalContext, text: string): number {
+  const length = 2 * text.length;
+  checkLength(context, length);
+  const pointer = context.allocate(length, 2);
+  Buffer.from(context.bytes.buffer, pointer, length).write(text, "utf16le");
+  return pointer;
+}
+
+function checkLength(context: CanonicalContext, byteLength: number): void {
+  if (byteLength > stringBytesMax)
+    context.state.trap(`a string has ${byteLength} bytes; ${stringBytesMax} is the most`);
+}
+
+function isLatin1(text: string): boolean {
+  for (let index = 0; index < text.length; index++) if (text.charCodeAt(index) > 0xff) return false;
+  return true;
+}

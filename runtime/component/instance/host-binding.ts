@@ -1,0 +1,97 @@
+import { camelCase, pascalCase } from "../abi/codec.ts";
+import type { HostFunctionPlan } from "../link/link-plan.ts";
+
+/** A function of the host, with its arguments as a list; it may return a promise. */
+export type HostFunction = (args: readonly unknown[]) => unknown;
+
+type Method = (...args: readonly unknown[]) => unknown;
+
+interface ResourceClass {
+  new (...args: readonly unknown[]): object;
+  readonly prototype: object;
+}
+
+/**
+ * The functions that a component imports, found in the host's interfaces (by name, without version) when they are first
+ * called. Names follow jco's rules: `[method]output-stream.check-write` is `checkWrite` of the class `OutputStream`.
+ */
+export class HostBinding {
+  readonly #plans: readonly HostFunctionPlan[];
+  readonly #interfaces: Readonly<Record<string, unknown>>;
+  readonly #functions: (HostFunction | undefined)[];
+
+  constructor(plans: readonly HostFunctionPlan[], interfaces: Readonly<Record<string, unknown>>) {
+    this.#plans = plans;
+    this.#interfaces = interfaces;
+    this.#functions = Array.from({ length: plans.length });
+  }
+
+  /** `index`: of `LinkPlan.hostFunctions`. */
+  function(index: number): HostFunction {
+    return (this.#functions[index] ??= this.#find(index));
+  }
+
+  /** Interfaces of which a function has been called, as the component writes them. */
+  used(): readonly string[] {
+    return this.#plans.filter((_, index) => this.#functions[index] !== undefined).map((plan) => plan.interface);
+  }
+
+  #find(index: number): HostFunction {
+    const plan = this.#plans[index];
+    if (plan === undefined) throw new RangeError(`the plan has no host function ${index}`);
+    const members = own(this.#interfaces, familyOf(plan.interface)) as Members | undefined;
+    const found = members === undefined ? undefined : findMember(members, plan.name);
+    if (found === undefined) throw new TypeError(`the host has no ${plan.interface}#${plan.name}`);
+    return found;
+  }
+}
+
+/** `wasi:io/streams@0.2.3` → `wasi:io/streams` */
+export function familyOf(name: string): string {
+  const at = name.lastIndexOf("@");
+  return at === -1 ? name : name.slice(0, at);
+}
+
+type Members = Readonly<Record<string, unknown>>;
+
+/**
+ * A component names what it wants as it likes: `[static]fields.constructor` shall not be JavaScript's `Function`, nor
+ * `[method]fields.to-string` what every object has.
+ */
+function own(members: object, name: string): unknown {
+  return Object.hasOwn(members, name) ? (members as Members)[name] : undefined;
+}
+
+function ownMethod(members: object, name: string): Method | undefined {
+  const member = own(members, name);
+  return typeof member === "function" ? (member as Method) : undefined;
+}
+
+function findMember(members: Members, name: string): HostFunction | undefined {
+  const special = /^\[(method|static|constructor)\]([^.]+)(?:\.(.+))?$/.exec(name);
+  if (special === null) {
+    const plain = ownMethod(members, camelCase(name));
+    return plain && ((args) => plain(...args));
+  }
+  const [, form, resource = "", member = ""] = special;
+  const resourceClass = ownMethod(members, pascalCase(resource)) as unknown as ResourceClass | undefined;
+  if (resourceClass === undefined) return undefined;
+  if (form === "constructor") return (args) => new resourceClass(...args);
+  if (form === "static") {
+    const statically = ownMethod(resourceClass, camelCase(member));
+    return statically && ((args) => statically(...args));
+  }
+  const method = inheritedMethod(resourceClass.prototype, camelCase(member));
+  return method && ((args) => Reflect.apply(method, args[0], args.slice(1)));
+}
+
+/** Of the class itself and of those that it extends. */
+function inheritedMethod(prototype: object, name: string): Method | undefined {
+  if (name === "constructor") return undefined;
+  let holder: object | null = prototype;
+  while (holder !== null && holder !== Object.prototype) {
+    if (Object.hasOwn(holder, name)) return ownMethod(holder, name);
+    holder = Object.getPrototypeOf(holder) as object | null;
+  }
+  return undefined;
+}

@@ -1,0 +1,152 @@
+import { CanonicalContext } from "../abi/canonical-context.ts";
+import { ComponentState, GuestState } from "../abi/component-state.ts";
+import { GuestFault, guestFaultOf } from "../guest-fault.ts";
+import type { BuiltinPlan, Callee, CanonicalOptions, CoreReference } from "../link/link-plan.ts";
+import { lowerCall, type PendingCall } from "./call-out.ts";
+import { callIn, callInNow } from "./call-in.ts";
+import type { HostBinding } from "./host-binding.ts";
+import type { LinkedComponent } from "./linked-component.ts";
+import { resourceBuiltin } from "./resource-builtins.ts";
+
+type CoreFunction = (...values: readonly (number | bigint)[]) => unknown;
+
+/** One instance of a component: its core instances, its handles, and the host that it talks to. */
+export class LiveInstance {
+  readonly component: LinkedComponent;
+  readonly guest = new GuestState();
+  readonly states: readonly ComponentState[];
+  /** In the order of the plan's steps. */
+  readonly coreInstances: WebAssembly.Instance[] = [];
+  /** The host's functions; another host may take over between two calls. */
+  host: HostBinding;
+  /** The call that the waiting shim is about to wait for. */
+  pending: PendingCall | undefined;
+  readonly #pendingFlag = new WebAssembly.Global({ value: "i32", mutable: true }, 0);
+  readonly #shim: WebAssembly.Instance | undefined;
+  readonly #builtins: (CoreFunction | undefined)[] = [];
+  readonly #contexts = new Map<string, CanonicalContext>();
+  readonly #promising = new Map<number, CoreFunction>();
+
+  /**
+   * Instantiates every core module, and with that runs what the guest does at its start.
+   * @throws GuestFault, WebAssembly.RuntimeError and whatever else a guest's start ends with
+   */
+  constructor(component: LinkedComponent, host: HostBinding, handlesMax: number) {
+    this.component = component;
+    this.host = host;
+    const { plan } = component;
+    this.states = Array.from(
+      { length: plan.componentInstances },
+      (_, index) => new ComponentState(this.guest, index, handlesMax),
+    );
+    this.#shim = this.#makeShim();
+    for (const { module, imports } of plan.steps) {
+      const importObject: Record<string, Record<string, unknown>> = {};
+      for (const { module: from, name, reference } of imports) (importObject[from] ??= {})[name] = this.core(reference);
+      this.coreInstances.push(new WebAssembly.Instance(known(component.modules[module]), importObject));
+      // A guest can catch in its start function what was thrown through it.
+      if (this.guest.fault !== undefined) throw this.guest.fault;
+    }
+  }
+
+  /** Calls an export; returns a promise when it may have to wait. @throws GuestFault */
+  call(callee: Callee, args: readonly unknown[]): unknown {
+    if (callee.kind === "host") return this.host.function(callee.host)(args);
+    return this.component.calleeWaits(callee) ? callIn(this, callee.lift, args) : callInNow(this, callee.lift, args);
+  }
+
+  core(reference: CoreReference): unknown {
+    if (reference.kind === "export") return this.coreInstances[reference.instance]?.exports[reference.name];
+    return (this.#builtins[reference.builtin] ??= this.#makeBuiltin(reference.builtin));
+  }
+
+  /** The core function of a lift, entered so that what it calls may wait. */
+  promising(lift: number, core: CoreReference): CoreFunction {
+    let entry = this.#promising.get(lift);
+    if (entry === undefined) {
+      entry = WebAssembly.promising(this.core(core) as CoreFunction);
+      this.#promising.set(lift, entry);
+    }
+    return entry;
+  }
+
+  context(instance: number, options: CanonicalOptions): CanonicalContext {
+    const key = JSON.stringify([instance, options.encoding, options.memory, options.realloc]);
+    let context = this.#contexts.get(key);
+    if (context === undefined) {
+      const { encoding, memory, realloc } = options;
+      context = new CanonicalContext({
+        state: this.state(instance),
+        encoding,
+        memory: memory && (this.core(memory) as WebAssembly.Memory),
+        realloc: realloc && (this.core(realloc) as (...values: readonly number[]) => number),
+      });
+      this.#contexts.set(key, context);
+    }
+    return context;
+  }
+
+  state(instance: number): ComponentState {
+    return known(this.states[instance]);
+  }
+
+  /** The call is not over: the shim shall wait for it. */
+  suspend(call: PendingCall): void {
+    this.pending = call;
+    this.#pendingFlag.value = 1;
+    // Until the shim has come to wait the guest is over: it can catch that it cannot be suspended, and must not go on.
+    this.guest.fault ??= cannotWait;
+  }
+
+  /** Remembers what ended the guest. @returns it as a fault */
+  ended(error: unknown): GuestFault {
+    this.guest.fault ??= guestFaultOf(error, "the guest failed");
+    return this.guest.fault;
+  }
+
+  /** As before the first call, but for the memories, globals and tables of the core instances. */
+  reset(host: HostBinding): void {
+    this.host = host;
+    this.guest.fault = undefined;
+    this.pending = undefined;
+    this.#pendingFlag.value = 0;
+    for (const state of this.states) state.reset();
+  }
+
+  #makeBuiltin(index: number): CoreFunction {
+    const lowered = this.component.lowered.get(index);
+    if (lowered === undefined) {
+      return resourceBuiltin(this, known(this.component.plan.builtins[index]) as ResourceBuiltinPlan) as CoreFunction;
+    }
+    if (lowered.shim === undefined) return lowerCall(this, lowered);
+    return known(this.#shim).exports[String(lowered.shim)] as CoreFunction;
+  }
+
+  #makeShim(): WebAssembly.Instance | undefined {
+    const { shim, lowered } = this.component;
+    if (shim === undefined) return undefined;
+    const attempts: Record<string, CoreFunction> = {};
+    for (const call of lowered.values()) {
+      if (call.shim !== undefined) attempts[String(call.shim)] = lowerCall(this, call);
+    }
+    const wait = new WebAssembly.Suspending(async () => {
+      const { pending } = this;
+      if (this.guest.fault === cannotWait) this.guest.fault = undefined;
+      this.pending = undefined;
+      this.#pendingFlag.value = 0;
+      return pending?.settle();
+    });
+    const waits = Object.fromEntries(["", "i32", "i64", "f32", "f64"].map((type) => [type, wait]));
+    return new WebAssembly.Instance(shim, { try: attempts, wait: waits, state: { pending: this.#pendingFlag } });
+  }
+}
+
+/** JSPI suspends what a call of the host has entered, and that only: no start function and no destructor. */
+const cannotWait = new GuestFault("GUEST_FAILED", "the guest had to wait in a start function or in a destructor");
+
+export type ResourceBuiltinPlan = Extract<BuiltinPlan, { op: "resource.new" | "resource.rep" | "resource.drop" }>;
+
+function known<Value>(value: Value | undefined): Value {
+  if (value === undefined) throw new RangeError("the plan names what it does not hold");
+  return value;
+}

@@ -1,0 +1,63 @@
+import { unreachable } from "@shallop/sdk/internal";
+import type { CoreReference, ResourcePlan } from "../link/link-plan.ts";
+import type { LiveInstance, ResourceBuiltinPlan } from "./live-instance.ts";
+
+type CoreFunction = (value: number) => number | undefined;
+
+/** `canon resource.new`, `resource.rep`, `resource.drop` (CanonicalABI.md). */
+export function resourceBuiltin(live: LiveInstance, { op, resource, instance }: ResourceBuiltinPlan): CoreFunction {
+  const { handles } = live.state(instance);
+  const guarded =
+    (run: (value: number) => number | undefined): CoreFunction =>
+    (value) => {
+      const state = live.state(instance);
+      state.throwIfOver();
+      // A representation may be looked up at any time (CanonicalABI.md, "canon resource.rep").
+      if (!state.mayLeave && op !== "resource.rep") {
+        state.trap("the guest called out while it must not: in realloc or in a post-return function");
+      }
+      try {
+        return run(value);
+      } catch (error) {
+        throw live.ended(error);
+      }
+    };
+  switch (op) {
+    case "resource.new":
+      return guarded((representation) =>
+        handles.add({ resource, representation: representation >>> 0, own: true, scope: undefined, lends: 0 }),
+      );
+    case "resource.rep":
+      return guarded((index) => Number(handles.get(index >>> 0, resource).representation) | 0);
+    case "resource.drop":
+      return guarded((index) => {
+        drop(live, { index: index >>> 0, resource, instance });
+        return undefined;
+      });
+    default:
+      return unreachable(op);
+  }
+}
+
+function drop(
+  live: LiveInstance,
+  { index, resource, instance }: { readonly index: number; readonly resource: number; readonly instance: number },
+): void {
+  const handle = live.state(instance).handles.remove(index, resource);
+  if (!handle.own) {
+    if (handle.scope !== undefined) handle.scope.borrows--;
+    return;
+  }
+  const plan: ResourcePlan | undefined = live.component.plan.resources[resource];
+  if (plan?.kind === "guest") destroy(live, plan, Number(handle.representation));
+  else (handle.representation as Partial<Disposable>)[Symbol.dispose]?.();
+}
+
+/** Runs the destructor, in the component that defines the resource. */
+function destroy(
+  live: LiveInstance,
+  { destructor }: { readonly destructor?: CoreReference },
+  representation: number,
+): void {
+  if (destructor !== undefined) (live.core(destructor) as CoreFunction)(representation);
+}
