@@ -1,4 +1,4 @@
-import { Fault } from "@shallop/sdk/internal";
+import { describeError, Fault } from "@shallop/sdk/internal";
 
 export type GuestFaultCode =
   /** The guest trapped, threw, called `exit`, or broke a rule of the interface it used. */
@@ -10,3 +10,20 @@ export type GuestFaultCode =
 
 /** What a guest did wrong. Ends the instance, never more. The message is for the pod's log and the caller's error. */
 export class GuestFault extends Fault<GuestFaultCode> {}
+
+/** The guest called `exit`. A command has ended with that; a handler has failed. */
+export class GuestExit extends GuestFault {
+  readonly exitCode: number;
+
+  constructor(exitCode: number) {
+    super("GUEST_FAILED", `the guest called exit with status ${exitCode} while it served a request`);
+    this.exitCode = exitCode;
+  }
+}
+
+/** Whatever came out of a guest, as a fault. `doing` begins the sentence: `the guest failed`. */
+export function guestFaultOf(error: unknown, doing: string): GuestFault {
+  if (error instanceof GuestFault) return error;
+  const trap = error instanceof WebAssembly.RuntimeError ? `${doing}: trap` : doing;
+  return new GuestFault("GUEST_FAILED", `${trap}: ${describeError(error)}`, { cause: error });
+}

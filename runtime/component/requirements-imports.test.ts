@@ -3,12 +3,13 @@ import { expect, test } from "vitest";
 import { addressJudge } from "./egress/address-judge.ts";
 import { Egress } from "./egress/egress.ts";
 import { providedInterfaces } from "./requirements.ts";
-import { GuestContext, guestBounds } from "./wasi/guest-context.ts";
+import { GuestContext, guestBounds, noGrants } from "./wasi/guest-context.ts";
 import { wasiImports } from "./wasi/imports.ts";
 
 test("what is promised to components is what they are given", () => {
   const context = new GuestContext({
     environment: [],
+    ...noGrants,
     clock: systemClock,
     random: systemRandom,
     egress: new Egress(addressJudge()),

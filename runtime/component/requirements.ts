@@ -6,6 +6,7 @@ export const providedInterfaces: ReadonlySet<string> = new Set(
     ...["environment", "exit", "stderr", "stdin", "stdout"].map((name) => `cli/${name}`),
     ...["input", "output", "stderr", "stdin", "stdout"].map((name) => `cli/terminal-${name}`),
     "clocks/monotonic-clock",
+    "clocks/timezone",
     "clocks/wall-clock",
     "filesystem/preopens",
     "filesystem/types",

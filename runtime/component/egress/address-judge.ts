@@ -79,14 +79,14 @@ function addEntry(list: BlockList, entry: string): void {
 function unmapped(address: string): string {
   const bare = address.replace(/%.*$/, "").toLowerCase();
   if (isIP(bare) !== 6) return bare;
-  const groups = expand(bare);
+  const groups = ipv6Groups(bare);
   if (groups === undefined || groups.slice(0, 5).some((group) => group !== 0) || groups[5] !== 0xffff) return bare;
   const [high = 0, low = 0] = groups.slice(6);
   return [high >> 8, high & 255, low >> 8, low & 255].join(".");
 }
 
-/** The eight groups of a valid IPv6 address. */
-function expand(address: string): readonly number[] | undefined {
+/** The eight groups of a valid IPv6 address without zone. */
+export function ipv6Groups(address: string): readonly number[] | undefined {
   const dotted = /^(.*:)(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(address);
   const text =
     dotted === null

@@ -44,4 +44,16 @@ describe("Egress", () => {
     const egress = new Egress(addressJudge());
     for (const hostname of ["1.1.1.1", "[2606:4700::1111]", "example.org"]) egress.checkLiteral(hostname);
   });
+
+  test("tells of an address whether it may be reached", () => {
+    const egress = new Egress(addressJudge({ allowed: ["10.1.0.0/16"] }));
+    expect(
+      ["1.1.1.1", "10.1.2.3", "10.2.0.1", "::1", "::ffff:127.0.0.1"].map((address) => egress.allows(address)),
+    ).toEqual([true, true, false, false, false]);
+  });
+
+  test("gives no leave to listen unless told to", () => {
+    expect(new Egress(addressJudge()).policy.listen).toBe(false);
+    expect(new Egress(addressJudge(), () => Promise.resolve([]), { listen: true }).policy.listen).toBe(true);
+  });
 });

@@ -19,6 +19,14 @@ export type Resolve = (hostname: string) => Promise<readonly LookupAddress[]>;
 
 const systemResolve: Resolve = (hostname) => lookup(hostname, { all: true, verbatim: true });
 
+/** What a guest may do with sockets beside reaching the addresses that pass the judge. */
+export interface EgressPolicy {
+  /** It may accept connections and datagrams from others: on the loopback addresses of its network, never further. */
+  readonly listen: boolean;
+}
+
+const outwardOnly: EgressPolicy = { listen: false };
+
 /**
  * The way out of a pod. A name is resolved once, and the connection is made to an address of that answer which has been
  * judged: there is no second look-up that could say something else (DNS rebinding).
@@ -26,17 +34,24 @@ const systemResolve: Resolve = (hostname) => lookup(hostname, { all: true, verba
 export class Egress {
   readonly #judge: AddressJudge;
   readonly #resolve: Resolve;
+  readonly policy: EgressPolicy;
   #agents: Promise<EgressAgents> | undefined;
 
-  constructor(judge: AddressJudge, resolve: Resolve = systemResolve) {
+  constructor(judge: AddressJudge, resolve: Resolve = systemResolve, policy: EgressPolicy = outwardOnly) {
     this.#judge = judge;
     this.#resolve = resolve;
+    this.policy = policy;
   }
 
   /** Agents for `node:http` and `node:https`; loaded when a guest first makes a request. */
   agents(): Promise<EgressAgents> {
     this.#agents ??= makeAgents();
     return this.#agents;
+  }
+
+  /** Whether guests may reach an IP address. */
+  allows(address: string): boolean {
+    return this.#judge(address) === undefined;
   }
 
   /** For a host that is an address already: `node:net` asks no lookup for it. @throws EgressFault PROHIBITED */
@@ -49,7 +64,7 @@ export class Egress {
 
   /** The `lookup` option of `node:net`. */
   readonly lookup: LookupFunction = (hostname, options, answer) => {
-    this.#allowed(hostname).then(
+    this.addressesOf(hostname).then(
       (addresses) => {
         const wanted = addresses.filter(
           (one) => options.family === undefined || options.family === 0 || one.family === options.family,
@@ -62,7 +77,8 @@ export class Egress {
     );
   };
 
-  async #allowed(hostname: string): Promise<readonly LookupAddress[]> {
+  /** The addresses of a name that guests may reach; one at least. @throws EgressFault */
+  async addressesOf(hostname: string): Promise<readonly LookupAddress[]> {
     let addresses: readonly LookupAddress[];
     try {
       addresses = await this.#resolve(hostname);

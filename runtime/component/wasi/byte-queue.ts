@@ -1,15 +1,18 @@
-import { Listeners, type Waitable } from "./waitable.ts";
+import type { ByteSource } from "./byte-source.ts";
+import type { IoErrorCause } from "./io-error.ts";
+import { Listeners } from "./waitable.ts";
 
 /**
  * Bytes on their way to a guest. The sender's flow control bounds what waits here: it sends more only after `consumed`
  * has told it that the guest took what was there.
  */
-export class ByteQueue implements Waitable {
+export class ByteQueue implements ByteSource {
   readonly #listeners = new Listeners();
   readonly #consumed: (byteCount: number) => void;
   #chunks: Uint8Array[] = [];
   #ended = false;
   #failure: string | undefined;
+  #failureCause: IoErrorCause | undefined;
 
   constructor(consumed: (byteCount: number) => void = () => undefined) {
     this.#consumed = consumed;
@@ -18,6 +21,10 @@ export class ByteQueue implements Waitable {
   /** Why the bytes will never be complete. */
   get failure(): string | undefined {
     return this.#failure;
+  }
+
+  get failureCause(): IoErrorCause | undefined {
+    return this.#failureCause;
   }
 
   /** Everything has been read, and no more will come. */
@@ -37,9 +44,10 @@ export class ByteQueue implements Waitable {
   }
 
   /** What has not been read is dropped. */
-  fail(message: string): void {
+  fail(message: string, cause?: IoErrorCause): void {
     if (this.#ended || this.#failure !== undefined) return;
     this.#failure = message;
+    this.#failureCause = cause;
     this.#chunks = [];
     this.#listeners.notify();
   }

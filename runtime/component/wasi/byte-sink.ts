@@ -1,3 +1,4 @@
+import type { IoErrorCause } from "./io-error.ts";
 import type { Waitable } from "./waitable.ts";
 
 /** Where bytes of a guest go. Ready when it takes more, or when it has failed. */
@@ -14,4 +15,4 @@ export interface ByteSink extends Waitable {
 
 export type SinkFailure =
   /** No more is wanted. */
-  { readonly kind: "closed" } | { readonly kind: "broken"; readonly message: string };
+  { readonly kind: "closed" } | { readonly kind: "broken"; readonly message: string; readonly cause?: IoErrorCause };

@@ -39,8 +39,11 @@ class LogSink implements ByteSink {
   }
 }
 
-/** wasi:cli/stdin@0.2: at its end from the beginning. */
-export const cliStdin = (context: GuestContext): object => ({ getStdin: () => new InputStream(context, emptyQueue()) });
+/** wasi:cli/stdin@0.2. Streams that a guest asks for read from one input, as a program's descriptors do. */
+export function cliStdin(context: GuestContext): object {
+  const queue = context.settings.stdin ?? emptyQueue();
+  return { getStdin: () => new InputStream(context, queue) };
+}
 
 /** wasi:cli/stdout@0.2 */
 export const cliStdout = (context: GuestContext): object => ({

@@ -1,9 +1,9 @@
-import type { GuestContext } from "./guest-context.ts";
+import type { GuestContext, StandardStream } from "./guest-context.ts";
 import { guestClass, notConstructible, Resource } from "./resource.ts";
 
-/** `wasi:cli/terminal-input.terminal-input`; none ever exists. */
+/** `wasi:cli/terminal-input.terminal-input`; says only that it is there. */
 class TerminalInput extends Resource {}
-/** `wasi:cli/terminal-output.terminal-output`; none ever exists. */
+/** `wasi:cli/terminal-output.terminal-output`; says only that it is there. */
 class TerminalOutput extends Resource {}
 
 /** wasi:cli/terminal-input@0.2 */
@@ -16,9 +16,20 @@ export const terminalOutput = (_context: GuestContext): object => ({
   TerminalOutput: guestClass(TerminalOutput, notConstructible, {}),
 });
 
-const none = (): undefined => undefined;
+/** wasi:cli/terminal-stdin@0.2: nothing, unless the launch says that there is a terminal. */
+export const terminalStdin = (context: GuestContext): object => ({
+  getTerminalStdin: () => (isTerminal(context, "stdin") ? new TerminalInput(context) : undefined),
+});
 
-/** wasi:cli/terminal-{stdin,stdout,stderr}@0.2: a pod has no terminal. */
-export const terminalStdin = (_context: GuestContext): object => ({ getTerminalStdin: none });
-export const terminalStdout = (_context: GuestContext): object => ({ getTerminalStdout: none });
-export const terminalStderr = (_context: GuestContext): object => ({ getTerminalStderr: none });
+/** wasi:cli/terminal-stdout@0.2 */
+export const terminalStdout = (context: GuestContext): object => ({
+  getTerminalStdout: () => (isTerminal(context, "stdout") ? new TerminalOutput(context) : undefined),
+});
+
+/** wasi:cli/terminal-stderr@0.2 */
+export const terminalStderr = (context: GuestContext): object => ({
+  getTerminalStderr: () => (isTerminal(context, "stderr") ? new TerminalOutput(context) : undefined),
+});
+
+const isTerminal = (context: GuestContext, stream: StandardStream): boolean =>
+  context.settings.terminals.includes(stream);

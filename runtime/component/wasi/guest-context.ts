@@ -1,11 +1,32 @@
 import type { Clock, Random } from "@shallop/sdk/internal";
 import type { Egress } from "../egress/egress.ts";
 import { GuestFault } from "../guest-fault.ts";
+import type { ByteQueue } from "./byte-queue.ts";
+
+/** A directory of the node that a guest may use. */
+export interface GrantedDirectory {
+  /** Path on the node; absolute. */
+  readonly host: string;
+  /** What the guest calls it. */
+  readonly guest: string;
+  readonly writable: boolean;
+}
+
+export type StandardStream = "stdin" | "stdout" | "stderr";
 
 /** All that an instance may see of the world. */
 export interface GuestSettings {
   /** What `wasi:cli/environment` answers: the pod's own, and nothing of the node's. */
   readonly environment: readonly (readonly [name: string, value: string])[];
+  /** The program's arguments, its name first. */
+  readonly arguments: readonly string[];
+  readonly initialCwd: string | undefined;
+  /** The only directories that there are. */
+  readonly directories: readonly GrantedDirectory[];
+  /** Standard input; undefined = at its end from the beginning. */
+  readonly stdin: ByteQueue | undefined;
+  /** Which standard streams are a terminal. */
+  readonly terminals: readonly StandardStream[];
   readonly clock: Clock;
   readonly random: Random;
   readonly egress: Egress;
@@ -16,6 +37,15 @@ export interface GuestSettings {
   readonly bounds: GuestBounds;
 }
 
+/** What a guest gets that was granted nothing beside its environment; a launch writes its grants after it. */
+export const noGrants = {
+  arguments: [],
+  initialCwd: undefined,
+  directories: [],
+  stdin: undefined,
+  terminals: [],
+} as const satisfies Partial<GuestSettings>;
+
 /** What one instance may hold. */
 export interface GuestBounds {
   readonly handlesMax: number;
@@ -24,6 +54,8 @@ export interface GuestBounds {
   /** Bytes of one outgoing stream that may wait for their reader. */
   readonly bufferBytesMax: number;
   readonly outgoingRequestsMax: number;
+  readonly openFilesMax: number;
+  readonly socketsMax: number;
 }
 
 export const guestBounds: GuestBounds = {
@@ -37,17 +69,50 @@ export const guestBounds: GuestBounds = {
   bufferBytesMax: 64 * 1024,
   // Browsers use 6 a host; a fan-out of 32 is generous, and bounds the sockets of a pod with 100 requests to 3,200.
   outgoingRequestsMax: 32,
+  // A process has 1,024 descriptors at least, often 20,000 and more; its pods share them.
+  openFilesMax: 256,
+  // As outgoing requests, with room for a pool of connections to a database.
+  socketsMax: 64,
 };
+
+/** A number of things that may be held at once. */
+export class Allowance {
+  readonly #max: number;
+  #held = 0;
+
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  /** False when all are held; otherwise one more is, until `give`. */
+  take(): boolean {
+    if (this.#held >= this.#max) return false;
+    this.#held++;
+    return true;
+  }
+
+  give(): void {
+    this.#held--;
+  }
+
+  get held(): number {
+    return this.#held;
+  }
+}
 
 /** What one instance holds at this moment. */
 export class GuestContext {
   readonly settings: GuestSettings;
+  readonly openFiles: Allowance;
+  readonly sockets: Allowance;
   readonly #endings = new Set<() => void>();
   #handles = 0;
   #ended = false;
 
   constructor(settings: GuestSettings) {
     this.settings = settings;
+    this.openFiles = new Allowance(settings.bounds.openFilesMax);
+    this.sockets = new Allowance(settings.bounds.socketsMax);
   }
 
   get handleCount(): number {

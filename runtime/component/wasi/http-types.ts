@@ -28,5 +28,5 @@ export const httpTypes = (context: GuestContext): object => ({
   ResponseOutparam: guestClass(ResponseOutparam, notConstructible, {
     set: (param: ResponseOutparam, result: Result<OutgoingResponse, HttpErrorCode>) => param.answer(result),
   }),
-  httpErrorCode: (error: IoError) => error.httpErrorCode,
+  httpErrorCode: (error: IoError) => (error.cause?.kind === "http" ? error.cause.code : undefined),
 });

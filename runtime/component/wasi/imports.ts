@@ -2,7 +2,7 @@ import { cliEnvironment } from "./cli-environment.ts";
 import { cliExit } from "./cli-exit.ts";
 import { cliStderr, cliStdin, cliStdout } from "./cli-stdio.ts";
 import { terminalInput, terminalOutput, terminalStderr, terminalStdin, terminalStdout } from "./cli-terminal.ts";
-import { filesystemPreopens, filesystemTypes } from "./filesystem.ts";
+import { filesystemPreopens, filesystemTypes } from "./filesystem/interfaces.ts";
 import type { GuestContext } from "./guest-context.ts";
 import { httpOutgoingHandler } from "./http-outgoing-handler.ts";
 import { httpTypes } from "./http-types.ts";
@@ -11,15 +11,11 @@ import { ioPoll } from "./io-poll.ts";
 import { ioStreams } from "./io-streams.ts";
 import { monotonicClock } from "./monotonic-clock.ts";
 import { random, randomInsecure, randomInsecureSeed } from "./random.ts";
-import {
-  socketsInstanceNetwork,
-  socketsIpNameLookup,
-  socketsNetwork,
-  socketsTcp,
-  socketsTcpCreate,
-  socketsUdp,
-  socketsUdpCreate,
-} from "./sockets.ts";
+import { socketsIpNameLookup } from "./sockets/ip-name-lookup.ts";
+import { socketsInstanceNetwork, socketsNetwork } from "./sockets/network.ts";
+import { socketsTcp, socketsTcpCreate } from "./sockets/tcp-socket.ts";
+import { socketsUdp, socketsUdpCreate } from "./sockets/udp-socket.ts";
+import { timezone } from "./timezone.ts";
 import { wallClock } from "./wall-clock.ts";
 
 type MakeInterface = (context: GuestContext) => object;
@@ -37,6 +33,7 @@ const interfaces: Readonly<Record<string, MakeInterface>> = {
   "wasi:cli/terminal-stdin": terminalStdin,
   "wasi:cli/terminal-stdout": terminalStdout,
   "wasi:clocks/monotonic-clock": monotonicClock,
+  "wasi:clocks/timezone": timezone,
   "wasi:clocks/wall-clock": wallClock,
   "wasi:filesystem/preopens": filesystemPreopens,
   "wasi:filesystem/types": filesystemTypes,

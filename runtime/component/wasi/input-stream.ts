@@ -1,4 +1,4 @@
-import type { ByteQueue } from "./byte-queue.ts";
+import type { ByteSource } from "./byte-source.ts";
 import type { GuestContext } from "./guest-context.ts";
 import { IoError } from "./io-error.ts";
 import { Pollable } from "./io-poll.ts";
@@ -16,27 +16,27 @@ const readBytesMax = 1024 * 1024;
 
 /** `wasi:io/streams.input-stream`. */
 export class InputStream extends Resource {
-  readonly #queue: ByteQueue;
+  readonly #source: ByteSource;
   readonly #drop: (() => void) | undefined;
 
-  constructor(context: GuestContext, queue: ByteQueue, drop?: () => void) {
+  constructor(context: GuestContext, source: ByteSource, drop?: () => void) {
     super(context);
-    this.#queue = queue;
+    this.#source = source;
     this.#drop = drop;
   }
 
   read(length: bigint): ReadResult {
-    const queue = this.#queue;
-    if (queue.failure !== undefined) {
-      return err({ tag: "last-operation-failed", val: new IoError(this.context, queue.failure) });
+    const source = this.#source;
+    if (source.failure !== undefined) {
+      return err({ tag: "last-operation-failed", val: new IoError(this.context, source.failure, source.failureCause) });
     }
-    if (queue.finished) return err({ tag: "closed" });
-    return ok(queue.read(length > BigInt(readBytesMax) ? readBytesMax : Number(length)));
+    if (source.finished) return err({ tag: "closed" });
+    return ok(source.read(length > BigInt(readBytesMax) ? readBytesMax : Number(length)));
   }
 
   blockingRead(length: bigint): ReadResult | Promise<ReadResult> {
-    if (this.#queue.ready()) return this.read(length);
-    return whenAnyReady(this.context, [this.#queue]).then(() => this.read(length));
+    if (this.#source.ready()) return this.read(length);
+    return whenAnyReady(this.context, [this.#source]).then(() => this.read(length));
   }
 
   skip(length: bigint): Result<bigint, StreamError> {
@@ -45,12 +45,12 @@ export class InputStream extends Resource {
   }
 
   blockingSkip(length: bigint): Result<bigint, StreamError> | Promise<Result<bigint, StreamError>> {
-    if (this.#queue.ready()) return this.skip(length);
-    return whenAnyReady(this.context, [this.#queue]).then(() => this.skip(length));
+    if (this.#source.ready()) return this.skip(length);
+    return whenAnyReady(this.context, [this.#source]).then(() => this.skip(length));
   }
 
   subscribe(): Pollable {
-    return new Pollable(this.context, this.#queue);
+    return new Pollable(this.context, this.#source);
   }
 
   protected override dropped(): void {

@@ -126,6 +126,6 @@ export class OutputStream extends Resource {
     const failure = this.#sink.failure();
     if (failure === undefined) return undefined;
     if (failure.kind === "closed") return { tag: "closed" };
-    return { tag: "last-operation-failed", val: new IoError(this.context, failure.message) };
+    return { tag: "last-operation-failed", val: new IoError(this.context, failure.message, failure.cause) };
   }
 }

@@ -1,0 +1,32 @@
+import type { Socket } from "node:net";
+
+const secondNs = 1_000_000_000n;
+
+/** When a connection that nobody uses is asked whether it is alive. Times in whole seconds, as tcp(7) takes them. */
+export interface KeepAlive {
+  readonly enabled: boolean;
+  readonly idleSeconds: number;
+  readonly intervalSeconds: number;
+  readonly count: number;
+}
+
+/** Linux's own. */
+export const defaultKeepAlive: KeepAlive = { enabled: false, idleSeconds: 7200, intervalSeconds: 75, count: 9 };
+
+// MAX_TCP_KEEPIDLE, MAX_TCP_KEEPINTVL and MAX_TCP_KEEPCNT of Linux: "implementations may adjust the value".
+const secondsMax = 32_767n;
+const countMax = 127;
+
+/** Nanoseconds → seconds that the system takes, 1 at least. */
+export function keepAliveSeconds(durationNs: bigint): number {
+  const seconds = (durationNs + secondNs - 1n) / secondNs;
+  return Number(seconds > secondsMax ? secondsMax : seconds);
+}
+
+export const keepAliveCount = (count: number): number => Math.min(count, countMax);
+
+export const durationNs = (seconds: number): bigint => BigInt(seconds) * secondNs;
+
+export function applyKeepAlive(socket: Socket, { enabled, idleSeconds, intervalSeconds, count }: KeepAlive): void {
+  socket.setKeepAlive(enabled, idleSeconds * 1000, intervalSeconds * 1000, count);
+}

@@ -1,0 +1,17 @@
+import type { GuestContext } from "../guest-context.ts";
+import type { IoError } from "../io-error.ts";
+import { guestClass, notConstructible, Resource } from "../resource.ts";
+
+/** `wasi:sockets/network.network`: the one network that there is; what may be reached in it the egress judge says. */
+export class Network extends Resource {}
+
+/** wasi:sockets/network@0.2 */
+export const socketsNetwork = (_context: GuestContext): object => ({
+  Network: guestClass(Network, notConstructible, {}),
+  networkErrorCode: (error: IoError) => (error.cause?.kind === "network" ? error.cause.code : undefined),
+});
+
+/** wasi:sockets/instance-network@0.2 */
+export const socketsInstanceNetwork = (context: GuestContext): object => ({
+  instanceNetwork: () => new Network(context),
+});

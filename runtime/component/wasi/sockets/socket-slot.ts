@@ -1,0 +1,19 @@
+import type { GuestContext } from "../guest-context.ts";
+
+/** One of the sockets that an instance may have. */
+export interface SocketSlot {
+  /** The socket is closed. Safe to repeat. */
+  release(): void;
+}
+
+/** Undefined when the instance has as many as it may. */
+export function takeSlot(context: GuestContext): SocketSlot | undefined {
+  if (!context.sockets.take()) return undefined;
+  let held = true;
+  return {
+    release: () => {
+      if (held) context.sockets.give();
+      held = false;
+    },
+  };
+}
