@@ -4,15 +4,15 @@ import { type ComponentPlan, parsePlan, planFormat } from "./component-plan.ts";
 const plan: ComponentPlan = {
   format: planFormat,
   engine: "v8",
+  form: "linked",
   componentDigest: "sha256:00",
   componentBytes: 1,
   wasiVersion: "0.2.0",
   handler: "wasi:http/incoming-handler@0.2.0",
   imports: [],
   exports: [],
-  modules: [{ name: "component.core.wasm", bytes: 8 }],
-  glueFile: "glue.js",
-  glueBytes: 3,
+  modules: [{ name: "module0.wasm", bytes: 8 }],
+  files: [{ name: "links.json", bytes: 3 }],
 };
 
 test("a plan that was written is read", () => {

@@ -1,9 +1,11 @@
-/** What `prepare` leaves beside the core modules and the glue: `plan.json`. */
+/** What `prepare` leaves beside a component's core modules: `plan.json`. */
 export interface ComponentPlan {
   /** Layout of the directory; another one is a broken entry and is made again. */
   readonly format: number;
   /** What the code cache was made by: another V8, or other flags, would refuse it and start slowly. */
   readonly engine: string;
+  /** Which engine runs it: `linked` has `links.json`, `bindings` has jco's `glue.js` and perhaps `glue.cache`. */
+  readonly form: PreparedForm;
   readonly componentDigest: string;
   readonly componentBytes: number;
   readonly wasiVersion: string;
@@ -11,21 +13,25 @@ export interface ComponentPlan {
   readonly handler: string;
   readonly imports: readonly string[];
   readonly exports: readonly string[];
-  readonly modules: readonly PlannedModule[];
-  /** File with the glue, a classic script. */
-  readonly glueFile: string;
-  readonly glueBytes: number;
+  /** Core modules, in their order in the component. */
+  readonly modules: readonly PlannedFile[];
+  /** The other files. */
+  readonly files: readonly PlannedFile[];
 }
 
-interface PlannedModule {
-  /** As the glue calls it, and as the file is called. */
+export type PreparedForm = "linked" | "bindings";
+
+interface PlannedFile {
   readonly name: string;
   readonly bytes: number;
 }
 
 /** Rises with every change of what is written. */
-export const planFormat = 1;
+export const planFormat = 2;
 export const planFile = "plan.json";
+export const linksFile = "links.json";
+export const glueFile = "glue.js";
+export const glueCacheFile = "glue.cache";
 
 /** @returns the plan, or undefined when the text is none of this format. */
 export function parsePlan(text: string): ComponentPlan | undefined {
@@ -41,24 +47,25 @@ export function parsePlan(text: string): ComponentPlan | undefined {
 function isPlan(value: unknown): value is ComponentPlan {
   if (typeof value !== "object" || value === null) return false;
   const plan = value as Readonly<Record<string, unknown>>;
-  const texts = [plan["engine"], plan["componentDigest"], plan["wasiVersion"], plan["handler"], plan["glueFile"]];
+  const texts = [plan["engine"], plan["componentDigest"], plan["wasiVersion"], plan["handler"]];
   return (
     plan["format"] === planFormat &&
+    (plan["form"] === "linked" || plan["form"] === "bindings") &&
     texts.every((text) => typeof text === "string") &&
     typeof plan["componentBytes"] === "number" &&
-    typeof plan["glueBytes"] === "number" &&
     isTextList(plan["imports"]) &&
     isTextList(plan["exports"]) &&
-    Array.isArray(plan["modules"]) &&
-    plan["modules"].every(isModule)
+    isFileList(plan["modules"]) &&
+    isFileList(plan["files"])
   );
 }
 
 const isTextList = (value: unknown): boolean => Array.isArray(value) && value.every((item) => typeof item === "string");
+const isFileList = (value: unknown): boolean => Array.isArray(value) && value.every(isFile);
 
-function isModule(value: unknown): boolean {
+function isFile(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;
-  const module = value as Readonly<Record<string, unknown>>;
+  const file = value as Readonly<Record<string, unknown>>;
   // A name with a slash could lead out of the directory.
-  return typeof module["bytes"] === "number" && /^[\w-]+(\.[\w-]+)*\.wasm$/.test(String(module["name"]));
+  return typeof file["bytes"] === "number" && /^[\w-]+(\.[\w-]+)+$/.test(String(file["name"]));
 }

@@ -1,19 +1,34 @@
+import type { LinkPlan } from "./link/link-plan.ts";
+import type { ModuleState } from "./core-module/expose-state.ts";
 import type { ByteSink } from "./wasi/byte-sink.ts";
 import type { ByteQueue } from "./wasi/byte-queue.ts";
 import type { GuestSettings } from "./wasi/guest-context.ts";
 
-/**
- * What runs components. `load` takes what `prepare` left on disk; an engine that links components by itself fills the
- * same three interfaces, and nothing around them changes.
- */
-export interface Engine {
-  /** Once per thread and component: makes all that instances share. */
-  load(artifact: EngineArtifact): LoadedComponent;
+/** What runs components. `load` takes what `prepare` left on disk. */
+export interface Engine<Artifact> {
+  /** Once per thread and component: makes all that instances share. @throws GuestFault */
+  load(artifact: Artifact): LoadedComponent;
 }
 
-/** A prepared component in this process. Its modules are compiled once and shared by all threads. */
-export interface EngineArtifact {
-  /** Glue of the engine: the text of a classic script. */
+/** A component that is prepared to be linked by us. */
+export interface LinkedArtifact {
+  readonly form: "linked";
+  readonly links: PreparedLinks;
+  /** Compiled core modules, in the plan's order; compiled once a process and shared by all threads. */
+  readonly modules: readonly WebAssembly.Module[];
+}
+
+/** `links.json`: what the linker needs beside the core modules. */
+export interface PreparedLinks {
+  readonly plan: LinkPlan;
+  /** Of each core module, in the plan's order: the names under which its state is exported. */
+  readonly states: readonly ModuleState[];
+}
+
+/** A component that is prepared to be run through bindings that jco generated for it. */
+export interface BindingsArtifact {
+  readonly form: "bindings";
+  /** The text of a classic script. */
   readonly glue: string;
   /** V8's code cache of `glue`, made on this machine by this version of V8; undefined when there is none. */
   readonly glueCache: Uint8Array | undefined;
@@ -21,11 +36,13 @@ export interface EngineArtifact {
   readonly modules: ReadonlyMap<string, WebAssembly.Module>;
 }
 
+export type EngineArtifact = LinkedArtifact | BindingsArtifact;
+
 export interface LoadedComponent {
   /** A fresh instance that has served nothing. @throws GuestFault when the guest's own initialisation fails */
   instantiate(settings: GuestSettings): Promise<Instance>;
-  /** V8's code cache of the glue with the functions that have run so far. */
-  glueCache(): Uint8Array;
+  /** V8's code cache of generated glue with the functions that have run so far; undefined where there is no glue. */
+  glueCache?(): Uint8Array;
 }
 
 export interface Instance {

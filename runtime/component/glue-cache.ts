@@ -2,7 +2,7 @@ import { systemClock, systemRandom } from "@shallop/sdk/internal";
 import { addressJudge } from "./egress/address-judge.ts";
 import { Egress } from "./egress/egress.ts";
 import { jcoEngine } from "./jco-engine.ts";
-import { guestBounds } from "./wasi/guest-context.ts";
+import { guestBounds, noGrants } from "./wasi/guest-context.ts";
 
 // A guest's initialisation takes milliseconds; one that takes longer starts without a cache.
 const warmTimeoutMs = 2000;
@@ -16,11 +16,12 @@ export async function warmGlueCache(
   glue: string,
   modules: ReadonlyMap<string, WebAssembly.Module>,
 ): Promise<Uint8Array | undefined> {
-  const component = jcoEngine.load({ glue, glueCache: undefined, modules });
+  const component = jcoEngine.load({ form: "bindings", glue, glueCache: undefined, modules });
   // No name resolves and no address is reached: an initialisation has no business on the network.
   const egress = new Egress(addressJudge(), () => Promise.reject(new Error("no network while preparing")));
   const instantiate = component.instantiate({
     environment: [],
+    ...noGrants,
     clock: systemClock,
     random: systemRandom,
     egress,
@@ -37,5 +38,5 @@ export async function warmGlueCache(
   ]);
   if (outcome === undefined) return undefined;
   outcome.dispose();
-  return component.glueCache();
+  return component.glueCache?.();
 }

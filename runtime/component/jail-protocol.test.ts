@@ -4,6 +4,7 @@ import { parseJailOutput } from "./jail-protocol.ts";
 const prepared = {
   outcome: "prepared",
   wasiVersion: "0.2.0",
+  form: "linked",
   handler: "wasi:http/incoming-handler@0.2.0",
   imports: [],
   exports: [],

@@ -1,9 +1,11 @@
 import { isUtf8 } from "node:buffer";
+import type { PreparedForm } from "./component-plan.ts";
 
 /** What the jail says when it is done: one line of JSON, then the files' bytes in the order of `files`. */
 export type JailAnswer =
   | {
       readonly outcome: "prepared";
+      readonly form: PreparedForm;
       readonly wasiVersion: string;
       readonly handler: string;
       readonly imports: readonly string[];
@@ -56,6 +58,7 @@ function isAnswer(value: unknown): value is JailAnswer {
   if (answer["outcome"] === "unmet") return isTextList(answer["unmet"]);
   return (
     answer["outcome"] === "prepared" &&
+    (answer["form"] === "linked" || answer["form"] === "bindings") &&
     typeof answer["wasiVersion"] === "string" &&
     typeof answer["handler"] === "string" &&
     isTextList(answer["imports"]) &&

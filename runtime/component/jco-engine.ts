@@ -1,14 +1,14 @@
 import { Script } from "node:vm";
-import { describeError } from "@shallop/sdk/internal";
-import type { Engine, EngineArtifact, GuestRequest, GuestResponse, Instance, LoadedComponent } from "./engine.ts";
-import { GuestFault } from "./guest-fault.ts";
+import type { BindingsArtifact, Engine, GuestRequest, GuestResponse, Instance, LoadedComponent } from "./engine.ts";
+import { guestFaultOf } from "./guest-fault.ts";
+import { serveRequest } from "./serve-request.ts";
 import { GuestContext, type GuestSettings } from "./wasi/guest-context.ts";
-import { IncomingRequest } from "./wasi/http-incoming.ts";
-import { ResponseOutparam } from "./wasi/http-outgoing.ts";
+import type { IncomingRequest } from "./wasi/http-incoming.ts";
+import type { ResponseOutparam } from "./wasi/http-outgoing.ts";
 import { wasiImports } from "./wasi/imports.ts";
 
 /** Runs components through the bindings that jco generated for them. */
-export const jcoEngine: Engine = { load: (artifact) => new JcoComponent(artifact) };
+export const jcoEngine: Engine<BindingsArtifact> = { load: (artifact) => new JcoComponent(artifact) };
 
 type InstantiateCore = (module: WebAssembly.Module, imports: object) => WebAssembly.Instance;
 type Instantiate = (
@@ -23,7 +23,7 @@ class JcoComponent implements LoadedComponent {
   readonly #instantiate: Instantiate;
   readonly #modules: ReadonlyMap<string, WebAssembly.Module>;
 
-  constructor(artifact: EngineArtifact) {
+  constructor(artifact: BindingsArtifact) {
     this.#modules = artifact.modules;
     this.#script = new Script(artifact.glue, {
       filename: "component-glue.js",
@@ -75,14 +75,11 @@ class JcoInstance implements Instance {
   }
 
   async handle(request: GuestRequest, response: GuestResponse): Promise<void> {
-    const incoming = new IncomingRequest(this.#context, request);
-    const outparam = new ResponseOutparam(this.#context, response, request.method === "HEAD");
     try {
-      await this.#handle(incoming, outparam);
+      await serveRequest({ context: this.#context, request, response }, this.#handle);
     } catch (error) {
       throw guestFaultOf(error, "the guest failed");
     }
-    if (!outparam.isSet) throw new GuestFault("GUEST_FAILED", "the guest returned without an answer");
   }
 
   memoryBytes(): number {
@@ -103,10 +100,4 @@ function findHandle(made: unknown): Handle {
     }
   }
   throw new Error("the bindings export no wasi:http/incoming-handler");
-}
-
-function guestFaultOf(error: unknown, doing: string): GuestFault {
-  if (error instanceof GuestFault) return error;
-  const trap = error instanceof WebAssembly.RuntimeError ? `${doing}: trap` : doing;
-  return new GuestFault("GUEST_FAILED", `${trap}: ${describeError(error)}`, { cause: error });
 }

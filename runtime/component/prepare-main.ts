@@ -2,11 +2,17 @@
 // (jail-protocol.ts). It has no environment, may write no file and start no program; whatever the component's bytes do
 // to the transpiler or to V8 ends with this process.
 import { readFileSync } from "node:fs";
+import { setFlagsFromString } from "node:v8";
 import { describeError } from "@shallop/sdk/internal";
 import { binaryLayer, readSurface } from "./component-binary.ts";
+import { glueCacheFile, glueFile, linksFile, type PreparedForm } from "./component-plan.ts";
+import { exposeState } from "./core-module/expose-state.ts";
+import type { PreparedLinks } from "./engine.ts";
 import { warmGlueCache } from "./glue-cache.ts";
+import { findUnlinked } from "./instance/linked-component.ts";
 import type { JailAnswer } from "./jail-protocol.ts";
-import { capMemories } from "./memory-cap.ts";
+import { capMemories } from "./core-module/memory-cap.ts";
+import { planLinks } from "./link/plan-links.ts";
 import { checkRequirements } from "./requirements.ts";
 import { transpile } from "./transpile.ts";
 
@@ -32,21 +38,41 @@ async function prepareComponent(component: Uint8Array): Promise<Output> {
     const message = `the component does not export wasi:http/incoming-handler@0.2, so it cannot serve requests; it exports ${surface.exports.join(", ") || "nothing"}`;
     return refuse({ outcome: "invalid", message });
   }
-  const { glue, modules } = await transpile(component);
-  // Validates every function, and refuses what could not be started later: shared memories, for one.
-  const compiled = new Map<string, WebAssembly.Module>();
-  for (const [name, bytes] of modules) {
-    capMemories(bytes, 2 ** 32);
-    compiled.set(name, new WebAssembly.Module(bytes));
-  }
-  const files = new Map<string, Uint8Array>([["glue.js", new TextEncoder().encode(glue)], ...modules]);
-  const cache = await warmGlueCache(glue, compiled);
-  if (cache !== undefined) files.set("glue.cache", cache);
+  const { form, files } = await prepareFiles(component);
   const listed = [...files].map(([name, bytes]) => ({ name, bytes: bytes.length }));
   return {
-    answer: { outcome: "prepared", wasiVersion, handler, ...surface, files: listed },
+    answer: { outcome: "prepared", form, wasiVersion, handler, ...surface, files: listed },
     contents: [...files.values()],
   };
+}
+
+/** What the engine needs that runs the component: ours, or jco's bindings where it holds what we do not link. */
+async function prepareFiles(
+  component: Uint8Array,
+): Promise<{ readonly form: PreparedForm; readonly files: ReadonlyMap<string, Uint8Array> }> {
+  const { plan, modules } = planLinks(component);
+  if (findUnlinked(plan) !== undefined) return { form: "bindings", files: await transpiledFiles(component) };
+  const exposed = modules.map(exposeState);
+  for (const { bytes } of exposed) validateModule(bytes);
+  const links: PreparedLinks = { plan, states: exposed.map(({ state }) => state) };
+  const files = new Map<string, Uint8Array>(exposed.map(({ bytes }, index) => [`module${index}.wasm`, bytes]));
+  return { form: "linked", files: files.set(linksFile, new TextEncoder().encode(JSON.stringify(links))) };
+}
+
+async function transpiledFiles(component: Uint8Array): Promise<ReadonlyMap<string, Uint8Array>> {
+  const { glue, modules } = await transpile(component);
+  const compiled = new Map([...modules].map(([name, bytes]) => [name, validateModule(bytes)]));
+  const files = new Map<string, Uint8Array>([[glueFile, new TextEncoder().encode(glue)], ...modules]);
+  const cache = await warmGlueCache(glue, compiled);
+  return cache === undefined ? files : files.set(glueCacheFile, cache);
+}
+
+/** Every function of it, and refuses what could not be started later: shared memories, for one. @throws with the offset */
+function validateModule(bytes: Uint8Array): WebAssembly.Module {
+  capMemories(bytes, 2 ** 32);
+  // Functions are compiled when they are called, and with our flags not looked at before: here they are.
+  if (!WebAssembly.validate(bytes)) setFlagsFromString("--no-wasm-lazy-validation");
+  return new WebAssembly.Module(bytes);
 }
 
 let output: Output;

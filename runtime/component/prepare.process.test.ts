@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { systemClock } from "@shallop/sdk/internal";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { guestComponent } from "../host/testing/components.ts";
+import type { PreparedLinks } from "./engine.ts";
 import { type PrepareLimits, prepare, prepareLimits, type PrepareRequest } from "./prepare.ts";
 
 const never = new AbortController().signal;
@@ -23,16 +24,16 @@ describe("prepare", () => {
   const run = (limits: Partial<PrepareLimits> = {}, signal = never): Promise<unknown> =>
     prepare(request, { ...prepareLimits, ...limits }, systemClock, signal);
 
-  test("leaves modules, glue, code cache and a plan, and nothing beside them", async () => {
+  test("leaves modules, links and a plan, and nothing beside them", async () => {
     const plan = await prepare(request, prepareLimits, systemClock, never);
     expect(plan.handler).toBe("wasi:http/incoming-handler@0.2.3");
     expect(plan.imports).toContain("wasi:http/types@0.2.3");
     expect(await readdir(join(directory, "cache"))).toEqual(["one"]);
     const files = await readdir(request.outDir);
-    expect(new Set(files)).toEqual(
-      new Set(["plan.json", "glue.js", "glue.cache", ...plan.modules.map(({ name }) => name)]),
-    );
-    expect(await readFile(join(request.outDir, "glue.js"), "utf8")).not.toContain("_debugLog('");
+    expect(new Set(files)).toEqual(new Set(["plan.json", "links.json", ...plan.modules.map(({ name }) => name)]));
+    const links = JSON.parse(await readFile(join(request.outDir, "links.json"), "utf8")) as PreparedLinks;
+    expect(links.states).toHaveLength(plan.modules.length);
+    expect(links.plan.steps.length).toBeGreaterThanOrEqual(plan.modules.length);
   });
 
   test("uses what is there, and makes a broken entry again", async () => {
@@ -41,7 +42,7 @@ describe("prepare", () => {
     await writeFile(marker, "");
     await run();
     expect(await readdir(request.outDir)).toContain("marker");
-    await truncate(join(request.outDir, "glue.js"), 100);
+    await truncate(join(request.outDir, "links.json"), 100);
     await run();
     expect(await readdir(request.outDir)).not.toContain("marker");
   });

@@ -73,7 +73,7 @@ async function readPrepared(
   try {
     const plan = parsePlan(await readFile(join(request.outDir, planFile), "utf8"));
     if (plan?.componentDigest !== request.componentDigest || plan.engine !== engineIdentity) return undefined;
-    const files = [{ name: plan.glueFile, bytes: plan.glueBytes }, ...plan.modules];
+    const files = [...plan.modules, ...plan.files];
     const sizes = await Promise.all(files.map((file) => sizeOf(join(request.outDir, file.name))));
     return files.every((file, index) => sizes[index] === file.bytes) ? plan : undefined;
   } catch (error) {
@@ -108,19 +108,20 @@ function planOf(
   answer: Extract<JailAnswer, { outcome: "prepared" }>,
   contents: ReadonlyMap<string, Buffer>,
 ): ComponentPlan {
-  const modules = [...contents].filter(([name]) => name.endsWith(".wasm"));
+  const listed = [...contents].map(([name, bytes]) => ({ name, bytes: bytes.length }));
+  const modules = listed.filter(({ name }) => name.endsWith(".wasm"));
   return {
     format: planFormat,
     engine: engineIdentity,
+    form: answer.form,
     componentDigest: request.componentDigest,
-    componentBytes: modules.reduce((sum, [, bytes]) => sum + bytes.length, 0),
+    componentBytes: modules.reduce((sum, { bytes }) => sum + bytes, 0),
     wasiVersion: answer.wasiVersion,
     handler: answer.handler,
     imports: answer.imports,
     exports: answer.exports,
-    modules: modules.map(([name, bytes]) => ({ name, bytes: bytes.length })),
-    glueFile: "glue.js",
-    glueBytes: contents.get("glue.js")?.length ?? 0,
+    modules,
+    files: listed.filter(({ name }) => !name.endsWith(".wasm")),
   };
 }
 

@@ -1,22 +1,11 @@
 import { $init, generate } from "@bytecodealliance/jco-transpile/component";
 import { glueScript } from "./glue-script.ts";
+import { waitingImports } from "./wasi/waiting-imports.ts";
 
 export interface Transpiled {
   readonly glue: string;
   readonly modules: ReadonlyMap<string, Uint8Array>;
 }
-
-/** The imports of WASI 0.2 that may have to wait: these suspend the guest (JSPI), all others return at once. */
-const waitingImports = [
-  "wasi:io/poll#poll",
-  "wasi:io/poll#[method]pollable.block",
-  "wasi:io/streams#[method]input-stream.blocking-read",
-  "wasi:io/streams#[method]input-stream.blocking-skip",
-  "wasi:io/streams#[method]output-stream.blocking-flush",
-  "wasi:io/streams#[method]output-stream.blocking-write-and-flush",
-  "wasi:io/streams#[method]output-stream.blocking-write-zeroes-and-flush",
-  "wasi:io/streams#[method]output-stream.blocking-splice",
-];
 
 /** Makes jco's bindings for a component. One component spoils the transpiler for the next: call it once a process. */
 export async function transpile(component: Uint8Array): Promise<Transpiled> {
@@ -25,7 +14,7 @@ export async function transpile(component: Uint8Array): Promise<Transpiled> {
     name: "component",
     map: [],
     instantiation: { tag: "async" },
-    asyncMode: { tag: "jspi", val: { imports: waitingImports, exports: ["wasi:http/incoming-handler#handle"] } },
+    asyncMode: { tag: "jspi", val: { imports: [...waitingImports], exports: ["wasi:http/incoming-handler#handle"] } },
     noNodejsCompat: true,
     noTypescript: true,
     noNamespacedExports: false,

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { LRUCache } from "lru-cache";
 import { SingleFlight } from "@shallop/sdk/internal";
 import { parsePlan, planFile } from "../component/component-plan.ts";
-import { capMemories } from "../component/memory-cap.ts";
+import { capMemories } from "../component/core-module/memory-cap.ts";
 
 export type CompiledModules = ReadonlyMap<string, WebAssembly.Module>;
 

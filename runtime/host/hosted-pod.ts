@@ -1,6 +1,6 @@
 import { rmSync } from "node:fs";
 import { type Clock, describeError, Fault } from "@shallop/sdk/internal";
-import { MemoryCapError } from "../component/memory-cap.ts";
+import { MemoryCapError } from "../component/core-module/memory-cap.ts";
 import type { ArtifactCache } from "./artifact-cache.ts";
 import type { HostMessage, HostPod, HostRefusal } from "./control-protocol.ts";
 import type { PodThread } from "./pod-thread.ts";

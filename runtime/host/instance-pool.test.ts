@@ -19,9 +19,6 @@ class Component implements LoadedComponent {
       },
     });
   }
-  glueCache(): Uint8Array {
-    return new Uint8Array();
-  }
 }
 
 function open(sizeMax = 2): { component: Component; clock: FakeClock; pool: InstancePool } {
@@ -55,6 +52,26 @@ describe("InstancePool", () => {
     const second = await pool.take();
     expect(first).not.toBe(second);
     expect(component.made).toBe(2);
+  });
+
+  test("gives a crowd one instance in each turn, in the order in which they asked", async () => {
+    const { component, pool } = open(1);
+    const given: number[] = [];
+    const all = [0, 1, 2].map((index) => pool.take().then(() => given.push(index)));
+    expect(component.made).toBe(0);
+    for (let made = 1; made <= 3; made++) {
+      await turn();
+      expect([component.made, given.length]).toEqual([made, made]);
+    }
+    await Promise.all(all);
+    expect(given).toEqual([0, 1, 2]);
+  });
+
+  test("refuses who still waits when it is closed", async () => {
+    const { pool } = open(1);
+    const waiting = pool.take();
+    pool.close();
+    await expect(waiting).rejects.toMatchObject({ code: "GUEST_FAILED" });
   });
 
   test("does not hammer a guest that cannot be initialised, and tells the next request", async () => {

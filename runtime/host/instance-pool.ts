@@ -1,5 +1,6 @@
 import type { Clock, Timer } from "@shallop/sdk/internal";
 import type { Instance, LoadedComponent } from "../component/engine.ts";
+import { GuestFault } from "../component/guest-fault.ts";
 import type { GuestSettings } from "../component/wasi/guest-context.ts";
 
 export interface InstancePoolOptions {
@@ -13,9 +14,16 @@ export interface InstancePoolOptions {
 // Making an instance holds the thread for some milliseconds: further ones wait until requests have had their turn.
 const furtherDelayMs = 15;
 
+/** Who waits for an instance. */
+interface Taker {
+  readonly resolve: (instance: Promise<Instance>) => void;
+  readonly reject: (error: GuestFault) => void;
+}
+
 /**
- * Fresh instances made ahead of time. Each serves one request and is dropped; the next one is made when the thread has
- * nothing better to do, so a request pays for an instance only when they come faster than that.
+ * Fresh instances, some of them made ahead of time. Each serves one request and is given back to its component; the next
+ * one is made when the thread has nothing better to do. Of a crowd of requests one is given an instance in each turn of the
+ * event loop: those before it that need not wait for anything are answered by then, and have left theirs.
  */
 export class InstancePool {
   readonly #component: LoadedComponent;
@@ -25,6 +33,7 @@ export class InstancePool {
   readonly #clock: Clock;
   #making = false;
   #timer: Timer | undefined;
+  readonly #takers: Taker[] = [];
   #closed = false;
   #failed = false;
 
@@ -40,9 +49,12 @@ export class InstancePool {
   }
 
   /** A fresh instance: one that waits, or a new one. @throws GuestFault when the guest cannot be initialised */
-  async take(): Promise<Instance> {
-    const waiting = this.#ready.pop();
-    return waiting ?? this.#component.instantiate(this.#settings());
+  take(): Promise<Instance> {
+    const waiting = this.#takers.length === 0 ? this.#ready.pop() : undefined;
+    if (waiting !== undefined) return Promise.resolve(waiting);
+    return new Promise((resolve, reject) => {
+      if (this.#takers.push({ resolve, reject }) === 1) setImmediate(() => this.#serveNext());
+    });
   }
 
   /** Makes what is missing, one at a time, the first at once and each further one after a pause. */
@@ -57,6 +69,16 @@ export class InstancePool {
     this.#closed = true;
     this.#timer?.cancel();
     for (const instance of this.#ready.splice(0)) instance.dispose();
+    for (const { reject } of this.#takers.splice(0)) reject(new GuestFault("GUEST_FAILED", "the pod has ended"));
+  }
+
+  #serveNext(): void {
+    const taker = this.#takers[0];
+    if (taker === undefined) return;
+    const waiting = this.#ready.pop();
+    taker.resolve(waiting === undefined ? this.#component.instantiate(this.#settings()) : Promise.resolve(waiting));
+    this.#takers.shift();
+    if (this.#takers.length > 0) setImmediate(() => this.#serveNext());
   }
 
   async #make(): Promise<void> {

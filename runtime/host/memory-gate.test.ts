@@ -32,7 +32,7 @@ async function crowd(gate: MemoryGate, count: number, bytes: number): Promise<(I
 
 test("lets in what fits, and the next when one leaves, in order", async () => {
   // 10 MiB hold two of 4 MiB with what each costs beside its memory.
-  const gate = new MemoryGate(10 * mebibyte);
+  const gate = new MemoryGate(10 * mebibyte, 100);
   const taken = await crowd(gate, 4, 4 * mebibyte);
   expect(taken).toHaveLength(2);
   taken[0]?.dispose();
@@ -44,12 +44,12 @@ test("lets in what fits, and the next when one leaves, in order", async () => {
 });
 
 test("one is let in however little memory there is", async () => {
-  const gate = new MemoryGate(mebibyte);
+  const gate = new MemoryGate(mebibyte, 100);
   expect(await crowd(gate, 3, 64 * mebibyte)).toHaveLength(1);
 });
 
 test("an instance that has grown keeps others out", async () => {
-  const gate = new MemoryGate(10 * mebibyte);
+  const gate = new MemoryGate(10 * mebibyte, 100);
   const big = guest(mebibyte);
   await gate.take(() => Promise.resolve(big), always);
   big.bytes = 9 * mebibyte;
@@ -57,7 +57,7 @@ test("an instance that has grown keeps others out", async () => {
 });
 
 test("who is not wanted any more takes no place", async () => {
-  const gate = new MemoryGate(10 * mebibyte);
+  const gate = new MemoryGate(10 * mebibyte, 100);
   const [first] = await crowd(gate, 1, 9 * mebibyte);
   let made = 0;
   const make = (): Promise<Instance> => {
@@ -73,7 +73,7 @@ test("who is not wanted any more takes no place", async () => {
 });
 
 test("a guest that cannot be made gives its place back", async () => {
-  const gate = new MemoryGate(10 * mebibyte);
+  const gate = new MemoryGate(10 * mebibyte, 100);
   const broken = gate.take(() => Promise.reject(new Error("broken")), always);
   await expect(broken).rejects.toThrow("broken");
   expect(await crowd(gate, 2, 4 * mebibyte)).toHaveLength(2);

@@ -7,6 +7,7 @@ import type { Instance } from "../component/engine.ts";
  */
 export class MemoryGate {
   readonly #bytesMax: number;
+  readonly #instancesMax: number;
   readonly #inside = new Set<Instance>();
   readonly #waiting: (() => boolean)[] = [];
   /** Entered, and the instance is not there yet. */
@@ -14,8 +15,9 @@ export class MemoryGate {
   /** What an instance has at its start, as far as is known. */
   #startBytes = 0;
 
-  constructor(bytesMax: number) {
+  constructor(bytesMax: number, instancesMax: number) {
     this.#bytesMax = bytesMax;
+    this.#instancesMax = instancesMax;
   }
 
   /**
@@ -54,6 +56,7 @@ export class MemoryGate {
   #hasRoom(): boolean {
     const count = this.#inside.size + this.#entering;
     if (count === 0) return true;
+    if (count >= this.#instancesMax) return false;
     let usedBytes = (this.#entering + 1) * this.#startBytes + (count + 1) * overheadBytes;
     for (const instance of this.#inside) usedBytes += instance.memoryBytes();
     return usedBytes <= this.#bytesMax;

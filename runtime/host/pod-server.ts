@@ -4,7 +4,7 @@ import { type RequestHead, type StreamHandlers, WireConnection, WireFault, type 
 import type { LoadedComponent } from "../component/engine.ts";
 import { Egress } from "../component/egress/egress.ts";
 import { addressJudge } from "../component/egress/address-judge.ts";
-import { guestBounds, type GuestSettings } from "../component/wasi/guest-context.ts";
+import { guestBounds, type GuestSettings, noGrants } from "../component/wasi/guest-context.ts";
 import { GuestCall } from "./guest-call.ts";
 import { InstancePool } from "./instance-pool.ts";
 import type { LogRelay } from "./log-relay.ts";
@@ -28,7 +28,9 @@ export interface PodServerSettings {
 // the memory of the guest's start state.
 const poolSizeMax = 2;
 // A guest instance has a stack and memories of its own, and address space is finite: about 4,000 of them a process.
-const callsMax = 500;
+const instancesMax = 500;
+// With those that wait for an instance: a crowd that all gateways may send at once. One that waits costs some kilobytes.
+const callsMax = 10_000;
 // After the first request: the thread has time for what is no request's business.
 const warmedDelayMs = 500;
 
@@ -56,7 +58,7 @@ export class PodServer {
       sizeMax: Math.min(poolSizeMax, this.#callsMax),
       clock: settings.clock,
     });
-    this.#gate = new MemoryGate(limits.memoryBytes);
+    this.#gate = new MemoryGate(limits.memoryBytes, instancesMax);
     this.#listener = settings.listener;
     this.#listener.on("connection", (socket) => this.#accept(socket));
   }
@@ -137,6 +139,7 @@ export class PodServer {
       const log = relay.writer();
       return {
         environment,
+        ...noGrants,
         clock,
         random: systemRandom,
         egress: this.#egress,

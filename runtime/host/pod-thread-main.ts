@@ -1,13 +1,11 @@
 // A worker thread that serves one pod. It is started ahead of time, loads the engine, and waits to be told which pod it
 // is. Wiring only; what a pod is, is in pod-server.ts.
-import { readFileSync } from "node:fs";
 import { flushCompileCache } from "node:module";
 import { createServer } from "node:net";
-import { join } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
 import { assert, describeError, systemClock } from "@shallop/sdk/internal";
-import type { LoadedComponent } from "../component/engine.ts";
-import { jcoEngine } from "../component/jco-engine.ts";
+import { componentEngine } from "../component/component-engine.ts";
+import { artifactOf, type PreparedFiles, readPreparedFiles } from "../component/prepared-files.ts";
 import { LogRelay } from "./log-relay.ts";
 import { PodServer } from "./pod-server.ts";
 import type { ThreadCommand, ThreadEvent, ThreadData, ThreadStart } from "./thread-protocol.ts";
@@ -23,22 +21,10 @@ const send = (event: ThreadEvent): void => port.postMessage(event);
 const relay = new LogRelay(systemClock, (lines) => send({ type: "logged", lines }));
 
 let start: ThreadStart | undefined;
-let glue = "";
-let diskCache: Uint8Array | undefined;
+let files: PreparedFiles | undefined;
 let server: PodServer | undefined;
 
-function readGlue(directory: string): void {
-  // The glue is ASCII: latin1 is read without being decoded.
-  glue = readFileSync(join(directory, "glue.js"), "latin1");
-  try {
-    diskCache = readFileSync(join(directory, "glue.cache"));
-  } catch {
-    diskCache = undefined;
-  }
-}
-
-function shareGlueCache(component: LoadedComponent): void {
-  const cache = component.glueCache();
+function shareGlueCache(cache: Uint8Array): void {
   const shared = new Uint8Array(new SharedArrayBuffer(cache.length));
   shared.set(cache);
   send({ type: "glue-cache", glueCache: shared });
@@ -47,11 +33,13 @@ function shareGlueCache(component: LoadedComponent): void {
 function serve(modules: ReadonlyMap<string, WebAssembly.Module>, warmCache?: Uint8Array): void {
   assert(start !== undefined, "modules come after start");
   try {
-    const component = jcoEngine.load({ glue, glueCache: warmCache ?? diskCache, modules });
-    glue = "";
-    diskCache = undefined;
-    // A thread that had a warm cache has nothing to add to it.
-    const warmed = (): void => (warmCache === undefined ? shareGlueCache(component) : undefined);
+    files ??= readPreparedFiles(start.preparedDir);
+    const component = componentEngine.load(artifactOf(files, modules, warmCache));
+    files = undefined;
+    const warmed = (): void => {
+      // A thread that had a warm cache has nothing to add to it.
+      if (warmCache === undefined && component.glueCache !== undefined) shareGlueCache(component.glueCache());
+    };
     server = new PodServer({ start, listener, component, clock: systemClock, relay, deadline, warmed });
     send({ type: "loaded" });
     server.warm();
@@ -64,7 +52,12 @@ port.on("message", (command: ThreadCommand) => {
   switch (command.type) {
     case "start":
       start = command;
-      readGlue(command.preparedDir);
+      // While the main thread compiles. What cannot be read is told of when the modules are there.
+      try {
+        files = readPreparedFiles(command.preparedDir);
+      } catch {
+        files = undefined;
+      }
       break;
     case "modules":
       serve(command.modules, command.glueCache);

@@ -1,8 +1,10 @@
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { createConnection, createServer } from "node:net";
 import type { Clock } from "@shallop/sdk/internal";
-import { WireConnection } from "@shallop/sdk/wire";
-import type { Instance, LoadedComponent } from "../component/engine.ts";
+import { type RequestHead, WireConnection } from "@shallop/sdk/wire";
+import { componentEngine } from "../component/component-engine.ts";
+import type { LoadedComponent, PreparedLinks } from "../component/engine.ts";
 import { LogRelay } from "./log-relay.ts";
 import { PodServer } from "./pod-server.ts";
 import type { ThreadStart } from "./thread-protocol.ts";
@@ -12,48 +14,79 @@ const start: ThreadStart = {
   uid: "",
   preparedDir: "",
   env: [],
-  limits: { memoryBytes: 0, cpu: 1, pidsMax: 0, requestTimeoutMs: 1000, concurrencyMax: 0, startTimeoutMs: 1000 },
+  limits: {
+    memoryBytes: 16 * 1024 * 1024,
+    cpu: 1,
+    pidsMax: 0,
+    requestTimeoutMs: 1000,
+    concurrencyMax: 0,
+    startTimeoutMs: 1000,
+  },
   egressAllowed: [],
 };
 
-/** Answers as a guest would, without one. */
-const instance: Instance = {
-  handle: async (_request, response) => {
-    response.respond(200, ["content-type", "text/plain"]);
-    response.body.write(Buffer.from("ok"));
-    response.finish();
-  },
-  memoryBytes: () => 0,
-  dispose: () => undefined,
-};
-const component: LoadedComponent = {
-  instantiate: () => Promise.resolve(instance),
-  glueCache: () => new Uint8Array(),
+const rounds = 3;
+const head: RequestHead = {
+  method: "GET",
+  target: "/",
+  scheme: "http",
+  authority: "warm-up",
+  headers: ["accept", "*/*"],
+  requestId: "",
+  timeoutMs: 1000,
 };
 
+/** The small guest of `warm-up-guest.wat`, prepared. */
+interface WarmUpGuest {
+  readonly links: PreparedLinks;
+  /** Core modules, in base64. */
+  readonly modules: readonly string[];
+}
+
+function loadGuest(): LoadedComponent {
+  const text = readFileSync(new URL("warm-up-guest.json", import.meta.url), "utf8");
+  const { links, modules } = JSON.parse(text) as WarmUpGuest;
+  const compiled = modules.map((bytes) => new WebAssembly.Module(Buffer.from(bytes, "base64")));
+  return componentEngine.load({ form: "linked", links, modules: compiled });
+}
+
 /**
- * One request over a real socket through the whole of this thread's code, which V8 compiles on its first use: a spare
- * thread has the time for it, the first request of a pod has not.
+ * Some requests over a real socket through the whole of this thread's code and a small guest. V8 compiles code when it is
+ * first used: a spare thread has the time for it, the first request of a pod has not.
  */
 export async function warmUp(socketPath: string, clock: Clock): Promise<void> {
   const listener = createServer();
   await once(listener.listen(socketPath), "listening");
   const relay = new LogRelay(clock, () => undefined);
   const deadline = new Float64Array(1);
-  const server = new PodServer({ start, listener, component, clock, relay, deadline, warmed: () => undefined });
+  const server = new PodServer({
+    start,
+    listener,
+    component: loadGuest(),
+    clock,
+    relay,
+    deadline,
+    warmed: () => undefined,
+  });
   try {
     const socket = createConnection(socketPath);
     await once(socket, "connect");
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
     const connection = new WireConnection(socket, { closed: () => undefined });
-    const stream = connection.request(
-      { method: "GET", target: "/", scheme: "http", authority: "warm-up", headers: [], requestId: "", timeoutMs: 1000 },
-      { data: (chunk) => stream.consumed(chunk.length), end: resolve, failed: reject },
-    );
-    stream.end();
-    await promise;
+    // The second finds a waiting instance, and the third one that was used before.
+    for (let round = 0; round < rounds; round++) await request(connection);
     connection.destroy();
   } finally {
     await server.close();
   }
+}
+
+function request(connection: WireConnection): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const stream = connection.request(head, {
+    data: (chunk) => stream.consumed(chunk.length),
+    end: resolve,
+    failed: reject,
+  });
+  stream.end();
+  return promise;
 }

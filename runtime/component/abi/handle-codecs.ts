@@ -3,7 +3,7 @@ import type { Codec } from "./codec.ts";
 import type { BorrowScope, Handle } from "./handle-table.ts";
 
 /** A resource of a guest, while it is on its way from one component to another. */
-export class GuestResource {
+class GuestResource {
   readonly resource: number;
   /** The number by which the guest that defines it knows it. */
   readonly representation: number;

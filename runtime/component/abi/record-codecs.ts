@@ -16,7 +16,7 @@ interface Members {
 }
 
 /** CanonicalABI.md, "alignment_record", "elem_size_record". */
-export function layOut(codecs: readonly Codec[]): Members {
+function layOut(codecs: readonly Codec[]): Members {
   const members: Member[] = [];
   let offset = 0;
   let at = 0;

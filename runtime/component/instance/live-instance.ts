@@ -51,8 +51,17 @@ export class LiveInstance {
 
   /** Calls an export; returns a promise when it may have to wait. @throws GuestFault */
   call(callee: Callee, args: readonly unknown[]): unknown {
-    if (callee.kind === "host") return this.host.function(callee.host)(args);
+    if (callee.kind === "host") return this.#callHost(callee.host, args);
     return this.component.calleeWaits(callee) ? callIn(this, callee.lift, args) : callInNow(this, callee.lift, args);
+  }
+
+  /** An import that the component exports as it is. */
+  #callHost(host: number, args: readonly unknown[]): unknown {
+    try {
+      return this.host.function(host)(args);
+    } catch (error) {
+      throw this.ended(error);
+    }
   }
 
   core(reference: CoreReference): unknown {

@@ -122,7 +122,31 @@ const unstoppableText = `(module
       (br $again))))`;
 
 /** A component that no interrupt ends in time. Needs 1 GiB of memory. */
-export async function unstoppableComponent(): Promise<Uint8Array> {
-  const core = await parse(unstoppableText);
-  return componentNew(await componentEmbed({ binary: core, witSource: handlerWit }), []);
+export function unstoppableComponent(): Promise<Uint8Array> {
+  return handlerComponent(unstoppableText);
+}
+
+const trappingText = `(module
+  (memory (export "memory") 1)
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 8))
+  (func (export "wasi:http/incoming-handler@0.2.3#handle") (param i32 i32) unreachable))`;
+
+/** A component that handles each request with the `unreachable` instruction. */
+export function trappingComponent(): Promise<Uint8Array> {
+  return handlerComponent(trappingText);
+}
+
+/** A component that would handle requests, if somebody gave it `name`, an interface that nobody has. */
+export function componentThatImports(name: string): Promise<Uint8Array> {
+  const [pkg = "", rest = ""] = name.split("/");
+  const [interfaceName = "", version = ""] = rest.split("@");
+  const wit = handlerWit
+    .replace("world guest {", `world guest {\n  import ${name};`)
+    .concat(`\npackage ${pkg}@${version} {\n  interface ${interfaceName} {\n    answer: func() -> u32;\n  }\n}\n`);
+  const text = trappingText.replace("(module", `(module\n  (import "${name}" "answer" (func (result i32)))`);
+  return handlerComponent(text, wit);
+}
+
+async function handlerComponent(text: string, witSource = handlerWit): Promise<Uint8Array> {
+  return componentNew(await componentEmbed({ binary: await parse(text), witSource }), []);
 }

@@ -1,0 +1,110 @@
+import { parse } from "@bytecodealliance/jco";
+import { expect, test } from "vitest";
+import type { StringEncoding } from "../link/link-plan.ts";
+import type { ValueType } from "../link/value-type.ts";
+import { guestOf } from "../testing/guest.ts";
+import { jcoGuestOf } from "../testing/jco-guest.ts";
+import { passThroughComponent, type Signature } from "../testing/pass-through.ts";
+import { chance, compoundKinds, Samples, type Sample } from "../testing/samples.ts";
+
+// The same component through jco's bindings and through ours: what the host is given and what the caller is answered are the
+// same values. Where jco's JavaScript is another than ours, and not looked at here:
+// - the result of a function that is `result<T, E>`: jco returns T and throws E. All signatures have it inside of something;
+// - lists of fixed length: jco knows none;
+// - lists of f32 and f64: jco has typed arrays, ours are arrays (each NaN is made the canonical one);
+// - a case without payload, and a result without one: jco's has `val: undefined`, ours has it for results only;
+// - an option of an option of an option: jco gives `{ tag: "some", val: true }` for some(some(some(false)));
+// - the encoding Latin-1 or UTF-16: jco does not transpile it.
+
+const functionsMax = 60;
+const valuesPerFunction = 25;
+
+interface Case extends Signature {
+  readonly values: () => readonly unknown[];
+}
+
+/** Whether there are three options in each other anywhere in a type. */
+function hasThreeOptions(types: readonly ValueType[], index: number, options = 0): boolean {
+  const type = types[index];
+  if (type?.kind === "option") return options === 2 || hasThreeOptions(types, type.some, options + 1);
+  return type !== undefined && partsOf(type).some((part) => hasThreeOptions(types, part));
+}
+
+function partsOf(type: ValueType): readonly number[] {
+  switch (type.kind) {
+    case "list":
+      return [type.element];
+    case "tuple":
+      return type.items;
+    case "record":
+      return type.fields.map((field) => field.type);
+    case "variant":
+      return type.cases.flatMap((one) => one.type ?? []);
+    case "result":
+      return [type.ok ?? [], type.err ?? []].flat();
+    default:
+      return [];
+  }
+}
+
+function sampleOf(samples: Samples): Sample {
+  const sample = samples.any(3);
+  return hasThreeOptions(samples.types, sample.type) ? sampleOf(samples) : sample;
+}
+
+function makeCases(samples: Samples, below: (below: number) => number): readonly Case[] {
+  return Array.from({ length: functionsMax }, () => {
+    const several: readonly Sample[] = Array.from({ length: 1 + below(5) }, () => sampleOf(samples));
+    const params = several.map(({ type }) => type);
+    const first = params[0] ?? 0;
+    const isAlone = params.length === 1 && samples.types[first]?.kind !== "result";
+    const result = isAlone ? first : samples.types.push({ kind: "tuple", items: params }) - 1;
+    return { params, result, values: () => several.map(({ value }) => value()) };
+  });
+}
+
+function normal(value: unknown): unknown {
+  if (ArrayBuffer.isView(value) || Array.isArray(value)) return Array.from(value as unknown as readonly unknown[], normal);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, inner]) => inner !== undefined)
+      .map(([name, inner]) => [name, normal(inner)]),
+  );
+}
+
+async function compare(seed: number, encodings: readonly StringEncoding[]): Promise<void> {
+  const below = chance(seed);
+  const samples = new Samples(
+    below,
+    compoundKinds.filter((kind) => kind !== "fixed"),
+  );
+  const cases = makeCases(samples, below);
+  const component = await parse(passThroughComponent({ types: samples.types, signatures: cases, encodings }));
+  const got: (readonly unknown[])[] = [];
+  const api: Record<string, (...args: readonly unknown[]) => unknown> = {};
+  for (const [index, { params, result }] of cases.entries()) {
+    api[`f${index}`] = (...args) => {
+      got.push(args);
+      return params.length === 1 && params[0] === result ? args[0] : args;
+    };
+  }
+  const host = { "test:host/api": api };
+  const ours = guestOf(component, { host });
+  const theirs = (await jcoGuestOf(component, host))["test:guest/api"] ?? {};
+  for (const [index, { values }] of cases.entries()) {
+    for (let round = 0; round < valuesPerFunction; round++) {
+      const wanted = values();
+      // Where one component calls another jco answers with a promise.
+      const theirAnswer = await theirs[`f${index}`]?.(...wanted);
+      const ourAnswer = ours.call(`test:guest/api#f${index}`, ...wanted);
+      const [theirArguments, ourArguments] = got.splice(0);
+      expect(normal(ourArguments)).toEqual(normal(theirArguments));
+      expect(normal(ourAnswer)).toEqual(normal(theirAnswer));
+    }
+  }
+}
+
+test(`${functionsMax} functions give what they give under jco`, { timeout: 120_000 }, async () => {
+  await compare(20_261_121, ["utf8"]);
+});

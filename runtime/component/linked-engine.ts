@@ -1,0 +1,173 @@
+import { ImageSources } from "./fork/image-sources.ts";
+import { captureInstances, type InstanceImage } from "./fork/instance-image.ts";
+import { GuestFault, guestFaultOf } from "./guest-fault.ts";
+import type { Engine, GuestRequest, GuestResponse, Instance, LinkedArtifact, LoadedComponent } from "./engine.ts";
+import { familyOf, HostBinding } from "./instance/host-binding.ts";
+import { LinkedComponent } from "./instance/linked-component.ts";
+import { LiveInstance } from "./instance/live-instance.ts";
+import type { Callee } from "./link/link-plan.ts";
+import { serveRequest } from "./serve-request.ts";
+import { GuestContext, type GuestSettings } from "./wasi/guest-context.ts";
+import { wasiImports } from "./wasi/imports.ts";
+import { mayWait } from "./wasi/waiting-imports.ts";
+
+/** Runs components by their link plan. */
+export const linkedEngine: Engine<LinkedArtifact> = { load: (artifact) => new ForkedComponent(artifact) };
+
+// Instances that wait to be used again. As many requests at once find one that is made already; each holds the memory of
+// the guest's start state, and what its last request has touched.
+const forksMax = 8;
+
+/** A live instance, and the state that it was in before its first request. */
+interface Fork {
+  readonly live: LiveInstance;
+  /** Undefined when the state cannot be put back, or is not worth it yet. */
+  readonly image: InstanceImage | undefined;
+}
+
+class ForkedComponent implements LoadedComponent {
+  readonly #component: LinkedComponent;
+  readonly #artifact: LinkedArtifact;
+  readonly #handler: Callee;
+  readonly #isResettable: boolean;
+  readonly #forks: Fork[] = [];
+  /** What instances have in common is in memory once. */
+  readonly #sources = new ImageSources();
+  #made = 0;
+
+  constructor(artifact: LinkedArtifact) {
+    const { plan, states } = artifact.links;
+    this.#artifact = artifact;
+    this.#component = new LinkedComponent({ plan, modules: artifact.modules, mayWait });
+    this.#handler = findHandler(artifact);
+    this.#isResettable = states.every((state) => state.resettable);
+  }
+
+  async instantiate(settings: GuestSettings): Promise<Instance> {
+    const context = new GuestContext(settings);
+    const host = new HostBinding(this.#component.plan.hostFunctions, wasiImports(context));
+    const fork = this.#forks.pop() ?? this.#make(context, host);
+    fork.live.reset(host);
+    return new ForkInstance({
+      context,
+      live: fork.live,
+      handler: this.#handler,
+      memories: this.#memoriesOf(fork.live),
+      ended: (isClean) => this.#giveBack(fork, isClean),
+    });
+  }
+
+  /** @throws GuestFault when the guest's own start fails */
+  #make(context: GuestContext, host: HostBinding): Fork {
+    try {
+      const live = new LiveInstance(this.#component, host, context.settings.bounds.handlesMax);
+      this.#made++;
+      return { live, image: this.#capture(live, host) };
+    } catch (error) {
+      context.end();
+      throw guestFaultOf(error, "the guest failed while it was initialised");
+    }
+  }
+
+  /**
+   * The first instance of a thread is not kept: taking its state would hold up the request that it was made for. Nor is one
+   * that has drawn chance, read a clock, a file or its input, or holds a handle: each request would see the same.
+   */
+  #capture(live: LiveInstance, host: HostBinding): InstanceImage | undefined {
+    if (!this.#isResettable || this.#made === 1) return undefined;
+    if (live.states.some(({ handles }) => handles.size > 0)) return undefined;
+    if (!host.used().every((name) => repeatable.has(familyOf(name)))) return undefined;
+    const { steps } = this.#component.plan;
+    return captureInstances(
+      live.coreInstances.flatMap(({ exports }, index) => {
+        const state = this.#artifact.links.states[steps[index]?.module ?? -1];
+        return state === undefined ? [] : [{ exports, state }];
+      }),
+      (memory) => this.#sources.capture(memory),
+    );
+  }
+
+  #giveBack(fork: Fork, isClean: boolean): void {
+    const { image } = fork;
+    if (image === undefined) return;
+    // What one request has left behind is gone before the next is here.
+    if (isClean && this.#forks.length < forksMax && image.restore()) this.#forks.push(fork);
+    else image.dispose();
+  }
+
+  #memoriesOf(live: LiveInstance): readonly WebAssembly.Memory[] {
+    const { links } = this.#artifact;
+    return live.coreInstances.flatMap(({ exports }, index) => {
+      const state = links.states[this.#component.plan.steps[index]?.module ?? -1];
+      return (state?.memories ?? []).map((name) => exports[name] as WebAssembly.Memory);
+    });
+  }
+}
+
+/** Interfaces that answer the same whenever they are asked, or only take: all others have what a fork must not keep. */
+const repeatable: ReadonlySet<string> = new Set([
+  "wasi:cli/environment",
+  "wasi:cli/stderr",
+  "wasi:cli/stdout",
+  "wasi:cli/terminal-input",
+  "wasi:cli/terminal-output",
+  "wasi:cli/terminal-stderr",
+  "wasi:cli/terminal-stdin",
+  "wasi:cli/terminal-stdout",
+  "wasi:filesystem/preopens",
+  "wasi:io/error",
+  "wasi:io/streams",
+]);
+
+interface ForkInstanceSettings {
+  readonly context: GuestContext;
+  readonly live: LiveInstance;
+  readonly handler: Callee;
+  readonly memories: readonly WebAssembly.Memory[];
+  /** The request is over; `isClean` when the guest has returned and nothing of it is under way. */
+  readonly ended: (isClean: boolean) => void;
+}
+
+class ForkInstance implements Instance {
+  readonly #settings: ForkInstanceSettings;
+  #state: "fresh" | "running" | "returned" | "failed" | "disposed" = "fresh";
+
+  constructor(settings: ForkInstanceSettings) {
+    this.#settings = settings;
+  }
+
+  async handle(request: GuestRequest, response: GuestResponse): Promise<void> {
+    const { context, live, handler } = this.#settings;
+    this.#state = "running";
+    try {
+      await serveRequest({ context, request, response }, async (incoming, outparam) => {
+        await live.call(handler, [incoming, outparam]);
+      });
+      if (this.#state === "running") this.#state = "returned";
+    } catch (error) {
+      if (this.#state === "running") this.#state = "failed";
+      throw guestFaultOf(error, "the guest failed");
+    }
+  }
+
+  memoryBytes(): number {
+    return this.#settings.memories.reduce((sum, memory) => sum + memory.buffer.byteLength, 0);
+  }
+
+  dispose(): void {
+    if (this.#state === "disposed") return;
+    const isClean = this.#state === "fresh" || this.#state === "returned";
+    this.#state = "disposed";
+    this.#settings.context.end();
+    this.#settings.ended(isClean);
+  }
+}
+
+function findHandler({ links }: LinkedArtifact): Callee {
+  for (const exported of links.plan.exports) {
+    if (exported.kind !== "instance" || familyOf(exported.name) !== "wasi:http/incoming-handler") continue;
+    const handle = exported.functions.find(({ name }) => name === "handle");
+    if (handle !== undefined) return handle.callee;
+  }
+  throw new GuestFault("GUEST_FAILED", "the component exports no wasi:http/incoming-handler");
+}

@@ -1,0 +1,61 @@
+import { parse } from "@bytecodealliance/jco";
+import { HostBinding } from "../instance/host-binding.ts";
+import { LinkedComponent } from "../instance/linked-component.ts";
+import { LiveInstance } from "../instance/live-instance.ts";
+import type { Callee } from "../link/link-plan.ts";
+import { planLinks } from "../link/plan-links.ts";
+
+export type Host = Readonly<Record<string, unknown>>;
+
+export interface GuestOptions {
+  /** By the name of the interface. */
+  readonly host?: Host;
+  /** Functions that may return a promise, as `test:host/api#wait`. */
+  readonly waiting?: readonly string[];
+  readonly handlesMax?: number;
+}
+
+/** A component that is run, with its functions by name. */
+export class Guest {
+  readonly live: LiveInstance;
+
+  constructor(live: LiveInstance) {
+    this.live = live;
+  }
+
+  /** `name`: of a function, or `interface#function`. @returns what `LiveInstance.call` does */
+  call(name: string, ...args: readonly unknown[]): unknown {
+    return this.live.call(this.#callee(name), args);
+  }
+
+  #callee(name: string): Callee {
+    const [first = "", second] = name.split("#");
+    for (const exported of this.live.component.plan.exports) {
+      if (exported.name !== first) continue;
+      if (exported.kind === "function") return exported.callee;
+      const found = exported.functions.find((inner) => inner.name === second);
+      if (found !== undefined) return found.callee;
+    }
+    throw new RangeError(`the component exports no ${name}`);
+  }
+}
+
+export function hostBinding(live: LiveInstance, host: Host): HostBinding {
+  return new HostBinding(live.component.plan.hostFunctions, host);
+}
+
+/** Links and instantiates a component. */
+export function guestOf(bytes: Uint8Array, { host = {}, waiting = [], handlesMax = 1000 }: GuestOptions = {}): Guest {
+  const { plan, modules } = planLinks(bytes);
+  const linked = new LinkedComponent({
+    plan,
+    modules: modules.map((module) => new WebAssembly.Module(module)),
+    mayWait: (family, name) => waiting.includes(`${family}#${name}`),
+  });
+  return new Guest(new LiveInstance(linked, new HostBinding(plan.hostFunctions, host), handlesMax));
+}
+
+/** The same from the component's text. */
+export async function guestOfText(text: string, options?: GuestOptions): Promise<Guest> {
+  return guestOf(await parse(text), options);
+}

@@ -1,0 +1,19 @@
+import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { parse } from "@bytecodealliance/jco";
+import { expect, test } from "vitest";
+import { exposeState } from "../component/core-module/expose-state.ts";
+import { planLinks } from "../component/link/plan-links.ts";
+
+const file = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
+
+// `npx vitest run runtime/host/warm-up-guest -u` writes it again.
+test("warm-up-guest.json is what becomes of warm-up-guest.wat", async () => {
+  const { plan, modules } = planLinks(await parse(await readFile(file("warm-up-guest.wat"), "utf8")));
+  const exposed = modules.map(exposeState);
+  const guest = {
+    links: { plan, states: exposed.map(({ state }) => state) },
+    modules: exposed.map(({ bytes }) => Buffer.from(bytes).toString("base64")),
+  };
+  await expect(`${JSON.stringify(guest)}\n`).toMatchFileSnapshot(file("warm-up-guest.json"));
+});
