@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { call, start, until } from "../client.fake.ts";
-import { activation, fakePod, fakeRevision, saying } from "../gateway.fake.ts";
+import { activation, type FakeCluster, fakeNode, fakePod, fakeRevision, saying } from "../gateway.fake.ts";
 import { GatewayFault, type GatewayFaultCode } from "../proxy/fault-status.ts";
 
 describe("from zero", () => {
@@ -152,5 +152,59 @@ describe("from zero", () => {
       );
     expect((await call(cluster, "lost")).body).toBe("again");
     expect(cluster.asked.length).toBe(4);
+  });
+});
+
+describe("a node that dies with all pods of a revision", () => {
+  /** A revision with homes n1 and n2, and two pods on n1. What n2 starts says "from n2"; n1 does not answer. */
+  async function dying(): Promise<{ readonly cluster: FakeCluster; readonly kill: () => void }> {
+    const cluster = await start();
+    const { cluster: state } = cluster.gateway;
+    state.set("nodes", fakeNode("n2"));
+    cluster.service("twin", {}, ["n1", "n2"]);
+    const pods = [await cluster.wirePod(saying("from n1")), await cluster.wirePod(saying("from n1"))];
+    for (const [index, { endpoint }] of pods.entries())
+      state.set("pods", fakePod(`twin-00001-${index}`, "twin-00001", { endpoint, node: "n1" }));
+    const other = await cluster.wirePod(saying("from n2"));
+    cluster.activate = (node) =>
+      node === "n1" ? new Promise(() => undefined) : Promise.resolve(activation("twin-00001-z", other.endpoint));
+    return { cluster, kill: () => pods.forEach((pod) => pod.kill()) };
+  }
+
+  test("its requests, and those that come after, are answered by another home, which is asked first", async () => {
+    const { cluster, kill } = await dying();
+    const steady = async (): Promise<string[]> => {
+      const bodies: string[] = [];
+      for (let round = 0; round < 100; round++) bodies.push((await call(cluster, "twin")).body);
+      return bodies;
+    };
+    const callers = Array.from({ length: 8 }, steady);
+    await call(cluster, "twin");
+    kill();
+    const bodies = new Set((await Promise.all(callers)).flat());
+    for (const body of bodies) expect(["from n1", "from n2"]).toContain(body);
+    expect((await call(cluster, "twin", { method: "POST", body: "x" })).body).toBe("from n2");
+    expect(new Set(cluster.asked)).toEqual(new Set(["n2 default/twin-00001"]));
+  });
+
+  test("a home that has answered a request since is no suspect any more", async () => {
+    const { cluster, kill } = await dying();
+    const { cluster: state } = cluster.gateway;
+    kill();
+    expect((await call(cluster, "twin")).body).toBe("from n2");
+    const back = await cluster.wirePod(saying("n1 is back"));
+    const shown = [
+      fakePod("twin-00001-y", "twin-00001", { endpoint: back.endpoint, node: "n1" }),
+      fakePod("twin-00001-z", "twin-00001", { endpoint: back.endpoint, node: "n2" }),
+    ];
+    state.set("pods", shown[0]!);
+    while (back.seen.length === 0) await call(cluster, "twin");
+    // All pods go, as they do when the revision goes to zero.
+    state.set("pods", shown[1]!);
+    for (const pod of [...state.objects("pods")]) state.delete("pods", pod);
+    cluster.asked.length = 0;
+    cluster.activate = () => Promise.resolve(activation("twin-00001-x", back.endpoint));
+    await call(cluster, "twin");
+    expect(cluster.asked).toEqual(["n1 default/twin-00001"]);
   });
 });

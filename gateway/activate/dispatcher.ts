@@ -47,6 +47,10 @@ export interface ActivationPhases {
 const retryMsMin = 50;
 const retryMsMax = 1_000;
 
+// A node whose pod could not be reached is asked for another one only after all other homes, this long: about as long as
+// the control plane takes to see that a node is gone.
+const suspectMs = 20_000;
+
 /**
  * Gives the requests of one revision to its pods. Those that find no free slot wait in order; when there is no pod at
  * all, one activation at a time is under way for all of them, however many they are.
@@ -60,6 +64,8 @@ export class Dispatcher {
   #activating = false;
   #serving = false;
   #phases: ActivationPhases | undefined;
+  /** Nodes where a pod could not be reached, and until when that says something about the node. */
+  readonly #suspectUntilMs = new Map<string, number>();
   /** Ends the pause between two rounds of activation. */
   #wake: (() => void) | undefined;
 
@@ -129,8 +135,14 @@ export class Dispatcher {
 
   /** The request in `slot` is over. */
   release(slot: PodSlot, outcome: "answered" | "unreachable" | "other"): void {
-    if (outcome === "answered") this.#pods.succeeded(slot);
-    if (outcome === "unreachable") this.#pods.setAside(slot);
+    const { node } = slot.target;
+    if (outcome === "answered") {
+      this.#pods.succeeded(slot);
+      this.#suspectUntilMs.delete(node);
+    } else if (outcome === "unreachable") {
+      this.#pods.setAside(slot);
+      this.#suspectUntilMs.set(node, this.#options.clock.nowMs() + suspectMs);
+    }
     this.#pods.give(slot);
     if (outcome === "unreachable") this.#activateIfNeeded();
   }
@@ -207,7 +219,7 @@ export class Dispatcher {
   async #askHomes(): Promise<readonly GatewayFault[]> {
     const refusals: GatewayFault[] = [];
     const target = this.#target;
-    for (const home of target.homes) {
+    for (const home of this.#homesInOrder()) {
       const node = this.#options.node(home);
       if (node === undefined) continue;
       const startedMs = this.#options.clock.nowMs();
@@ -228,6 +240,15 @@ export class Dispatcher {
       if (!this.#needed) return refusals;
     }
     return refusals;
+  }
+
+  /** Homes in the order of preference, those last where a pod could not be reached: its node may be dying. */
+  #homesInOrder(): readonly string[] {
+    const nowMs = this.#options.clock.nowMs();
+    for (const [node, untilMs] of this.#suspectUntilMs) if (untilMs <= nowMs) this.#suspectUntilMs.delete(node);
+    const isSuspect = (home: string): boolean => this.#suspectUntilMs.has(home);
+    const { homes } = this.#target;
+    return [...homes.filter((home) => !isSuspect(home)), ...homes.filter(isSuspect)];
   }
 
   #activated(node: NodeTarget, activation: Activation, startedMs: number): void {

@@ -3,10 +3,10 @@ import { beforeEach, describe, expect, test } from "vitest";
 import type { PodTarget, WatchedPod } from "../route/target.ts";
 import { PodSet, type PodSlot, unlimitedSlots } from "./pod-set.ts";
 
-const target = (uid: string): PodTarget => ({
+const target = (uid: string, name = uid): PodTarget => ({
   uid,
   namespace: "default",
-  name: uid,
+  name,
   revision: "default/r",
   node: "n1",
   endpoint: { protocol: "wire", socket: `/run/${uid}` },
@@ -161,5 +161,132 @@ describe("a pod that cannot be reached", () => {
     pods.watched(watched("a", { ready: false }));
     pods.watched(watched("a"));
     expect(pods.usable).toBe(1);
+  });
+});
+
+// A node gives a pod that it activates a uid of its own; the API gives it another when it is recorded. The name is one.
+describe("a pod that has two uids", () => {
+  const ofNode = target("node-uid", "p");
+  const ofApi = target("api-uid", "p");
+  const activate = (): void => pods.activated(ofNode, true);
+  const watch = (more: Partial<WatchedPod> = {}): void => pods.watched(watched("api-uid", { target: ofApi, ...more }));
+
+  const cases: { name: string; does: () => void; uid: string | undefined; gone: string[] }[] = [
+    { name: "activated", does: activate, uid: "node-uid", gone: [] },
+    { name: "activated, then watched", does: () => (activate(), watch()), uid: "api-uid", gone: ["node-uid"] },
+    {
+      name: "activated, then watched before it is ready",
+      does: () => (activate(), watch({ ready: false })),
+      uid: "api-uid",
+      gone: ["node-uid"],
+    },
+    {
+      name: "activated, then watched without an address",
+      does: () => (activate(), watch({ target: undefined, ready: false })),
+      uid: "node-uid",
+      gone: [],
+    },
+    { name: "watched, then activated", does: () => (watch(), activate()), uid: "api-uid", gone: [] },
+    {
+      name: "watched while it is not ready, then activated",
+      does: () => (watch({ ready: false }), activate()),
+      uid: "node-uid",
+      gone: [],
+    },
+    {
+      name: "activated, watched, activated again, watched again",
+      does: () => (activate(), watch(), activate(), watch()),
+      uid: "api-uid",
+      gone: ["node-uid"],
+    },
+  ];
+  test.each(cases)("$name: one pod", ({ does, uid, gone: told }) => {
+    does();
+    expect([pods.size, pods.usable, pods.take()?.target.uid, gone]).toEqual([1, 1, uid, told]);
+  });
+
+  test("is gone under the uid of the API, after which neither uid is known", () => {
+    activate();
+    watch();
+    watch({ ending: true });
+    expect([pods.size, pods.usable, gone]).toEqual([0, 0, ["node-uid", "api-uid"]]);
+    pods.gone("node-uid");
+    pods.gone("api-uid");
+    expect(gone).toEqual(["node-uid", "api-uid"]);
+  });
+
+  test("asks for no more requests under the uid that it has now", () => {
+    activate();
+    watch();
+    pods.drain("node-uid");
+    expect(pods.usable).toBe(1);
+    pods.drain("api-uid");
+    expect(pods.usable).toBe(0);
+  });
+
+  test("is renamed as often as the API renames it", () => {
+    activate();
+    watch();
+    pods.watched(watched("later-uid", { target: target("later-uid", "p") }));
+    expect([pods.size, take().target.uid, gone]).toEqual([1, "later-uid", ["node-uid", "api-uid"]]);
+  });
+
+  test("keeps the slots that are in use, and its limit", () => {
+    pods.limit(2);
+    activate();
+    const before = take();
+    watch();
+    const after = take();
+    expect([after.target.uid, after.outstanding, pods.take()]).toEqual(["api-uid", 2, undefined]);
+    // The slot that was taken under the old uid is a slot of the pod that it is now.
+    pods.give(before);
+    expect(after.outstanding).toBe(1);
+    expect(take()).toBe(after);
+  });
+
+  test("stays set aside under its new uid, and comes back at the same time", async () => {
+    activate();
+    pods.setAside(take());
+    watch({ ready: false });
+    await clock.advance(99);
+    expect(pods.usable).toBe(0);
+    await clock.advance(1);
+    expect([pods.usable, take().target.uid]).toEqual([1, "api-uid"]);
+  });
+
+  test("is reached where the API says, once it says it", () => {
+    activate();
+    const slot = take();
+    watch();
+    expect(slot.target.endpoint).toEqual(ofApi.endpoint);
+  });
+});
+
+describe("a name that is given to another pod", () => {
+  test("after the first has gone: a pod of its own, with no slot in use", () => {
+    pods.limit(1);
+    pods.watched(watched("first", { target: target("first", "p") }));
+    const slot = take();
+    pods.watched(watched("first", { target: target("first", "p"), ending: true }));
+    pods.watched(watched("second", { target: target("second", "p") }));
+    const next = take();
+    expect([pods.size, next.target.uid, next.outstanding]).toEqual([1, "second", 1]);
+    pods.give(slot);
+    expect(next.outstanding).toBe(1);
+    pods.gone("first");
+    expect([pods.size, gone]).toEqual([1, ["first"]]);
+  });
+
+  test("before the first is shown gone: one pod, the second; the late word of the first changes nothing", () => {
+    pods.watched(watched("first", { target: target("first", "p") }));
+    pods.watched(watched("second", { target: target("second", "p") }));
+    pods.gone("first");
+    expect([pods.size, take().target.uid, gone]).toEqual([1, "second", ["first"]]);
+  });
+
+  test("another name is another pod", () => {
+    pods.activated(target("node-uid", "p"), true);
+    pods.watched(watched("api-uid", { target: target("api-uid", "q") }));
+    expect([pods.size, pods.usable, gone]).toEqual([2, 2, []]);
   });
 });

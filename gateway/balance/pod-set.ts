@@ -18,10 +18,13 @@ const failuresOfUnwatchedMax = 3;
 /** A pod that requests can be given to, or could a moment ago. */
 export interface PodSlot extends Candidate {
   readonly target: PodTarget;
+  /** Nobody has found that it cannot be reached, or that it goes. */
+  readonly isWell: boolean;
 }
 
 interface PodEntry {
   target: PodTarget;
+  isWell: boolean;
   outstanding: number;
   slots: number;
   /** The watch has shown it ready once: from then on the watch is believed, not the activation. */
@@ -113,6 +116,7 @@ export class PodSet {
     if (entry === undefined) return;
     this.#entries.delete(uid);
     entry.ready = false;
+    entry.isWell = false;
     this.#endSetAside(entry);
     this.#refresh();
     this.#options.gone(uid);
@@ -192,6 +196,7 @@ export class PodSet {
     }
     const entry: PodEntry = {
       target,
+      isWell: false,
       outstanding: 0,
       slots: this.#slots,
       watched: false,
@@ -216,9 +221,9 @@ export class PodSet {
   }
 
   #refresh(): void {
-    this.#usable = [...this.#entries.values()].filter(
-      ({ ready, draining, setAside }) => ready && !draining && setAside === undefined,
-    );
+    const entries = [...this.#entries.values()];
+    for (const entry of entries) entry.isWell = entry.ready && !entry.draining && entry.setAside === undefined;
+    this.#usable = entries.filter(({ isWell }) => isWell);
     if (this.#usable.length > 0) this.#options.available();
   }
 }

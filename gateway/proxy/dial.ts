@@ -1,8 +1,9 @@
-import { request as httpsRequest } from "node:https";
+import { type Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { connect, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Clock } from "@shallop/sdk/internal";
 import { GatewayFault } from "./fault-status.ts";
+import { pulseAnswerMs } from "./node-pulse.ts";
 import { connectTimeoutMs } from "./upstream.ts";
 
 /** What the gateway shows to node agents of other machines, and what it believes of them. PEM. */
@@ -82,6 +83,38 @@ export function dialTunnel({ agentAddress, podUid, tls, clock }: TunnelOptions):
       if (head.length > 0) socket.unshift(head);
       if ("setKeepAlive" in socket && typeof socket.setKeepAlive === "function") socket.setKeepAlive(true, keepAliveMs);
       resolve(socket);
+    });
+    request.end();
+  });
+}
+
+export interface AskOptions {
+  readonly agentAddress: string;
+  readonly tls: AgentTls;
+  readonly clock: Clock;
+  /** Keeps the connection from one question to the next. */
+  readonly kept: HttpsAgent;
+}
+
+/** Asks a node agent whether it is there. Resolves when it answers, whatever it says; rejects when it does not. */
+export function askAgent({ agentAddress, tls, clock, kept }: AskOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const { host, port } = splitAddress(agentAddress);
+    const request = httpsRequest({
+      host,
+      port,
+      ca: tls.ca,
+      cert: tls.cert,
+      key: tls.key,
+      agent: kept,
+      path: "/v1/pulse",
+    });
+    const timer = clock.after(pulseAnswerMs, () => request.destroy(new Error("no answer in time")));
+    request.once("close", () => timer.cancel());
+    request.on("error", reject);
+    request.once("response", (response) => {
+      response.resume();
+      resolve();
     });
     request.end();
   });

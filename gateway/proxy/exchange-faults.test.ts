@@ -93,6 +93,26 @@ describe("faults", () => {
     expect((await answer).status).toBe(502);
   });
 
+  test("a pod that dies under five hundred requests costs none of those that may be repeated", async () => {
+    const cluster = await start();
+    const guest = silent();
+    const pod = await cluster.wireService("dying", guest.handler);
+    const requests = [
+      ...Array.from({ length: 498 }, () => call(cluster, "dying")),
+      call(cluster, "dying", { method: "PUT", body: "kept" }),
+      call(cluster, "dying", { method: "DELETE" }),
+    ];
+    await until(() => guest.streams.length === 500);
+    const other = await cluster.wirePod(reflecting);
+    cluster.gateway.cluster.set("pods", fakePod("dying-00001-b", "dying-00001", { endpoint: other.endpoint }));
+    pod.kill();
+    const answers = await Promise.all(requests);
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+    expect(
+      answers.map(({ body }) => (JSON.parse(body) as { body: string }).body).filter((body) => body !== ""),
+    ).toEqual(["kept"]);
+  });
+
   test("a pod that dies before its answer is replaced for a request that may be repeated", async () => {
     const cluster = await start();
     const guest = silent();

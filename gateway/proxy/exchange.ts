@@ -57,7 +57,7 @@ export class Exchange implements Waiter, UpstreamHandlers {
   #slot: PodSlot | undefined;
   #cancel: CancelUpstream | undefined;
   #stream: UpstreamStream | undefined;
-  #attempts = 0;
+  #losses = 0;
   #grantedMs: number | undefined;
   /** When the attempt under way began. */
   #sentMs: number | undefined;
@@ -110,7 +110,6 @@ export class Exchange implements Waiter, UpstreamHandlers {
     this.#slot = slot;
     this.#grantedMs ??= nowMs;
     this.#sentMs = nowMs;
-    this.#attempts++;
     this.#arm(nowMs);
     const cancel = this.#context.upstreams.of(slot.target).open(this.#upstreamRequest, this);
     if (this.#slot === slot) this.#cancel = cancel;
@@ -198,13 +197,14 @@ export class Exchange implements Waiter, UpstreamHandlers {
     this.#stream = undefined;
     this.#cancel = undefined;
     this.#body.detach();
+    if (fault.code !== "CONNECT_FAILED") this.#losses++;
     const attempt = {
       code: fault.code,
-      attempts: this.#attempts,
+      losses: this.#losses,
       answered: this.#answer !== undefined,
       idempotent: isIdempotent(this.#request.incoming.method ?? ""),
-      hasBody: this.#upstreamRequest.hasBody,
       replayable: this.#body.replayable,
+      isKnown: this.#slot?.isWell === false,
     };
     if (!mayRetry(attempt, this.#context.budget)) return this.#fail(fault);
     this.#release(fault.code);

@@ -9,17 +9,17 @@ import { formatServerTiming } from "./server-timing.ts";
 describe("mayRetry", () => {
   const attempt: FailedAttempt = {
     code: "CONNECT_FAILED",
-    attempts: 1,
+    losses: 1,
     answered: false,
     idempotent: true,
-    hasBody: false,
     replayable: true,
+    isKnown: false,
   };
   const cases: { name: string; change: Partial<FailedAttempt>; retried: boolean }[] = [
     { name: "nothing was sent", change: {}, retried: true },
     {
       name: "nothing was sent, for the hundredth time",
-      change: { attempts: 100, idempotent: false, hasBody: true },
+      change: { losses: 100, idempotent: false },
       retried: true,
     },
     {
@@ -27,20 +27,33 @@ describe("mayRetry", () => {
       change: { replayable: false },
       retried: false,
     },
-    { name: "refused", change: { code: "REFUSED", idempotent: false, hasBody: true }, retried: true },
+    { name: "refused", change: { code: "REFUSED", idempotent: false }, retried: true },
     { name: "refused, body gone", change: { code: "REFUSED", replayable: false }, retried: false },
-    { name: "refused by four", change: { code: "REFUSED", attempts: 4 }, retried: false },
+    { name: "refused by four", change: { code: "REFUSED", losses: 4 }, retried: false },
     { name: "lost", change: { code: "CONNECTION_LOST" }, retried: true },
     { name: "lost a POST", change: { code: "CONNECTION_LOST", idempotent: false }, retried: false },
-    { name: "lost a PUT with a body", change: { code: "CONNECTION_LOST", hasBody: true }, retried: false },
+    {
+      name: "lost a PUT whose body is too long to be kept",
+      change: { code: "CONNECTION_LOST", replayable: false },
+      retried: false,
+    },
     { name: "lost after the answer began", change: { code: "CONNECTION_LOST", answered: true }, retried: false },
-    { name: "lost four times", change: { code: "CONNECTION_LOST", attempts: 4 }, retried: false },
+    { name: "lost four times", change: { code: "CONNECTION_LOST", losses: 4 }, retried: false },
     { name: "guest failed", change: { code: "GUEST_FAILED" }, retried: false },
     { name: "too slow", change: { code: "ANSWER_TIMEOUT" }, retried: false },
     { name: "nonsense", change: { code: "PROTOCOL" }, retried: false },
   ];
   test.each(cases)("$name: $retried", ({ change, retried }) => {
     expect(mayRetry({ ...attempt, ...change }, new RetryBudget())).toBe(retried);
+  });
+
+  test("of the requests that one pod takes along only the first is counted", () => {
+    const budget = new RetryBudget();
+    const lost: FailedAttempt = { ...attempt, code: "CONNECTION_LOST" };
+    const retried = Array.from({ length: 500 }, (_none, index) => mayRetry({ ...lost, isKnown: index > 0 }, budget));
+    expect(retried.every(Boolean)).toBe(true);
+    expect(mayRetry({ ...lost, idempotent: false, isKnown: true }, budget)).toBe(false);
+    expect(mayRetry({ ...lost, losses: 4, isKnown: true }, budget)).toBe(false);
   });
 
   test("lost requests are a fifth of all at most, once the small change is spent", () => {

@@ -1,9 +1,11 @@
+import { Agent as HttpsAgent } from "node:https";
 import type { Duplex } from "node:stream";
 import type { Clock } from "@shallop/sdk/internal";
 import type { NodeTarget, PodTarget } from "../route/target.ts";
-import { type AgentTls, dialSocket, dialTunnel } from "./dial.ts";
+import { type AgentTls, askAgent, dialSocket, dialTunnel } from "./dial.ts";
 import { GatewayFault } from "./fault-status.ts";
 import { HttpUpstream } from "./http-upstream.ts";
+import { NodePulse } from "./node-pulse.ts";
 import type { Upstream } from "./upstream.ts";
 import { WireUpstream } from "./wire-upstream.ts";
 
@@ -18,6 +20,9 @@ export interface UpstreamsOptions {
   readonly draining: (pod: PodTarget) => void;
 }
 
+// One, and another beside it when the first question is still without an answer.
+const pulseConnectionsMax = 2;
+
 interface Kept {
   readonly upstream: Upstream;
   readonly pod: PodTarget;
@@ -28,6 +33,9 @@ interface Kept {
 export class Upstreams {
   readonly #options: UpstreamsOptions;
   readonly #keptByUid = new Map<string, Kept>();
+  /** By address of the agent: a node that comes back elsewhere has nothing to do with what was lost. */
+  readonly #pulses = new Map<string, NodePulse>();
+  readonly #pulseConnections = new HttpsAgent({ keepAlive: true, maxFreeSockets: pulseConnectionsMax });
 
   constructor(options: UpstreamsOptions) {
     this.#options = options;
@@ -56,6 +64,8 @@ export class Upstreams {
 
   close(): void {
     for (const uid of this.#keptByUid.keys()) this.retire(uid);
+    for (const pulse of this.#pulses.values()) pulse.close();
+    this.#pulseConnections.destroy();
   }
 
   #isDirect(pod: PodTarget): boolean {
@@ -79,7 +89,26 @@ export class Upstreams {
     const agentAddress = node(pod.node)?.agentAddress;
     if (agentAddress === undefined || tls === undefined)
       throw new GatewayFault("CONNECT_FAILED", `pod ${pod.name} is on node ${pod.node}, whose agent cannot be reached`);
-    return dialTunnel({ agentAddress, podUid: pod.uid, tls, clock });
+    if (this.#pulses.get(agentAddress)?.isLost === true)
+      throw new GatewayFault(
+        "CONNECT_FAILED",
+        `pod ${pod.name} is on node ${pod.node}, which does not answer any more`,
+      );
+    const tunnel = await dialTunnel({ agentAddress, podUid: pod.uid, tls, clock });
+    this.#pulseOf(agentAddress, tls).watch(tunnel);
+    return tunnel;
+  }
+
+  #pulseOf(agentAddress: string, tls: AgentTls): NodePulse {
+    const known = this.#pulses.get(agentAddress);
+    if (known !== undefined) return known;
+    // An agent that was started again has another address: those that went are forgotten when one comes.
+    for (const [address, pulse] of this.#pulses) if (pulse.isIdle) this.#pulses.delete(address);
+    const { clock } = this.#options;
+    const kept = this.#pulseConnections;
+    const pulse = new NodePulse({ clock, ask: () => askAgent({ agentAddress, tls, clock, kept }) });
+    this.#pulses.set(agentAddress, pulse);
+    return pulse;
   }
 }
 

@@ -58,6 +58,7 @@ test("activates over the unix socket, a thousand requests in one start", async (
   expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
   expect(world.runtime.launches).toHaveLength(1);
   expect(JSON.parse(answers[0]!.text)).toMatchObject({ endpoint: { protocol: "wire" }, phasesMs: { prepare: 0 } });
+  expect(await call(it.socketPath, "GET", "/v1/pulse")).toMatchObject({ status: 204, text: "" });
   const listed = await call(it.socketPath, "GET", "/v1/pods");
   expect(JSON.parse(listed.text)).toMatchObject([{ revision: "hello-00001", phase: "ready", variant: "wasm" }]);
 });

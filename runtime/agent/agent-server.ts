@@ -133,6 +133,8 @@ export class AgentServer {
       return sendJson(response, 200, activation);
     }
     expectMethod(request, "GET");
+    // For a gateway that wants to know whether the way to this node still leads anywhere.
+    if (pathname === "/v1/pulse") return void response.writeHead(204).end();
     if (pathname === "/v1/pods") return sendJson(response, 200, this.#settings.pods.all.map(agentPod));
     if (pathname === "/v1/logs") return this.#serviceLogs(searchParams, response);
     const [, containerLogs, namespace, pod, container, ...rest] = pathname.split("/").map(decoded);

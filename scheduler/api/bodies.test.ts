@@ -74,7 +74,14 @@ describe("a request's body", () => {
   test("a patch has its formats", async () => {
     const read = (type: string, builtin: boolean) => readPatch(request(type, "{}"), systemClock, builtin);
     expect((await read("application/strategic-merge-patch+json", true)).kind).toBe("strategic");
-    for (const type of ["application/strategic-merge-patch+json", "application/apply-patch+yaml", "application/json"]) {
+    for (const [text, body] of [
+      ["a: 1", { a: 1 }],
+      ['{"a":1}', { a: 1 }],
+    ] as const) {
+      const apply = await readPatch(request("application/apply-patch+yaml", text), systemClock, false);
+      expect(apply).toEqual({ kind: "apply", body, duplicates: [] });
+    }
+    for (const type of ["application/strategic-merge-patch+json", "application/json"]) {
       expect((await refusal(() => read(type, false))).code).toBe("UnsupportedMediaType");
     }
   });

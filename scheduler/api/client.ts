@@ -12,7 +12,7 @@ import type { ApiClient, PatchType, Selector, WatchStart } from "@shallop/sdk/cl
 import { assert } from "@shallop/sdk/internal";
 import { deleteObject } from "./delete.ts";
 import { badRequest } from "./faults.ts";
-import type { Machinery, ObjectTarget, Target } from "./machinery.ts";
+import type { Machinery, ObjectTarget, Target, WriteOptions } from "./machinery.ts";
 import type { StoredObject } from "./objects.ts";
 import { patchObject } from "./patch.ts";
 import { getObject, listObjects } from "./read.ts";
@@ -28,6 +28,9 @@ export interface ControlClient extends ApiClient {
    */
   finalizeNamespace(name: string): Promise<void>;
 }
+
+/** Owner of what controllers write. */
+const fieldManager = "shallop-controllers";
 
 /**
  * The API in-process: the same verbs, checks and rights as over HTTPS, without the wire. Objects that it returns are
@@ -133,8 +136,8 @@ class InProcessClient implements ControlClient {
   }
 
   /** A controller that writes a field which does not exist has a bug: it shall see it. */
-  #strict(): { readonly user: User; readonly fieldValidation: "Strict" } {
-    return { user: this.#user, fieldValidation: "Strict" };
+  #strict(): WriteOptions {
+    return { user: this.#user, fieldValidation: "Strict", fieldManager };
   }
 }
 

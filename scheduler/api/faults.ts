@@ -44,7 +44,10 @@ export function invalidObject(kind: KindDefinition, name: string, causes: readon
 }
 
 /** Bad query parameters, which apimachinery reports as an object of its own. */
-export const invalidOptions = (options: "ListOptions" | "DeleteOptions", causes: readonly StatusCause[]): ApiFault =>
+export const invalidOptions = (
+  options: "ListOptions" | "DeleteOptions" | "PatchOptions",
+  causes: readonly StatusCause[],
+): ApiFault =>
   new ApiFault("Invalid", invalidMessage(`${options}.meta.k8s.io`, "", causes), {
     group: "meta.k8s.io",
     kind: options,

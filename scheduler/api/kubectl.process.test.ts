@@ -115,9 +115,41 @@ test("apply creates, changes, and leaves alone", async () => {
   await k("apply -f -", pod("applied"));
   expect(await k("apply -f -", pod("applied", "img:2"))).toContain("configured");
   expect(await k("get pod applied -o jsonpath={.spec.containers[0].image}")).toBe("img:2");
-  expect((await run("apply --server-side -f -", service("hello:1"))).stderr).toContain(
-    "Server-side apply not available",
-  );
+});
+
+test("apply --server-side creates, changes, finds conflicts, takes fields, and takes away", async () => {
+  const applied = "service.serving.knative.dev/sided serverside-applied\n";
+  const sided = (image: string, labels = "{a: x}"): string =>
+    service(image).replace("name: hello", `name: sided\n  labels: ${labels}`);
+  const label = (name: string) => k(`get ksvc sided -o jsonpath={.metadata.labels.${name}}`);
+  expect(await k("apply --server-side -f -", sided("hello:1", "{a: x, b: x}"))).toBe(applied);
+  const version = await k("get ksvc sided -o jsonpath={.metadata.resourceVersion}");
+  expect(await k("apply --server-side -f -", sided("hello:1", "{a: x, b: x}"))).toBe(applied);
+  expect(await k("get ksvc sided -o jsonpath={.metadata.resourceVersion}")).toBe(version);
+  expect(await k("apply --server-side -f -", sided("hello:2"))).toBe(applied);
+  expect(await label("b")).toBe("");
+  const refused = await run("apply --server-side --field-manager other -f -", sided("hello:2", "{a: z}"));
+  expect(refused.stderr).toContain('Apply failed with 1 conflict: conflict with "kubectl": .metadata.labels.a');
+  expect(refused.stderr).toContain("--force-conflicts");
+  await k("apply --server-side --field-manager other --force-conflicts -f -", sided("hello:2", "{a: z}"));
+  expect(await label("a")).toBe("z");
+  await k("label ksvc sided c=1");
+  const shown = await k("get ksvc sided -o yaml --show-managed-fields");
+  expect(shown).toMatch(/manager: other\n +operation: Apply/);
+  expect(shown).toMatch(/manager: kubectl-label\n +operation: Update/);
+  expect((await run("diff --server-side --field-manager other -f -", sided("hello:2", "{a: z}"))).code).toBe(0);
+});
+
+test("apply --server-side takes over from client-side apply, and back", async () => {
+  const both = (image: string): string => service(image).replace("name: hello", "name: both");
+  await k("apply -f -", both("hello:1"));
+  await k("apply --server-side -f -", both("hello:2"));
+  expect(await k("apply -f -", both("hello:3"))).toContain("configured");
+  await k("apply --server-side -f -", both("hello:4"));
+  expect(await k("get ksvc both -o jsonpath={.spec.template.spec.containers[0].image}")).toBe("hello:4");
+  await k("apply --server-side -f -", pod("podded"));
+  await k("apply --server-side -f -", pod("podded", "img:2"));
+  expect(await k("get pod podded -o jsonpath={.spec.containers[0].image}")).toBe("img:2");
 });
 
 test("a bad object is refused with a sentence for each field", async () => {

@@ -35,6 +35,10 @@ export interface WriteOptions {
   readonly fieldValidation?: FieldValidation;
   /** Fields that the body repeats; unknown ones are found by the verb. */
   readonly duplicateFields?: readonly string[];
+  /** Who owns what is written: `fieldManager`, or the first word of the user agent. */
+  readonly fieldManager?: string;
+  /** The state that is written says itself who owns what: server-side apply. */
+  readonly applied?: boolean;
   /** Called with each `Warning` header's text. */
   readonly warn?: (text: string) => void;
 }

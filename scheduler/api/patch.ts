@@ -81,7 +81,7 @@ export const unsupportedPatch = (accepted: readonly PatchKind[]): ApiFault =>
   new ApiFault(
     "UnsupportedMediaType",
     "the body of the request was in an unknown format - accepted media types include: " +
-      accepted.map((kind) => mediaTypes[kind]).join(", "),
+      [...accepted.map((kind) => mediaTypes[kind]), "application/apply-patch+yaml"].join(", "),
   );
 
 function jsonPatcher(body: Json): (old: StoredObject) => Json {

@@ -2,17 +2,25 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type JsonObject, pods } from "@shallop/sdk/api";
+import { silentLog } from "@shallop/sdk/internal";
 import { expect, test } from "vitest";
 import { SqliteStore } from "../store/sqlite-store.ts";
 import { admin, at, openApi, pod, refusal, type TestApi } from "./api.fixture.ts";
 import { inProcessClient } from "./client.ts";
 import { deleteObject } from "./delete.ts";
+import { negotiate } from "./http/negotiate.ts";
+import { WatchStreams } from "./http/watch-stream.ts";
 import { patchObject } from "./patch.ts";
 import { adminUser, controllersUser } from "./user.ts";
 import { watchObjects, type WatchFrame, type WatchOptions } from "./watch.ts";
 import { createObject } from "./write.ts";
 
 const collection = at("pods", "default");
+
+/** What was written is delivered within a few turns. */
+async function turns(): Promise<void> {
+  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
 
 /** Frames of a watch as short texts: `ADDED web 3`, `BOOKMARK 4 end`. */
 class Watcher {
@@ -31,8 +39,7 @@ class Watcher {
   }
 
   async stop(): Promise<string[]> {
-    // What was written is delivered within a few turns.
-    for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+    await turns();
     this.#stop.abort();
     await this.done;
     return this.seen;
@@ -207,4 +214,25 @@ test("the client in-process throws Expired, tells bookmarks, and ends when it is
   await api.store.compact(3);
   const late = client.watch(pods, { resourceVersion: "1" }, new AbortController().signal);
   expect((await refusal(() => late[Symbol.asyncIterator]().next())).code).toBe("Expired");
+});
+
+test("a client that leaves while it waits ends its watch, and nobody calls that an error", async () => {
+  const errors: string[] = [];
+  const api = { ...(await openApi()), log: { ...silentLog, error: (message: string) => void errors.push(message) } };
+  const streams = new WatchStreams(api, new AbortController().signal);
+  const render = {
+    kind: collection.kind,
+    rendering: negotiate(undefined),
+    includeObject: "Metadata",
+    nowMs: 0,
+  } as const;
+  const response = streams.open(collection, { ...admin, resourceVersion: "2" }, render);
+  const reader = response.body?.getReader();
+  const waiting = reader?.read();
+  await turns();
+  await reader?.cancel();
+  expect(await waiting).toMatchObject({ done: true });
+  await create(api, "a");
+  await turns();
+  expect(errors).toEqual([]);
 });

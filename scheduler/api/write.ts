@@ -11,6 +11,7 @@ import {
 } from "@shallop/sdk/api";
 import { errorCode } from "@shallop/sdk/internal";
 import { admitNamespace, admitNode, withUserAnnotations } from "./admission.ts";
+import { ownersAfterUpdate } from "./apply/managed-fields.ts";
 import { authorize } from "./authorize.ts";
 import { alreadyExists, conflict, invalidObject, methodNotAllowed, staleObject } from "./faults.ts";
 import { type Machinery, type ObjectTarget, type Target, type WriteOptions, writeAttemptsMax } from "./machinery.ts";
@@ -53,7 +54,8 @@ export async function createObject(
       ? generateName.slice(0, generatedBaseMax) + machinery.random.suffix(suffixLength)
       : givenName;
     const named = newMetadata(machinery, target, decoded, name);
-    const annotated = withUserAnnotations(target, named, undefined, options.user);
+    const owned = options.applied === true ? named : withAt(named, ["metadata", "managedFields"], undefined);
+    const annotated = withUserAnnotations(target, owned, undefined, options.user);
     const object = withInitialStatus(target, completed(machinery, target, annotated, undefined), options);
     admitNamespace(machinery, target, name);
     admitNode(options.user, target, { next: object });
@@ -155,7 +157,10 @@ function nextState(machinery: Machinery, target: Target, { old, wanted, options 
   const annotated = withUserAnnotations(target, merged, old, options.user);
   const next = withGeneration(target, completed(machinery, target, annotated, old), old);
   admitNode(options.user, target, { old, next });
-  return next;
+  const writing = { target, manager: options.fieldManager ?? "unknown", wallMs: machinery.clock.wallMs() };
+  const owners =
+    options.applied === true ? dig(wanted, "metadata", "managedFields") : ownersAfterUpdate(old, next, writing);
+  return withAt(next, ["metadata", "managedFields"], owners);
 }
 
 /** The fields of `wanted` that this (sub)resource writes; the others stay as they are. */

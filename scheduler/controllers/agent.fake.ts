@@ -26,6 +26,8 @@ export class FakeAgent {
   isUp = true;
   /** While set, revisions cannot be prepared, with this code. */
   refusal: string | undefined;
+  /** While false, it is slow to prepare revisions. */
+  prepares = true;
   /** While false, pods that it has do not become ready. */
   starts = true;
   allocatable = { cpu: "2", memory: "4Gi", pods: "110" };
@@ -83,6 +85,7 @@ export class FakeAgent {
   }
 
   async #prepareAll(): Promise<void> {
+    if (!this.prepares) return;
     for (const revision of (await this.#client.list(revisions)).items) await this.#prepare(revision);
   }
 

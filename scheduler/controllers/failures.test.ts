@@ -90,6 +90,42 @@ describe("what goes wrong", () => {
     expect(await world.reasons()).toContain("PodEnded");
   });
 
+  test("an image that no home can get is said within seconds, and is got when the way to it is mended", async () => {
+    await using world = await World.start(["a", "b"]);
+    for (const agent of world.agents) agent.refusal = "REGISTRY_UNREACHABLE";
+    await world.deploy("hello", "hello:1");
+    await world.pass(2_000);
+    expect(await world.condition("hello")).toMatchObject({ status: "Unknown" });
+    await world.pass(3_000);
+    expect(await world.condition("hello")).toMatchObject({ status: "False", reason: "RevisionFailed" });
+    expect((await world.condition("hello"))?.message).toContain("no variant for this node");
+    await world.restart();
+    await world.pass(1_000);
+    expect(await world.condition("hello")).toMatchObject({ status: "False" });
+    for (const agent of world.agents) agent.refusal = undefined;
+    await world.ready("hello");
+  });
+
+  test("the scale of an image that nobody has found is nobody's news", async () => {
+    await using world = await World.start(["a"]);
+    await world.deploy("hello", "later:1", { "autoscaling.knative.dev/min-scale": "3" });
+    await world.withLoad("hello-00001", 100, 5_000);
+    expect(await world.reasons()).not.toContain("ScaledUp");
+    world.images.present.add("later:1");
+    await world.ready("hello");
+    expect(await world.reasons()).toContain("ScaledUp");
+    expect(await world.podsOf("hello-00001")).not.toEqual([]);
+  });
+
+  test("the first pods of a revision are spread, though one home has the image before the other", async () => {
+    await using world = await World.start(["a", "b"]);
+    world.agent("b").prepares = false;
+    await world.deploy("hello", "hello:1", { "autoscaling.knative.dev/min-scale": "2" });
+    await world.until("two pods", async () => (await world.podsOf("hello-00001")).length === 2);
+    const placed = (await world.podsOf("hello-00001")).map(({ spec }) => spec.nodeName);
+    expect(new Set(placed)).toEqual(new Set(["a", "b"]));
+  });
+
   test("a revision that does not come up is given up at its deadline", async () => {
     await using world = await World.start(["a"]);
     world.agent("a").starts = false;

@@ -28,6 +28,8 @@ export interface Workload {
   readonly wish: "wasm" | "native" | "any";
   /** Nodes that have the image prepared. */
   readonly prepared: ReadonlySet<string>;
+  /** Homes that have not said yet whether they can prepare it, of a revision that comes up for the first time. */
+  readonly preparing: ReadonlySet<string>;
   /** Nodes where the image can never run, with the reason. */
   readonly unusable: ReadonlyMap<string, string>;
 }

@@ -23,6 +23,7 @@ const workload = (more: Partial<Workload> = {}): Workload => ({
   demand: { cpu: 0.1, memoryBytes: gib },
   wish: "any",
   prepared: new Set(),
+  preparing: new Set(),
   unusable: new Map(),
   ...more,
 });
@@ -149,6 +150,30 @@ describe("score and bind", () => {
     expect(placements.map(boundTo)).toEqual(expect.arrayContaining(["a", "b"]));
     expect(placements.filter((placement) => boundTo(placement) === "a")).toHaveLength(2);
     expect(placements.filter((placement) => boundTo(placement) === "b")).toHaveLength(2);
+  });
+
+  const spreads: { name: string; count: number; preparing: string[]; taken?: NodeView["taken"]; pods: string[] }[] = [
+    { name: "one goes where the image is", count: 1, preparing: ["b"], pods: ["a"] },
+    {
+      name: "one goes where the image is, though it is fuller",
+      count: 1,
+      preparing: ["b"],
+      taken: { cpu: 1.5, memoryBytes: 2 * gib, pods: 9 },
+      pods: ["a"],
+    },
+    { name: "two are spread", count: 2, preparing: ["b"], pods: ["a", "b"] },
+    { name: "the third goes where it starts at once", count: 3, preparing: ["b"], pods: ["a", "a", "b"] },
+    { name: "four are spread evenly", count: 4, preparing: ["b"], pods: ["a", "a", "b", "b"] },
+    { name: "a home that is not coming up gets none", count: 2, preparing: [], pods: ["a", "a"] },
+  ];
+  test.each(spreads)("a new revision with one home prepared of two: $name", ({ count, preparing, taken, pods }) => {
+    const nodes = [node("a", taken === undefined ? {} : { taken }), node("b")];
+    const demand = { cpu: 0.1, memoryBytes: gib / 10 };
+    const placements = placePods(workload({ demand, prepared: new Set(["a"]), preparing: new Set(preparing) }), nodes, {
+      count,
+      podsByNode: new Map(),
+    });
+    expect(placements.map((placement) => boundTo(placement) ?? "-").sort((a, b) => (a < b ? -1 : 1))).toEqual(pods);
   });
 
   const arbitraryNodes = fc.uniqueArray(

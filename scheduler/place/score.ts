@@ -6,7 +6,7 @@ import type { NodeView } from "./node-view.ts";
 export interface Scores {
   /** Share that stays free once the pod is there (NodeResourcesFit, LeastAllocated; cpu and memory alike). */
   readonly free: number;
-  /** The image is prepared there (ImageLocality). */
+  /** The image is prepared there, or will be in a moment (ImageLocality). */
   readonly prepared: number;
   /** Few pods of the same revision are there (PodTopologySpread). */
   readonly spread: number;
@@ -22,6 +22,13 @@ export const weights: Scores = { free: 1, prepared: 3, spread: 2 };
 export const totalOf = (scores: Scores): number =>
   scores.free * weights.free + scores.prepared * weights.prepared + scores.spread * weights.spread;
 
+/**
+ * A home that is about to have the image is nearly as good as one that has it, for all pods but the first: of two homes
+ * one is ready before the other, and would get every pod of a new revision. The first pod waits for nothing. Nearly: so
+ * that of an odd number the one more goes where it starts at once, and is never outweighed by two more (2/3 × 200).
+ */
+const preparingPoints = 90;
+
 /** `podsByNode`: pods of the same revision; `podsMost`: the largest number of them on a node that may be chosen. */
 export function scoreNode(
   node: NodeView,
@@ -35,7 +42,12 @@ export function scoreNode(
   const same = spread.podsByNode.get(node.name) ?? 0;
   return {
     free: ((cpuFree + memoryFree) / 2) * 100,
-    prepared: workload.prepared.has(node.name) ? 100 : 0,
+    prepared: preparedPoints(node.name, workload, spread.podsMost > 0),
     spread: spread.podsMost === 0 ? 100 : (1 - same / spread.podsMost) * 100,
   };
+}
+
+function preparedPoints(node: string, { prepared, preparing }: Workload, hasPods: boolean): number {
+  if (prepared.has(node)) return 100;
+  return hasPods && preparing.has(node) ? preparingPoints : 0;
 }

@@ -7,6 +7,14 @@ export interface Selector {
   readonly fieldSelector?: string;
 }
 
+/** What to delete. With `uid`: only the object that had the name when the caller looked. */
+export interface DeleteTarget {
+  readonly namespace?: string;
+  readonly name: string;
+  readonly uid?: string;
+  readonly gracePeriodSeconds?: number;
+}
+
 export type PatchType = "merge" | "json" | "apply";
 
 /**
@@ -34,16 +42,7 @@ export interface ApiClient {
     signal?: AbortSignal,
   ): Promise<T>;
   /** Deletes; `NotFound` when it is not there. */
-  delete<T extends ApiObject>(
-    resource: Resource<T>,
-    target: {
-      readonly namespace?: string;
-      readonly name: string;
-      readonly uid?: string;
-      readonly gracePeriodSeconds?: number;
-    },
-    signal?: AbortSignal,
-  ): Promise<void>;
+  delete<T extends ApiObject>(resource: Resource<T>, target: DeleteTarget, signal?: AbortSignal): Promise<void>;
   /**
    * Events after `resourceVersion`, for as long as the server sends them; it may end at any time, and a new watch from
    * the last event's version misses nothing. Ends without throwing when `signal` is aborted. Throws ApiFault `Expired`

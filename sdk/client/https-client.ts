@@ -4,7 +4,7 @@ import type { ApiObject, ListOf, NewObject, WatchEvent } from "../api/meta.ts";
 import { apiVersionOf, type Resource } from "../api/resources.ts";
 import { type Clock, systemClock } from "../internal/clock.ts";
 import { type Random, systemRandom } from "../internal/random.ts";
-import type { ApiClient, PatchType, RawClient, RawOptions, Selector, WatchStart } from "./client.ts";
+import type { ApiClient, DeleteTarget, PatchType, RawClient, RawOptions, Selector, WatchStart } from "./client.ts";
 import type { Credentials } from "./credentials.ts";
 import { lines, LineTooLongError } from "./json-lines.ts";
 import { collectionPath, objectPath, query, selectorQuery } from "./paths.ts";
@@ -130,16 +130,7 @@ class Client implements HttpsClient {
     return objectOf(resource, answer);
   }
 
-  async delete<T extends ApiObject>(
-    resource: Resource<T>,
-    target: {
-      readonly namespace?: string;
-      readonly name: string;
-      readonly uid?: string;
-      readonly gracePeriodSeconds?: number;
-    },
-    signal?: AbortSignal,
-  ): Promise<void> {
+  async delete<T extends ApiObject>(resource: Resource<T>, target: DeleteTarget, signal?: AbortSignal): Promise<void> {
     const { namespace, name, uid, gracePeriodSeconds } = target;
     const preconditions = uid === undefined ? undefined : { uid };
     const body = { apiVersion: "v1", kind: "DeleteOptions", preconditions, gracePeriodSeconds };

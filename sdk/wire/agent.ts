@@ -7,6 +7,7 @@ import type { PodEndpoint } from "../api/core.ts";
  *
  *   POST /v1/activate                                         ActivateRequest → Activation
  *   GET  /v1/pods                                             → AgentPod[]
+ *   GET  /v1/pulse                                            → 204: the node answers
  *   GET  /v1/pods/{uid}/tunnel   Upgrade: shallop-tunnel      → 101, then the bytes of a connection to the pod
  *   GET  /containerLogs/{namespace}/{pod}/{container}         kubelet's own; follow, tailLines, timestamps, sinceSeconds,
  *                                                             sinceTime, limitBytes, previous

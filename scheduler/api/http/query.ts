@@ -55,7 +55,11 @@ export function watchOptions(query: URLSearchParams): WatchOptions {
 export interface WriteParameters {
   readonly dryRun: boolean;
   readonly fieldValidation: FieldValidation;
+  readonly fieldManager?: string;
 }
+
+// k8s.io/apimachinery/pkg/apis/meta/v1/validation: FieldManagerMaxLength.
+const managerCharsMax = 128;
 
 /** @throws ApiFault BadRequest */
 export function writeParameters(query: URLSearchParams): WriteParameters {
@@ -69,5 +73,13 @@ export function writeParameters(query: URLSearchParams): WriteParameters {
       `fieldValidation: Unsupported value: "${mode.slice(0, 100)}": supported values: "Ignore", "Strict", "Warn"`,
     );
   }
-  return { dryRun: dryRun.length > 0, fieldValidation: mode === "" ? "Warn" : mode };
+  const { fieldManager } = given(query, "fieldManager");
+  if (fieldManager !== undefined && (fieldManager.length > managerCharsMax || !/^[\x20-\x7e]+$/.test(fieldManager))) {
+    throw badRequest(`fieldManager: must be at most ${managerCharsMax} printable characters`);
+  }
+  return {
+    dryRun: dryRun.length > 0,
+    fieldValidation: mode === "" ? "Warn" : mode,
+    ...(fieldManager === undefined ? {} : { fieldManager }),
+  };
 }

@@ -86,7 +86,7 @@ export async function readOptionalObject(request: Request, clock: Clock): Promis
 }
 
 export interface PatchBody {
-  readonly kind: PatchKind;
+  readonly kind: PatchKind | "apply";
   readonly body: Json;
   readonly duplicates: readonly string[];
 }
@@ -97,15 +97,23 @@ const patchKinds: Readonly<Record<string, PatchKind>> = {
   "application/strategic-merge-patch+json": "strategic",
 };
 
-/** @throws ApiFault UnsupportedMediaType (server-side apply too), as readBody */
+/** @throws ApiFault UnsupportedMediaType, as readBody */
 export async function readPatch(request: Request, clock: Clock, builtin: boolean): Promise<PatchBody> {
   const type = mediaType(request);
+  if (type === "application/apply-patch+yaml") return readApply(decodeText(await readBody(request, clock)));
   const kind = Object.hasOwn(patchKinds, type) ? patchKinds[type] : undefined;
   if (kind === undefined || (kind === "strategic" && !builtin)) {
     throw unsupportedPatch(builtin ? ["json", "merge", "strategic"] : ["json", "merge"]);
   }
   const { value, duplicates } = parseJson(decodeText(await readBody(request, clock)));
   return { kind, body: value, duplicates };
+}
+
+/** An object in YAML, of which JSON is a part: read as JSON it tells what it repeats. */
+function readApply(text: string): PatchBody {
+  if (!text.trimStart().startsWith("{")) return { kind: "apply", body: readYaml(text), duplicates: [] };
+  const { value, duplicates } = parseJson(text);
+  return { kind: "apply", body: value, duplicates };
 }
 
 function decodeText(bytes: Uint8Array): string {

@@ -1,4 +1,5 @@
 import type { JsonObject, Subresource } from "@shallop/sdk/api";
+import { applyObject } from "../apply/apply.ts";
 import { type DeleteOptions, deleteCollection, deleteObject, parseDeleteOptions } from "../delete.ts";
 import { methodNotAllowed } from "../faults.ts";
 import type { Machinery, ObjectTarget, Target, WriteOptions } from "../machinery.ts";
@@ -105,7 +106,15 @@ export class ResourceRoutes {
     const render = this.#render(target, call);
     const patch = await readPatch(call.request, this.#machinery.clock, target.kind.builtin);
     const { options, warnings } = writeOptions(call, patch.duplicates);
-    const object = await patchObject(this.#machinery, target, patch, options);
+    const { kind, body } = patch;
+    if (kind === "apply") {
+      const force = booleanParameter(call.query, "force") ?? false;
+      // Who applies must say who it is.
+      const manager = writeParameters(call.query).fieldManager ?? "";
+      const { object, created } = await applyObject(this.#machinery, target, { body, force, manager }, options);
+      return this.#answer(render, object, created ? 201 : 200, warnings);
+    }
+    const object = await patchObject(this.#machinery, target, { kind, body }, options);
     return this.#answer(render, object, 200, warnings);
   }
 
@@ -157,6 +166,10 @@ export class ResourceRoutes {
   }
 }
 
+/** `kubectl/v1.32.4 (linux/amd64)` → `kubectl`: apiserver's name for a writer that gives none. */
+const managerFrom = (userAgent: string): string =>
+  (userAgent.split("/", 1)[0] ?? "").replaceAll(/[^\x20-\x7e]/g, "?").slice(0, 128) || "unknown";
+
 function methodsOf(subresource: Subresource | undefined): readonly string[] {
   switch (subresource) {
     case undefined:
@@ -176,7 +189,7 @@ function methodsOf(subresource: Subresource | undefined): readonly string[] {
 const warningsMax = 20;
 
 function writeOptions(
-  { query, user }: ResourceRequest,
+  { query, user, request }: ResourceRequest,
   duplicateFields: readonly string[],
 ): { readonly options: WriteOptions; readonly warnings: readonly string[] } {
   const warnings: string[] = [];
@@ -185,5 +198,7 @@ function writeOptions(
     const shown = text.replaceAll(/[^\x20-\x7e]/g, "?").slice(0, 256);
     if (warnings.length < warningsMax && !warnings.includes(shown)) warnings.push(shown);
   };
-  return { options: { ...writeParameters(query), user, duplicateFields, warn }, warnings };
+  const parameters = writeParameters(query);
+  const fieldManager = parameters.fieldManager ?? managerFrom(request.headers.get("user-agent") ?? "");
+  return { options: { ...parameters, user, duplicateFields, warn, fieldManager }, warnings };
 }

@@ -42,6 +42,8 @@ export class WatchStreams {
         pull: async (controller) => {
           try {
             const next = await frames.next();
+            // The client has left meanwhile: nobody takes anything any more, not even an end.
+            if (!isOpen) return;
             if (next.done === true) {
               ended();
               return controller.close();
@@ -49,6 +51,7 @@ export class WatchStreams {
             controller.enqueue(Buffer.from(this.#encode(render, next.value, first)));
             first = false;
           } catch (error) {
+            if (!isOpen) return;
             ended();
             this.#log.error("a watch broke", error, { kind: target.kind.resource.kind });
             controller.error(new Error(`the watch broke: ${describeError(error)}`));

@@ -23,8 +23,10 @@ const sampleMs = 1_000;
 const samplesPerDecision = 2;
 
 interface Scaled {
-  readonly revision: Revision;
+  revision: Revision;
   readonly scaler: RevisionScaler;
+  /** Pods that people were told of last, by an event. */
+  announced: number;
   counts: PodCounts;
   /** What whoever asks was told last. */
   told: { readonly want: number; readonly phase: Activity["phase"] };
@@ -79,12 +81,14 @@ export class Autoscaler implements Disposable {
     if (scaled === undefined || scaled.revision.metadata.uid !== revision.metadata.uid) {
       const spec = parseSpec(revision.metadata.annotations ?? {}, revision.spec.containerConcurrency ?? 0, config);
       const scaler = new RevisionScaler(spec, counts, clock.nowMs());
-      scaled = { revision, scaler, counts, told: { want: scaler.want, phase: scaler.activity.phase } };
+      const told = { want: scaler.want, phase: scaler.activity.phase };
+      scaled = { revision, scaler, announced: scaler.want, counts, told };
       this.#scaled.set(key, scaled);
     }
     const { scaler } = scaled;
     const isUp = scaled.counts.ready === 0 && counts.ready > 0;
     scaled.counts = counts;
+    scaled.revision = revision;
     // A pod that a request brought up must not be seen as one too many until the next tick.
     const isNews = isUp || (counts.activation !== undefined && counts.activation !== scaler.activation);
     const isFirst = scaler.decisions.length === 0;
@@ -118,13 +122,14 @@ export class Autoscaler implements Disposable {
 
   #decide(key: string, scaled: Scaled, { isAsked = false } = {}): void {
     const { clock, events, onChange } = this.#options;
-    const { scaler, revision, counts } = scaled;
-    const before = scaler.want;
+    const { scaler, revision, counts, announced } = scaled;
     const decision = scaler.decide({ nowMs: clock.nowMs(), wallMs: clock.wallMs() }, counts);
-    if (decision.want !== before) {
-      const reason = decision.want > before ? "ScaledUp" : "ScaledDown";
+    // Pods of an image that nobody has found yet are wanted in vain: people are told once they can come.
+    if (decision.want !== announced && isResolved(revision)) {
+      scaled.announced = decision.want;
+      const reason = decision.want > announced ? "ScaledUp" : "ScaledDown";
       const bound = decision.bound === undefined ? "" : `; ${decision.bound}`;
-      const message = `from ${String(before)} to ${String(decision.want)} pods: ${decision.formula}${bound}`;
+      const message = `from ${String(announced)} to ${String(decision.want)} pods: ${decision.formula}${bound}`;
       events.event(referenceTo(revision), "Normal", reason, message);
     }
     const { phase } = scaler.activity;
@@ -133,3 +138,6 @@ export class Autoscaler implements Disposable {
     if (isChanged && !isAsked) onChange(key);
   }
 }
+
+/** The image is known by its digest. */
+const isResolved = ({ status }: Revision): boolean => (status?.containerStatuses ?? []).length > 0;

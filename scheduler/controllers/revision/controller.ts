@@ -18,7 +18,7 @@ import { planPods, type PodRemoval } from "./plan.ts";
 import { countPods, crashOf, endingOf, type NodeState, podState, type PodState } from "./pods.ts";
 import { type Backoff, heldMs, withEnded } from "./replacement-backoff.ts";
 import type { Resolution, Resolutions } from "./resolutions.ts";
-import { initializedCondition, planStatus } from "./status.ts";
+import { initializedCondition, isRefusedByAll, passingMsMax, planStatus } from "./status.ts";
 
 /** Says how many pods a revision shall have. */
 interface ScaleSource {
@@ -64,6 +64,8 @@ interface Memory {
   lastWant: number;
   /** Since when a pod is awaited that a node brings up by itself. */
   expectedSinceMs: number | undefined;
+  /** Since when every home says that it cannot prepare the image. */
+  refusedSinceMs: number | undefined;
 }
 
 /** One look at a revision: everything that the plan is made from. */
@@ -100,11 +102,13 @@ export class RevisionController {
     const plan = planPods({ pods: look.pods, want: look.scale.want, expected: expected.pods, isHeld: heldForMs > 0 });
     const unplaceable = await this.#start(look, plan.create);
     for (const removal of plan.remove) await this.#remove(revision, removal);
-    await this.#writeStatus(look, unplaceable);
+    const refusedMs = this.#refusedMs(look);
+    await this.#writeStatus(look, { unplaceable, refusedMs });
     const waits = [
       expected.leftMs,
       heldForMs === Number.POSITIVE_INFINITY ? 0 : heldForMs,
       unplaceable === undefined ? 0 : unplaceableRetryMs,
+      refusedMs === undefined ? 0 : passingMsMax - refusedMs,
       look.resolution.phase === "failed" ? Math.max(1, look.resolution.retryAtMs - this.#options.clock.nowMs()) : 0,
     ].filter((ms) => ms > 0);
     // More than one look starts; the next one follows at once.
@@ -146,7 +150,7 @@ export class RevisionController {
     if (known?.uid === uid) return known;
     // What was wanted before a restart is in the status: it is no rise from zero now.
     const lastWant = revision.status?.desiredReplicas ?? 0;
-    const memory: Memory = { uid, backoff: undefined, lastWant, expectedSinceMs: undefined };
+    const memory: Memory = { uid, backoff: undefined, lastWant, expectedSinceMs: undefined, refusedSinceMs: undefined };
     this.#memories.set(key, memory);
     return memory;
   }
@@ -223,7 +227,20 @@ export class RevisionController {
     events.event(referenceTo(revision), "Warning", why === "ended" ? "PodEnded" : "PodLost", message);
   }
 
-  async #writeStatus(look: Look, unplaceable: string | undefined): Promise<void> {
+  /** For how long every home has said that it cannot prepare the image; undefined: some can, or have not said. */
+  #refusedMs({ revision, memory, homes }: Look): number | undefined {
+    const nowMs = this.#options.clock.nowMs();
+    memory.refusedSinceMs = isRefusedByAll(revision, homes.nodes) ? (memory.refusedSinceMs ?? nowMs) : undefined;
+    return memory.refusedSinceMs === undefined ? undefined : nowMs - memory.refusedSinceMs;
+  }
+
+  async #writeStatus(
+    look: Look,
+    {
+      unplaceable,
+      refusedMs = 0,
+    }: { readonly unplaceable: string | undefined; readonly refusedMs: number | undefined },
+  ): Promise<void> {
     const { cluster, clock } = this.#options;
     const { revision, pods, resolution, homes, scale, memory } = look;
     const ready = pods.filter(({ state }) => state === "ready").length;
@@ -238,6 +255,7 @@ export class RevisionController {
       activity: scale.activity,
       crash: crashOfPods(pods, memory.backoff),
       unplaceable,
+      refusedMs,
       ageMs: clock.wallMs() - Date.parse(revision.metadata.creationTimestamp),
       deadlineMs: progressDeadlineMs(revision.metadata.annotations ?? {}),
       wallMs: clock.wallMs(),
@@ -290,10 +308,17 @@ function workloadOf(key: string, revision: Revision): Workload {
     demand: demandOfRevision(revision),
     wish: wish === "wasm" || wish === "native" ? wish : "any",
     prepared: new Set(preparedNodes.map(({ node }) => node)),
+    preparing: new Set(isConditionTrue(revision, initializedCondition) ? [] : silentHomes(revision)),
     unusable: new Map(
       failedNodes.filter(({ code }) => neverRuns.has(code)).map(({ node, message }) => [node, message]),
     ),
   };
+}
+
+/** Homes that have said neither that they have prepared the image nor that they cannot. */
+function silentHomes({ status = {} }: Revision): readonly string[] {
+  const { homeNodes = [], preparedNodes = [], failedNodes = [] } = status;
+  return homeNodes.filter((home) => ![...preparedNodes, ...failedNodes].some(({ node }) => node === home));
 }
 
 function crashOfPods(

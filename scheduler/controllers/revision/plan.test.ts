@@ -63,6 +63,25 @@ describe("planPods", () => {
     expect(removed(1)).toEqual(["p0", "early"]);
   });
 
+  test("an activated pod that was recorded a moment ago is as good as ready; one that has crashed since is not", () => {
+    const meta = { creationTimestamp: hoursAgo(0), annotations: { [annotation.activatedAt]: hoursAgo(0) } };
+    const recorded = pod("new", meta);
+    const crashed = pod("new", meta, {
+      containerStatuses: [
+        { name: "c", image: "", imageID: "", ready: false, restartCount: 1, state: { waiting: { reason: "Crash" } } },
+      ],
+    });
+    const removed = (activated: Pod): string[] =>
+      planPods({
+        pods: [...states("ready ready"), { pod: activated, state: "starting" }],
+        want: 2,
+        expected: 0,
+        isHeld: false,
+      }).remove.map(({ pod }) => pod.metadata.name);
+    expect(removed(recorded)).toEqual(["p1"]);
+    expect(removed(crashed)).toEqual(["new"]);
+  });
+
   test("repeated, it comes to rest at what is wanted, and never removes a ready pod that is needed", () => {
     const one = fc.constantFrom<PodState>("ready", "starting", "lost", "ended", "deleting");
     fc.assert(
@@ -159,6 +178,7 @@ describe("planStatus", () => {
     activity: "activating",
     crash: undefined,
     unplaceable: undefined,
+    refusedMs: 0,
     ageMs: 1000,
     deadlineMs: 600_000,
     wallMs,
@@ -194,6 +214,26 @@ describe("planStatus", () => {
       name: "the way to the image is broken",
       world: { revision: revision(1, refused("REGISTRY_UNREACHABLE")) },
       ready: "Unknown Preparing",
+    },
+    {
+      name: "the way to the image stays broken",
+      world: { revision: revision(1, refused("REGISTRY_UNREACHABLE")), refusedMs: 3_000 },
+      ready: "False RegistryUnreachable",
+    },
+    {
+      name: "the way to the image stays broken, after a restart of the control plane",
+      world: {
+        revision: revision(1, {
+          ...refused("REGISTRY_UNREACHABLE"),
+          conditions: [{ type: "ContainerHealthy", status: "False", reason: "RegistryUnreachable" }],
+        }),
+      },
+      ready: "False RegistryUnreachable",
+    },
+    {
+      name: "one home has the image, whatever the other says",
+      world: { revision: revision(1, { ...refused("REGISTRY_UNREACHABLE"), ...prepared }), refusedMs: 3_000 },
+      ready: "Unknown Deploying",
     },
     { name: "it is prepared", world: { revision: revision(1, prepared) }, ready: "Unknown Deploying" },
     {

@@ -52,16 +52,21 @@ export function planPods({ pods, want, expected, isHeld }: PodsWorld): PodsPlan 
 /**
  * Not ready before ready, then the youngest (kube-controller-manager, ActivePodsWithRanks), then by name. Activated pods go
  * last, the newest of them at the very end: a gateway has asked for one because it reached no other, and it may know
- * before the control plane that a node is dying.
+ * before the control plane that a node is dying. Such a pod answers already when it is first heard of.
  */
 function leastNeededFirst(a: PodsWorld["pods"][number], b: PodsWorld["pods"][number]): number {
-  if (a.state !== b.state) return a.state === "ready" ? 1 : -1;
+  const [aUp, bUp] = [isUp(a), isUp(b)];
+  if (aUp !== bUp) return aUp ? 1 : -1;
   const [aActivated, bActivated] = [activatedAt(a.pod), activatedAt(b.pod)];
   if (aActivated !== bActivated) return aActivated < bActivated ? -1 : 1;
   const [aMade, bMade] = [a.pod.metadata.creationTimestamp, b.pod.metadata.creationTimestamp];
   if (aMade !== bMade) return aMade > bMade ? -1 : 1;
   return a.pod.metadata.name < b.pod.metadata.name ? -1 : 1;
 }
+
+/** An activated pod is up until its node has said otherwise: it is recorded first, and its status a moment later. */
+const isUp = ({ pod, state }: PodsWorld["pods"][number]): boolean =>
+  state === "ready" || (activatedAt(pod) !== "" && pod.status?.containerStatuses === undefined);
 
 /** RFC 3339, which sorts as text; empty for pods that the control plane has made. */
 const activatedAt = (pod: Pod): string => pod.metadata.annotations?.[annotation.activatedAt] ?? "";

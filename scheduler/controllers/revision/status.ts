@@ -17,6 +17,8 @@ export interface StatusWorld {
   readonly crash: { readonly reason: string; readonly message: string } | undefined;
   /** Why the next pod fits nowhere. */
   readonly unplaceable: string | undefined;
+  /** For how long every home has said that it cannot prepare the image; 0 when some have not. */
+  readonly refusedMs: number;
   /** Time that it has had to come up, and may have. */
   readonly ageMs: number;
   readonly deadlineMs: number;
@@ -28,6 +30,12 @@ export const initializedCondition = "ScaleTargetInitialized";
 
 /** Faults of a preparation that may pass by themselves: they say something about the way to the image, not about it. */
 const passingCodes: ReadonlySet<string> = new Set(["REGISTRY_UNREACHABLE", "RATE_LIMITED", "STORE_FAILED", "ABORTED"]);
+
+/**
+ * What may pass is not called a failure before this. Nodes go on trying all the while and after it, so that the revision
+ * is ready when the way to the image is mended; but a person who waits for a deployment is told (kubelet: ErrImagePull).
+ */
+export const passingMsMax = 3_000;
 
 export interface RevisionStatusPlan {
   readonly status: NonNullable<Revision["status"]>;
@@ -104,11 +112,23 @@ function containerFinding({ world, initialized, prepared, refusing }: Facts): Fi
   const refusal = prepared.length === 0 ? refusalOf(homes.nodes, refusing) : undefined;
   if (refusal !== undefined && !initialized) {
     const message = `node ${refusal.node} cannot prepare the image: ${refusal.message}`;
-    return passingCodes.has(refusal.code) ? unknown("Preparing", message) : failed(camelCase(refusal.code), message);
+    const reason = camelCase(refusal.code);
+    const mayPass = passingCodes.has(refusal.code) && world.refusedMs < passingMsMax && !isSaidAlready(world, reason);
+    return mayPass ? unknown("Preparing", message) : failed(reason, message);
   }
   if (crash !== undefined && ready === 0 && (want > 0 || !initialized)) return failed(crash.reason, crash.message);
   return initialized || ready > 0 ? isTrue : unknown("Deploying", "no pod is ready yet");
 }
+
+/** After a restart of the control plane, how long it has been is forgotten, but not what was said. */
+const isSaidAlready = ({ revision }: StatusWorld, reason: string): boolean =>
+  revision.status?.conditions?.some(
+    (condition) => condition.type === "ContainerHealthy" && condition.status === "False" && condition.reason === reason,
+  ) === true;
+
+/** No home has the image prepared, and each has said why not. */
+export const isRefusedByAll = ({ status }: Revision, homes: readonly string[]): boolean =>
+  (status?.preparedNodes ?? []).length === 0 && refusalOf(homes, status?.failedNodes ?? []) !== undefined;
 
 /** Every home has said that it cannot: the first one's words. */
 function refusalOf(homes: readonly string[], refusing: readonly FailedNode[]): FailedNode | undefined {

@@ -1,27 +1,22 @@
 import { integerColumn, nameColumn, readyColumns, textColumn } from "../columns.ts";
 import { dig, jsonEqual, textsAt } from "../json.ts";
-import { allVerbs, type KindDefinition } from "../kind.ts";
+import type { KindDefinition } from "../kind.ts";
 import { label } from "../names.ts";
 import { revisions } from "../resources.ts";
 import { validateAutoscaling } from "../validation/autoscaling.ts";
 import { forbidden, required } from "../validation/cause.ts";
 import { validateRevisionSpec } from "../validation/revision-spec.ts";
 import { revisionSpecDefaults } from "../validation/template.ts";
+import { servingKind } from "./serving-kind.ts";
 
 /** serving.knative.dev/v1 Revision: an image and its settings, never changed once made. */
 export const revisionKind: KindDefinition = {
+  ...servingKind,
   resource: revisions,
   singular: "revision",
   shortNames: ["rev"],
-  categories: ["all", "knative", "serving"],
   description: "Revision is an immutable snapshot of code and configuration; pods run revisions.",
-  verbs: allVerbs,
-  subresources: ["status"],
   type: "Revision",
-  builtin: false,
-  nameRule: "label-1035",
-  generationOf: ["spec"],
-  selectableFields: {},
   columns: [
     nameColumn,
     textColumn("Config Name", "The configuration that made it.", ["metadata", "labels", label.configuration]),
