@@ -194,6 +194,18 @@ describe("a pod that has two uids", () => {
       gone: [],
     },
     {
+      name: "activated, watched before it is ready, activated again",
+      does: () => (activate(), watch({ ready: false }), activate()),
+      uid: "api-uid",
+      gone: ["node-uid"],
+    },
+    {
+      name: "activated, activated again under the uid of the API",
+      does: () => (activate(), pods.activated(ofApi, false)),
+      uid: "node-uid",
+      gone: [],
+    },
+    {
       name: "activated, watched, activated again, watched again",
       does: () => (activate(), watch(), activate(), watch()),
       uid: "api-uid",

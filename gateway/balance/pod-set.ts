@@ -87,7 +87,7 @@ export class PodSet {
    */
   activated(target: PodTarget, started: boolean): void {
     const known = this.#named(target.name);
-    const entry = this.#enter(known?.watched === true ? { ...target, uid: known.target.uid } : target);
+    const entry = this.#enter(known === undefined ? target : { ...target, uid: known.target.uid });
     entry.ready = true;
     if (started) this.#forgive(entry);
     this.#refresh();
