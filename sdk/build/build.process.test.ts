@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ContentStore } from "../image/index.ts";
 import { buildProject, type BuiltImage } from "./build-project.ts";
+import { bundleFunction } from "./bundle.ts";
 import { buildComponent } from "./component.ts";
 import { componentNames } from "./engine/component-binary.ts";
 import type { EngineName } from "./engine/engine.ts";
@@ -171,6 +172,26 @@ describe("a function that cannot be built gets a code and a sentence", () => {
     expect(String(failure)).not.toContain("\u001b[");
   });
 
+  test.each(["quickjs", "starlingmonkey"] as const)(
+    "one that throws says where in the sources, with %s",
+    async (engine) => {
+      const directory = await write({
+        "config.ts":
+          "interface Config {\n  readonly port: number;\n}\n\nexport function port(config?: Config): number {\n  return config!.port;\n}\n",
+        "function.ts":
+          'import { port } from "./config.ts";\n\nconst chosen = port();\nexport default { fetch: () => new Response(String(chosen)) };\n',
+      });
+      const failure = await buildComponent(join(directory, "function.ts"), engine, cacheDirectory).catch(
+        (error: unknown) => error,
+      );
+      const { message } = failure as Error;
+      // Where in the line differs from engine to engine.
+      expect(message).toContain(`\n    at ${join(directory, "config.ts")}:6:`);
+      expect(message).toContain(`\n    at ${join(directory, "function.ts")}:3:`);
+      expect(message).not.toMatch(/<input>|function\.js|\(native\)|componentize/);
+    },
+  );
+
   test.each(["quickjs", "starlingmonkey"] as const)("one that never ends, with %s", async (engine) => {
     const failure = await failureOf("for (;;); export default { fetch() {} };", "function.ts", engine);
     expect(failure).toMatchObject({ code: "FUNCTION_INVALID" });
@@ -279,7 +300,7 @@ describe("the choice of engine", () => {
   });
 
   test("auto takes the other engine where one cannot run the function, and says why", async () => {
-    const source = "const key = crypto.subtle.digest; export default { fetch: () => new Response(typeof key) };";
+    const source = "const { name } = CompressionStream; export default { fetch: () => new Response(name) };";
     const directory = await write({
       "shallop.yaml": "name: hello\nwasm: { source: function.ts }\n",
       "function.ts": source,
@@ -298,6 +319,17 @@ describe("the choice of engine", () => {
   test("what cannot start cannot be measured", async () => {
     await expect(measureStart(Uint8Array.of(1, 2, 3))).rejects.toMatchObject({ code: "COMPONENT_INVALID" });
   });
+});
+
+test("crypto.subtle is put only into a function that names it", async () => {
+  const naming = greeting.replace("export default", "void globalThis.crypto.subtle;\nexport default");
+  expect(naming).not.toBe(greeting);
+  const directory = await write({ "plain.ts": greeting, "naming.ts": naming });
+  const [plain, named] = await Promise.all(
+    ["plain.ts", "naming.ts"].map((name) => bundleFunction(join(directory, name), "quickjs")),
+  );
+  expect(plain?.code).not.toMatch(/subtle|HMAC/);
+  expect(named?.code).toContain("HMAC");
 });
 
 test("npm packages are bundled, those in TypeScript and those in CommonJS", async () => {

@@ -1,10 +1,11 @@
 import { readFile } from "node:fs/promises";
 import { extname } from "node:path";
-import { bundleFunction } from "./bundle.ts";
+import { bundleFunction, isOurs } from "./bundle.ts";
 import { adaptModule } from "./adapt.ts";
 import { componentNames, type ComponentNames } from "./engine/component-binary.ts";
 import { buildWith, type EngineName } from "./engine/engine.ts";
 import { BuildFault } from "./fault.ts";
+import { inSourceTerms } from "./source-places.ts";
 
 export interface BuiltComponent extends ComponentNames {
   readonly bytes: Uint8Array;
@@ -27,7 +28,7 @@ export async function buildComponent(
   cacheDirectory: string,
 ): Promise<BuiltComponent> {
   if (extname(path) !== ".wasm") {
-    const bytes = await buildWith[engine](await bundleFunction(path, engine), cacheDirectory);
+    const bytes = await buildFunction(path, engine, cacheDirectory);
     return { bytes, engine, ...componentNames(bytes) };
   }
   const binary = await readSource(path);
@@ -41,6 +42,17 @@ export async function buildComponent(
     "COMPONENT_INVALID",
     `${path} is neither a WebAssembly component nor a core module: its first bytes are ${preamble.toString("hex")}`,
   );
+}
+
+async function buildFunction(path: string, engine: EngineName, cacheDirectory: string): Promise<Uint8Array> {
+  const { code, map } = await bundleFunction(path, engine);
+  try {
+    return await buildWith[engine](code, cacheDirectory);
+  } catch (error) {
+    if (!(error instanceof BuildFault) || error.code !== "FUNCTION_INVALID") throw error;
+    // No cause: it says the same again, with places that nobody has seen.
+    throw new BuildFault(error.code, inSourceTerms(`${path}: ${error.message}`, map, isOurs));
+  }
 }
 
 async function readSource(path: string): Promise<Buffer> {

@@ -1,6 +1,7 @@
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { parse } from "yaml";
+import { errorCode } from "../internal/fault.ts";
 import { isImageTag, isRepositoryName } from "../image/index.ts";
 import { BuildFault } from "./fault.ts";
 import { type EngineName, engineNames } from "./engine/engine.ts";
@@ -55,8 +56,7 @@ export async function readProject(directory: string): Promise<Project> {
   try {
     text = await readFile(path, "utf8");
   } catch (error) {
-    const message = `${directory} has no ${projectFile}; make a project with: shallop new typescript DIRECTORY`;
-    throw new BuildFault("PROJECT_INVALID", message, { cause: error });
+    throw new BuildFault("PROJECT_INVALID", await whyUnread(directory, errorCode(error)));
   }
   const fields = new Fields(path);
   let document: unknown;
@@ -65,13 +65,23 @@ export async function readProject(directory: string): Promise<Project> {
   } catch (error) {
     throw new BuildFault(
       "PROJECT_INVALID",
-      `${path} is no YAML: ${error instanceof Error ? error.message : String(error)}`,
-      { cause: error },
+      `${path} is no YAML: ${(error instanceof Error ? error.message : String(error)).trim()}`,
     );
   }
   const project = projectOf(fields, directory, document);
   fields.check();
   return project;
+}
+
+/** The commonest mistake is to name the wrong directory. */
+async function whyUnread(directory: string, code = "unknown"): Promise<string> {
+  const found = await stat(directory).catch(() => undefined);
+  if (found === undefined)
+    return `there is no directory ${directory}; make a project with: shallop new typescript DIRECTORY`;
+  if (!found.isDirectory()) return `${directory} is a file; name the directory that has the ${projectFile}`;
+  if (code === "ENOENT")
+    return `${directory} has no ${projectFile}; make a project with: shallop new typescript DIRECTORY`;
+  return `${join(directory, projectFile)} cannot be read (${code})`;
 }
 
 function projectOf(fields: Fields, directory: string, document: unknown): Project {

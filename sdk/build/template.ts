@@ -1,7 +1,8 @@
-import { cp, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { cp, readdir, readFile, writeFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { describeError, errorCode } from "../internal/fault.ts";
+import { errorCode } from "../internal/fault.ts";
+import { makeDirectory } from "../internal/make-directory.ts";
 import { buildComponent } from "./component.ts";
 import { BuildFault } from "./fault.ts";
 
@@ -25,20 +26,24 @@ export async function createProject(template: string, directory: string, cacheDi
   const target = resolve(directory);
   const present = await readdir(target).catch((error: unknown) => {
     if (errorCode(error) === "ENOENT") return [];
-    throw new BuildFault(
-      "TARGET_EXISTS",
-      `${directory} cannot be written: ${describeError(error)}; name a new directory`,
-      {
-        cause: error,
-      },
-    );
+    throw unwritable(directory, error);
   });
   if (present.length > 0) throw new BuildFault("TARGET_EXISTS", `${directory} is not empty; name a new directory`);
-  await mkdir(target, { recursive: true });
+  try {
+    makeDirectory(target);
+  } catch (error) {
+    throw unwritable(directory, error);
+  }
   await cp(join(templates, known), target, { recursive: true });
   await nameFiles(target, projectName(target));
   if (known === "component") await writeGreeting(target, cacheDirectory);
 }
+
+const unwritable = (directory: string, error: unknown): BuildFault =>
+  new BuildFault(
+    "TARGET_EXISTS",
+    `${directory} cannot be written (${errorCode(error) ?? "unknown"}); name a new directory`,
+  );
 
 /** So that the template of a prebuilt component has one: a function, built here. */
 async function writeGreeting(target: string, cacheDirectory: string): Promise<void> {

@@ -70,6 +70,19 @@ const routes: Readonly<Record<string, Route>> = {
     const bytes = crypto.getRandomValues(new Uint8Array(8));
     return Response.json([Math.random(), crypto.randomUUID(), bytes.join(".")]);
   },
+  "/subtle": async () => {
+    const text = new TextEncoder().encode("abc");
+    const hmac = { name: "HMAC", hash: "SHA-256" };
+    const key = await crypto.subtle.importKey("raw", text, hmac, false, ["sign", "verify"]);
+    const signature = await crypto.subtle.sign("HMAC", key, text);
+    return Response.json([
+      [...new Uint8Array(await crypto.subtle.digest("SHA-512", text))],
+      [...new Uint8Array(signature)],
+      await crypto.subtle.verify("HMAC", key, signature, text),
+      await crypto.subtle.verify("HMAC", key, signature, new Uint8Array(3)),
+      key instanceof CryptoKey,
+    ]);
+  },
   "/time": () => Response.json([Date.now(), performance.now()]),
   "/console": () => {
     console.log("to stdout", { a: [1, "two"] });

@@ -1,3 +1,4 @@
+import { createHash, createHmac } from "node:crypto";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -99,6 +100,12 @@ describe.each(engineNames)("a function in %s", (engine) => {
     const answer = await post(client, "/json", '{"numbers":[1,2,39]}');
     expect([answer.head.status, jsonOf(answer)]).toEqual([201, { sum: 42 }]);
     expect(bodyOf(await post(client, "/text", "héllo"))).toBe("héllo|héllo");
+  });
+
+  test("digests and signs as others do", async () => {
+    const digest = createHash("sha512").update("abc").digest();
+    const signature = createHmac("sha256", "abc").update("abc").digest();
+    expect(jsonOf(await client.get("/subtle"))).toEqual([[...digest], [...signature], true, false, true]);
   });
 
   test("echoes a body as it comes, before it is over", async () => {

@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
 import type { NativeSource } from "../../image/index.ts";
+import { bundleFault, checkSource, entryId, entryPlugin } from "../bundle.ts";
 import { BuildFault } from "../fault.ts";
 
 /**
@@ -50,32 +51,22 @@ async function place(path: string, to: string): Promise<void> {
 
 async function fillApp(directory: string, sourcePath: string): Promise<void> {
   const server = fileURLToPath(new URL("node-server.ts", import.meta.url));
-  const entry = "\0shallop:native";
   const source = `import exported from ${JSON.stringify(sourcePath)};
 import { serve } from ${JSON.stringify(server)};
 serve(exported);`;
+  await checkSource(sourcePath);
   try {
     await using bundle = await rolldown({
-      input: entry,
+      input: entryId,
       cwd: dirname(sourcePath),
       platform: "node",
       logLevel: "silent",
-      plugins: [
-        {
-          name: "shallop-native",
-          resolveId: (id) => (id === entry ? entry : null),
-          load: (id) => (id === entry ? source : null),
-        },
-      ],
+      plugins: [entryPlugin(source)],
     });
     const { output } = await bundle.generate({ format: "esm", codeSplitting: false, minify: true });
     await mkdir(join(directory, "app"), { recursive: true });
     await writeFile(join(directory, "app/server.mjs"), output[0].code);
   } catch (error) {
-    throw new BuildFault(
-      "SOURCE_INVALID",
-      `${sourcePath} cannot be bundled: ${error instanceof Error ? error.message : String(error)}`,
-      { cause: error },
-    );
+    throw bundleFault(sourcePath, error);
   }
 }
