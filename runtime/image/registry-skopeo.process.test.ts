@@ -3,10 +3,10 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Bench, openBench } from "./image.fixture.ts";
 
-// Debian has it; where it cannot be had, the table of registry-server.test.ts still holds.
 const tool = "skopeo";
-const install = `command -v ${tool} || (apt-get update -q && apt-get install -y -q --no-install-recommends ${tool})`;
-const present = spawnSync("sh", ["-c", install], { stdio: "ignore", timeout: 110_000 }).status === 0;
+const present = spawnSync(tool, ["--version"], { stdio: "ignore" }).status === 0;
+// `npm run setup` installs it where it may. Without it, the table of registry-server.test.ts still holds.
+if (!present) console.log(`${tool} is not on this machine: whether it understands our registry is not tested`);
 
 describe.skipIf(!present)("skopeo, which others use, against the registry and our images", () => {
   let bench: Bench;

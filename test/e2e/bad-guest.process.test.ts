@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { behavioursScript } from "../support/behaviours.ts";
-import { trappingComponent } from "../support/components.ts";
+import { trappingComponent } from "../../runtime/host/testing/components.ts";
 import { type Answer, eventually, Platform } from "../support/platform.ts";
 import { Workshop } from "../support/workshop.ts";
 import { besideBystander, deployBystander } from "./bystander.ts";

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { readFile, writeFile } from "node:fs/promises";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { whoScript } from "../support/behaviours.ts";
-import { componentThatImports } from "../support/components.ts";
+import { componentThatImports } from "../../runtime/host/testing/components.ts";
 import { LyingRegistry } from "../support/lying-registry.ts";
 import { type CliResult, eventually, Platform, shallop } from "../support/platform.ts";
 import { Workshop } from "../support/workshop.ts";

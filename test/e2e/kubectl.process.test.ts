@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { behavioursScript, whoScript } from "../support/behaviours.ts";
-import { findKubectl, type Kubectl, type KubectlResult } from "../support/kubectl.ts";
+import { needKubectl, type Kubectl, type KubectlResult } from "../support/kubectl.ts";
 import { eventually, Platform } from "../support/platform.ts";
 import { Workshop } from "../support/workshop.ts";
 
@@ -13,9 +13,7 @@ let kubectl: Kubectl;
 beforeAll(async () => {
   workshop = await Workshop.open();
   platform = await Platform.start({ autoscaler: ["stable-window=6s", "scale-to-zero-grace-period=6s"] });
-  const found = await findKubectl(platform.kubeconfig);
-  if (found === undefined) throw new Error("kubectl is not on the PATH; node test/support/setup.ts installs it");
-  kubectl = found;
+  kubectl = await needKubectl(platform.kubeconfig);
   await workshop.publish(platform, "who", { script: whoScript });
   await workshop.publish(platform, "talker", { script: behavioursScript });
 });

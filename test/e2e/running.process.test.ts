@@ -1,8 +1,8 @@
 import { request as httpRequest } from "node:http";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { behavioursScript, whoScript } from "../support/behaviours.ts";
-import { componentThatImports } from "../support/components.ts";
-import { findKubectl, type Kubectl } from "../support/kubectl.ts";
+import { componentThatImports } from "../../runtime/host/testing/components.ts";
+import { needKubectl, type Kubectl } from "../support/kubectl.ts";
 import { type Answer, eventually, Platform } from "../support/platform.ts";
 import { callSteadily } from "../support/steady-caller.ts";
 import { Workshop } from "../support/workshop.ts";
@@ -20,9 +20,7 @@ const nativeScript = "export default { fetch: () => new Response('native\\n') };
 beforeAll(async () => {
   workshop = await Workshop.open();
   platform = await Platform.start({ autoscaler: ["stable-window=6s", "scale-to-zero-grace-period=6s"] });
-  const found = await findKubectl(platform.kubeconfig);
-  if (found === undefined) throw new Error("kubectl is not on the PATH; node test/support/setup.ts installs it");
-  kubectl = found;
+  kubectl = await needKubectl(platform.kubeconfig);
   const { nodes } = JSON.parse(await platform.run("status", "-o", "json")) as { nodes: { native: string }[] };
   native = nodes[0]?.native === "yes";
   await workshop.publish(platform, "both", { script: whoScript, native: nativeScript });
@@ -272,6 +270,13 @@ test("traffic is split by percent, and a tag has a URL of its own", async () => 
   expect(await platform.run("traffic", "split")).toMatch(
     new RegExp(`split-00001 +75% +old +http://old-split\\.default\\.localhost:${platform.ports.gateway}`),
   );
+  const refused = await platform.shallop("traffic", "split", "--to", "split-00003=100");
+  expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('"split-00003" not found') });
+  expect(JSON.parse(await platform.run("traffic", "split", "-o", "json"))).toMatchObject([
+    { percent: 75 },
+    { percent: 25 },
+    { tag: "next" },
+  ]);
 });
 
 test("a new revision takes over under load without a failed request", async () => {

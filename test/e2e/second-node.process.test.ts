@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { behavioursScript } from "../support/behaviours.ts";
 import { JoinedNode, readyOf } from "../support/joined-node.ts";
-import { findKubectl, type Kubectl } from "../support/kubectl.ts";
+import { needKubectl, type Kubectl } from "../support/kubectl.ts";
 import { eventually, Platform } from "../support/platform.ts";
 import { callSteadily } from "../support/steady-caller.ts";
 import { Workshop } from "../support/workshop.ts";
@@ -11,6 +11,7 @@ import { Workshop } from "../support/workshop.ts";
 // to the gateway what another machine is. Placement uses all; the loss of any is survived.
 
 const root = process.getuid?.() === 0;
+if (!root) console.log("this is not root: a node in a network namespace of its own is not tested");
 /** A link of its own for each run, so that two runs do not meet. */
 const key = process.pid % 250;
 const namespace = `shallop-test-${key}`;
@@ -44,9 +45,7 @@ beforeAll(async () => {
     autoscaler: ["stable-window=6s", "scale-to-zero-grace-period=6s"],
     ...(root ? { host: "0.0.0.0", advertise: [outer] } : {}),
   });
-  const found = await findKubectl(platform.kubeconfig);
-  if (found === undefined) throw new Error("kubectl is not on the PATH; node test/support/setup.ts installs it");
-  kubectl = found;
+  kubectl = await needKubectl(platform.kubeconfig);
   nodeB = await JoinedNode.start(platform, { name: "node-b" });
   await workshop.publish(platform, "spread", { script: behavioursScript });
 });

@@ -70,6 +70,13 @@ export async function findKubectl(kubeconfig: string, binary?: string): Promise<
   });
 }
 
+/** The same, where nothing can be tested without it. */
+export async function needKubectl(kubeconfig: string): Promise<Kubectl> {
+  const found = await findKubectl(kubeconfig);
+  if (found === undefined) throw new Error("kubectl is not on the PATH; node test/support/setup.ts installs it");
+  return found;
+}
+
 function started(file: string, args: readonly string[], environment: NodeJS.ProcessEnv): RunningKubectl {
   const child = spawn(file, args, { env: environment, stdio: ["ignore", "pipe", "pipe"] });
   let stdout = "";

@@ -1,19 +1,50 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { installSandbox } from "../../runtime/sandbox/install.ts";
 
+/** Programs that Debian has under their own names, and what is not tested without them. */
+const tools = { skopeo: "another client against the registry", strace: "a disk that fails" };
+
 /**
- * Installs what the tests need and this machine lacks: what native pods need, and kubectl. As root on Debian it installs,
- * elsewhere it says what is missing.
+ * Installs what the tests need and this machine lacks: what native pods need, other people's tools that ours are checked
+ * with, and kubectl. As root on Debian it installs, elsewhere it says what is missing.
  */
 await installSandbox((line) => console.log(line));
+installTools();
 installKubectl();
+
+function installTools(): void {
+  const missing = Object.entries(tools).filter(([name]) => !has(name));
+  if (missing.length === 0) return;
+  if (mayInstall()) {
+    const names = missing.map(([name]) => name);
+    console.log(`installing ${names.join(" and ")} from Debian's packages`);
+    // A new machine has no package lists yet; where they are there, fetching them again would be waste.
+    if (!aptInstalls(names) && apt("update")) aptInstalls(names);
+  }
+  for (const [name, untested] of missing) {
+    if (!has(name)) console.log(`${name} is not there, and cannot be installed from here: not tested is ${untested}`);
+  }
+}
+
+function aptInstalls(names: readonly string[]): boolean {
+  return apt("install", "--no-install-recommends", ...names);
+}
+
+function apt(...args: readonly string[]): boolean {
+  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+  return spawnSync("apt-get", ["--quiet", "--yes", ...args], { stdio: "ignore", env }).status === 0;
+}
+
+function mayInstall(): boolean {
+  return process.getuid?.() === 0 && has("apt-get");
+}
 
 function installKubectl(): void {
   if (has("kubectl")) return;
-  if (process.getuid?.() !== 0 || !has("apt-get")) {
+  if (!mayInstall()) {
     console.log("kubectl is not there, and cannot be installed from here; install kubectl 1.30 or newer");
     return;
   }
