@@ -22,6 +22,8 @@ import { newCommand } from "./commands/new.ts";
 import { partCommands } from "./commands/parts.ts";
 import { pullCommand } from "./commands/pull.ts";
 import { pushCommand } from "./commands/push.ts";
+import { runCommand } from "./commands/run.ts";
+import { serveCommand } from "./commands/serve.ts";
 import { statusCommand } from "./commands/status.ts";
 import { tokenCommand } from "./commands/token.ts";
 import { trafficCommand } from "./commands/traffic.ts";
@@ -37,6 +39,8 @@ const commands: readonly CommandModule[] = [
   pullCommand,
   imagesCommand,
   inspectCommand,
+  runCommand,
+  serveCommand,
   deployCommand,
   listCommand,
   describeCommand,

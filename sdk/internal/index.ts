@@ -3,6 +3,7 @@ export { aborted, announceReady, type ReadyMessage, stopSignal } from "./child.t
 export { type Clock, rfc3339, rfc3339Micro, systemClock, type Timer } from "./clock.ts";
 export { parseDurationMs } from "./duration.ts";
 export { describeError, errorCode, Fault } from "./fault.ts";
+export { guestV8Flags } from "./guest-v8-flags.ts";
 export { jsonLog, type Log, type LogFields, silentLog } from "./log.ts";
 export { machineIdentity } from "./machine.ts";
 export { type Random, systemRandom } from "./random.ts";

@@ -55,8 +55,9 @@ export async function serveControl(
 /** @throws SuperviseFault NOT_RUNNING */
 export function askControl(path: string, request: ControlRequest): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    const notRunning = (cause?: unknown): void =>
-      reject(new SuperviseFault("NOT_RUNNING", "no platform runs here; start one with shallop up", { cause }));
+    // No cause: that a socket is missing says nothing to whoever asked for a platform.
+    const notRunning = (): void =>
+      reject(new SuperviseFault("NOT_RUNNING", "no platform runs here; start one with shallop up"));
     const socket = connect(path);
     let text = "";
     socket.once("error", notRunning);
@@ -64,8 +65,8 @@ export function askControl(path: string, request: ControlRequest): Promise<unkno
     socket.once("end", () => {
       try {
         resolve(JSON.parse(text));
-      } catch (error) {
-        notRunning(error);
+      } catch {
+        notRunning();
       }
     });
     socket.write(`${JSON.stringify(request)}\n`);

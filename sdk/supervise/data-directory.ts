@@ -1,20 +1,34 @@
-import { accessSync, constants, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { accessSync, constants, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { errorCode } from "../internal/fault.ts";
+import { makeDirectory } from "../internal/make-directory.ts";
 import { SuperviseFault } from "./supervise-fault.ts";
 
 /** Makes the directory if need be, and checks that it can be written. @throws SuperviseFault DATA_UNWRITABLE */
 export function ensureDataDirectory(directory: string): void {
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    makeDirectory(directory, 0o700);
     accessSync(directory, constants.W_OK | constants.X_OK);
     const probe = join(directory, `.probe-${process.pid}`);
     writeFileSync(probe, "");
     rmSync(probe);
   } catch (error) {
     const message = `the data directory ${directory} cannot be written (${errorCode(error) ?? "unknown"}); choose another with --data DIR`;
-    throw new SuperviseFault("DATA_UNWRITABLE", message, { cause: error });
+    throw new SuperviseFault("DATA_UNWRITABLE", message);
   }
+}
+
+function dataInUse(directory: string, holder: number): SuperviseFault {
+  return new SuperviseFault(
+    "DATA_IN_USE",
+    `a platform runs on ${directory} already (process ${holder}); stop it with shallop down, or choose another directory with --data DIR and other ports`,
+  );
+}
+
+/** The same answer as `lockDataDirectory`, before anything is started that would take the lock. @throws SuperviseFault DATA_IN_USE */
+export function checkUnlocked(directory: string): void {
+  const holder = lockHolder(directory);
+  if (holder !== undefined) throw dataInUse(directory, holder);
 }
 
 /**
@@ -31,10 +45,7 @@ export function lockDataDirectory(directory: string): Disposable {
     } catch (error) {
       const holder = errorCode(error) === "EEXIST" && attempt < 3 ? livingHolder(path) : undefined;
       if (errorCode(error) !== "EEXIST") throw error;
-      if (holder !== undefined) {
-        const message = `a platform runs on ${directory} already (process ${holder}); stop it with shallop down, or choose another directory with --data DIR and other ports`;
-        throw new SuperviseFault("DATA_IN_USE", message, { cause: error });
-      }
+      if (holder !== undefined) throw dataInUse(directory, holder);
       rmSync(path, { force: true });
     }
   }

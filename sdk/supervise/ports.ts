@@ -15,10 +15,20 @@ export async function checkPorts(host: string, ports: readonly WantedPort[]): Pr
     if (port === 0) continue;
     const code = await tryListen(host, port);
     if (code === undefined) continue;
-    const why = code === "EADDRINUSE" ? "is in use" : `cannot be listened on (${code})`;
-    throw new SuperviseFault("PORT_IN_USE", `port ${port} for ${what} ${why}; choose another with ${flag} PORT`);
+    throw new SuperviseFault("PORT_IN_USE", sentence(host, { port, flag, what }, code));
   }
 }
+
+function sentence(host: string, { port, flag, what }: WantedPort, code: string): string {
+  const another = `choose another with ${flag} PORT`;
+  if (code === "EADDRINUSE") return `port ${port} for ${what} is in use; ${another}`;
+  if (notOfThisMachine.has(code))
+    return `${host} is no address of this machine (${code}); choose another with --host ADDRESS`;
+  return `port ${port} for ${what} cannot be listened on (${code}); ${another}`;
+}
+
+/** What the system says of the address, whatever the port. */
+const notOfThisMachine: ReadonlySet<string> = new Set(["EADDRNOTAVAIL", "ENOTFOUND", "EAI_AGAIN", "EINVAL"]);
 
 /** @returns the error's code, or undefined when the port is free. */
 function tryListen(host: string, port: number): Promise<string | undefined> {

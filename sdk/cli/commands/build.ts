@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { Context } from "../context.ts";
+import { outputOption } from "../platform/connection-flags.ts";
 import type { CommandModule } from "../program.ts";
 import type { BuildFlags } from "../platform/build.ts";
 
@@ -16,7 +17,7 @@ function register(program: Command, context: Context): void {
     )
     .option("--push", "push it to its registry too")
     .option("--data <dir>", "data directory of the platform on this machine (default: ~/.shallop)")
-    .option("-o, --output <format>", "json")
+    .addOption(outputOption())
     .addHelpText("after", "\nExample:\n  shallop build samples/hono --push")
     .action(async (directory: string | undefined, flags: BuildFlags) => {
       const { build } = await import("../platform/build.ts");

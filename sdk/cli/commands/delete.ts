@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { type ConnectionFlags, connect, type Context } from "../context.ts";
 import { withNamespace } from "../platform/connection-flags.ts";
+import { checkName } from "../platform/flag-values.ts";
 import type { CommandModule } from "../program.ts";
 
 export const deleteCommand: CommandModule = { register };
@@ -16,6 +17,7 @@ const goneTimeoutMs = 60_000;
 const pollMs = 100;
 
 async function remove(context: Context, name: string, flags: ConnectionFlags): Promise<void> {
+  checkName(name);
   const { label, pods, services } = await import("../../api/index.ts");
   const { namespaceOf } = await import("../platform/services.ts");
   const client = await connect(context, flags);

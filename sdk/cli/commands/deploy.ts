@@ -1,12 +1,11 @@
 import type { Command } from "commander";
 import type { Context } from "../context.ts";
-import { withNamespace } from "../platform/connection-flags.ts";
+import { outputOption, withNamespace } from "../platform/connection-flags.ts";
 import type { DeployFlags } from "../platform/deploy-flags.ts";
+import { collect } from "../platform/flag-values.ts";
 import type { CommandModule } from "../program.ts";
 
 export const deployCommand: CommandModule = { register };
-
-const collect = (value: string, all: readonly string[]): readonly string[] => [...all, value];
 
 function register(program: Command, context: Context): void {
   withNamespace(
@@ -30,7 +29,7 @@ function register(program: Command, context: Context): void {
     )
     .option("--revision <name>", "name of the new revision: NAME-…")
     .option("--no-wait", "return at once")
-    .option("-o, --output <format>", "json")
+    .addOption(outputOption())
     .addHelpText("after", "\nExample:\n  shallop deploy hello --image hello:1.0.0 --max-scale 5")
     .action(async (name: string, flags: DeployFlags) => {
       const { deploy } = await import("../platform/deploy.ts");

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { type ConnectionFlags, connect, type Context } from "../context.ts";
-import { withNamespace } from "../platform/connection-flags.ts";
+import { outputOption, withNamespace } from "../platform/connection-flags.ts";
 import type { CommandModule } from "../program.ts";
 
 export const describeCommand: CommandModule = { register };
@@ -15,7 +15,7 @@ function register(program: Command, context: Context): void {
       .command("describe <name>")
       .description("show a service: its revisions and variants, pods, traffic and events"),
   )
-    .option("-o, --output <format>", "json")
+    .addOption(outputOption())
     .action(async (name: string, flags: DescribeFlags) => {
       const { describe } = await import("../platform/describe.ts");
       const client = await connect(context, flags);

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { type ConnectionFlags, connect, type Context } from "../context.ts";
-import { withNamespace } from "../platform/connection-flags.ts";
+import { outputOption, withNamespace } from "../platform/connection-flags.ts";
 import type { CommandModule } from "../program.ts";
 
 export const eventsCommand: CommandModule = { register };
@@ -9,7 +9,7 @@ function register(program: Command, context: Context): void {
   withNamespace(
     program.command("events [service]").description("show what has happened and why, of a service or of a namespace"),
   )
-    .option("-o, --output <format>", "json")
+    .addOption(outputOption())
     .action((service: string | undefined, flags: ConnectionFlags & { readonly output?: string }) =>
       events(context, service, flags),
     );

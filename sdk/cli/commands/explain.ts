@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import type { RevisionExplanation } from "../../wire/control.ts";
 import { type ConnectionFlags, connect, type Context } from "../context.ts";
-import { withNamespace } from "../platform/connection-flags.ts";
+import { outputOption, withNamespace } from "../platform/connection-flags.ts";
 import type { CommandModule } from "../program.ts";
 
 export const explainCommand: CommandModule = { register };
@@ -16,7 +16,7 @@ function register(program: Command, context: Context): void {
       .command("explain <name>")
       .description("show why a service has the pods it has: each decision with its numbers"),
   )
-    .option("-o, --output <format>", "json")
+    .addOption(outputOption())
     .action((name: string, flags: ExplainFlags) => explain(context, name, flags));
 }
 

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { Context } from "../context.ts";
+import { outputOption } from "../platform/connection-flags.ts";
 import type { CommandModule } from "../program.ts";
 
 export const imagesCommand: CommandModule = { register };
@@ -14,7 +15,7 @@ function register(program: Command, context: Context): void {
     .command("images")
     .description("list the images on this machine")
     .option("--data <dir>", "data directory of the platform on this machine (default: ~/.shallop)")
-    .option("-o, --output <format>", "json")
+    .addOption(outputOption())
     .action((flags: ImagesFlags) => images(context, flags));
 }
 

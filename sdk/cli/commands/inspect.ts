@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { Context } from "../context.ts";
+import { outputOption } from "../platform/connection-flags.ts";
 import type { CommandModule } from "../program.ts";
 
 export const inspectCommand: CommandModule = { register };
@@ -12,12 +13,16 @@ interface InspectFlags {
 function register(program: Command, context: Context): void {
   program
     .command("inspect <image>")
-    .description("show an image's variants and sizes, and the imports and exports of its component; or of a FILE.wasm")
+    .description("show an image's variants and sizes, and its component's imports and exports; or of a FILE.wasm, and whether it runs here")
     .option("--data <dir>", "data directory of the platform on this machine (default: ~/.shallop)")
-    .option("-o, --output <format>", "json")
+    .addOption(outputOption())
     .addHelpText("after", "\nExample:\n  shallop inspect hello:1.0.0\n  shallop inspect component.wasm")
     .action(async (image: string, flags: InspectFlags) => {
-      const { inspectFile, inspectImage } = await import("../platform/inspect.ts");
-      await (image.endsWith(".wasm") ? inspectFile(context, image, flags) : inspectImage(context, image, flags));
+      if (image.endsWith(".wasm")) {
+        const { inspectFile } = await import("../platform/inspect-file.ts");
+        return inspectFile(context, image, flags);
+      }
+      const { inspectImage } = await import("../platform/inspect.ts");
+      await inspectImage(context, image, flags);
     });
 }

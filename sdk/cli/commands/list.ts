@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { type ConnectionFlags, connect, type Context } from "../context.ts";
-import { withNamespace } from "../platform/connection-flags.ts";
+import { outputOption, withNamespace } from "../platform/connection-flags.ts";
 import type { CommandModule } from "../program.ts";
 
 export const listCommand: CommandModule = { register };
@@ -13,7 +13,7 @@ interface ListFlags extends ConnectionFlags {
 function register(program: Command, context: Context): void {
   withNamespace(program.command("list").alias("ls").description("list the services"))
     .option("-A, --all-namespaces", "of every namespace")
-    .option("-o, --output <format>", "json")
+    .addOption(outputOption())
     .action((flags: ListFlags) => list(context, flags));
 }
 

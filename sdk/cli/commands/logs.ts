@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { type ConnectionFlags, connect, type Context } from "../context.ts";
 import { withNamespace } from "../platform/connection-flags.ts";
+import { wholeNumber } from "../platform/flag-values.ts";
 import type { CommandModule } from "../program.ts";
 
 export const logsCommand: CommandModule = { register };
@@ -24,11 +25,11 @@ async function logs(context: Context, name: string, flags: LogsFlags): Promise<v
   const { stopSignal } = await import("../../internal/child.ts");
   const { printable } = await import("../output/printable.ts");
   const { namespaceOf } = await import("../platform/services.ts");
-  const client = await connect(context, flags);
   const selection = {
     ...(flags.follow === true ? { follow: true } : {}),
-    ...(flags.tail === undefined ? {} : { tailLines: Number(flags.tail) }),
+    ...(flags.tail === undefined ? {} : { tailLines: wholeNumber("--tail", flags.tail) }),
   };
+  const client = await connect(context, flags);
   try {
     const target = { namespace: namespaceOf(flags), name };
     for await (const text of serviceLogs(client, target, selection, stopSignal())) {

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { Context } from "../context.ts";
+import { shellWord } from "../platform/flag-values.ts";
 import type { CommandModule } from "../program.ts";
 
 export const newCommand: CommandModule = { register };
@@ -16,5 +17,7 @@ async function create(context: Context, template: string, directory: string): Pr
   const { createProject } = await import("../../build/index.ts");
   await createProject(template, directory, context.cacheDirectory);
   const install = template === "hono" ? " && npm install" : "";
-  context.print(`made ${context.style.green(directory)}; go on with:\n  cd ${directory}${install} && shallop build`);
+  context.print(
+    `made ${context.style.green(directory)}; go on with:\n  cd ${shellWord(directory)}${install} && shallop build`,
+  );
 }

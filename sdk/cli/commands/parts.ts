@@ -11,7 +11,7 @@ const parts = [
 ] as const;
 
 /** The three programs one by one, for several machines. Their flags are their own. */
-function register(program: Command, _context: Context): void {
+function register(program: Command, context: Context): void {
   for (const [name, description, main] of parts) {
     program
       .command(name)
@@ -20,6 +20,11 @@ function register(program: Command, _context: Context): void {
       .allowExcessArguments()
       .helpOption(false)
       .action(async (_flags: unknown, command: Command) => {
+        const { checkPartFlags, partHelp } = await import("../platform/part-flags.ts");
+        if (command.args.some((argument) => argument === "--help" || argument === "-h")) {
+          return context.print(partHelp(name, description));
+        }
+        checkPartFlags(name, command.args);
         const programs = await import("../platform/programs.ts");
         const { runProgram } = await import("../platform/run-program.ts");
         process.exitCode = await runProgram(programs[main], command.args);

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { type Context, dataDirectoryOf } from "../context.ts";
+import { outputOption } from "../platform/connection-flags.ts";
 import type { CommandModule } from "../program.ts";
 
 export const statusCommand: CommandModule = { register };
@@ -14,7 +15,7 @@ function register(program: Command, context: Context): void {
     .command("status")
     .description("show the platform's processes, its nodes, and what is missing on this machine")
     .option("--data <dir>", "the data directory it was started with (default: ~/.shallop)")
-    .option("-o, --output <format>", "json")
+    .addOption(outputOption())
     .action((flags: StatusFlags) => status(context, flags));
 }
 

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { Context } from "../context.ts";
+import { collect } from "../platform/flag-values.ts";
 import type { CommandModule } from "../program.ts";
 import type { UpFlags } from "../platform/up-flags.ts";
 
@@ -36,5 +37,3 @@ function register(program: Command, context: Context): void {
       await up(context, flags);
     });
 }
-
-const collect = (value: string, all: readonly string[]): readonly string[] => [...all, value];

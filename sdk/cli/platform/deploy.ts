@@ -7,19 +7,25 @@ import {
   services,
 } from "../../api/index.ts";
 import type { HttpsClient } from "../../client/index.ts";
+import { parseReference } from "../../image/index.ts";
 import { parseDurationMs } from "../../internal/duration.ts";
 import { CliFault } from "../cli-fault.ts";
 import { connect, type Context } from "../context.ts";
 import type { DeployFlags } from "./deploy-flags.ts";
+import { checkName, pairOf, wholeNumber } from "./flag-values.ts";
+import { registryDefault } from "./image-store.ts";
 import { changeService, findService, namespaceOf, readyCondition } from "./services.ts";
 import { warningsOf } from "./warnings.ts";
 
 /** `shallop deploy`: writes the Knative Service, and waits until its newest revision answers. */
 export async function deploy(context: Context, name: string, flags: DeployFlags): Promise<void> {
+  // Here too, so that a slip of the hand makes no revision that can never run.
+  parseReference(flags.image, { defaultRegistry: registryDefault });
+  checkName(name);
+  const template = templateOf(flags);
   const client = await connect(context, flags);
   try {
     const namespace = namespaceOf(flags);
-    const template = templateOf(flags);
     const written = await write(client, { namespace, name }, template);
     const service = flags.wait ? await waitReady(context, client, written) : written;
     if (flags.output === "json") context.print(JSON.stringify(service, null, 2));
@@ -51,10 +57,12 @@ async function write(
   return client.create(services, fresh);
 }
 
+const nameValue = "NAME=VALUE";
+
 function templateOf(flags: DeployFlags): RevisionTemplate {
   const scaling = { "min-scale": flags.minScale, "max-scale": flags.maxScale };
   const annotations: Record<string, string> = Object.fromEntries(
-    flags.annotation.map((text) => pairOf("--annotation", text)),
+    flags.annotation.map((text) => pairOf("--annotation", text, nameValue)),
   );
   for (const [key, value] of Object.entries(scaling)) {
     if (value !== undefined) annotations[`${autoscalingPrefix}${key}`] = value;
@@ -70,26 +78,17 @@ function templateOf(flags: DeployFlags): RevisionTemplate {
       containers: [
         {
           image: flags.image,
-          env: flags.env.map((text) => pairOf("--env", text)).map(([name, value]) => ({ name, value })),
-          ...(flags.port === undefined ? {} : { ports: [{ containerPort: integer("--port", flags.port) }] }),
+          env: flags.env.map((text) => pairOf("--env", text, nameValue)).map(([name, value]) => ({ name, value })),
+          ...(flags.port === undefined ? {} : { ports: [{ containerPort: wholeNumber("--port", flags.port) }] }),
           ...(Object.keys(limits).length === 0 ? {} : { resources: { limits } }),
         },
       ],
-      ...(flags.concurrency === undefined ? {} : { containerConcurrency: integer("--concurrency", flags.concurrency) }),
+      ...(flags.concurrency === undefined
+        ? {}
+        : { containerConcurrency: wholeNumber("--concurrency", flags.concurrency) }),
       ...(flags.timeout === undefined ? {} : { timeoutSeconds: seconds("--timeout", flags.timeout) }),
     },
   };
-}
-
-function pairOf(flag: string, text: string): readonly [string, string] {
-  const at = text.indexOf("=");
-  if (at < 1) throw new CliFault("USAGE", `${flag} is ${JSON.stringify(text)}; it is written NAME=VALUE`);
-  return [text.slice(0, at), text.slice(at + 1)];
-}
-
-function integer(flag: string, text: string): number {
-  if (!/^\d+$/.test(text)) throw new CliFault("USAGE", `${flag} is ${JSON.stringify(text)}, which is no whole number`);
-  return Number(text);
 }
 
 function seconds(flag: string, text: string): number {

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { askControl, controlSocketPath, lockHolder, SuperviseFault } from "../../supervise/index.ts";
 import type { Context } from "../context.ts";
 import { agentMain } from "./programs.ts";
@@ -12,6 +13,8 @@ const pollMs = 50;
 export async function down(context: Context, dataDirectory: string): Promise<void> {
   const holder = lockHolder(dataDirectory);
   if (holder === undefined) {
+    if (!existsSync(dataDirectory))
+      return context.print(`nothing runs, and nothing is left: there is no ${dataDirectory}`);
     await cleanUp(dataDirectory);
     context.print("nothing was running; what an earlier run had left is removed");
     return;

@@ -21,7 +21,7 @@ export interface LocalImages {
 }
 
 /** Where the built-in registry is unless a platform says otherwise. */
-const registryDefault = "127.0.0.1:5000";
+export const registryDefault = "127.0.0.1:5000";
 
 export async function openImages(context: Context, flags: { readonly data?: string }): Promise<LocalImages> {
   const directory = join(context.cacheDirectory, "images");

@@ -20,12 +20,27 @@ export interface Ports {
 
 /** @throws CliFault USAGE */
 export function portsOf(flags: UpFlags): Ports {
-  return {
+  const ports = {
     gateway: port("--port", flags.port),
     api: port("--api-port", flags.apiPort),
     registry: port("--registry-port", flags.registryPort),
     agent: port("--agent-port", flags.agentPort),
   };
+  const wanted = Object.values(ports);
+  const twice = wanted.find((value, at) => wanted.indexOf(value) !== at);
+  if (twice !== undefined) {
+    throw new CliFault(
+      "USAGE",
+      `port ${twice} is given twice; --port, --api-port, --registry-port and --agent-port differ`,
+    );
+  }
+  return ports;
+}
+
+/** Kubernetes' rule for names of nodes, here too: the node agent could only say it in its log. @throws CliFault USAGE */
+export function checkNodeName(name: string | undefined): void {
+  if (name === undefined || /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/.test(name)) return;
+  throw new CliFault("USAGE", `--node-name is ${JSON.stringify(name)}; small letters, digits, - and . make a name`);
 }
 
 function port(flag: string, text: string): number {

@@ -2,10 +2,12 @@ import { services, type Service } from "../../api/index.ts";
 import type { ApiClient } from "../../client/index.ts";
 import { retryOnConflict } from "../../client/index.ts";
 import { ApiFault } from "../../api/index.ts";
+import { checkName } from "./flag-values.ts";
 
 export const namespaceOf = (flags: { readonly namespace?: string }): string => flags.namespace ?? "default";
 
-export function getService(client: ApiClient, namespace: string, name: string): Promise<Service> {
+export async function getService(client: ApiClient, namespace: string, name: string): Promise<Service> {
+  checkName(name);
   return client.get(services, namespace, name);
 }
 

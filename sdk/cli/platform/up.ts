@@ -5,6 +5,7 @@ import { systemClock } from "../../internal/clock.ts";
 import { aborted, stopSignal } from "../../internal/child.ts";
 import {
   checkPorts,
+  checkUnlocked,
   controlSocketPath,
   ensureDataDirectory,
   lockDataDirectory,
@@ -12,7 +13,7 @@ import {
   Supervisor,
 } from "../../supervise/index.ts";
 import { type Context, dataDirectoryOf } from "../context.ts";
-import { agentProgram, gatewayProgram, type Ports, portsOf, schedulerProgram } from "./programs.ts";
+import { agentProgram, checkNodeName, gatewayProgram, type Ports, portsOf, schedulerProgram } from "./programs.ts";
 import { waitUntilUp } from "./status.ts";
 import type { UpFlags } from "./up-flags.ts";
 
@@ -20,8 +21,12 @@ import type { UpFlags } from "./up-flags.ts";
 export async function up(context: Context, flags: UpFlags): Promise<void> {
   const dataDirectory = dataDirectoryOf(context, flags);
   const ports = portsOf(flags);
+  checkNodeName(flags.nodeName);
   ensureDataDirectory(dataDirectory);
-  if (flags.detach === true) return detach(context, dataDirectory);
+  if (flags.detach === true) {
+    checkUnlocked(dataDirectory);
+    return detach(context, dataDirectory);
+  }
   const startedMs = systemClock.nowMs();
   using _lock = lockDataDirectory(dataDirectory);
   await checkPorts(flags.host, [

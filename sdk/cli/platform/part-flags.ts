@@ -1,0 +1,85 @@
+import { parseArgs, type ParseArgsOptionsConfig } from "node:util";
+import { CliFault } from "../cli-fault.ts";
+
+/** A flag of a program: what its value is, or that it has none, and what it says. */
+interface PartFlag {
+  readonly value?: string;
+  readonly about: string;
+}
+type PartFlags = Readonly<Record<string, PartFlag>>;
+
+/**
+ * The flags of the three programs. They are said here because the SDK imports no other folder; `test/tidy` compares them
+ * with what the programs take.
+ */
+export const partFlags = {
+  server: {
+    data: { value: "dir", about: "where it keeps everything; needed" },
+    host: { value: "address", about: "address to listen on (default: 127.0.0.1)" },
+    port: { value: "port", about: "of the Kubernetes API (default: 6443)" },
+    advertise: { value: "host", about: "name or address by which other machines reach it; may be repeated" },
+    domain: { value: "domain", about: "of the services' host names (default: localhost)" },
+    "gateway-port": { value: "port", about: "that the services' URLs name (default: 8080)" },
+    registry: { value: "url", about: "of the built-in registry (default: http://127.0.0.1:5000)" },
+    autoscaler: { value: "key=value", about: "a setting of config-autoscaler; may be repeated" },
+  },
+  agent: {
+    data: { value: "dir", about: "where it keeps everything; needed" },
+    join: { value: "url", about: "of the API of the platform to join; with --token" },
+    token: { value: "token", about: "that shallop token prints" },
+    credentials: { value: "file", about: "of a node that belongs to a platform already" },
+    name: { value: "name", about: "of the node (default: the machine's)" },
+    host: { value: "address", about: "address to listen on (default: 127.0.0.1)" },
+    port: { value: "port", about: "of the node agent (default: 10250)" },
+    "registry-port": { value: "port", about: "of the built-in registry; 0 is none (default: 5000)" },
+    "builtin-registry": { value: "host:port", about: "that short image names belong to" },
+    "keep-pods": { about: "leave the pods running when it stops" },
+    "clean-up": { about: "remove what a killed agent has left, and end" },
+  },
+  gateway: {
+    credentials: { value: "file", about: "that the control plane has written; needed" },
+    host: { value: "address", about: "address to listen on (default: 127.0.0.1)" },
+    port: { value: "port", about: "to listen on (default: 8080)" },
+    domain: { value: "domain", about: "of the services' host names (default: localhost)" },
+    state: { value: "file", about: "where the last known state is kept" },
+    "status-port": { value: "port", about: "of /healthz, /readyz and /status on loopback" },
+    "server-timing": { value: "when", about: "always, cold or off (default: cold)" },
+    "body-max": { value: "bytes", about: "of a request's body" },
+    "connections-max": { value: "n", about: "connections at once" },
+    "connections-per-address-max": { value: "n", about: "connections at once from one address" },
+    "queue-depth-max": { value: "n", about: "requests of a revision that may wait" },
+    "activation-timeout": { value: "duration", about: "how long a request waits for a pod" },
+    "idle-timeout": { value: "duration", about: "how long a silent connection is kept" },
+    "drain-timeout": { value: "duration", about: "for what is under way when it stops" },
+  },
+} as const satisfies Readonly<Record<string, PartFlags>>;
+
+export type PartName = keyof typeof partFlags;
+
+/** @throws CliFault USAGE, naming what the program does not take */
+export function checkPartFlags(part: PartName, args: readonly string[]): void {
+  const flags: PartFlags = partFlags[part];
+  const options: ParseArgsOptionsConfig = Object.fromEntries(
+    Object.entries(flags).map(([name, { value }]) => [
+      name,
+      { type: value === undefined ? "boolean" : "string", multiple: true },
+    ]),
+  );
+  try {
+    parseArgs({ args: [...args], options });
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new CliFault("USAGE", `shallop ${part}: ${why}; shallop ${part} --help shows its flags`);
+  }
+}
+
+/** What `--help` says. */
+export function partHelp(part: PartName, description: string): string {
+  const rows = Object.entries<PartFlag>(partFlags[part]).map(([name, { value, about }]) => [
+    `--${name}${value === undefined ? "" : ` <${value}>`}`,
+    about,
+  ]);
+  const width = Math.max(...rows.map(([flag = ""]) => flag.length));
+  const lines = rows.map(([flag = "", about = ""]) => `  ${flag.padEnd(width)}  ${about}`);
+  return `Usage: shallop ${part} [options]\n\n${description}\n\nOptions:\n${lines.join("\n")}`;
+}
