@@ -1,3 +1,4 @@
+import { GuestFault } from "../guest-fault.ts";
 import type { StringEncoding } from "../link/link-plan.ts";
 import type { ComponentState } from "./component-state.ts";
 
@@ -9,6 +10,13 @@ export interface CanonicalContextSettings {
   readonly memory: WebAssembly.Memory | undefined;
   readonly realloc: Realloc | undefined;
 }
+
+/**
+ * What the lists and strings of one call may come to, as JavaScript holds them. A guest of one page of memory can pass
+ * eight thousand lists that are the same 64 KiB: without a bound that is half a gigabyte here. No interface of WASI passes
+ * a hundredth of it at once.
+ */
+const passedBytesMax = 64 * 1024 * 1024;
 
 const noBytes = new Uint8Array();
 const noView = new DataView(noBytes.buffer);
@@ -22,6 +30,7 @@ export class CanonicalContext {
   readonly encoding: StringEncoding;
   readonly #memory: WebAssembly.Memory | undefined;
   readonly #realloc: Realloc | undefined;
+  #passedBytes = 0;
   #bytes: Uint8Array = noBytes;
   #view: DataView = noView;
 
@@ -52,6 +61,18 @@ export class CanonicalContext {
     if (pointer + byteLength > this.bytes.byteLength) {
       this.state.trap(`${byteLength} bytes at ${pointer} are not in the guest's memory`);
     }
+  }
+
+  /** Values are about to be read that are passed together: arguments, or a result. */
+  beginLift(): void {
+    this.#passedBytes = 0;
+  }
+
+  /** Counts a list or string that is about to be read. @throws GuestFault GUEST_LIMIT */
+  takePassed(byteLength: number): void {
+    this.#passedBytes += byteLength;
+    if (this.#passedBytes <= passedBytesMax) return;
+    this.state.fail(new GuestFault("GUEST_LIMIT", `the guest passed more than ${passedBytesMax} bytes in one call`));
   }
 
   /** Space in the guest's memory, by the guest's own `realloc`. @throws GuestFault when it gives none that is usable */

@@ -1,11 +1,12 @@
 import { describe, expect, test } from "vitest";
 import type { StringEncoding } from "../link/link-plan.ts";
-import type { ValueType } from "../link/value-type.ts";
+import type { PrimitiveKind, ValueType } from "../link/value-type.ts";
 import { CanonicalContext } from "./canonical-context.ts";
 import type { Codec, CoreValue } from "./codec.ts";
 import { CodecTable } from "./codec-table.ts";
 import { chance, Samples } from "../testing/samples.ts";
 import { ComponentState, GuestState } from "./component-state.ts";
+import { FunctionCodec } from "./function-codec.ts";
 
 function contextOf(encoding: StringEncoding): CanonicalContext {
   const memory = new WebAssembly.Memory({ initial: 16 });
@@ -101,11 +102,54 @@ const layouts: { readonly name: string; readonly types: readonly ValueType[]; re
     types: [{ kind: "flags", names: "a b c d e f g h i".split(" ") }],
     is: { size: 2, alignment: 2, flat: ["i32"] },
   },
+  {
+    name: "eight flags",
+    types: [{ kind: "flags", names: Array.from({ length: 8 }, (_, index) => `f${index}`) }],
+    is: { size: 1, alignment: 1, flat: ["i32"] },
+  },
+  {
+    name: "sixteen flags",
+    types: [{ kind: "flags", names: Array.from({ length: 16 }, (_, index) => `f${index}`) }],
+    is: { size: 2, alignment: 2, flat: ["i32"] },
+  },
+  {
+    name: "seventeen flags",
+    types: [{ kind: "flags", names: Array.from({ length: 17 }, (_, index) => `f${index}`) }],
+    is: { size: 4, alignment: 4, flat: ["i32"] },
+  },
   { name: "string", types: [{ kind: "string" }], is: { size: 8, alignment: 4, flat: ["i32", "i32"] } },
 ];
 test.each(layouts)("layout of $name", ({ types, is }) => {
   const { size, alignment, flat } = codecOf(types);
   expect({ size, alignment, flat }).toEqual(is);
+});
+
+// CanonicalABI.md, "lower_flat_variant": narrower values have zeros above them, floating-point numbers are their bits.
+const beside: readonly {
+  readonly kind: PrimitiveKind;
+  readonly other: PrimitiveKind;
+  readonly val: unknown;
+  readonly core: CoreValue;
+}[] = [
+  { kind: "s32", other: "u64", val: -1, core: 0xffff_ffffn },
+  { kind: "s8", other: "f64", val: -1, core: 0xffff_ffffn },
+  { kind: "u32", other: "u64", val: 0xffff_ffff, core: 0xffff_ffffn },
+  { kind: "f32", other: "u64", val: -1, core: 0xbf80_0000n },
+  { kind: "f32", other: "f64", val: -1, core: 0xbf80_0000n },
+  { kind: "f64", other: "s64", val: -1, core: -0x4010_0000_0000_0000n },
+  { kind: "f32", other: "u32", val: -1, core: -0x4080_0000 },
+  { kind: "u32", other: "f32", val: 0xffff_ffff, core: -1 },
+];
+test.each(beside)("a case of $kind beside one of $other is passed as $core", ({ kind, other, val, core }) => {
+  const cases = [
+    { name: "a", type: 0 },
+    { name: "b", type: 1 },
+  ];
+  const codec = codecOf([{ kind }, { kind: other }, { kind: "variant", cases }]);
+  const flat: CoreValue[] = [];
+  codec.lower(contextOf("utf8"), { tag: "a", val }, flat);
+  expect(flat).toEqual([0, core]);
+  expect(codec.lift(contextOf("utf8"), flat, 0)).toEqual({ tag: "a", val });
 });
 
 const traps: { readonly name: string; readonly types: readonly ValueType[]; readonly flat: readonly CoreValue[] }[] = [
@@ -169,4 +213,45 @@ test("a memory that grows is read where it is now", () => {
   memory.grow(1);
   expect(context.bytes.length).toBe(131_072);
   expect(() => context.allocate(1, 1)).toThrow(expect.objectContaining({ code: "GUEST_FAILED" }));
+});
+
+// A megabyte of memory, passed over and over: what a call may come to has a bound.
+describe("what is passed in one call", () => {
+  const types: readonly ValueType[] = [
+    { kind: "u8" },
+    { kind: "list", element: 0 },
+    { kind: "list", element: 1 },
+    { kind: "bool" },
+    { kind: "list", element: 3 },
+    { kind: "list", element: 4 },
+    { kind: "string" },
+    { kind: "list", element: 6 },
+  ];
+  const table = new CodecTable({ types, resources: [] });
+  const take = (type: number) => new FunctionCodec({ params: [{ name: "x", type }], async: false }, table);
+
+  /** `count` lists of the same `length` elements. */
+  function repeated(count: number, length: number): CanonicalContext {
+    const context = contextOf("utf8");
+    for (let index = 0; index < count; index++) {
+      // Where nothing but zeros is.
+      context.view.setUint32(index * 8, 100_000, true);
+      context.view.setUint32(index * 8 + 4, length, true);
+    }
+    return context;
+  }
+
+  test("may be 64 MiB of numbers, in each call", () => {
+    const context = repeated(1000, 65_000);
+    for (let call = 0; call < 3; call++) expect(take(2).liftParams(context, [0, 1000])[0]).toHaveLength(1000);
+  });
+
+  test.each([
+    { what: "lists of numbers that are one", type: 2, count: 1040, length: 65_000 },
+    { what: "lists of other values, which are objects here", type: 5, count: 2, length: 600_000 },
+    { what: "strings that are one", type: 7, count: 1040, length: 65_000 },
+  ])("and no more: $what", ({ type, count, length }) => {
+    const context = repeated(count, length);
+    expect(() => take(type).liftParams(context, [0, count])).toThrow(expect.objectContaining({ code: "GUEST_LIMIT" }));
+  });
 });

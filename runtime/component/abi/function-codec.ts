@@ -38,6 +38,7 @@ export class FunctionCodec {
 
   /** The arguments of a call that a guest makes. */
   liftParams(context: CanonicalContext, values: readonly CoreValue[]): unknown[] {
+    context.beginLift();
     if (this.#paramsInMemory) {
       const pointer = Number(values[0]) >>> 0;
       context.check(pointer, this.#tuple.size, this.#tuple.alignment);
@@ -77,6 +78,7 @@ export class FunctionCodec {
   liftResult(context: CanonicalContext, returned: unknown): unknown {
     const result = this.#result;
     if (result === undefined) return undefined;
+    context.beginLift();
     if (!this.#resultInMemory) return result.lift(context, [returned as CoreValue], 0);
     const pointer = Number(returned) >>> 0;
     context.check(pointer, result.size, result.alignment);

@@ -10,6 +10,8 @@ const pointerBytes = 4;
 interface Elements {
   readonly size: number;
   readonly alignment: number;
+  /** What JavaScript needs for one, about. */
+  readonly heldBytes: number;
   readonly read: (context: CanonicalContext, pointer: number, count: number) => unknown;
   readonly write: (context: CanonicalContext, values: ArrayLike<unknown>, pointer: number) => void;
   /** The list of these elements, as JavaScript has it. */
@@ -25,6 +27,7 @@ export function listCodec(element: Codec, kind: string): Codec {
       context.state.trap(`a list has ${byteLength} bytes; ${listBytesMax} is the most`);
     }
     context.check(pointer, byteLength, elements.alignment);
+    context.takePassed(count * elements.heldBytes);
     return elements.read(context, pointer, count);
   };
   const write = (context: CanonicalContext, values: ArrayLike<unknown>): number => {
@@ -82,8 +85,12 @@ export function fixedListCodec(element: Codec, kind: string, length: number): Co
 const elementsOf = (element: Codec, kind: string): Elements =>
   (numberElements as Readonly<Record<string, Elements | undefined>>)[kind] ?? valueElements(element);
 
+// An object with a property or two, or a short string.
+const objectBytes = 64;
+
 const valueElements = (element: Codec): Elements => ({
   size: element.size,
+  heldBytes: Math.max(objectBytes, element.size),
   alignment: element.alignment,
   of: (values) => values,
   read(context, pointer, count) {
@@ -117,6 +124,7 @@ function numbers(type: unknown): Elements {
   return {
     size,
     alignment: size,
+    heldBytes: size,
     of: (values) => arrayClass.from(values as readonly never[]),
     // A copy: the guest's memory is another's tomorrow.
     read: ({ bytes }, pointer, count) => new arrayClass(bytes.slice(pointer, pointer + count * size).buffer),

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { CodecTable } from "./codec-table.ts";
 import type { StringEncoding } from "../link/link-plan.ts";
 import { guestOfText } from "../testing/guest.ts";
 import { passThroughComponent, type Signature } from "../testing/pass-through.ts";
@@ -23,9 +24,11 @@ function makeCases(samples: Samples, below: (below: number) => number): readonly
   ];
 }
 
-/** What the host got, and what it was called with. */
+const seedOf = (seed: number, components: number): number => seed * 104_729 + components;
+
+/** Calls each function some times. @returns how often */
 async function run(seed: number, through: readonly StringEncoding[]): Promise<number> {
-  const below = chance(seed * 104_729 + through.length);
+  const below = chance(seedOf(seed, through.length));
   const samples = new Samples(below);
   const cases = makeCases(samples, below);
   const text = passThroughComponent({ types: samples.types, signatures: cases, encodings: through });
@@ -54,9 +57,24 @@ test.each(Array.from({ length: 150 }, (_, seed) => seed))("through one component
 
 // Every pair of encodings: a string is written anew where one component calls another.
 const pairs = encodings.flatMap((first) => encodings.map((second) => [first, second] as const));
-test.each(pairs.flatMap((pair, index) => Array.from({ length: 10 }, (_, round) => [...pair, index * 10 + round] as const)))(
-  "through two components, %s behind %s: seed %i",
-  async (first, second, seed) => {
-    expect(await run(1000 + seed, [first, second])).toBe(2 * valuesPerFunction);
-  },
-);
+test.each(
+  pairs.flatMap((pair, index) => Array.from({ length: 10 }, (_, round) => [...pair, index * 10 + round] as const)),
+)("through two components, %s behind %s: seed %i", async (first, second, seed) => {
+  expect(await run(1000 + seed, [first, second])).toBe(2 * valuesPerFunction);
+});
+
+test("the seeds reach arguments in memory, results in memory, and both as core values", () => {
+  const reached = { paramsInMemory: 0, paramsFlat: 0, resultInMemory: 0, resultFlat: 0 };
+  for (let seed = 0; seed < 150; seed++) {
+    const below = chance(seedOf(seed, 1));
+    const samples = new Samples(below);
+    const cases = makeCases(samples, below);
+    const table = new CodecTable({ types: samples.types, resources: [] });
+    for (const { params, result } of cases) {
+      const isInMemory = params.flatMap((type) => table.codec(type).flat).length > 16;
+      reached[isInMemory ? "paramsInMemory" : "paramsFlat"]++;
+      reached[table.codec(result).flat.length > 1 ? "resultInMemory" : "resultFlat"]++;
+    }
+  }
+  for (const count of Object.values(reached)) expect(count).toBeGreaterThan(20);
+});

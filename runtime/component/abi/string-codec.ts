@@ -77,10 +77,12 @@ function decode(context: CanonicalContext, decoder: TextDecoder, bytes: Uint8Arr
   }
 }
 
+/** Of a string that is about to be read. */
 function checkRange(context: CanonicalContext, pointer: number, byteLength: number, alignment: number): void {
   if (byteLength > stringBytesMax)
     context.state.trap(`a string has ${byteLength} bytes; ${stringBytesMax} is the most`);
   context.check(pointer, byteLength, alignment);
+  context.takePassed(byteLength);
 }
 
 interface Written {

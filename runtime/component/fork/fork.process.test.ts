@@ -1,8 +1,8 @@
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { guestV8Flags } from "@shallop/sdk/internal";
 import { describe, expect, test } from "vitest";
-import { guestV8Flags } from "../v8-flags.ts";
 import { pageCalls } from "./page-calls.ts";
 
 const run = promisify(execFile);

@@ -17,7 +17,13 @@ interface CoreBodies {
 /** `call`: calls the host's `fail` and catches whatever it throws. */
 const callAndCatch = "(block $caught (try_table (catch_all $caught) (call $fail)))";
 
-const component = ({ run = "", end = "", realloc = "(i32.const 16)", start = "", dtor = "" }: CoreBodies): string => `(component
+const component = ({
+  run = "",
+  end = "",
+  realloc = "(i32.const 16)",
+  start = "",
+  dtor = "",
+}: CoreBodies): string => `(component
   (import "test:host/api" (instance $api
     (export "fail" (func)) (export "mark" (func (param "n" u32)))))
   (core func $fail (canon lower (func $api "fail")))
@@ -43,7 +49,8 @@ const component = ({ run = "", end = "", realloc = "(i32.const 16)", start = "",
     (start $start)
     (func (export "realloc") (param i32 i32 i32 i32) (result i32) ${realloc})
     (func (export "run") (result i32) ${run} (i32.const 42))
-    (func (export "take") (param i32 i32) (call $mark (i32.const 7)))
+    (global $taken (export "taken") (mut i32) (i32.const 0))
+    (func (export "take") (param i32 i32) (global.set $taken (i32.const 1)) (call $mark (i32.const 7)))
     (func (export "end") (param $result i32) ${end})
     (func (export "fine")))
   (core instance $guest (instantiate $Guest (with "host" (instance
@@ -57,9 +64,11 @@ const component = ({ run = "", end = "", realloc = "(i32.const 16)", start = "",
 async function made(bodies: CoreBodies, fail?: () => void) {
   const marks: unknown[] = [];
   const api = {
-    fail: fail ?? (() => {
-      throw new TypeError("the host's own trouble");
-    }),
+    fail:
+      fail ??
+      (() => {
+        throw new TypeError("the host's own trouble");
+      }),
     mark: (n: unknown) => void marks.push(n),
   };
   return { marks, guest: await guestOfText(component(bodies), { host: { "test:host/api": api } }) };
@@ -87,6 +96,12 @@ describe("a guest that catches what was thrown through it is over all the same",
     expect(() => guest.call(String(name), ...args)).toThrow(failed);
     expect(() => guest.call("fine")).toThrow(failed);
     expect(marks).toEqual([]);
+  });
+
+  test("in realloc: what it wanted the space for is not called", async () => {
+    const { guest } = await made({ realloc: `${callAndCatch} (i32.const 16)` });
+    expect(() => guest.call("take", "text")).toThrow(failed);
+    expect(guest.global("taken")).toBe(0);
   });
 
   test("in its start function: it is not made", async () => {

@@ -59,7 +59,11 @@ const broken: readonly {
     core: { run: "(local.set $x (call $make)) (call $drop (local.get $x)) (call $drop (local.get $x))" },
     because: /no handle 1/,
   },
-  { name: "dropping a handle that there never was", core: { run: "(call $drop (i32.const 5))" }, because: /no handle 5/ },
+  {
+    name: "dropping a handle that there never was",
+    core: { run: "(call $drop (i32.const 5))" },
+    because: /no handle 5/,
+  },
   { name: "dropping the handle 0", core: { run: "(call $drop (i32.const 0))" }, because: /no handle 0/ },
   { name: "dropping the handle -1", core: { run: "(call $drop (i32.const -1))" }, because: /no handle 4294967295/ },
   { name: "lending the handle 0", core: { run: "(drop (call $look (i32.const 0)))" }, because: /no handle 0/ },
@@ -175,7 +179,8 @@ describe("a host's resources: what a guest may do", () => {
 
 /** Indices are given out in order, and the one that came free last is given out first (test/resources/handle-table.wast). */
 test("indices of handles are those that the canonical ABI says", async () => {
-  const is = (index: number, call: string): string => `(if (i32.ne (i32.const ${index}) (call ${call})) (then unreachable))`;
+  const is = (index: number, call: string): string =>
+    `(if (i32.ne (i32.const ${index}) (call ${call})) (then unreachable))`;
   const [guest] = await withThings({
     run: `${is(1, "$make")} ${is(2, "$make-other")} ${is(3, "$make")}
       (call $drop-other (i32.const 2)) ${is(2, "$make")}

@@ -40,7 +40,8 @@ function mayLoop(module: Uint8Array): boolean {
     while (!reader.atEnd) {
       const id = reader.byte();
       const section = reader.take(reader.u32());
-      if (id === codeSection && section.some((byte, at) => byte === loopCode && isBlockType(section[at + 1]))) return true;
+      if (id === codeSection && section.some((byte, at) => byte === loopCode && isBlockType(section[at + 1])))
+        return true;
     }
   } catch {
     // Nobody compiles what has no sections.
@@ -83,7 +84,10 @@ const isExpected = (error: unknown): boolean =>
 type Stage = "refused" | "not linked" | "not compiled" | "not instantiated" | "called";
 
 /** Goes as far as the bytes let it. @returns how far that was, and what came out */
-async function attempt(bytes: Uint8Array, round: number): Promise<{ readonly stage: Stage; readonly errors: unknown[] }> {
+async function attempt(
+  bytes: Uint8Array,
+  round: number,
+): Promise<{ readonly stage: Stage; readonly errors: unknown[] }> {
   const errors: unknown[] = [];
   let stage: Stage = "refused";
   try {

@@ -47,7 +47,16 @@ describe.each([1, 2, 3])("through %i components", (depth) => {
   });
 
   test("waits twice in one call, once, and not at all", async () => {
-    const answers: unknown[] = [Promise.resolve(2), Promise.resolve(3), Promise.resolve(4), 5, 6, Promise.resolve(7), 8, 9];
+    const answers: unknown[] = [
+      Promise.resolve(2),
+      Promise.resolve(3),
+      Promise.resolve(4),
+      5,
+      6,
+      Promise.resolve(7),
+      8,
+      9,
+    ];
     const { guest } = await made({ i32Value: () => answers.shift() }, depth);
     for (const wanted of [3, 5, 7, 9]) expect(await guest.call("guest#twice", 1)).toBe(wanted);
   });
@@ -121,6 +130,7 @@ describe("what ends a guest that waits", () => {
     resolve();
     await expect(first).rejects.toThrow(failed);
     expect(marks).toEqual([1]);
+    expect(guest.global("resumed")).toBe(0);
   });
 });
 

@@ -32,13 +32,13 @@ export type PrimitiveKind =
   | "char"
   | "string";
 
-export interface NamedType {
+interface NamedType {
   /** As WIT writes it: kebab case. */
   readonly name: string;
   readonly type: TypeIndex;
 }
 
-export interface VariantCase {
+interface VariantCase {
   readonly name: string;
   readonly type?: TypeIndex;
 }

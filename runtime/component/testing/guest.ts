@@ -28,6 +28,12 @@ export class Guest {
     return this.live.call(this.#callee(name), args);
   }
 
+  /** What a core module of it exports as a global. */
+  global(name: string): unknown {
+    const holder = this.live.coreInstances.find(({ exports }) => exports[name] instanceof WebAssembly.Global);
+    return (holder?.exports[name] as WebAssembly.Global | undefined)?.value;
+  }
+
   #callee(name: string): Callee {
     const [first = "", second] = name.split("#");
     for (const exported of this.live.component.plan.exports) {

@@ -1,8 +1,4 @@
-/**
- * The text of a component of two: the maker defines a resource whose destructor tells the host of the representation, and
- * the user has what the maker makes. `user` is the core of the user's exported function `run`, `maker` replaces core
- * functions of the maker. The host gives `dropped(rep)` and `mark(n)` in `test:host/api`.
- */
+/** Core functions that replace those of the component; each is the body in the text format. */
 export interface MakersCore {
   readonly run?: string;
   readonly dtor?: string;
@@ -13,12 +9,25 @@ export interface MakersCore {
   readonly alone?: string;
 }
 
+/**
+ * The text of a component of two: the maker defines a resource whose destructor tells the host of the representation, and
+ * the user has what the maker makes. `user` is the core of the user's exported function `run`, `maker` replaces core
+ * functions of the maker. The host gives `dropped(rep)` and `mark(n)` in `test:host/api`.
+ */
 export function makersComponent(core: MakersCore): string {
   return `(component
   (import "test:host/api" (instance $api
     (export "dropped" (func (param "rep" u32)))
     (export "mark" (func (param "n" u32)))))
-  (component $Maker
+  (component $Maker ${maker(core)})
+  (component $User ${user(core)})
+  (instance $maker (instantiate $Maker (with "dropped" (func $api "dropped")) (with "mark" (func $api "mark"))))
+  (instance $user (instantiate $User (with "mark" (func $api "mark")) (with "maker" (instance $maker))))
+  (export "maker" (instance $maker))
+  (export "user" (instance $user)))`;
+}
+
+const maker = (core: MakersCore): string => `
     (import "dropped" (func $dropped (param "rep" u32)))
     (import "mark" (func $mark (param "n" u32)))
     (core func $dropped' (canon lower (func $dropped)))
@@ -53,8 +62,9 @@ export function makersComponent(core: MakersCore): string {
     (func (export "take") (param "x" (own $R)) (canon lift (core func $core "take")))
     (func (export "pass") (param "x" (own $R)) (result (own $R)) (canon lift (core func $core "pass")))
     (func (export "look-and-take") (param "x" (borrow $R)) (param "y" (own $R)) (canon lift (core func $core "look-and-take")))
-    (func (export "alone") (canon lift (core func $core "alone"))))
-  (component $User
+    (func (export "alone") (canon lift (core func $core "alone")))`;
+
+const user = (core: MakersCore): string => `
     (import "mark" (func $mark (param "n" u32)))
     (import "maker" (instance $maker
       (export "r" (type $R (sub resource)))
@@ -92,9 +102,4 @@ export function makersComponent(core: MakersCore): string {
     (func (export "run") (canon lift (core func $core "run")))
     (func (export "own") (param "x" (own $R)) (canon lift (core func $core "own")))
     (func (export "borrow") (param "x" (borrow $R)) (result u32) (canon lift (core func $core "borrow")))
-    (func (export "keep") (param "x" (borrow $R)) (canon lift (core func $core "keep"))))
-  (instance $maker (instantiate $Maker (with "dropped" (func $api "dropped")) (with "mark" (func $api "mark"))))
-  (instance $user (instantiate $User (with "mark" (func $api "mark")) (with "maker" (instance $maker))))
-  (export "maker" (instance $maker))
-  (export "user" (instance $user)))`;
-}
+    (func (export "keep") (param "x" (borrow $R)) (canon lift (core func $core "keep")))`;

@@ -1,3 +1,4 @@
+import { unreachable } from "@shallop/sdk/internal";
 import type { CoreType } from "../abi/codec.ts";
 import { CodecTable } from "../abi/codec-table.ts";
 import { FunctionCodec } from "../abi/function-codec.ts";
@@ -8,6 +9,8 @@ import type { TypeIndex, ValueType } from "../link/value-type.ts";
 export interface Signature {
   readonly params: readonly TypeIndex[];
   readonly result: TypeIndex;
+  /** Where it is not that of the component. */
+  readonly encoding?: StringEncoding;
 }
 
 export interface PassThroughOptions {
@@ -57,19 +60,20 @@ interface StageOptions {
 
 function stage({ types, signatures, encoding, instanceType }: StageOptions): string {
   const isNamed = (type: ValueType): boolean => namedKinds.has(type.kind);
-  const options = `(memory $memory) (realloc (core func $guest "realloc")) string-encoding=${encoding}`;
+  const options = (realloc: string, { encoding: own = encoding }: Signature): string =>
+    `(memory $memory) (realloc (core func ${realloc} "realloc")) string-encoding=${own}`;
   return `
     (import "api" (instance $in ${instanceType}))
     ${types.map((type, index) => (isNamed(type) ? `(alias export $in "t${index}" (type $t${index}))` : `(type $t${index} ${typeText(type)})`)).join("\n    ")}
     (core module $Space ${spaceModule})
     (core instance $space (instantiate $Space))
     (alias core export $space "memory" (core memory $memory))
-    ${signatures.map((_, index) => `(core func $f${index} (canon lower (func $in "f${index}") (memory $memory) (realloc (core func $space "realloc")) string-encoding=${encoding}))`).join("\n    ")}
+    ${signatures.map((signature, index) => `(core func $f${index} (canon lower (func $in "f${index}") ${options("$space", signature)}))`).join("\n    ")}
     (core module $Guest ${guestModule(types, signatures)})
     (core instance $guest (instantiate $Guest
       (with "space" (instance $space))
       (with "host" (instance ${signatures.map((_, index) => `(export "f${index}" (func $f${index}))`).join(" ")}))))
-    ${signatures.map((signature, index) => `(func $g${index} ${functionText(signature)} (canon lift (core func $guest "f${index}") ${options} (post-return (core func $guest "end${index}"))))`).join("\n    ")}
+    ${signatures.map((signature, index) => `(func $g${index} ${functionText(signature)} (canon lift (core func $guest "f${index}") ${options("$guest", signature)} (post-return (core func $guest "end${index}"))))`).join("\n    ")}
     ${types.map((type, index) => (isNamed(type) ? `(export "t${index}" (type $t${index}))` : "")).join(" ")}
     ${signatures.map((_, index) => `(export "f${index}" (func $g${index}))`).join(" ")}`;
 }
@@ -163,7 +167,21 @@ function typeText(type: ValueType): string {
     case "future":
     case "error-context":
       throw new TypeError(`no ${type.kind} is passed through`);
-    default:
+    case "bool":
+    case "s8":
+    case "u8":
+    case "s16":
+    case "u16":
+    case "s32":
+    case "u32":
+    case "s64":
+    case "u64":
+    case "f32":
+    case "f64":
+    case "char":
+    case "string":
       return type.kind;
+    default:
+      return unreachable(type);
   }
 }

@@ -34,6 +34,7 @@ const stage = `
   (core module $Core
     (import "host" "mark" (func $mark (param i32)))
     ${entries.map(([name, { core }]) => `(import "host" "${name}" (func $${name} ${core}))`).join("\n    ")}
+    (global $resumed (export "resumed") (mut i32) (i32.const 0))
     (func (export "nothing") (call $nothing))
     (func (export "i32-value") (param i32) (result i32) (call $i32-value (local.get 0)))
     (func (export "i64-value") (param i64) (result i64) (call $i64-value (local.get 0)))
@@ -41,7 +42,7 @@ const stage = `
     (func (export "f64-value") (param f64) (result f64) (call $f64-value (local.get 0)))
     (func (export "text") (param i32 i32) (result i32)
       (call $text (local.get 0) (local.get 1) (i32.const 8)) (i32.const 8))
-    (func (export "marked") (call $mark (i32.const 1)) (call $nothing) (call $mark (i32.const 2)))
+    (func (export "marked") (call $mark (i32.const 1)) (call $nothing) (global.set $resumed (i32.const 1)) (call $mark (i32.const 2)))
     (func (export "twice") (param i32) (result i32) (call $i32-value (call $i32-value (local.get 0))))
     (func (export "caught") (block $c (try_table (catch_all $c) (call $nothing))) (call $mark (i32.const 3))))
   (core instance $core (instantiate $Core (with "host" (instance
