@@ -283,8 +283,7 @@ export class Exchange implements Waiter, UpstreamHandlers {
     return formatServerTiming({
       queue: grantedMs - this.#arrivedMs,
       ...(cold ? { activate: activation.activateMs, prepare: activation.prepareMs, start: activation.startMs } : {}),
-      handle: this.#answeredMs - grantedMs,
-      ...this.#podPhasesMs,
+      ...handlingPhases(this.#answeredMs - grantedMs, this.#podPhasesMs),
     });
   }
 
@@ -387,6 +386,13 @@ export class Exchange implements Waiter, UpstreamHandlers {
     }
     return { atMs, code: "ANSWER_TIMEOUT" };
   }
+}
+
+/** A pod that tells how long its parts took: what is left went by on the way to it and back. */
+function handlingPhases(totalMs: number, podMs: ResponseHead["phasesMs"]): Readonly<Record<string, number>> {
+  if (podMs === undefined) return { handle: totalMs };
+  const inPodMs = Object.values(podMs).reduce((sum, durationMs) => sum + durationMs, 0);
+  return { forward: Math.max(0, totalMs - inPodMs), ...podMs };
 }
 
 // The pod, or the way to it, is not well.

@@ -24,9 +24,9 @@ export interface PodServerSettings {
   readonly warmed: () => void;
 }
 
-// Instances that wait: one for the next request, one for the request that comes while the first is replaced. Each holds
-// the memory of the guest's start state.
-const poolSizeMax = 2;
+// Instances that wait, for the next request. Those that have been used wait in the component to be used again; making more
+// ahead of time would hold up the first request of a pod, which comes milliseconds after its start.
+const poolSizeMax = 1;
 // A guest instance has a stack and memories of its own, and address space is finite: about 4,000 of them a process.
 const instancesMax = 500;
 // With those that wait for an instance: a crowd that all gateways may send at once. One that waits costs some kilobytes.
