@@ -56,6 +56,31 @@ describe("faults", () => {
     expect(guest.streams).toHaveLength(1);
   });
 
+  test("a guest that fails within its answer: what it has sent arrives, and no end", async () => {
+    const cluster = await start();
+    await cluster.wireService("bad", (_head, stream) => {
+      stream.respond({ status: 200, headers: [] });
+      stream.write(Buffer.from("one"));
+      stream.write(Buffer.from("two"));
+      stream.abort("GUEST_FAILED", "no more");
+      return { data: () => undefined, end: () => undefined, failed: () => undefined };
+    });
+    const client = cluster.connect().send("GET / HTTP/1.1\r\nhost: bad.default.localhost\r\n\r\n");
+    expect(await client.ended()).toMatch(/^HTTP\/1\.1 200 OK\r\n[^]*one[^]*two\r\n$/);
+  });
+
+  test("a request that finds all pods busy until its time is over is told so", async () => {
+    const cluster = await start();
+    const guest = silent();
+    await cluster.wireService("busy", guest.handler, { containerConcurrency: 1, timeoutSeconds: 0.2 });
+    const first = call(cluster, "busy");
+    await until(() => guest.streams.length === 1);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    const answer = await call(cluster, "busy");
+    expect([answer.status, answer.body.split(":")[0]]).toEqual([503, "QUEUE_TIMEOUT"]);
+    await first;
+  });
+
   test("a guest that is silent within its answer is cut off", async () => {
     const cluster = await start();
     await cluster.wireService(

@@ -58,6 +58,7 @@ export class Exchange implements Waiter, UpstreamHandlers {
   #cancel: CancelUpstream | undefined;
   #stream: UpstreamStream | undefined;
   #losses = 0;
+  #podsLost = 0;
   #grantedMs: number | undefined;
   /** When the attempt under way began. */
   #sentMs: number | undefined;
@@ -197,14 +198,17 @@ export class Exchange implements Waiter, UpstreamHandlers {
     this.#stream = undefined;
     this.#cancel = undefined;
     this.#body.detach();
+    const isKnown = this.#slot?.isWell === false;
     if (fault.code !== "CONNECT_FAILED") this.#losses++;
+    if (fault.code === "CONNECTION_LOST" && !isKnown) this.#podsLost++;
     const attempt = {
       code: fault.code,
       losses: this.#losses,
+      podsLost: this.#podsLost,
       answered: this.#answer !== undefined,
       idempotent: isIdempotent(this.#request.incoming.method ?? ""),
       replayable: this.#body.replayable,
-      isKnown: this.#slot?.isWell === false,
+      isKnown,
     };
     if (!mayRetry(attempt, this.#context.budget)) return this.#fail(fault);
     this.#release(fault.code);
@@ -300,10 +304,7 @@ export class Exchange implements Waiter, UpstreamHandlers {
     if (faultStatus(fault.code) >= 500) {
       faults.add(fault.code, { id, revision: this.#dispatcher.target.key }, describeError(fault));
     }
-    if (this.#headSent) {
-      outgoing.destroy();
-      return;
-    }
+    if (this.#headSent) return cutShort(outgoing);
     // A client that has not been told to go on may send the body or not: the connection has no clear next request.
     const unclear = expectsContinue && !this.#body.begun;
     answerFault(outgoing, {
@@ -374,7 +375,8 @@ export class Exchange implements Waiter, UpstreamHandlers {
     const { limits } = this.#context;
     const { timeoutMs, responseStartTimeoutMs, idleTimeoutMs } = this.#dispatcher.target;
     if (this.#slot === undefined) {
-      return { atMs: this.#arrivedMs + Math.min(timeoutMs, limits.activationTimeoutMs), code: "START_TIMEOUT" };
+      const atMs = this.#arrivedMs + Math.min(timeoutMs, limits.activationTimeoutMs);
+      return { atMs, code: this.#dispatcher.usablePods > 0 ? "QUEUE_TIMEOUT" : "START_TIMEOUT" };
     }
     const grantedMs = this.#grantedMs ?? this.#arrivedMs;
     const answering = this.#answer !== undefined;
@@ -386,6 +388,15 @@ export class Exchange implements Waiter, UpstreamHandlers {
     }
     return { atMs, code: "ANSWER_TIMEOUT" };
   }
+}
+
+/** What was sent reaches the client, and then the end of the connection tells it that the answer is not whole. */
+function cutShort(outgoing: ServerResponse): void {
+  const { socket } = outgoing;
+  if (socket === null) return void outgoing.destroy();
+  // What was written in this turn waits for its end.
+  outgoing.uncork();
+  socket.destroySoon();
 }
 
 /** A pod that tells how long its parts took: what is left went by on the way to it and back. */

@@ -13,6 +13,8 @@ export type GatewayFaultCode =
   | "NOT_SUPPORTED"
   | "QUEUE_FULL"
   | "START_TIMEOUT"
+  /** Pods are up, and none had a slot free in time. */
+  | "QUEUE_TIMEOUT"
   | "REVISION_GONE"
   | "STOPPING"
   | "OVERLOADED"
@@ -52,6 +54,11 @@ export const faultRules: Readonly<Record<GatewayFaultCode, FaultRule>> = {
   CANCELLED: { status: 502, text: "The request was cancelled." },
   ROUTES_UNKNOWN: { status: 503, text: "This gateway does not know all services yet.", retryAfterSeconds: 1 },
   QUEUE_FULL: { status: 503, text: "Too many requests wait for this service.", retryAfterSeconds: 2 },
+  QUEUE_TIMEOUT: {
+    status: 503,
+    text: "All pods of this service were busy for as long as the request may wait.",
+    retryAfterSeconds: 2,
+  },
   START_TIMEOUT: { status: 503, text: "No pod of this service could be started in time.", retryAfterSeconds: 5 },
   REVISION_GONE: { status: 503, text: "This revision of the service has been deleted.", retryAfterSeconds: 1 },
   STOPPING: { status: 503, text: "This gateway is stopping.", retryAfterSeconds: 1 },

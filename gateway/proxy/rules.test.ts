@@ -10,6 +10,7 @@ describe("mayRetry", () => {
   const attempt: FailedAttempt = {
     code: "CONNECT_FAILED",
     losses: 1,
+    podsLost: 1,
     answered: false,
     idempotent: true,
     replayable: true,
@@ -39,6 +40,12 @@ describe("mayRetry", () => {
     },
     { name: "lost after the answer began", change: { code: "CONNECTION_LOST", answered: true }, retried: false },
     { name: "lost four times", change: { code: "CONNECTION_LOST", losses: 4 }, retried: false },
+    { name: "a second pod lost with it", change: { code: "CONNECTION_LOST", losses: 2, podsLost: 2 }, retried: false },
+    {
+      name: "lost with a pod that was known to be lost, after one that was not",
+      change: { code: "CONNECTION_LOST", losses: 2, isKnown: true },
+      retried: true,
+    },
     { name: "guest failed", change: { code: "GUEST_FAILED" }, retried: false },
     { name: "too slow", change: { code: "ANSWER_TIMEOUT" }, retried: false },
     { name: "nonsense", change: { code: "PROTOCOL" }, retried: false },
@@ -81,6 +88,7 @@ describe("the fault table", () => {
     START_FAILED: 503,
     QUEUE_FULL: 503,
     START_TIMEOUT: 503,
+    QUEUE_TIMEOUT: 503,
     GUEST_TIMEOUT: 504,
     ANSWER_TIMEOUT: 504,
     GUEST_MEMORY: 507,

@@ -25,7 +25,7 @@ export async function up(context: Context, flags: UpFlags): Promise<void> {
   ensureDataDirectory(dataDirectory);
   if (flags.detach === true) {
     checkUnlocked(dataDirectory);
-    return detach(context, dataDirectory);
+    return detach(context, { dataDirectory, flags, ports });
   }
   const startedMs = systemClock.nowMs();
   using _lock = lockDataDirectory(dataDirectory);
@@ -68,15 +68,24 @@ async function startAll(supervisor: Supervisor, dataDirectory: string, flags: Up
   return node;
 }
 
-interface Started {
+interface Platform {
   readonly dataDirectory: string;
   readonly flags: UpFlags;
   readonly ports: Ports;
+}
+
+interface Started extends Platform {
   readonly facts: Facts;
   readonly tookMs: number;
 }
 
-function announce({ print, style }: Context, { dataDirectory, flags, ports, facts, tookMs }: Started): void {
+function announce(context: Context, { facts, tookMs, ...platform }: Started): void {
+  context.print(`${context.style.green("Shallop is up")} after ${(tookMs / 1000).toFixed(1)} s`);
+  printPlaces(context, platform, facts);
+}
+
+/** What is reachable where. */
+function printPlaces({ print, style }: Context, { dataDirectory, flags, ports }: Platform, facts: Facts): void {
   const lines = [
     ["functions", `http://NAME.NAMESPACE.${flags.domain}:${ports.gateway}`],
     ["api", `https://${flags.host}:${ports.api}`],
@@ -84,7 +93,6 @@ function announce({ print, style }: Context, { dataDirectory, flags, ports, fact
     ["kubeconfig", join(dataDirectory, "kubeconfig")],
     ...Object.entries(facts).filter(([name]) => name === "variants" || name === "missing"),
   ];
-  print(`${style.green("Shallop is up")} after ${(tookMs / 1000).toFixed(1)} s`);
   for (const [name, value] of lines) print(`  ${style.dim((name ?? "").padEnd(11))} ${value}`);
   print(`\n  export KUBECONFIG=${join(dataDirectory, "kubeconfig")}\n`);
 }
@@ -114,7 +122,8 @@ const cacheOf = (environment: Context["environment"]): string =>
   environment["XDG_CACHE_HOME"] ?? join(environment["HOME"] ?? "/tmp", ".cache");
 
 /** Starts `shallop up` again, without a terminal, and waits until it answers. */
-async function detach(context: Context, dataDirectory: string): Promise<void> {
+async function detach(context: Context, platform: Platform): Promise<void> {
+  const { dataDirectory } = platform;
   const log = openSync(join(dataDirectory, "up.log"), "a", 0o600);
   const args = process.argv.slice(1).filter((argument) => argument !== "--detach");
   const child = spawn(process.execPath, args, { detached: true, stdio: ["ignore", log, log] });
@@ -124,5 +133,5 @@ async function detach(context: Context, dataDirectory: string): Promise<void> {
   context.print(
     `${context.style.green("Shallop is up")} in the background (process ${child.pid}); stop it with shallop down`,
   );
-  context.print(`\n  export KUBECONFIG=${join(dataDirectory, "kubeconfig")}\n`);
+  printPlaces(context, platform, {});
 }
