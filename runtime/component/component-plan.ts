@@ -1,3 +1,5 @@
+import type { Purpose } from "./requirements.ts";
+
 /** What `prepare` leaves beside a component's core modules: `plan.json`. */
 export interface ComponentPlan {
   /** Layout of the directory; another one is a broken entry and is made again. */
@@ -9,8 +11,9 @@ export interface ComponentPlan {
   readonly componentDigest: string;
   readonly componentBytes: number;
   readonly wasiVersion: string;
-  /** Name of the export that serves requests. */
-  readonly handler: string;
+  readonly purpose: Purpose;
+  /** Name of the export that is called. */
+  readonly entry: string;
   readonly imports: readonly string[];
   readonly exports: readonly string[];
   /** Core modules, in their order in the component. */
@@ -27,7 +30,7 @@ interface PlannedFile {
 }
 
 /** Rises with every change of what is written. */
-export const planFormat = 2;
+export const planFormat = 3;
 export const planFile = "plan.json";
 export const linksFile = "links.json";
 export const glueFile = "glue.js";
@@ -47,10 +50,11 @@ export function parsePlan(text: string): ComponentPlan | undefined {
 function isPlan(value: unknown): value is ComponentPlan {
   if (typeof value !== "object" || value === null) return false;
   const plan = value as Readonly<Record<string, unknown>>;
-  const texts = [plan["engine"], plan["componentDigest"], plan["wasiVersion"], plan["handler"]];
+  const texts = [plan["engine"], plan["componentDigest"], plan["wasiVersion"], plan["entry"]];
   return (
     plan["format"] === planFormat &&
     (plan["form"] === "linked" || plan["form"] === "bindings") &&
+    (plan["purpose"] === "serve" || plan["purpose"] === "run") &&
     texts.every((text) => typeof text === "string") &&
     typeof plan["componentBytes"] === "number" &&
     isTextList(plan["imports"]) &&

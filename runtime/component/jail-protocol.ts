@@ -7,7 +7,7 @@ export type JailAnswer =
       readonly outcome: "prepared";
       readonly form: PreparedForm;
       readonly wasiVersion: string;
-      readonly handler: string;
+      readonly entry: string;
       readonly imports: readonly string[];
       readonly exports: readonly string[];
       readonly files: readonly JailFile[];
@@ -60,7 +60,7 @@ function isAnswer(value: unknown): value is JailAnswer {
     answer["outcome"] === "prepared" &&
     (answer["form"] === "linked" || answer["form"] === "bindings") &&
     typeof answer["wasiVersion"] === "string" &&
-    typeof answer["handler"] === "string" &&
+    typeof answer["entry"] === "string" &&
     isTextList(answer["imports"]) &&
     isTextList(answer["exports"]) &&
     Array.isArray(answer["files"]) &&

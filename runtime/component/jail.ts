@@ -1,11 +1,13 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import type { Clock } from "@shallop/sdk/internal";
+import { type Clock, guestV8Flags } from "@shallop/sdk/internal";
 import { answerBytesMax } from "./jail-protocol.ts";
-import { guestV8Flags } from "./v8-flags.ts";
+import type { Purpose } from "./requirements.ts";
 
 export interface JailLimits {
+  /** What the component is wanted for. */
+  readonly purpose: Purpose;
   readonly heapBytesMax: number;
   readonly residentBytesMax: number;
   readonly timeoutMs: number;
@@ -40,6 +42,7 @@ export async function runJail(componentFd: number, limits: JailLimits, signal: A
       "--allow-worker",
       "--no-warnings",
       program,
+      limits.purpose,
     ],
     { env: {}, cwd: "/", stdio: [componentFd, "pipe", "pipe"] },
   );

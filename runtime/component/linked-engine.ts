@@ -1,11 +1,12 @@
 import { ImageSources } from "./fork/image-sources.ts";
 import { captureInstances, type InstanceImage } from "./fork/instance-image.ts";
-import { GuestFault, guestFaultOf } from "./guest-fault.ts";
+import { guestFaultOf } from "./guest-fault.ts";
 import type { Engine, GuestRequest, GuestResponse, Instance, LinkedArtifact, LoadedComponent } from "./engine.ts";
 import { familyOf, HostBinding } from "./instance/host-binding.ts";
 import { LinkedComponent } from "./instance/linked-component.ts";
 import { LiveInstance } from "./instance/live-instance.ts";
 import type { Callee } from "./link/link-plan.ts";
+import { entryOf } from "./instance/entry.ts";
 import { serveRequest } from "./serve-request.ts";
 import { GuestContext, type GuestSettings } from "./wasi/guest-context.ts";
 import { wasiImports } from "./wasi/imports.ts";
@@ -39,7 +40,7 @@ class ForkedComponent implements LoadedComponent {
     const { plan, states } = artifact.links;
     this.#artifact = artifact;
     this.#component = new LinkedComponent({ plan, modules: artifact.modules, mayWait });
-    this.#handler = findHandler(artifact);
+    this.#handler = entryOf(artifact.links.plan, "serve");
     this.#isResettable = states.every((state) => state.resettable);
   }
 
@@ -161,13 +162,4 @@ class ForkInstance implements Instance {
     this.#settings.context.end();
     this.#settings.ended(isClean);
   }
-}
-
-function findHandler({ links }: LinkedArtifact): Callee {
-  for (const exported of links.plan.exports) {
-    if (exported.kind !== "instance" || familyOf(exported.name) !== "wasi:http/incoming-handler") continue;
-    const handle = exported.functions.find(({ name }) => name === "handle");
-    if (handle !== undefined) return handle.callee;
-  }
-  throw new GuestFault("GUEST_FAILED", "the component exports no wasi:http/incoming-handler");
 }

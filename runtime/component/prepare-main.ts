@@ -1,4 +1,4 @@
-// The jail: prepares one component and ends. Standard input is the component; standard output gets the answer
+// The jail: prepares one component for the purpose that its argument names, and ends. Standard input is the component; standard output gets the answer
 // (jail-protocol.ts). It has no environment, may write no file and start no program; whatever the component's bytes do
 // to the transpiler or to V8 ends with this process.
 import { readFileSync } from "node:fs";
@@ -13,7 +13,7 @@ import { findUnlinked } from "./instance/linked-component.ts";
 import type { JailAnswer } from "./jail-protocol.ts";
 import { capMemories } from "./core-module/memory-cap.ts";
 import { planLinks } from "./link/plan-links.ts";
-import { checkRequirements } from "./requirements.ts";
+import { checkRequirements, type Purpose } from "./requirements.ts";
 import { transpile } from "./transpile.ts";
 
 interface Output {
@@ -23,7 +23,7 @@ interface Output {
 
 const refuse = (answer: JailAnswer): Output => ({ answer, contents: [] });
 
-async function prepareComponent(component: Uint8Array): Promise<Output> {
+async function prepareComponent(component: Uint8Array, purpose: Purpose): Promise<Output> {
   const layer = binaryLayer(component);
   if (layer === "core-module") {
     const message =
@@ -32,19 +32,28 @@ async function prepareComponent(component: Uint8Array): Promise<Output> {
   }
   if (layer === "unknown") return refuse({ outcome: "invalid", message: "the image holds no WebAssembly component" });
   const surface = readSurface(component);
-  const { unmet, handler, wasiVersion } = checkRequirements(surface);
+  const { unmet, entry, wasiVersion } = checkRequirements(surface, purpose);
   if (unmet.length > 0) return refuse({ outcome: "unmet", unmet });
-  if (handler === undefined || wasiVersion === undefined) {
-    const message = `the component does not export wasi:http/incoming-handler@0.2, so it cannot serve requests; it exports ${surface.exports.join(", ") || "nothing"}`;
+  if (entry === undefined || wasiVersion === undefined) {
+    const message = `the component does not export ${missing[purpose]}; it exports ${surface.exports.join(", ") || "nothing"}`;
     return refuse({ outcome: "invalid", message });
   }
   const { form, files } = await prepareFiles(component);
+  if (purpose === "run" && form === "bindings") {
+    const message = "the component uses the asynchronous ABI of WASI 0.3, and a command has to be one of WASI 0.2";
+    return refuse({ outcome: "invalid", message });
+  }
   const listed = [...files].map(([name, bytes]) => ({ name, bytes: bytes.length }));
   return {
-    answer: { outcome: "prepared", form, wasiVersion, handler, ...surface, files: listed },
+    answer: { outcome: "prepared", form, wasiVersion, entry, ...surface, files: listed },
     contents: [...files.values()],
   };
 }
+
+const missing: Readonly<Record<Purpose, string>> = {
+  serve: "wasi:http/incoming-handler@0.2, so it cannot serve requests",
+  run: "wasi:cli/run@0.2, so it cannot be run as a command",
+};
 
 /** What the engine needs that runs the component: ours, or jco's bindings where it holds what we do not link. */
 async function prepareFiles(
@@ -77,7 +86,7 @@ function validateModule(bytes: Uint8Array): WebAssembly.Module {
 
 let output: Output;
 try {
-  output = await prepareComponent(readFileSync(0));
+  output = await prepareComponent(readFileSync(0), process.argv[2] === "run" ? "run" : "serve");
 } catch (error) {
   output = refuse({ outcome: "invalid", message: `the component is malformed: ${describeError(error)}` });
 }

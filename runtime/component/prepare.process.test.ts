@@ -26,7 +26,7 @@ describe("prepare", () => {
 
   test("leaves modules, links and a plan, and nothing beside them", async () => {
     const plan = await prepare(request, prepareLimits, systemClock, never);
-    expect(plan.handler).toBe("wasi:http/incoming-handler@0.2.3");
+    expect(plan.entry).toBe("wasi:http/incoming-handler@0.2.3");
     expect(plan.imports).toContain("wasi:http/types@0.2.3");
     expect(await readdir(join(directory, "cache"))).toEqual(["one"]);
     const files = await readdir(request.outDir);

@@ -5,6 +5,7 @@ import { PodFault } from "../pod/pod-runtime.ts";
 import { type ComponentPlan, parsePlan, planFile, planFormat } from "./component-plan.ts";
 import { runJail } from "./jail.ts";
 import { type JailAnswer, parseJailOutput } from "./jail-protocol.ts";
+import type { Purpose } from "./requirements.ts";
 import { engineIdentity } from "./v8-flags.ts";
 
 /** What preparing one component may use. */
@@ -35,6 +36,8 @@ export interface PrepareRequest {
   readonly componentDigest: string;
   /** Directory of this component in the cache; made when it is missing. */
   readonly outDir: string;
+  /** What it is wanted for; a pod's serve. */
+  readonly purpose?: Purpose;
 }
 
 /**
@@ -68,11 +71,12 @@ export async function prepare(
 
 /** The plan in `outDir` when the entry is whole: every file is there with its size. */
 async function readPrepared(
-  request: Pick<PrepareRequest, "outDir" | "componentDigest">,
+  request: Pick<PrepareRequest, "outDir" | "componentDigest" | "purpose">,
 ): Promise<ComponentPlan | undefined> {
   try {
     const plan = parsePlan(await readFile(join(request.outDir, planFile), "utf8"));
     if (plan?.componentDigest !== request.componentDigest || plan.engine !== engineIdentity) return undefined;
+    if (plan.purpose !== purposeOf(request)) return undefined;
     const files = [...plan.modules, ...plan.files];
     const sizes = await Promise.all(files.map((file) => sizeOf(join(request.outDir, file.name))));
     return files.every((file, index) => sizes[index] === file.bytes) ? plan : undefined;
@@ -98,7 +102,7 @@ async function runInJail(
   if (size > limits.componentBytesMax) {
     throw invalid(request, `it has ${size} bytes, and ${limits.componentBytesMax} is the most`);
   }
-  const result = await runJail(component.fd, { ...limits, clock }, signal);
+  const result = await runJail(component.fd, { ...limits, clock, purpose: purposeOf(request) }, signal);
   if (result.ended === "ok") return result.output;
   throw invalid(request, result.reason);
 }
@@ -117,7 +121,8 @@ function planOf(
     componentDigest: request.componentDigest,
     componentBytes: modules.reduce((sum, { bytes }) => sum + bytes, 0),
     wasiVersion: answer.wasiVersion,
-    handler: answer.handler,
+    purpose: purposeOf(request),
+    entry: answer.entry,
     imports: answer.imports,
     exports: answer.exports,
     modules,
@@ -139,6 +144,8 @@ async function store(outDir: string, plan: ComponentPlan, contents: ReadonlyMap<
     throw error;
   }
 }
+
+const purposeOf = ({ purpose }: Pick<PrepareRequest, "purpose">): Purpose => purpose ?? "serve";
 
 const invalid = (request: PrepareRequest, problem: string): PodFault =>
   new PodFault("IMAGE_INVALID", `component ${request.componentDigest} cannot be prepared: ${problem}`);

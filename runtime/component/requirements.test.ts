@@ -27,4 +27,11 @@ describe("checkRequirements", () => {
   ])("exports $exports: WASI $version", ({ exports, version }) => {
     expect(checkRequirements({ imports: [], exports }).wasiVersion).toBe(version);
   });
+
+  test("what a command exports is no handler, and the other way round", () => {
+    const exports = ["wasi:cli/run@0.2.4", handler];
+    expect(checkRequirements({ imports: [], exports }, "run").entry).toBe("wasi:cli/run@0.2.4");
+    expect(checkRequirements({ imports: [], exports }, "serve").entry).toBe(handler);
+    expect(checkRequirements({ imports: [], exports: [handler] }, "run").entry).toBeUndefined();
+  });
 });

@@ -27,7 +27,14 @@ export const providedInterfaces: ReadonlySet<string> = new Set(
 // The newest 0.2 release whose interfaces this node knows whole. A later one may have functions that it lacks.
 const newestPatch = 12;
 
-const handlerInterface = "wasi:http/incoming-handler";
+/** What a component is wanted for: to answer requests, or to be run once. */
+export type Purpose = "serve" | "run";
+
+/** The interface that a component exports for it. */
+export const entryInterface: Readonly<Record<Purpose, string>> = {
+  serve: "wasi:http/incoming-handler",
+  run: "wasi:cli/run",
+};
 
 /** `wasi:http/types@0.2.3` → name and version. */
 function split(name: string): { readonly path: string; readonly version: string } {
@@ -43,21 +50,21 @@ function isServed02(version: string): boolean {
 export interface Requirements {
   /** Imports that this node does not provide, as the component writes them. */
   readonly unmet: readonly string[];
-  /** The export that serves requests, as the component writes it; undefined when it has none. */
-  readonly handler: string | undefined;
-  /** Version of WASI that the handler is written for. */
+  /** The export that is called, as the component writes it; undefined when it has none. */
+  readonly entry: string | undefined;
+  /** Version of WASI that the entry is written for. */
   readonly wasiVersion: string | undefined;
 }
 
 /** Compares what a component wants with what this node has. */
-export function checkRequirements(surface: ComponentSurface): Requirements {
+export function checkRequirements(surface: ComponentSurface, purpose: Purpose = "serve"): Requirements {
   const unmet = surface.imports.filter((name) => {
     const { path, version } = split(name);
     return !providedInterfaces.has(path) || !isServed02(version);
   });
-  const handler = surface.exports.find((name) => {
+  const entry = surface.exports.find((name) => {
     const { path, version } = split(name);
-    return path === handlerInterface && isServed02(version);
+    return path === entryInterface[purpose] && isServed02(version);
   });
-  return { unmet, handler, wasiVersion: handler === undefined ? undefined : split(handler).version };
+  return { unmet, entry, wasiVersion: entry === undefined ? undefined : split(entry).version };
 }

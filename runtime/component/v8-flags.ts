@@ -1,21 +1,4 @@
-/**
- * V8's flags of every process that runs guests or makes code caches for them (V8 refuses a cache that was made under
- * other flags). They are process-wide, so they are chosen here, once, with the reason of each.
- */
-export const guestV8Flags: readonly string[] = [
-  // `table.grow` beyond the default of ten million entries aborts the whole process, not the thread.
-  "--wasm-max-table-size=100000",
-  // Linear memory of any one module: 4 GiB is what 32 bits address; the cap of each pod is written into its modules.
-  "--wasm-max-mem-pages=65536",
-  // Baseline code looks for interrupts only when its tier-up budget is used up: 10 times sooner than by default, so that
-  // a loop of slow instructions can be terminated in a tenth of a second. Sooner still makes the optimising compiler
-  // take the second core while a pod starts.
-  "--wasm-tiering-budget=1300000",
-  // Function bodies are validated when they are first compiled; `prepare` has validated all of them once already.
-  "--wasm-lazy-validation",
-  // The glue is compiled from a file; nothing may be compiled from a string that a guest has made.
-  "--disallow-code-generation-from-strings",
-];
+import { guestV8Flags } from "@shallop/sdk/internal";
 
 /** Names what a code cache of V8 depends on. */
 export const engineIdentity = `v8 ${process.versions.v8} ${process.arch} ${guestV8Flags.join(" ")}`;

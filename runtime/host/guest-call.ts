@@ -1,9 +1,9 @@
 import type { Clock, Timer } from "@shallop/sdk/internal";
-import type { RequestHead, StreamHandlers, WireFaultCode, WireStream } from "@shallop/sdk/wire";
+import type { RequestHead, StreamHandlers, WireFaultCode } from "@shallop/sdk/wire";
 import type { Instance } from "../component/engine.ts";
 import { GuestFault } from "../component/guest-fault.ts";
 import { ByteQueue } from "../component/wasi/byte-queue.ts";
-import { WireResponse } from "./wire-response.ts";
+import { type GuestStream, WireResponse } from "./wire-response.ts";
 
 export interface GuestCallSettings {
   readonly clock: Clock;
@@ -23,7 +23,7 @@ export class GuestCall {
   /** On the clock's own scale. */
   readonly deadlineMs: number;
   readonly #head: RequestHead;
-  readonly #stream: WireStream;
+  readonly #stream: GuestStream;
   readonly #settings: GuestCallSettings;
   readonly #body: ByteQueue;
   readonly #response: WireResponse;
@@ -33,7 +33,7 @@ export class GuestCall {
   #instance: Instance | undefined;
   #over = false;
 
-  constructor(head: RequestHead, stream: WireStream, settings: GuestCallSettings) {
+  constructor(head: RequestHead, stream: GuestStream, settings: GuestCallSettings) {
     this.#head = head;
     this.#stream = stream;
     this.#settings = settings;

@@ -2,8 +2,7 @@ import { spawn } from "node:child_process";
 import { openSync, closeSync } from "node:fs";
 import { createConnection, type Socket } from "node:net";
 import { fileURLToPath } from "node:url";
-import type { Clock } from "@shallop/sdk/internal";
-import { guestV8Flags } from "../component/v8-flags.ts";
+import { type Clock, guestV8Flags } from "@shallop/sdk/internal";
 import { PodFault } from "../pod/pod-runtime.ts";
 import {
   controlLineCharsMax,

@@ -73,12 +73,12 @@ export class InstancePool {
   }
 
   #serveNext(): void {
-    const taker = this.#takers[0];
+    const taker = this.#takers.shift();
     if (taker === undefined) return;
+    // First, because a guest's start that is interrupted from outside takes this stack with it.
+    if (this.#takers.length > 0) setImmediate(() => this.#serveNext());
     const waiting = this.#ready.pop();
     taker.resolve(waiting === undefined ? this.#component.instantiate(this.#settings()) : Promise.resolve(waiting));
-    this.#takers.shift();
-    if (this.#takers.length > 0) setImmediate(() => this.#serveNext());
   }
 
   async #make(): Promise<void> {

@@ -4,20 +4,23 @@ import type { ByteSink, SinkFailure } from "../component/wasi/byte-sink.ts";
 import { Listeners } from "../component/wasi/waitable.ts";
 import { hopByHopNames } from "../component/wasi/header-rules.ts";
 
+/** What carries one request to a guest and its answer back: a stream of the wire, or an HTTP connection. */
+export type GuestStream = Pick<WireStream, "closed" | "respond" | "write" | "end" | "abort" | "consumed">;
+
 // What a guest may write before it must wait for the gateway's credit: one frame.
 const capacityBytes = 64 * 1024;
 
 /** A guest's answer on a stream of the wire. Frames wait for credit there; the guest waits for the frames. */
 export class WireResponse implements GuestResponse {
   readonly body: ByteSink;
-  readonly #stream: WireStream;
+  readonly #stream: GuestStream;
   readonly #sink: WireSink;
   readonly #phasesMs: () => Readonly<Record<string, number>>;
   #begun = false;
   #outcome: { readonly failure?: string } | undefined;
 
   /** `phasesMs` is asked when the answer begins. */
-  constructor(stream: WireStream, phasesMs: () => Readonly<Record<string, number>>) {
+  constructor(stream: GuestStream, phasesMs: () => Readonly<Record<string, number>>) {
     this.#stream = stream;
     this.#phasesMs = phasesMs;
     this.#sink = new WireSink(stream);
@@ -56,11 +59,11 @@ export class WireResponse implements GuestResponse {
 }
 
 class WireSink implements ByteSink {
-  readonly #stream: WireStream;
+  readonly #stream: GuestStream;
   readonly #listeners = new Listeners();
   #paused = false;
 
-  constructor(stream: WireStream) {
+  constructor(stream: GuestStream) {
     this.#stream = stream;
   }
 

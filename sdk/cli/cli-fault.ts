@@ -5,8 +5,6 @@ export type CliFaultCode =
   | "NO_PLATFORM"
   /** A flag or an argument cannot be. Exit code 2. */
   | "USAGE"
-  /** A file that was named is not there, or may not be read. */
-  | "FILE_UNREADABLE"
   /** A service did not become ready; the message says why. */
   | "NOT_READY";
 

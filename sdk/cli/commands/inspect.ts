@@ -13,7 +13,9 @@ interface InspectFlags {
 function register(program: Command, context: Context): void {
   program
     .command("inspect <image>")
-    .description("show an image's variants and sizes, and its component's imports and exports; or of a FILE.wasm, and whether it runs here")
+    .description(
+      "show an image's variants and sizes, and its component's imports and exports; or of a FILE.wasm, and whether it runs here",
+    )
     .option("--data <dir>", "data directory of the platform on this machine (default: ~/.shallop)")
     .addOption(outputOption())
     .addHelpText("after", "\nExample:\n  shallop inspect hello:1.0.0\n  shallop inspect component.wasm")

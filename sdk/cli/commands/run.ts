@@ -13,7 +13,12 @@ function register(program: Command, context: Context): void {
     .usage("[options] FILE.wasm [-- ARGS]")
     .option("--dir <host::guest>", "directory that the guest may use, and its name there; may be repeated", collect, [])
     .option("--env <name=value>", "variable of the guest; NAME alone hands on its value; may be repeated", collect, [])
-    .option("--allow-host <host:port>", "host that the guest may reach, on every port without one; may be repeated", collect, [])
+    .option(
+      "--allow-host <host:port>",
+      "host that the guest may reach, on every port without one; may be repeated",
+      collect,
+      [],
+    )
     .option("--max-memory <bytes>", "of each memory of the guest, such as 64M (default: 4G)")
     .option("--timeout <duration>", "the guest is ended after it, with exit code 124; such as 30s")
     .addHelpText(

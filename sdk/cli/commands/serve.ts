@@ -19,11 +19,19 @@ function register(program: Command, context: Context): void {
     .option("--addr <host:port>", "address to listen on", "127.0.0.1:8080")
     .option("--dir <host::guest>", "directory that the guest may use, and its name there; may be repeated", collect, [])
     .option("--env <name=value>", "variable of the guest; NAME alone hands on its value; may be repeated", collect, [])
-    .option("--allow-host <host:port>", "host that the guest may reach, on every port without one; may be repeated", collect, [])
+    .option(
+      "--allow-host <host:port>",
+      "host that the guest may reach, on every port without one; may be repeated",
+      collect,
+      [],
+    )
     .option("--max-memory <bytes>", "of each memory of an instance, such as 64M (default: 4G)")
     .option("--timeout <duration>", "of a request (default: 5m)")
     .option("--reuse <requests>", "how many requests an instance serves, one after the other", "1")
-    .addHelpText("after", "\nExample:\n  shallop serve hello.wasm --addr 127.0.0.1:3000 --allow-host api.example.org:443")
+    .addHelpText(
+      "after",
+      "\nExample:\n  shallop serve hello.wasm --addr 127.0.0.1:3000 --allow-host api.example.org:443",
+    )
     .action(async (file: string, flags: ServeFlags) => {
       const { guestArguments, runStandalone } = await import("../platform/standalone.ts");
       const own = [`--addr=${flags.addr}`, `--reuse=${flags.reuse}`];

@@ -14,11 +14,7 @@ interface Inspection {
 }
 
 /** What a FILE.wasm is, and whether this machine's node would run it. A file may be hostile: another process reads it. */
-export async function inspectFile(
-  context: Context,
-  path: string,
-  flags: { readonly output?: string },
-): Promise<void> {
+export async function inspectFile(context: Context, path: string, flags: { readonly output?: string }): Promise<void> {
   const { exitCode, output } = await readStandalone(context, ["inspect", path]);
   if (exitCode !== 0) {
     process.exitCode = exitCode;
@@ -29,9 +25,9 @@ export async function inspectFile(
 }
 
 function print(context: Context, path: string, found: Inspection): void {
-  const { bold } = context.style;
+  const { style } = context;
   const kind = found.kind === "component" ? "component" : "core module";
-  context.print(`${bold(path)}, a ${kind} of ${bytes(found.sizeBytes)}`);
+  context.print(`${style.bold(path)}, a ${kind} of ${bytes(found.sizeBytes)}`);
   context.print(`  world  ${found.world ?? "none that this node runs"}\n  WASI   ${found.wasiVersion ?? "none"}`);
   const lists: readonly (readonly [title: string, lines: readonly string[]])[] = [
     ["imports", found.imports],
@@ -39,6 +35,6 @@ function print(context: Context, path: string, found: Inspection): void {
     ["refused by this node", found.refused],
   ];
   for (const [title, lines] of lists) {
-    if (lines.length > 0) context.print(`\n${bold(title)}\n${lines.map((line) => `  ${line}`).join("\n")}`);
+    if (lines.length > 0) context.print(`\n${style.bold(title)}\n${lines.map((line) => `  ${line}`).join("\n")}`);
   }
 }

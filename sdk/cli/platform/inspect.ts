@@ -1,8 +1,4 @@
-import { readFile } from "node:fs/promises";
-import { BuildFault, componentNames } from "../../build/index.ts";
 import { type Descriptor, formatReference, pullImage } from "../../image/index.ts";
-import { errorCode } from "../../internal/fault.ts";
-import { CliFault } from "../cli-fault.ts";
 import type { Context } from "../context.ts";
 import { bytes, table } from "../output/table.ts";
 import { type LocalImages, openImages } from "./image-store.ts";
@@ -41,27 +37,6 @@ async function fetch(context: Context, images: LocalImages, text: string): Promi
     return await pullImage(images.registry, images.store, images.reference(text));
   } finally {
     progress.done();
-  }
-}
-
-/** @throws CliFault FILE_UNREADABLE; BuildFault COMPONENT_INVALID */
-export async function inspectFile(context: Context, path: string, flags: InspectFlags): Promise<void> {
-  const binary = await readFile(path).catch((error: unknown) => {
-    throw new CliFault("FILE_UNREADABLE", `${path} cannot be read (${errorCode(error) ?? "unknown"})`);
-  });
-  const { imports, exports } = namesIn(path, binary);
-  if (flags.output === "json")
-    return context.print(JSON.stringify({ path, sizeBytes: binary.length, imports, exports }, null, 2));
-  context.print(`${context.style.bold(path)}, a component of ${bytes(binary.length)}`);
-  printNames(context, imports, exports);
-}
-
-function namesIn(path: string, binary: Uint8Array): ReturnType<typeof componentNames> {
-  try {
-    return componentNames(binary);
-  } catch (error) {
-    if (!(error instanceof BuildFault)) throw error;
-    throw new BuildFault(error.code, `${path} is no component: ${error.message}`);
   }
 }
 

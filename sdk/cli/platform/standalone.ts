@@ -38,26 +38,32 @@ const signalsPassed = ["SIGINT", "SIGTERM", "SIGHUP"] as const satisfies readonl
  * streams. @returns its exit code
  */
 export function runStandalone(context: Context, args: readonly string[]): Promise<number> {
-  const { child, ended } = start(context, args, "inherit");
+  const { child, ended } = start(context, args, { stdout: "inherit" });
   for (const signal of signalsPassed) process.on(signal, () => void child.kill(signal));
   return ended;
 }
 
-/** As `runStandalone`, for what it prints on standard output. */
+/** As `runStandalone`, for what it prints on standard output. The program may read files, and do nothing else. */
 export async function readStandalone(
   context: Context,
   args: readonly string[],
 ): Promise<{ readonly exitCode: number; readonly output: string }> {
-  const { child, ended } = start(context, args, "pipe");
+  const { child, ended } = start(context, args, { stdout: "pipe", options: ["--permission", "--allow-fs-read=*"] });
   const chunks: Buffer[] = [];
   child.stdout?.on("data", (chunk: Buffer) => chunks.push(chunk));
   const exitCode = await ended;
   return { exitCode, output: Buffer.concat(chunks).toString("utf8") };
 }
 
-function start(context: Context, args: readonly string[], stdout: "inherit" | "pipe") {
-  const options = [...guestV8Flags, "--disable-warning=ExperimentalWarning"];
-  const child = spawn(process.execPath, [...options, main, ...args], {
+interface StartSettings {
+  readonly stdout: "inherit" | "pipe";
+  /** Of Node, beside those of V8. */
+  readonly options?: readonly string[];
+}
+
+function start(context: Context, args: readonly string[], { stdout, options = [] }: StartSettings) {
+  const nodeOptions = [...guestV8Flags, "--disable-warning=ExperimentalWarning", ...options];
+  const child = spawn(process.execPath, [...nodeOptions, main, ...args], {
     // The channel tells the program when this process is gone.
     stdio: ["inherit", stdout, "inherit", "ipc"],
     env: { ...context.environment, NODE_COMPILE_CACHE: join(context.cacheDirectory, "compile") },

@@ -1,0 +1,164 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import {
+  type RequestHead,
+  type ResponseHead,
+  type StreamHandlers,
+  WireFault,
+  type WireFaultCode,
+} from "@shallop/sdk/wire";
+import { hopByHopNames } from "../component/wasi/header-rules.ts";
+import type { GuestStream } from "../host/wire-response.ts";
+import { answerFault } from "./http-fault.ts";
+
+// Of a request's body, what may wait for the guest before the client has to; as a stream of the wire.
+const unreadBytesMax = 64 * 1024;
+
+// An answer of this size leaves as one write when it is complete at once; above it copying costs more than a write.
+const heldBytesMax = 16 * 1024;
+
+/** The beginning of an answer that has not left yet. */
+interface HeldAnswer {
+  readonly head: ResponseHead;
+  readonly chunks: Uint8Array[];
+  bytes: number;
+}
+
+/** One request of node:http and its answer, as what carries a request to a guest. */
+export class HttpStream implements GuestStream {
+  readonly #incoming: IncomingMessage;
+  readonly #outgoing: ServerResponse;
+  readonly #requestId: string;
+  #unread = 0;
+  #closed = false;
+  #held: HeldAnswer | undefined;
+
+  constructor(incoming: IncomingMessage, outgoing: ServerResponse, requestId: string) {
+    this.#incoming = incoming;
+    this.#outgoing = outgoing;
+    this.#requestId = requestId;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Hands on the request's body, and tells of a client that leaves. Once. */
+  handle(handlers: StreamHandlers): void {
+    const { headers } = this.#incoming;
+    if (headers["transfer-encoding"] === undefined && (headers["content-length"] ?? "0") === "0") handlers.end();
+    else this.#read(handlers);
+    this.#outgoing.on("drain", () => handlers.writable?.());
+    this.#outgoing.once("close", () => {
+      if (this.#closed) return;
+      this.#closed = true;
+      handlers.failed(new WireFault("CANCELLED", "the client is gone"));
+    });
+  }
+
+  /** The head waits for the end of this turn: an answer that is complete by then leaves as one write. */
+  respond(head: ResponseHead): void {
+    if (this.#closed) return;
+    this.#held = { head, chunks: [], bytes: 0 };
+    process.nextTick(() => this.#release());
+  }
+
+  write(chunk: Uint8Array): boolean {
+    if (this.#closed) return true;
+    const held = this.#held;
+    if (held !== undefined && held.bytes + chunk.length <= heldBytesMax) {
+      held.chunks.push(chunk);
+      held.bytes += chunk.length;
+      return true;
+    }
+    this.#release();
+    return this.#outgoing.write(chunk);
+  }
+
+  end(): void {
+    if (this.#closed) return;
+    this.#finish();
+    if (this.#held === undefined) this.#outgoing.end();
+    else this.#sendWhole(this.#held);
+  }
+
+  abort(code: WireFaultCode): void {
+    if (this.#closed) return;
+    this.#finish();
+    // What has begun cannot become another answer: the client sees that it is cut off.
+    this.#held = undefined;
+    if (this.#outgoing.headersSent) this.#outgoing.destroy();
+    else answerFault(this.#outgoing, code, this.#requestId);
+  }
+
+  consumed(byteCount: number): void {
+    this.#unread -= byteCount;
+    if (!this.#closed && this.#unread < unreadBytesMax && this.#incoming.isPaused()) this.#incoming.resume();
+  }
+
+  #read(handlers: StreamHandlers): void {
+    this.#incoming.on("data", (chunk: Buffer) => {
+      if (this.#closed) return;
+      this.#unread += chunk.length;
+      if (this.#unread >= unreadBytesMax) this.#incoming.pause();
+      handlers.data(chunk);
+    });
+    this.#incoming.once("end", () => {
+      if (!this.#closed) handlers.end();
+    });
+  }
+
+  /** What was held leaves, and the rest follows as it comes. */
+  #release(): void {
+    const held = this.#held;
+    if (held === undefined || this.#closed) return;
+    this.#held = undefined;
+    this.#outgoing.writeHead(held.head.status, this.#headersOf(held.head));
+    // At once, also when nothing of the body is there yet.
+    this.#outgoing.flushHeaders();
+    for (const chunk of held.chunks) this.#outgoing.write(chunk);
+  }
+
+  #sendWhole({ head, chunks, bytes }: HeldAnswer): void {
+    const headers = this.#headersOf(head);
+    // A body that HEAD or the status suppresses has a length that nobody knows here.
+    const hasBody = this.#incoming.method !== "HEAD" && head.status !== 204 && head.status !== 304;
+    if (hasBody && !head.headers.includes("content-length")) headers.push("content-length", String(bytes));
+    this.#outgoing.writeHead(head.status, headers);
+    // node:http puts a string behind the head, and sends both in one piece.
+    this.#outgoing.end(Buffer.concat(chunks).toString("latin1"), "latin1");
+  }
+
+  #headersOf({ headers }: ResponseHead): string[] {
+    return [...headers, "x-request-id", this.#requestId];
+  }
+
+  /** What the client still sends is read and dropped: the next request of the connection comes after it. */
+  #finish(): void {
+    this.#closed = true;
+    if (this.#incoming.isPaused()) this.#incoming.resume();
+  }
+}
+
+/** A request's head as a guest sees it. */
+export function requestHead(
+  incoming: IncomingMessage,
+  options: { readonly requestId: string; readonly timeoutMs: number },
+): RequestHead {
+  const raw = incoming.rawHeaders;
+  const headers: string[] = [];
+  for (let index = 0; index + 1 < raw.length; index += 2) {
+    const name = (raw[index] ?? "").toLowerCase();
+    if (!hopByHopNames.has(name)) headers.push(name, raw[index + 1] ?? "");
+  }
+  const { method = "GET", url = "/" } = incoming;
+  // A client that takes this server for a proxy writes the whole address (RFC 9112, 3.2.2).
+  const absolute = /^https?:\/\/([^/?#]*)([^#]*)/i.exec(url);
+  return {
+    method,
+    target: absolute === null ? url : absolute[2] || "/",
+    scheme: "http",
+    authority: absolute?.[1] ?? incoming.headers.host ?? "",
+    headers,
+    ...options,
+  };
+}

@@ -1,0 +1,61 @@
+// The process behind `shallop run`, `shallop serve` and `shallop inspect FILE.wasm`: wiring, and exit codes.
+import { describeError, errorCode, systemClock } from "@shallop/sdk/internal";
+import { GuestFault } from "../component/guest-fault.ts";
+import { parseRunFlags, parseServeFlags } from "./flags.ts";
+import { StandaloneFault } from "./standalone-fault.ts";
+import { stopOnSignals } from "./stop-on-signals.ts";
+
+// What a shell says of a program that was aborted (128 and the number of SIGABRT), and wasmtime of a trap.
+const trapExitCode = 134;
+
+const complain = (text: string): void => void process.stderr.write(`${text}\n`);
+
+const commands: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = {
+  run: async (args) => {
+    const flags = parseRunFlags(args, process.env);
+    const { readProgram } = await import("./program-file.ts");
+    const program = await readProgram(flags.file);
+    const { limitTime } = await import("./time-limit.ts");
+    const starting = (): void => {
+      if (flags.timeoutMs !== undefined) limitTime(flags.timeoutMs);
+    };
+    if (program.layer === "core-module") return (await import("./run-module.ts")).runModule(program, flags, starting);
+    const { runComponent } = await import("./run-component.ts");
+    return runComponent(program, { flags, clock: systemClock, starting });
+  },
+  serve: async (args) => {
+    const flags = parseServeFlags(args, process.env);
+    const stop = stopOnSignals(systemClock);
+    const { serve } = await import("./serve.ts");
+    await serve(flags, {
+      clock: systemClock,
+      stop,
+      print: (text) => void process.stdout.write(`${text}\n`),
+      complain: (text) => complain(`shallop: ${text}`),
+      kill: () => process.kill(process.pid, "SIGKILL"),
+    });
+    return 0;
+  },
+  inspect: async ([path = ""]) => {
+    const { readProgram } = await import("./program-file.ts");
+    const { inspect } = await import("./inspect.ts");
+    process.stdout.write(`${JSON.stringify(inspect(await readProgram(path)), undefined, 2)}\n`);
+    return 0;
+  },
+};
+
+// Whoever started this process is gone: nobody waits for it.
+process.once("disconnect", () => process.exit(1));
+
+const [name = "", ...args] = process.argv.slice(2);
+let exitCode: number;
+try {
+  const command = commands[name];
+  if (command === undefined) throw new StandaloneFault("USAGE", "name a command: run, serve or inspect");
+  exitCode = await command(args);
+} catch (error) {
+  const code = errorCode(error);
+  complain(`error: ${describeError(error)}${code === undefined ? "" : ` [${code}]`}`);
+  exitCode = code === "USAGE" ? 2 : error instanceof GuestFault ? trapExitCode : 1;
+}
+process.exit(exitCode);

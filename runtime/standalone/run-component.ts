@@ -1,0 +1,51 @@
+import { basename } from "node:path";
+import { type Clock, systemRandom } from "@shallop/sdk/internal";
+import { artifactOf } from "../component/prepared-files.ts";
+import { runCommand } from "../component/run-command.ts";
+import { guestBounds } from "../component/wasi/guest-context.ts";
+import type { RunFlags } from "./flags.ts";
+import { allowListEgress, resolveHosts } from "./host-egress.ts";
+import { prepareProgram } from "./prepared-program.ts";
+import type { ProgramFile } from "./program-file.ts";
+import { StandaloneFault } from "./standalone-fault.ts";
+import { StandardInput, terminals, writeThrough } from "./standard-streams.ts";
+
+export interface RunOptions {
+  readonly flags: RunFlags;
+  readonly clock: Clock;
+  /** Called when all is ready: from now on it is the guest's time. */
+  readonly starting: () => void;
+}
+
+/** Runs a command component. @returns its exit code @throws GuestFault when it traps, StandaloneFault */
+export async function runComponent(program: ProgramFile, options: RunOptions): Promise<number> {
+  const { flags, clock, starting } = options;
+  const { cacheDirectory, memoryBytesMax } = flags;
+  const { files, modules } = await prepareProgram(program, { purpose: "run", cacheDirectory, memoryBytesMax, clock });
+  const artifact = artifactOf(files, modules);
+  if (artifact.form !== "linked")
+    throw new StandaloneFault("FILE_INVALID", `${program.path} is no command of WASI 0.2`);
+  const hosts = await resolveHosts(flags.allowedHosts);
+  // Timers and reads of a guest that waits do not keep a process alive; this does.
+  const { port1 } = new MessageChannel();
+  port1.ref();
+  starting();
+  try {
+    return await runCommand(artifact, {
+      environment: flags.environment,
+      arguments: [basename(program.path), ...flags.arguments],
+      initialCwd: undefined,
+      directories: flags.directories,
+      stdin: new StandardInput(),
+      terminals: terminals(),
+      clock,
+      random: systemRandom,
+      egress: allowListEgress(hosts),
+      log: writeThrough,
+      ended: () => undefined,
+      bounds: guestBounds,
+    });
+  } finally {
+    port1.close();
+  }
+}

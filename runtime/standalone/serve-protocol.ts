@@ -1,0 +1,23 @@
+import type { PreparedProgram } from "./prepared-program.ts";
+import type { ServeFlags } from "./flags.ts";
+import type { ResolvedHost } from "./host-egress.ts";
+
+/** `workerData` of the serving thread. */
+export interface ServeData {
+  readonly flags: ServeFlags;
+  readonly program: PreparedProgram;
+  readonly hosts: readonly ResolvedHost[];
+  /** One float64: the deadline of its most urgent request, as ../host/thread-protocol.ts says. */
+  readonly shared: SharedArrayBuffer;
+}
+
+/** Main thread → serving thread. */
+export interface ServeCommand {
+  readonly type: "stop";
+}
+
+/** Serving thread → main thread. */
+export type ServeEvent =
+  | { readonly type: "listening"; readonly port: number }
+  /** It does not listen, and ends. */
+  | { readonly type: "failed"; readonly code: string | undefined; readonly message: string };

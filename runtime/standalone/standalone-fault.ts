@@ -1,0 +1,15 @@
+import { Fault } from "@shallop/sdk/internal";
+
+export type StandaloneFaultCode =
+  /** A flag or an argument cannot be. Exit code 2. */
+  | "USAGE"
+  /** The file is not there, or nothing that can be run. */
+  | "FILE_INVALID"
+  /** The address cannot be listened on. */
+  | "ADDRESS_UNUSABLE"
+  /** A name of --allow-host has no address. */
+  | "HOST_UNKNOWN"
+  /** The serving thread cannot be started, or not be stopped. */
+  | "THREAD_FAILED";
+
+export class StandaloneFault extends Fault<StandaloneFaultCode> {}
