@@ -39,7 +39,7 @@ describe("LoadReporter", () => {
     await clock.advance(2000);
     meter.left(entry, clock.nowMs(), 1);
     await clock.advance(3000);
-    expect(sent.map(({ atMs }) => atMs)).toEqual([1510, 2000, 3000, 4000, 5000]);
+    expect(sent.map(({ atMs }) => atMs)).toEqual([1600, 2000, 3000, 4000, 5000]);
     expect(sent[0]?.report).toMatchObject({ gateway: "g", revisions: [{ requestCount: 1, waiting: 1 }] });
     reporter.close();
   });
@@ -65,7 +65,7 @@ describe("LoadReporter", () => {
     await clock.advance(1100);
     reporter.poke();
     await clock.advance(400);
-    expect(sent.map(({ atMs }) => atMs)).toEqual([1000, 1310]);
+    expect(sent.map(({ atMs }) => atMs)).toEqual([1000, 1400]);
     reporter.close();
   });
 

@@ -4,8 +4,9 @@ import type { LoadMeter } from "./load.ts";
 
 // Knative scrapes each second, and its windows have buckets of a second.
 const intervalMs = 1_000;
-// A poke follows the last report at this distance at least: a burst of new revisions makes a few reports, not thousands.
-const pokeIntervalMs = 10;
+// The request that waits has asked a node already: the processor is its own until the pod has answered. And a burst of new
+// revisions makes a few reports, not thousands.
+const pokeIntervalMs = 100;
 // A report that takes longer is of no use: newer ones say more.
 const sendTimeoutMs = 2_000;
 

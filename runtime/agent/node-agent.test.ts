@@ -8,8 +8,9 @@ const revisionOf = (world: FakeWorld) => world.api.find(revisions, "default", "h
 const code = (error: unknown): unknown => (error as { code?: unknown }).code;
 
 /** A world whose agent has the revision prepared. */
-async function prepared(): Promise<FakeWorld> {
+async function prepared(recordDelayMs = 0): Promise<FakeWorld> {
   const world = await FakeWorld.open();
+  world.recordDelayMs = recordDelayMs;
   world.revision();
   await world.start();
   await world.until(() => (revisionOf(world)?.status?.preparedNodes?.length ?? 0) > 0);
@@ -117,6 +118,17 @@ test("a node that is no home any more takes its word back and lets the image go"
   world.api.put(revisions, { ...revision, status: { ...revision.status, homeNodes: ["n2"] } });
   await world.until(() => revisionOf(world)?.status?.preparedNodes?.length === 0);
   await world.until(() => world.images.retained.size === 0 && world.agent.homes.all.length === 0);
+});
+
+test("an activated pod is recorded when its first request has had the time to be answered", async () => {
+  await using world = await prepared(100);
+  await world.agent.activator.activate(ask);
+  world.agent.wake();
+  await world.clock.advance(99);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(world.podStates()).toEqual([]);
+  await world.clock.advance(1);
+  await world.until(() => world.podStates().length === 1);
 });
 
 test("a thousand requests at once activate one pod, which is recorded afterwards", async () => {

@@ -49,6 +49,8 @@ export interface NodeAgentSettings {
   readonly records: PodRecords;
   readonly homesDirectory: string;
   readonly room: NodeRoom;
+  /** An activated pod is recorded with the API this much later: see `recordDelayMs` in node.ts. */
+  readonly recordDelayMs: number;
 }
 
 /** Looks at everything this often even if nothing seems to have changed: what was missed is found then. */
@@ -79,6 +81,7 @@ export class NodeAgent {
   readonly #settings: NodeAgentSettings;
   readonly #reporter: Reporter;
   readonly #work: Work;
+  readonly #restingSinceMs = new WeakMap<LocalPod, number>();
   readonly #reports = new WeakMap<LocalPod, Report>();
   readonly #heldNotes = new WeakMap<LocalPod, PodNote[]>();
   readonly #stopping = new AbortController();
@@ -239,7 +242,9 @@ export class NodeAgent {
         if (local !== undefined) void this.#claim(local, action.apiUid);
         break;
       case "record":
-        if (local !== undefined) this.#work.offer(`record ${action.key}`, () => this.#record(local));
+        if (local !== undefined && this.#isRested(local)) {
+          this.#work.offer(`record ${action.key}`, () => this.#record(local));
+        }
         break;
       case "yield":
         local?.stop(graceMsOf(local.manifest.spec));
@@ -308,6 +313,17 @@ export class NodeAgent {
       reason: "Activated",
       message: `activated on node ${this.#settings.node} for a waiting request: prepare ${prepare.toFixed(1)} ms, start ${start.toFixed(1)} ms`,
     });
+  }
+
+  /** Whether the request that a pod was activated for has had the processor to itself long enough. */
+  #isRested(local: LocalPod): boolean {
+    const { clock, recordDelayMs } = this.#settings;
+    if (recordDelayMs === 0) return true;
+    const sinceMs = this.#restingSinceMs.get(local);
+    if (sinceMs !== undefined) return clock.nowMs() - sinceMs >= recordDelayMs;
+    this.#restingSinceMs.set(local, clock.nowMs());
+    clock.after(recordDelayMs, () => this.wake());
+    return false;
   }
 
   async #record(local: LocalPod): Promise<void> {

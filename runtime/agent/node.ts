@@ -66,6 +66,9 @@ const farewellTimeoutMs = 1_000;
 /** A first registration is tried again this soon: `shallop up` shows the node as soon as it is there. */
 const registerRetryMs = 250;
 
+/** On a small machine the first answer of a pod and its record would want the same processor. */
+const recordDelayMs = 100;
+
 /** Starts a node: what it ran before is taken over first; then it joins, serves, and begins to look at the API. */
 export async function startNode(settings: NodeSettings, signal: AbortSignal): Promise<RunningNode> {
   const { clock, log } = settings;
@@ -190,6 +193,7 @@ async function openAgent(place: NodePlace, signal: AbortSignal): Promise<OpenAge
   for (const { synced } of [podInformer, revisionInformer]) synced.catch(() => undefined);
   const agent = new NodeAgent({
     ...settings,
+    recordDelayMs,
     node: settings.name,
     hostIp,
     client,

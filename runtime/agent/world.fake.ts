@@ -52,6 +52,7 @@ export class FakeWorld implements AsyncDisposable {
     protocol: "wire",
     socket: `/fake/${uid}`,
   });
+  recordDelayMs = 0;
   room: NodeRoom = { podsMax: 10, memoryBytes: 10 * 1024 ** 3 };
   #agents = 0;
   #opened: NodeAgent[] = [];
@@ -91,6 +92,7 @@ export class FakeWorld implements AsyncDisposable {
     };
     const agent = new NodeAgent({
       node: "n1",
+      recordDelayMs: this.recordDelayMs,
       hostIp: "127.0.0.1",
       clock,
       random: seededRandom(++this.#agents),
