@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { call, start, until } from "../client.fake.ts";
 import { activation, type FakeCluster, fakeNode, fakePod, fakeRevision, saying } from "../gateway.fake.ts";
@@ -25,14 +24,14 @@ describe("from zero", () => {
     );
   });
 
-  test("the control plane hears of it at once, and is not waited for", async () => {
+  test("the control plane hears of it while it waits, and is not waited for", async () => {
     const cluster = await start({}, { sendReport: () => new Promise(() => undefined) });
     const poked = await start();
     for (const one of [cluster, poked]) {
       one.service("cold");
       const pod = await one.wirePod(saying("ok"));
       one.activate = async () => {
-        await sleep(50);
+        if (one === poked) await until(() => poked.reports.length > 0);
         return activation("cold-00001-a", pod.endpoint);
       };
     }
