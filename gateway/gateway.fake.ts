@@ -120,6 +120,8 @@ export interface FakeWirePod {
 export class FakeCluster implements AsyncDisposable {
   readonly gateway: Gateway;
   readonly reports: LoadReport[] = [];
+  /** What the node agents were told of: node, pod and requests. */
+  readonly abandoned: string[][] = [];
   /** What the node agents were asked: `NODE NAMESPACE/REVISION`. */
   readonly asked: string[] = [];
   /** What they do; replaced by tests. */
@@ -148,6 +150,7 @@ export class FakeCluster implements AsyncDisposable {
       machine: "here",
       tls: undefined,
       agents,
+      tellAbandoned: (node, podUid, requestIds) => this.abandoned.push([node.name, podUid, ...requestIds]),
       sendReport: (report) => {
         this.reports.push(report);
         return Promise.resolve();

@@ -9,6 +9,7 @@ import { HeapGuard } from "./listen/heap-guard.ts";
 import { type AcceptedRequest, HttpServer } from "./listen/http-server.ts";
 import type { GatewayLimits } from "./limits.ts";
 import type { AgentTls } from "./proxy/dial.ts";
+import { Abandonments } from "./proxy/abandonments.ts";
 import { Exchange, type ExchangeContext } from "./proxy/exchange.ts";
 import { FaultLog } from "./proxy/fault-log.ts";
 import { GatewayFault } from "./proxy/fault-status.ts";
@@ -16,7 +17,7 @@ import { RetryBudget } from "./proxy/retry.ts";
 import type { ServerTimingMode } from "./proxy/server-timing.ts";
 import { Upstreams } from "./proxy/upstreams.ts";
 import { Cluster } from "./route/cluster.ts";
-import { revisionKey, unknownRevision, type WatchedPod } from "./route/target.ts";
+import { type NodeTarget, revisionKey, unknownRevision, type WatchedPod } from "./route/target.ts";
 import { LoadMeter, type RevisionNow } from "./stats/load.ts";
 import { LoadReporter } from "./stats/reporter.ts";
 
@@ -32,6 +33,8 @@ export interface GatewayOptions {
   readonly machine: string;
   readonly tls: AgentTls | undefined;
   readonly agents: NodeAgents;
+  /** Tells a node's agent of requests of one of its pods whose clients have gone. */
+  readonly tellAbandoned: (node: NodeTarget, podUid: string, requestIds: readonly string[]) => void;
   readonly sendReport: (report: LoadReport, signal: AbortSignal) => Promise<void>;
 }
 
@@ -102,6 +105,11 @@ export class Gateway {
       upstreams: this.#upstreams,
       budget: new RetryBudget(),
       faults: this.#faults,
+      abandonments: new Abandonments({
+        clock,
+        node: (name) => this.cluster.node(name),
+        tell: options.tellAbandoned,
+      }),
       serverTiming,
     };
     this.#server = new HttpServer({

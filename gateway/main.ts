@@ -40,6 +40,7 @@ async function main(): Promise<void> {
     machine,
     tls,
     agents,
+    tellAbandoned: (node, podUid, requestIds) => void agents.abandoned(node, podUid, requestIds),
     sendReport: (report, signal) => postLoadReport(client, report, signal),
   });
   const { cluster } = gateway;

@@ -1,7 +1,7 @@
 import { Agent, type IncomingMessage, request as httpRequest, type RequestOptions } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { type Clock, describeError } from "@shallop/sdk/internal";
-import type { ActivateFaultCode, ActivateRequest, Activation } from "@shallop/sdk/wire";
+import type { AbandonedRequests, ActivateFaultCode, ActivateRequest, Activation } from "@shallop/sdk/wire";
 import { type AgentTls, splitAddress } from "../proxy/dial.ts";
 import { GatewayFault } from "../proxy/fault-status.ts";
 import type { NodeTarget, RevisionTarget } from "../route/target.ts";
@@ -42,12 +42,21 @@ export class AgentClient implements NodeAgents {
 
   async activate(node: NodeTarget, target: RevisionTarget, signal: AbortSignal): Promise<Activation> {
     const body: ActivateRequest = { namespace: target.namespace, revision: target.name };
-    const { status, text } = await this.#post(node, JSON.stringify(body), signal);
+    const { status, text } = await this.#post({ node, path: "/v1/activate" }, JSON.stringify(body), signal);
     const answer = parse(text);
     if (status === 200 && isActivation(answer)) return answer;
     const code = activateFaultCodes.find((known) => known === field(answer, "code")) ?? "START_FAILED";
     const reason = field(answer, "message") ?? `status ${status} and no reason`;
     throw new GatewayFault(code, `node ${node.name} did not activate revision ${target.key}: ${reason}`);
+  }
+
+  /** Nobody waits for it: what cannot be told is ended by the pod's time limit. */
+  async abandoned(node: NodeTarget, podUid: string, requestIds: readonly string[]): Promise<void> {
+    const body: AbandonedRequests = { requestIds };
+    const path = `/v1/pods/${encodeURIComponent(podUid)}/abandoned`;
+    await this.#post({ node, path }, JSON.stringify(body), AbortSignal.timeout(connectTimeoutMs)).catch(
+      () => undefined,
+    );
   }
 
   close(): void {
@@ -56,7 +65,7 @@ export class AgentClient implements NodeAgents {
   }
 
   #post(
-    node: NodeTarget,
+    { node, path }: { readonly node: NodeTarget; readonly path: string },
     body: string,
     signal: AbortSignal,
   ): Promise<{ readonly status: number; readonly text: string }> {
@@ -66,7 +75,7 @@ export class AgentClient implements NodeAgents {
         outgoing.destroy();
         reject(new GatewayFault("CONNECT_FAILED", `node ${node.name}: ${describeError(error)}`, { cause: error }));
       };
-      const outgoing = this.#request(node, Buffer.byteLength(body), signal);
+      const outgoing = this.#request({ node, path, bodyBytes: Buffer.byteLength(body) }, signal);
       let timer = this.#options.clock.after(connectTimeoutMs, () => fail(new Error("its agent accepts no connection")));
       const connected = (): void => {
         timer.cancel();
@@ -84,11 +93,14 @@ export class AgentClient implements NodeAgents {
     });
   }
 
-  #request(node: NodeTarget, bodyBytes: number, signal: AbortSignal): ReturnType<typeof httpRequest> {
+  #request(
+    { node, path, bodyBytes }: { readonly node: NodeTarget; readonly path: string; readonly bodyBytes: number },
+    signal: AbortSignal,
+  ): ReturnType<typeof httpRequest> {
     const { machine, tls } = this.#options;
     const options: RequestOptions = {
       method: "POST",
-      path: "/v1/activate",
+      path,
       headers: { "content-type": "application/json", "content-length": bodyBytes },
       signal,
     };

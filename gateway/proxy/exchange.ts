@@ -5,6 +5,7 @@ import type { Dispatcher, Waiter } from "../activate/dispatcher.ts";
 import type { PodSlot } from "../balance/pod-set.ts";
 import type { GatewayLimits } from "../limits.ts";
 import type { LoadEntry, LoadMeter } from "../stats/load.ts";
+import type { Abandonments } from "./abandonments.ts";
 import { answerFault, discardRest } from "./answer-fault.ts";
 import { ClientBody } from "./client-body.ts";
 import type { FaultLog } from "./fault-log.ts";
@@ -23,6 +24,7 @@ export interface ExchangeContext {
   readonly upstreams: Upstreams;
   readonly budget: RetryBudget;
   readonly faults: FaultLog;
+  readonly abandonments: Abandonments;
   readonly serverTiming: ServerTimingMode;
 }
 
@@ -319,6 +321,7 @@ export class Exchange implements Waiter, UpstreamHandlers {
   #clientGone(): void {
     if (this.#done) return;
     this.#cancel?.();
+    if (this.#slot !== undefined) this.#context.abandonments.add(this.#slot.target, this.#request.id);
     this.#finish("CANCELLED");
   }
 

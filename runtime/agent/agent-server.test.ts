@@ -59,6 +59,12 @@ test("activates over the unix socket, a thousand requests in one start", async (
   expect(world.runtime.launches).toHaveLength(1);
   expect(JSON.parse(answers[0]!.text)).toMatchObject({ endpoint: { protocol: "wire" }, phasesMs: { prepare: 0 } });
   expect(await call(it.socketPath, "GET", "/v1/pulse")).toMatchObject({ status: 204, text: "" });
+  const { podUid } = JSON.parse(answers[0]!.text) as { podUid: string };
+  const requestIds = Array.from({ length: 500 }, () => crypto.randomUUID());
+  for (const uid of [podUid, "another"]) {
+    const told = await call(it.socketPath, "POST", `/v1/pods/${uid}/abandoned`, JSON.stringify({ requestIds }));
+    expect(told.status).toBe(204);
+  }
   const listed = await call(it.socketPath, "GET", "/v1/pods");
   expect(JSON.parse(listed.text)).toMatchObject([{ revision: "hello-00001", phase: "ready", variant: "wasm" }]);
 });
@@ -69,6 +75,9 @@ test.each([
   ["POST", "/v1/activate", '{"namespace":1,"revision":"r"}', 400, "BAD_REQUEST"],
   ["POST", "/v1/activate", `{"namespace":"${"x".repeat(5000)}"}`, 413, "BODY_TOO_LARGE"],
   ["GET", "/v1/activate", undefined, 405, "METHOD_NOT_ALLOWED"],
+  ["GET", "/v1/pods/p/abandoned", undefined, 405, "METHOD_NOT_ALLOWED"],
+  ["POST", "/v1/pods/p/abandoned", '{"requestIds":[1]}', 400, "BAD_REQUEST"],
+  ["POST", "/v1/pods/p/abandoned", "[", 400, "BAD_REQUEST"],
   ["GET", "/nothing", undefined, 404, "NOT_FOUND"],
   ["GET", "/%ff/x", undefined, 400, "BAD_REQUEST"],
   ["GET", "/containerLogs/default/none/user-container", undefined, 404, "NOT_FOUND"],

@@ -5,7 +5,7 @@ import { connect } from "node:net";
 import type { Duplex } from "node:stream";
 import { TLSSocket } from "node:tls";
 import { type Clock, describeError, type Log } from "@shallop/sdk/internal";
-import type { ActivateRequest, Activation } from "@shallop/sdk/wire";
+import type { AbandonedRequests, ActivateRequest, Activation } from "@shallop/sdk/wire";
 import { type LogGroup, readLogs } from "../pod/log-reader.ts";
 import type { LogStore } from "../pod/log-store.ts";
 import { AgentFault, faultAnswer } from "./fault-status.ts";
@@ -30,6 +30,8 @@ export interface ServerIdentity {
 
 // Two names of at most 253 bytes.
 const bodyBytesMax = 4096;
+// A thousand UUIDs in JSON.
+const abandonedBytesMax = 40_000;
 // A gateway on another machine opens one for each pod it talks to, and some for native ones; this is many gateways.
 const tunnelsMax = 4096;
 // Each costs a file handle or two for each pod that it shows.
@@ -131,6 +133,13 @@ export class AgentServer {
       expectMethod(request, "POST");
       const activation = await this.#settings.activate(parseActivate(await readBody(request)));
       return sendJson(response, 200, activation);
+    }
+    const abandoned = /^\/v1\/pods\/([^/]+)\/abandoned$/.exec(pathname)?.[1];
+    if (abandoned !== undefined) {
+      expectMethod(request, "POST");
+      const { requestIds } = parseAbandoned(await readBody(request, abandonedBytesMax));
+      await this.#settings.pods.byUid(decoded(abandoned))?.abandoned(requestIds);
+      return void response.writeHead(204).end();
     }
     expectMethod(request, "GET");
     // For a gateway that wants to know whether the way to this node still leads anywhere.
@@ -247,14 +256,13 @@ function expectMethod(request: IncomingMessage, method: string): void {
   if (request.method !== method) throw new AgentFault("METHOD_NOT_ALLOWED", `this is for ${method} only`);
 }
 
-async function readBody(request: IncomingMessage): Promise<string> {
+async function readBody(request: IncomingMessage, bytesMax = bodyBytesMax): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of request) {
     const part = Buffer.from(chunk as Uint8Array);
     bytes += part.length;
-    if (bytes > bodyBytesMax)
-      throw new AgentFault("BODY_TOO_LARGE", `a body here is at most ${String(bodyBytesMax)} bytes`);
+    if (bytes > bytesMax) throw new AgentFault("BODY_TOO_LARGE", `a body here is at most ${String(bytesMax)} bytes`);
     chunks.push(part);
   }
   return Buffer.concat(chunks).toString("utf8");
@@ -272,6 +280,26 @@ function parseActivate(body: string): ActivateRequest {
   }
   throw new AgentFault("BAD_REQUEST", 'an activation is {"namespace":…,"revision":…}');
 }
+
+// Ids of gateways are UUIDs; as many as they tell of at once.
+const abandonedMax = 1_000;
+
+function parseAbandoned(body: string): AbandonedRequests {
+  try {
+    const parsed: unknown = JSON.parse(body);
+    if (typeof parsed === "object" && parsed !== null && "requestIds" in parsed) {
+      const { requestIds } = parsed;
+      if (Array.isArray(requestIds) && requestIds.length <= abandonedMax && requestIds.every(isText)) {
+        return { requestIds };
+      }
+    }
+  } catch (error) {
+    throw new AgentFault("BAD_REQUEST", `abandoned requests are JSON: ${describeError(error)}`);
+  }
+  throw new AgentFault("BAD_REQUEST", 'abandoned requests are {"requestIds":[…]}');
+}
+
+const isText = (value: unknown): value is string => typeof value === "string";
 
 function decoded(text: string): string {
   try {

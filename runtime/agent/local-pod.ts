@@ -131,6 +131,11 @@ export class LocalPod {
     this.dispatch({ kind: "exited", ended, restart: this.#restartPolicy() });
   }
 
+  /** Clients of these requests have gone. */
+  async abandoned(requestIds: readonly string[]): Promise<void> {
+    await this.#chosenRuntime()?.abandoned?.(this.uid, requestIds);
+  }
+
   stop(graceMs: number): void {
     this.dispatch({ kind: "stop", graceMs });
   }

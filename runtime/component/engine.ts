@@ -66,6 +66,8 @@ export interface GuestRequest {
   /** Flat: name, value, name, value; names in lower case. */
   readonly headers: readonly string[];
   readonly body: ByteQueue;
+  /** Told when the guest is at work for this request, and when it waits or has returned. */
+  readonly running?: (isRunning: boolean) => void;
 }
 
 /** Where the guest's answer goes. */

@@ -140,6 +140,8 @@ class ForkInstance implements Instance {
   async handle(request: GuestRequest, response: GuestResponse): Promise<void> {
     const { context, live, handler } = this.#settings;
     this.#state = "running";
+    live.running = request.running;
+    request.running?.(true);
     try {
       await serveRequest({ context, request, response }, async (incoming, outparam) => {
         await live.call(handler, [incoming, outparam]);
@@ -148,6 +150,8 @@ class ForkInstance implements Instance {
     } catch (error) {
       if (this.#state === "running") this.#state = "failed";
       throw guestFaultOf(error, "the guest failed");
+    } finally {
+      request.running?.(false);
     }
   }
 

@@ -22,6 +22,8 @@ export type HostCommand =
   /** The first pod makes a blank process the one of its namespace. */
   | { readonly type: "start"; readonly id: number; readonly pod: HostPod }
   | { readonly type: "stop"; readonly id: number; readonly uid: string; readonly graceMs: number }
+  /** Clients of these requests have gone. A guest that is at work for one of them, and does not notice, is ended. */
+  | { readonly type: "abandoned"; readonly id: number; readonly uid: string; readonly requestIds: readonly string[] }
   | { readonly type: "list"; readonly id: number }
   /** End at once when no pod runs. */
   | { readonly type: "exit"; readonly id: number };

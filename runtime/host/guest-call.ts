@@ -10,6 +10,8 @@ export interface GuestCallSettings {
   /** The pod's own limit; the gateway may ask for less. */
   readonly requestTimeoutMs: number;
   readonly memoryBytesMax: number;
+  /** Told when the guest is at work for this request, and when it is not. */
+  readonly running?: (isRunning: boolean) => void;
   /** Undefined when it is not `wanted` any more by the time there is one. */
   readonly takeInstance: (wanted: () => boolean) => Promise<Instance | undefined>;
   /** A line for the pod's log. */
@@ -66,7 +68,9 @@ export class GuestCall {
       this.#instance = instance;
       this.#instantiatedMs = this.#settings.clock.nowMs();
       const { method, target, scheme, authority, headers } = this.#head;
-      await instance.handle({ method, target, scheme, authority, headers, body: this.#body }, this.#response);
+      const { running } = this.#settings;
+      const request = { method, target, scheme, authority, headers, body: this.#body };
+      await instance.handle(running === undefined ? request : { ...request, running }, this.#response);
       this.#returned();
     } catch (error) {
       this.#failedWith(error);

@@ -151,6 +151,10 @@ export class HostProcess {
     await this.#request({ type: "stop", uid, graceMs });
   }
 
+  async abandoned(uid: string, requestIds: readonly string[]): Promise<void> {
+    await this.#request({ type: "abandoned", uid, requestIds });
+  }
+
   /** Ends the process, which has no pods, and resolves when it is gone and writes nothing any more. */
   async exit(clock: Clock): Promise<void> {
     this.#isForgotten = true;

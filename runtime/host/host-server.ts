@@ -108,6 +108,9 @@ export class HostServer implements AsyncDisposable {
       case "stop":
         await this.#stop(command.uid, command.graceMs);
         return undefined;
+      case "abandoned":
+        this.#pods.get(command.uid)?.abandoned(command.requestIds);
+        return undefined;
       case "list":
         return this.#status();
       case "exit":

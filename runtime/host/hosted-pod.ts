@@ -4,7 +4,7 @@ import { MemoryCapError } from "../component/core-module/memory-cap.ts";
 import type { ArtifactCache } from "./artifact-cache.ts";
 import type { HostMessage, HostPod, HostRefusal } from "./control-protocol.ts";
 import type { PodThread } from "./pod-thread.ts";
-import type { ThreadEvent } from "./thread-protocol.ts";
+import { requestNumber, type ThreadEvent } from "./thread-protocol.ts";
 
 export class StartFault extends Fault<HostRefusal> {}
 
@@ -25,6 +25,8 @@ export interface HostedPodSettings {
 export const terminateTimeoutMs = 250;
 // The thread itself ends requests whose time is up; one that is this late does not turn its event loop.
 const overdueMsMax = 100;
+// The thread hears of a client that has gone within a turn of its event loop.
+const abandonedGraceMs = 250;
 // A pod whose threads die again and again is broken: the agent is to restart it, with its backoff.
 const replacementsMax = 5;
 
@@ -89,6 +91,23 @@ export class HostedPod {
     this.#notice("GuestTimeout", message);
     this.#log(`shallop: ${message}`);
     void this.#replace(thread);
+  }
+
+  /**
+   * Clients of these requests have gone. A guest that waits is told by its thread; one that is at work for such a request,
+   * and still is after a moment, does not give its thread back: it is stopped.
+   */
+  abandoned(requestIds: readonly string[]): void {
+    const thread = this.#thread;
+    const request = thread?.runningRequest ?? 0;
+    if (thread === undefined || !requestIds.some((id) => requestNumber(id) === request)) return;
+    this.#settings.clock.after(abandonedGraceMs, () => {
+      if (thread !== this.#thread || thread.runningRequest !== request || this.#stopping || this.#replacing) return;
+      const message = "a request whose client has gone did not give the thread back; it was stopped";
+      this.#notice("GuestCancelled", message);
+      this.#log(`shallop: ${message}`);
+      void this.#replace(thread);
+    });
   }
 
   async #replace(thread: PodThread): Promise<void> {

@@ -9,7 +9,7 @@ import { GuestCall } from "./guest-call.ts";
 import { InstancePool } from "./instance-pool.ts";
 import type { LogRelay } from "./log-relay.ts";
 import { MemoryGate } from "./memory-gate.ts";
-import { sharedNowMs, type ThreadStart } from "./thread-protocol.ts";
+import { requestNumber, sharedNowMs, type ThreadStart } from "./thread-protocol.ts";
 
 export interface PodServerSettings {
   readonly start: ThreadStart;
@@ -103,6 +103,9 @@ export class PodServer {
       clock,
       requestTimeoutMs: start.limits.requestTimeoutMs,
       memoryBytesMax: start.limits.memoryBytes,
+      running: (isRunning) => {
+        this.#settings.deadline[1] = isRunning ? requestNumber(head.requestId) : 0;
+      },
       takeInstance: (wanted) => this.#gate.take(() => this.#pool.take(), wanted),
       log: (text) => relay.line("stderr", text),
       ended: (ended) => this.#ended(ended),

@@ -81,6 +81,11 @@ export class PodThread {
     return sharedNowMs() - (this.#deadline[0] ?? Number.POSITIVE_INFINITY);
   }
 
+  /** The request that a guest is at work for: see `requestNumber`. */
+  get runningRequest(): number {
+    return this.#deadline[1] ?? 0;
+  }
+
   get isGone(): boolean {
     return this.#isGone;
   }

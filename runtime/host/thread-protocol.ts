@@ -49,11 +49,21 @@ export type ThreadEvent =
   | { readonly type: "noticed"; readonly reason: string; readonly message: string };
 
 /**
- * Shared between a pod thread and the watchdog: one float64. The time (`sharedNowMs`) at which the most urgent request
+ * Shared between a pod thread and the watchdog: two float64. The time (`sharedNowMs`) at which the most urgent request
  * of the thread must have ended; infinity when there is none. A thread that turns its event loop keeps it in the
- * future; one that is stuck inside a guest cannot.
+ * future; one that is stuck inside a guest cannot. And the request that a guest is at work for at this moment, as
+ * `requestNumber` has it; 0 when none is.
  */
-export const deadlineSlots = 1;
+export const deadlineSlots = 2;
+
+/** A request's id as a number that fits the slot: FNV-1a of 32 bits. Two that are one would end the wrong request, once. */
+export function requestNumber(requestId: string): number {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < requestId.length; index++) {
+    hash = Math.imul(hash ^ requestId.charCodeAt(index), 0x01000193);
+  }
+  return hash >>> 0 || 1;
+}
 
 /** Milliseconds on a clock that all threads of a process share; monotonic but for the process's start. */
 export const sharedNowMs = (): number => performance.timeOrigin + performance.now();

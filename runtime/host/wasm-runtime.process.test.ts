@@ -1,6 +1,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { readdir, readFile, readlink } from "node:fs/promises";
+import { systemClock } from "@shallop/sdk/internal";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { LocalWasmImage } from "../image/local-image.ts";
 import type { RunningPod } from "../pod/pod-runtime.ts";
@@ -152,6 +153,33 @@ describe("a Wasm pod", () => {
 });
 
 describe("the Wasm runtime", () => {
+  test("ends a guest that spins for a client that has gone, and none that spins for one that waits", async () => {
+    await using fixture = await RuntimeFixture.open();
+    const runtime = await fixture.runtime();
+    const pod = await runtime.start(fixture.launch(await fixture.guestImage()), never);
+    using client = await fixture.connect(pod);
+    const spin = client.get("/spin").catch((error: unknown) => error);
+    await systemClock.sleep(300);
+    // Somebody else's: the guest is not at work for it.
+    await runtime.abandoned(pod.uid, ["r-2"]);
+    await systemClock.sleep(600);
+    expect(fixture.notices).toEqual([]);
+    await runtime.abandoned(pod.uid, ["r-2", "r-1"]);
+    expect(await spin).toMatchObject({ code: "CONNECTION_LOST" });
+    expect(fixture.notices).toContainEqual({ uid: pod.uid, reason: "GuestCancelled" });
+    await fixture.until(async () => {
+      try {
+        using again = await fixture.connect(pod);
+        return (await again.get("/hello")).head.status === 200;
+      } catch {
+        return false;
+      }
+    });
+    await runtime.abandoned(pod.uid, ["r-1"]);
+    await systemClock.sleep(400);
+    expect(fixture.notices).toHaveLength(1);
+  });
+
   test("ends a guest that spins, and its neighbour loses nothing", async () => {
     await using fixture = await RuntimeFixture.open();
     const runtime = await fixture.runtime();

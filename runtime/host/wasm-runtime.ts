@@ -102,6 +102,14 @@ export class WasmRuntime implements PodRuntime {
     this.#armIdle(host);
   }
 
+  async abandoned(uid: string, requestIds: readonly string[]): Promise<void> {
+    // A process that died meanwhile has ended the requests too.
+    await this.#hostByPod
+      .get(uid)
+      ?.process.abandoned(uid, requestIds)
+      .catch(() => undefined);
+  }
+
   async adopt(): Promise<readonly RunningPod[]> {
     const { runDirectory, log } = this.#settings;
     const running: RunningPod[] = [];

@@ -14,6 +14,8 @@ export interface PodRuntime {
   start(launch: PodLaunch, signal: AbortSignal): Promise<RunningPod>;
   /** Asks the pod to finish what it has, and ends it at the latest after `graceMs`. Leaves nothing behind. */
   stop(uid: string, graceMs: number): Promise<void>;
+  /** Clients of these requests have gone, and the pod may be too busy with one to notice. For runtimes that can tell. */
+  abandoned?(uid: string, requestIds: readonly string[]): Promise<void>;
   /** After a restart of the agent: the pods that still run, taken over. What cannot be taken over is removed first. */
   adopt(): Promise<readonly RunningPod[]>;
 }

@@ -6,6 +6,7 @@ import type { PodEndpoint } from "../api/core.ts";
  * `shallop:control-plane`). Errors are `{"code":…,"message":…}`.
  *
  *   POST /v1/activate                                         ActivateRequest → Activation
+ *   POST /v1/pods/{uid}/abandoned                             AbandonedRequests → 204
  *   GET  /v1/pods                                             → AgentPod[]
  *   GET  /v1/pulse                                            → 204: the node answers
  *   GET  /v1/pods/{uid}/tunnel   Upgrade: shallop-tunnel      → 101, then the bytes of a connection to the pod
@@ -16,6 +17,11 @@ import type { PodEndpoint } from "../api/core.ts";
 export interface ActivateRequest {
   readonly namespace: string;
   readonly revision: string;
+}
+
+/** Requests whose clients have gone, while the pod has said nothing since. */
+export interface AbandonedRequests {
+  readonly requestIds: readonly string[];
 }
 
 export interface Activation {

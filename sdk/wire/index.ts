@@ -1,4 +1,4 @@
-export type { ActivateFaultCode, ActivateRequest, Activation, AgentPod } from "./agent.ts";
+export type { AbandonedRequests, ActivateFaultCode, ActivateRequest, Activation, AgentPod } from "./agent.ts";
 export { type ConnectionHandlers, WireConnection } from "./connection.ts";
 export type {
   Explanation,

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { behavioursScript } from "../support/behaviours.ts";
 import { trappingComponent } from "../../runtime/host/testing/components.ts";
 import { type Answer, eventually, Platform } from "../support/platform.ts";
+import { exchangeRaw } from "../support/raw-http.ts";
 import { Workshop } from "../support/workshop.ts";
 import { besideBystander, deployBystander } from "./bystander.ts";
 
@@ -96,6 +97,26 @@ test("a component that traps: 502", async () => {
   const image = await workshop.publish(platform, "trap", { component: await trappingComponent() });
   await platform.run("deploy", "trap", "--image", image);
   expectFault(await besideBystander(platform, () => platform.ask("trap.default")), 502, "GUEST_FAILED");
+});
+
+test("a function that spins for a client that has left is stopped, long before its time limit", async () => {
+  const image = await workshop.publish(platform, "patient", { script: behavioursScript });
+  await platform.run("deploy", "patient", "--image", image, "--timeout", "300s", "--min-scale", "1");
+  expect((await platform.ask("patient.default", "/hello")).status).toBe(200);
+  await besideBystander(platform, () =>
+    exchangeRaw({
+      port: platform.ports.gateway,
+      pieces: ["GET /spin HTTP/1.1\r\nhost: patient.default.localhost\r\n\r\n"],
+      leaveAfterMs: 300,
+      timeoutMs: 600,
+    }),
+  );
+  const answer = await platform.ask("patient.default", "/hello");
+  expect(answer.status).toBe(200);
+  expect(answer.ms).toBeLessThan(30_000);
+  await eventually("the log says so", async () =>
+    (await logText("patient")).includes("whose client has gone") ? true : undefined,
+  );
 });
 
 test("many at once: each gets its own end, and nobody else any of it", async () => {

@@ -19,6 +19,8 @@ export class LiveInstance {
   readonly coreInstances: WebAssembly.Instance[] = [];
   /** The host's functions; another host may take over between two calls. */
   host: HostBinding;
+  /** Told when the guest waits, and when it goes on. */
+  running: ((isRunning: boolean) => void) | undefined;
   /** The call that the waiting shim is about to wait for. */
   pending: PendingCall | undefined;
   readonly #pendingFlag = new WebAssembly.Global({ value: "i32", mutable: true }, 0);
@@ -117,6 +119,7 @@ export class LiveInstance {
   reset(host: HostBinding): void {
     this.host = host;
     this.guest.fault = undefined;
+    this.running = undefined;
     this.pending = undefined;
     this.#pendingFlag.value = 0;
     for (const state of this.states) state.reset();
@@ -143,7 +146,10 @@ export class LiveInstance {
       if (this.guest.fault === cannotWait) this.guest.fault = undefined;
       this.pending = undefined;
       this.#pendingFlag.value = 0;
-      return pending?.settle();
+      this.running?.(false);
+      const answer = await pending?.settle();
+      this.running?.(true);
+      return answer;
     });
     const waits = Object.fromEntries(["", "i32", "i64", "f32", "f64"].map((type) => [type, wait]));
     return new WebAssembly.Instance(shim, { try: attempts, wait: waits, state: { pending: this.#pendingFlag } });
