@@ -75,6 +75,18 @@ async function pieces(
   return { text, timesMs };
 }
 
+/**
+ * The whole of a body whose first and last piece come this far apart. On a busy machine pieces may be read late and together:
+ * of some tries one shows it, unless the guest or its host gathers them.
+ */
+async function streamed(client: WireClient, path: string, apartMs: number): Promise<string> {
+  for (let attempt = 0; attempt < 20; attempt++) {
+    const { text, timesMs } = await pieces(client, path);
+    if ((timesMs.at(-1) ?? 0) - (timesMs[0] ?? 0) > apartMs) return text;
+  }
+  throw new Error(`${path} never came in pieces`);
+}
+
 describe.each(engineNames)("a function in %s", (engine) => {
   let pod: RunningPod;
   let client: WireClient;
@@ -132,10 +144,7 @@ describe.each(engineNames)("a function in %s", (engine) => {
   });
 
   test("streams its answer in time", async () => {
-    const { text, timesMs } = await pieces(client, "/stream");
-    expect(text).toBe("one\ntwo\nthree\n");
-    expect(timesMs.length).toBe(3);
-    expect((timesMs[2] ?? 0) - (timesMs[0] ?? 0)).toBeGreaterThan(90);
+    expect(await streamed(client, "/stream", 90)).toBe("one\ntwo\nthree\n");
   });
 
   test("reads an uploaded file of a form", async () => {
@@ -286,9 +295,7 @@ describe.each(engineNames)("a Hono application in %s", (engine) => {
   });
 
   test("streams text and events", async () => {
-    const { text, timesMs } = await pieces(client, "/count");
-    expect(text).toBe("1\n2\n3\n");
-    expect((timesMs.at(-1) ?? 0) - (timesMs[0] ?? 0)).toBeGreaterThan(25);
+    expect(await streamed(client, "/count", 25)).toBe("1\n2\n3\n");
     expect((await pieces(client, "/events")).text).toBe("data: event a\nid: a\n\ndata: event b\nid: b\n\n");
   });
 
