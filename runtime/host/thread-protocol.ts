@@ -4,7 +4,7 @@ import type { PodLimits, PodLogLine } from "../pod/pod-runtime.ts";
 export interface ThreadStart {
   readonly type: "start";
   readonly uid: string;
-  /** Directory of the prepared component; the thread reads the glue itself, while the main thread compiles. */
+  /** Directory of the prepared component; the thread reads the links or the glue itself, while the main thread compiles. */
   readonly preparedDir: string;
   readonly env: readonly { readonly name: string; readonly value: string }[];
   readonly limits: PodLimits;
