@@ -81,6 +81,6 @@ export class MemoryGate {
 /**
  * What an instance costs beside its linear memory: its stack, handle tables and buffers, and its share of garbage
  * that is not collected yet. Measured as 1 MiB with 20 to 120 instances of a Hono application at once under
- * jco's bindings; our own linker needs less.
+ * jco's bindings, and not again under our own linker.
  */
 const overheadBytes = 1024 * 1024;
