@@ -17,6 +17,8 @@ export default defineConfig({
           pool: "threads",
           isolate: false,
           sequence: { shuffle: true },
+          // A disk that others keep busy makes a thousand durable writes slow; a test that hangs is still found.
+          testTimeout: 30_000,
         },
       },
       {

@@ -1,7 +1,7 @@
-import type { IncomingMessage } from "node:http";
 import type { Clock } from "@shallop/sdk/internal";
 import type { ClientRequest } from "./exchange.ts";
 import type { GatewayFaultCode } from "./fault-status.ts";
+import { readTrailers } from "./trailers.ts";
 import type { UpstreamStream } from "./upstream.ts";
 
 // What was sent of a body is kept up to this until the answer begins, so that a pod that refuses costs a client with a
@@ -21,6 +21,7 @@ export class ClientBody {
   #sentBytes = 0;
   #begun = false;
   #ended = false;
+  #trailers: readonly string[] = [];
   #lastReadMs = 0;
 
   constructor(request: ClientRequest, bytesMax: number, clock: Clock) {
@@ -43,7 +44,7 @@ export class ClientBody {
   /** When the client last sent some, while more is wanted of it; undefined when it owes none. */
   get lastReadMs(): number | undefined {
     const owes = this.expected && this.#begun && !this.#ended && this.#stream !== undefined;
-    return owes && !this.#request.incoming.isPaused() ? this.#lastReadMs : undefined;
+    return owes && !this.#request.peer.isPaused ? this.#lastReadMs : undefined;
   }
 
   /** Sends to `stream` from the start. `tooLarge` is called, once, when it turns out longer than it may be. */
@@ -52,24 +53,24 @@ export class ClientBody {
     this.#stream = stream;
     this.#tooLarge = tooLarge;
     for (const chunk of this.#sent ?? []) stream.write(chunk);
-    if (this.#ended) return stream.end();
+    if (this.#ended) return stream.end(this.#trailers);
     this.#lastReadMs = this.#clock.nowMs();
     if (!this.#begun) this.#begin();
-    this.#request.incoming.resume();
+    this.#request.peer.resume();
   }
 
   /** The stream can take more. */
   writable(): void {
     if (this.#stream === undefined) return;
     this.#lastReadMs = this.#clock.nowMs();
-    this.#request.incoming.resume();
+    this.#request.peer.resume();
   }
 
   /** The stream is over; what the client sends waits. */
   detach(): void {
     if (this.#stream === undefined) return;
     this.#stream = undefined;
-    this.#request.incoming.pause();
+    this.#request.peer.pause();
   }
 
   /** It will not be sent again. */
@@ -79,13 +80,12 @@ export class ClientBody {
 
   #begin(): void {
     this.#begun = true;
-    const { incoming, outgoing, expectsContinue } = this.#request;
-    if (expectsContinue) outgoing.writeContinue();
-    listen(incoming, {
+    this.#request.peer.receive({
       data: (chunk) => this.#data(chunk),
-      end: () => {
+      end: (trailers) => {
         this.#ended = true;
-        this.#stream?.end();
+        this.#trailers = readTrailers(trailers);
+        this.#stream?.end(this.#trailers);
       },
     });
   }
@@ -96,14 +96,6 @@ export class ClientBody {
     this.#lastReadMs = this.#clock.nowMs();
     if (this.#sentBytes > replayBytesMax) this.#sent = undefined;
     else this.#sent?.push(chunk);
-    if (this.#stream?.write(chunk) === false) this.#request.incoming.pause();
+    if (this.#stream?.write(chunk) === false) this.#request.peer.pause();
   }
-}
-
-function listen(
-  incoming: IncomingMessage,
-  handlers: { readonly data: (chunk: Buffer) => void; readonly end: () => void },
-): void {
-  incoming.on("data", handlers.data);
-  incoming.once("end", handlers.end);
 }

@@ -1,4 +1,3 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
 import { type Clock, describeError, type Timer } from "@shallop/sdk/internal";
 import type { ResponseHead } from "@shallop/sdk/wire";
 import type { Dispatcher, Waiter } from "../activate/dispatcher.ts";
@@ -6,14 +5,16 @@ import type { PodSlot } from "../balance/pod-set.ts";
 import type { GatewayLimits } from "../limits.ts";
 import type { LoadEntry, LoadMeter } from "../stats/load.ts";
 import type { Abandonments } from "./abandonments.ts";
-import { answerFault, discardRest } from "./answer-fault.ts";
+import { answerFault } from "./answer-fault.ts";
 import { ClientBody } from "./client-body.ts";
+import type { ClientEnd } from "./client-end.ts";
 import type { FaultLog } from "./fault-log.ts";
 import { faultRules, faultStatus, GatewayFault, type GatewayFaultCode } from "./fault-status.ts";
 import { addForwarded, type ClientAddress, type ClientHeaders, isIdempotent } from "./request-head.ts";
 import { type AnswerHead, readAnswerHead } from "./response-head.ts";
 import { mayRetry, type RetryBudget } from "./retry.ts";
 import { formatServerTiming, type ServerTimingMode } from "./server-timing.ts";
+import { readTrailers } from "./trailers.ts";
 import type { CancelUpstream, UpstreamHandlers, UpstreamRequest, UpstreamStream } from "./upstream.ts";
 import type { Upstreams } from "./upstreams.ts";
 
@@ -29,11 +30,11 @@ export interface ExchangeContext {
 }
 
 export interface ClientRequest {
-  readonly incoming: IncomingMessage;
-  readonly outgoing: ServerResponse;
+  readonly peer: ClientEnd;
   readonly id: string;
   readonly client: ClientAddress;
   readonly authority: string;
+  readonly scheme: "http" | "https";
   /** Path and query. */
   readonly target: string;
   readonly headers: ClientHeaders;
@@ -93,7 +94,7 @@ export class Exchange implements Waiter, UpstreamHandlers {
   }
 
   start(): void {
-    this.#request.outgoing.once("close", () => this.#clientGone());
+    this.#request.peer.onceClosed(() => this.#clientGone());
     this.#acquire();
   }
 
@@ -105,7 +106,7 @@ export class Exchange implements Waiter, UpstreamHandlers {
   }
 
   closeAfter(): void {
-    this.#request.outgoing.shouldKeepAlive = false;
+    this.#request.peer.closeAfter();
   }
 
   granted(slot: PodSlot): void {
@@ -139,7 +140,7 @@ export class Exchange implements Waiter, UpstreamHandlers {
 
   head(head: ResponseHead): void {
     try {
-      this.#answer = readAnswerHead(head.status, head.headers, this.#request.incoming.method ?? "GET");
+      this.#answer = readAnswerHead(head.status, head.headers, this.#request.peer.method);
     } catch (error) {
       return this.#abandon(error);
     }
@@ -169,23 +170,24 @@ export class Exchange implements Waiter, UpstreamHandlers {
     if (!this.#done) this.#pass(chunk);
   }
 
-  end(): void {
+  end(rawTrailers: readonly string[] = []): void {
     const answer = this.#answer;
     if (this.#done || answer === undefined) return;
     if (answer.contentLength !== undefined && this.#receivedBytes < answer.contentLength) {
       return this.#abandon(new GatewayFault("ANSWER_INVALID", "the guest sent less than the length that it gave"));
     }
-    const { incoming, outgoing } = this.#request;
+    const { peer } = this.#request;
+    const trailers = answer.hasBody ? readTrailers(rawTrailers) : [];
     if (!this.#headSent) {
-      const unknownLength = answer.hasBody && answer.contentLength === undefined;
+      // A length leaves no room for trailers in HTTP/1.
+      const unknownLength = answer.hasBody && answer.contentLength === undefined && trailers.length === 0;
       if (unknownLength) answer.headers.push("content-length", String(this.#held?.length ?? 0));
       if (!this.#sendHead(answer)) return;
     }
-    if (this.#held === undefined) outgoing.end();
-    else outgoing.end(this.#held);
+    peer.end(this.#held, trailers);
     this.#held = undefined;
     this.#finish("answered");
-    discardRest(incoming, outgoing, this.#context.clock);
+    peer.discardRest();
   }
 
   failed(fault: GatewayFault): void {
@@ -208,7 +210,7 @@ export class Exchange implements Waiter, UpstreamHandlers {
       losses: this.#losses,
       podsLost: this.#podsLost,
       answered: this.#answer !== undefined,
-      idempotent: isIdempotent(this.#request.incoming.method ?? ""),
+      idempotent: isIdempotent(this.#request.peer.method),
       replayable: this.#body.replayable,
       isKnown,
     };
@@ -223,7 +225,7 @@ export class Exchange implements Waiter, UpstreamHandlers {
     if (this.#done || this.#headSent || answer === undefined || !this.#sendHead(answer)) return;
     const held = this.#held;
     this.#held = undefined;
-    if (held === undefined) this.#request.outgoing.flushHeaders();
+    if (held === undefined) this.#request.peer.flushHead();
     else this.#pass(held);
   }
 
@@ -234,13 +236,13 @@ export class Exchange implements Waiter, UpstreamHandlers {
   }
 
   #makeRequest(): UpstreamRequest {
-    const { headers, incoming, authority, client, id, target } = this.#request;
-    addForwarded(headers.headers, client, { authority, requestId: id, scheme: "http" });
+    const { headers, peer, authority, client, id, target, scheme } = this.#request;
+    addForwarded(headers.headers, client, { authority, requestId: id, scheme });
     return {
       head: {
-        method: incoming.method ?? "GET",
+        method: peer.method,
         target,
-        scheme: "http",
+        scheme,
         authority,
         headers: headers.headers,
         requestId: id,
@@ -252,9 +254,9 @@ export class Exchange implements Waiter, UpstreamHandlers {
   }
 
   #pass(chunk: Buffer): void {
-    const { outgoing } = this.#request;
-    if (outgoing.write(chunk)) return this.#stream?.consumed(chunk.length);
-    if (this.#owed === 0) outgoing.once("drain", () => this.#drained());
+    const { peer } = this.#request;
+    if (peer.write(chunk)) return this.#stream?.consumed(chunk.length);
+    if (this.#owed === 0) peer.onceDrained(() => this.#drained());
     this.#owed += chunk.length;
   }
 
@@ -266,12 +268,12 @@ export class Exchange implements Waiter, UpstreamHandlers {
 
   /** @returns false when Node would not send such a head. */
   #sendHead(answer: AnswerHead): boolean {
-    const { outgoing, id } = this.#request;
+    const { peer, id } = this.#request;
     const timing = this.#serverTiming();
     if (timing !== "") answer.headers.push("server-timing", timing);
     answer.headers.push("x-request-id", id);
     try {
-      outgoing.writeHead(answer.status, answer.headers);
+      peer.writeHead(answer.status, answer.headers);
     } catch (error) {
       this.#abandon(new GatewayFault("ANSWER_INVALID", describeError(error), { cause: error }));
       return false;
@@ -299,23 +301,23 @@ export class Exchange implements Waiter, UpstreamHandlers {
     this.#fail(error instanceof GatewayFault ? error : new GatewayFault("ANSWER_INVALID", describeError(error)));
   }
 
-  #fail(fault: GatewayFault, close = false): void {
-    const { clock, faults } = this.#context;
-    const { incoming, outgoing, id, expectsContinue } = this.#request;
+  #fail(fault: GatewayFault, inDoubt = false): void {
+    const { faults } = this.#context;
+    const { peer, id, expectsContinue } = this.#request;
     this.#finish(fault.code);
     if (faultStatus(fault.code) >= 500) {
       faults.add(fault.code, { id, revision: this.#dispatcher.target.key }, describeError(fault));
     }
-    if (this.#headSent) return cutShort(outgoing);
+    if (this.#headSent) return peer.cutShort();
     // A client that has not been told to go on may send the body or not: the connection has no clear next request.
     const unclear = expectsContinue && !this.#body.begun;
-    answerFault(outgoing, {
+    answerFault(peer, {
       code: fault.code,
       requestId: id,
       text: faultRules[fault.code].text,
-      close: close || unclear,
+      inDoubt: inDoubt || unclear,
     });
-    if (!close) discardRest(incoming, outgoing, clock);
+    if (!inDoubt) peer.discardRest();
   }
 
   #clientGone(): void {
@@ -394,14 +396,6 @@ export class Exchange implements Waiter, UpstreamHandlers {
 }
 
 /** What was sent reaches the client, and then the end of the connection tells it that the answer is not whole. */
-function cutShort(outgoing: ServerResponse): void {
-  const { socket } = outgoing;
-  if (socket === null) return void outgoing.destroy();
-  // What was written in this turn waits for its end.
-  outgoing.uncork();
-  socket.destroySoon();
-}
-
 /** A pod that tells how long its parts took: what is left went by on the way to it and back. */
 function handlingPhases(totalMs: number, podMs: ResponseHead["phasesMs"]): Readonly<Record<string, number>> {
   if (podMs === undefined) return { handle: totalMs };

@@ -3,6 +3,7 @@ import type { Duplex } from "node:stream";
 import { type Clock, describeError, errorCode } from "@shallop/sdk/internal";
 import { streamWindowBytes } from "@shallop/sdk/wire";
 import { GatewayFault } from "./fault-status.ts";
+import { pairs } from "./trailers.ts";
 import {
   type CancelUpstream,
   connectTimeoutMs,
@@ -158,9 +159,11 @@ class HttpExchange implements UpstreamStream {
     return this.#over || (this.#outgoing?.write(chunk) ?? true);
   }
 
-  end(): void {
+  end(trailers: readonly string[] = []): void {
     // Without a body it has ended already.
-    if (!this.#over && this.#request.hasBody) this.#outgoing?.end();
+    if (this.#over || !this.#request.hasBody) return;
+    if (trailers.length > 0 && this.#request.contentLength === undefined) this.#outgoing?.addTrailers(pairs(trailers));
+    this.#outgoing?.end();
   }
 
   consumed(byteCount: number): void {
@@ -200,7 +203,7 @@ class HttpExchange implements UpstreamStream {
     this.#over = true;
     // The pod answered without reading all: the rest is of no use to anybody, and the connection of none after it.
     if (this.#outgoing?.writableEnded === false) this.#outgoing.destroy();
-    this.#handlers.end();
+    this.#handlers.end(incoming.rawTrailers);
   }
 
   #fail(error: Error): void {

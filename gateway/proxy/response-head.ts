@@ -11,7 +11,8 @@ export interface AnswerHead {
   readonly hasBody: boolean;
 }
 
-const dropped: ReadonlySet<string> = new Set([
+/** Hop-by-hop (RFC 9110, 7.6.1), and what the gateway says itself. */
+export const hopByHop: ReadonlySet<string> = new Set([
   "connection",
   "keep-alive",
   "proxy-connection",
@@ -27,6 +28,9 @@ const dropped: ReadonlySet<string> = new Set([
 const tokenForm = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 // RFC 9110, 5.5: visible characters, space, tab, and what is above ASCII; never a line break or a zero.
 const valueForm = /^[\t\x20-\x7e\x80-\xff]*$/;
+
+/** Whether it can be sent as one header, and be read as that only. */
+export const isHeader = (name: string, value: string): boolean => tokenForm.test(name) && valueForm.test(value);
 
 /**
  * Checks a head that a guest gave: the guest is not trusted to make one that Node's own writer takes, nor one that means
@@ -48,8 +52,8 @@ export function readAnswerHead(status: number, raw: readonly string[], method: s
       if (contentLength !== undefined) continue;
       contentLength = Number(value);
     } else if (name === "connection") connection = connection === undefined ? value : `${connection},${value}`;
-    if (dropped.has(name) || name.startsWith("x-shallop-")) continue;
-    if (!tokenForm.test(name) || !valueForm.test(value))
+    if (hopByHop.has(name) || name.startsWith("x-shallop-")) continue;
+    if (!isHeader(name, value))
       throw new GatewayFault("ANSWER_INVALID", `the guest gave a header that cannot be sent: ${JSON.stringify(name)}`);
     headers.push(name, value);
   }

@@ -8,7 +8,8 @@ export interface UpstreamHandlers {
   head(head: ResponseHead): void;
   /** The receiver owes `stream.consumed(chunk.length)`. */
   data(chunk: Buffer): void;
-  end(): void;
+  /** Trailers are flat. */
+  end(trailers?: readonly string[]): void;
   /** Nothing is called after it. CONNECT_FAILED and REFUSED: the request was not begun. */
   failed(fault: GatewayFault): void;
   writable(): void;
@@ -17,7 +18,8 @@ export interface UpstreamHandlers {
 export interface UpstreamStream {
   /** All of `chunk` is taken; false asks for a pause until `writable`. */
   write(chunk: Buffer): boolean;
-  end(): void;
+  /** Trailers are flat; a pod whose protocol has none does not get them. */
+  end(trailers?: readonly string[]): void;
   consumed(byteCount: number): void;
 }
 

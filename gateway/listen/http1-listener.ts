@@ -1,0 +1,146 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import { type Clock, describeError, errorCode, type Log, type Random } from "@shallop/sdk/internal";
+import type { GatewayLimits } from "../limits.ts";
+import { faultResponse, GatewayFault, type GatewayFaultCode } from "../proxy/fault-status.ts";
+import { type ClientHeaders, readClientHeaders } from "../proxy/request-head.ts";
+import { readRequestTarget } from "../proxy/request-target.ts";
+import type { Connections } from "./connections.ts";
+import { Http1Client } from "./http1-client.ts";
+import type { ReceivedRequest } from "./received-request.ts";
+
+export interface Http1ListenerOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly limits: GatewayLimits;
+  readonly connections: Connections;
+  readonly received: (request: ReceivedRequest) => void;
+}
+
+/** HTTP/1.1 of clients by Node's server, every limit of which is set here and nowhere left to Node's default. */
+export class Http1Listener {
+  readonly server: Server;
+  /** What Node does with a new connection. */
+  readonly #connected: (socket: Socket) => void;
+  readonly #options: Http1ListenerOptions;
+
+  constructor(options: Http1ListenerOptions) {
+    this.#options = options;
+    const { limits } = options;
+    this.server = createServer({
+      maxHeaderSize: limits.headerBytesMax,
+      headersTimeout: limits.headerTimeoutMs,
+      connectionsCheckingInterval: limits.headerCheckMs,
+      // Bodies have limits of their own: silence of a client, and the time limit of the revision.
+      requestTimeout: 0,
+      keepAliveTimeout: limits.idleTimeoutMs,
+      // Checked here, with an answer that names the request.
+      requireHostHeader: false,
+      insecureHTTPParser: false,
+      noDelay: true,
+    });
+    const { server } = this;
+    // Node would leave out silently what is above its limit: too many are refused instead.
+    server.maxHeadersCount = 0;
+    server.maxConnections = limits.connectionsMax;
+    server.timeout = limits.idleTimeoutMs;
+    const [connected] = server.listeners("connection");
+    this.#connected = (socket) => {
+      connected?.call(server, socket);
+    };
+    // Which protocol a connection speaks is seen first.
+    server.removeAllListeners("connection");
+    this.#listen();
+  }
+
+  /** Takes over a connection whose client speaks HTTP/1; it is paused, and its first bytes are unread. */
+  take(socket: Socket): void {
+    this.#connected(socket);
+    socket.resume();
+  }
+
+  #listen(): void {
+    const { server } = this;
+    const { connections } = this.#options;
+    // Only a connection that nothing is happening on is idle: a guest may think for longer.
+    server.on("timeout", (socket: Socket) => {
+      if ((connections.get(socket)?.open.size ?? 0) === 0) socket.destroy();
+    });
+    server.on("request", (incoming, outgoing) => this.#request(incoming, outgoing, false));
+    server.on("checkContinue", (incoming, outgoing) => this.#request(incoming, outgoing, true));
+    server.on("checkExpectation", (incoming, outgoing) => this.#request(incoming, outgoing, "unknown"));
+    server.on("clientError", (error, socket) => this.#clientError(error, socket));
+    server.on("connect", (_incoming, socket: Duplex) => this.#answerRaw(socket, "NOT_SUPPORTED"));
+  }
+
+  #request(incoming: IncomingMessage, outgoing: ServerResponse, expects: boolean | "unknown"): void {
+    const { clock, limits, connections, received } = this.#options;
+    const connection = connections.get(incoming.socket);
+    if (connection === undefined) return void incoming.socket.destroy();
+    // The last answer of this connection has said that it closes: what was pipelined behind it is dropped.
+    if (connection.requests >= limits.requestsPerConnectionMax) return;
+    received({
+      peer: new Http1Client(incoming, outgoing, clock, expects === true),
+      connection,
+      scheme: "http",
+      expectsContinue: expects !== false,
+      read: () => {
+        if (expects === "unknown") throw new GatewayFault("EXPECTATION_FAILED", "");
+        const headers = readClientHeaders(incoming.rawHeaders, limits.headerCountMax);
+        const target = readRequestTarget(incoming.url ?? "", headers.host);
+        checkSupported(incoming, headers);
+        return { headers, target };
+      },
+    });
+  }
+
+  /** Node's parser, or its clock, has given the connection up. */
+  #clientError(error: Error, socket: Duplex): void {
+    const { connections, log } = this.#options;
+    const [oldest] = connections.get(socket as Socket)?.open ?? [];
+    const code = errorCode(error);
+    if (code === "ECONNRESET" || !socket.writable) return void socket.destroy();
+    if (oldest !== undefined) return oldest.refuse("BAD_REQUEST");
+    log.debug("a client sent what is no request", { reason: describeError(error) });
+    this.#answerRaw(socket, parserFault(code));
+  }
+
+  #answerRaw(socket: Duplex, code: GatewayFaultCode): void {
+    const { clock, random } = this.#options;
+    const { status, headers, body } = faultResponse(code, random.uuid());
+    const lines = [`HTTP/1.1 ${status} ${reasonOf(status)}`];
+    for (let index = 0; index < headers.length; index += 2) lines.push(`${headers[index]}: ${headers[index + 1]}`);
+    socket.on("error", () => socket.destroy());
+    socket.end(`${lines.join("\r\n")}\r\nconnection: close\r\n\r\n${body}`);
+    // Reads what the client still sends, so that the kernel does not reset the connection before it has read the answer.
+    socket.resume();
+    const timer = clock.after(lingerMs, () => socket.destroy());
+    socket.once("close", () => timer.cancel());
+  }
+}
+
+const lingerMs = 1_000;
+
+/** @throws GatewayFault NOT_SUPPORTED, BAD_REQUEST */
+function checkSupported(incoming: IncomingMessage, headers: ClientHeaders): void {
+  if (incoming.httpVersion !== "1.1" && headers.chunked) {
+    throw new GatewayFault("BAD_REQUEST", "HTTP/1.0 has no chunked bodies.");
+  }
+  // Any other protocol may be ignored (RFC 9110, 7.8); who asks for this one can do nothing with an HTTP answer.
+  if (headers.upgrade?.includes("websocket") === true) {
+    throw new GatewayFault("NOT_SUPPORTED", "This gateway does not carry WebSockets.");
+  }
+  if (incoming.method === "TRACE") throw new GatewayFault("NOT_SUPPORTED", "This gateway does not answer TRACE.");
+}
+
+function parserFault(code: string | undefined): GatewayFaultCode {
+  if (code === "HPE_HEADER_OVERFLOW") return "HEADERS_TOO_LARGE";
+  return code === "ERR_HTTP_REQUEST_TIMEOUT" ? "REQUEST_TIMEOUT" : "BAD_REQUEST";
+}
+
+const reasonOf = (status: number): string =>
+  ({ 400: "Bad Request", 408: "Request Timeout", 431: "Request Header Fields Too Large", 501: "Not Implemented" })[
+    status
+  ] ?? "Error";

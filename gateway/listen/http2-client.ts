@@ -1,0 +1,106 @@
+import { constants, type IncomingHttpHeaders, type OutgoingHttpHeaders, type ServerHttp2Stream } from "node:http2";
+import type { ClientBodyHandlers, ClientEnd } from "../proxy/client-end.ts";
+
+/** The client's end of a request of HTTP/2: one stream of its connection. */
+export class Http2Client implements ClientEnd {
+  readonly method: string;
+  readonly #stream: ServerHttp2Stream;
+  /** The client waits for `100 Continue` before it sends the body. */
+  readonly #expectsContinue: boolean;
+  #trailers: OutgoingHttpHeaders = {};
+  #received: readonly string[] = [];
+
+  constructor(stream: ServerHttp2Stream, method: string, expectsContinue: boolean) {
+    this.#stream = stream;
+    this.method = method;
+    this.#expectsContinue = expectsContinue;
+    // A stream that is reset says so by its close, too.
+    stream.on("error", () => undefined);
+    if (stream.endAfterHeaders) return;
+    // They may have come before the body is asked for.
+    stream.once("trailers", (_trailers: IncomingHttpHeaders, _flags: number, raw?: readonly string[]) => {
+      this.#received = raw ?? [];
+    });
+  }
+
+  get complete(): boolean {
+    return this.#stream.endAfterHeaders || this.#stream.readableEnded;
+  }
+
+  get isPaused(): boolean {
+    return this.#stream.isPaused();
+  }
+
+  receive({ data, end }: ClientBodyHandlers): void {
+    const stream = this.#stream;
+    if (this.#expectsContinue && !stream.headersSent) stream.additionalHeaders({ ":status": 100 });
+    stream.on("data", data);
+    stream.once("end", () => end(this.#received));
+  }
+
+  pause(): void {
+    this.#stream.pause();
+  }
+
+  resume(): void {
+    this.#stream.resume();
+  }
+
+  writeHead(status: number, headers: readonly string[]): void {
+    // With a length there are no trailers; without one they may still come.
+    const waitForTrailers = !headers.includes("content-length");
+    this.#stream.respond([":status", String(status), ...headers], { waitForTrailers });
+    if (waitForTrailers) this.#stream.once("wantTrailers", () => this.#stream.sendTrailers(this.#trailers));
+  }
+
+  flushHead(): void {
+    // Node sends it at the end of this turn of the event loop.
+  }
+
+  write(chunk: Buffer): boolean {
+    return this.#stream.write(chunk);
+  }
+
+  onceDrained(listener: () => void): void {
+    this.#stream.once("drain", listener);
+  }
+
+  end(rest: Buffer | string | undefined, trailers: readonly string[] = []): void {
+    this.#trailers = byName(trailers);
+    if (rest === undefined) this.#stream.end();
+    else this.#stream.end(rest);
+  }
+
+  onceClosed(listener: () => void): void {
+    this.#stream.once("close", listener);
+  }
+
+  closeAfter(): void {
+    // GOAWAY (RFC 9113, 6.8): the streams that are open go on.
+    const { session } = this.#stream;
+    if (session !== undefined && !session.closed) session.close();
+  }
+
+  /** Frames are never in doubt. */
+  framingInDoubt(): void {}
+
+  /** RFC 9113, 8.1: a complete answer, then a reset without an error. */
+  discardRest(): void {
+    const stream = this.#stream;
+    if (this.complete || stream.destroyed) return;
+    stream.removeAllListeners("data");
+    stream.resume();
+    if (stream.writableFinished) stream.close(constants.NGHTTP2_NO_ERROR);
+    else stream.once("finish", () => stream.close(constants.NGHTTP2_NO_ERROR));
+  }
+
+  cutShort(): void {
+    this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+  }
+}
+
+function byName(flat: readonly string[]): OutgoingHttpHeaders {
+  const values: Record<string, string[]> = {};
+  for (let index = 0; index < flat.length; index += 2) (values[flat[index] ?? ""] ??= []).push(flat[index + 1] ?? "");
+  return values;
+}

@@ -1,0 +1,113 @@
+import {
+  performServerHandshake,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+  type ServerOptions,
+} from "node:http2";
+import type { Socket } from "node:net";
+import { describeError, type Log } from "@shallop/sdk/internal";
+import type { GatewayLimits } from "../limits.ts";
+import { GatewayFault } from "../proxy/fault-status.ts";
+import { readHttp2Head } from "../proxy/http2-request-head.ts";
+import type { ClientConnection } from "./connections.ts";
+import { Http2Client } from "./http2-client.ts";
+import type { ReceivedRequest } from "./received-request.ts";
+
+export interface Http2ListenerOptions {
+  readonly log: Log;
+  readonly limits: GatewayLimits;
+  readonly received: (request: ReceivedRequest) => void;
+}
+
+// Envoy's advice for an edge: what one connection may have at once, and what it may send ahead of its reader.
+const streamsMax = 100;
+const streamWindowBytes = 64 * 1024;
+const connectionWindowBytes = 1024 * 1024;
+// nghttp2 gives a connection up that resets streams faster than this (CVE-2023-44487): a burst, and so many a second.
+const resetBurst = 200;
+const resetsPerSecond = 33;
+// A client that pings, changes its settings or breaks frames more than this is no browser.
+const settingsMax = 32;
+const pingsMax = 10;
+const invalidFramesMax = 100;
+// What Node keeps for one connection before it refuses streams of it; MB.
+const sessionMegabytesMax = 10;
+// `:method`, `:path`, `:scheme` and `:authority`.
+const pseudoHeaders = 4;
+
+/** HTTP/2 of clients by Node's sessions, every limit of which is set here and nowhere left to Node's default. */
+export class Http2Listener {
+  readonly #options: Http2ListenerOptions;
+  readonly #sessionOptions: ServerOptions;
+  readonly #sessions = new Set<ServerHttp2Session>();
+
+  constructor(options: Http2ListenerOptions) {
+    this.#options = options;
+    const { limits } = options;
+    this.#sessionOptions = {
+      settings: {
+        enablePush: false,
+        maxConcurrentStreams: streamsMax,
+        initialWindowSize: streamWindowBytes,
+        maxHeaderListSize: limits.headerBytesMax,
+      },
+      // One more than is let through, so that it is refused with an answer.
+      maxHeaderListPairs: limits.headerCountMax + pseudoHeaders + 1,
+      maxSettings: settingsMax,
+      maxOutstandingPings: pingsMax,
+      maxSessionInvalidFrames: invalidFramesMax,
+      maxSessionMemory: sessionMegabytesMax,
+      streamResetBurst: resetBurst,
+      streamResetRate: resetsPerSecond,
+    };
+  }
+
+  /** Takes over a connection whose client speaks HTTP/2. */
+  take(socket: Socket, connection: ClientConnection): void {
+    const { limits, log } = this.#options;
+    const session = performServerHandshake(socket, this.#sessionOptions);
+    this.#sessions.add(session);
+    session.once("close", () => this.#sessions.delete(session));
+    session.on("error", (error) => log.debug("a client of HTTP/2 broke off", { reason: describeError(error) }));
+    session.setLocalWindowSize(connectionWindowBytes);
+    session.setTimeout(limits.idleTimeoutMs, () => {
+      if (connection.open.size === 0) session.close();
+    });
+    session.on("stream", (stream, headers, _flags, raw) =>
+      this.#request(stream, { connection, method: headers[":method"] ?? "", raw }),
+    );
+  }
+
+  /** No new streams; those that are open go on. */
+  close(): void {
+    for (const session of this.#sessions) session.close();
+  }
+
+  #request(
+    stream: ServerHttp2Stream,
+    head: { readonly connection: ClientConnection; readonly method: string; readonly raw: readonly string[] },
+  ): void {
+    const { limits, received } = this.#options;
+    const { connection, method, raw } = head;
+    const expectsContinue = expectationOf(raw) === "100-continue";
+    received({
+      peer: new Http2Client(stream, method, expectsContinue),
+      connection,
+      scheme: "http",
+      expectsContinue,
+      read: () => {
+        const expectation = expectationOf(raw);
+        if (expectation !== undefined && !expectsContinue) throw new GatewayFault("EXPECTATION_FAILED", "");
+        if (method === "CONNECT" || method === "TRACE") {
+          throw new GatewayFault("NOT_SUPPORTED", `This gateway does not answer ${method}.`);
+        }
+        return readHttp2Head(raw, { isAll: stream.endAfterHeaders, headerCountMax: limits.headerCountMax });
+      },
+    });
+  }
+}
+
+function expectationOf(raw: readonly string[]): string | undefined {
+  for (let index = 0; index < raw.length; index += 2) if (raw[index] === "expect") return raw[index + 1];
+  return undefined;
+}

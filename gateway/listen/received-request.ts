@@ -1,0 +1,15 @@
+import type { ClientEnd } from "../proxy/client-end.ts";
+import type { ClientHeaders } from "../proxy/request-head.ts";
+import type { RequestTarget } from "../proxy/request-target.ts";
+import type { ClientConnection } from "./connections.ts";
+
+/** A request whose head has come, whatever protocol it came by. */
+export interface ReceivedRequest {
+  readonly peer: ClientEnd;
+  readonly connection: ClientConnection;
+  readonly scheme: "http" | "https";
+  /** The client may be waiting to be told to send the body. */
+  readonly expectsContinue: boolean;
+  /** What the head says. @throws GatewayFault */
+  read(): { readonly headers: ClientHeaders; readonly target: RequestTarget };
+}
