@@ -1,5 +1,6 @@
 import { constants, type IncomingHttpHeaders, type OutgoingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import type { ClientBodyHandlers, ClientEnd } from "../proxy/client-end.ts";
+import { byName } from "../proxy/trailers.ts";
 
 /** The client's end of a request of HTTP/2: one stream of its connection. */
 export class Http2Client implements ClientEnd {
@@ -46,10 +47,10 @@ export class Http2Client implements ClientEnd {
     this.#stream.resume();
   }
 
-  writeHead(status: number, headers: readonly string[]): void {
+  writeHead(status: number, headers: readonly string[], isAll: boolean): void {
     // With a length there are no trailers; without one they may still come.
-    const waitForTrailers = !headers.includes("content-length");
-    this.#stream.respond([":status", String(status), ...headers], { waitForTrailers });
+    const waitForTrailers = !isAll && !headers.includes("content-length");
+    this.#stream.respond([":status", String(status), ...headers], { endStream: isAll, waitForTrailers });
     if (waitForTrailers) this.#stream.once("wantTrailers", () => this.#stream.sendTrailers(this.#trailers));
   }
 
@@ -97,10 +98,4 @@ export class Http2Client implements ClientEnd {
   cutShort(): void {
     this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR);
   }
-}
-
-function byName(flat: readonly string[]): OutgoingHttpHeaders {
-  const values: Record<string, string[]> = {};
-  for (let index = 0; index < flat.length; index += 2) (values[flat[index] ?? ""] ??= []).push(flat[index + 1] ?? "");
-  return values;
 }

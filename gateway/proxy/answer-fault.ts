@@ -14,6 +14,6 @@ export interface FaultAnswer {
 export function answerFault(client: ClientEnd, { code, requestId, text, inDoubt }: FaultAnswer): void {
   const { status, headers, body } = faultResponse(code, requestId, text);
   if (inDoubt === true) client.framingInDoubt();
-  client.writeHead(status, headers);
+  client.writeHead(status, headers, false);
   client.end(body);
 }

@@ -8,8 +8,11 @@ export interface ClientEnd {
   receive(handlers: ClientBodyHandlers): void;
   pause(): void;
   resume(): void;
-  /** Begins the answer. Headers are flat. @throws what Node says of a head that it does not write */
-  writeHead(status: number, headers: readonly string[]): void;
+  /**
+   * Begins the answer. Headers are flat; `isAll` when neither a body nor trailers follow.
+   * @throws what Node says of a head that it does not write
+   */
+  writeHead(status: number, headers: readonly string[], isAll: boolean): void;
   /** The head leaves though no body has come yet. */
   flushHead(): void;
   /** All of `chunk` is taken; false asks for a pause until `onceDrained`. */

@@ -14,13 +14,18 @@ export interface AgentTls {
 }
 
 /** Connects to a unix socket of this machine. @throws GatewayFault CONNECT_FAILED */
-export function dialSocket(path: string, clock: Clock): Promise<Socket> {
+export const dialSocket = (path: string, clock: Clock): Promise<Socket> => dial(connect({ path }), path, clock);
+
+/** Connects to a pod's address. @throws GatewayFault CONNECT_FAILED */
+export const dialAddress = (host: string, port: number, clock: Clock): Promise<Socket> =>
+  dial(connect({ host, port, noDelay: true }), `${host}:${port}`, clock);
+
+function dial(socket: Socket, place: string, clock: Clock): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ path });
     const fail = (cause: Error): void => {
       timer.cancel();
       socket.destroy();
-      reject(new GatewayFault("CONNECT_FAILED", `the pod's socket ${path} takes no connection`, { cause }));
+      reject(new GatewayFault("CONNECT_FAILED", `the pod takes no connection at ${place}`, { cause }));
     };
     const timer = clock.after(connectTimeoutMs, () => fail(new Error(`no answer within ${connectTimeoutMs} ms`)));
     socket.once("error", fail);

@@ -115,7 +115,7 @@ export class Exchange implements Waiter, UpstreamHandlers {
     this.#grantedMs ??= nowMs;
     this.#sentMs = nowMs;
     this.#arm(nowMs);
-    const cancel = this.#context.upstreams.of(slot.target).open(this.#upstreamRequest, this);
+    const cancel = this.#context.upstreams.of(slot.target, this.#dispatcher.target).open(this.#upstreamRequest, this);
     if (this.#slot === slot) this.#cancel = cancel;
     else cancel();
   }
@@ -182,7 +182,7 @@ export class Exchange implements Waiter, UpstreamHandlers {
       // A length leaves no room for trailers in HTTP/1.
       const unknownLength = answer.hasBody && answer.contentLength === undefined && trailers.length === 0;
       if (unknownLength) answer.headers.push("content-length", String(this.#held?.length ?? 0));
-      if (!this.#sendHead(answer)) return;
+      if (!this.#sendHead(answer, this.#held === undefined && trailers.length === 0)) return;
     }
     peer.end(this.#held, trailers);
     this.#held = undefined;
@@ -267,13 +267,13 @@ export class Exchange implements Waiter, UpstreamHandlers {
   }
 
   /** @returns false when Node would not send such a head. */
-  #sendHead(answer: AnswerHead): boolean {
+  #sendHead(answer: AnswerHead, isAll = false): boolean {
     const { peer, id } = this.#request;
     const timing = this.#serverTiming();
     if (timing !== "") answer.headers.push("server-timing", timing);
     answer.headers.push("x-request-id", id);
     try {
-      peer.writeHead(answer.status, answer.headers);
+      peer.writeHead(answer.status, answer.headers, isAll);
     } catch (error) {
       this.#abandon(new GatewayFault("ANSWER_INVALID", describeError(error), { cause: error }));
       return false;

@@ -1,3 +1,4 @@
+import type { OutgoingHttpHeaders } from "node:http2";
 import { hopByHop, isHeader } from "./response-head.ts";
 
 /** Of trailers, flat, those that a trailer may be (RFC 9110, 6.5.1) and that can be sent; names in lower case. */
@@ -34,3 +35,10 @@ const notInTrailers: ReadonlySet<string> = new Set([
 /** As Node's writer takes them. */
 export const pairs = (flat: readonly string[]): [name: string, value: string][] =>
   Array.from({ length: flat.length / 2 }, (_, index) => [flat[2 * index] ?? "", flat[2 * index + 1] ?? ""]);
+
+/** As Node's HTTP/2 takes them. */
+export function byName(flat: readonly string[]): OutgoingHttpHeaders {
+  const values: Record<string, string[]> = {};
+  for (let index = 0; index < flat.length; index += 2) (values[flat[index] ?? ""] ??= []).push(flat[index + 1] ?? "");
+  return values;
+}

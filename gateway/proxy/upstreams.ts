@@ -1,10 +1,11 @@
 import { Agent as HttpsAgent } from "node:https";
 import type { Duplex } from "node:stream";
 import type { Clock } from "@shallop/sdk/internal";
-import type { NodeTarget, PodTarget } from "../route/target.ts";
-import { type AgentTls, askAgent, dialSocket, dialTunnel } from "./dial.ts";
+import type { NodeTarget, PodTarget, RevisionTarget } from "../route/target.ts";
+import { type AgentTls, askAgent, dialAddress, dialSocket, dialTunnel } from "./dial.ts";
 import { GatewayFault } from "./fault-status.ts";
 import { HttpUpstream } from "./http-upstream.ts";
+import { Http2Upstream } from "./http2-upstream.ts";
 import { NodePulse } from "./node-pulse.ts";
 import type { Upstream } from "./upstream.ts";
 import { WireUpstream } from "./wire-upstream.ts";
@@ -41,7 +42,7 @@ export class Upstreams {
     this.#options = options;
   }
 
-  of(pod: PodTarget): Upstream {
+  of(pod: PodTarget, revision: RevisionTarget): Upstream {
     const kept = this.#keptByUid.get(pod.uid);
     // A node may become known after its pods, and a way through its agent is no way for long on the same machine.
     const direct = this.#isDirect(pod);
@@ -51,7 +52,7 @@ export class Upstreams {
       return kept.upstream;
     }
     kept?.upstream.retire();
-    const upstream = this.#make(pod, direct);
+    const upstream = this.#make(pod, revision, direct);
     this.#keptByUid.set(pod.uid, { upstream, pod, direct });
     return upstream;
   }
@@ -72,7 +73,7 @@ export class Upstreams {
     return this.#options.node(pod.node)?.machine === this.#options.machine;
   }
 
-  #make(pod: PodTarget, direct: boolean): Upstream {
+  #make(pod: PodTarget, revision: RevisionTarget, direct: boolean): Upstream {
     const { clock, draining } = this.#options;
     const { endpoint } = pod;
     const tunnel = (): Promise<Duplex> => this.#tunnel(pod);
@@ -81,6 +82,7 @@ export class Upstreams {
       return new WireUpstream({ dial, draining: () => draining(pod) });
     }
     const { host, port } = endpoint;
+    if (revision.isHttp2) return new Http2Upstream(direct ? () => dialAddress(host, port, clock) : tunnel);
     return new HttpUpstream({ clock, host, port, ...(direct ? {} : { dial: tunnel }) });
   }
 

@@ -12,6 +12,8 @@ export interface RevisionTarget {
   readonly responseStartTimeoutMs: number;
   /** Longest silence of the guest within an answer; 0 = any. */
   readonly idleTimeoutMs: number;
+  /** Its native pods speak HTTP/2 with prior knowledge: their port has the name `h2c`, as in Knative. */
+  readonly isHttp2: boolean;
   /** Nodes to ask for an activation, the best first. */
   readonly homes: readonly string[];
 }
@@ -62,6 +64,7 @@ export function compileRevision(revision: Revision): RevisionTarget {
     timeoutMs: timeoutSeconds * 1000,
     responseStartTimeoutMs: Math.min(spec.responseStartTimeoutSeconds ?? timeoutSeconds, timeoutSeconds) * 1000,
     idleTimeoutMs: (spec.idleTimeoutSeconds ?? 0) * 1000,
+    isHttp2: spec.containers.some(({ ports = [] }) => ports.some(({ name }) => name === "h2c")),
     homes: homesOf(status),
   };
 }
@@ -90,6 +93,7 @@ export const unknownRevision = (namespace: string, name: string): RevisionTarget
   timeoutMs: defaultTimeoutSeconds * 1000,
   responseStartTimeoutMs: defaultTimeoutSeconds * 1000,
   idleTimeoutMs: 0,
+  isHttp2: false,
   homes: [],
 });
 
