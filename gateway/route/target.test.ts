@@ -13,6 +13,7 @@ describe("compileRevision", () => {
       timeoutMs: 300_000,
       responseStartTimeoutMs: 300_000,
       idleTimeoutMs: 0,
+      isHttp2: false,
       homes: ["n1"],
     });
   });
@@ -30,6 +31,12 @@ describe("compileRevision", () => {
       responseStartTimeoutMs: 10_000,
       idleTimeoutMs: 5_000,
     });
+  });
+
+  test("speaks HTTP/2 where the port says h2c", () => {
+    const named = (name: string) =>
+      compileRevision(fakeRevision("r", { containers: [{ image: "x", ports: [{ name, containerPort: 80 }] }] }));
+    expect([named("h2c").isHttp2, named("http1").isHttp2]).toEqual([true, false]);
   });
 
   test("asks prepared homes first, and those that failed last", () => {
