@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { extname, join, resolve } from "node:path";
 import {
@@ -8,9 +8,14 @@ import {
   writeImage,
   type WrittenImage,
 } from "../image/index.ts";
+import { checkSource } from "./bundle.ts";
 import { buildComponent, type BuiltComponent } from "./component.ts";
+import { componentNames } from "./engine/component-binary.ts";
 import { type EngineChoice, type EngineMeasure, measuredComponent } from "./engine/choose.ts";
-import { wasiVersion } from "./engine/wit.ts";
+import { targetWorld } from "./engine/wit.ts";
+import { languageOf, type Source } from "./language/language.ts";
+import { type Environment, Tools } from "./language/tools.ts";
+import { compiledVariant } from "./native/compiled-variant.ts";
 import { nodeVariant } from "./native/node-variant.ts";
 import type { NativeProject, Project, RootfsNativeProject } from "./project.ts";
 
@@ -19,6 +24,8 @@ export interface BuildOptions {
   readonly engine?: EngineChoice;
   /** Where engines are kept between builds. */
   readonly cacheDirectory: string;
+  /** Of compilers, the PATH among it. */
+  readonly environment: Environment;
   /** Told of each step as it begins, in words for people. */
   readonly onStep?: (step: string) => void;
   /** What `created` says; SOURCE_DATE_EPOCH in milliseconds. 0 unless given. */
@@ -37,6 +44,15 @@ interface MeasuredComponent {
   readonly engines?: readonly EngineMeasure[];
 }
 
+/** One build of a project. */
+interface Build {
+  readonly project: Project;
+  readonly options: BuildOptions;
+  /** For files that are gone afterwards. */
+  readonly scratch: string;
+  readonly step: (step: string) => void;
+}
+
 /**
  * Builds every variant of a project and writes the image into the store. The same source gives the same digests.
  * @throws BuildFault, ImageFault
@@ -44,12 +60,11 @@ interface MeasuredComponent {
 export async function buildProject(project: Project, store: ContentStore, options: BuildOptions): Promise<BuiltImage> {
   const step = options.onStep ?? ((): void => undefined);
   const scratch = await mkdtemp(join(tmpdir(), "shallop-build-"));
+  const build: Build = { project, options, scratch, step };
   try {
     const [built, native] = await Promise.all([
-      buildWasm(project, options, step),
-      Promise.all(
-        project.native.map((variant, index) => nativeSource(project, variant, join(scratch, String(index)), step)),
-      ),
+      buildWasm(build),
+      Promise.all(project.native.map((variant, index) => nativeSource(build, variant, `native-${index}`))),
     ]);
     const wasm = built === undefined ? undefined : await wasmSource(built.component, scratch);
     step("writing the image");
@@ -66,15 +81,18 @@ export async function buildProject(project: Project, store: ContentStore, option
   }
 }
 
-async function buildWasm(
-  project: Project,
-  options: BuildOptions,
-  step: (step: string) => void,
-): Promise<MeasuredComponent | undefined> {
+async function buildWasm(build: Build): Promise<MeasuredComponent | undefined> {
+  const { project, options, step } = build;
   const { wasm } = project;
   if (wasm === undefined) return undefined;
   step(`building the wasm variant from ${wasm.source}`);
   const path = resolve(project.directory, wasm.source);
+  const language = languageOf(path);
+  if (language !== undefined) {
+    await checkSource(path);
+    const bytes = await language.component(await sourceOf(build, wasm, "wasm"));
+    return { component: { bytes, ...componentNames(bytes), target: targetWorld } };
+  }
   const choice = options.engine ?? wasm.engine;
   if (extname(path) !== ".wasm") {
     return measuredComponent(choice, (engine) => buildComponent(path, engine, options.cacheDirectory), step);
@@ -82,26 +100,51 @@ async function buildWasm(
   return { component: await buildComponent(path, "quickjs", options.cacheDirectory) };
 }
 
+/** What a compiler is given, with a directory of its own: variants are built side by side. */
+async function sourceOf(
+  { project, options, scratch, step }: Build,
+  variant: { readonly source: string; readonly args: readonly string[]; readonly libc?: boolean },
+  name: string,
+): Promise<Source> {
+  const directory = join(scratch, `${name}-build`);
+  await mkdir(directory);
+  return {
+    path: resolve(project.directory, variant.source),
+    directory: project.directory,
+    args: variant.args,
+    libc: variant.libc === true,
+    tools: new Tools(
+      options.environment,
+      project.tools === undefined ? undefined : resolve(project.directory, project.tools),
+    ),
+    scratch: directory,
+    cacheDirectory: options.cacheDirectory,
+    step,
+  };
+}
+
 async function wasmSource(component: BuiltComponent, scratch: string): Promise<WasmSource> {
   const path = join(scratch, "component.wasm");
   await writeFile(path, component.bytes);
-  const { imports, exports } = component;
-  const target = component.engine === undefined ? {} : { target: `wasi:http/proxy@${wasiVersion}` };
-  return { path, title: "component.wasm", component: { imports, exports, ...target } };
+  const { imports, exports, target } = component;
+  return {
+    path,
+    title: "component.wasm",
+    component: { imports, exports, ...(target === undefined ? {} : { target }) },
+  };
 }
 
-async function nativeSource(
-  project: Project,
-  variant: NativeProject,
-  scratch: string,
-  step: (step: string) => void,
-): Promise<NativeSource> {
+async function nativeSource(build: Build, variant: NativeProject, name: string): Promise<NativeSource> {
+  const { project, scratch, step } = build;
   if (variant.kind === "rootfs") {
     step(`packing the native variant ${variant.platform} from ${variant.rootfs}`);
     return rootfsSource(project, variant);
   }
   step(`building the native variant from ${variant.source}`);
-  return nodeVariant(resolve(project.directory, variant.source), variant.env, scratch);
+  const path = resolve(project.directory, variant.source);
+  if (variant.kind === "node") return nodeVariant(path, variant.env, join(scratch, name));
+  await checkSource(path);
+  return compiledVariant(await sourceOf(build, variant, name), variant.env, join(scratch, name));
 }
 
 function rootfsSource(project: Project, variant: RootfsNativeProject): NativeSource {

@@ -13,7 +13,7 @@ import type { EngineName } from "./engine/engine.ts";
 import { measureStart } from "./engine/measure-start.ts";
 import { binaryOf, unsigned } from "./engine/wasm-binary.ts";
 import { readProject } from "./project.ts";
-import { createProject, templateNames } from "./template.ts";
+import { createProject, type templateNames } from "./template.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const handler = "wasi:http/incoming-handler@0.2.10";
@@ -42,7 +42,7 @@ async function write(files: Readonly<Record<string, string | Uint8Array>>): Prom
 }
 
 const build = async (directory: string): Promise<BuiltImage> =>
-  buildProject(await readProject(directory), store, { cacheDirectory });
+  buildProject(await readProject(directory), store, { cacheDirectory, environment: process.env });
 
 async function digestOf(path: string, engine: EngineName = "quickjs", cache = cacheDirectory): Promise<string> {
   const { bytes } = await buildComponent(path, engine, cache);
@@ -59,19 +59,23 @@ async function failureOf(
 }
 
 describe("every template and sample becomes an image", () => {
-  test.each([...templateNames])("template %s", async (template) => {
-    const directory = join(scratch, "templates", template);
-    await createProject(template, directory, cacheDirectory);
-    // What `npm install` would do.
-    await symlink(join(root, "node_modules"), join(directory, "node_modules"));
-    const built = await build(directory);
-    expect(built.image.index.digest).toMatch(/^sha256:/);
-    if (template !== "native") expect(built.wasm?.exports).toContain(handler);
-    expect(built.wasm === undefined).toBe(template === "native");
-    expect(built.engines?.map(({ engine }) => engine)).toEqual(
-      template === "typescript" || template === "hono" ? ["quickjs"] : undefined,
-    );
-  });
+  // Those of compiled languages are in test/conformance.
+  test.each(["typescript", "hono", "component", "native"] satisfies (typeof templateNames)[number][])(
+    "template %s",
+    async (template) => {
+      const directory = join(scratch, "templates", template);
+      await createProject(template, directory, cacheDirectory);
+      // What `npm install` would do.
+      await symlink(join(root, "node_modules"), join(directory, "node_modules"));
+      const built = await build(directory);
+      expect(built.image.index.digest).toMatch(/^sha256:/);
+      if (template !== "native") expect(built.wasm?.exports).toContain(handler);
+      expect(built.wasm === undefined).toBe(template === "native");
+      expect(built.engines?.map(({ engine }) => engine)).toEqual(
+        template === "typescript" || template === "hono" ? ["quickjs"] : undefined,
+      );
+    },
+  );
 
   test.each(["hello", "hono", "native"])("sample %s, with the same digest each time", async (sample) => {
     const directory = join(root, "samples", sample);
@@ -291,7 +295,11 @@ describe("the choice of engine", () => {
       "shallop.yaml": "name: hello\nwasm: { source: function.ts }\n",
       "function.ts": greeting,
     });
-    const built = await buildProject(await readProject(directory), store, { cacheDirectory, engine: "auto" });
+    const built = await buildProject(await readProject(directory), store, {
+      cacheDirectory,
+      environment: process.env,
+      engine: "auto",
+    });
     expect(built.engines?.map(({ engine }) => engine).sort()).toEqual(["quickjs", "starlingmonkey"]);
     const [first, second] = built.engines ?? [];
     expect(first?.startMs).toBeLessThanOrEqual(second?.startMs ?? 0);
@@ -309,6 +317,7 @@ describe("the choice of engine", () => {
     const project = await readProject(directory);
     const built = await buildProject(project, store, {
       cacheDirectory,
+      environment: process.env,
       engine: "auto",
       onStep: (step) => steps.push(step),
     });

@@ -4,6 +4,7 @@ import { bundleFunction, isOurs } from "./bundle.ts";
 import { adaptModule } from "./adapt.ts";
 import { componentNames, type ComponentNames } from "./engine/component-binary.ts";
 import { buildWith, type EngineName } from "./engine/engine.ts";
+import { targetWorld } from "./engine/wit.ts";
 import { BuildFault } from "./fault.ts";
 import { inSourceTerms } from "./source-places.ts";
 
@@ -11,6 +12,8 @@ export interface BuiltComponent extends ComponentNames {
   readonly bytes: Uint8Array;
   /** The JavaScript engine inside it; absent for what was a WebAssembly binary already. */
   readonly engine?: EngineName;
+  /** The world that it was built for; absent for what was a WebAssembly binary already. */
+  readonly target?: string;
 }
 
 /** First eight bytes: https://github.com/WebAssembly/component-model/blob/main/design/mvp/Binary.md */
@@ -29,7 +32,7 @@ export async function buildComponent(
 ): Promise<BuiltComponent> {
   if (extname(path) !== ".wasm") {
     const bytes = await buildFunction(path, engine, cacheDirectory);
-    return { bytes, engine, ...componentNames(bytes) };
+    return { bytes, engine, target: targetWorld, ...componentNames(bytes) };
   }
   const binary = await readSource(path);
   const preamble = binary.subarray(0, componentPreamble.length);

@@ -3,6 +3,8 @@ import { Fault } from "../internal/fault.ts";
 export type BuildFaultCode =
   /** The entry file is not there, or does not parse, or imports what cannot be found. */
   | "SOURCE_INVALID"
+  /** A compiler that the source needs is not on this machine; the message says where to get it. */
+  | "TOOL_MISSING"
   /** The module's top level throws, or it exports no function. */
   | "FUNCTION_INVALID"
   /** Bytes that were to be a component or a core module are not. */

@@ -24,7 +24,7 @@ describe("shallop.yaml", () => {
       name: "hello",
       version: "latest",
       native: [],
-      wasm: { source: "src/index.ts", engine: "quickjs" },
+      wasm: { source: "src/index.ts", engine: "quickjs", args: [], libc: false },
     });
   });
 
@@ -32,7 +32,10 @@ describe("shallop.yaml", () => {
     const text = `name: team/hello
 version: 1.5
 wasm: { source: a.ts, engine: starlingmonkey }
+tools: /opt/compilers/bin
 native:
+  - source: a.c
+    args: [-DX]
   - node: a.ts
     env: [A=1]
   - rootfs: root.tar
@@ -47,7 +50,9 @@ native:
       name: "team/hello",
       version: "1.5",
       wasm: { engine: "starlingmonkey" },
+      tools: "/opt/compilers/bin",
       native: [
+        { kind: "compiled", source: "a.c", args: ["-DX"], env: [] },
         { kind: "node", source: "a.ts", env: ["A=1"] },
         {
           kind: "rootfs",
@@ -90,6 +95,19 @@ native:
     },
     { text: "name: a\nnative: [{node: a.ts, rootfs: r}]", names: ["native[0].rootfs: "] },
     { text: "name: a\nnative: [{node: a.ts, user: x}]", names: ["native[0].user: "] },
+    {
+      text: "name: a\nwasm: {source: a.ts, libc: true, args: [-O3]}",
+      names: ["wasm.libc: is for C", "wasm.args: is for a compiler"],
+    },
+    {
+      text: "name: a\nwasm: {source: a.c, libc: 1, args: x, engine: quickjs}",
+      names: ["wasm.libc: must be true or false", "wasm.args: must be a list", "wasm.engine: is for JavaScript"],
+    },
+    { text: "name: a\nnative: [{source: a.ts}]", names: ["native[0].source: a.ts is none of"] },
+    {
+      text: "name: a\nnative: [{source: a.c, node: a.ts, user: x, colour: red}]",
+      names: ["native[0].source: does not go with node", "native[0].user: does not go", "native[0].colour: is unknown"],
+    },
     { text: "name: [\n", names: ["is no YAML"] },
     { text: "a: &a [1]\nb: [*a, *a\n", names: ["is no YAML"] },
   ])("names what is wrong in $text", async ({ text, names }) => {

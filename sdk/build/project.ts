@@ -5,6 +5,7 @@ import { errorCode } from "../internal/fault.ts";
 import { isImageTag, isRepositoryName } from "../image/index.ts";
 import { BuildFault } from "./fault.ts";
 import { type EngineName, engineNames } from "./engine/engine.ts";
+import { languageOf } from "./language/language.ts";
 
 /** `shallop.yaml`: what an image is built from. Paths are relative to the file. */
 export interface Project {
@@ -13,18 +14,35 @@ export interface Project {
   readonly name: string;
   /** Its tag. */
   readonly version: string;
+  /** A directory that compilers are looked for in before the PATH. */
+  readonly tools?: string;
   readonly wasm?: WasmProject;
   readonly native: readonly NativeProject[];
 }
 
 interface WasmProject {
-  /** A module with a function (`.ts`, `.js`), a component, or a preview-1 core module (`.wasm`). */
+  /**
+   * A module with a function (`.ts`, `.js`), a source of a compiled language (`sdk/build/language`), a component, or a
+   * preview-1 core module (`.wasm`).
+   */
   readonly source: string;
   /** For modules only. */
   readonly engine: EngineName;
+  /** More for the compiler, where there is one. */
+  readonly args: readonly string[];
+  /** C only: with a C library. */
+  readonly libc: boolean;
 }
 
-export type NativeProject = NodeNativeProject | RootfsNativeProject;
+export type NativeProject = NodeNativeProject | CompiledNativeProject | RootfsNativeProject;
+
+/** A static program of the same source as the Wasm variant's, for the platform that builds it. */
+interface CompiledNativeProject {
+  readonly kind: "compiled";
+  readonly source: string;
+  readonly args: readonly string[];
+  readonly env: readonly string[];
+}
 
 /** The same module as the Wasm variant's, on Node, for the platform that builds it. */
 interface NodeNativeProject {
@@ -85,13 +103,14 @@ async function whyUnread(directory: string, code = "unknown"): Promise<string> {
 }
 
 function projectOf(fields: Fields, directory: string, document: unknown): Project {
-  const root = fields.record("", document, ["name", "version", "wasm", "native"]);
+  const root = fields.record("", document, ["name", "version", "tools", "wasm", "native"]);
   const native = root["native"] === undefined ? [] : fields.list("native", root["native"]);
   const project = {
     directory,
     name: fields.text("name", root["name"]),
     version: fields.text("version", root["version"] ?? "latest"),
     native: native.map((item, index) => nativeOf(fields, `native[${index}]`, item)),
+    ...(root["tools"] === undefined ? {} : { tools: fields.text("tools", root["tools"]) }),
     ...(root["wasm"] === undefined ? {} : { wasm: wasmOf(fields, root["wasm"]) }),
   };
   if (project.name !== "" && !isRepositoryName(project.name))
@@ -104,47 +123,70 @@ function projectOf(fields: Fields, directory: string, document: unknown): Projec
 }
 
 function wasmOf(fields: Fields, value: unknown): WasmProject {
-  const wasm = fields.record("wasm", value, ["source", "engine"]);
+  const wasm = fields.record("wasm", value, ["source", "engine", "args", "libc"]);
   const engine = engineNames.find((name) => name === (wasm["engine"] ?? "quickjs"));
   if (engine === undefined) fields.wrong("wasm.engine", `must be one of ${engineNames.join(", ")}`);
-  return { source: fields.text("wasm.source", wasm["source"]), engine: engine ?? "quickjs" };
+  const source = fields.text("wasm.source", wasm["source"]);
+  const language = languageOf(source);
+  if (language !== undefined && wasm["engine"] !== undefined)
+    fields.wrong("wasm.engine", `is for JavaScript, and ${source} is ${language.name}`);
+  if (language === undefined && wasm["args"] !== undefined)
+    fields.wrong("wasm.args", `is for a compiler, and ${source} needs none`);
+  const libc = wasm["libc"] ?? false;
+  if (typeof libc !== "boolean") fields.wrong("wasm.libc", "must be true or false");
+  else if (libc && language?.name !== "C") fields.wrong("wasm.libc", `is for C, and ${source} is none`);
+  return { source, engine: engine ?? "quickjs", args: fields.texts("wasm.args", wasm["args"]), libc: libc === true };
 }
 
+/** The fields of each kind of native variant; the first says that it is one of that kind. */
+const nativeFields = {
+  node: ["node", "env"],
+  source: ["source", "args", "env"],
+  rootfs: ["rootfs", "platform", "entrypoint", "cmd", "env", "user", "workingDir"],
+} as const satisfies Record<string, readonly string[]>;
+
 function nativeOf(fields: Fields, path: string, value: unknown): NativeProject {
-  const native = fields.record(path, value, [
-    "node",
-    "rootfs",
-    "platform",
-    "entrypoint",
-    "cmd",
-    "env",
-    "user",
-    "workingDir",
-  ]);
-  const texts = (name: string): readonly string[] =>
-    native[name] === undefined
-      ? []
-      : fields
-          .list(`${path}.${name}`, native[name])
-          .map((item, index) => fields.text(`${path}.${name}[${index}]`, item));
-  if (native["node"] !== undefined) {
-    for (const name of Object.keys(native).filter((key) => key !== "node" && key !== "env"))
-      fields.wrong(`${path}.${name}`, "does not go with node; it is for rootfs");
-    return { kind: "node", source: fields.text(`${path}.node`, native["node"]), env: texts("env") };
+  const native = fields.record(path, value, [...new Set(Object.values(nativeFields).flat())]);
+  const kind = native["node"] !== undefined ? "node" : native["source"] !== undefined ? "source" : "rootfs";
+  const own: readonly string[] = nativeFields[kind];
+  if (kind !== "rootfs") {
+    for (const name of Object.keys(native).filter((key) => !own.includes(key))) {
+      const others = Object.entries(nativeFields).filter(([, names]) => (names as readonly string[]).includes(name));
+      if (others.length > 0)
+        fields.wrong(
+          `${path}.${name}`,
+          `does not go with ${kind}; it is for ${others.map(([other]) => other).join(" and ")}`,
+        );
+    }
   }
-  const platform = fields.text(`${path}.platform`, native["platform"]);
+  const text = (name: string): string => fields.text(`${path}.${name}`, native[name]);
+  const texts = (name: string): readonly string[] => fields.texts(`${path}.${name}`, native[name]);
+  if (kind === "node") return { kind, source: text("node"), env: texts("env") };
+  if (kind === "source")
+    return compiledOf(fields, path, { source: text("source"), args: texts("args"), env: texts("env") });
+  const platform = text("platform");
   if (platform !== "" && !/^linux\/[a-z0-9]+(\/[a-z0-9]+)?$/.test(platform))
     fields.wrong(`${path}.platform`, `must be linux/ARCHITECTURE, such as linux/amd64, not ${platform}`);
   return {
-    kind: "rootfs",
-    rootfs: fields.text(`${path}.rootfs`, native["rootfs"]),
+    kind,
+    rootfs: text("rootfs"),
     platform,
     entrypoint: texts("entrypoint"),
     cmd: texts("cmd"),
     env: texts("env"),
-    user: native["user"] === undefined ? "" : fields.text(`${path}.user`, native["user"]),
-    workingDir: native["workingDir"] === undefined ? "" : fields.text(`${path}.workingDir`, native["workingDir"]),
+    user: native["user"] === undefined ? "" : text("user"),
+    workingDir: native["workingDir"] === undefined ? "" : text("workingDir"),
   };
+}
+
+function compiledOf(fields: Fields, path: string, variant: Omit<CompiledNativeProject, "kind">): CompiledNativeProject {
+  const language = languageOf(variant.source);
+  if (language?.program === undefined && variant.source !== "") {
+    const what =
+      language === undefined ? "none of C, Go and Rust" : `${language.name}, of which no static program is made`;
+    fields.wrong(`${path}.source`, `${variant.source} is ${what}; use node for JavaScript, and rootfs for the rest`);
+  }
+  return { kind: "compiled", ...variant };
 }
 
 /** Collects what is wrong, so that all of it is said at once. */
@@ -183,6 +225,12 @@ class Fields {
     if (Array.isArray(value)) return value;
     this.wrong(path, "must be a list");
     return [];
+  }
+
+  /** A list that may be left out. */
+  texts(path: string, value: unknown): readonly string[] {
+    if (value === undefined) return [];
+    return this.list(path, value).map((item, index) => this.text(`${path}[${index}]`, item));
   }
 
   check(): void {

@@ -4,8 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { installSandbox } from "../../runtime/sandbox/install.ts";
 
-/** Programs that Debian has under their own names, and what is not tested without them. */
-const tools = { skopeo: "another client against the registry", strace: "a disk that fails" };
+/** Programs of Debian's packages, and what is not tested without them. */
+const tools: Readonly<Record<string, { readonly packages: readonly string[]; readonly untested: string }>> = {
+  skopeo: { packages: ["skopeo"], untested: "another client against the registry" },
+  strace: { packages: ["strace"], untested: "a disk that fails" },
+  clang: { packages: ["clang", "lld", "wasi-libc", "libclang-rt-dev-wasm32"], untested: "functions in C" },
+};
 
 /**
  * Installs what the tests need and this machine lacks: what native pods need, other people's tools that ours are checked
@@ -19,12 +23,12 @@ function installTools(): void {
   const missing = Object.entries(tools).filter(([name]) => !has(name));
   if (missing.length === 0) return;
   if (mayInstall()) {
-    const names = missing.map(([name]) => name);
+    const names = missing.flatMap(([, { packages }]) => packages);
     console.log(`installing ${names.join(" and ")} from Debian's packages`);
     // A new machine has no package lists yet; where they are there, fetching them again would be waste.
     if (!aptInstalls(names) && apt("update")) aptInstalls(names);
   }
-  for (const [name, untested] of missing) {
+  for (const [name, { untested }] of missing) {
     if (!has(name)) console.log(`${name} is not there, and cannot be installed from here: not tested is ${untested}`);
   }
 }

@@ -6,8 +6,11 @@ import { fileURLToPath } from "node:url";
  * The version that a function's own imports carry. Any 0.2 will do for a host; it must not be the one that the engine's
  * adapter imports (0.2.12), since a component cannot import one name twice.
  */
-export const wasiVersion = "0.2.10";
+const wasiVersion = "0.2.10";
 const shippedVersion = "0.2.12";
+
+/** What an image says that its component was built for. */
+export const targetWorld = `wasi:http/proxy@${wasiVersion}`;
 
 /** What a function may import: `wasi:http/proxy`, and the environment. */
 const imports = [

@@ -46,6 +46,7 @@ async function buildWith(
     const epoch = Number(context.environment["SOURCE_DATE_EPOCH"] ?? 0) * 1000;
     return await buildProject(project, images.store, {
       cacheDirectory: context.cacheDirectory,
+      environment: context.environment,
       createdMs: Number.isFinite(epoch) ? epoch : 0,
       onStep: (step) => progress.step(step),
       ...(engine === undefined ? {} : { engine }),

@@ -1,0 +1,13 @@
+import { spawnSync } from "node:child_process";
+
+/** Of each compiled language, what this machine lacks to build it; undefined when nothing. `npm run setup` installs it where it may. */
+export const missingTools = {
+  c: lacks("clang", ["--target=wasm32-wasi", "--print-file-name=crt1-reactor.o"], /\//)
+    ? "clang, lld and wasi-libc are not on this machine"
+    : undefined,
+} as const;
+
+function lacks(program: string, args: readonly string[], says: RegExp): boolean {
+  const { status, stdout } = spawnSync(program, [...args], { encoding: "utf8" });
+  return status !== 0 || !says.test(stdout);
+}
