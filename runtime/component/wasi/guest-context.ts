@@ -105,6 +105,7 @@ export class GuestContext {
   readonly settings: GuestSettings;
   readonly openFiles: Allowance;
   readonly sockets: Allowance;
+  readonly outgoingRequests: Allowance;
   readonly #endings = new Set<() => void>();
   #handles = 0;
   #ended = false;
@@ -113,6 +114,7 @@ export class GuestContext {
     this.settings = settings;
     this.openFiles = new Allowance(settings.bounds.openFilesMax);
     this.sockets = new Allowance(settings.bounds.socketsMax);
+    this.outgoingRequests = new Allowance(settings.bounds.outgoingRequestsMax);
   }
 
   get handleCount(): number {

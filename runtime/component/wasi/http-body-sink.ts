@@ -4,8 +4,8 @@ import { Listeners } from "./waitable.ts";
 /** Where a body goes once the message is on its way. */
 export interface BodyTarget {
   readonly sink: ByteSink;
-  /** The body is complete. */
-  finish(): void;
+  /** The body is complete. `trailers`: flat, as headers. */
+  finish(trailers: readonly string[]): void;
   /** The body will never be complete. */
   fail(message: string): void;
 }
@@ -24,7 +24,7 @@ export class BodySink implements ByteSink {
   #discarding = false;
   #target: BodyTarget | undefined;
   #undo: (() => void) | undefined;
-  #end: { readonly failure?: string } | undefined;
+  #end: { readonly failure?: string; readonly trailers?: readonly string[] } | undefined;
 
   constructor(bufferBytesMax: number) {
     this.#bufferBytesMax = bufferBytesMax;
@@ -80,13 +80,13 @@ export class BodySink implements ByteSink {
   }
 
   /** @returns false when fewer or more bytes were written than announced; the message has failed then. */
-  finish(): boolean {
+  finish(trailers: readonly string[] = []): boolean {
     if (this.#end !== undefined) return this.#end.failure === undefined;
     if (this.#target !== undefined && this.#isShort()) {
       this.fail("the guest wrote less than the content-length that it had announced");
       return false;
     }
-    this.#end = {};
+    this.#end = { trailers };
     this.#settle();
     return true;
   }
@@ -104,7 +104,7 @@ export class BodySink implements ByteSink {
     if (this.#end.failure !== undefined) this.#target.fail(this.#end.failure);
     else if (this.#isShort() || this.#tooMuch())
       this.#target.fail("the guest's body is not as long as it had announced");
-    else this.#target.finish();
+    else this.#target.finish(this.#end.trailers ?? []);
   }
 
   #tooMuch(): boolean {

@@ -3,98 +3,55 @@ import type { EgressAgents } from "../egress/egress.ts";
 import { ByteQueue } from "./byte-queue.ts";
 import type { ByteSink, SinkFailure } from "./byte-sink.ts";
 import type { GuestContext } from "./guest-context.ts";
+import type { CallTarget, CallTimeouts } from "./http-call-target.ts";
 import { hopByHopNames, parseContentLength } from "./header-rules.ts";
 import { type HttpErrorCode, httpErrorCodeOf } from "./http-error-code.ts";
-import { IncomingResponse } from "./http-incoming.ts";
-import type { OutgoingRequest } from "./http-outgoing-request.ts";
-import { Pollable } from "./io-poll.ts";
-import { Resource } from "./resource.ts";
-import { err, failed, ok, type Result } from "./result.ts";
-import { Listeners, type Waitable } from "./waitable.ts";
+import type { BodySink } from "./http-body-sink.ts";
+import { err, ok, type Result } from "./result.ts";
+import { Listeners } from "./waitable.ts";
 
-type Answer = Result<IncomingResponse, HttpErrorCode>;
-
-/** Time limits of one outgoing request, milliseconds. */
-export interface CallTimeouts {
-  readonly connectMs: number;
-  readonly firstByteMs: number;
-  readonly betweenBytesMs: number;
+/** What a call brings: an answer's head, and its body as it comes. */
+export interface CallAnswer {
+  readonly status: number;
+  readonly headers: readonly string[];
+  readonly body: ByteQueue;
+  /** Flat, as headers; known once the body has ended. */
+  readonly trailers: () => readonly string[];
+  /** Closes the connection: nobody will read the body. */
+  readonly abandon: () => void;
 }
 
-/** Where an outgoing request goes; checked. */
-export interface CallTarget {
-  readonly secure: boolean;
-  readonly hostname: string;
-  readonly port: number | undefined;
-  readonly method: string;
-  readonly path: string;
-  readonly authority: string;
+/** What a guest sends: its header fields, and the body that it writes, if it writes one. */
+export interface OutgoingMessage {
+  readonly flatHeaders: readonly string[];
+  readonly bodySink: BodySink | undefined;
 }
 
-/** `wasi:http/types.future-incoming-response`. */
-export class FutureIncomingResponse extends Resource implements Waitable {
-  readonly #listeners = new Listeners();
-  #answer: Answer | undefined;
-  #given = false;
-  #abandon: (() => void) | undefined;
-
-  subscribe(): Pollable;
-  subscribe(listener: () => void): () => void;
-  subscribe(listener?: () => void): Pollable | (() => void) {
-    return listener === undefined ? new Pollable(this.context, this) : this.#listeners.add(listener);
-  }
-
-  ready(): boolean {
-    return this.#answer !== undefined;
-  }
-
-  get(): Result<Answer, undefined> | undefined {
-    if (this.#answer === undefined) return undefined;
-    if (this.#given) return failed;
-    this.#given = true;
-    return ok(this.#answer);
-  }
-
-  /** For the call: what to close when the guest gives up before the answer. */
-  onAbandon(abandon: () => void): void {
-    this.#abandon = abandon;
-  }
-
-  settle(answer: Answer): void {
-    if (this.#answer !== undefined) return;
-    this.#answer = answer;
-    this.#listeners.notify();
-  }
-
-  protected override dropped(): void {
-    if (!this.#given) this.#abandon?.();
-  }
+export interface HttpCallOptions {
+  readonly timeouts: CallTimeouts;
+  /** Called once, unless the instance ends before. */
+  readonly settle: (answer: Result<CallAnswer, HttpErrorCode>) => void;
+  /** The call is over. */
+  readonly closed: () => void;
 }
 
 /** One outgoing request from its start to the end of its answer. */
 export class HttpCall {
   readonly #context: GuestContext;
-  readonly #future: FutureIncomingResponse;
-  readonly #timeouts: CallTimeouts;
+  readonly #options: HttpCallOptions;
+  readonly #undoEnd: () => void;
   #request: ClientRequest | undefined;
   #timer: { cancel(): void } | undefined;
+  #settled = false;
   #ended = false;
-  readonly #onClosed: () => void;
 
-  constructor(context: GuestContext, timeouts: CallTimeouts, onClosed: () => void) {
+  constructor(context: GuestContext, options: HttpCallOptions) {
     this.#context = context;
-    this.#timeouts = timeouts;
-    this.#onClosed = onClosed;
-    this.#future = new FutureIncomingResponse(context);
-    this.#future.onAbandon(() => this.close());
-    context.onEnd(() => this.close());
+    this.#options = options;
+    this.#undoEnd = context.onEnd(() => this.close());
   }
 
-  get future(): FutureIncomingResponse {
-    return this.#future;
-  }
-
-  async start(target: CallTarget, outgoing: OutgoingRequest): Promise<void> {
+  async start(target: CallTarget, outgoing: OutgoingMessage): Promise<void> {
     try {
       const { egress } = this.#context.settings;
       egress.checkLiteral(target.hostname);
@@ -112,10 +69,11 @@ export class HttpCall {
     this.#ended = true;
     this.#timer?.cancel();
     this.#request?.destroy();
-    this.#onClosed();
+    this.#undoEnd();
+    this.#options.closed();
   }
 
-  #connect(agents: EgressAgents, target: CallTarget, outgoing: OutgoingRequest): void {
+  #connect(agents: EgressAgents, target: CallTarget, outgoing: OutgoingMessage): void {
     const { request: makeRequest, agent } = target.secure ? agents.https : agents.http;
     const headers = outgoing.flatHeaders;
     const request = makeRequest({
@@ -128,7 +86,7 @@ export class HttpCall {
       lookup: this.#context.settings.egress.lookup,
     });
     this.#request = request;
-    this.#expire(this.#timeouts.connectMs + this.#timeouts.firstByteMs, "connection-timeout");
+    this.#expire(this.#options.timeouts.connectMs + this.#options.timeouts.firstByteMs, "connection-timeout");
     request.once("response", (message) => this.#receive(message));
     // A switch of protocols is not what an incoming-response can say.
     request.once("upgrade", (_message, socket) => {
@@ -150,7 +108,7 @@ export class HttpCall {
       request.destroy();
     };
     body.attach(
-      { sink, finish: () => request.end(), fail },
+      { sink, finish: (trailers) => endWith(request, trailers), fail },
       {
         contentLength: parseContentLength(lengths) ?? undefined,
         discard: false,
@@ -167,7 +125,7 @@ export class HttpCall {
     message.on("data", (chunk: Buffer) => {
       unread += chunk.length;
       if (unread >= this.#context.settings.bounds.bufferBytesMax) message.pause();
-      this.#expire(this.#timeouts.betweenBytesMs, "connection-read-timeout", queue);
+      this.#expire(this.#options.timeouts.betweenBytesMs, "connection-read-timeout", queue);
       queue.push(chunk);
     });
     message.once("end", () => {
@@ -180,9 +138,16 @@ export class HttpCall {
       queue.fail("the connection ended before the answer was complete");
       this.close();
     });
-    this.#expire(this.#timeouts.betweenBytesMs, "connection-read-timeout", queue);
-    const head = { status: message.statusCode ?? 502, headers: endToEnd(message.rawHeaders) };
-    this.#future.settle(ok(new IncomingResponse(this.#context, head, queue, () => this.close())));
+    this.#expire(this.#options.timeouts.betweenBytesMs, "connection-read-timeout", queue);
+    this.#settle(
+      ok({
+        status: message.statusCode ?? 502,
+        headers: endToEnd(message.rawHeaders),
+        body: queue,
+        trailers: () => endToEnd(message.rawTrailers),
+        abandon: () => this.close(),
+      }),
+    );
   }
 
   #expire(delayMs: number, tag: "connection-timeout" | "connection-read-timeout", queue?: ByteQueue): void {
@@ -194,8 +159,14 @@ export class HttpCall {
   }
 
   #fail(code: HttpErrorCode): void {
-    if (!this.#context.ended) this.#future.settle(err(code));
+    this.#settle(err(code));
     this.close();
+  }
+
+  #settle(answer: Result<CallAnswer, HttpErrorCode>): void {
+    if (this.#settled || this.#context.ended) return;
+    this.#settled = true;
+    this.#options.settle(answer);
   }
 }
 
@@ -243,6 +214,19 @@ class ClientSink implements ByteSink {
   subscribe(listener: () => void): () => void {
     return this.#listeners.add(listener);
   }
+}
+
+function endWith(request: ClientRequest, trailers: readonly string[]): void {
+  // Without chunks there is no place for them: Node leaves them out.
+  if (trailers.length > 0) request.addTrailers(pairsOf(trailers));
+  request.end();
+}
+
+/** `flat`: name, value, name, value. */
+export function pairsOf(flat: readonly string[]): [string, string][] {
+  const pairs: [string, string][] = [];
+  for (let index = 0; index + 1 < flat.length; index += 2) pairs.push([flat[index] ?? "", flat[index + 1] ?? ""]);
+  return pairs;
 }
 
 /** `rawHeaders` without what belongs to the connection, names in lower case. */

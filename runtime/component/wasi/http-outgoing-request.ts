@@ -1,4 +1,5 @@
 import type { GuestContext } from "./guest-context.ts";
+import { type GuestTimeouts, isAuthority, isPathWithQuery, type RequestLine } from "./http-call-target.ts";
 import { BodySink } from "./http-body-sink.ts";
 import type { Fields } from "./http-fields.ts";
 import { type HttpMethod, type HttpScheme, methodToken } from "./http-method.ts";
@@ -42,8 +43,7 @@ export class OutgoingRequest extends Resource {
   }
 
   setPathWithQuery(target: string | undefined): Result<undefined, undefined> {
-    // Nothing that could end the request line.
-    if (target !== undefined && !/^[\x21-\x7e\x80-\uffff]*$/.test(target)) return failed;
+    if (target !== undefined && !isPathWithQuery(target)) return failed;
     this.#target = target;
     return done;
   }
@@ -62,14 +62,23 @@ export class OutgoingRequest extends Resource {
   }
 
   setAuthority(authority: string | undefined): Result<undefined, undefined> {
-    // host[:port]; user information is not part of an HTTP authority (RFC 9110, 4.2.4).
-    if (authority !== undefined && !/^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~-]+)(:\d{0,5})?$/.test(authority)) return failed;
+    if (authority !== undefined && !isAuthority(authority)) return failed;
     this.#authority = authority;
     return done;
   }
 
   headers(): Fields {
     return this.#headers.immutableCopy();
+  }
+
+  /** For the outgoing handler. */
+  get line(): RequestLine {
+    return {
+      method: this.#method,
+      scheme: this.#scheme,
+      authority: this.#authority,
+      pathWithQuery: this.#target,
+    };
   }
 
   /** For the outgoing handler. */
@@ -114,5 +123,14 @@ export class RequestOptions extends Resource {
   setBetweenBytesTimeout(durationNs: bigint | undefined): Result<undefined, undefined> {
     this.#betweenBytesTimeoutNs = durationNs;
     return done;
+  }
+
+  /** For the outgoing handler. */
+  get timeouts(): GuestTimeouts {
+    return {
+      connectNs: this.#connectTimeoutNs,
+      firstByteNs: this.#firstByteTimeoutNs,
+      betweenBytesNs: this.#betweenBytesTimeoutNs,
+    };
   }
 }

@@ -1,7 +1,7 @@
 import type { GuestContext } from "./guest-context.ts";
 import type { HttpErrorCode } from "./http-error-code.ts";
 import { type Fields, fieldsClass } from "./http-fields.ts";
-import { FutureIncomingResponse } from "./http-client.ts";
+import { FutureIncomingResponse } from "./http-future-response.ts";
 import { FutureTrailers, IncomingBody, IncomingRequest, IncomingResponse } from "./http-incoming.ts";
 import { OutgoingBody, OutgoingResponse, ResponseOutparam } from "./http-outgoing.ts";
 import { OutgoingRequest, RequestOptions } from "./http-outgoing-request.ts";

@@ -1,76 +1,25 @@
-import type { Dir, Dirent } from "node:fs";
-import { opendir } from "node:fs/promises";
 import type { GuestContext } from "../guest-context.ts";
 import { Resource } from "../resource.ts";
 import type { Result } from "../result.ts";
 import { answer } from "./answer.ts";
+import type { DirectoryEntry, DirectoryReader } from "./directory-reader.ts";
 import type { FileErrorCode } from "./file-error.ts";
-import { type FileType, fileTypeOf } from "./metadata.ts";
-import type { OpenNode } from "./open-node.ts";
-import { decodeName } from "./path-walk.ts";
 
-/** `wasi:filesystem/types.directory-entry`. */
-export interface DirectoryEntry {
-  readonly type: FileType;
-  readonly name: string;
-}
-
-/** `wasi:filesystem/types.directory-entry-stream`. Without `.` and `..`. */
+/** `wasi:filesystem/types.directory-entry-stream`. */
 export class DirectoryEntryStream extends Resource {
-  readonly #directory: Dir;
-  readonly #node: OpenNode;
-  readonly #undoEnd: () => void;
-  #reading = Promise.resolve();
-  #closed = false;
+  readonly #reader: DirectoryReader;
 
-  constructor(context: GuestContext, node: OpenNode, directory: Dir) {
+  /** Closes `reader` when it is dropped. */
+  constructor(context: GuestContext, reader: DirectoryReader) {
     super(context);
-    this.#directory = directory;
-    this.#node = node.retain();
-    this.#undoEnd = context.onEnd(() => this.#close());
-  }
-
-  /** `context.openFiles` has one for it. */
-  static async open(context: GuestContext, node: OpenNode): Promise<DirectoryEntryStream> {
-    // A path through /proc is looked up anew: the directory is read from its beginning, however often it is read.
-    const path = node.childPath(".");
-    // The types of Node know names as text only.
-    const directory = await opendir(path, { encoding: "buffer" as BufferEncoding });
-    try {
-      return new DirectoryEntryStream(context, node, directory);
-    } catch (error) {
-      await directory.close();
-      throw error;
-    }
+    this.#reader = reader;
   }
 
   readDirectoryEntry(): Promise<Result<DirectoryEntry | undefined, FileErrorCode>> {
-    return answer(this.context, async () => {
-      const reading = this.#directory.read() as Promise<Dirent<Buffer> | null>;
-      this.#reading = reading.then(
-        () => undefined,
-        () => undefined,
-      );
-      const entry = await reading;
-      return entry === null ? undefined : { type: fileTypeOf(entry), name: decodeName(entry.name) };
-    });
+    return answer(this.context, () => this.#reader.next());
   }
 
   protected override dropped(): void {
-    this.#undoEnd();
-    this.#close();
-  }
-
-  #close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    // `Dir` refuses to be closed while it is read.
-    void this.#reading
-      .then(() => this.#directory.close())
-      .catch(() => undefined)
-      .finally(() => {
-        this.#node.release();
-        this.context.openFiles.give();
-      });
+    this.#reader.close();
   }
 }

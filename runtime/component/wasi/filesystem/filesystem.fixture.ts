@@ -4,10 +4,11 @@ import { join } from "node:path";
 import { testContext } from "../context.fixture.ts";
 import type { GuestBounds, GuestContext } from "../guest-context.ts";
 import type { Result } from "../result.ts";
-import type { Descriptor, PathFlags } from "./descriptor.ts";
+import type { Descriptor } from "./descriptor.ts";
 import type { FileErrorCode } from "./file-error.ts";
 import { grantedDescriptor } from "./interfaces.ts";
 import type { DescriptorFlags, OpenFlags } from "./open-at.ts";
+import type { PathFlags } from "./open-descriptor.ts";
 import { platformReach, type Reach } from "./open-node.ts";
 
 /** A directory of its own, granted to an instance of its own. `outside` lies beside it and must never be seen. */

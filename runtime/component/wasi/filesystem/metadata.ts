@@ -94,7 +94,9 @@ export function timesToSet(
 function secondsOf(time: NewTimestamp, currentNs: bigint, wallMs: number): number {
   if (time.tag === "now") return wallMs / 1000;
   if (time.tag === "no-change") return numberOf(currentNs);
-  if (time.val.seconds > secondsMax) throw new FileFault("overflow", "no file can be that young");
+  if (time.val.seconds > secondsMax || time.val.seconds < -secondsMax) {
+    throw new FileFault("overflow", "no file can be that young or old");
+  }
   return numberOf(time.val.seconds * 1_000_000_000n + BigInt(time.val.nanoseconds));
 }
 

@@ -44,29 +44,33 @@ export const socketsIpNameLookup = (context: GuestContext): object => ({
 });
 
 function resolve(context: GuestContext, name: string): Result<ResolveAddressStream, NetworkErrorCode> {
+  const answer = addressesOf(context, name);
+  if (!(answer instanceof Promise) && answer.tag === "err") return answer;
+  const stream = new ResolveAddressStream(context);
+  if (answer instanceof Promise) {
+    void answer.then((addresses) => {
+      if (!context.ended) stream.settle(addresses);
+    });
+  } else stream.settle(answer);
+  return ok(stream);
+}
+
+/** The addresses of a name; at once when nobody has to be asked. */
+export function addressesOf(context: GuestContext, name: string): Addresses | Promise<Addresses> {
   // Unicode names become what DNS knows (RFC 5891); other ways to write an address (`0x7f.1`) become that address.
   const address = name.replace(/^\[|\]$/g, "");
   const host = isIP(address) === 0 ? domainToASCII(name) : address;
   if (host === "") return err("invalid-argument");
-  if (isIP(host) !== 0) {
-    // Nothing is asked; what is connected to later is judged then.
-    const stream = new ResolveAddressStream(context);
-    stream.settle(ok([parseAddress(host)]));
-    return ok(stream);
-  }
+  // Nothing is asked; what is connected to later is judged then.
+  if (isIP(host) !== 0) return ok([parseAddress(host)]);
   // A question takes a socket of the node's resolver, and one of its threads.
   const slot = takeSlot(context);
   if (slot === undefined) return err("temporary-resolver-failure");
-  const stream = new ResolveAddressStream(context);
-  void context.settings.egress
+  return context.settings.egress
     .addressesOf(host)
     .then(
       (addresses) => ok(addresses.map((one) => parseAddress(one.address))),
       (error: unknown) => err(networkErrorOf(error)),
     )
-    .then((addresses) => {
-      slot.release();
-      if (!context.ended) stream.settle(addresses);
-    });
-  return ok(stream);
+    .finally(() => slot.release());
 }

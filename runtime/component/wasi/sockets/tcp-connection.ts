@@ -1,8 +1,6 @@
 import type { Socket } from "node:net";
 import { ByteQueue } from "../byte-queue.ts";
 import type { GuestContext } from "../guest-context.ts";
-import { InputStream } from "../input-stream.ts";
-import { OutputStream } from "../output-stream.ts";
 import { Listeners } from "../waitable.ts";
 import { type IpSocketAddress, socketAddress } from "./ip-address.ts";
 import { type NetworkErrorCode, networkErrorOf } from "./network-error.ts";
@@ -18,7 +16,7 @@ export interface TcpEnds {
   readonly remote: IpSocketAddress;
 }
 
-/** A TCP connection and its two streams. Closed when the socket and both streams are dropped, or the instance ends. */
+/** A TCP connection and its two ways. Closed when the socket and the users of both are gone, or the instance ends. */
 export class TcpConnection {
   readonly socket: Socket;
   readonly #context: GuestContext;
@@ -68,8 +66,8 @@ export class TcpConnection {
     });
   }
 
-  /** The connection is open: bytes may come. Call once, before the streams are handed out. */
-  streams(): [InputStream, OutputStream] {
+  /** The connection is open: bytes may come. Call once, before the two ways are used. */
+  begin(): void {
     if (this.#ends === undefined) this.#opened();
     const { socket } = this;
     socket.on("data", (chunk: Buffer) => {
@@ -79,15 +77,22 @@ export class TcpConnection {
     });
     socket.once("end", () => this.#queue.end());
     socket.resume();
-    this.#users += 2;
-    const dropInput = (): void => {
+  }
+
+  /** What the other end sends, for one more user of the connection, who calls `drop` in the end. */
+  incoming(): { readonly source: ByteQueue; readonly drop: () => void } {
+    this.#users++;
+    const drop = (): void => {
       this.#queue.discard();
       this.release();
     };
-    return [
-      new InputStream(this.#context, this.#queue, dropInput),
-      new OutputStream(this.#context, this.#sink, () => this.release()),
-    ];
+    return { source: this.#queue, drop };
+  }
+
+  /** The way to the other end, for one more user of the connection, who calls `drop` in the end. */
+  outgoing(): { readonly sink: TcpSink; readonly drop: () => void } {
+    this.#users++;
+    return { sink: this.#sink, drop: () => this.release() };
   }
 
   /** What comes from now on is thrown away. Node has no shutdown(SHUT_RD), and all that it does is this. */
@@ -101,7 +106,7 @@ export class TcpConnection {
     this.#sink.finish();
   }
 
-  /** The socket or one of the streams is dropped. */
+  /** The socket is dropped, or a user of one of the ways has gone. */
   release(): void {
     if (--this.#users === 0) this.#closeSoon();
   }

@@ -1,234 +1,133 @@
-import { BoundSocket, Socket } from "node:net";
-import { unreachable } from "@shallop/sdk/internal";
+import { assert } from "@shallop/sdk/internal";
 import type { GuestContext } from "../guest-context.ts";
-import type { InputStream } from "../input-stream.ts";
+import { InputStream } from "../input-stream.ts";
 import { Pollable } from "../io-poll.ts";
-import type { OutputStream } from "../output-stream.ts";
+import { OutputStream } from "../output-stream.ts";
 import { guestClass, notConstructible, Resource } from "../resource.ts";
 import { done, err, ok, type Result } from "../result.ts";
-import { Listeners } from "../waitable.ts";
-import { bindAddress } from "./bind-address.ts";
-import { addressText, type IpFamily, type IpSocketAddress, isRemote, socketAddress } from "./ip-address.ts";
-import {
-  applyKeepAlive,
-  defaultKeepAlive,
-  durationNs,
-  type KeepAlive,
-  keepAliveCount,
-  keepAliveSeconds,
-} from "./keep-alive.ts";
+import type { IpFamily, IpSocketAddress } from "./ip-address.ts";
+import { durationNs } from "./keep-alive.ts";
 import type { Network } from "./network.ts";
-import { type NetworkErrorCode, networkErrorOf } from "./network-error.ts";
-import { type SocketSlot, takeSlot } from "./socket-slot.ts";
-import { TcpConnection } from "./tcp-connection.ts";
-import { TcpListener } from "./tcp-listener.ts";
+import type { NetworkErrorCode } from "./network-error.ts";
+import type { TcpConnection } from "./tcp-connection.ts";
+import { TcpEndpoint } from "./tcp-endpoint.ts";
 
 type Outcome<Value> = Result<Value, NetworkErrorCode>;
 type Streams = [input: InputStream, output: OutputStream];
 
-/** Operational semantics of WASI sockets, "TcpSocketOperationalSemantics.md". */
-type State =
-  | { readonly phase: "unbound" }
-  | { readonly phase: "bind-started"; readonly bound: BoundSocket; readonly local: IpSocketAddress }
-  | { readonly phase: "bound"; readonly bound: BoundSocket; readonly local: IpSocketAddress }
-  | { readonly phase: "connecting"; readonly connection: TcpConnection }
-  | { readonly phase: "connected"; readonly connection: TcpConnection }
-  | { readonly phase: "listen-started"; readonly listener: TcpListener; readonly local: IpSocketAddress }
-  | { readonly phase: "listening"; readonly listener: TcpListener; readonly local: IpSocketAddress }
-  | { readonly phase: "closed" };
-
-// Connections that wait for a guest which accepts one after the other. Each is a descriptor of the node.
-const backlogMax = 32;
-
-/** `wasi:sockets/tcp.tcp-socket`. */
+/** `wasi:sockets/tcp.tcp-socket`: an endpoint whose operations have a start and a finish. */
 export class TcpSocket extends Resource {
-  readonly #family: IpFamily;
-  readonly #slot: SocketSlot;
-  readonly #listeners = new Listeners();
-  readonly #undoEnd: () => void;
-  #state: State = { phase: "unbound" };
-  #keepAlive = defaultKeepAlive;
-  #backlog = backlogMax;
+  readonly #endpoint: TcpEndpoint;
+  /** What was started and is not finished. */
+  #started: "bind" | "connect" | "listen" | undefined;
 
-  constructor(context: GuestContext, family: IpFamily, slot: SocketSlot) {
+  constructor(context: GuestContext, endpoint: TcpEndpoint) {
     super(context);
-    this.#family = family;
-    this.#slot = slot;
-    this.#undoEnd = context.onEnd(() => this.#unbind());
+    this.#endpoint = endpoint;
   }
 
   static create(context: GuestContext, family: IpFamily): Outcome<TcpSocket> {
-    const slot = takeSlot(context);
-    return slot === undefined ? err("new-socket-limit") : ok(new TcpSocket(context, family, slot));
+    const endpoint = TcpEndpoint.create(context, family);
+    return endpoint.tag === "ok" ? ok(new TcpSocket(context, endpoint.val)) : endpoint;
   }
 
   startBind(_network: Network, address: IpSocketAddress): Outcome<undefined> {
-    if (this.#isBusy()) return err("concurrency-conflict");
-    if (this.#state.phase !== "unbound") return err("invalid-state");
-    const host = bindAddress(address, this.#family, this.context.settings.egress.policy);
-    if (host.tag === "err") return host;
-    try {
-      // bind(2) itself: it does not block, and nothing listens yet.
-      const bound = new BoundSocket({ host: host.val, port: address.val.port, ipv6Only: this.#family === "ipv6" });
-      const local = bound.address();
-      this.#state = { phase: "bind-started", bound, local: socketAddress(local.address, local.port) };
-    } catch (error) {
-      return err(networkErrorOf(error));
-    }
-    return done;
+    return this.#start("bind", () => this.#endpoint.bind(address));
   }
 
   finishBind(): Outcome<undefined> {
-    if (this.#state.phase !== "bind-started") return err("not-in-progress");
-    this.#state = { ...this.#state, phase: "bound" };
+    if (this.#started !== "bind") return err("not-in-progress");
+    this.#started = undefined;
     return done;
   }
 
   startConnect(_network: Network, address: IpSocketAddress): Outcome<undefined> {
-    if (this.#isBusy()) return err("concurrency-conflict");
-    const state = this.#state;
-    if (state.phase !== "unbound" && state.phase !== "bound") return err("invalid-state");
-    if (!isRemote(address, this.#family)) return err("invalid-argument");
-    const host = addressText(address);
-    // The address that is connected to is the one that is judged: no name comes in between.
-    if (!this.context.settings.egress.allows(host)) return err("access-denied");
-    const socket = new Socket({
-      allowHalfOpen: true,
-      ...(state.phase === "bound" ? { handle: state.bound } : {}),
-    });
-    const connection = new TcpConnection(this.context, socket, this.#slot);
-    this.#state = { phase: "connecting", connection };
-    connection.onSettled(() => this.#listeners.notify());
-    connection.expectOpen();
-    applyKeepAlive(socket, this.#keepAlive);
-    socket.connect({ host, port: address.val.port });
-    return done;
+    return this.#start("connect", () => this.#endpoint.connect(address));
   }
 
   finishConnect(): Outcome<Streams> {
-    if (this.#state.phase !== "connecting") return err("not-in-progress");
-    const { connection } = this.#state;
-    if (connection.failure !== undefined) {
-      this.#state = { phase: "closed" };
-      return err(connection.failure);
-    }
-    if (connection.ends === undefined) return err("would-block");
-    this.#state = { phase: "connected", connection };
-    return ok(connection.streams());
+    if (this.#started !== "connect") return err("not-in-progress");
+    const connected = this.#endpoint.finishConnect();
+    if (connected === undefined) return err("would-block");
+    this.#started = undefined;
+    return connected.tag === "ok" ? ok(streamsOf(this.context, connected.val)) : connected;
   }
 
   startListen(): Outcome<undefined> {
-    if (this.#isBusy()) return err("concurrency-conflict");
-    const state = this.#state;
-    if (state.phase !== "bound") return err("invalid-state");
-    const options = { backlog: this.#backlog, slot: this.#slot, changed: () => this.#listeners.notify() };
-    const listener = new TcpListener(this.context, state.bound, options);
-    this.#state = { phase: "listen-started", listener, local: state.local };
-    return done;
+    if (this.#started === undefined && this.#endpoint.phase !== "bound") return err("invalid-state");
+    return this.#start("listen", () => this.#endpoint.listen());
   }
 
   finishListen(): Outcome<undefined> {
-    const state = this.#state;
-    if (state.phase !== "listen-started") return err("not-in-progress");
-    if (state.listener.state === "starting") return err("would-block");
-    if (state.listener.state === "failed") {
-      this.#state = { phase: "closed" };
-      return err(state.listener.failure);
-    }
-    this.#state = { ...state, phase: "listening" };
-    return done;
+    const { listener } = this.#endpoint;
+    if (this.#started !== "listen" || listener === undefined) return err("not-in-progress");
+    if (listener.state === "starting") return err("would-block");
+    this.#started = undefined;
+    if (listener.state === "listening") return done;
+    this.#endpoint.closeFailed();
+    return err(listener.failure);
   }
 
   accept(): Outcome<[socket: TcpSocket, ...Streams]> {
-    if (this.#state.phase !== "listening") return err("invalid-state");
-    const { listener } = this.#state;
-    if (!listener.hasConnection) return err("would-block");
-    const slot = takeSlot(this.context);
-    if (slot === undefined) return err("new-socket-limit");
-    const socket = listener.accept();
-    if (socket === undefined) {
-      slot.release();
-      return err("would-block");
-    }
-    const accepted = new TcpSocket(this.context, this.#family, slot);
-    return ok([accepted, ...accepted.#adopt(socket, this.#keepAlive)]);
+    if (!this.isListening()) return err("invalid-state");
+    const accepted = this.#endpoint.accept();
+    if (accepted === undefined) return err("would-block");
+    if (accepted.tag === "err") return accepted;
+    const { connection } = accepted.val;
+    assert(connection !== undefined, "what is accepted is connected");
+    return ok([new TcpSocket(this.context, accepted.val), ...streamsOf(this.context, connection)]);
   }
 
   localAddress(): Outcome<IpSocketAddress> {
-    const state = this.#state;
-    switch (state.phase) {
-      case "bound":
-      case "listen-started":
-      case "listening":
-        return ok(state.local);
-      case "connecting":
-      case "connected":
-        return state.connection.ends === undefined ? err("invalid-state") : ok(state.connection.ends.local);
-      case "unbound":
-      case "bind-started":
-      case "closed":
-        return err("invalid-state");
-      default:
-        return unreachable(state);
-    }
+    return this.#started === "bind" ? err("invalid-state") : this.#endpoint.localAddress();
   }
 
   remoteAddress(): Outcome<IpSocketAddress> {
-    const state = this.#state;
-    const ends = state.phase === "connected" ? state.connection.ends : undefined;
-    return ends === undefined ? err("invalid-state") : ok(ends.remote);
+    return this.#endpoint.remoteAddress();
   }
 
   isListening(): boolean {
-    return this.#state.phase === "listening";
+    return this.#endpoint.phase === "listening" && this.#started === undefined;
   }
 
   addressFamily(): IpFamily {
-    return this.#family;
+    return this.#endpoint.family;
   }
 
   setListenBacklogSize(size: bigint): Outcome<undefined> {
-    if (size === 0n) return err("invalid-argument");
-    const { phase } = this.#state;
-    if (phase === "listen-started" || phase === "listening") return err("not-supported");
-    if (phase !== "unbound" && phase !== "bind-started" && phase !== "bound") return err("invalid-state");
-    this.#backlog = size > BigInt(backlogMax) ? backlogMax : Number(size);
-    return done;
+    return this.#endpoint.setListenBacklogSize(size);
   }
 
   keepAliveEnabled(): Outcome<boolean> {
-    return ok(this.#keepAlive.enabled);
+    return ok(this.#endpoint.keepAlive.enabled);
   }
 
   setKeepAliveEnabled(enabled: boolean): Outcome<undefined> {
-    return this.#setKeepAlive({ enabled });
+    return this.#endpoint.setKeepAliveEnabled(enabled);
   }
 
   keepAliveIdleTime(): Outcome<bigint> {
-    return ok(durationNs(this.#keepAlive.idleSeconds));
+    return ok(durationNs(this.#endpoint.keepAlive.idleSeconds));
   }
 
   setKeepAliveIdleTime(idleNs: bigint): Outcome<undefined> {
-    if (idleNs === 0n) return err("invalid-argument");
-    return this.#setKeepAlive({ idleSeconds: keepAliveSeconds(idleNs) });
+    return this.#endpoint.setKeepAliveIdleTime(idleNs);
   }
 
   keepAliveInterval(): Outcome<bigint> {
-    return ok(durationNs(this.#keepAlive.intervalSeconds));
+    return ok(durationNs(this.#endpoint.keepAlive.intervalSeconds));
   }
 
   setKeepAliveInterval(intervalNs: bigint): Outcome<undefined> {
-    if (intervalNs === 0n) return err("invalid-argument");
-    return this.#setKeepAlive({ intervalSeconds: keepAliveSeconds(intervalNs) });
+    return this.#endpoint.setKeepAliveInterval(intervalNs);
   }
 
   keepAliveCount(): Outcome<number> {
-    return ok(this.#keepAlive.count);
+    return ok(this.#endpoint.keepAlive.count);
   }
 
   setKeepAliveCount(count: number): Outcome<undefined> {
-    if (count === 0) return err("invalid-argument");
-    return this.#setKeepAlive({ count: keepAliveCount(count) });
+    return this.#endpoint.setKeepAliveCount(count);
   }
 
   // Node has no way to these socket options.
@@ -261,62 +160,45 @@ export class TcpSocket extends Resource {
   subscribe(): Pollable {
     return new Pollable(this.context, {
       ready: () => this.#isReady(),
-      subscribe: (listener) => this.#listeners.add(listener),
+      subscribe: (listener) => this.#endpoint.changed.add(listener),
     });
   }
 
   shutdown(how: "receive" | "send" | "both"): Outcome<undefined> {
-    if (this.#state.phase !== "connected") return err("invalid-state");
-    const { connection } = this.#state;
+    const { connection, phase } = this.#endpoint;
+    if (connection === undefined || phase !== "connected") return err("invalid-state");
     if (how !== "send") connection.stopReceiving();
     if (how !== "receive") connection.stopSending();
     return done;
   }
 
   protected override dropped(): void {
-    const state = this.#state;
-    if (state.phase === "connecting" || state.phase === "connected") state.connection.release();
-    if (state.phase === "listen-started" || state.phase === "listening") state.listener.close();
-    this.#unbind();
-    this.#state = { phase: "closed" };
+    this.#endpoint.close();
   }
 
-  #adopt(socket: Socket, keepAlive: KeepAlive): Streams {
-    const connection = new TcpConnection(this.context, socket, this.#slot);
-    this.#state = { phase: "connected", connection };
-    this.#setKeepAlive(keepAlive);
-    return connection.streams();
-  }
-
-  #setKeepAlive(change: Partial<KeepAlive>): Outcome<undefined> {
-    this.#keepAlive = { ...this.#keepAlive, ...change };
-    const state = this.#state;
-    if (state.phase === "connecting" || state.phase === "connected") {
-      applyKeepAlive(state.connection.socket, this.#keepAlive);
-    }
+  #start(what: "bind" | "connect" | "listen", run: () => Outcome<unknown>): Outcome<undefined> {
+    if (this.#started !== undefined) return err("concurrency-conflict");
+    const begun = run();
+    if (begun.tag === "err") return begun;
+    this.#started = what;
     return done;
   }
 
-  #isBusy(): boolean {
-    return ["bind-started", "connecting", "listen-started"].includes(this.#state.phase);
-  }
-
   #isReady(): boolean {
-    const state = this.#state;
-    if (state.phase === "connecting")
-      return state.connection.failure !== undefined || state.connection.ends !== undefined;
-    if (state.phase === "listen-started") return state.listener.state !== "starting";
-    if (state.phase === "listening") return state.listener.hasConnection;
-    return true;
+    const { connection, listener } = this.#endpoint;
+    if (this.#started === "connect") return connection?.failure !== undefined || connection?.ends !== undefined;
+    if (this.#started === "listen") return listener?.state !== "starting";
+    return listener === undefined || listener.hasConnection;
   }
+}
 
-  /** What connections and listeners hold they close themselves. */
-  #unbind(): void {
-    this.#undoEnd();
-    const { phase } = this.#state;
-    if (this.#state.phase === "bind-started" || this.#state.phase === "bound") this.#state.bound[Symbol.dispose]();
-    if (["unbound", "bind-started", "bound"].includes(phase)) this.#slot.release();
-  }
+function streamsOf(context: GuestContext, connection: TcpConnection): Streams {
+  const incoming = connection.incoming();
+  const outgoing = connection.outgoing();
+  return [
+    new InputStream(context, incoming.source, incoming.drop),
+    new OutputStream(context, outgoing.sink, outgoing.drop),
+  ];
 }
 
 /** wasi:sockets/tcp@0.2 */

@@ -3,18 +3,16 @@ import type { GuestContext } from "../guest-context.ts";
 import { Pollable } from "../io-poll.ts";
 import { Resource } from "../resource.ts";
 import { err, ok, type Result } from "../result.ts";
-import { endKey, type IpFamily, type IpSocketAddress, isRemote } from "./ip-address.ts";
+import type { IpSocketAddress } from "./ip-address.ts";
 import type { NetworkErrorCode } from "./network-error.ts";
 import type { IncomingDatagram, UdpChannel } from "./udp-channel.ts";
+import { sendDatagram } from "./udp-endpoint.ts";
 
 /** `wasi:sockets/udp.outgoing-datagram`. */
 export interface OutgoingDatagram {
   readonly data: Uint8Array;
   readonly remoteAddress?: IpSocketAddress | undefined;
 }
-
-// 65,535 less the headers of UDP and IPv4 (RFC 768, RFC 791).
-const datagramBytesMax = 65_507;
 
 /** The pair of streams that `udp-socket.stream` gave last is the one that works. */
 export interface Association {
@@ -72,7 +70,7 @@ export class OutgoingDatagramStream extends DatagramStream {
       throw new GuestFault("GUEST_FAILED", "the guest sent more datagrams than check-send had allowed");
     }
     for (const [index, datagram] of datagrams.entries()) {
-      const sent = this.#sendOne(datagram);
+      const sent = sendDatagram(this.channel, datagram.data, datagram.remoteAddress);
       if (sent.tag === "err") return index === 0 ? sent : ok(BigInt(index));
       this.#permitted--;
     }
@@ -81,15 +79,5 @@ export class OutgoingDatagramStream extends DatagramStream {
 
   subscribe(): Pollable {
     return new Pollable(this.context, this.channel.sendable);
-  }
-
-  #sendOne({ data, remoteAddress }: OutgoingDatagram): Result<undefined, NetworkErrorCode> {
-    const { remote, local } = this.channel;
-    const family: IpFamily = local.tag;
-    const to = remoteAddress ?? remote;
-    if (to === undefined || !isRemote(to, family)) return err("invalid-argument");
-    if (remote !== undefined && endKey(to) !== endKey(remote)) return err("invalid-argument");
-    if (data.length > datagramBytesMax) return err("datagram-too-large");
-    return this.channel.send(data, to);
   }
 }
