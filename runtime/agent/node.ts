@@ -277,7 +277,9 @@ async function openRuntimes(parts: RuntimeParts): Promise<OpenRuntimes> {
 }
 
 function featuresOf(sandbox: SandboxFeatures, jail: ProcessJail): NodeFeatures {
-  const families = [...providedInterfaces].map((path) => `${path.slice(0, path.indexOf("/"))}@0.2`);
+  const families = Object.entries(providedInterfaces).flatMap(([family, paths]) =>
+    [...paths].map((path) => `${path.slice(0, path.indexOf("/"))}@${family}`),
+  );
   return {
     native: sandbox.native,
     ...(sandbox.nativeMissing === undefined ? {} : { nativeMissing: sandbox.nativeMissing }),

@@ -66,6 +66,8 @@ export interface GuestRequest {
   /** Flat: name, value, name, value; names in lower case. */
   readonly headers: readonly string[];
   readonly body: ByteQueue;
+  /** Flat, as headers; asked when the body has ended. */
+  readonly trailers?: () => readonly string[];
   /** Told when the guest is at work for this request, and when it waits or has returned. */
   readonly running?: (isRunning: boolean) => void;
 }
@@ -76,8 +78,8 @@ export interface GuestResponse {
   respond(status: number, headers: readonly string[]): void;
   /** The body; `respond` comes first. */
   readonly body: ByteSink;
-  /** The body is complete. */
-  finish(): void;
+  /** The body is complete. `trailers`: flat, as headers. */
+  finish(trailers: readonly string[]): void;
   /** The answer cannot be given, or its body cannot be completed. */
   fail(message: string): void;
 }

@@ -40,7 +40,7 @@ class ForkedComponent implements LoadedComponent {
     const { plan, states } = artifact.links;
     this.#artifact = artifact;
     this.#component = new LinkedComponent({ plan, modules: artifact.modules, mayWait });
-    this.#handler = entryOf(artifact.links.plan, "serve");
+    this.#handler = entryOf(artifact.links.plan, "serve").callee;
     this.#isResettable = states.every((state) => state.resettable);
   }
 

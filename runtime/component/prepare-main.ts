@@ -13,7 +13,7 @@ import { findUnlinked } from "./instance/linked-component.ts";
 import type { JailAnswer } from "./jail-protocol.ts";
 import { capMemories } from "./core-module/memory-cap.ts";
 import { planLinks } from "./link/plan-links.ts";
-import { checkRequirements, type Purpose } from "./requirements.ts";
+import { checkRequirements, entryFamily, type Purpose } from "./requirements.ts";
 import { transpile } from "./transpile.ts";
 
 interface Output {
@@ -39,8 +39,8 @@ async function prepareComponent(component: Uint8Array, purpose: Purpose): Promis
     return refuse({ outcome: "invalid", message });
   }
   const { form, files } = await prepareFiles(component);
-  if (purpose === "run" && form === "bindings") {
-    const message = "the component uses the asynchronous ABI of WASI 0.3, and a command has to be one of WASI 0.2";
+  if (form === "bindings" && (purpose === "run" || entryFamily(entry, purpose) === "0.3")) {
+    const message = "the component uses the asynchronous ABI of WASI 0.3 in a way that this node does not link";
     return refuse({ outcome: "invalid", message });
   }
   const listed = [...files].map(([name, bytes]) => ({ name, bytes: bytes.length }));
@@ -51,8 +51,8 @@ async function prepareComponent(component: Uint8Array, purpose: Purpose): Promis
 }
 
 const missing: Readonly<Record<Purpose, string>> = {
-  serve: "wasi:http/incoming-handler@0.2, so it cannot serve requests",
-  run: "wasi:cli/run@0.2, so it cannot be run as a command",
+  serve: "wasi:http/incoming-handler@0.2 or wasi:http/handler@0.3, so it cannot serve requests",
+  run: "wasi:cli/run of 0.2 or 0.3, so it cannot be run as a command",
 };
 
 /** What the engine needs that runs the component: ours, or jco's bindings where it holds what we do not link. */

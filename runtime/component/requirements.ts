@@ -1,50 +1,82 @@
 import type { ComponentSurface } from "./component-binary.ts";
 
-/** What this node provides, as families: every 0.2 release of an interface is served by the newest. */
-export const providedInterfaces: ReadonlySet<string> = new Set(
-  [
-    ...["environment", "exit", "stderr", "stdin", "stdout"].map((name) => `cli/${name}`),
-    ...["input", "output", "stderr", "stdin", "stdout"].map((name) => `cli/terminal-${name}`),
-    "clocks/monotonic-clock",
-    "clocks/timezone",
-    "clocks/wall-clock",
-    "filesystem/preopens",
-    "filesystem/types",
-    "http/outgoing-handler",
-    "http/types",
-    "io/error",
-    "io/poll",
-    "io/streams",
-    "random/insecure",
-    "random/insecure-seed",
-    "random/random",
+/** Releases of an interface that are served by one implementation: 0.2 and 0.3 have different ones under the same names. */
+export type WasiFamily = "0.2" | "0.3";
+
+const cli = [
+  ...["environment", "exit", "stderr", "stdin", "stdout"],
+  ...["terminal-input", "terminal-output", "terminal-stderr", "terminal-stdin", "terminal-stdout"],
+].map((name) => `cli/${name}`);
+const random = ["random/insecure", "random/insecure-seed", "random/random"];
+const filesystem = ["filesystem/preopens", "filesystem/types"];
+
+/** What this node provides of each family. */
+export const providedInterfaces: Readonly<Record<WasiFamily, ReadonlySet<string>>> = {
+  "0.2": wasi([
+    ...cli,
+    ...["monotonic-clock", "timezone", "wall-clock"].map((name) => `clocks/${name}`),
+    ...filesystem,
+    ...["http/outgoing-handler", "http/types"],
+    ...["io/error", "io/poll", "io/streams"],
+    ...random,
     ...["instance-network", "ip-name-lookup", "network", "tcp", "tcp-create-socket", "udp", "udp-create-socket"].map(
       (name) => `sockets/${name}`,
     ),
-  ].map((path) => `wasi:${path}`),
-);
+  ]),
+  "0.3": wasi([
+    ...cli,
+    "cli/types",
+    ...["monotonic-clock", "system-clock", "timezone", "types"].map((name) => `clocks/${name}`),
+    ...filesystem,
+    ...["http/client", "http/types"],
+    ...random,
+    ...["sockets/ip-name-lookup", "sockets/types"],
+  ]),
+};
 
-// The newest 0.2 release whose interfaces this node knows whole. A later one may have functions that it lacks.
-const newestPatch = 12;
+function wasi(paths: readonly string[]): ReadonlySet<string> {
+  return new Set(paths.map((path) => `wasi:${path}`));
+}
+
+// The newest releases whose interfaces this node knows whole. A later one may have functions that it lacks.
+const newestPatch: Readonly<Record<WasiFamily, number>> = { "0.2": 12, "0.3": 0 };
+
+// Drafts of 0.3.0 that have the shapes of the release, which toolchains of their time still name. Older ones have others:
+// errors without `other`, functions that return a result where the release returns a future.
+const equalDrafts: ReadonlySet<string> = new Set(["0.3.0-rc-2026-03-15"]);
 
 /** What a component is wanted for: to answer requests, or to be run once. */
 export type Purpose = "serve" | "run";
 
-/** The interface that a component exports for it. */
-export const entryInterface: Readonly<Record<Purpose, string>> = {
-  serve: "wasi:http/incoming-handler",
-  run: "wasi:cli/run",
+/** The interface that a component exports for it, by family. */
+export const entryInterface: Readonly<Record<Purpose, Readonly<Record<WasiFamily, string>>>> = {
+  serve: { "0.2": "wasi:http/incoming-handler", "0.3": "wasi:http/handler" },
+  run: { "0.2": "wasi:cli/run", "0.3": "wasi:cli/run" },
 };
 
-/** `wasi:http/types@0.2.3` → name and version. */
-function split(name: string): { readonly path: string; readonly version: string } {
-  const at = name.lastIndexOf("@");
-  return at === -1 ? { path: name, version: "" } : { path: name.slice(0, at), version: name.slice(at + 1) };
+/** The family by which a component exports what it is wanted for; undefined when `exported` is something else. */
+export function entryFamily(exported: string, purpose: Purpose): WasiFamily | undefined {
+  const { path, family } = split(exported);
+  return family !== undefined && entryInterface[purpose][family] === path ? family : undefined;
 }
 
-function isServed02(version: string): boolean {
-  const parts = /^0\.2\.(\d+)$/.exec(version);
-  return parts !== null && Number(parts[1]) <= newestPatch;
+/** `wasi:http/types@0.2.3` → its parts; `family` is undefined when no release of it is known here. */
+function split(name: string): {
+  readonly path: string;
+  readonly version: string;
+  readonly family: WasiFamily | undefined;
+} {
+  const at = name.lastIndexOf("@");
+  if (at === -1) return { path: name, version: "", family: undefined };
+  const version = name.slice(at + 1);
+  return { path: name.slice(0, at), version, family: familyOfVersion(version) };
+}
+
+function familyOfVersion(version: string): WasiFamily | undefined {
+  if (equalDrafts.has(version)) return "0.3";
+  const [, family, patch] = /^(0\.[23])\.(\d+)$/.exec(version) ?? [];
+  if (family !== "0.2" && family !== "0.3") return undefined;
+  return Number(patch) <= newestPatch[family] ? family : undefined;
 }
 
 export interface Requirements {
@@ -59,12 +91,11 @@ export interface Requirements {
 /** Compares what a component wants with what this node has. */
 export function checkRequirements(surface: ComponentSurface, purpose: Purpose = "serve"): Requirements {
   const unmet = surface.imports.filter((name) => {
-    const { path, version } = split(name);
-    return !providedInterfaces.has(path) || !isServed02(version);
+    const { path, family } = split(name);
+    return family === undefined || !providedInterfaces[family].has(path);
   });
-  const entry = surface.exports.find((name) => {
-    const { path, version } = split(name);
-    return path === entryInterface[purpose] && isServed02(version);
-  });
+  const entries = surface.exports.filter((name) => entryFamily(name, purpose) !== undefined);
+  // One that serves both is wanted for what it has newest.
+  const entry = entries.find((name) => entryFamily(name, purpose) === "0.3") ?? entries[0];
   return { unmet, entry, wasiVersion: entry === undefined ? undefined : split(entry).version };
 }

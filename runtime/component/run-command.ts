@@ -21,7 +21,7 @@ export async function runCommand(artifact: LinkedArtifact, settings: GuestSettin
     const component = new LinkedComponent({ plan, modules: artifact.modules, mayWait });
     const host = new HostBinding(plan.hostFunctions, wasiImports(context));
     const live = new LiveInstance(component, host, settings.bounds.handlesMax);
-    const result = (await live.call(entryOf(plan, "run"), [])) as Result<undefined, undefined>;
+    const result = (await live.call(entryOf(plan, "run").callee, [])) as Result<undefined, undefined>;
     return result.tag === "ok" ? 0 : 1;
   } catch (error) {
     const fault = guestFaultOf(error, "the guest failed");

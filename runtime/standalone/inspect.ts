@@ -1,4 +1,11 @@
-import { checkRequirements, entryInterface, type Purpose } from "../component/requirements.ts";
+import {
+  checkRequirements,
+  entryFamily,
+  entryInterface,
+  type Purpose,
+  type Requirements,
+  type WasiFamily,
+} from "../component/requirements.ts";
 import { readSurface } from "../component/component-binary.ts";
 import { exposeState } from "../component/core-module/expose-state.ts";
 import { capMemories } from "../component/core-module/memory-cap.ts";
@@ -23,7 +30,10 @@ export interface Inspection {
 export const inspect = (file: ProgramFile): Inspection =>
   file.layer === "component" ? inspectComponent(file) : inspectModule(file);
 
-const worlds: Readonly<Record<Purpose, string>> = { serve: "wasi:http/proxy", run: "wasi:cli/command" };
+const worlds: Readonly<Record<Purpose, Readonly<Record<WasiFamily, string>>>> = {
+  serve: { "0.2": "wasi:http/proxy", "0.3": "wasi:http/service" },
+  run: { "0.2": "wasi:cli/command", "0.3": "wasi:cli/command" },
+};
 
 function inspectComponent({ path, bytes }: ProgramFile): Inspection {
   const surface = attempt(() => readSurface(bytes));
@@ -37,14 +47,16 @@ function inspectComponent({ path, bytes }: ProgramFile): Inspection {
   const wasi = entries[0]?.wasiVersion ?? versionOf([...surface.value.exports, ...surface.value.imports]);
   const refused = (found[0]?.unmet ?? []).map((name) => `${name} is imported, and this node does not provide it`);
   if (entries.length === 0) {
-    const wanted = Object.values(entryInterface).map((name) => `${name}@0.2`);
+    const wanted = Object.values(entryInterface).flatMap((byFamily) =>
+      Object.entries(byFamily).map(([family, name]) => `${name}@${family}`),
+    );
     refused.push(`neither ${wanted.join(" nor ")} is exported, so there is nothing to call`);
   }
   const linked = attempt(() =>
     checkModules(bytes, entries.every(({ purpose }) => purpose === "run") && entries.length > 0),
   );
   if (!linked.ok) refused.push(linked.problem);
-  const world = entries.map(({ purpose, wasiVersion }) => `${worlds[purpose]}@${wasiVersion ?? ""}`).join(", ");
+  const world = entries.map(worldOf).join(", ");
   return {
     ...nothing({ path, bytes }, "component"),
     world: world === "" ? undefined : world,
@@ -52,6 +64,10 @@ function inspectComponent({ path, bytes }: ProgramFile): Inspection {
     ...surface.value,
     refused,
   };
+}
+
+function worldOf({ purpose, entry = "", wasiVersion = "" }: Requirements & { readonly purpose: Purpose }): string {
+  return `${worlds[purpose][entryFamily(entry, purpose) ?? "0.2"]}@${wasiVersion}`;
 }
 
 /** @throws what keeps its links from being planned, or a core module of it from being started */

@@ -1,16 +1,28 @@
 import { GuestFault } from "../guest-fault.ts";
 import type { Callee, LinkPlan } from "../link/link-plan.ts";
-import { entryInterface, type Purpose } from "../requirements.ts";
-import { familyOf } from "./host-binding.ts";
+import { entryFamily, type Purpose, type WasiFamily } from "../requirements.ts";
 
 const functionName: Readonly<Record<Purpose, string>> = { serve: "handle", run: "run" };
+const wanted: Readonly<Record<Purpose, string>> = {
+  serve: "wasi:http/handler@0.3 and no wasi:http/incoming-handler@0.2",
+  run: "wasi:cli/run of 0.2 or 0.3",
+};
 
-/** The function of a component that is called for `purpose`. @throws GuestFault when it exports none */
-export function entryOf(plan: LinkPlan, purpose: Purpose): Callee {
+export interface Entry {
+  readonly family: WasiFamily;
+  readonly callee: Callee;
+}
+
+/** The function of a component that is called for `purpose`; 0.3's when it has both. @throws GuestFault when it exports none */
+export function entryOf(plan: LinkPlan, purpose: Purpose): Entry {
+  const entries: Entry[] = [];
   for (const exported of plan.exports) {
-    if (exported.kind !== "instance" || familyOf(exported.name) !== entryInterface[purpose]) continue;
+    if (exported.kind !== "instance") continue;
+    const family = entryFamily(exported.name, purpose);
     const entry = exported.functions.find(({ name }) => name === functionName[purpose]);
-    if (entry !== undefined) return entry.callee;
+    if (family !== undefined && entry !== undefined) entries.push({ family, callee: entry.callee });
   }
-  throw new GuestFault("GUEST_FAILED", `the component exports no ${entryInterface[purpose]}`);
+  const [first] = entries;
+  if (first === undefined) throw new GuestFault("GUEST_FAILED", `the component exports no ${wanted[purpose]}`);
+  return entries.find(({ family }) => family === "0.3") ?? first;
 }

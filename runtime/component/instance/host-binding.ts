@@ -46,10 +46,14 @@ export class HostBinding {
   }
 }
 
-/** `wasi:io/streams@0.2.3` → `wasi:io/streams` */
+/**
+ * `wasi:io/streams@0.2.3` → `wasi:io/streams`, as jco's bindings call it. What WASI 0.3 has under the same names is
+ * something else: `wasi:http/types@0.3.0` → `wasi:http/types@0.3`.
+ */
 export function familyOf(name: string): string {
   const at = name.lastIndexOf("@");
-  return at === -1 ? name : name.slice(0, at);
+  if (at === -1) return name;
+  return name.startsWith("0.3.", at + 1) ? `${name.slice(0, at)}@0.3` : name.slice(0, at);
 }
 
 type Members = Readonly<Record<string, unknown>>;

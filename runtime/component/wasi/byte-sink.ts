@@ -1,5 +1,6 @@
 import type { IoErrorCause } from "./io-error.ts";
-import type { Waitable } from "./waitable.ts";
+import type { GuestContext } from "./guest-context.ts";
+import { type Waitable, whenAnyReady } from "./waitable.ts";
 
 /** Where bytes of a guest go. Ready when it takes more, or when it has failed. */
 export interface ByteSink extends Waitable {
@@ -16,3 +17,12 @@ export interface ByteSink extends Waitable {
 export type SinkFailure =
   /** No more is wanted. */
   { readonly kind: "closed" } | { readonly kind: "broken"; readonly message: string; readonly cause?: IoErrorCause };
+
+/** Resolves when nothing waits in it, or when it has failed. */
+export function whenFlushed(context: GuestContext, sink: ByteSink): Promise<void> {
+  const flushed: Waitable = {
+    ready: () => sink.flushed() || sink.failure() !== undefined,
+    subscribe: (listener) => sink.subscribe(listener),
+  };
+  return whenAnyReady(context, [flushed]);
+}

@@ -6,7 +6,7 @@ function end(code: number): never {
   throw new GuestExit(code);
 }
 
-/** wasi:cli/exit@0.2. Ends the instance; for a handler, which has no business to exit, that is a failure. */
+/** wasi:cli/exit@0.2 and 0.3. Ends the instance; for a handler, which has no business to exit, that is a failure. */
 export const cliExit = (_context: GuestContext): object => ({
   exit: (status: Result<undefined, undefined>) => end(status.tag === "ok" ? 0 : 1),
   exitWithCode: (code: number) => end(code),

@@ -5,7 +5,7 @@ import { InputStream } from "./input-stream.ts";
 import { OutputStream } from "./output-stream.ts";
 
 /** The pod's log takes everything at once; what is too much is counted and dropped there, never waited for. */
-class LogSink implements ByteSink {
+export class LogSink implements ByteSink {
   readonly #context: GuestContext;
   readonly #stream: "stdout" | "stderr";
 

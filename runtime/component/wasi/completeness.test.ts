@@ -32,7 +32,7 @@ function declarations(wit: string): Declared[] {
       resource = sign === "{" ? resourceName : undefined;
     }
     if (/^ {2,4}\}/.test(line) && !/^ {5}/.test(line)) resource = undefined;
-    const [, name, isStatic] = /^\s+%?([\w-]+): (static )?func\(/.exec(line) ?? [];
+    const [, name, isStatic] = /^\s+%?([\w-]+): (static )?(?:async )?func\(/.exec(line) ?? [];
     if (/^\s+constructor\(/.test(line)) found.push({ interfaceName, name: `[constructor]${resource}` });
     if (name === undefined) continue;
     if (resource === undefined) found.push({ interfaceName, name });
@@ -42,18 +42,21 @@ function declarations(wit: string): Declared[] {
 }
 
 const library = dirname(createRequire(import.meta.url).resolve("@bytecodealliance/jco"));
-const builtin = join(library, "../lib/wit/builtin/0.2.12");
-const declared = readdirSync(builtin).flatMap((name) =>
-  declarations(readFileSync(join(builtin, name, "package.wit"), "utf8")),
-);
-// What a component exports is not ours to give.
-const exported = new Set(["wasi:cli/run", "wasi:http/incoming-handler"]);
+
+/** All that a release declares, but for what a component exports: that is not ours to give. */
+function released(version: string): readonly Declared[] {
+  const builtin = join(library, "../lib/wit/builtin", version);
+  return readdirSync(builtin)
+    .flatMap((name) => declarations(readFileSync(join(builtin, name, "package.wit"), "utf8")))
+    .filter(({ interfaceName }) => !exported.has(interfaceName));
+}
+
+const exported = new Set(["wasi:cli/run", "wasi:http/incoming-handler", "wasi:http/handler"]);
 
 const camel = (name: string): string => name.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
 const pascal = (name: string): string => camel(`-${name}`);
 
-function find(imports: Record<string, unknown>, { interfaceName, name }: Declared): unknown {
-  const host = imports[interfaceName] as Record<string, unknown> | undefined;
+function find(host: Record<string, unknown> | undefined, { name }: Declared): unknown {
   const [, kind, resource = "", method = ""] = /^\[(\w+)\]([\w-]+)(?:\.([\w-]+))?$/.exec(name) ?? [];
   if (kind === undefined) return host?.[camel(name)];
   const owner = host?.[pascal(resource)] as
@@ -63,25 +66,36 @@ function find(imports: Record<string, unknown>, { interfaceName, name }: Declare
   return kind === "static" ? owner?.[camel(method)] : owner?.prototype[camel(method)];
 }
 
-describe("the host has every function of WASI 0.2.12", () => {
+const releases = [
+  { version: "0.2.12", suffix: "", atLeast: 200, typesOnly: [] },
+  // Interfaces of types alone have nothing that could be missing.
+  { version: "0.3.0", suffix: "@0.3", atLeast: 130, typesOnly: ["wasi:cli/types", "wasi:clocks/types"] },
+];
+
+describe.each(releases)("the host has every function of WASI $version", ({ version, suffix, atLeast, typesOnly }) => {
   const { context } = testContext();
   const imports = wasiImports(context);
-  const wanted = declared.filter(({ interfaceName }) => !exported.has(interfaceName));
+  const wanted = released(version);
+  const names = [...new Set(wanted.map(({ interfaceName }) => interfaceName))];
 
   test("and the standard was read", () => {
-    expect(wanted.length).toBeGreaterThan(200);
-    expect(new Set(wanted.map(({ interfaceName }) => interfaceName))).toEqual(new Set(Object.keys(imports)));
+    expect(wanted.length).toBeGreaterThan(atLeast);
+    const provided = Object.keys(imports).filter((name) =>
+      suffix === "" ? !name.includes("@") : name.endsWith(suffix),
+    );
+    expect(provided.sort()).toEqual([...names, ...typesOnly].map((name) => `${name}${suffix}`).sort());
   });
 
-  test.each([...new Set(wanted.map(({ interfaceName }) => interfaceName))])("%s", (interfaceName) => {
+  test.each(names)("%s", (interfaceName) => {
+    const host = imports[`${interfaceName}${suffix}`] as Record<string, unknown> | undefined;
     const missing = wanted
-      .filter((one) => one.interfaceName === interfaceName && typeof find(imports, one) !== "function")
+      .filter((one) => one.interfaceName === interfaceName && typeof find(host, one) !== "function")
       .map(({ name }) => name);
     expect(missing).toEqual([]);
   });
+});
 
-  test("and what may wait is among them", () => {
-    const names = new Set(wanted.map(({ interfaceName, name }) => `${interfaceName}#${name}`));
-    expect(waitingImports.filter((name) => !names.has(name))).toEqual([]);
-  });
+test("what may wait in WASI 0.2 is among its functions", () => {
+  const names = new Set(released("0.2.12").map(({ interfaceName, name }) => `${interfaceName}#${name}`));
+  expect(waitingImports.filter((name) => !names.has(name))).toEqual([]);
 });

@@ -26,8 +26,12 @@ export class BodySink implements ByteSink {
   #undo: (() => void) | undefined;
   #end: { readonly failure?: string; readonly trailers?: readonly string[] } | undefined;
 
-  constructor(bufferBytesMax: number) {
+  #hasWrongLength = false;
+
+  /** `contentLength`: bytes that were announced, if that is known before the message is on its way. */
+  constructor(bufferBytesMax: number, contentLength?: number) {
     this.#bufferBytesMax = bufferBytesMax;
+    this.#contentLength = contentLength;
   }
 
   /**
@@ -53,13 +57,11 @@ export class BodySink implements ByteSink {
 
   write(bytes: Uint8Array): void {
     this.#written += bytes.length;
-    if (this.#target === undefined) {
-      this.#waiting.push(bytes);
-      this.#waitingBytes += bytes.length;
-    } else if (!this.#discarding) {
-      if (this.#tooMuch()) this.fail("the guest wrote more than the content-length that it had announced");
-      else this.#target.sink.write(bytes);
-    }
+    if (this.#discarding) return;
+    if (this.#tooMuch()) return this.#failLength("more");
+    if (this.#target !== undefined) return this.#target.sink.write(bytes);
+    this.#waiting.push(bytes);
+    this.#waitingBytes += bytes.length;
   }
 
   flushed(): boolean {
@@ -79,11 +81,16 @@ export class BodySink implements ByteSink {
     return this.#listeners.add(listener);
   }
 
+  /** It has failed because more or less was written than announced. */
+  get hasWrongLength(): boolean {
+    return this.#hasWrongLength;
+  }
+
   /** @returns false when fewer or more bytes were written than announced; the message has failed then. */
   finish(trailers: readonly string[] = []): boolean {
     if (this.#end !== undefined) return this.#end.failure === undefined;
-    if (this.#target !== undefined && this.#isShort()) {
-      this.fail("the guest wrote less than the content-length that it had announced");
+    if (this.#isShort()) {
+      this.#failLength("less");
       return false;
     }
     this.#end = { trailers };
@@ -96,6 +103,11 @@ export class BodySink implements ByteSink {
     this.#end = { failure: message };
     this.#settle();
     this.#listeners.notify();
+  }
+
+  #failLength(amount: "more" | "less"): void {
+    this.#hasWrongLength = true;
+    this.fail(`the guest wrote ${amount} than the content-length that it had announced`);
   }
 
   #settle(): void {

@@ -223,7 +223,7 @@ function endWith(request: ClientRequest, trailers: readonly string[]): void {
 }
 
 /** `flat`: name, value, name, value. */
-export function pairsOf(flat: readonly string[]): [string, string][] {
+function pairsOf(flat: readonly string[]): [string, string][] {
   const pairs: [string, string][] = [];
   for (let index = 0; index + 1 < flat.length; index += 2) pairs.push([flat[index] ?? "", flat[index + 1] ?? ""]);
   return pairs;

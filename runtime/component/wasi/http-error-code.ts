@@ -59,3 +59,7 @@ export function httpErrorCodeOf(error: unknown): HttpErrorCode {
   // The host's own words for an error are not the guest's business; the code is.
   return { tag: "internal-error", val: code === "" ? undefined : code };
 }
+
+/** For people. */
+export const describeErrorCode = (code: HttpErrorCode): string =>
+  "val" in code && typeof code.val === "string" ? `${code.tag}: ${code.val}` : code.tag;

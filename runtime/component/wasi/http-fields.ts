@@ -4,8 +4,14 @@ import { type HeaderProblem, isHeaderValue, latin1, nameProblem } from "./header
 import { guestClass, Resource } from "./resource.ts";
 import { done, err, ok, type Result } from "./result.ts";
 
-type HeaderError = { readonly tag: HeaderProblem | "immutable" };
-type Entry = readonly [name: string, value: Uint8Array];
+/** `wasi:http/types.header-error`; 0.2 has no `size-exceeded`, and its fields do not give it. */
+export interface HeaderError {
+  readonly tag: HeaderProblem | "immutable" | "size-exceeded";
+}
+
+/** `written`: the name in the case that it was given in. */
+type Entry = readonly [name: string, value: Uint8Array, written: string];
+type GivenEntry = readonly [name: string, value: Uint8Array];
 
 // What each entry costs beside its bytes, as HTTP/2 counts it (RFC 9113, 6.5.2).
 const entryOverheadBytes = 32;
@@ -17,8 +23,12 @@ export class Fields extends Resource {
   #immutable = false;
 
   /** `flat`: name, value, name, value, in lower case and checked already; values as latin1. */
-  static ofFlat(context: GuestContext, flat: readonly string[]): Fields {
-    const fields = new Fields(context);
+  static ofFlat<Made extends Fields>(
+    this: new (context: GuestContext) => Made,
+    context: GuestContext,
+    flat: readonly string[],
+  ): Made {
+    const fields = new this(context);
     for (let index = 0; index + 1 < flat.length; index += 2) {
       fields.#add(flat[index] ?? "", Buffer.from(flat[index + 1] ?? "", "latin1"));
     }
@@ -26,7 +36,7 @@ export class Fields extends Resource {
     return fields;
   }
 
-  static fromList(context: GuestContext, entries: readonly Entry[]): Result<Fields, HeaderError> {
+  static fromList(context: GuestContext, entries: readonly GivenEntry[]): Result<Fields, HeaderError> {
     const fields = new Fields(context);
     for (const [name, value] of entries) {
       const result = fields.append(name, value);
@@ -74,10 +84,7 @@ export class Fields extends Resource {
   }
 
   clone(): Fields {
-    const copy = new Fields(this.context);
-    copy.#entries = [...this.#entries];
-    copy.#bytes = this.#bytes;
-    return copy;
+    return this.copyInto(new Fields(this.context));
   }
 
   /** The message has begun or belongs to somebody else: a guest may only read now. */
@@ -97,6 +104,26 @@ export class Fields extends Resource {
     return flat;
   }
 
+  protected copyInto<Copy extends Fields>(copy: Copy): Copy {
+    copy.#entries = [...this.#entries];
+    copy.#bytes = this.#bytes;
+    return copy;
+  }
+
+  protected writtenEntries(): readonly GivenEntry[] {
+    return this.#entries.map(([, value, written]) => [written, value]);
+  }
+
+  /** Whether `values` more are within bounds, once those of `replaced` are gone. */
+  protected fits(name: string, values: readonly Uint8Array[], replaced?: string): boolean {
+    const { fieldsMax, fieldBytesMax } = this.context.settings.bounds;
+    const gone = replaced === undefined ? undefined : replaced.toLowerCase();
+    const kept = gone === undefined ? this.#entries : this.#entries.filter((entry) => entry[0] !== gone);
+    const keptBytes = gone === undefined ? this.#bytes : sumOf(kept);
+    const addedBytes = values.reduce((sum, value) => sum + sizeOf([name, value]), 0);
+    return kept.length + values.length <= fieldsMax && keptBytes + addedBytes <= fieldBytesMax;
+  }
+
   #problem(name: string): HeaderProblem | "immutable" | undefined {
     return this.#immutable ? "immutable" : nameProblem(name);
   }
@@ -104,13 +131,13 @@ export class Fields extends Resource {
   #remove(name: string): void {
     const unwanted = name.toLowerCase();
     this.#entries = this.#entries.filter((entry) => entry[0] !== unwanted);
-    this.#bytes = this.#entries.reduce((sum, entry) => sum + sizeOf(entry), 0);
+    this.#bytes = sumOf(this.#entries);
   }
 
   /** @throws GuestFault GUEST_LIMIT */
   #add(name: string, value: Uint8Array): void {
     const { fieldsMax, fieldBytesMax } = this.context.settings.bounds;
-    const entry: Entry = [name.toLowerCase(), value];
+    const entry: Entry = [name.toLowerCase(), value, name];
     this.#bytes += sizeOf(entry);
     if (this.#entries.length >= fieldsMax || this.#bytes > fieldBytesMax) {
       throw new GuestFault("GUEST_LIMIT", `more than ${fieldsMax} header fields or ${fieldBytesMax} bytes of them`);
@@ -119,12 +146,13 @@ export class Fields extends Resource {
   }
 }
 
-const sizeOf = ([name, value]: Entry): number => name.length + value.length + entryOverheadBytes;
+const sizeOf = ([name, value]: GivenEntry | Entry): number => name.length + value.length + entryOverheadBytes;
+const sumOf = (entries: readonly Entry[]): number => entries.reduce((sum, entry) => sum + sizeOf(entry), 0);
 const valueProblem = (value: Uint8Array): HeaderProblem | undefined =>
   isHeaderValue(value) ? undefined : "invalid-syntax";
 
 /** The class for one instance's bindings. */
 export const fieldsClass = (context: GuestContext): object =>
   guestClass(Fields, () => new Fields(context), {
-    fromList: (entries: readonly Entry[]) => Fields.fromList(context, entries),
+    fromList: (entries: readonly GivenEntry[]) => Fields.fromList(context, entries),
   });

@@ -2,7 +2,7 @@ import type { GuestResponse } from "../engine.ts";
 import type { GuestContext } from "./guest-context.ts";
 import { latin1, parseContentLength } from "./header-rules.ts";
 import { BodySink } from "./http-body-sink.ts";
-import type { HttpErrorCode } from "./http-error-code.ts";
+import { describeErrorCode, type HttpErrorCode } from "./http-error-code.ts";
 import type { Fields } from "./http-fields.ts";
 import { OutputStream } from "./output-stream.ts";
 import { Resource } from "./resource.ts";
@@ -24,10 +24,10 @@ export class OutgoingBody extends Resource {
     return ok(new OutputStream(this.context, this.#sink));
   }
 
-  /** The static `finish`. Trailers are dropped: the wire to the gateway has none. */
+  /** The static `finish`. */
   finish(trailers: Fields | undefined): Result<undefined, HttpErrorCode> {
+    const complete = this.#sink.finish(trailers?.toFlat());
     trailers?.[Symbol.dispose]();
-    const complete = this.#sink.finish();
     this[Symbol.dispose]();
     return complete ? done : err({ tag: "HTTP-response-body-size", val: undefined });
   }
@@ -81,7 +81,7 @@ export class OutgoingResponse extends Resource {
     const discard = isHead || this.#status === 204 || this.#status === 304;
     const target = {
       sink: response.body,
-      finish: () => response.finish(),
+      finish: (trailers: readonly string[]) => response.finish(trailers),
       fail: (text: string) => response.fail(text),
     };
     body.attach(target, { contentLength, discard });
@@ -124,6 +124,3 @@ export class ResponseOutparam extends Resource {
     else this.#response.fail(`the guest answered with the error ${describeErrorCode(result.val)}`);
   }
 }
-
-const describeErrorCode = (code: HttpErrorCode): string =>
-  "val" in code && typeof code.val === "string" ? `${code.tag}: ${code.val}` : code.tag;

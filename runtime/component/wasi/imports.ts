@@ -9,6 +9,7 @@ import { httpTypes } from "./http-types.ts";
 import { ioError } from "./io-error.ts";
 import { ioPoll } from "./io-poll.ts";
 import { ioStreams } from "./io-streams.ts";
+import { interfaces03 } from "./p3/imports.ts";
 import { monotonicClock } from "./monotonic-clock.ts";
 import { random, randomInsecure, randomInsecureSeed } from "./random.ts";
 import { socketsIpNameLookup } from "./sockets/ip-name-lookup.ts";
@@ -20,8 +21,8 @@ import { wallClock } from "./wall-clock.ts";
 
 type MakeInterface = (context: GuestContext) => object;
 
-/** Every interface that this node provides, without version: 0.2.0 to 0.2.12 are one family. */
-const interfaces: Readonly<Record<string, MakeInterface>> = {
+/** Every interface of WASI 0.2 that this node provides, without version: 0.2.0 to 0.2.12 are one family. */
+const interfaces02: Readonly<Record<string, MakeInterface>> = {
   "wasi:cli/environment": cliEnvironment,
   "wasi:cli/exit": cliExit,
   "wasi:cli/stderr": cliStderr,
@@ -53,6 +54,9 @@ const interfaces: Readonly<Record<string, MakeInterface>> = {
   "wasi:sockets/udp": socketsUdp,
   "wasi:sockets/udp-create-socket": socketsUdpCreate,
 };
+
+/** All of 0.2, without version, and all of 0.3, as `name@0.3`. */
+const interfaces: Readonly<Record<string, MakeInterface>> = { ...interfaces02, ...interfaces03 };
 
 /** The import object of one instance. Interfaces are made when the bindings ask for them, and only those. */
 export function wasiImports(context: GuestContext): Record<string, unknown> {

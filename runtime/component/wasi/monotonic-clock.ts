@@ -3,16 +3,17 @@ import { Pollable } from "./io-poll.ts";
 import { Listeners, type Waitable } from "./waitable.ts";
 
 // Nanosecond clocks are what cache-timing attacks measure with; a tenth of a millisecond serves programs well enough.
-const resolutionNs = 100_000n;
+export const resolutionNs = 100_000n;
 // What one timer of the host can wait; a longer one is set again. setTimeout counts in 31 bits.
 const timerMsMax = 2 ** 31 - 1;
 
-const nowNs = (context: GuestContext): bigint => {
+export const nowNs = (context: GuestContext): bigint => {
   const exact = BigInt(Math.round(context.settings.clock.nowMs() * 1e6));
   return exact - (exact % resolutionNs);
 };
 
-class Deadline implements Waitable {
+/** Ready from some moment on. */
+export class Deadline implements Waitable {
   readonly #context: GuestContext;
   readonly #whenNs: bigint;
   readonly #listeners = new Listeners();

@@ -1,12 +1,12 @@
 import { GuestFault } from "../guest-fault.ts";
-import type { ByteSink } from "./byte-sink.ts";
+import { type ByteSink, whenFlushed } from "./byte-sink.ts";
 import type { GuestContext } from "./guest-context.ts";
 import type { InputStream, StreamError } from "./input-stream.ts";
 import { IoError } from "./io-error.ts";
 import { Pollable } from "./io-poll.ts";
 import { Resource } from "./resource.ts";
 import { done, err, ok, type Result } from "./result.ts";
-import { type Waitable, whenAnyReady } from "./waitable.ts";
+import { whenAnyReady } from "./waitable.ts";
 
 type WriteResult = Result<undefined, StreamError>;
 
@@ -113,12 +113,7 @@ export class OutputStream extends Resource {
   }
 
   async #whenFlushed(): Promise<WriteResult> {
-    const sink = this.#sink;
-    const flushed: Waitable = {
-      ready: () => sink.flushed() || sink.failure() !== undefined,
-      subscribe: (listener) => sink.subscribe(listener),
-    };
-    await whenAnyReady(this.context, [flushed]);
+    await whenFlushed(this.context, this.#sink);
     return this.flush();
   }
 

@@ -3,7 +3,7 @@ import { GuestFault } from "../guest-fault.ts";
 import type { GuestContext } from "./guest-context.ts";
 
 // One call; guests that want a gigabyte of chance call again. Bounds the time that a call blocks the thread.
-const randomBytesMax = 1024 * 1024;
+export const randomBytesMax = 1024 * 1024;
 
 function bytes(length: bigint): Uint8Array {
   if (length > BigInt(randomBytesMax)) {
@@ -15,7 +15,7 @@ function bytes(length: bigint): Uint8Array {
   return randomBytes(Number(length));
 }
 
-const number64 = (): bigint => randomBytes(8).readBigUInt64LE(0);
+export const number64 = (): bigint => randomBytes(8).readBigUInt64LE(0);
 
 /** wasi:random/random@0.2 */
 export const random = (_context: GuestContext): object => ({ getRandomBytes: bytes, getRandomU64: number64 });

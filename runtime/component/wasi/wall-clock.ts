@@ -1,10 +1,16 @@
 import type { GuestContext } from "./guest-context.ts";
 
+/** Of the wall clock; guests see whole milliseconds. */
+export const wallResolutionNs = 1_000_000;
+
+/** Since 1970. */
+export function wallNow(context: GuestContext): { readonly seconds: bigint; readonly nanoseconds: number } {
+  const wallMs = Math.floor(context.settings.clock.wallMs());
+  return { seconds: BigInt(Math.floor(wallMs / 1000)), nanoseconds: (wallMs % 1000) * wallResolutionNs };
+}
+
 /** wasi:clocks/wall-clock@0.2, in whole milliseconds. */
 export const wallClock = (context: GuestContext): object => ({
-  now: () => {
-    const wallMs = Math.floor(context.settings.clock.wallMs());
-    return { seconds: BigInt(Math.floor(wallMs / 1000)), nanoseconds: (wallMs % 1000) * 1_000_000 };
-  },
-  resolution: () => ({ seconds: 0n, nanoseconds: 1_000_000 }),
+  now: () => wallNow(context),
+  resolution: () => ({ seconds: 0n, nanoseconds: wallResolutionNs }),
 });

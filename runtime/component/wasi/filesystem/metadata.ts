@@ -84,12 +84,17 @@ export function timesToSet(
   access: NewTimestamp,
   modification: NewTimestamp,
   now: { readonly wallMs: number; readonly stats: BigIntStats },
-): { readonly accessSeconds: number; readonly modificationSeconds: number } {
+): { readonly accessSeconds: SetTime; readonly modificationSeconds: SetTime } {
   return {
-    accessSeconds: secondsOf(access, now.stats.atimeNs, now.wallMs),
-    modificationSeconds: secondsOf(modification, now.stats.mtimeNs, now.wallMs),
+    accessSeconds: settable(secondsOf(access, now.stats.atimeNs, now.wallMs)),
+    modificationSeconds: settable(secondsOf(modification, now.stats.mtimeNs, now.wallMs)),
   };
 }
+
+type SetTime = number | string;
+
+/** A number below zero means the present to Node; as text it is what it says. */
+const settable = (seconds: number): SetTime => (seconds < 0 ? String(seconds) : seconds);
 
 function secondsOf(time: NewTimestamp, currentNs: bigint, wallMs: number): number {
   if (time.tag === "now") return wallMs / 1000;

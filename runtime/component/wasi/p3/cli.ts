@@ -1,0 +1,46 @@
+import type { StreamReader } from "../../abi/stream.ts";
+import { emptyQueue } from "../byte-queue.ts";
+import { LogSink } from "../cli-stdio.ts";
+import type { GuestContext } from "../guest-context.ts";
+import type { Result } from "../result.ts";
+import { ByteReader } from "./byte-reader.ts";
+import { pourAll } from "./pour.ts";
+
+/** `wasi:cli/types.error-code`. */
+type CliErrorCode = "io" | "illegal-byte-sequence" | "pipe";
+type Ending = Promise<Result<undefined, CliErrorCode>>;
+
+/** wasi:cli/environment@0.3: what the launch says, and nothing of the node's own environment. */
+export const cliEnvironment = (context: GuestContext): object => ({
+  getEnvironment: () => context.settings.environment,
+  getArguments: () => context.settings.arguments,
+  getInitialCwd: () => context.settings.initialCwd,
+});
+
+/** wasi:cli/types@0.3 has a type and no function. */
+export const cliTypes = (_context: GuestContext): object => ({});
+
+/** wasi:cli/stdin@0.3. Streams that a guest asks for read from one input, as a program's descriptors do. */
+export function cliStdin(context: GuestContext): object {
+  const source = context.settings.stdin ?? emptyQueue();
+  const readViaStream = (): [StreamReader<number>, Ending] => {
+    const reader = new ByteReader<CliErrorCode>(context, { source, release: () => undefined, codeOf: () => "io" });
+    return [reader, reader.outcome];
+  };
+  return { readViaStream };
+}
+
+/** wasi:cli/stdout@0.3 */
+export const cliStdout = (context: GuestContext): object => output(context, "stdout");
+
+/** wasi:cli/stderr@0.3 */
+export const cliStderr = (context: GuestContext): object => output(context, "stderr");
+
+const output = (context: GuestContext, stream: "stdout" | "stderr"): object => ({
+  writeViaStream: (data: StreamReader<number>): Ending =>
+    pourAll<CliErrorCode>(context, data, {
+      sink: new LogSink(context, stream),
+      release: () => undefined,
+      codeOf: ({ kind }) => (kind === "closed" ? "pipe" : "io"),
+    }),
+});
