@@ -7,7 +7,7 @@ import { fakePod, reflecting, saying, type WireHandler } from "../gateway.fake.t
 describe("faults", () => {
   const guestFaults: { code: ConstructorParameters<typeof WireFault>[0]; status: number }[] = [
     { code: "GUEST_FAILED", status: 502 },
-    { code: "GUEST_LIMIT", status: 502 },
+    { code: "GUEST_LIMIT", status: 507 },
     { code: "GUEST_TIMEOUT", status: 504 },
     { code: "GUEST_MEMORY", status: 507 },
   ];

@@ -9,7 +9,7 @@ import { answerFault } from "./answer-fault.ts";
 import { ClientBody } from "./client-body.ts";
 import type { ClientEnd } from "./client-end.ts";
 import type { FaultLog } from "./fault-log.ts";
-import { faultRules, faultStatus, GatewayFault, type GatewayFaultCode } from "./fault-status.ts";
+import { clientText, faultStatus, GatewayFault, type GatewayFaultCode } from "./fault-status.ts";
 import { addForwarded, type ClientAddress, type ClientHeaders, isIdempotent } from "./request-head.ts";
 import { type AnswerHead, readAnswerHead } from "./response-head.ts";
 import { mayRetry, type RetryBudget } from "./retry.ts";
@@ -199,6 +199,8 @@ export class Exchange implements Waiter, UpstreamHandlers {
         new GatewayFault("GUEST_TIMEOUT", "the pod ended the guest at its time limit", { cause: fault }),
       );
     }
+    // It has waited there for all of its time: another pod could only be told that it is too late.
+    if (fault.code === "REFUSED" && this.#isTooLate()) return this.#fail(fault);
     this.#stream = undefined;
     this.#cancel = undefined;
     this.#body.detach();
@@ -314,7 +316,7 @@ export class Exchange implements Waiter, UpstreamHandlers {
     answerFault(peer, {
       code: fault.code,
       requestId: id,
-      text: faultRules[fault.code].text,
+      text: clientText(fault),
       inDoubt: inDoubt || unclear,
     });
     if (!inDoubt) peer.discardRest();

@@ -1,4 +1,4 @@
-import { Fault } from "@shallop/sdk/internal";
+import { Fault, type LimitCode } from "@shallop/sdk/internal";
 import type { ActivateFaultCode, WireFaultCode } from "@shallop/sdk/wire";
 
 export type GatewayFaultCode =
@@ -47,7 +47,6 @@ export const faultRules: Readonly<Record<GatewayFaultCode, FaultRule>> = {
   HEADERS_TOO_LARGE: { status: 431, text: "The headers of the request are larger or more than this gateway takes." },
   NOT_SUPPORTED: { status: 501, text: "This gateway does not do that." },
   GUEST_FAILED: { status: 502, text: "The function failed." },
-  GUEST_LIMIT: { status: 502, text: "The function went over one of its limits." },
   CONNECTION_LOST: { status: 502, text: "The pod went away before it had answered." },
   PROTOCOL: { status: 502, text: "The pod gave an answer that is none." },
   ANSWER_INVALID: { status: 502, text: "The pod gave an answer that is no valid HTTP response." },
@@ -69,12 +68,34 @@ export const faultRules: Readonly<Record<GatewayFaultCode, FaultRule>> = {
   NO_CAPACITY: { status: 503, text: "No node has room for this service.", retryAfterSeconds: 5 },
   NO_USABLE_VARIANT: { status: 503, text: "No node can run the image of this service.", retryAfterSeconds: 60 },
   START_FAILED: { status: 503, text: "The pods of this service do not start.", retryAfterSeconds: 5 },
+  GUEST_CONNECTIONS: { status: 503, text: "The function had too many connections open.", retryAfterSeconds: 2 },
+  GUEST_CPU: { status: 504, text: "The function used up its CPU time." },
   GUEST_TIMEOUT: { status: 504, text: "The function did not answer within its time." },
   ANSWER_TIMEOUT: { status: 504, text: "The function did not answer within its time." },
   GUEST_MEMORY: { status: 507, text: "The function used up its memory." },
+  GUEST_TABLE: { status: 507, text: "The function used up its tables." },
+  GUEST_HANDLES: { status: 507, text: "The function held too many handles." },
+  GUEST_HEADERS: { status: 507, text: "The function made too many header fields." },
+  GUEST_LIMIT: { status: 507, text: "The function went over one of its limits." },
 };
 
 export const faultStatus = (code: GatewayFaultCode): number => faultRules[code].status;
+
+/** Codes whose faults say themselves, in a sentence for the client, which limit it was. */
+const sayingCodes: ReadonlySet<string> = new Set<GatewayFaultCode>([
+  "GUEST_MEMORY",
+  "GUEST_TABLE",
+  "GUEST_CPU",
+  "GUEST_TIMEOUT",
+  "GUEST_HANDLES",
+  "GUEST_CONNECTIONS",
+  "GUEST_HEADERS",
+  "REFUSED",
+] satisfies LimitCode[]);
+
+/** The sentence for the client: the pod's own where it names a limit, else the table's. A pod may be taken over. */
+export const clientText = ({ code, message }: GatewayFault): string =>
+  sayingCodes.has(code) && /^(?:The|No) [ -~]{1,200}\.$/.test(message) ? message : faultRules[code].text;
 
 export interface FaultResponse {
   readonly status: number;

@@ -91,7 +91,7 @@ export class Activator {
       uid: this.#settings.random.uuid(),
       origin: "activation",
       manifest,
-      limits: limitsOf(manifest.spec, prepared.home.revision),
+      limits: limitsOf(manifest, prepared.home.revision),
       acceptedWallMs: clock.wallMs(),
     });
     try {

@@ -2,6 +2,7 @@ import {
   annotation,
   apiVersionOf,
   type Container,
+  guestLimitsOf,
   label,
   type OwnerReference,
   parseQuantity,
@@ -10,7 +11,7 @@ import {
   type Revision,
   revisions,
 } from "@shallop/sdk/api";
-import { rfc3339Micro } from "@shallop/sdk/internal";
+import { limitRows, rfc3339Micro } from "@shallop/sdk/internal";
 import type { LocalImage } from "../image/local-image.ts";
 import type { PodLaunch, PodLimits } from "../pod/pod-runtime.ts";
 
@@ -28,10 +29,6 @@ export type VariantWish = "wasm" | "native" | "any";
 
 // Where Knative's runtime contract has a container listen when it names no port.
 const portDefault = 8080;
-// Knative's `revision-timeout-seconds`.
-const timeoutSecondsDefault = 300;
-// Room for a JavaScript engine and a small program; a component that needs more says so.
-const memoryBytesDefault = 256 * 1024 * 1024;
 // One core: more would let one pod starve its node, less would slow every start.
 const cpuDefault = 1;
 // Kubernetes leaves it to the node; 1,024 threads and processes is what a large JVM needs.
@@ -128,14 +125,16 @@ export function activationManifest(
   };
 }
 
-/** Limits of a pod: what its container says, and what only its revision knows. */
-export function limitsOf(spec: PodSpec, revision: Revision | undefined): PodLimits {
+/** Limits of a pod: what its container and its annotations say, and what only its revision knows. */
+export function limitsOf({ spec, annotations }: PodManifest, revision: Revision | undefined): PodLimits {
   const limits = servingContainer(spec).resources?.limits ?? {};
+  const seconds = revision?.spec.timeoutSeconds;
   return {
-    memoryBytes: positive(limits["memory"]) ?? memoryBytesDefault,
+    ...guestLimitsOf(annotations),
+    memoryBytes: positive(limits["memory"]) ?? limitRows.memoryBytes.initial,
     cpu: positive(limits["cpu"]) ?? cpuDefault,
     pidsMax,
-    requestTimeoutMs: (revision?.spec.timeoutSeconds ?? timeoutSecondsDefault) * 1000,
+    requestTimeoutMs: seconds === undefined ? limitRows.requestTimeoutMs.initial : seconds * 1000,
     concurrencyMax: revision?.spec.containerConcurrency ?? 0,
     startTimeoutMs,
   };

@@ -298,7 +298,7 @@ export class NodeAgent {
       apiUid: pod.metadata.uid,
       origin: "bound",
       manifest,
-      limits: limitsOf(manifest.spec, revision),
+      limits: limitsOf(manifest, revision),
       acceptedWallMs: clock.wallMs(),
     };
     const local = this.pods.add(record, pastOf(pod, clock.wallMs()));

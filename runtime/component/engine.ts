@@ -1,4 +1,5 @@
 import type { LinkPlan } from "./link/link-plan.ts";
+import type { GuestFault } from "./guest-fault.ts";
 import type { ModuleState } from "./core-module/expose-state.ts";
 import type { ByteSink } from "./wasi/byte-sink.ts";
 import type { ByteQueue } from "./wasi/byte-queue.ts";
@@ -53,6 +54,8 @@ export interface Instance {
   handle(request: GuestRequest, response: GuestResponse): Promise<void>;
   /** Bytes of linear memory in use. */
   memoryBytes(): number;
+  /** A limit that the guest has met without being ended for it, and may have failed of since. */
+  breach(): GuestFault | undefined;
   /** Drops the instance: nothing of it is called again, timers and connections of it are closed. */
   dispose(): void;
 }

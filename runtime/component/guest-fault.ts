@@ -5,7 +5,13 @@ export type GuestFaultCode =
   | "GUEST_FAILED"
   /** The guest's memory is at its limit, and it trapped when it got no more. */
   | "GUEST_MEMORY"
-  /** The guest holds more handles, headers or bytes than one instance may. */
+  /** As the memory, but its tables. */
+  | "GUEST_TABLE"
+  /** The guest holds as many handles, connections or header fields as one instance may, and wanted more. */
+  | "GUEST_HANDLES"
+  | "GUEST_CONNECTIONS"
+  | "GUEST_HEADERS"
+  /** The guest passed or asked for more bytes in one call than may be. */
   | "GUEST_LIMIT";
 
 /** What a guest did wrong. Ends the instance, never more. The message is for the pod's log and the caller's error. */

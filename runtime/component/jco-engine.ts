@@ -1,6 +1,6 @@
 import { Script } from "node:vm";
 import type { BindingsArtifact, Engine, GuestRequest, GuestResponse, Instance, LoadedComponent } from "./engine.ts";
-import { guestFaultOf } from "./guest-fault.ts";
+import { type GuestFault, guestFaultOf } from "./guest-fault.ts";
 import { serveRequest } from "./serve-request.ts";
 import { GuestContext, type GuestSettings } from "./wasi/guest-context.ts";
 import type { IncomingRequest } from "./wasi/http-incoming.ts";
@@ -84,6 +84,10 @@ class JcoInstance implements Instance {
 
   memoryBytes(): number {
     return this.#memories.reduce((sum, memory) => sum + memory.buffer.byteLength, 0);
+  }
+
+  breach(): GuestFault | undefined {
+    return this.#context.breach;
   }
 
   dispose(): void {

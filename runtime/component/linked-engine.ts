@@ -1,6 +1,7 @@
+import { breachText } from "@shallop/sdk/internal";
 import { ImageSources } from "./fork/image-sources.ts";
-import { captureInstances, type InstanceImage } from "./fork/instance-image.ts";
-import { guestFaultOf } from "./guest-fault.ts";
+import { type CapturedInstance, captureInstances, type InstanceImage } from "./fork/instance-image.ts";
+import { GuestFault, guestFaultOf } from "./guest-fault.ts";
 import type { Engine, GuestRequest, GuestResponse, Instance, LinkedArtifact, LoadedComponent } from "./engine.ts";
 import { familyOf, HostBinding } from "./instance/host-binding.ts";
 import { LinkedComponent } from "./instance/linked-component.ts";
@@ -54,6 +55,7 @@ class ForkedComponent implements LoadedComponent {
       live: fork.live,
       handler: this.#handler,
       memories: this.#memoriesOf(fork.live),
+      tables: () => this.#tablesOf(fork.live),
       ended: (isClean) => this.#giveBack(fork, isClean),
     });
   }
@@ -78,14 +80,7 @@ class ForkedComponent implements LoadedComponent {
     if (!this.#isResettable || this.#made === 1) return undefined;
     if (live.states.some(({ handles }) => handles.size > 0)) return undefined;
     if (!host.used().every((name) => repeatable.has(familyOf(name)))) return undefined;
-    const { steps } = this.#component.plan;
-    return captureInstances(
-      live.coreInstances.flatMap(({ exports }, index) => {
-        const state = this.#artifact.links.states[steps[index]?.module ?? -1];
-        return state === undefined ? [] : [{ exports, state }];
-      }),
-      (memory) => this.#sources.capture(memory),
-    );
+    return captureInstances(this.#stateOf(live), (memory) => this.#sources.capture(memory));
   }
 
   #giveBack(fork: Fork, isClean: boolean): void {
@@ -97,10 +92,23 @@ class ForkedComponent implements LoadedComponent {
   }
 
   #memoriesOf(live: LiveInstance): readonly WebAssembly.Memory[] {
-    const { links } = this.#artifact;
+    return this.#stateOf(live).flatMap(({ exports, state }) =>
+      state.memories.map((name) => exports[name] as WebAssembly.Memory),
+    );
+  }
+
+  /** Those of each core instance. */
+  #tablesOf(live: LiveInstance): readonly (readonly WebAssembly.Table[])[] {
+    return this.#stateOf(live).map(({ exports, state }) =>
+      state.tables.map((name) => exports[name] as WebAssembly.Table),
+    );
+  }
+
+  #stateOf(live: LiveInstance): readonly CapturedInstance[] {
+    const { steps } = this.#component.plan;
     return live.coreInstances.flatMap(({ exports }, index) => {
-      const state = links.states[this.#component.plan.steps[index]?.module ?? -1];
-      return (state?.memories ?? []).map((name) => exports[name] as WebAssembly.Memory);
+      const state = this.#artifact.links.states[steps[index]?.module ?? -1];
+      return state === undefined ? [] : [{ exports, state }];
     });
   }
 }
@@ -120,11 +128,15 @@ const repeatable: ReadonlySet<string> = new Set([
   "wasi:io/streams",
 ]);
 
+// A guest that gets no more fails when it asks for a piece that is larger than what is left.
+const nearLimit = 0.75;
+
 interface ForkInstanceSettings {
   readonly context: GuestContext;
   readonly live: LiveInstance;
   readonly handler: Callee;
   readonly memories: readonly WebAssembly.Memory[];
+  readonly tables: () => readonly (readonly WebAssembly.Table[])[];
   /** The request is over; `isClean` when the guest has returned and nothing of it is under way. */
   readonly ended: (isClean: boolean) => void;
 }
@@ -157,6 +169,16 @@ class ForkInstance implements Instance {
 
   memoryBytes(): number {
     return this.#settings.memories.reduce((sum, memory) => sum + memory.buffer.byteLength, 0);
+  }
+
+  breach(): GuestFault | undefined {
+    const { context, tables } = this.#settings;
+    const { tableEntriesMax } = context.settings.bounds;
+    const isFull = tables().some(
+      (ofModule) => ofModule.reduce((sum, { length }) => sum + length, 0) >= tableEntriesMax * nearLimit,
+    );
+    if (!isFull) return context.breach;
+    return new GuestFault("GUEST_TABLE", breachText("tableEntriesMax", tableEntriesMax));
   }
 
   dispose(): void {

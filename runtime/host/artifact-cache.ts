@@ -4,6 +4,8 @@ import { LRUCache } from "lru-cache";
 import { SingleFlight } from "@shallop/sdk/internal";
 import { parsePlan, planFile } from "../component/component-plan.ts";
 import { capMemories } from "../component/core-module/memory-cap.ts";
+import { capTables } from "../component/core-module/table-cap.ts";
+import type { PodLimits } from "../pod/pod-runtime.ts";
 
 export type CompiledModules = ReadonlyMap<string, WebAssembly.Module>;
 
@@ -14,8 +16,11 @@ const cachedBytesMax = 128 * 1024 * 1024;
 // V8's code caches of glue: under 1 MB each.
 const glueCacheBytesMax = 32 * 1024 * 1024;
 
+/** What is written into every module of a pod. */
+export type ModuleCaps = Pick<PodLimits, "memoryBytes" | "tableEntriesMax">;
+
 /**
- * Compiled core modules of this process, by component and memory cap. V8 compiles lazily and shares machine code between
+ * Compiled core modules of this process, by component and caps. V8 compiles lazily and shares machine code between
  * threads, so a second pod of a component starts warm.
  */
 export class ArtifactCache {
@@ -38,13 +43,13 @@ export class ArtifactCache {
     this.#glueCaches.set(componentDigest, cache);
   }
 
-  /** @throws MemoryCapError when the component cannot start within the cap */
-  modules(componentDigest: string, preparedDir: string, memoryBytesMax: number): Promise<CompiledModules> {
-    const key = `${componentDigest} ${memoryBytesMax}`;
+  /** @throws CapError when the component cannot start within the caps */
+  modules(componentDigest: string, preparedDir: string, caps: ModuleCaps): Promise<CompiledModules> {
+    const key = `${componentDigest} ${caps.memoryBytes} ${caps.tableEntriesMax}`;
     const cached = this.#cache.get(key);
     if (cached !== undefined) return Promise.resolve(cached.modules);
     return this.#loading.run(key, async () => {
-      const loaded = await compile(preparedDir, memoryBytesMax);
+      const loaded = await compile(preparedDir, caps);
       this.#cache.set(key, loaded);
       return loaded.modules;
     });
@@ -53,7 +58,7 @@ export class ArtifactCache {
 
 async function compile(
   preparedDir: string,
-  memoryBytesMax: number,
+  { memoryBytes, tableEntriesMax }: ModuleCaps,
 ): Promise<{ readonly modules: CompiledModules; readonly bytes: number }> {
   const plan = parsePlan(await readFile(join(preparedDir, planFile), "utf8"));
   if (plan === undefined) throw new Error(`${preparedDir} holds no prepared component`);
@@ -62,6 +67,8 @@ async function compile(
   );
   const modules = new Map<string, WebAssembly.Module>();
   // Synchronously: with lazy compilation this is a scan, and cheaper than a turn through the compiler's threads.
-  for (const [name, bytes] of files) modules.set(name, new WebAssembly.Module(capMemories(bytes, memoryBytesMax)));
+  for (const [name, bytes] of files) {
+    modules.set(name, new WebAssembly.Module(capTables(capMemories(bytes, memoryBytes), tableEntriesMax)));
+  }
   return { modules, bytes: files.reduce((sum, [, bytes]) => sum + bytes.length, 0) };
 }

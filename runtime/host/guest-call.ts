@@ -1,7 +1,7 @@
-import type { Clock, Timer } from "@shallop/sdk/internal";
+import { breachText, type Clock, type Timer } from "@shallop/sdk/internal";
 import type { RequestHead, StreamHandlers, WireFaultCode } from "@shallop/sdk/wire";
 import type { Instance } from "../component/engine.ts";
-import { GuestFault } from "../component/guest-fault.ts";
+import { GuestFault, type GuestFaultCode } from "../component/guest-fault.ts";
 import { ByteQueue } from "../component/wasi/byte-queue.ts";
 import { type GuestStream, WireResponse } from "./wire-response.ts";
 
@@ -14,6 +14,9 @@ export interface GuestCallSettings {
   readonly running?: (isRunning: boolean) => void;
   /** Undefined when it is not `wanted` any more by the time there is one. */
   readonly takeInstance: (wanted: () => boolean) => Promise<Instance | undefined>;
+  readonly instancesMax: number;
+  /** The request has met a limit; the sentence says which. */
+  readonly breached: (code: WireFaultCode, text: string) => void;
   /** A line for the pod's log. */
   readonly log: (text: string) => void;
   /** The call is over, however it ended. */
@@ -43,9 +46,7 @@ export class GuestCall {
     this.#instantiatedMs = this.#startedMs;
     const timeoutMs = Math.max(0, Math.min(settings.requestTimeoutMs, head.timeoutMs));
     this.deadlineMs = this.#startedMs + timeoutMs;
-    this.#timer = settings.clock.after(timeoutMs, () =>
-      this.#fail("GUEST_TIMEOUT", `no answer within ${timeoutMs} ms`),
-    );
+    this.#timer = settings.clock.after(timeoutMs, () => this.#late(timeoutMs));
     this.#body = new ByteQueue((byteCount) => stream.consumed(byteCount));
     this.#response = new WireResponse(stream, () => this.#phases());
   }
@@ -82,6 +83,10 @@ export class GuestCall {
     this.#fail(code, message);
   }
 
+  get requestId(): string {
+    return this.#head.requestId;
+  }
+
   #returned(): void {
     const { outcome } = this.#response;
     if (outcome === undefined) {
@@ -99,10 +104,26 @@ export class GuestCall {
       if (!this.#over) this.#logFailure(this.#response.outcome.failure ?? message);
       return this.#end();
     }
-    if (error instanceof GuestFault && error.code === "GUEST_LIMIT") return this.#fail("GUEST_LIMIT", message);
-    if (!this.#isOutOfMemory(error, message)) return this.#fail("GUEST_FAILED", message);
-    const limit = `its limit is ${this.#settings.memoryBytesMax} bytes`;
-    this.#fail("GUEST_MEMORY", `the guest ran out of memory, ${limit}: ${message}`);
+    if (error instanceof GuestFault && limitCodes.has(error.code)) return this.#breach(error.code, message);
+    if (this.#isOutOfMemory(error, message)) {
+      return this.#breach("GUEST_MEMORY", breachText("memoryBytes", this.#settings.memoryBytesMax), message);
+    }
+    const met = this.#instance?.breach();
+    if (met !== undefined) return this.#breach(met.code, met.message, message);
+    this.#fail("GUEST_FAILED", message);
+  }
+
+  /** Its time is up. One that no instance was free for has not begun. */
+  #late(timeoutMs: number): void {
+    const { instancesMax } = this.#settings;
+    if (this.#instance !== undefined) this.#breach("GUEST_TIMEOUT", breachText("requestTimeoutMs", timeoutMs));
+    else this.#breach("REFUSED", breachText("instancesMax", instancesMax), "it waited for an instance");
+  }
+
+  /** A limit was met. `text` is for the caller and the pod's event, `detail` for the log. */
+  #breach(code: WireFaultCode, text: string, detail?: string): void {
+    if (!this.#over) this.#settings.breached(code, text);
+    this.#fail(code, text, detail);
   }
 
   /**
@@ -117,9 +138,9 @@ export class GuestCall {
     );
   }
 
-  #fail(code: WireFaultCode, message: string): void {
+  #fail(code: WireFaultCode, message: string, detail?: string): void {
     if (this.#over) return;
-    this.#logFailure(message);
+    this.#logFailure(detail === undefined ? message : `${message} (${detail})`);
     this.#stream.abort(code, message);
     this.#end();
   }
@@ -144,5 +165,13 @@ export class GuestCall {
     };
   }
 }
+
+const limitCodes: ReadonlySet<string> = new Set<GuestFaultCode>([
+  "GUEST_TABLE",
+  "GUEST_HANDLES",
+  "GUEST_CONNECTIONS",
+  "GUEST_HEADERS",
+  "GUEST_LIMIT",
+]);
 
 const round = (milliseconds: number): number => Math.round(milliseconds * 1000) / 1000;

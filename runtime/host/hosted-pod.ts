@@ -1,6 +1,6 @@
 import { rmSync } from "node:fs";
 import { type Clock, describeError, Fault } from "@shallop/sdk/internal";
-import { MemoryCapError } from "../component/core-module/memory-cap.ts";
+import { CapError } from "../component/core-module/cap-error.ts";
 import type { ArtifactCache } from "./artifact-cache.ts";
 import type { HostMessage, HostPod, HostRefusal } from "./control-protocol.ts";
 import type { PodThread } from "./pod-thread.ts";
@@ -58,7 +58,7 @@ export class HostedPod {
     const { uid, preparedDir, env, limits, egressAllowed } = pod;
     thread.send({ type: "start", uid, preparedDir, env, limits, egressAllowed });
     try {
-      const modules = await artifacts.modules(pod.componentDigest, preparedDir, limits.memoryBytes);
+      const modules = await artifacts.modules(pod.componentDigest, preparedDir, limits);
       const glueCache = artifacts.glueCache(pod.componentDigest);
       thread.send({ type: "modules", modules, ...(glueCache === undefined ? {} : { glueCache }) });
       await loaded;
@@ -67,7 +67,7 @@ export class HostedPod {
       this.#stopping = true;
       await thread.terminate(this.#settings.clock, terminateTimeoutMs);
       if (error instanceof StartFault) throw error;
-      const code = error instanceof MemoryCapError ? "EXITED" : "IMAGE_INVALID";
+      const code = error instanceof CapError ? "EXITED" : "IMAGE_INVALID";
       throw new StartFault(code, `pod ${pod.name} could not start: ${describeError(error)}`, { cause: error });
     }
   }

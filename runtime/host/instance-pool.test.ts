@@ -14,6 +14,7 @@ class Component implements LoadedComponent {
     return Promise.resolve({
       handle: () => Promise.resolve(),
       memoryBytes: () => 0,
+      breach: () => undefined,
       dispose: () => {
         this.disposed++;
       },

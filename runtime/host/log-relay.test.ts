@@ -8,7 +8,7 @@ const bounds = { lineBytesMax: 10, rateBytesPerS: 100, burstBytesMax: 400, batch
 function open(): { relay: LogRelay; clock: FakeClock; batches: PodLogLine[][] } {
   const clock = new FakeClock();
   const batches: PodLogLine[][] = [];
-  return { relay: new LogRelay(clock, (lines) => batches.push([...lines]), bounds), clock, batches };
+  return { relay: new LogRelay({ clock, send: (lines) => batches.push([...lines]), bounds }), clock, batches };
 }
 
 const texts = (batches: PodLogLine[][]): string[] => batches.flat().map(({ text }) => text);
@@ -57,7 +57,7 @@ describe("LogRelay", () => {
     const clock = new FakeClock();
     const batches: number[] = [];
     const full = { ...bounds, burstBytesMax: 10_000, batchBytesMax: 130 };
-    const relay = new LogRelay(clock, (lines) => batches.push(lines.length), full);
+    const relay = new LogRelay({ clock, send: (lines) => batches.push(lines.length), bounds: full });
     for (let count = 0; count < 6; count++) relay.line("stdout", "x");
     expect(batches).toEqual([2, 2, 2]);
   });

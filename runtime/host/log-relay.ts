@@ -26,10 +26,19 @@ assert(logRelayBounds.lineBytesMax < logRelayBounds.burstBytesMax, "a single lin
 // What a line costs beside its text on its way through two processes.
 const lineOverheadBytes = 64;
 
+export interface LogRelayOptions {
+  readonly clock: Clock;
+  readonly send: (lines: readonly PodLogLine[]) => void;
+  /** Lines are lost from now on, until the next one that is not. */
+  readonly lossy?: () => void;
+  readonly bounds?: LogRelayBounds;
+}
+
 /** Collects a pod's output and sends it on in batches. What is too much is dropped, counted, and said so in the log. */
 export class LogRelay {
   readonly #clock: Clock;
-  readonly #bounds: LogRelayBounds;
+  #bounds: LogRelayBounds;
+  readonly #lossy: () => void;
   readonly #send: (lines: readonly PodLogLine[]) => void;
   #batch: PodLogLine[] = [];
   #batchBytes = 0;
@@ -38,12 +47,20 @@ export class LogRelay {
   #refilledMs: number;
   #lost = 0;
 
-  constructor(clock: Clock, send: (lines: readonly PodLogLine[]) => void, bounds: LogRelayBounds = logRelayBounds) {
+  constructor({ clock, send, lossy, bounds = logRelayBounds }: LogRelayOptions) {
     this.#clock = clock;
     this.#send = send;
+    this.#lossy = lossy ?? (() => undefined);
     this.#bounds = bounds;
     this.#tokens = bounds.burstBytesMax;
     this.#refilledMs = clock.nowMs();
+  }
+
+  /** Another rate, and four times as much at once; before the first line. */
+  limit(rateBytesPerS: number): void {
+    const burstBytesMax = Math.max(4 * rateBytesPerS, 2 * this.#bounds.lineBytesMax);
+    this.#bounds = { ...this.#bounds, rateBytesPerS, burstBytesMax };
+    this.#tokens = burstBytesMax;
   }
 
   /** The standard output and error of one instance: bytes in, lines out. */
@@ -67,6 +84,7 @@ export class LogRelay {
   line(stream: "stdout" | "stderr", text: string, partial = false): void {
     const bytes = text.length + lineOverheadBytes;
     if (!this.#spend(bytes)) {
+      if (this.#lost === 0) this.#lossy();
       this.#lost++;
       this.#schedule();
       return;

@@ -14,6 +14,7 @@ const guest = (bytes: number): Guest => ({
   memoryBytes() {
     return this.bytes;
   },
+  breach: () => undefined,
   dispose: () => undefined,
 });
 

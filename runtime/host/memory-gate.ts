@@ -70,6 +70,7 @@ export class MemoryGate {
     return {
       handle: (request, response) => instance.handle(request, response),
       memoryBytes: () => instance.memoryBytes(),
+      breach: () => instance.breach(),
       dispose: () => {
         instance.dispose();
         if (this.#inside.delete(instance)) this.#admit();

@@ -1,10 +1,17 @@
 import type { Server, Socket } from "node:net";
-import { type Clock, systemRandom } from "@shallop/sdk/internal";
-import { type RequestHead, type StreamHandlers, WireConnection, WireFault, type WireStream } from "@shallop/sdk/wire";
+import { breachText, type Clock, systemRandom } from "@shallop/sdk/internal";
+import {
+  type RequestHead,
+  type StreamHandlers,
+  WireConnection,
+  WireFault,
+  type WireFaultCode,
+  type WireStream,
+} from "@shallop/sdk/wire";
 import type { LoadedComponent } from "../component/engine.ts";
 import { Egress } from "../component/egress/egress.ts";
 import { addressJudge } from "../component/egress/address-judge.ts";
-import { guestBounds, type GuestSettings, noGrants } from "../component/wasi/guest-context.ts";
+import { guestBoundsOf, type GuestSettings, noGrants } from "../component/wasi/guest-context.ts";
 import { GuestCall } from "./guest-call.ts";
 import { InstancePool } from "./instance-pool.ts";
 import type { LogRelay } from "./log-relay.ts";
@@ -20,6 +27,8 @@ export interface PodServerSettings {
   readonly relay: LogRelay;
   /** Where the watchdog looks; see thread-protocol.ts. */
   readonly deadline: Float64Array;
+  /** A request has met a limit. */
+  readonly breached: (code: WireFaultCode, text: string) => void;
   /** Called once, when requests have been served and the thread has nothing to do. */
   readonly warmed: () => void;
 }
@@ -27,8 +36,6 @@ export interface PodServerSettings {
 // Instances that wait, for the next request. Those that have been used wait in the component to be used again; making more
 // ahead of time would hold up the first request of a pod, which comes milliseconds after its start.
 const poolSizeMax = 1;
-// A guest instance has a stack and memories of its own, and address space is finite: about 4,000 of them a process.
-const instancesMax = 500;
 // With those that wait for an instance: a crowd that all gateways may send at once. One that waits costs some kilobytes.
 const callsMax = 10_000;
 // After the first request: the thread has time for what is no request's business.
@@ -58,7 +65,7 @@ export class PodServer {
       sizeMax: Math.min(poolSizeMax, this.#callsMax),
       clock: settings.clock,
     });
-    this.#gate = new MemoryGate(limits.memoryBytes, instancesMax);
+    this.#gate = new MemoryGate(limits.memoryBytes, limits.instancesMax);
     this.#listener = settings.listener;
     this.#listener.on("connection", (socket) => this.#accept(socket));
   }
@@ -95,14 +102,18 @@ export class PodServer {
   }
 
   #request(head: RequestHead, stream: WireStream): StreamHandlers {
+    const { start, clock, relay, breached } = this.#settings;
     if (this.#calls.size >= this.#callsMax) {
-      throw new WireFault("REFUSED", `the pod serves ${this.#callsMax} requests at once and has as many`);
+      const text = breachText("concurrencyMax", this.#callsMax);
+      breached("REFUSED", text);
+      throw new WireFault("REFUSED", text);
     }
-    const { start, clock, relay } = this.#settings;
     const call = new GuestCall(head, stream, {
       clock,
       requestTimeoutMs: start.limits.requestTimeoutMs,
       memoryBytesMax: start.limits.memoryBytes,
+      instancesMax: start.limits.instancesMax,
+      breached,
       running: (isRunning) => {
         this.#settings.deadline[1] = isRunning ? requestNumber(head.requestId) : 0;
       },
@@ -137,6 +148,7 @@ export class PodServer {
 
   #guestSettings(): () => GuestSettings {
     const { start, clock, relay } = this.#settings;
+    const bounds = guestBoundsOf(start.limits);
     const environment = start.env.map(({ name, value }) => [name, value] as const);
     return () => {
       const log = relay.writer();
@@ -148,7 +160,7 @@ export class PodServer {
         egress: this.#egress,
         log: (stream, bytes) => log.write(stream, bytes),
         ended: () => log.end(),
-        bounds: guestBounds,
+        bounds,
       };
     };
   }

@@ -3,9 +3,10 @@
 import { flushCompileCache } from "node:module";
 import { createServer } from "node:net";
 import { parentPort, workerData } from "node:worker_threads";
-import { assert, describeError, systemClock } from "@shallop/sdk/internal";
+import { assert, breachText, describeError, systemClock } from "@shallop/sdk/internal";
 import { componentEngine } from "../component/component-engine.ts";
 import { artifactOf, type PreparedFiles, readPreparedFiles } from "../component/prepared-files.ts";
+import { BreachNotices } from "./breach-notices.ts";
 import { LogRelay } from "./log-relay.ts";
 import { PodServer } from "./pod-server.ts";
 import type { ThreadCommand, ThreadEvent, ThreadData, ThreadStart } from "./thread-protocol.ts";
@@ -18,7 +19,14 @@ const deadline = new Float64Array(shared);
 // Nobody knows this path: connections come once the pod's socket has been renamed to its own.
 const listener = createServer();
 const send = (event: ThreadEvent): void => port.postMessage(event);
-const relay = new LogRelay(systemClock, (lines) => send({ type: "logged", lines }));
+const notices = new BreachNotices(systemClock, (reason, message) => send({ type: "noticed", reason, message }));
+const relay = new LogRelay({
+  clock: systemClock,
+  send: (lines) => send({ type: "logged", lines }),
+  lossy: () => {
+    if (start !== undefined) notices.met("LOG_RATE", breachText("logBytesPerS", start.limits.logBytesPerS));
+  },
+});
 
 let start: ThreadStart | undefined;
 let files: PreparedFiles | undefined;
@@ -40,7 +48,10 @@ function serve(modules: ReadonlyMap<string, WebAssembly.Module>, warmCache?: Uin
       // A thread that had a warm cache has nothing to add to it.
       if (warmCache === undefined && component.glueCache !== undefined) shareGlueCache(component.glueCache());
     };
-    server = new PodServer({ start, listener, component, clock: systemClock, relay, deadline, warmed });
+    server = new PodServer({
+      ...{ start, listener, component, clock: systemClock, relay, deadline, warmed },
+      breached: (code, text) => notices.met(code, text),
+    });
     send({ type: "loaded" });
     server.warm();
   } catch (error) {
@@ -52,6 +63,7 @@ port.on("message", (command: ThreadCommand) => {
   switch (command.type) {
     case "start":
       start = command;
+      relay.limit(command.limits.logBytesPerS);
       // While the main thread compiles. What cannot be read is told of when the modules are there.
       try {
         files = readPreparedFiles(command.preparedDir);

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createConnection, createServer } from "node:net";
-import type { Clock } from "@shallop/sdk/internal";
+import { type Clock, guestLimitDefaults } from "@shallop/sdk/internal";
 import { type RequestHead, WireConnection } from "@shallop/sdk/wire";
 import { componentEngine } from "../component/component-engine.ts";
 import type { LoadedComponent, PreparedLinks } from "../component/engine.ts";
@@ -15,6 +15,7 @@ const start: ThreadStart = {
   preparedDir: "",
   env: [],
   limits: {
+    ...guestLimitDefaults,
     memoryBytes: 16 * 1024 * 1024,
     cpu: 1,
     pidsMax: 0,
@@ -57,7 +58,7 @@ function loadGuest(): LoadedComponent {
 export async function warmUp(socketPath: string, clock: Clock): Promise<void> {
   const listener = createServer();
   await once(listener.listen(socketPath), "listening");
-  const relay = new LogRelay(clock, () => undefined);
+  const relay = new LogRelay({ clock, send: () => undefined });
   const deadline = new Float64Array(deadlineSlots);
   const server = new PodServer({
     start,
@@ -66,6 +67,7 @@ export async function warmUp(socketPath: string, clock: Clock): Promise<void> {
     clock,
     relay,
     deadline,
+    breached: () => undefined,
     warmed: () => undefined,
   });
   try {

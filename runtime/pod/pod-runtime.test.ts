@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { guestLimitDefaults } from "@shallop/sdk/internal";
 import { FakeRuntime } from "./pod-runtime.fake.ts";
 import { podRuntimeContract } from "./pod-runtime.contract.ts";
 
@@ -14,6 +15,7 @@ podRuntimeContract("fake", async (observer) => {
       env: [],
       port: 8080,
       limits: {
+        ...guestLimitDefaults,
         memoryBytes: 1,
         cpu: 1,
         pidsMax: 1,

@@ -1,5 +1,5 @@
 import type { PodEndpoint } from "@shallop/sdk/api";
-import { Fault } from "@shallop/sdk/internal";
+import { Fault, type GuestLimits } from "@shallop/sdk/internal";
 import type { LocalImage } from "../image/local-image.ts";
 
 /**
@@ -64,7 +64,8 @@ export interface PodLaunch {
   readonly limits: PodLimits;
 }
 
-export interface PodLimits {
+/** Of its guests, if they are Wasm, and of the pod itself. */
+export interface PodLimits extends GuestLimits {
   readonly memoryBytes: number;
   /** Cores: 0.5 is half of one. */
   readonly cpu: number;

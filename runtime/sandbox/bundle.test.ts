@@ -1,3 +1,4 @@
+import { guestLimitDefaults } from "@shallop/sdk/internal";
 import { expect, test } from "vitest";
 import { bundleConfig, type BundleInput } from "./bundle.ts";
 
@@ -10,7 +11,15 @@ const input: BundleInput = {
     user: { uid: 0, gid: 0, additionalGids: [] },
     cwdMissing: false,
   },
-  limits: { memoryBytes: 64 << 20, cpu: 0.25, pidsMax: 100, requestTimeoutMs: 1, concurrencyMax: 0, startTimeoutMs: 1 },
+  limits: {
+    ...guestLimitDefaults,
+    memoryBytes: 64 << 20,
+    cpu: 0.25,
+    pidsMax: 100,
+    requestTimeoutMs: 1,
+    concurrencyMax: 0,
+    startTimeoutMs: 1,
+  },
   rootfs: "/state/rootfs",
   networkNamespace: "/run/netns/pod",
   cgroupsPath: "/shallop/n/k/run",

@@ -1,3 +1,4 @@
+import { guestLimitDefaults } from "@shallop/sdk/internal";
 import { expect, test } from "vitest";
 import type { PodLaunch } from "../pod/pod-runtime.ts";
 import { imageProcess } from "./image-process.ts";
@@ -21,7 +22,15 @@ const launch = {
     { name: "C", value: "a=b" },
   ],
   port: 8080,
-  limits: { memoryBytes: 1, cpu: 1, pidsMax: 1, requestTimeoutMs: 1, concurrencyMax: 0, startTimeoutMs: 1 },
+  limits: {
+    ...guestLimitDefaults,
+    memoryBytes: 1,
+    cpu: 1,
+    pidsMax: 1,
+    requestTimeoutMs: 1,
+    concurrencyMax: 0,
+    startTimeoutMs: 1,
+  },
 };
 
 const commands: { name: string; launch: Partial<Pick<PodLaunch, "command" | "args">>; args: readonly string[] }[] = [

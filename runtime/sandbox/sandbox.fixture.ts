@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, readFile, readlink, realpath, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { silentLog, systemClock } from "@shallop/sdk/internal";
+import { guestLimitDefaults, silentLog, systemClock } from "@shallop/sdk/internal";
 import { type NativeImageOptions, nativeImage } from "../../test/support/native-image.ts";
 import type { PodExit, PodLaunch, PodLimits, PodLogLine, RunningPod } from "../pod/pod-runtime.ts";
 import { detectFeatures, findProgram, type OciRuntimeProgram, type SandboxMachine } from "./features.ts";
@@ -51,6 +51,7 @@ export const inspectorImage = (options: NativeImageOptions = {}): ReturnType<typ
   nativeImage({ script: inspectorScript, ...options });
 
 export const testLimits: PodLimits = {
+  ...guestLimitDefaults,
   memoryBytes: 256 << 20,
   cpu: 2,
   pidsMax: 64,

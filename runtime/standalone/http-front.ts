@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { totalmem } from "node:os";
-import { type Clock, systemRandom } from "@shallop/sdk/internal";
+import { type Clock, guestLimitDefaults, systemRandom } from "@shallop/sdk/internal";
 import type { LoadedComponent } from "../component/engine.ts";
 import type { Egress } from "../component/egress/egress.ts";
 import { guestBounds, type GuestSettings, noGrants } from "../component/wasi/guest-context.ts";
@@ -25,8 +25,7 @@ export interface HttpFrontSettings {
   readonly deadline: Float64Array;
 }
 
-// As a pod's: address space for stacks and memories is finite.
-const instancesMax = 500;
+const { instancesMax } = guestLimitDefaults;
 // With those that wait for an instance; one that waits costs some kilobytes.
 const callsMax = 10_000;
 // Of a connection without a request; longer than most clients keep one, so that it is theirs to close.
@@ -90,6 +89,9 @@ export class HttpFront {
       clock,
       requestTimeoutMs: flags.timeoutMs,
       memoryBytesMax: flags.memoryBytesMax,
+      instancesMax,
+      // The log says it already, and there is no pod to have events.
+      breached: () => undefined,
       takeInstance: this.#instances.take,
       log: (text) => relay.line("stderr", text),
       ended: (ended) => this.#ended(ended),

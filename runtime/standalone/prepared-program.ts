@@ -1,7 +1,7 @@
 import { readdir, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
-import type { Clock } from "@shallop/sdk/internal";
-import { MemoryCapError } from "../component/core-module/memory-cap.ts";
+import { type Clock, guestLimitDefaults } from "@shallop/sdk/internal";
+import { CapError } from "../component/core-module/cap-error.ts";
 import { prepare, prepareLimits } from "../component/prepare.ts";
 import { type PreparedFiles, readPreparedFiles } from "../component/prepared-files.ts";
 import type { Purpose } from "../component/requirements.ts";
@@ -35,7 +35,8 @@ export async function prepareProgram(program: ProgramFile, options: PrepareOptio
   try {
     const plan = await prepare(request, prepareLimits, clock, new AbortController().signal);
     await keepRecent(cacheDirectory, outDir, clock);
-    const modules = await new ArtifactCache().modules(plan.componentDigest, outDir, options.memoryBytesMax);
+    const caps = { memoryBytes: options.memoryBytesMax, tableEntriesMax: guestLimitDefaults.tableEntriesMax };
+    const modules = await new ArtifactCache().modules(plan.componentDigest, outDir, caps);
     return { files: readPreparedFiles(outDir), modules };
   } catch (error) {
     throw inWords(error, program, componentDigest);
@@ -64,9 +65,12 @@ async function keepRecent(cacheDirectory: string, used: string, clock: Clock): P
   for (const { path } of oldest) await rm(path, { recursive: true, force: true });
 }
 
+export const capAdvice = ({ of, message }: CapError): string =>
+  of === "memory" ? `${message}; give it more with --max-memory` : message;
+
 function inWords(error: unknown, { path }: ProgramFile, digest: string): unknown {
-  if (error instanceof MemoryCapError) {
-    return new StandaloneFault("FILE_INVALID", `${path}: ${error.message}; give it more with --max-memory`);
+  if (error instanceof CapError) {
+    return new StandaloneFault("FILE_INVALID", `${path}: ${capAdvice(error)}`);
   }
   if (!(error instanceof PodFault)) return error;
   return new StandaloneFault("FILE_INVALID", error.message.replace(`component ${digest}`, path));

@@ -1,3 +1,4 @@
+import type { GuestFault } from "../component/guest-fault.ts";
 import type { GuestRequest, GuestResponse, Instance } from "../component/engine.ts";
 
 type TakeInstance = (wanted: () => boolean) => Promise<Instance | undefined>;
@@ -48,6 +49,10 @@ class ReusedInstance implements Instance {
 
   memoryBytes(): number {
     return this.#instance.memoryBytes();
+  }
+
+  breach(): GuestFault | undefined {
+    return this.#instance.breach();
   }
 
   /** The request is over: the instance waits for the next, unless it has served its number or has not come back. */

@@ -1,9 +1,13 @@
 import { basename } from "node:path";
 import { WASI } from "node:wasi";
+import { guestLimitDefaults } from "@shallop/sdk/internal";
 import { guestFaultOf } from "../component/guest-fault.ts";
-import { capMemories, MemoryCapError } from "../component/core-module/memory-cap.ts";
+import { CapError } from "../component/core-module/cap-error.ts";
+import { capMemories } from "../component/core-module/memory-cap.ts";
+import { capTables } from "../component/core-module/table-cap.ts";
 import type { RunFlags } from "./flags.ts";
 import type { ProgramFile } from "./program-file.ts";
+import { capAdvice } from "./prepared-program.ts";
 import { StandaloneFault } from "./standalone-fault.ts";
 
 const preview1 = "wasi_snapshot_preview1";
@@ -36,10 +40,9 @@ function compile({ path, bytes }: ProgramFile, memoryBytesMax: number): WebAssem
   if (!WebAssembly.validate(bytes)) throw invalid("is a malformed core module; build it again");
   let module: WebAssembly.Module;
   try {
-    module = new WebAssembly.Module(capMemories(bytes, memoryBytesMax));
+    module = new WebAssembly.Module(capTables(capMemories(bytes, memoryBytesMax), guestLimitDefaults.tableEntriesMax));
   } catch (error) {
-    if (error instanceof MemoryCapError)
-      throw invalid(`cannot start: ${error.message}; give it more with --max-memory`);
+    if (error instanceof CapError) throw invalid(`cannot start: ${capAdvice(error)}`);
     throw invalid(`cannot be run: ${error instanceof Error ? error.message : String(error)}`);
   }
   const foreign = WebAssembly.Module.imports(module).find((imported) => imported.module !== preview1);

@@ -12,8 +12,11 @@ const port = parentPort;
 assert(port !== null, "serve-thread-main.ts runs in a worker thread");
 const { flags, program, hosts, shared } = workerData as ServeData;
 const send = (event: ServeEvent): void => port.postMessage(event);
-const relay = new LogRelay(systemClock, (lines) => {
-  for (const { stream, text, partial } of lines) process[stream].write(partial ? text : `${text}\n`);
+const relay = new LogRelay({
+  clock: systemClock,
+  send: (lines) => {
+    for (const { stream, text, partial } of lines) process[stream].write(partial ? text : `${text}\n`);
+  },
 });
 
 try {

@@ -25,6 +25,7 @@ export {
   withDefaults,
 } from "./kind.ts";
 export { kindAt, kindOf, kinds } from "./kinds.ts";
+export { guestLimitsOf } from "./limits.ts";
 export type * from "./meta.ts";
 export { annotation, autoscalingPrefix, label, servingGroup } from "./names.ts";
 export { parseQuantity } from "./quantity.ts";

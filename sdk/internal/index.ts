@@ -4,6 +4,15 @@ export { type Clock, rfc3339, rfc3339Micro, systemClock, type Timer } from "./cl
 export { parseDurationMs } from "./duration.ts";
 export { describeError, errorCode, Fault } from "./fault.ts";
 export { guestV8Flags } from "./guest-v8-flags.ts";
+export {
+  breachText,
+  formatLimit,
+  guestLimitDefaults,
+  type GuestLimits,
+  type LimitCode,
+  type LimitName,
+  limitRows,
+} from "./limits.ts";
 export { jsonLog, type Log, type LogFields, silentLog } from "./log.ts";
 export { machineIdentity } from "./machine.ts";
 export { type Random, systemRandom } from "./random.ts";

@@ -1,3 +1,4 @@
+import { breachText } from "@shallop/sdk/internal";
 import { GuestFault } from "../guest-fault.ts";
 import type { ComponentState } from "./component-state.ts";
 
@@ -35,7 +36,7 @@ export class HandleTable {
     return this.#handles.length - 1 - this.#free.length;
   }
 
-  /** @throws GuestFault GUEST_LIMIT */
+  /** @throws GuestFault GUEST_HANDLES */
   add(handle: Handle): number {
     const free = this.#free.pop();
     if (free !== undefined) {
@@ -43,8 +44,7 @@ export class HandleTable {
       return free;
     }
     if (this.#handles.length > this.#handlesMax) {
-      const message = `the guest holds ${this.#handlesMax} handles and was given one more`;
-      this.#state.fail(new GuestFault("GUEST_LIMIT", message));
+      this.#state.fail(new GuestFault("GUEST_HANDLES", breachText("handlesMax", this.#handlesMax)));
     }
     return this.#handles.push(handle) - 1;
   }

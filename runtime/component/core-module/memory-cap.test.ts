@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { BinaryError } from "../leb128.ts";
-import { capMemories, MemoryCapError, pageBytes } from "./memory-cap.ts";
+import { CapError } from "./cap-error.ts";
+import { capMemories, pageBytes } from "./memory-cap.ts";
 
 const preamble = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00];
 const exportMemory = [0x07, 0x05, 1, 1, 0x6d, 0x02, 0x00];
@@ -54,7 +55,7 @@ describe("capMemories", () => {
   });
 
   test("refuses a memory that starts above the cap", () => {
-    expect(() => capMemories(module([1, 0x00, 11]), 10 * pageBytes)).toThrow(MemoryCapError);
+    expect(() => capMemories(module([1, 0x00, 11]), 10 * pageBytes)).toThrow(CapError);
   });
 
   test.each([

@@ -1,3 +1,4 @@
+import { CapError } from "./cap-error.ts";
 import { BinaryError, type BinaryReader, encodeUnsigned } from "../leb128.ts";
 import { readImports, readMemoryType } from "./definitions.ts";
 import { readerOf, sectionId, sectionsOf, withSection } from "./sections.ts";
@@ -5,16 +6,11 @@ import { readerOf, sectionId, sectionsOf, withSection } from "./sections.ts";
 /** A page of linear memory (core spec 4.2.8). */
 export const pageBytes = 64 * 1024;
 
-/** The module needs more memory from its first moment than the cap allows. */
-export class MemoryCapError extends Error {
-  override readonly name = "MemoryCapError";
-}
-
 /**
  * The core module with the maximum of each memory that it defines lowered to `bytesMax`, so that `memory.grow` beyond
  * it answers -1 as on a machine that has no more. Shared memories are refused: threads of a guest are not supported,
  * and shared memory makes a clock.
- * @throws MemoryCapError when a memory's minimum is above the cap already
+ * @throws CapError when a memory's minimum is above the cap already
  * @throws BinaryError when the module is malformed
  */
 export function capMemories(module: Uint8Array, bytesMax: number): Uint8Array {
@@ -35,7 +31,8 @@ function cappedMemories(section: BinaryReader, pagesMax: bigint): Uint8Array {
     const { is64, isShared, minimum, maximum } = readMemoryType(section);
     if (isShared) refuseShared(at);
     if (minimum > pagesMax) {
-      throw new MemoryCapError(
+      throw new CapError(
+        "memory",
         `the component needs ${minimum * BigInt(pageBytes)} bytes of memory to start, and its limit is ${pagesMax * BigInt(pageBytes)}`,
       );
     }

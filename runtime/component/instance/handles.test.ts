@@ -113,7 +113,7 @@ describe("a host's resources: what ends the guest", () => {
 
   test("one handle more than it may have", async () => {
     const [guest] = await withThings({ run: "(loop (drop (call $make)) (br 0))" }, 10);
-    expect(() => guest.call("run")).toThrow(expect.objectContaining({ code: "GUEST_LIMIT" }));
+    expect(() => guest.call("run")).toThrow(expect.objectContaining({ code: "GUEST_HANDLES" }));
     expect(handleCount(guest)).toBe(10);
   });
 });

@@ -1,4 +1,4 @@
-import type { Clock, Random } from "@shallop/sdk/internal";
+import { breachText, type Clock, guestLimitDefaults, type GuestLimits, type Random } from "@shallop/sdk/internal";
 import type { Egress } from "../egress/egress.ts";
 import { GuestFault } from "../guest-fault.ts";
 import type { ByteQueue } from "./byte-queue.ts";
@@ -47,33 +47,20 @@ export const noGrants = {
 } as const satisfies Partial<GuestSettings>;
 
 /** What one instance may hold. */
-export interface GuestBounds {
-  readonly handlesMax: number;
-  readonly fieldsMax: number;
-  readonly fieldBytesMax: number;
-  /** Bytes of one outgoing stream that may wait for their reader. */
-  readonly bufferBytesMax: number;
-  readonly outgoingRequestsMax: number;
+export interface GuestBounds extends Pick<
+  GuestLimits,
+  "handlesMax" | "tableEntriesMax" | "headersMax" | "headerBytesMax" | "bufferBytesMax" | "connectionsMax"
+> {
   readonly openFilesMax: number;
-  readonly socketsMax: number;
 }
 
-export const guestBounds: GuestBounds = {
-  // A guest that streams needs a dozen; one that makes a million must not fill the thread's heap (100 bytes each).
-  handlesMax: 10_000,
-  // Above what any server accepts (100 to 256), below what makes copying slow.
-  fieldsMax: 512,
-  // What the gateway takes in a response head, with room for JSON.
-  fieldBytesMax: 64 * 1024,
-  // One frame of the wire protocol.
-  bufferBytesMax: 64 * 1024,
-  // Browsers use 6 a host; a fan-out of 32 is generous, and bounds the sockets of a pod with 100 requests to 3,200.
-  outgoingRequestsMax: 32,
-  // A process has 1,024 descriptors at least, often 20,000 and more; its pods share them.
-  openFilesMax: 256,
-  // As outgoing requests, with room for a pool of connections to a database.
-  socketsMax: 64,
-};
+// A process has 1,024 descriptors at least, often 20,000 and more; its instances share them.
+const openFilesMax = 256;
+
+export const guestBoundsOf = (limits: GuestLimits): GuestBounds => ({ ...limits, openFilesMax });
+
+/** Of a guest for which nobody has said otherwise. */
+export const guestBounds: GuestBounds = guestBoundsOf(guestLimitDefaults);
 
 /** A number of things that may be held at once. */
 export class Allowance {
@@ -104,8 +91,10 @@ export class Allowance {
 export class GuestContext {
   readonly settings: GuestSettings;
   readonly openFiles: Allowance;
-  readonly sockets: Allowance;
-  readonly outgoingRequests: Allowance;
+  /** Sockets and outgoing requests. */
+  readonly connections: Allowance;
+  /** A limit that the guest has met and may have survived. */
+  breach: GuestFault | undefined;
   readonly #endings = new Set<() => void>();
   #handles = 0;
   #ended = false;
@@ -113,8 +102,7 @@ export class GuestContext {
   constructor(settings: GuestSettings) {
     this.settings = settings;
     this.openFiles = new Allowance(settings.bounds.openFilesMax);
-    this.sockets = new Allowance(settings.bounds.socketsMax);
-    this.outgoingRequests = new Allowance(settings.bounds.outgoingRequestsMax);
+    this.connections = new Allowance(settings.bounds.connectionsMax);
   }
 
   get handleCount(): number {
@@ -125,16 +113,28 @@ export class GuestContext {
     return this.#ended;
   }
 
-  /** @throws GuestFault GUEST_LIMIT */
+  /** @throws GuestFault GUEST_HANDLES */
   acquireHandle(): void {
-    if (this.#handles >= this.settings.bounds.handlesMax) {
-      throw new GuestFault("GUEST_LIMIT", `the guest holds ${this.#handles} handles and asked for one more`);
-    }
+    const { handlesMax } = this.settings.bounds;
+    if (this.#handles >= handlesMax) throw new GuestFault("GUEST_HANDLES", breachText("handlesMax", handlesMax));
     this.#handles++;
   }
 
   releaseHandle(): void {
     this.#handles--;
+  }
+
+  /**
+   * One connection more. When there are as many as may be the guest is told so by an error of the interface, which it may
+   * survive: what it was told is kept, for the case that it does not.
+   */
+  takeConnection(): boolean {
+    if (this.connections.take()) return true;
+    this.breach ??= new GuestFault(
+      "GUEST_CONNECTIONS",
+      breachText("connectionsMax", this.settings.bounds.connectionsMax),
+    );
+    return false;
   }
 
   /** Calls `run` when the instance ends. Returns how to take it back. */

@@ -42,18 +42,18 @@ describe("fields", () => {
   });
 
   test("ends a guest that piles them up, by number and by size", () => {
-    const many = new Fields(testContext({ fieldsMax: 3 }).context);
+    const many = new Fields(testContext({ headersMax: 3 }).context);
     for (let count = 0; count < 3; count++) many.append("a", bytes(""));
-    expect(() => many.append("a", bytes(""))).toThrow(expect.objectContaining({ code: "GUEST_LIMIT" }));
-    const large = new Fields(testContext({ fieldBytesMax: 100 }).context);
-    expect(() => large.append("a", bytes("x".repeat(100)))).toThrow(expect.objectContaining({ code: "GUEST_LIMIT" }));
+    expect(() => many.append("a", bytes(""))).toThrow(expect.objectContaining({ code: "GUEST_HEADERS" }));
+    const large = new Fields(testContext({ headerBytesMax: 100 }).context);
+    expect(() => large.append("a", bytes("x".repeat(100)))).toThrow(expect.objectContaining({ code: "GUEST_HEADERS" }));
   });
 
   test("handles are counted, and given back when dropped", () => {
     const { context } = testContext({ handlesMax: 2 });
     const first = new Fields(context);
     const second = new Fields(context);
-    expect(() => new Fields(context)).toThrow(expect.objectContaining({ code: "GUEST_LIMIT" }));
+    expect(() => new Fields(context)).toThrow(expect.objectContaining({ code: "GUEST_HANDLES" }));
     first[Symbol.dispose]();
     first[Symbol.dispose]();
     second[Symbol.dispose]();

@@ -1,3 +1,4 @@
+import { breachText } from "@shallop/sdk/internal";
 import { GuestFault } from "../guest-fault.ts";
 import type { GuestContext } from "./guest-context.ts";
 import { type HeaderProblem, isHeaderValue, latin1, nameProblem } from "./header-rules.ts";
@@ -134,13 +135,14 @@ export class Fields extends Resource {
     this.#bytes = sumOf(this.#entries);
   }
 
-  /** @throws GuestFault GUEST_LIMIT */
+  /** @throws GuestFault GUEST_HEADERS */
   #add(name: string, value: Uint8Array): void {
-    const { fieldsMax, fieldBytesMax } = this.context.settings.bounds;
+    const { headersMax, headerBytesMax } = this.context.settings.bounds;
     const entry: Entry = [name.toLowerCase(), value, name];
     this.#bytes += sizeOf(entry);
-    if (this.#entries.length >= fieldsMax || this.#bytes > fieldBytesMax) {
-      throw new GuestFault("GUEST_LIMIT", `more than ${fieldsMax} header fields or ${fieldBytesMax} bytes of them`);
+    if (this.#entries.length >= headersMax) throw new GuestFault("GUEST_HEADERS", breachText("headersMax", headersMax));
+    if (this.#bytes > headerBytesMax) {
+      throw new GuestFault("GUEST_HEADERS", breachText("headerBytesMax", headerBytesMax));
     }
     this.#entries.push(entry);
   }

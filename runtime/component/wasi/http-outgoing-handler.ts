@@ -18,7 +18,7 @@ export function httpOutgoingHandler(context: GuestContext): object {
     options?.[Symbol.dispose]();
     const target = callTarget(request.line);
     if ("tag" in target) return err(target);
-    if (!context.outgoingRequests.take()) return err({ tag: "connection-limit-reached" });
+    if (!context.takeConnection()) return err({ tag: "connection-limit-reached" });
     const future = new FutureIncomingResponse(context);
     const call = new HttpCall(context, {
       timeouts,
@@ -27,7 +27,7 @@ export function httpOutgoingHandler(context: GuestContext): object {
         const { body, abandon } = answer.val;
         future.settle(ok(new IncomingResponse(context, answer.val, body, abandon)));
       },
-      closed: () => context.outgoingRequests.give(),
+      closed: () => context.connections.give(),
     });
     future.onAbandon(() => call.close());
     void call.start(target, request);

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Clock, silentLog, systemClock, systemRandom } from "@shallop/sdk/internal";
+import { type Clock, guestLimitDefaults, silentLog, systemClock, systemRandom } from "@shallop/sdk/internal";
 import type { LocalWasmImage } from "../../image/local-image.ts";
 import type { PodExit, PodLaunch, PodLimits, PodLogLine, RunningPod } from "../../pod/pod-runtime.ts";
 import { noHostJail } from "../host-jail.ts";
@@ -83,6 +83,7 @@ export class RuntimeFixture implements AsyncDisposable {
       env: [{ name: "K_SERVICE", value: "guest" }],
       port: 8080,
       limits: {
+        ...guestLimitDefaults,
         memoryBytes: 64 * 1024 * 1024,
         cpu: 1,
         pidsMax: 16,

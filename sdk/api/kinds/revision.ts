@@ -5,6 +5,7 @@ import { label } from "../names.ts";
 import { revisions } from "../resources.ts";
 import { validateAutoscaling } from "../validation/autoscaling.ts";
 import { forbidden, required } from "../validation/cause.ts";
+import { validateLimits } from "../validation/limits.ts";
 import { validateRevisionSpec } from "../validation/revision-spec.ts";
 import { revisionSpecDefaults } from "../validation/template.ts";
 import { servingKind } from "./serving-kind.ts";
@@ -31,6 +32,7 @@ export const revisionKind: KindDefinition = {
     return [
       ...(spec === undefined ? [required("spec")] : validateRevisionSpec(spec, "spec")),
       ...validateAutoscaling(textsAt(object, "metadata", "annotations"), "metadata.annotations", settings),
+      ...validateLimits(textsAt(object, "metadata", "annotations"), "metadata.annotations"),
       ...(old === undefined || jsonEqual(spec, dig(old, "spec"))
         ? []
         : [forbidden("spec", "a Revision never changes; change the template of its Configuration or Service")]),

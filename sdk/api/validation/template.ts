@@ -1,9 +1,11 @@
 import type { StatusCause } from "../fault.ts";
 import { dig, jsonEqual, type JsonObject, textAt, textsAt } from "../json.ts";
 import type { FieldDefault, ValidationSettings } from "../kind.ts";
+import { limitsPrefix } from "../../internal/limits.ts";
 import { annotation, autoscalingPrefix } from "../names.ts";
 import { validateAutoscaling } from "./autoscaling.ts";
 import { forbidden, invalid, notSupported, required } from "./cause.ts";
+import { validateLimits } from "./limits.ts";
 import { validateAnnotations, validateLabels } from "./metadata.ts";
 import { checkName } from "./name-rules.ts";
 import { validateRevisionSpec } from "./revision-spec.ts";
@@ -42,6 +44,7 @@ export function validateTemplate(
     ...validateLabels(textsAt(template, "metadata", "labels"), `${path}.metadata.labels`),
     ...validateAnnotations(annotations, `${path}.metadata.annotations`),
     ...validateAutoscaling(annotations, `${path}.metadata.annotations`, settings),
+    ...validateLimits(annotations, `${path}.metadata.annotations`),
     ...(variant === undefined || variants.includes(variant)
       ? []
       : [notSupported(`${path}.metadata.annotations.${annotation.preferVariant}`, variant, variants)]),
@@ -66,10 +69,10 @@ function validateRevisionName(object: JsonObject, old: JsonObject | undefined): 
   return causes;
 }
 
-/** The autoscaler reads the template: on the parent itself its annotations would do nothing. */
+/** The autoscaler and the nodes read the template: on the parent itself their annotations would do nothing. */
 export function validateParentAnnotations(object: JsonObject): StatusCause[] {
   return Object.keys(textsAt(object, "metadata", "annotations"))
-    .filter((key) => key.startsWith(autoscalingPrefix))
+    .filter((key) => key.startsWith(autoscalingPrefix) || key.startsWith(limitsPrefix))
     .map((key) =>
       forbidden(`metadata.annotations.${key}`, "belongs in spec.template.metadata.annotations, where it has effect"),
     );

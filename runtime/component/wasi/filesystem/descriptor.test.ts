@@ -132,7 +132,7 @@ describe("open-at", () => {
     using sandbox = new Sandbox({ bounds: { handlesMax: 1 } });
     writeFileSync(sandbox.path("file"), "x");
     await expect(sandbox.root.openAt(follow, "file", {}, { read: true })).rejects.toMatchObject({
-      code: "GUEST_LIMIT",
+      code: "GUEST_HANDLES",
     });
     expect(sandbox.context.openFiles.held).toBe(1);
   });

@@ -8,11 +8,11 @@ export interface SocketSlot {
 
 /** Undefined when the instance has as many as it may. */
 export function takeSlot(context: GuestContext): SocketSlot | undefined {
-  if (!context.sockets.take()) return undefined;
+  if (!context.takeConnection()) return undefined;
   let held = true;
   return {
     release: () => {
-      if (held) context.sockets.give();
+      if (held) context.connections.give();
       held = false;
     },
   };

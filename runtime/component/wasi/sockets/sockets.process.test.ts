@@ -100,7 +100,7 @@ describe("a connection out", () => {
     expect(codeOf(await whenDone(socket, () => socket.finishConnect()))).toBe("connection-refused");
     expect(codeOf(socket.finishConnect())).toBe("not-in-progress");
     expect(codeOf(socket.startConnect(guest.network, at("127.0.0.1", port)))).toBe("invalid-state");
-    await expect.poll(() => guest.context.sockets.held).toBe(0);
+    await expect.poll(() => guest.context.connections.held).toBe(0);
   });
 
   test("to an address that the judge refuses is never made", async () => {
@@ -180,7 +180,7 @@ describe("a connection out", () => {
     must(output.write(bytes("last words")));
     for (const one of [input, output, socket]) one[Symbol.dispose]();
     await expect.poll(() => got.join(" ")).toBe("last words end");
-    await expect.poll(() => guest.context.sockets.held).toBe(0);
+    await expect.poll(() => guest.context.connections.held).toBe(0);
   });
 
   test("shutting down what is received ends the input, and the rest is thrown away", async () => {
@@ -203,7 +203,7 @@ describe("a connection out", () => {
     void Promise.resolve(input.blockingRead(1n)).then(() => (woken = true));
     guest.context.end();
     await expect.poll(() => closed).toBe(true);
-    await expect.poll(() => guest.context.sockets.held).toBe(0);
+    await expect.poll(() => guest.context.connections.held).toBe(0);
     expect(woken).toBe(false);
   });
 
@@ -272,14 +272,14 @@ describe("listening", () => {
   });
 
   test("takes no more connections than there may be sockets, and closes those that wait", async () => {
-    using guest = new Guest({ listen: true, bounds: { socketsMax: 1 } });
+    using guest = new Guest({ listen: true, bounds: { connectionsMax: 1 } });
     const listener = await listening(guest);
     const client = connect({ port: must(listener.localAddress()).val.port, host: "127.0.0.1" });
     client.on("error", () => undefined);
     expect(codeOf(await whenDone(listener, () => listener.accept()))).toBe("new-socket-limit");
     listener[Symbol.dispose]();
     await once(client, "close");
-    expect(guest.context.sockets.held).toBe(0);
+    expect(guest.context.connections.held).toBe(0);
   });
 
   test("ends with the instance", async () => {
@@ -289,7 +289,7 @@ describe("listening", () => {
     guest.context.end();
     const client = connect({ port, host: "127.0.0.1" });
     await expect(once(client, "connect")).rejects.toMatchObject({ code: "ECONNREFUSED" });
-    expect(guest.context.sockets.held).toBe(0);
+    expect(guest.context.connections.held).toBe(0);
   });
 });
 
@@ -396,8 +396,8 @@ describe("udp", () => {
     expect(must(socket.sendBufferSize())).toBeGreaterThan(0n);
     const streams = must(socket.stream(undefined));
     socket[Symbol.dispose]();
-    expect(guest.context.sockets.held).toBe(1);
+    expect(guest.context.connections.held).toBe(1);
     for (const stream of streams) stream[Symbol.dispose]();
-    expect(guest.context.sockets.held).toBe(0);
+    expect(guest.context.connections.held).toBe(0);
   });
 });

@@ -157,16 +157,16 @@ describe("tcp-socket", () => {
 });
 
 test("sockets are bounded, and given back", () => {
-  using guest = new Guest({ bounds: { socketsMax: 2 } });
+  using guest = new Guest({ bounds: { connectionsMax: 2 } });
   const [tcp, udp] = [guest.tcp(), guest.udp()];
   expect(codeOf(TcpSocket.create(guest.context, "ipv6"))).toBe("new-socket-limit");
   expect(codeOf(UdpSocket.create(guest.context, "ipv6"))).toBe("new-socket-limit");
   tcp[Symbol.dispose]();
   udp[Symbol.dispose]();
-  expect(guest.context.sockets.held).toBe(0);
+  expect(guest.context.connections.held).toBe(0);
   guest.udp();
   guest.context.end();
-  expect(guest.context.sockets.held).toBe(0);
+  expect(guest.context.connections.held).toBe(0);
 });
 
 describe("udp-socket", () => {
@@ -254,6 +254,6 @@ describe("ip-name-lookup", () => {
   ])("$name: $answer", async ({ name, answer }) => {
     using guest = new Guest({ names });
     expect(await resolve(guest, name)).toEqual(answer);
-    expect(guest.context.sockets.held).toBe(0);
+    expect(guest.context.connections.held).toBe(0);
   });
 });
