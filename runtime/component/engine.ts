@@ -56,6 +56,8 @@ export interface Instance {
   memoryBytes(): number;
   /** A limit that the guest has met without being ended for it, and may have failed of since. */
   breach(): GuestFault | undefined;
+  /** What it waited for is there, and it has not gone on: true for a moment only. */
+  isWoken(): boolean;
   /** Drops the instance: nothing of it is called again, timers and connections of it are closed. */
   dispose(): void;
 }

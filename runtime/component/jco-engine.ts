@@ -90,6 +90,11 @@ class JcoInstance implements Instance {
     return this.#context.breach;
   }
 
+  /** Its bindings do not say when it goes on. */
+  isWoken(): boolean {
+    return false;
+  }
+
   dispose(): void {
     this.#context.end();
   }

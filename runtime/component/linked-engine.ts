@@ -152,7 +152,10 @@ class ForkInstance implements Instance {
   async handle(request: GuestRequest, response: GuestResponse): Promise<void> {
     const { context, live, handler } = this.#settings;
     this.#state = "running";
-    live.running = request.running;
+    live.running = (isRunning) => {
+      context.isWoken = false;
+      request.running?.(isRunning);
+    };
     request.running?.(true);
     try {
       await serveRequest({ context, request, response }, async (incoming, outparam) => {
@@ -179,6 +182,10 @@ class ForkInstance implements Instance {
     );
     if (!isFull) return context.breach;
     return new GuestFault("GUEST_TABLE", breachText("tableEntriesMax", tableEntriesMax));
+  }
+
+  isWoken(): boolean {
+    return this.#settings.context.isWoken;
   }
 
   dispose(): void {

@@ -10,10 +10,13 @@ export interface GuestCallSettings {
   /** The pod's own limit; the gateway may ask for less. */
   readonly requestTimeoutMs: number;
   readonly memoryBytesMax: number;
-  /** Told when the guest is at work for this request, and when it is not. */
-  readonly running?: (isRunning: boolean) => void;
-  /** Undefined when it is not `wanted` any more by the time there is one. */
-  readonly takeInstance: (wanted: () => boolean) => Promise<Instance | undefined>;
+  /** Told when the guest is at work for a request, and when it is not. */
+  readonly running?: (call: GuestCall, isRunning: boolean) => void;
+  /** Undefined when it is not `wanted` any more by the time there is one; `starting` is told while the guest starts. */
+  readonly takeInstance: (
+    wanted: () => boolean,
+    starting: (isStarting: boolean) => void,
+  ) => Promise<Instance | undefined>;
   readonly instancesMax: number;
   /** The request has met a limit; the sentence says which. */
   readonly breached: (code: WireFaultCode, text: string) => void;
@@ -36,6 +39,13 @@ export class GuestCall {
   readonly #startedMs: number;
   #instantiatedMs: number;
   #instance: Instance | undefined;
+  /** Of an instance; the one before may still come. */
+  #tries = 0;
+  #isAtWork = false;
+  readonly #running = (isRunning: boolean): void => {
+    this.#isAtWork = isRunning;
+    this.#settings.running?.(this, isRunning);
+  };
   #over = false;
 
   constructor(head: RequestHead, stream: GuestStream, settings: GuestCallSettings) {
@@ -62,20 +72,46 @@ export class GuestCall {
   }
 
   async run(): Promise<void> {
+    this.#tries++;
+    const tries = this.#tries;
+    const wanted = (): boolean => !this.#over && tries === this.#tries;
     try {
-      const instance = await this.#settings.takeInstance(() => !this.#over);
+      const instance = await this.#settings.takeInstance(wanted, this.#running);
       if (instance === undefined) return;
-      if (this.#over) return instance.dispose();
+      if (!wanted()) return instance.dispose();
       this.#instance = instance;
       this.#instantiatedMs = this.#settings.clock.nowMs();
       const { method, target, scheme, authority, headers } = this.#head;
-      const { running } = this.#settings;
-      const request = { method, target, scheme, authority, headers, body: this.#body };
-      await instance.handle(running === undefined ? request : { ...request, running }, this.#response);
+      const request = { method, target, scheme, authority, headers, body: this.#body, running: this.#running };
+      await instance.handle(request, this.#response);
       this.#returned();
     } catch (error) {
-      this.#failedWith(error);
+      if (tries === this.#tries) this.#failedWith(error);
     }
+  }
+
+  /** A guest is at work for it; between two turns of the event loop: one was, and was taken off the thread. */
+  get isAtWork(): boolean {
+    return this.#isAtWork;
+  }
+
+  /** The guest was taken off the thread. Nothing of it will be heard again. */
+  interrupted(code: WireFaultCode, message: string): void {
+    this.#isAtWork = false;
+    if (code === "CANCELLED") this.#fail(code, message);
+    else this.#breach(code, message);
+  }
+
+  /**
+   * Another guest was taken off the thread, with all that was to follow in the same turn of the event loop: an instance on
+   * its way here, or a guest that was just to go on, which nothing will wake again.
+   */
+  goOn(): void {
+    if (this.#over) return;
+    if (this.#instance === undefined) return void this.run();
+    if (!this.#isAtWork && !this.#instance.isWoken()) return;
+    if (this.#response.outcome !== undefined) return this.#end();
+    this.#fail("CONNECTION_LOST", "it was lost when another request of the pod was stopped");
   }
 
   /** Ends the call now. */
@@ -116,7 +152,8 @@ export class GuestCall {
   /** Its time is up. One that no instance was free for has not begun. */
   #late(timeoutMs: number): void {
     const { instancesMax } = this.#settings;
-    if (this.#instance !== undefined) this.#breach("GUEST_TIMEOUT", breachText("requestTimeoutMs", timeoutMs));
+    const hasBegun = this.#instance !== undefined || this.#isAtWork;
+    if (hasBegun) this.#breach("GUEST_TIMEOUT", breachText("requestTimeoutMs", timeoutMs));
     else this.#breach("REFUSED", breachText("instancesMax", instancesMax), "it waited for an instance");
   }
 

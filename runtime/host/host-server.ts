@@ -9,6 +9,7 @@ import {
   type HostStatus,
   orphanTimeoutMs,
 } from "./control-protocol.ts";
+import { lookMs } from "./cpu-meter.ts";
 import { HostedPod, StartFault, terminateTimeoutMs } from "./hosted-pod.ts";
 import { JsonLines } from "./json-lines.ts";
 import { MessageBacklog } from "./message-backlog.ts";
@@ -27,7 +28,6 @@ export interface HostServerSettings {
 const podsMax = 200;
 // One thread that is ready, so that no start waits for one (20 ms); 8 MB each.
 const spareThreads = 1;
-const watchdogMs = 25;
 
 /** The main thread of a host process: pods by their uid, spare threads, and the agent's commands. Guests never run here. */
 export class HostServer implements AsyncDisposable {
@@ -46,7 +46,7 @@ export class HostServer implements AsyncDisposable {
   constructor(settings: HostServerSettings) {
     this.#settings = settings;
     this.#server = createServer((socket) => this.#accept(socket));
-    this.#watchdog = settings.clock.every(watchdogMs, () => {
+    this.#watchdog = settings.clock.every(lookMs, () => {
       for (const pod of this.#pods.values()) pod.check();
     });
     this.#fillSpare();

@@ -1,10 +1,11 @@
 import { rmSync } from "node:fs";
-import { type Clock, describeError, Fault } from "@shallop/sdk/internal";
+import { breachText, type Clock, describeError, Fault } from "@shallop/sdk/internal";
 import { CapError } from "../component/core-module/cap-error.ts";
 import type { ArtifactCache } from "./artifact-cache.ts";
 import type { HostMessage, HostPod, HostRefusal } from "./control-protocol.ts";
+import { CpuMeter } from "./cpu-meter.ts";
 import type { PodThread } from "./pod-thread.ts";
-import { requestNumber, type ThreadEvent } from "./thread-protocol.ts";
+import { requestNumber, type ThreadCommand, type ThreadEvent } from "./thread-protocol.ts";
 
 export class StartFault extends Fault<HostRefusal> {}
 
@@ -23,6 +24,11 @@ export interface HostedPodSettings {
 
 /** A thread that is not gone this long after it was told to is stuck in one instruction of the guest. */
 export const terminateTimeoutMs = 250;
+// A guest is off its thread some milliseconds after the interrupt, on a busy machine some ten.
+const interruptTimeoutMs = 200;
+const interruptPauseMs = 5;
+// A process that gets no processor does not spin; one that waits for it as long as this is of no use either.
+const starvedMsMax = 1000;
 // The thread itself ends requests whose time is up; one that is this late does not turn its event loop.
 const overdueMsMax = 100;
 // The thread hears of a client that has gone within a turn of its event loop.
@@ -30,13 +36,23 @@ const abandonedGraceMs = 250;
 // A pod whose threads die again and again is broken: the agent is to restart it, with its backoff.
 const replacementsMax = 5;
 
+type Interruption = Pick<Extract<ThreadCommand, { type: "interrupted" }>, "request" | "code" | "message">;
+
+function processCpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
 /** A pod in this process: the thread that serves it, replaced when a guest does not give it back. */
 export class HostedPod {
   readonly #settings: HostedPodSettings;
   #thread: PodThread | undefined;
   #onEvent: ((event: ThreadEvent) => void) | undefined;
   #stopping = false;
-  #replacing = false;
+  /** A guest is being taken off the thread. */
+  #stuck = false;
+  #recovered = false;
+  #cpu: CpuMeter | undefined;
   #replacements = 0;
 
   constructor(settings: HostedPodSettings) {
@@ -52,6 +68,11 @@ export class HostedPod {
     const { pod, artifacts } = this.#settings;
     const thread = this.#settings.takeThread();
     this.#thread = thread;
+    this.#cpu = new CpuMeter({
+      nowMs: () => this.#settings.clock.nowMs(),
+      threadMs: () => thread.cpuMs(),
+      processMs: processCpuMs,
+    });
     const loaded = this.#loaded(thread);
     // Nobody waits for it when the modules cannot be had.
     loaded.catch(() => undefined);
@@ -83,14 +104,19 @@ export class HostedPod {
     if (!isGone) this.#settings.wedged(this.pod.uid, "its thread did not stop");
   }
 
-  /** For the watchdog, each few milliseconds. */
+  /** For the watchdog, each `lookMs`. */
   check(): void {
     const thread = this.#thread;
-    if (thread === undefined || this.#stopping || this.#replacing || thread.overdueMs() < overdueMsMax) return;
-    const message = `a request ran ${this.pod.limits.requestTimeoutMs} ms without giving the thread back; it was stopped`;
-    this.#notice("GuestTimeout", message);
-    this.#log(`shallop: ${message}`);
-    void this.#replace(thread);
+    if (thread === undefined || this.#stopping || this.#stuck) return;
+    const { cpuTimeMs, requestTimeoutMs } = this.pod.limits;
+    const request = thread.runningRequest;
+    this.#cpu?.look(request);
+    if (request !== 0 && (this.#cpu?.usedMs(request) ?? 0) > cpuTimeMs) {
+      void this.#free(thread, { request, code: "GUEST_CPU", message: breachText("cpuTimeMs", cpuTimeMs) });
+    } else if (thread.overdueMs() > overdueMsMax) {
+      const message = breachText("requestTimeoutMs", requestTimeoutMs);
+      void this.#free(thread, { request, code: "GUEST_TIMEOUT", message });
+    }
   }
 
   /**
@@ -102,20 +128,41 @@ export class HostedPod {
     const request = thread?.runningRequest ?? 0;
     if (thread === undefined || !requestIds.some((id) => requestNumber(id) === request)) return;
     this.#settings.clock.after(abandonedGraceMs, () => {
-      if (thread !== this.#thread || thread.runningRequest !== request || this.#stopping || this.#replacing) return;
-      const message = "a request whose client has gone did not give the thread back; it was stopped";
+      if (thread !== this.#thread || thread.runningRequest !== request || this.#stopping || this.#stuck) return;
+      const message = "A request whose client has gone did not give the thread back; it was stopped.";
       this.#notice("GuestCancelled", message);
       this.#log(`shallop: ${message}`);
-      void this.#replace(thread);
+      void this.#free(thread, { request, code: "CANCELLED", message });
     });
   }
 
+  /** Takes what runs off the thread; where that does not help, ends the thread; and if it does not end, the process. */
+  async #free(thread: PodThread, { request, code, message }: Interruption): Promise<void> {
+    const { clock } = this.#settings;
+    this.#stuck = true;
+    this.#recovered = false;
+    thread.interrupt();
+    thread.send({ type: "interrupted", request, code, message });
+    // A thread with a crowd of requests is at work for another one before it hears of this.
+    const isFree = (): boolean => this.#recovered || (request !== 0 && thread.runningRequest !== request);
+    const began = { nowMs: clock.nowMs(), cpuMs: processCpuMs() };
+    const isLate = (): boolean => {
+      const waitedMs = clock.nowMs() - began.nowMs;
+      return waitedMs > starvedMsMax || Math.min(waitedMs, processCpuMs() - began.cpuMs) > interruptTimeoutMs;
+    };
+    while (!isFree() && !isLate()) await clock.sleep(interruptPauseMs);
+    if (!isFree() && !this.#stopping && !thread.isGone) {
+      this.#notice(code === "GUEST_CPU" ? "GuestCpu" : "GuestTimeout", message);
+      this.#log(`shallop: ${message} It did not give the thread back; the thread was ended.`);
+      await this.#replace(thread);
+    }
+    this.#stuck = false;
+  }
+
   async #replace(thread: PodThread): Promise<void> {
-    this.#replacing = true;
     const isGone = await thread.terminate(this.#settings.clock, terminateTimeoutMs);
-    if (!isGone) return this.#settings.wedged(this.pod.uid, "its thread did not stop");
-    await this.#startAgain("its thread was stopped");
-    this.#replacing = false;
+    if (isGone) await this.#startAgain("its thread was stopped");
+    else this.#settings.wedged(this.pod.uid, "its thread did not stop");
   }
 
   async #startAgain(why: string): Promise<void> {
@@ -149,6 +196,7 @@ export class HostedPod {
     if (event.type === "logged") this.#settings.tell({ type: "logged", uid: this.pod.uid, lines: event.lines });
     else if (event.type === "glue-cache")
       this.#settings.artifacts.keepGlueCache(this.pod.componentDigest, event.glueCache);
+    else if (event.type === "recovered") this.#recovered = true;
     else if (event.type === "noticed") this.#notice(event.reason, event.message);
     else this.#onEvent?.(event);
   }
@@ -167,7 +215,7 @@ export class HostedPod {
 
   /** The thread died and nobody asked it to: V8 ran out of heap, or a bug of ours. */
   #gone(thread: PodThread, error: Error | undefined): void {
-    if (this.#stopping || this.#replacing || thread !== this.#thread) return;
+    if (this.#stopping || this.#stuck || thread !== this.#thread) return;
     const message = `its thread ended: ${error === undefined ? "without a word" : error.message}`;
     this.#notice("ThreadEnded", message);
     this.#log(`shallop: ${message}`);

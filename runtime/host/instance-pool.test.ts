@@ -15,6 +15,7 @@ class Component implements LoadedComponent {
       handle: () => Promise.resolve(),
       memoryBytes: () => 0,
       breach: () => undefined,
+      isWoken: () => false,
       dispose: () => {
         this.disposed++;
       },

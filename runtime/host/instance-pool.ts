@@ -8,14 +8,23 @@ export interface InstancePoolOptions {
   /** Makes those of one instance. */
   readonly settings: () => GuestSettings;
   readonly sizeMax: number;
+  /** Told when a guest starts ahead of a request, and when it has. */
+  readonly starting?: (isStarting: boolean) => void;
   readonly clock: Clock;
 }
 
 // Making an instance holds the thread for some milliseconds: further ones wait until requests have had their turn.
 const furtherDelayMs = 15;
 
+/** Guests start where they can be interrupted: see interrupt-thread.ts. */
+function inMicrotask(run: () => void): void {
+  // Not `queueMicrotask`, which Node counts too.
+  void Promise.resolve().then(run);
+}
+
 /** Who waits for an instance. */
 interface Taker {
+  readonly starting: ((isStarting: boolean) => void) | undefined;
   readonly resolve: (instance: Promise<Instance>) => void;
   readonly reject: (error: GuestFault) => void;
 }
@@ -29,6 +38,7 @@ export class InstancePool {
   readonly #component: LoadedComponent;
   readonly #settings: () => GuestSettings;
   readonly #sizeMax: number;
+  readonly #starting: ((isStarting: boolean) => void) | undefined;
   readonly #ready: Instance[] = [];
   readonly #clock: Clock;
   #making = false;
@@ -41,6 +51,7 @@ export class InstancePool {
     this.#component = options.component;
     this.#settings = options.settings;
     this.#sizeMax = options.sizeMax;
+    this.#starting = options.starting;
     this.#clock = options.clock;
   }
 
@@ -48,12 +59,15 @@ export class InstancePool {
     return this.#ready.length;
   }
 
-  /** A fresh instance: one that waits, or a new one. @throws GuestFault when the guest cannot be initialised */
-  take(): Promise<Instance> {
+  /**
+   * A fresh instance: one that waits, or a new one; `starting` is told when its guest starts, and when it has.
+   * @throws GuestFault when the guest cannot be initialised
+   */
+  take(starting?: (isStarting: boolean) => void): Promise<Instance> {
     const waiting = this.#takers.length === 0 ? this.#ready.pop() : undefined;
     if (waiting !== undefined) return Promise.resolve(waiting);
     return new Promise((resolve, reject) => {
-      if (this.#takers.push({ resolve, reject }) === 1) setImmediate(() => this.#serveNext());
+      if (this.#takers.push({ starting, resolve, reject }) === 1) this.#nextTurn(() => this.#serveNext());
     });
   }
 
@@ -61,8 +75,14 @@ export class InstancePool {
   refill(): void {
     if (this.#making || this.#closed || this.#failed || this.#ready.length >= this.#sizeMax) return;
     this.#making = true;
-    if (this.#ready.length === 0) setImmediate(() => void this.#make());
-    else this.#timer = this.#clock.after(furtherDelayMs, () => void this.#make());
+    if (this.#ready.length === 0) this.#nextTurn(() => void this.#make());
+    else this.#timer = this.#clock.after(furtherDelayMs, () => inMicrotask(() => void this.#make()));
+  }
+
+  /** The guest's start, ahead of a request, was taken off the thread: a request shall meet what it does. */
+  startFailed(): void {
+    this.#making = false;
+    this.#failed = true;
   }
 
   close(): void {
@@ -72,18 +92,29 @@ export class InstancePool {
     for (const { reject } of this.#takers.splice(0)) reject(new GuestFault("GUEST_FAILED", "the pod has ended"));
   }
 
+  #nextTurn(run: () => void): void {
+    setImmediate(() => inMicrotask(run));
+  }
+
   #serveNext(): void {
     const taker = this.#takers.shift();
     if (taker === undefined) return;
     // First, because a guest's start that is interrupted from outside takes this stack with it.
-    if (this.#takers.length > 0) setImmediate(() => this.#serveNext());
+    if (this.#takers.length > 0) this.#nextTurn(() => this.#serveNext());
     const waiting = this.#ready.pop();
-    taker.resolve(waiting === undefined ? this.#component.instantiate(this.#settings()) : Promise.resolve(waiting));
+    taker.resolve(waiting === undefined ? this.#instantiate(taker.starting) : Promise.resolve(waiting));
+  }
+
+  #instantiate(starting: ((isStarting: boolean) => void) | undefined): Promise<Instance> {
+    starting?.(true);
+    const made = this.#component.instantiate(this.#settings());
+    starting?.(false);
+    return made;
   }
 
   async #make(): Promise<void> {
     try {
-      const instance = await this.#component.instantiate(this.#settings());
+      const instance = await this.#instantiate(this.#starting);
       if (this.#closed) instance.dispose();
       else this.#ready.push(instance);
     } catch {

@@ -15,6 +15,7 @@ const guest = (bytes: number): Guest => ({
     return this.bytes;
   },
   breach: () => undefined,
+  isWoken: () => false,
   dispose: () => undefined,
 });
 

@@ -8,10 +8,11 @@ import type { Instance } from "../component/engine.ts";
 export class MemoryGate {
   readonly #bytesMax: number;
   readonly #instancesMax: number;
-  readonly #inside = new Set<Instance>();
+  /** With who wants it: a request that is over may not have given it back. */
+  readonly #inside = new Map<Instance, () => boolean>();
   readonly #waiting: (() => boolean)[] = [];
   /** Entered, and the instance is not there yet. */
-  #entering = 0;
+  readonly #entering = new Set<() => boolean>();
   /** What an instance has at its start, as far as is known. */
   #startBytes = 0;
 
@@ -28,24 +29,24 @@ export class MemoryGate {
     if (!(await this.#enter(wanted))) return undefined;
     try {
       const instance = await make();
-      this.#inside.add(instance);
+      this.#inside.set(instance, wanted);
       this.#startBytes = Math.max(this.#startBytes, instance.memoryBytes());
       return this.#leaving(instance);
     } finally {
-      this.#entering -= 1;
+      this.#entering.delete(wanted);
       this.#admit();
     }
   }
 
   #enter(wanted: () => boolean): Promise<boolean> {
     if (this.#waiting.length === 0 && this.#hasRoom()) {
-      this.#entering += 1;
+      this.#entering.add(wanted);
       return Promise.resolve(true);
     }
     return new Promise((resolve) => {
       this.#waiting.push(() => {
         const enters = wanted();
-        if (enters) this.#entering += 1;
+        if (enters) this.#entering.add(wanted);
         resolve(enters);
         return enters;
       });
@@ -54,12 +55,23 @@ export class MemoryGate {
 
   /** One is always let in: a guest that needs more than the pod has meets its own cap. */
   #hasRoom(): boolean {
-    const count = this.#inside.size + this.#entering;
+    const count = this.#inside.size + this.#entering.size;
     if (count === 0) return true;
     if (count >= this.#instancesMax) return false;
-    let usedBytes = (this.#entering + 1) * this.#startBytes + (count + 1) * overheadBytes;
-    for (const instance of this.#inside) usedBytes += instance.memoryBytes();
+    let usedBytes = (this.#entering.size + 1) * this.#startBytes + (count + 1) * overheadBytes;
+    for (const instance of this.#inside.keys()) usedBytes += instance.memoryBytes();
     return usedBytes <= this.#bytesMax;
+  }
+
+  /** A guest that is interrupted takes along what was under way for others: places are left that nobody gives back. */
+  forgetUnwanted(): void {
+    for (const wanted of this.#entering) if (!wanted()) this.#entering.delete(wanted);
+    for (const [instance, wanted] of this.#inside) {
+      if (wanted()) continue;
+      this.#inside.delete(instance);
+      instance.dispose();
+    }
+    this.#admit();
   }
 
   #admit(): void {
@@ -71,6 +83,7 @@ export class MemoryGate {
       handle: (request, response) => instance.handle(request, response),
       memoryBytes: () => instance.memoryBytes(),
       breach: () => instance.breach(),
+      isWoken: () => instance.isWoken(),
       dispose: () => {
         instance.dispose();
         if (this.#inside.delete(instance)) this.#admit();

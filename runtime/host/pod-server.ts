@@ -12,11 +12,18 @@ import type { LoadedComponent } from "../component/engine.ts";
 import { Egress } from "../component/egress/egress.ts";
 import { addressJudge } from "../component/egress/address-judge.ts";
 import { guestBoundsOf, type GuestSettings, noGrants } from "../component/wasi/guest-context.ts";
-import { GuestCall } from "./guest-call.ts";
+import { GuestCall, type GuestCallSettings } from "./guest-call.ts";
 import { InstancePool } from "./instance-pool.ts";
 import type { LogRelay } from "./log-relay.ts";
 import { MemoryGate } from "./memory-gate.ts";
-import { requestNumber, sharedNowMs, type ThreadStart } from "./thread-protocol.ts";
+import {
+  requestNumber,
+  sharedNowMs,
+  slot,
+  startNumber,
+  type ThreadCommand,
+  type ThreadStart,
+} from "./thread-protocol.ts";
 
 export interface PodServerSettings {
   readonly start: ThreadStart;
@@ -26,7 +33,7 @@ export interface PodServerSettings {
   readonly clock: Clock;
   readonly relay: LogRelay;
   /** Where the watchdog looks; see thread-protocol.ts. */
-  readonly deadline: Float64Array;
+  readonly slots: Float64Array;
   /** A request has met a limit. */
   readonly breached: (code: WireFaultCode, text: string) => void;
   /** Called once, when requests have been served and the thread has nothing to do. */
@@ -38,8 +45,12 @@ export interface PodServerSettings {
 const poolSizeMax = 1;
 // With those that wait for an instance: a crowd that all gateways may send at once. One that waits costs some kilobytes.
 const callsMax = 10_000;
+// A guest that starts more slowly is started for a request, which waits for it, and in that one's time.
+const startAheadMsMax = 10_000;
 // After the first request: the thread has time for what is no request's business.
 const warmedDelayMs = 500;
+
+type Interruption = Extract<ThreadCommand, { type: "interrupted" }>;
 
 /** A pod: a socket that speaks the wire protocol, and an instance for each request. */
 export class PodServer {
@@ -51,6 +62,10 @@ export class PodServer {
   readonly #connections = new Set<WireConnection>();
   readonly #calls = new Set<GuestCall>();
   readonly #callsMax: number;
+  readonly #running: NonNullable<GuestCallSettings["running"]> = (call, isRunning) =>
+    this.#run(isRunning ? requestNumber(call.requestId) : 0, call.deadlineMs);
+  readonly #takeInstance: GuestCallSettings["takeInstance"] = (wanted, starting) =>
+    this.#gate.take(() => this.#pool.take(starting), wanted);
   #onDrained: (() => void) | undefined;
   #warmed = false;
 
@@ -63,6 +78,7 @@ export class PodServer {
       component: settings.component,
       settings: this.#guestSettings(),
       sizeMax: Math.min(poolSizeMax, this.#callsMax),
+      starting: (isStarting) => this.#run(isStarting ? startNumber : 0, settings.clock.nowMs() + startAheadMsMax),
       clock: settings.clock,
     });
     this.#gate = new MemoryGate(limits.memoryBytes, limits.instancesMax);
@@ -83,6 +99,21 @@ export class PodServer {
     return new Promise((resolve) => {
       this.#onDrained = resolve;
     });
+  }
+
+  /** What ran on this thread was taken off it, with whatever was to follow in the same turn of the event loop. */
+  interrupted({ request, code, message }: Interruption): void {
+    const { breached } = this.#settings;
+    this.#run(0, 0);
+    if (request === startNumber) {
+      this.#pool.startFailed();
+      breached(code, `${message} It had not begun to serve.`);
+    }
+    for (const call of [...this.#calls]) {
+      if (call.isAtWork && requestNumber(call.requestId) === request) call.interrupted(code, message);
+      else call.goOn();
+    }
+    this.#gate.forgetUnwanted();
   }
 
   async close(): Promise<void> {
@@ -114,10 +145,8 @@ export class PodServer {
       memoryBytesMax: start.limits.memoryBytes,
       instancesMax: start.limits.instancesMax,
       breached,
-      running: (isRunning) => {
-        this.#settings.deadline[1] = isRunning ? requestNumber(head.requestId) : 0;
-      },
-      takeInstance: (wanted) => this.#gate.take(() => this.#pool.take(), wanted),
+      running: this.#running,
+      takeInstance: this.#takeInstance,
       log: (text) => relay.line("stderr", text),
       ended: (ended) => this.#ended(ended),
     });
@@ -138,12 +167,19 @@ export class PodServer {
     this.#settings.clock.after(warmedDelayMs, this.#settings.warmed);
   }
 
+  /** Tells the watchdog which request a guest is at work for, and until when it may be. */
+  #run(request: number, deadlineMs: number): void {
+    const { slots, clock } = this.#settings;
+    slots[slot.running] = request;
+    slots[slot.runningDeadline] = request === 0 ? Number.POSITIVE_INFINITY : deadlineMs + sharedNowMs() - clock.nowMs();
+  }
+
   /** Tells the watchdog until when this thread must have turned its event loop. */
   #publishDeadline(): void {
     let earliestMs = Number.POSITIVE_INFINITY;
     for (const call of this.#calls) earliestMs = Math.min(earliestMs, call.deadlineMs);
     const offsetMs = sharedNowMs() - this.#settings.clock.nowMs();
-    this.#settings.deadline[0] = earliestMs + offsetMs;
+    this.#settings.slots[slot.deadline] = earliestMs + offsetMs;
   }
 
   #guestSettings(): () => GuestSettings {

@@ -15,7 +15,7 @@ import { warmUp } from "./warm-up.ts";
 const port = parentPort;
 assert(port !== null, "pod-thread-main.ts runs in a worker thread");
 const { shared, socketPath } = workerData as ThreadData;
-const deadline = new Float64Array(shared);
+const slots = new Float64Array(shared);
 // Nobody knows this path: connections come once the pod's socket has been renamed to its own.
 const listener = createServer();
 const send = (event: ThreadEvent): void => port.postMessage(event);
@@ -49,7 +49,7 @@ function serve(modules: ReadonlyMap<string, WebAssembly.Module>, warmCache?: Uin
       if (warmCache === undefined && component.glueCache !== undefined) shareGlueCache(component.glueCache());
     };
     server = new PodServer({
-      ...{ start, listener, component, clock: systemClock, relay, deadline, warmed },
+      ...{ start, listener, component, clock: systemClock, relay, slots, warmed },
       breached: (code, text) => notices.met(code, text),
     });
     send({ type: "loaded" });
@@ -73,6 +73,10 @@ port.on("message", (command: ThreadCommand) => {
       break;
     case "modules":
       serve(command.modules, command.glueCache);
+      break;
+    case "interrupted":
+      server?.interrupted(command);
+      send({ type: "recovered" });
       break;
     case "drain":
       void server?.drain().then(async () => {

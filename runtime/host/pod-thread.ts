@@ -2,9 +2,11 @@ import { renameSync, rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import type { Clock, Timer } from "@shallop/sdk/internal";
+import { interruptThread } from "./interrupt-thread.ts";
 import {
-  deadlineSlots,
+  freshSlots,
   sharedNowMs,
+  slot,
   type ThreadCommand,
   type ThreadData,
   type ThreadEvent,
@@ -25,7 +27,7 @@ export interface ThreadHandlers {
 export class PodThread {
   readonly #socketPath: string;
   readonly #worker: Worker;
-  readonly #deadline: Float64Array;
+  readonly #slots: Float64Array<SharedArrayBuffer>;
   #handlers: ThreadHandlers | undefined;
   #error: Error | undefined;
   #isGone = false;
@@ -37,11 +39,9 @@ export class PodThread {
    */
   constructor(socketPath: string, compileCache: string) {
     this.#socketPath = socketPath;
-    const shared = new SharedArrayBuffer(deadlineSlots * Float64Array.BYTES_PER_ELEMENT);
-    this.#deadline = new Float64Array(shared);
-    this.#deadline[0] = Number.POSITIVE_INFINITY;
+    this.#slots = freshSlots();
     this.#worker = new Worker(program, {
-      workerData: { shared, socketPath } satisfies ThreadData,
+      workerData: { shared: this.#slots.buffer, socketPath } satisfies ThreadData,
       env: compileCache === "" ? {} : { NODE_COMPILE_CACHE: compileCache },
       stdin: false,
       resourceLimits: { maxOldGenerationSizeMb: threadHeapMb },
@@ -76,18 +76,33 @@ export class PodThread {
     this.#worker.postMessage(command, []);
   }
 
-  /** By how much the thread's most urgent request is over its deadline, milliseconds; negative while there is time. */
+  /**
+   * By how much the request that a guest is at work for is over its deadline, milliseconds; of all requests where no guest
+   * is. Negative while there is time.
+   */
   overdueMs(): number {
-    return sharedNowMs() - (this.#deadline[0] ?? Number.POSITIVE_INFINITY);
+    const deadline = this.runningRequest === 0 ? slot.deadline : slot.runningDeadline;
+    return sharedNowMs() - (this.#slots[deadline] ?? Number.POSITIVE_INFINITY);
   }
 
   /** The request that a guest is at work for: see `requestNumber`. */
   get runningRequest(): number {
-    return this.#deadline[1] ?? 0;
+    return this.#slots[slot.running] ?? 0;
   }
 
   get isGone(): boolean {
     return this.#isGone;
+  }
+
+  /** CPU time that the thread has used. Not answered while it is in one long instruction. */
+  async cpuMs(): Promise<number> {
+    const { user, system } = await this.#worker.cpuUsage();
+    return (user + system) / 1000;
+  }
+
+  /** Takes what runs off the thread; see interrupt-thread.ts. */
+  interrupt(): void {
+    interruptThread(this.#worker);
   }
 
   /** Ends the thread. @returns false when it is not gone after `timeoutMs`: only the end of the process helps then. */

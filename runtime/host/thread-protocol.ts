@@ -1,3 +1,4 @@
+import type { WireFaultCode } from "@shallop/sdk/wire";
 import type { PodLimits, PodLogLine } from "../pod/pod-runtime.ts";
 
 /** Main thread → pod thread: become this pod. Once in the life of a thread. */
@@ -14,7 +15,7 @@ export interface ThreadStart {
 
 /** `workerData` of a pod thread. */
 export interface ThreadData {
-  /** See `deadlineSlots`. */
+  /** See `slot`. */
   readonly shared: SharedArrayBuffer;
   /**
    * Where the thread listens from its beginning. The pod that it becomes gets the socket by a rename, which costs a
@@ -33,7 +34,14 @@ export type ThreadCommand =
       readonly glueCache?: Uint8Array;
     }
   /** Take no new requests; say `drained` when the last has ended. */
-  | { readonly type: "drain" };
+  | { readonly type: "drain" }
+  /** What ran for `request` was taken off this thread: it ends with `code`, all others go on. */
+  | {
+      readonly type: "interrupted";
+      readonly request: number;
+      readonly code: WireFaultCode;
+      readonly message: string;
+    };
 
 /** Pod thread → main thread. */
 export type ThreadEvent =
@@ -43,18 +51,36 @@ export type ThreadEvent =
   | { readonly type: "loaded" }
   | { readonly type: "failed"; readonly code: "EXITED"; readonly message: string }
   | { readonly type: "drained" }
+  /** The thread has heard that it was interrupted, and serves on. */
+  | { readonly type: "recovered" }
   /** Code cache of the glue after the first requests, in shared memory. */
   | { readonly type: "glue-cache"; readonly glueCache: Uint8Array }
   | { readonly type: "logged"; readonly lines: readonly PodLogLine[] }
   | { readonly type: "noticed"; readonly reason: string; readonly message: string };
 
 /**
- * Shared between a pod thread and the watchdog: two float64. The time (`sharedNowMs`) at which the most urgent request
- * of the thread must have ended; infinity when there is none. A thread that turns its event loop keeps it in the
- * future; one that is stuck inside a guest cannot. And the request that a guest is at work for at this moment, as
- * `requestNumber` has it; 0 when none is.
+ * Shared between a pod thread and the watchdog: float64 values, of which the times are as `sharedNowMs` has them.
+ * A thread that turns its event loop keeps them in the future; one that is stuck inside a guest cannot.
  */
-export const deadlineSlots = 2;
+export const slot = {
+  /** When the most urgent request of the thread must have ended; infinity when there is none. */
+  deadline: 0,
+  /** The request that a guest is at work for at this moment, as `requestNumber` has it; 0 when none is. */
+  running: 1,
+  /** When that one must have ended; infinity when none is at work. */
+  runningDeadline: 2,
+} as const;
+export const slotCount = 3;
+
+/** As the request that a guest is at work for: it starts, ahead of any. */
+export const startNumber = -1;
+
+export function freshSlots(): Float64Array<SharedArrayBuffer> {
+  const slots = new Float64Array(new SharedArrayBuffer(slotCount * Float64Array.BYTES_PER_ELEMENT));
+  slots[slot.deadline] = Number.POSITIVE_INFINITY;
+  slots[slot.runningDeadline] = Number.POSITIVE_INFINITY;
+  return slots;
+}
 
 /** A request's id as a number that fits the slot: FNV-1a of 32 bits. Two that are one would end the wrong request, once. */
 export function requestNumber(requestId: string): number {

@@ -7,7 +7,7 @@ import { componentEngine } from "../component/component-engine.ts";
 import type { LoadedComponent, PreparedLinks } from "../component/engine.ts";
 import { LogRelay } from "./log-relay.ts";
 import { PodServer } from "./pod-server.ts";
-import { deadlineSlots, type ThreadStart } from "./thread-protocol.ts";
+import { freshSlots, type ThreadStart } from "./thread-protocol.ts";
 
 const start: ThreadStart = {
   type: "start",
@@ -59,14 +59,13 @@ export async function warmUp(socketPath: string, clock: Clock): Promise<void> {
   const listener = createServer();
   await once(listener.listen(socketPath), "listening");
   const relay = new LogRelay({ clock, send: () => undefined });
-  const deadline = new Float64Array(deadlineSlots);
   const server = new PodServer({
     start,
     listener,
     component: loadGuest(),
     clock,
     relay,
-    deadline,
+    slots: freshSlots(),
     breached: () => undefined,
     warmed: () => undefined,
   });

@@ -1,7 +1,6 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { readdir, readFile, readlink } from "node:fs/promises";
-import { systemClock } from "@shallop/sdk/internal";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { LocalWasmImage } from "../image/local-image.ts";
 import type { RunningPod } from "../pod/pod-runtime.ts";
@@ -153,88 +152,6 @@ describe("a Wasm pod", () => {
 });
 
 describe("the Wasm runtime", () => {
-  test("ends a guest that spins for a client that has gone, and none that spins for one that waits", async () => {
-    await using fixture = await RuntimeFixture.open();
-    const runtime = await fixture.runtime();
-    const pod = await runtime.start(fixture.launch(await fixture.guestImage()), never);
-    using client = await fixture.connect(pod);
-    const spin = client.get("/spin").catch((error: unknown) => error);
-    await systemClock.sleep(300);
-    // Somebody else's: the guest is not at work for it.
-    await runtime.abandoned(pod.uid, ["r-2"]);
-    await systemClock.sleep(600);
-    expect(fixture.notices).toEqual([]);
-    await runtime.abandoned(pod.uid, ["r-2", "r-1"]);
-    expect(await spin).toMatchObject({ code: "CONNECTION_LOST" });
-    expect(fixture.notices).toContainEqual({ uid: pod.uid, reason: "GuestCancelled" });
-    await fixture.until(async () => {
-      try {
-        using again = await fixture.connect(pod);
-        return (await again.get("/hello")).head.status === 200;
-      } catch {
-        return false;
-      }
-    });
-    await runtime.abandoned(pod.uid, ["r-1"]);
-    await systemClock.sleep(400);
-    expect(fixture.notices).toHaveLength(1);
-  });
-
-  test("ends a guest that spins, and its neighbour loses nothing", async () => {
-    await using fixture = await RuntimeFixture.open();
-    const runtime = await fixture.runtime();
-    const image = await fixture.guestImage();
-    const spinning = await runtime.start(fixture.launch(image, "default", { requestTimeoutMs: 300 }), never);
-    const neighbour = await runtime.start(fixture.launch(image), never);
-    using victim = await fixture.connect(spinning);
-    using other = await fixture.connect(neighbour);
-    let answered = 0;
-    const spin = victim.get("/spin");
-    const over = new AbortController();
-    const load = (async () => {
-      while (!over.signal.aborted) {
-        await other.get("/hello");
-        answered++;
-      }
-    })();
-    await expect(spin).rejects.toMatchObject({ code: "CONNECTION_LOST" });
-    await fixture.until(async () => {
-      try {
-        using again = await fixture.connect(spinning);
-        return (await again.get("/hello")).head.status === 200;
-      } catch {
-        return false;
-      }
-    });
-    over.abort();
-    await load;
-    expect(answered).toBeGreaterThan(5);
-    expect(fixture.notices).toContainEqual({ uid: spinning.uid, reason: "GuestTimeout" });
-    expect(fixture.exits.size).toBe(0);
-  });
-
-  test("kills its process when a guest cannot be stopped, and starts every pod again", async () => {
-    await using fixture = await RuntimeFixture.open();
-    const runtime = await fixture.runtime();
-    const neighbour = await runtime.start(fixture.launch(await fixture.guestImage()), never);
-    const image = await fixture.imageOf(await unstoppableComponent());
-    const limits = { requestTimeoutMs: 300, memoryBytes: 1024 * 1024 * 1024 };
-    const wedged = await runtime.start(fixture.launch(image, "default", limits), never);
-    using victim = await fixture.connect(wedged);
-    await expect(victim.get("/")).rejects.toMatchObject({ code: "CONNECTION_LOST" });
-    await fixture.until(async () => {
-      try {
-        using client = await fixture.connect(neighbour);
-        using other = await fixture.connect(wedged);
-        return other.connection.accepting && (await client.get("/hello")).head.status === 200;
-      } catch {
-        return false;
-      }
-    });
-    expect(fixture.notices).toContainEqual({ uid: wedged.uid, reason: "GuestUnstoppable" });
-    expect(fixture.exits.size).toBe(0);
-  });
-
   test("refuses requests above the pod's concurrency, and takes them again afterwards", async () => {
     await using fixture = await RuntimeFixture.open();
     const runtime = await fixture.runtime();

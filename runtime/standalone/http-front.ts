@@ -49,7 +49,10 @@ export class HttpFront {
     // Nothing is made ahead: a guest that spins while it starts does so under the deadline of a request.
     const pool = new InstancePool({ component, settings: guestSettings, sizeMax: 0, clock });
     const gate = new MemoryGate(totalmem(), instancesMax);
-    this.#instances = new ReusedInstances((wanted) => gate.take(() => pool.take(), wanted), flags.reuse);
+    this.#instances = new ReusedInstances(
+      (wanted, starting) => gate.take(() => pool.take(starting), wanted),
+      flags.reuse,
+    );
     const options = { keepAliveTimeout: idleTimeoutMs };
     this.#server = createServer(options, (incoming, outgoing) => this.#request(incoming, outgoing));
   }

@@ -1,7 +1,8 @@
+import type { GuestCallSettings } from "../host/guest-call.ts";
 import type { GuestFault } from "../component/guest-fault.ts";
 import type { GuestRequest, GuestResponse, Instance } from "../component/engine.ts";
 
-type TakeInstance = (wanted: () => boolean) => Promise<Instance | undefined>;
+type TakeInstance = GuestCallSettings["takeInstance"];
 
 /** Instances that serve several requests, one after the other, before they are dropped. */
 export class ReusedInstances {
@@ -16,10 +17,10 @@ export class ReusedInstances {
   }
 
   /** One that waits, or a fresh one; undefined when it is not `wanted` any more by the time there is one. */
-  readonly take: TakeInstance = async (wanted) => {
+  readonly take: TakeInstance = async (wanted, starting) => {
     const idle = this.#idle.pop();
     if (idle !== undefined) return idle;
-    const instance = await this.#make(wanted);
+    const instance = await this.#make(wanted, starting);
     return instance && new ReusedInstance(instance, this.#requestsMax, (one) => this.#idle.push(one));
   };
 
@@ -53,6 +54,10 @@ class ReusedInstance implements Instance {
 
   breach(): GuestFault | undefined {
     return this.#instance.breach();
+  }
+
+  isWoken(): boolean {
+    return this.#instance.isWoken();
   }
 
   /** The request is over: the instance waits for the next, unless it has served its number or has not come back. */

@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { sharedNowMs } from "../host/thread-protocol.ts";
-import { interruptThread } from "./interrupt-thread.ts";
+import { interruptThread } from "../host/interrupt-thread.ts";
 import type { ServeCommand, ServeData, ServeEvent } from "./serve-protocol.ts";
 import { StandaloneFault } from "./standalone-fault.ts";
 

@@ -93,6 +93,8 @@ export class GuestContext {
   readonly openFiles: Allowance;
   /** Sockets and outgoing requests. */
   readonly connections: Allowance;
+  /** What the guest waits for is there; it is told in this turn of the event loop. */
+  isWoken = false;
   /** A limit that the guest has met and may have survived. */
   breach: GuestFault | undefined;
   readonly #endings = new Set<() => void>();

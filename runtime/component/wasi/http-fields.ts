@@ -117,12 +117,12 @@ export class Fields extends Resource {
 
   /** Whether `values` more are within bounds, once those of `replaced` are gone. */
   protected fits(name: string, values: readonly Uint8Array[], replaced?: string): boolean {
-    const { fieldsMax, fieldBytesMax } = this.context.settings.bounds;
+    const { headersMax, headerBytesMax } = this.context.settings.bounds;
     const gone = replaced === undefined ? undefined : replaced.toLowerCase();
     const kept = gone === undefined ? this.#entries : this.#entries.filter((entry) => entry[0] !== gone);
     const keptBytes = gone === undefined ? this.#bytes : sumOf(kept);
     const addedBytes = values.reduce((sum, value) => sum + sizeOf([name, value]), 0);
-    return kept.length + values.length <= fieldsMax && keptBytes + addedBytes <= fieldBytesMax;
+    return kept.length + values.length <= headersMax && keptBytes + addedBytes <= headerBytesMax;
   }
 
   #problem(name: string): HeaderProblem | "immutable" | undefined {

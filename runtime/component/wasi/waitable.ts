@@ -34,6 +34,7 @@ export const alwaysReady: Waitable = { ready: () => true, subscribe: () => () =>
  */
 export function whenAnyReady(context: GuestContext, waitables: readonly Waitable[]): Promise<void> {
   if (waitables.some((waitable) => waitable.ready())) return Promise.resolve();
+  context.isWoken = false;
   return new Promise((resolve) => {
     const undo: (() => void)[] = [];
     const stop = (): void => {
@@ -42,6 +43,7 @@ export function whenAnyReady(context: GuestContext, waitables: readonly Waitable
     const check = (): void => {
       if (!waitables.some((waitable) => waitable.ready())) return;
       stop();
+      context.isWoken = true;
       resolve();
     };
     for (const waitable of waitables) undo.push(waitable.subscribe(check));

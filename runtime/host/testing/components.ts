@@ -126,6 +126,18 @@ export function unstoppableComponent(): Promise<Uint8Array> {
   return handlerComponent(unstoppableText);
 }
 
+const spinningStartText = `(module
+  (memory (export "memory") 1)
+  (func $start (loop $again (br $again)))
+  (start $start)
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 8))
+  (func (export "wasi:http/incoming-handler@0.2.3#handle") (param i32 i32)))`;
+
+/** A component that never comes to its end while it is instantiated. */
+export function spinningStartComponent(): Promise<Uint8Array> {
+  return handlerComponent(spinningStartText);
+}
+
 const trappingText = `(module
   (memory (export "memory") 1)
   (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 8))

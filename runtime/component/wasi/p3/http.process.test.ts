@@ -98,7 +98,7 @@ describe("an outgoing request of 0.3", () => {
     expect(await readText(reader)).toBe("answer body");
     const ended = must(await (ending as Promise<Trailers>));
     expect(ended?.copyAll()).toEqual([["x-sum", bytes("7")]]);
-    await expect.poll(() => exchange.context.outgoingRequests.held).toBe(0);
+    await expect.poll(() => exchange.context.connections.held).toBe(0);
   });
 
   test("without contents is over at once, unless its trailers say that it shall not be", async () => {
@@ -127,7 +127,7 @@ describe("an outgoing request of 0.3", () => {
   });
 
   test("goes nowhere that the egress refuses, and is bounded in number", async () => {
-    await using exchange = await Exchange.with(() => undefined, { outgoingRequestsMax: 1 });
+    await using exchange = await Exchange.with(() => undefined, { connectionsMax: 1 });
     const [prohibited, sent] = exchange.request();
     must(prohibited.setAuthority("10.0.0.1"));
     expect(codeOf(await exchange.send(prohibited))).toBe("destination-IP-prohibited");
@@ -142,7 +142,7 @@ describe("an outgoing request of 0.3", () => {
     const waiting = exchange.send(first) as Promise<Answered>;
     expect(codeOf(await exchange.send(exchange.request()[0]))).toBe("connection-limit-reached");
     cancelOf(waiting)?.();
-    expect(exchange.context.outgoingRequests.held).toBe(0);
+    expect(exchange.context.connections.held).toBe(0);
   });
 
   test("whose answer breaks says so in the future beside its body", async () => {

@@ -39,7 +39,7 @@ describe("fields of 0.3", () => {
   });
 
   test("that do not fit are an error, and leave what was there", () => {
-    const { context } = testContext({ fieldsMax: 2, fieldBytesMax: 200 });
+    const { context } = testContext({ headersMax: 2, headerBytesMax: 200 });
     const fields = fieldsOf(context, [["a", "1"]]);
     expect(codeOf(fields.append("b", new Uint8Array(300)))).toBe("size-exceeded");
     expect(codeOf(fields.set("a", [bytes("1"), bytes("2"), bytes("3")]))).toBe("size-exceeded");

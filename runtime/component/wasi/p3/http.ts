@@ -26,7 +26,7 @@ export const httpClient = (context: GuestContext): object => ({
   send(request: HttpRequest): Answer | Promise<Answer> {
     const target = callTarget(request.line);
     if ("tag" in target) return refuse(request, target);
-    if (!context.outgoingRequests.take()) return refuse(request, { tag: "connection-limit-reached" });
+    if (!context.takeConnection()) return refuse(request, { tag: "connection-limit-reached" });
     const { headers, body } = request;
     const flatHeaders = headers.toFlat();
     const bodySink = new BodySink(context.settings.bounds.bufferBytesMax, announcedLength(request));
@@ -42,7 +42,7 @@ export const httpClient = (context: GuestContext): object => ({
           reject(error);
         }
       },
-      closed: () => context.outgoingRequests.give(),
+      closed: () => context.connections.give(),
     });
     void call.start(target, { flatHeaders, bodySink: body.hasContents ? bodySink : undefined });
     body.sendTo(context, bodySink, "HTTP-request-body-size").then(

@@ -56,7 +56,7 @@ describe("TCP of 0.3", () => {
     data.write("still here");
     data.end();
     expect([await readText(reader), await sent]).toEqual(["still here", well]);
-    await expect.poll(() => guest.context.sockets.held).toBe(0);
+    await expect.poll(() => guest.context.connections.held).toBe(0);
   });
 
   test("what was never connected has no streams", async () => {
@@ -85,7 +85,7 @@ describe("TCP of 0.3", () => {
     cancelOf(connecting)?.();
     other[Symbol.dispose]();
     socket[Symbol.dispose]();
-    await expect.poll(() => guest.context.sockets.held).toBe(0);
+    await expect.poll(() => guest.context.connections.held).toBe(0);
   });
 
   test("listening gives a stream of sockets, which outlives the listener's handle", async () => {
@@ -110,11 +110,11 @@ describe("TCP of 0.3", () => {
     expect(await accepting.read(1)).toBeUndefined();
     accepted![Symbol.dispose]();
     client.destroy();
-    await expect.poll(() => guest.context.sockets.held).toBe(0);
+    await expect.poll(() => guest.context.connections.held).toBe(0);
   });
 
   test("a guest that holds as many sockets as it may refuses who comes", async () => {
-    using guest = new Guest({ ...loopback, listen: true, bounds: { socketsMax: 1 } });
+    using guest = new Guest({ ...loopback, listen: true, bounds: { connectionsMax: 1 } });
     const listener = tcp(guest);
     const accepting = must(listener.listen());
     const reading = accepting.read(1);
@@ -171,7 +171,7 @@ describe("UDP of 0.3", () => {
     expect(codeOf(await socket.send(Buffer.from("e"), at("10.0.0.1", 9)))).toBe("access-denied");
     socket[Symbol.dispose]();
     peer.close();
-    expect(guest.context.sockets.held).toBe(0);
+    expect(guest.context.connections.held).toBe(0);
   });
 
   test("a receive that is called off leaves the datagram to the next", async () => {

@@ -6,12 +6,16 @@ import type { Worker } from "node:worker_threads";
  * (`Runtime.terminateExecution`), and its session is there for this moment only. A guest that spins is over with it,
  * and every connection of the thread is still there. A thread that runs nothing loses what it runs next: call it only for one that is
  * stuck. It has no effect on a single instruction that takes long.
+ *
+ * What waits in the queue of microtasks is lost with it. And it must have been called from there: Node counts who called a
+ * callback of `setImmediate`, a timer or `nextTick`, and ends the process when one of these does not come back.
  */
 export function interruptThread(worker: Worker): void {
   const session = new Session();
   session.connect();
   session.on("NodeWorker.attachedToWorker", ({ params: { sessionId, workerInfo } }) => {
-    if (workerInfo.workerId !== String(worker.threadId)) return;
+    // `workerId` only counts what this session has seen; the title has the thread's own number.
+    if (!workerInfo.title.startsWith(`[worker ${worker.threadId}]`)) return;
     const message = JSON.stringify({ id: 1, method: "Runtime.terminateExecution" });
     session.post("NodeWorker.sendMessageToWorker", { sessionId, message });
   });
