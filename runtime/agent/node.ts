@@ -9,7 +9,7 @@ import { providedInterfaces } from "../component/requirements.ts";
 import { WasmRuntime } from "../host/wasm-runtime.ts";
 import { imageArchitecture } from "../image/choose.ts";
 import { NodeImages } from "../image/node-images.ts";
-import { type RegistryServer, registryDirectory, startRegistryServer } from "../image/registry-server.ts";
+import { type RegistryServer, registryDirectory, startRegistryServer } from "../image/registry/server.ts";
 import { LogStore } from "../pod/log-store.ts";
 import { logBounds } from "../pod/pod-log.ts";
 import type { PodRuntime } from "../pod/pod-runtime.ts";

@@ -13,7 +13,7 @@ import {
   writeImage,
   type WrittenImage,
 } from "@shallop/sdk/image";
-import { type RegistryServer, startRegistryServer } from "./registry-server.ts";
+import { type RegistryServer, startRegistryServer } from "./registry/server.ts";
 
 /** A component's first eight bytes: enough to be stored, not to be run. */
 export const componentBytes = Buffer.from([0, 0x61, 0x73, 0x6d, 0x0d, 0, 1, 0]);

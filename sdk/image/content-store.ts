@@ -1,5 +1,5 @@
 import { createReadStream } from "node:fs";
-import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat, utimes } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { errorCode, type Random, systemRandom } from "@shallop/sdk/internal";
 import {
@@ -114,19 +114,31 @@ export class ContentStore {
    * Takes over a complete file of the same file system, if it has the expected digest. The file is gone afterwards,
    * unless it was refused.
    *
+   * @param hashed what saw every byte of the file on its way there; without it the file is read again
    * @throws ImageFault DIGEST_MISMATCH | SIZE_MISMATCH | STORE_FAILED
    */
-  async adopt(path: string, expected: Expected): Promise<BlobInfo> {
-    const digester = new Digester(digestAlgorithm(expected.digest));
-    await storing(`reading ${path}`, async () => {
-      for await (const chunk of fileBytes(path)) digester.update(chunk);
-    });
+  async adopt(path: string, expected: Expected, hashed?: Digester): Promise<BlobInfo> {
+    const digester = hashed ?? new Digester(digestAlgorithm(expected.digest));
+    if (hashed === undefined) {
+      await storing(`reading ${path}`, async () => {
+        for await (const chunk of fileBytes(path)) digester.update(chunk);
+      });
+    }
     checkDigester(digester, expected, `blob ${expected.digest}`);
     return storing(`storing ${expected.digest}`, async () => {
       await using file = await open(path, "r+");
       await this.#publish(file, path, expected.digest);
       return { digest: expected.digest, sizeBytes: digester.size, writtenMs: (await file.stat()).mtimeMs };
     });
+  }
+
+  /** Counts a blob as written now, so that `sweep` spares it. Nothing happens when there is none. */
+  async touch(digest: Digest, wallMs: number): Promise<void> {
+    try {
+      await utimes(this.path(digest), wallMs / 1000, wallMs / 1000);
+    } catch (error) {
+      if (errorCode(error) !== "ENOENT") throw storeFault(`touching ${digest}`, error);
+    }
   }
 
   /**
@@ -189,14 +201,31 @@ export class ContentStore {
       kept.add(digest);
       open.push(...(await this.#reachedFrom(digest)));
     }
+    return this.sweep({ kept, keepSinceMs: options.keepSinceMs, alone: (act) => act() });
+  }
+
+  /**
+   * Removes every blob that is not kept and was written before `keepSinceMs`. The time is looked at again when nobody
+   * else can change it: who claims a blob touches it.
+   *
+   * @param options.alone runs an act while nobody claims a blob
+   */
+  async sweep(options: {
+    readonly kept: ReadonlySet<Digest>;
+    readonly keepSinceMs: number;
+    readonly alone: <Value>(act: () => Promise<Value>) => Promise<Value>;
+  }): Promise<{ readonly removed: number; readonly removedBytes: number }> {
     let removed = 0;
     let removedBytes = 0;
     for await (const blob of this.list()) {
-      if (kept.has(blob.digest) || blob.writtenMs >= options.keepSinceMs) continue;
-      if (await this.remove(blob.digest)) {
+      if (options.kept.has(blob.digest) || blob.writtenMs >= options.keepSinceMs) continue;
+      await options.alone(async () => {
+        const now = await this.info(blob.digest);
+        if (now === undefined || now.writtenMs >= options.keepSinceMs) return;
+        if (!(await this.remove(blob.digest))) return;
         removed++;
-        removedBytes += blob.sizeBytes;
-      }
+        removedBytes += now.sizeBytes;
+      });
     }
     await this.#removeStaleIngests(options.keepSinceMs);
     return { removed, removedBytes };

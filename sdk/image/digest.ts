@@ -42,12 +42,12 @@ export function digestOf(bytes: Uint8Array | string, algorithm: DigestAlgorithm 
 
 /** Hashes and counts what passes through. */
 export class Digester {
-  readonly #algorithm: DigestAlgorithm;
+  readonly algorithm: DigestAlgorithm;
   readonly #hash: Hash;
   #size = 0;
 
   constructor(algorithm: DigestAlgorithm = "sha256") {
-    this.#algorithm = algorithm;
+    this.algorithm = algorithm;
     this.#hash = createHash(algorithm);
   }
 
@@ -62,7 +62,7 @@ export class Digester {
 
   /** The digest of all that was given; call once. */
   digest(): Digest {
-    return parseDigest(`${this.#algorithm}:${this.#hash.digest("hex")}`);
+    return parseDigest(`${this.algorithm}:${this.#hash.digest("hex")}`);
   }
 }
 

@@ -1,4 +1,4 @@
-export { type BlobInfo, type BlobRange, collectBytes, ContentStore } from "./content-store.ts";
+export { type BlobInfo, type BlobRange, collectBytes, ContentStore, once, syncDirectory } from "./content-store.ts";
 export {
   checkBytes,
   checkDigester,
@@ -75,6 +75,14 @@ export {
   type Repository,
   type TransferOptions,
 } from "./registry-client.ts";
+export { registrySecret } from "./registry-secret.ts";
+export {
+  anonymousUser,
+  passwordMatches,
+  type RegistryGrant,
+  type RegistryUser,
+  RegistryUsers,
+} from "./registry-users.ts";
 export {
   type NativeVariant,
   type ReadBlob,

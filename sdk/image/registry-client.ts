@@ -228,6 +228,19 @@ export class RegistryClient {
   }
 
   async hasBlob(repository: Repository, digest: Digest, signal?: AbortSignal): Promise<boolean> {
+    return (await this.#headBlob(repository, digest, signal)).status === 200;
+  }
+
+  /** Bytes of a blob; undefined when there is none. @throws ImageFault REGISTRY_INVALID when it is not said */
+  async blobSize(repository: Repository, digest: Digest, signal?: AbortSignal): Promise<number | undefined> {
+    const { status, headers } = await this.#headBlob(repository, digest, signal);
+    if (status !== 200) return undefined;
+    const length = headers["content-length"] ?? "";
+    if (/^\d{1,15}$/.test(length)) return Number(length);
+    throw new ImageFault("REGISTRY_INVALID", `${repository.registry} does not say how long ${digest} is`);
+  }
+
+  async #headBlob(repository: Repository, digest: Digest, signal: AbortSignal | undefined) {
     const answer = await this.#caller.call({
       registry: repository.registry,
       method: "HEAD",
@@ -238,7 +251,7 @@ export class RegistryClient {
       signal,
     });
     answer.body.resume();
-    return answer.status === 200;
+    return answer;
   }
 
   /**

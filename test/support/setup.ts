@@ -3,12 +3,16 @@ import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, w
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { installSandbox } from "../../runtime/sandbox/install.ts";
+import { installGoPrograms } from "./go-programs.ts";
 
 /** Programs of Debian's packages, and what is not tested without them. */
 const tools: Readonly<Record<string, { readonly packages: readonly string[]; readonly untested: string }>> = {
   skopeo: { packages: ["skopeo"], untested: "another client against the registry" },
   strace: { packages: ["strace"], untested: "a disk that fails" },
   clang: { packages: ["clang", "lld", "wasi-libc", "libclang-rt-dev-wasm32"], untested: "functions in C" },
+  podman: { packages: ["podman"], untested: "podman against the registry" },
+  buildah: { packages: ["buildah"], untested: "buildah against the registry" },
+  containerd: { packages: ["containerd"], untested: "containerd against the registry" },
 };
 
 /**
@@ -18,6 +22,7 @@ const tools: Readonly<Record<string, { readonly packages: readonly string[]; rea
 await installSandbox((line) => console.log(line));
 installTools();
 installKubectl();
+installGoPrograms((line) => console.log(line));
 
 function installTools(): void {
   const missing = Object.entries(tools).filter(([name]) => !has(name));

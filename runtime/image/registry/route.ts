@@ -1,5 +1,5 @@
 import { isRepositoryName, type RepositoryName } from "@shallop/sdk/image";
-import { RegistryFault } from "./registry-fault.ts";
+import { RegistryFault } from "./fault.ts";
 
 /** What a path below `/v2/` means. Distribution specification, "Endpoints". */
 export type RegistryRoute =

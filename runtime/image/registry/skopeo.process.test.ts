@@ -1,11 +1,11 @@
 import { spawn, spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Bench, openBench } from "./image.fixture.ts";
+import { type Bench, openBench } from "../image.fixture.ts";
 
 const tool = "skopeo";
 const present = spawnSync(tool, ["--version"], { stdio: "ignore" }).status === 0;
-// `npm run setup` installs it where it may. Without it, the table of registry-server.test.ts still holds.
+// `npm run setup` installs it where it may. Without it, the table of server.test.ts still holds.
 if (!present) console.log(`${tool} is not on this machine: whether it understands our registry is not tested`);
 
 describe.skipIf(!present)("skopeo, which others use, against the registry and our images", () => {

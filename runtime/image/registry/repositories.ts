@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, readFile, rename, rm, rmdir, stat } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, rename, rm, rmdir, stat, utimes } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import {
   type Descriptor,
@@ -12,6 +12,7 @@ import {
   parseDigest,
   type RepositoryName,
   repositoryName,
+  syncDirectory,
 } from "@shallop/sdk/image";
 import { errorCode, type Random } from "@shallop/sdk/internal";
 
@@ -24,6 +25,9 @@ export interface ManifestLink {
   readonly size: number;
   readonly subject?: Digest;
 }
+
+/** Removals of one directory follow each other at the pace of a client: three in a row do not fit between two calls. */
+const writeAttemptsMax = 3;
 
 /**
  * The names in the registry: which repository has which blobs, manifests, tags and referrers. Each is one small file
@@ -43,12 +47,40 @@ export class RegistryRepositories {
     this.#random = random;
   }
 
-  async addBlob(name: RepositoryName, digest: Digest): Promise<void> {
-    await this.#write(this.#file(name, "_blobs", digest), "");
+  addBlob(name: RepositoryName, digest: Digest): Promise<void> {
+    return this.#write(this.#file(name, "_blobs", digest), "");
   }
 
   async hasBlob(name: RepositoryName, digest: Digest): Promise<boolean> {
-    return (await readText(this.#file(name, "_blobs", digest))) !== undefined;
+    return (await this.#namedMs(name, "_blobs", digest)) !== undefined;
+  }
+
+  /** When the repository last said that it needs this blob; milliseconds since the epoch. */
+  blobNamedMs(name: RepositoryName, digest: Digest): Promise<number | undefined> {
+    return this.#namedMs(name, "_blobs", digest);
+  }
+
+  /** When the manifest was pushed, or last served from a cache; milliseconds since the epoch. */
+  manifestNamedMs(name: RepositoryName, digest: Digest): Promise<number | undefined> {
+    return this.#namedMs(name, "_manifests", digest);
+  }
+
+  touchBlob(name: RepositoryName, digest: Digest, wallMs: number): Promise<void> {
+    return touch(this.#file(name, "_blobs", digest), wallMs);
+  }
+
+  touchManifest(name: RepositoryName, digest: Digest, wallMs: number): Promise<void> {
+    return touch(this.#file(name, "_manifests", digest), wallMs);
+  }
+
+  async #namedMs(name: RepositoryName, kind: "_blobs" | "_manifests", digest: Digest): Promise<number | undefined> {
+    try {
+      const found = await stat(this.#file(name, kind, digest));
+      return found.isFile() ? found.mtimeMs : undefined;
+    } catch (error) {
+      if (isAbsence(error)) return undefined;
+      throw error;
+    }
   }
 
   removeBlob(name: RepositoryName, digest: Digest): Promise<boolean> {
@@ -100,12 +132,15 @@ export class RegistryRepositories {
     return (await names(join(this.#directory(name), "_tags"))).filter(isImageTag).sort();
   }
 
-  /** Descriptors of the manifests that have this subject, sorted by digest. */
-  async referrers(name: RepositoryName, subject: Digest): Promise<readonly Referrer[]> {
+  /** Descriptors of the manifests that have this subject, sorted by digest, from the one after `after` on. */
+  async *referrers(name: RepositoryName, subject: Digest, after?: string): AsyncGenerator<Referrer, void, undefined> {
     const directory = dirname(this.#referrer(name, subject, subject));
     const files = (await names(directory)).filter((file) => !file.startsWith(".")).sort();
-    const texts = await Promise.all(files.map((file) => readText(join(directory, file))));
-    return texts.filter((text) => text !== undefined).map((text) => JSON.parse(text) as Referrer);
+    for (const file of files) {
+      if (after !== undefined && file <= after.replace(":", "-")) continue;
+      const text = await readText(join(directory, file));
+      if (text !== undefined) yield JSON.parse(text) as Referrer;
+    }
   }
 
   /** Whether anything was ever put into it. */
@@ -116,25 +151,51 @@ export class RegistryRepositories {
   /** Every repository that has a manifest, sorted. */
   async list(): Promise<readonly RepositoryName[]> {
     const found: RepositoryName[] = [];
-    const walk = async (path: string): Promise<void> => {
-      for (const entry of (await names(join(this.#root, path))).sort()) {
-        if (entry.startsWith("_")) continue;
-        const name = path === "" ? entry : `${path}/${entry}`;
-        if (!isRepositoryName(name)) continue;
-        const manifests = await this.#digests(repositoryName(name), "_manifests");
-        if (manifests.length > 0) found.push(name);
-        await walk(name);
-      }
-    };
-    await walk("");
+    for await (const name of this.walk()) {
+      if ((await this.manifests(name)).length > 0) found.push(name);
+    }
     return found.sort();
   }
 
-  /** Every digest that a repository names: what must stay. */
-  async roots(): Promise<readonly Digest[]> {
-    const digests: Digest[] = [];
-    for (const name of await this.list()) digests.push(...(await this.#digests(name, "_manifests")));
-    return digests;
+  /** Every repository that has anything. */
+  async *walk(): AsyncGenerator<RepositoryName, void, undefined> {
+    const open: string[] = [""];
+    for (let path = open.pop(); path !== undefined; path = open.pop()) {
+      const entries = await names(join(this.#root, path));
+      if (path !== "" && entries.some((entry) => entry.startsWith("_"))) yield repositoryName(path);
+      for (const entry of entries) {
+        const name = path === "" ? entry : `${path}/${entry}`;
+        if (isRepositoryName(name)) open.push(name);
+      }
+    }
+  }
+
+  manifests(name: RepositoryName): Promise<readonly Digest[]> {
+    return this.#digests(name, "_manifests");
+  }
+
+  blobs(name: RepositoryName): Promise<readonly Digest[]> {
+    return this.#digests(name, "_blobs");
+  }
+
+  /** Every digest that a repository names: blobs and manifests. */
+  async contents(name: RepositoryName): Promise<ReadonlySet<Digest>> {
+    return new Set([...(await this.blobs(name)), ...(await this.manifests(name))]);
+  }
+
+  /** Removes what writes have left that were killed before `sinceMs`. */
+  async removeDrafts(name: RepositoryName, sinceMs: number): Promise<void> {
+    const sweep = async (directory: string): Promise<void> => {
+      for (const entry of await readdir(directory, { withFileTypes: true }).catch(() => [])) {
+        const path = join(directory, entry.name);
+        if (entry.isDirectory()) await sweep(path);
+        else if (entry.name.startsWith(".")) {
+          const found = await stat(path).catch(() => undefined);
+          if (found !== undefined && found.mtimeMs < sinceMs) await rm(path, { force: true });
+        }
+      }
+    };
+    for (const kind of ["_blobs", "_manifests", "_tags", "_referrers"]) await sweep(join(this.#directory(name), kind));
   }
 
   async #digests(name: RepositoryName, kind: "_blobs" | "_manifests"): Promise<readonly Digest[]> {
@@ -162,19 +223,48 @@ export class RegistryRepositories {
   }
 
   async #write(path: string, text: string): Promise<void> {
-    await mkdir(dirname(path), { recursive: true });
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.#replace(path, text);
+        return;
+      } catch (error) {
+        // A removal beside us has taken the directory that was empty until now.
+        if (errorCode(error) !== "ENOENT" || attempt >= writeAttemptsMax) throw error;
+      }
+    }
+  }
+
+  async #replace(path: string, text: string): Promise<void> {
+    // The uppermost directory that was made: its name is in the one above, which has to be synced for it to last.
+    const made = await mkdir(dirname(path), { recursive: true });
     const draft = join(dirname(path), `.${this.#random.uuid()}`);
     try {
       await using file = await open(draft, "wx");
-      await file.writeFile(text);
-      await file.sync();
+      if (text !== "") {
+        await file.writeFile(text);
+        await file.sync();
+      }
       await rename(draft, path);
     } finally {
       await rm(draft, { force: true });
     }
-    await using directory = await open(dirname(path), "r");
-    await directory.sync();
+    const top = made === undefined ? dirname(path) : dirname(made);
+    for (let directory = dirname(path); directory.length >= top.length; directory = dirname(directory)) {
+      await syncIfThere(directory);
+    }
   }
+}
+
+async function syncIfThere(directory: string): Promise<void> {
+  await syncDirectory(directory).catch((error: unknown) => {
+    if (errorCode(error) !== "ENOENT") throw error;
+  });
+}
+
+async function touch(path: string, wallMs: number): Promise<void> {
+  await utimes(path, wallMs / 1000, wallMs / 1000).catch((error: unknown) => {
+    if (!isAbsence(error)) throw error;
+  });
 }
 
 async function readText(path: string): Promise<string | undefined> {
@@ -190,6 +280,7 @@ async function remove(path: string): Promise<boolean> {
   const found = await stat(path).catch(() => undefined);
   if (found === undefined) return false;
   await rm(path, { force: true });
+  await syncIfThere(dirname(path));
   // Leaves no empty directories behind; one that is not empty stays.
   await rmdir(dirname(path)).catch(() => undefined);
   return true;
