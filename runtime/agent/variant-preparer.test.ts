@@ -4,11 +4,12 @@ import { silentLog } from "@shallop/sdk/internal";
 import { expect, test } from "vitest";
 import type { LocalImage } from "../image/local-image.ts";
 import type { ResolvedImage } from "../image/node-images.ts";
-import { PodFault } from "../pod/pod-runtime.ts";
+import { ImportsUnmetFault, PodFault } from "../pod/pod-runtime.ts";
 import { FakeRuntime } from "../pod/pod-runtime.fake.ts";
 import { RecordingObserver } from "../pod/pod-runtime.contract.ts";
 import { VariantPreparer } from "./variant-preparer.ts";
 
+const unmetFault = new ImportsUnmetFault("the component lacks something", ["wasi:nn/graph@0.2.0"]);
 const digest = (text: string): Digest => digestOf(Buffer.from(text));
 const manifest = (text: string) => ({
   mediaType: "application/vnd.oci.image.manifest.v1+json",
@@ -91,7 +92,7 @@ test("native when the deployment asks for it", async () => {
 
 test("native when the component turns out to import what is not here, and the reason names it", async () => {
   const { preparer, runtimes } = open([native, wasm]);
-  runtimes.wasm.failPrepares = [new PodFault("IMPORTS_UNMET", "the component imports wasi:nn/graph@0.2.0, which …")];
+  runtimes.wasm.failPrepares = [unmetFault];
   const prepared = await preparer.prepare(pinnedHello, "any", signal);
   expect(prepared.image.variant).toBe("native");
   expect(prepared.reason).toContain("wasi:nn/graph@0.2.0");
@@ -99,7 +100,7 @@ test("native when the component turns out to import what is not here, and the re
 
 test("no variant left is NO_USABLE_VARIANT, with a reason for each", async () => {
   const { preparer, runtimes } = open([native, wasm], { native: false });
-  runtimes.wasm.failPrepares = [new PodFault("IMPORTS_UNMET", "the component imports wasi:nn/graph@0.2.0")];
+  runtimes.wasm.failPrepares = [unmetFault];
   await expect(preparer.prepare(pinnedHello, "any", signal)).rejects.toMatchObject({
     code: "NO_USABLE_VARIANT",
     message: expect.stringMatching(/wasi:nn.*runc is missing|runc is missing.*wasi:nn/),

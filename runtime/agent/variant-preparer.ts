@@ -4,7 +4,7 @@ import { type Digest, formatReference, ImageFault, parseReference, pinned, type 
 import { type Log, SingleFlight } from "@shallop/sdk/internal";
 import { chooseVariant } from "../image/choose.ts";
 import type { NodeImages, ResolvedImage } from "../image/node-images.ts";
-import { PodFault, type PodRuntime } from "../pod/pod-runtime.ts";
+import { ImportsUnmetFault, PodFault, type PodRuntime } from "../pod/pod-runtime.ts";
 import type { ImageSource, PreparedImage } from "./image-source.ts";
 import type { VariantWish } from "./manifest.ts";
 
@@ -131,7 +131,7 @@ export class VariantPreparer implements ImageSource {
       return local;
     } catch (error) {
       if (!(error instanceof PodFault) || (error.code !== "IMPORTS_UNMET" && error.code !== "UNSUPPORTED")) throw error;
-      if (variant.kind === "wasm") findings.importsUnmet.set(variant.digest, importsIn(error.message));
+      if (variant.kind === "wasm") findings.importsUnmet.set(variant.digest, importsOf(error));
       else findings.node = { ...findings.node, native: false, nativeMissing: error.message };
       return undefined;
     }
@@ -153,11 +153,8 @@ export class VariantPreparer implements ImageSource {
   }
 }
 
-/** The imports that a refusal names: `wasi:nn/graph@0.2.0`. The whole sentence where it names none. */
-function importsIn(message: string): readonly string[] {
-  const names = message.match(/[a-z][a-z0-9-]*:[a-z][a-z0-9-]*(?:\/[a-z0-9-]+)*(?:@\d[\w.-]*\w)?/g);
-  return names === null ? [message] : [...new Set(names)];
-}
+const importsOf = (error: PodFault): readonly string[] =>
+  error instanceof ImportsUnmetFault ? error.imports : [error.message];
 
 function withSignal<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {

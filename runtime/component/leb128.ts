@@ -103,9 +103,13 @@ const utf8 = new TextDecoder("utf-8", { fatal: true });
 /** A binary that is not what it should be; the message says where. */
 export class BinaryError extends Error {
   override readonly name = "BinaryError";
+  readonly problem: string;
+  readonly offset: number;
 
   constructor(problem: string, offset: number) {
     super(`${problem}, at byte 0x${offset.toString(16)}`);
+    this.problem = problem;
+    this.offset = offset;
   }
 }
 

@@ -2,19 +2,17 @@
 // (jail-protocol.ts). It has no environment, may write no file and start no program; whatever the component's bytes do
 // to the transpiler or to V8 ends with this process.
 import { readFileSync } from "node:fs";
-import { setFlagsFromString } from "node:v8";
 import { describeError } from "@shallop/sdk/internal";
-import { binaryLayer, readSurface } from "./component-binary.ts";
+import { binaryLayer } from "./component-binary.ts";
 import { glueCacheFile, glueFile, linksFile, type PreparedForm } from "./component-plan.ts";
-import { exposeState } from "./core-module/expose-state.ts";
+import { validateModule } from "./core-module/validate-module.ts";
 import type { PreparedLinks } from "./engine.ts";
+import { examineComponent, type ValidComponent } from "./examine-component.ts";
 import { warmGlueCache } from "./glue-cache.ts";
 import { findUnlinked } from "./instance/linked-component.ts";
 import type { JailAnswer } from "./jail-protocol.ts";
-import { capMemories } from "./core-module/memory-cap.ts";
-import { planLinks } from "./link/plan-links.ts";
-import { checkRequirements, entryFamily, type Purpose } from "./requirements.ts";
-import { transpile } from "./transpile.ts";
+import { checkRequirements, entryFamily, entryFunction, type Purpose } from "./requirements.ts";
+import { untrueEntry } from "./wasi-types.ts";
 
 interface Output {
   readonly answer: JailAnswer;
@@ -31,14 +29,17 @@ async function prepareComponent(component: Uint8Array, purpose: Purpose): Promis
     return refuse({ outcome: "invalid", message });
   }
   if (layer === "unknown") return refuse({ outcome: "invalid", message: "the image holds no WebAssembly component" });
-  const surface = readSurface(component);
-  const { unmet, entry, wasiVersion } = checkRequirements(surface, purpose);
+  const { surface, unmet, found } = await examineComponent(component);
   if (unmet.length > 0) return refuse({ outcome: "unmet", unmet });
+  if (!found.isValid) return refuse({ outcome: "invalid", message: invalidMessage(found.reason) });
+  const { entry, wasiVersion } = checkRequirements(surface, purpose);
   if (entry === undefined || wasiVersion === undefined) {
     const message = `the component does not export ${missing[purpose]}; it exports ${surface.exports.join(", ") || "nothing"}`;
     return refuse({ outcome: "invalid", message });
   }
-  const { form, files } = await prepareFiles(component);
+  const untrue = untrueEntry(found.types, { interface: entry, name: entryFunction[purpose] });
+  if (untrue !== undefined) return refuse({ outcome: "invalid", message: `the component cannot be called: ${untrue}` });
+  const { form, files } = await prepareFiles(component, found);
   if (form === "bindings" && (purpose === "run" || entryFamily(entry, purpose) === "0.3")) {
     const message = "the component uses the asynchronous ABI of WASI 0.3 in a way that this node does not link";
     return refuse({ outcome: "invalid", message });
@@ -50,6 +51,8 @@ async function prepareComponent(component: Uint8Array, purpose: Purpose): Promis
   };
 }
 
+const invalidMessage = (reason: string): string => `the component is invalid: ${reason}`;
+
 const missing: Readonly<Record<Purpose, string>> = {
   serve: "wasi:http/incoming-handler@0.2 or wasi:http/handler@0.3, so it cannot serve requests",
   run: "wasi:cli/run of 0.2 or 0.3, so it cannot be run as a command",
@@ -58,29 +61,27 @@ const missing: Readonly<Record<Purpose, string>> = {
 /** What the engine needs that runs the component: ours, or jco's bindings where it holds what we do not link. */
 async function prepareFiles(
   component: Uint8Array,
+  { plan, modules }: ValidComponent,
 ): Promise<{ readonly form: PreparedForm; readonly files: ReadonlyMap<string, Uint8Array> }> {
-  const { plan, modules } = planLinks(component);
   if (findUnlinked(plan) !== undefined) return { form: "bindings", files: await transpiledFiles(component) };
-  const exposed = modules.map(exposeState);
-  for (const { bytes } of exposed) validateModule(bytes);
-  const links: PreparedLinks = { plan, states: exposed.map(({ state }) => state) };
-  const files = new Map<string, Uint8Array>(exposed.map(({ bytes }, index) => [`module${index}.wasm`, bytes]));
+  const links: PreparedLinks = { plan, states: modules.map(({ state }) => state) };
+  const files = new Map<string, Uint8Array>(modules.map(({ bytes }, index) => [`module${index}.wasm`, bytes]));
   return { form: "linked", files: files.set(linksFile, new TextEncoder().encode(JSON.stringify(links))) };
 }
 
 async function transpiledFiles(component: Uint8Array): Promise<ReadonlyMap<string, Uint8Array>> {
+  // Few components need it, and it takes a while to load.
+  const { transpile } = await import("./transpile.ts");
   const { glue, modules } = await transpile(component);
-  const compiled = new Map([...modules].map(([name, bytes]) => [name, validateModule(bytes)]));
+  const compiled = new Map([...modules].map(([name, bytes]) => [name, compileModule(bytes)]));
   const files = new Map<string, Uint8Array>([[glueFile, new TextEncoder().encode(glue)], ...modules]);
   const cache = await warmGlueCache(glue, compiled);
   return cache === undefined ? files : files.set(glueCacheFile, cache);
 }
 
-/** Every function of it, and refuses what could not be started later: shared memories, for one. @throws with the offset */
-function validateModule(bytes: Uint8Array): WebAssembly.Module {
-  capMemories(bytes, 2 ** 32);
-  // Functions are compiled when they are called, and with our flags not looked at before: here they are.
-  if (!WebAssembly.validate(bytes)) setFlagsFromString("--no-wasm-lazy-validation");
+/** A module that jco has made of one of the component's. */
+function compileModule(bytes: Uint8Array): WebAssembly.Module {
+  validateModule(bytes, { index: 0, offset: 0 });
   return new WebAssembly.Module(bytes);
 }
 
@@ -88,7 +89,7 @@ let output: Output;
 try {
   output = await prepareComponent(readFileSync(0), process.argv[2] === "run" ? "run" : "serve");
 } catch (error) {
-  output = refuse({ outcome: "invalid", message: `the component is malformed: ${describeError(error)}` });
+  output = refuse({ outcome: "invalid", message: invalidMessage(describeError(error)) });
 }
 const parts = [Buffer.from(`${JSON.stringify(output.answer)}\n`), ...output.contents];
 process.stdout.end(Buffer.concat(parts), () => {

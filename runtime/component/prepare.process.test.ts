@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { parse } from "@bytecodealliance/jco";
 import { systemClock } from "@shallop/sdk/internal";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { guestComponent } from "../host/testing/components.ts";
@@ -68,6 +69,38 @@ describe("prepare", () => {
       message: expect.stringContaining(message),
     });
     expect(await readdir(directory)).toEqual([]);
+  });
+
+  test("names all that the component lacks here, interfaces and what is in them", async () => {
+    const text = `(component
+      (import "acme:db/query@1.0.0" (instance))
+      (import "wasi:nn/graph@0.2.0" (instance (export "load" (func))))
+      (import "wasi:random/random@0.2.0" (instance (export "get-dice" (func)) (export "get-random-u64" (func (result u32))))))`;
+    await writeFile(join(directory, "lacking.wasm"), await parse(text));
+    const lacking = { ...request, componentPath: join(directory, "lacking.wasm") };
+    const random = "wasi:random/random@0.2.0";
+    const imports = [
+      ...["acme:db/query@1.0.0", "wasi:nn/graph@0.2.0"],
+      ...[`${random}#get-dice (no such function)`, `${random}#get-random-u64 (of another type)`],
+    ];
+    await expect(prepare(lacking, prepareLimits, systemClock, never)).rejects.toMatchObject({
+      code: "IMPORTS_UNMET",
+      message: expect.stringContaining(imports.join(", ")),
+      imports,
+    });
+  });
+
+  test("an invalid component is refused with the byte and the reason", async () => {
+    const text = `(component (core module $m (func (export "run") (result i64) (i64.const 0)))
+      (core instance $i (instantiate $m))
+      (func $run (result (result)) (canon lift (core func $i "run"))) (instance $r (export "run" (func $run)))
+      (export "wasi:cli/run@0.2.0" (instance $r)))`;
+    await writeFile(join(directory, "invalid.wasm"), await parse(text));
+    const invalid = { ...request, componentPath: join(directory, "invalid.wasm"), purpose: "run" as const };
+    await expect(prepare(invalid, prepareLimits, systemClock, never)).rejects.toMatchObject({
+      code: "IMAGE_INVALID",
+      message: expect.stringMatching(/is invalid: .*result types.*I64.*at byte 0x[0-9a-f]+$/),
+    });
   });
 
   test("can be cancelled", async () => {

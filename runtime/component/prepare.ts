@@ -1,7 +1,7 @@
 import { open, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type Clock, errorCode } from "@shallop/sdk/internal";
-import { PodFault } from "../pod/pod-runtime.ts";
+import { ImportsUnmetFault, PodFault } from "../pod/pod-runtime.ts";
 import { type ComponentPlan, parsePlan, planFile, planFormat } from "./component-plan.ts";
 import { runJail } from "./jail.ts";
 import { type JailAnswer, parseJailOutput } from "./jail-protocol.ts";
@@ -43,7 +43,7 @@ export interface PrepareRequest {
 /**
  * Makes a component ready to start: what it needs is checked, its core modules and glue are in `outDir` with
  * `plan.json`. What is there already is used; a broken entry is made again. The directory appears whole or not at all.
- * @throws PodFault IMAGE_INVALID, IMPORTS_UNMET
+ * @throws PodFault IMAGE_INVALID, ImportsUnmetFault
  */
 export async function prepare(
   request: PrepareRequest,
@@ -58,12 +58,7 @@ export async function prepare(
   if (parsed === undefined) throw invalid(request, "its preparation gave no usable result");
   const { answer, contents } = parsed;
   if (answer.outcome === "invalid") throw invalid(request, answer.message);
-  if (answer.outcome === "unmet") {
-    throw new PodFault(
-      "IMPORTS_UNMET",
-      `component ${request.componentDigest} imports what this node does not provide: ${answer.unmet.join(", ")}; this node provides WASI 0.2 up to 0.2.12`,
-    );
-  }
+  if (answer.outcome === "unmet") throw unmetFault(request, answer.unmet);
   const plan = planOf(request, answer, contents);
   await store(request.outDir, plan, contents);
   return plan;
@@ -146,6 +141,16 @@ async function store(outDir: string, plan: ComponentPlan, contents: ReadonlyMap<
 }
 
 const purposeOf = ({ purpose }: Pick<PrepareRequest, "purpose">): Purpose => purpose ?? "serve";
+
+// Each is a line of a hostile component's choice; somebody has to read them.
+const unmetShownMax = 100;
+
+function unmetFault({ componentDigest }: PrepareRequest, imports: readonly string[]): ImportsUnmetFault {
+  const more = imports.length > unmetShownMax ? ` and ${imports.length - unmetShownMax} more` : "";
+  const listed = `${imports.slice(0, unmetShownMax).join(", ")}${more}`;
+  const message = `component ${componentDigest} imports what this node does not provide: ${listed}; this node provides WASI 0.2 up to 0.2.12`;
+  return new ImportsUnmetFault(message, imports);
+}
 
 const invalid = (request: PrepareRequest, problem: string): PodFault =>
   new PodFault("IMAGE_INVALID", `component ${request.componentDigest} cannot be prepared: ${problem}`);

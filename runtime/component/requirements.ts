@@ -54,6 +54,12 @@ export const entryInterface: Readonly<Record<Purpose, Readonly<Record<WasiFamily
   run: { "0.2": "wasi:cli/run", "0.3": "wasi:cli/run" },
 };
 
+/** The function of it that is called. */
+export const entryFunction: Readonly<Record<Purpose, string>> = { serve: "handle", run: "run" };
+
+/** The family of a release that this node has; undefined for all others, and for interfaces without a version. */
+export const servedFamily = (name: string): WasiFamily | undefined => split(name).family;
+
 /** The family by which a component exports what it is wanted for; undefined when `exported` is something else. */
 export function entryFamily(exported: string, purpose: Purpose): WasiFamily | undefined {
   const { path, family } = split(exported);

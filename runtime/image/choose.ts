@@ -112,10 +112,12 @@ const name = (variant: Variant): string =>
 
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
-/** Three names are enough to see what is meant. */
+// A program that is of another world than this node's lacks some ten interfaces; who has to change it wants to see them all.
+const listedMax = 20;
+
 function listed(names: readonly string[]): string {
-  const shown = names.slice(0, 3).join(", ");
-  return names.length > 3 ? `${shown} and ${names.length - 3} more` : shown;
+  const shown = names.slice(0, listedMax).join(", ");
+  return names.length > listedMax ? `${shown} and ${names.length - listedMax} more` : shown;
 }
 
 /** The machine's architecture, as images write it, from Node's `process.arch`. */

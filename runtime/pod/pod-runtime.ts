@@ -104,3 +104,13 @@ export type PodFaultCode =
   | "NO_CAPACITY";
 
 export class PodFault extends Fault<PodFaultCode> {}
+
+/** IMPORTS_UNMET, with the names for whoever has to say them in a sentence of their own. */
+export class ImportsUnmetFault extends PodFault {
+  readonly imports: readonly string[];
+
+  constructor(message: string, imports: readonly string[]) {
+    super("IMPORTS_UNMET", message);
+    this.imports = imports;
+  }
+}

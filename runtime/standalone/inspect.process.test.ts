@@ -76,7 +76,7 @@ const cases: readonly {
     what: "a component that is cut short",
     bytes: async () => (await toolComponent()).subarray(0, 9000),
     found: { kind: "component", sizeBytes: 9000 },
-    refused: [/malformed/],
+    refused: [/^it is invalid: .*, at byte 0x2328$/],
   },
 ];
 

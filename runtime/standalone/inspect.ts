@@ -1,16 +1,18 @@
+import { describeError } from "@shallop/sdk/internal";
+import { capMemories } from "../component/core-module/memory-cap.ts";
+import { validateModule } from "../component/core-module/validate-module.ts";
+import { examineComponent, type ValidComponent } from "../component/examine-component.ts";
+import { findUnlinked } from "../component/instance/linked-component.ts";
 import {
   checkRequirements,
   entryFamily,
+  entryFunction,
   entryInterface,
   type Purpose,
   type Requirements,
   type WasiFamily,
 } from "../component/requirements.ts";
-import { readSurface } from "../component/component-binary.ts";
-import { exposeState } from "../component/core-module/expose-state.ts";
-import { capMemories } from "../component/core-module/memory-cap.ts";
-import { findUnlinked } from "../component/instance/linked-component.ts";
-import { planLinks } from "../component/link/plan-links.ts";
+import { untrueEntry } from "../component/wasi-types.ts";
 import type { ProgramFile } from "./program-file.ts";
 
 /** What a file is, and what this node makes of it. */
@@ -23,79 +25,87 @@ export interface Inspection {
   readonly wasiVersion: string | undefined;
   readonly imports: readonly string[];
   readonly exports: readonly string[];
+  /** All of its imports and exports as WIT; undefined when none describes it. */
+  readonly wit: string | undefined;
   /** Why this node would not run it, a sentence each; none when it would. */
   readonly refused: readonly string[];
 }
 
-export const inspect = (file: ProgramFile): Inspection =>
-  file.layer === "component" ? inspectComponent(file) : inspectModule(file);
+export async function inspect(file: ProgramFile): Promise<Inspection> {
+  return file.layer === "component" ? inspectComponent(file) : inspectModule(file);
+}
 
 const worlds: Readonly<Record<Purpose, Readonly<Record<WasiFamily, string>>>> = {
   serve: { "0.2": "wasi:http/proxy", "0.3": "wasi:http/service" },
   run: { "0.2": "wasi:cli/command", "0.3": "wasi:cli/command" },
 };
 
-function inspectComponent({ path, bytes }: ProgramFile): Inspection {
-  const surface = attempt(() => readSurface(bytes));
-  if (!surface.ok)
-    return { ...nothing({ path, bytes }, "component"), refused: [`it is malformed: ${surface.problem}`] };
-  const found = (["serve", "run"] as const).map((purpose) => ({
-    purpose,
-    ...checkRequirements(surface.value, purpose),
-  }));
-  const entries = found.filter(({ entry }) => entry !== undefined);
-  const wasi = entries[0]?.wasiVersion ?? versionOf([...surface.value.exports, ...surface.value.imports]);
-  const refused = (found[0]?.unmet ?? []).map((name) => `${name} is imported, and this node does not provide it`);
-  if (entries.length === 0) {
-    const wanted = Object.values(entryInterface).flatMap((byFamily) =>
-      Object.entries(byFamily).map(([family, name]) => `${name}@${family}`),
-    );
-    refused.push(`neither ${wanted.join(" nor ")} is exported, so there is nothing to call`);
-  }
-  const linked = attempt(() =>
-    checkModules(bytes, entries.every(({ purpose }) => purpose === "run") && entries.length > 0),
-  );
-  if (!linked.ok) refused.push(linked.problem);
+async function inspectComponent({ path, bytes }: ProgramFile): Promise<Inspection> {
+  const base = nothing({ path, bytes }, "component");
+  const { surface, unmet, found } = await examineComponent(bytes);
+  const entries = (["serve", "run"] as const)
+    .map((purpose) => ({ purpose, ...checkRequirements(surface, purpose) }))
+    .filter(({ entry }) => entry !== undefined);
+  const refused = unmet.map((name) => `${name} is imported, and this node does not provide it`);
+  if (!found.isValid) refused.push(`it is invalid: ${found.reason}`);
+  else refused.push(...refusedOf(found, entries));
   const world = entries.map(worldOf).join(", ");
   return {
-    ...nothing({ path, bytes }, "component"),
+    ...base,
     world: world === "" ? undefined : world,
-    wasiVersion: wasi,
-    ...surface.value,
+    wasiVersion: entries[0]?.wasiVersion ?? versionOf([...surface.exports, ...surface.imports]),
+    ...surface,
+    wit: found.isValid ? found.wit : undefined,
     refused,
   };
 }
 
-function worldOf({ purpose, entry = "", wasiVersion = "" }: Requirements & { readonly purpose: Purpose }): string {
+type EntryFound = Requirements & { readonly purpose: Purpose };
+
+/** Why a valid component would not be called. */
+function refusedOf({ plan, types }: ValidComponent, entries: readonly EntryFound[]): readonly string[] {
+  if (entries.length === 0) {
+    const wanted = Object.values(entryInterface).flatMap((byFamily) =>
+      Object.entries(byFamily).map(([family, name]) => `${name}@${family}`),
+    );
+    return [`neither ${wanted.join(" nor ")} is exported, so there is nothing to call`];
+  }
+  const untrue = entries.flatMap(
+    ({ purpose, entry = "" }) => untrueEntry(types, { interface: entry, name: entryFunction[purpose] }) ?? [],
+  );
+  const unlinked = findUnlinked(plan);
+  const isCommand = entries.some(({ purpose }) => purpose === "run");
+  return [
+    ...untrue.map((problem) => `it cannot be called: ${problem}`),
+    ...(unlinked === undefined || !isCommand
+      ? []
+      : [`it uses ${unlinked}, which this node does not link for a command`]),
+  ];
+}
+
+function worldOf({ purpose, entry = "", wasiVersion = "" }: EntryFound): string {
   return `${worlds[purpose][entryFamily(entry, purpose) ?? "0.2"]}@${wasiVersion}`;
 }
 
-/** @throws what keeps its links from being planned, or a core module of it from being started */
-function checkModules(bytes: Uint8Array, isCommand: boolean): void {
-  const { plan, modules } = planLinks(bytes);
-  const unlinked = findUnlinked(plan);
-  if (unlinked !== undefined && isCommand)
-    throw new Error(`it uses ${unlinked}, and a command has to be one of WASI 0.2`);
-  for (const module of modules) checkModule(unlinked === undefined ? exposeState(module).bytes : module);
-}
-
-function checkModule(module: Uint8Array): void {
-  // Refuses shared memories, which no guest gets.
-  const bytes = capMemories(module, 2 ** 32) as Uint8Array<ArrayBuffer>;
-  if (!WebAssembly.validate(bytes)) throw new Error("a core module of it is invalid");
+/** @throws BinaryError with the offset, when it is invalid or has a shared memory, which no guest gets */
+function compileModule(bytes: Uint8Array): WebAssembly.Module {
+  capMemories(bytes, 2 ** 32);
+  validateModule(bytes, { index: 0, offset: 0 });
+  return new WebAssembly.Module(bytes);
 }
 
 const preview1 = "wasi_snapshot_preview1";
 
 function inspectModule({ path, bytes }: ProgramFile): Inspection {
   const base = nothing({ path, bytes }, "core-module");
-  const compiled = attempt(() => {
-    checkModule(bytes);
-    return new WebAssembly.Module(bytes);
-  });
-  if (!compiled.ok) return { ...base, refused: [`it is malformed: ${compiled.problem}`] };
-  const imported = WebAssembly.Module.imports(compiled.value);
-  const exported = WebAssembly.Module.exports(compiled.value).map(({ name }) => name);
+  let compiled: WebAssembly.Module;
+  try {
+    compiled = compileModule(bytes);
+  } catch (error) {
+    return { ...base, refused: [`it is invalid: ${describeError(error)}`] };
+  }
+  const imported = WebAssembly.Module.imports(compiled);
+  const exported = WebAssembly.Module.exports(compiled).map(({ name }) => name);
   const namespaces = [...new Set(imported.map(({ module }) => module))];
   const isCommand = exported.includes("_start");
   const refused = namespaces
@@ -120,20 +130,11 @@ const nothing = ({ path, bytes }: Pick<ProgramFile, "path" | "bytes">, kind: Ins
   wasiVersion: undefined,
   imports: [],
   exports: [],
+  wit: undefined,
   refused: [],
 });
 
 /** The version of the first interface of WASI among `names`. */
 function versionOf(names: readonly string[]): string | undefined {
   return names.map((name) => /^wasi:[^@]*@(.+)$/.exec(name)?.[1]).find((version) => version !== undefined);
-}
-
-type Attempt<Value> = { readonly ok: true; readonly value: Value } | { readonly ok: false; readonly problem: string };
-
-function attempt<Value>(run: () => Value): Attempt<Value> {
-  try {
-    return { ok: true, value: run() };
-  } catch (error) {
-    return { ok: false, problem: error instanceof Error ? error.message : String(error) };
-  }
 }

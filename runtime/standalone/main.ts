@@ -39,7 +39,7 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<num
   inspect: async ([path = ""]) => {
     const { readProgram } = await import("./program-file.ts");
     const { inspect } = await import("./inspect.ts");
-    process.stdout.write(`${JSON.stringify(inspect(await readProgram(path)), undefined, 2)}\n`);
+    process.stdout.write(`${JSON.stringify(await inspect(await readProgram(path)), undefined, 2)}\n`);
     return 0;
   },
 };

@@ -1,6 +1,6 @@
 import { unreachable } from "@shallop/sdk/internal";
 import type { LinkPlan } from "../link/link-plan.ts";
-import type { TypeIndex, ValueType } from "../link/value-type.ts";
+import { isScalar, type TypeIndex, type ValueType } from "../link/value-type.ts";
 import type { Codec } from "./codec.ts";
 import { borrowCodec, ownCodec, type ResourceKind } from "./handle-codecs.ts";
 import { fixedListCodec, listCodec } from "./list-codec.ts";
@@ -28,20 +28,8 @@ export class CodecTable {
   }
 
   #make(type: ValueType): Codec {
+    if (isScalar(type)) return scalarCodecs[type.kind];
     switch (type.kind) {
-      case "bool":
-      case "s8":
-      case "u8":
-      case "s16":
-      case "u16":
-      case "s32":
-      case "u32":
-      case "s64":
-      case "u64":
-      case "f32":
-      case "f64":
-      case "char":
-        return scalarCodecs[type.kind];
       case "string":
         return stringCodec;
       case "list": {

@@ -1,4 +1,4 @@
-import type { PrimitiveKind } from "../link/value-type.ts";
+import type { ScalarKind } from "../link/value-type.ts";
 import type { CanonicalContext } from "./canonical-context.ts";
 import type { Codec } from "./codec.ts";
 
@@ -136,7 +136,7 @@ function numbers(type: unknown): Elements {
   };
 }
 
-type NumberKind = Exclude<PrimitiveKind, "bool" | "char" | "string" | "f32" | "f64">;
+type NumberKind = Exclude<ScalarKind, "bool" | "char" | "f32" | "f64">;
 
 // Floating-point numbers are read one by one: each NaN becomes the canonical one.
 const numberElements: Readonly<Record<NumberKind, Elements>> = {

@@ -1,8 +1,6 @@
-import type { PrimitiveKind } from "../link/value-type.ts";
+import type { ScalarKind } from "../link/value-type.ts";
 import type { CanonicalContext } from "./canonical-context.ts";
 import type { Codec, CoreType } from "./codec.ts";
-
-type ScalarKind = Exclude<PrimitiveKind, "string">;
 
 interface Scalar<Value> {
   readonly size: number;

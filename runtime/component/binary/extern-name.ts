@@ -9,6 +9,7 @@ export function readExternName(reader: BinaryReader): string {
   const form = reader.byte();
   if (form > 0x02) throw new BinaryError("a name has an unknown form", at);
   const name = reader.name();
+  if (nested.test(name)) throw new BinaryError("a name is nested deeper than an interface's may be", at);
   if (form === 0x02) {
     for (let count = reader.u32(); count > 0; count--) {
       reader.byte();
@@ -17,3 +18,6 @@ export function readExternName(reader: BinaryReader): string {
   }
   return name;
 }
+
+/** `a:b:c/d` and `a:b/c/d` are kept for later (Explainer.md, "Import and Export Definitions", 🪺). */
+const nested = /^[\w-]+:(?:[\w-]+:|[\w-]+\/[\w-]+\/)/;

@@ -1,8 +1,7 @@
 import { GuestFault } from "../guest-fault.ts";
 import type { Callee, LinkPlan } from "../link/link-plan.ts";
-import { entryFamily, type Purpose, type WasiFamily } from "../requirements.ts";
+import { entryFamily, entryFunction, type Purpose, type WasiFamily } from "../requirements.ts";
 
-const functionName: Readonly<Record<Purpose, string>> = { serve: "handle", run: "run" };
 const wanted: Readonly<Record<Purpose, string>> = {
   serve: "wasi:http/handler@0.3 and no wasi:http/incoming-handler@0.2",
   run: "wasi:cli/run of 0.2 or 0.3",
@@ -19,7 +18,7 @@ export function entryOf(plan: LinkPlan, purpose: Purpose): Entry {
   for (const exported of plan.exports) {
     if (exported.kind !== "instance") continue;
     const family = entryFamily(exported.name, purpose);
-    const entry = exported.functions.find(({ name }) => name === functionName[purpose]);
+    const entry = exported.functions.find(({ name }) => name === entryFunction[purpose]);
     if (family !== undefined && entry !== undefined) entries.push({ family, callee: entry.callee });
   }
   const [first] = entries;

@@ -42,7 +42,6 @@ const interfaces = {
 const named = (name: string, from = "test:host/api@0.2.3"): HostFunctionPlan => ({
   interface: from,
   name,
-  type: { params: [], async: false },
 });
 const find = (plan: HostFunctionPlan) => new HostBinding([plan], interfaces).function(0);
 

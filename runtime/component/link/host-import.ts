@@ -16,11 +16,15 @@ export function hostImport(host: HostName, description: Description, place: Desc
   const { scope, builder, offset } = place;
   switch (description.sort) {
     case "function": {
+      if (host.interface === "" && host.name.includes(":"))
+        throw new BinaryError(`the import ${quoted(host.name)} is a function under the name of an interface`, offset);
       const type = functionTypeAt(description.type, place);
+      builder.imported.push({ ...host, type });
       return { sort: "function", item: { kind: "host", ...host, type } };
     }
     case "type": {
       if (description.bound.form === "eq") return scope.getExport("type", description.bound.type, offset);
+      builder.imported.push(host);
       return { sort: "type", item: { kind: "resource", resource: builder.defineResource({ kind: "host", ...host }) } };
     }
     case "instance": {

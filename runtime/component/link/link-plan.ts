@@ -32,7 +32,6 @@ export interface HostFunctionPlan {
   readonly interface: string;
   /** `handle`, `[method]fields.append`, `[static]response-outparam.set`, `[constructor]fields`. */
   readonly name: string;
-  readonly type: FunctionType;
 }
 
 /** Something that a core module imports. */

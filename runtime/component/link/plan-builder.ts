@@ -10,6 +10,7 @@ import type {
   StepPlan,
 } from "./link-plan.ts";
 import type { FunctionItem } from "./item.ts";
+import type { TypedItem } from "./typed-surface.ts";
 import { TypeArena, mapFunctionType, mapValueType, type TypeMapping } from "./type-arena.ts";
 import type { FunctionType, TypeIndex, ValueType } from "./value-type.ts";
 import { WorkBudget } from "./work-budget.ts";
@@ -20,6 +21,8 @@ export class PlanBuilder {
   /** Types as they are met; their resources are indices into `resources`. */
   readonly arena = new TypeArena();
   readonly #allResources: ResourcePlan[] = [];
+  /** What the outermost component imports, used or not. */
+  readonly imported: TypedItem[] = [];
 
   readonly #types: ValueType[] = [];
   readonly #resources: ResourcePlan[] = [];
@@ -77,7 +80,7 @@ export class PlanBuilder {
     if (item.kind === "lift") return { kind: "lift", lift: item.lift };
     const known = this.#hostNumbers.get(item);
     if (known !== undefined) return { kind: "host", host: known };
-    const plan = { interface: item.interface, name: item.name, type: this.functionType(item.type) };
+    const plan = { interface: item.interface, name: item.name };
     this.#charge(plan, offset);
     this.#hostFunctions.push(plan);
     this.#hostNumbers.set(item, this.#hostFunctions.length - 1);

@@ -4,12 +4,14 @@ import { CoreSurfaces } from "./core-instance.ts";
 import type { InstanceItem } from "./item.ts";
 import type { ExportPlan, LinkPlan } from "./link-plan.ts";
 import { PlanBuilder } from "./plan-builder.ts";
+import type { TypedItem, TypedSurface, TypeTable } from "./typed-surface.ts";
 
 /** A component taken apart. */
 export interface PlannedLinks {
   readonly plan: LinkPlan;
   /** Views of the component's bytes, in the order that `StepPlan.module` counts. */
   readonly modules: readonly Uint8Array[];
+  readonly surface: TypedSurface;
 }
 
 /**
@@ -24,8 +26,28 @@ export function planLinks(component: Uint8Array): PlannedLinks {
   const builder = new PlanBuilder();
   const root = instantiate(definitions, { builder, surfaces: new CoreSurfaces(component), depth: 0 });
   planExports(root, { builder, offset: component.length });
-  return { plan: builder.finish(), modules: modules.map(({ bytes }) => bytes) };
+  const surface = { imports: builder.imported, exports: exportedFunctions(root), types: typesOf(builder) };
+  return { plan: builder.finish(), modules: modules.map(({ bytes }) => bytes), surface };
 }
+
+function exportedFunctions(root: InstanceItem): TypedItem[] {
+  const found: TypedItem[] = [];
+  for (const [name, { sort, item }] of root.exports) {
+    if (sort !== "instance") continue;
+    for (const [inner, entry] of item.exports) {
+      if (entry.sort === "function") found.push({ interface: name, name: inner, type: entry.item.type });
+    }
+  }
+  return found;
+}
+
+const typesOf = (builder: PlanBuilder): TypeTable => ({
+  type: (index) => builder.arena.get(index),
+  resource: (number) => {
+    const resource = builder.resourceOf(number);
+    return resource.kind === "host" ? resource : undefined;
+  },
+});
 
 /** Functions, and functions of instances; the rest of what a component exports is for tools. */
 function planExports(

@@ -75,11 +75,14 @@ test("it serves wasi:http, whose streams are those of wasi:io", () => {
   const handler = plan.exports.find(({ name }) => name.startsWith("wasi:http/incoming-handler@"));
   expect(handler).toMatchObject({ kind: "instance", functions: [{ name: "handle", callee: { kind: "lift" } }] });
   const version = handler?.name.split("@")[1];
-  const body = plan.hostFunctions.find(
+  const body = plan.hostFunctions.findIndex(
     ({ interface: name, name: method }) =>
       name === `wasi:http/types@${version}` && method === "[method]outgoing-body.write",
   );
-  const result = plan.types[body?.type.result ?? -1];
+  const lowered = plan.builtins.find(
+    (builtin) => builtin.op === "lower" && builtin.callee.kind === "host" && builtin.callee.host === body,
+  );
+  const result = plan.types[(lowered?.op === "lower" ? lowered.type.result : undefined) ?? -1];
   const stream = plan.types[(result?.kind === "result" ? result.ok : undefined) ?? -1];
   expect(stream?.kind).toBe("own");
   expect(plan.resources[stream?.kind === "own" ? stream.resource : -1]).toEqual({

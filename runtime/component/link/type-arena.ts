@@ -1,6 +1,6 @@
 import { unreachable } from "@shallop/sdk/internal";
 import { BinaryError } from "../leb128.ts";
-import type { FunctionType, TypeIndex, ValueType } from "./value-type.ts";
+import { isScalar, type FunctionType, type TypeIndex, type ValueType } from "./value-type.ts";
 
 /** Types in each other, as in wasmtime: code that walks a type may recurse. */
 const depthMax = 100;
@@ -97,6 +97,7 @@ const isPointer = (type: ValueType): boolean =>
 const isHandle = ({ kind }: ValueType): boolean => kind === "stream" || kind === "future";
 
 function flatCount(type: ValueType, sum: number, most: number): number {
+  if (isScalar(type)) return 1;
   switch (type.kind) {
     case "string":
       return 2;
@@ -110,18 +111,6 @@ function flatCount(type: ValueType, sum: number, most: number): number {
     case "result":
       // The case, and room for the largest.
       return 1 + most;
-    case "bool":
-    case "s8":
-    case "u8":
-    case "s16":
-    case "u16":
-    case "s32":
-    case "u32":
-    case "s64":
-    case "u64":
-    case "f32":
-    case "f64":
-    case "char":
     case "enum":
     case "flags":
     case "own":
@@ -143,6 +132,7 @@ export interface TypeMapping {
 
 /** The same type with other numbers. */
 export function mapValueType(type: ValueType, mapping: TypeMapping): ValueType {
+  if (isScalar(type)) return type;
   switch (type.kind) {
     case "list":
       return { ...type, element: mapping.type(type.element) };
@@ -169,18 +159,6 @@ export function mapValueType(type: ValueType, mapping: TypeMapping): ValueType {
     case "stream":
     case "future":
       return type.element === undefined ? type : { ...type, element: mapping.type(type.element) };
-    case "bool":
-    case "s8":
-    case "u8":
-    case "s16":
-    case "u16":
-    case "s32":
-    case "u32":
-    case "s64":
-    case "u64":
-    case "f32":
-    case "f64":
-    case "char":
     case "string":
     case "enum":
     case "flags":

@@ -3,7 +3,8 @@ export type TypeIndex = number;
 
 /** The types of values, as the Component Model has them (Explainer.md, "Type Definitions"), with aliases resolved. */
 export type ValueType =
-  | { readonly kind: PrimitiveKind }
+  | Scalar
+  | { readonly kind: "string" }
   | { readonly kind: "list"; readonly element: TypeIndex; readonly length?: number }
   | { readonly kind: "record"; readonly fields: readonly NamedType[] }
   | { readonly kind: "tuple"; readonly items: readonly TypeIndex[] }
@@ -17,20 +18,32 @@ export type ValueType =
   | { readonly kind: "stream" | "future"; readonly element?: TypeIndex }
   | { readonly kind: "error-context" };
 
-export type PrimitiveKind =
-  | "bool"
-  | "s8"
-  | "u8"
-  | "s16"
-  | "u16"
-  | "s32"
-  | "u32"
-  | "s64"
-  | "u64"
-  | "f32"
-  | "f64"
-  | "char"
-  | "string";
+export const scalarKinds = [
+  "bool",
+  "s8",
+  "u8",
+  "s16",
+  "u16",
+  "s32",
+  "u32",
+  "s64",
+  "u64",
+  "f32",
+  "f64",
+  "char",
+] as const;
+
+export type ScalarKind = (typeof scalarKinds)[number];
+export type PrimitiveKind = ScalarKind | "string";
+
+/** One core value, of a size that the kind says. */
+export interface Scalar {
+  readonly kind: ScalarKind;
+}
+
+const scalars: ReadonlySet<string> = new Set(scalarKinds);
+
+export const isScalar = (type: ValueType): type is Scalar => scalars.has(type.kind);
 
 interface NamedType {
   /** As WIT writes it: kebab case. */

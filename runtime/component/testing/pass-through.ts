@@ -3,7 +3,7 @@ import type { CoreType } from "../abi/codec.ts";
 import { CodecTable } from "../abi/codec-table.ts";
 import { FunctionCodec } from "../abi/function-codec.ts";
 import type { StringEncoding } from "../link/link-plan.ts";
-import type { TypeIndex, ValueType } from "../link/value-type.ts";
+import { isScalar, type TypeIndex, type ValueType } from "../link/value-type.ts";
 
 /** A function `func(p0: A, p1: B, …) -> R`, whose result lies in memory as its arguments do: R is A, or a tuple of all. */
 export interface Signature {
@@ -145,6 +145,7 @@ const quoted = (names: readonly string[]): string => names.map((name) => `"${nam
 
 /** A type as the text format writes it; types that it refers to are called `$t` and their index. */
 function typeText(type: ValueType): string {
+  if (isScalar(type)) return type.kind;
   switch (type.kind) {
     case "list":
       return `(list $t${type.element}${type.length === undefined ? "" : ` ${type.length}`})`;
@@ -167,18 +168,6 @@ function typeText(type: ValueType): string {
     case "future":
     case "error-context":
       throw new TypeError(`no ${type.kind} is passed through`);
-    case "bool":
-    case "s8":
-    case "u8":
-    case "s16":
-    case "u16":
-    case "s32":
-    case "u32":
-    case "s64":
-    case "u64":
-    case "f32":
-    case "f64":
-    case "char":
     case "string":
       return type.kind;
     default:

@@ -1,4 +1,4 @@
-import type { ValueType } from "../link/value-type.ts";
+import { scalarKinds, type PrimitiveKind, type ValueType } from "../link/value-type.ts";
 
 /** Repeatable chance: a linear congruential generator (Numerical Recipes). */
 export function chance(seed: number): (below: number) => number {
@@ -9,21 +9,7 @@ export function chance(seed: number): (below: number) => number {
   };
 }
 
-const scalarKinds = [
-  "bool",
-  "s8",
-  "u8",
-  "s16",
-  "u16",
-  "s32",
-  "u32",
-  "s64",
-  "u64",
-  "f32",
-  "f64",
-  "char",
-  "string",
-] as const;
+const primitiveKinds = [...scalarKinds, "string"] as const;
 
 export const compoundKinds = [
   "list",
@@ -70,11 +56,11 @@ export class Samples {
   }
 
   #scalar(): Sample {
-    const kind = scalarKinds[this.#below(scalarKinds.length)] ?? "u8";
+    const kind = primitiveKinds[this.#below(primitiveKinds.length)] ?? "u8";
     return this.#add({ kind }, () => this.#scalarValue(kind));
   }
 
-  #scalarValue(kind: (typeof scalarKinds)[number]): unknown {
+  #scalarValue(kind: PrimitiveKind): unknown {
     const bits = (this.#below(2 ** 16) * 2 ** 16 + this.#below(2 ** 16)) | 0;
     const wide = (BigInt(bits) << 32n) | BigInt(this.#below(2 ** 32));
     const texts = ["", "a", "header-name", "größe", "漢字 and more of it, long enough", "🦀".repeat(9), "\u0000"];

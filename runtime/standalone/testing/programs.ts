@@ -32,6 +32,33 @@ export async function writeProgram(directory: string, name: string, bytes: Uint8
   return path;
 }
 
+/** `error-code` of wasi:http/types, whole: a component that imports a function with another one is refused. */
+const errorCode = `(type $dns0 (record (field "rcode" (option string)) (field "info-code" (option u16))))
+      (export "DNS-error-payload" (type $dns (eq $dns0)))
+      (type $alert0 (record (field "alert-id" (option u8)) (field "alert-message" (option string))))
+      (export "TLS-alert-received-payload" (type $alert (eq $alert0)))
+      (type $size0 (record (field "field-name" (option string)) (field "field-size" (option u32))))
+      (export "field-size-payload" (type $size (eq $size0)))
+      (type $error0 (variant
+        (case "DNS-timeout") (case "DNS-error" $dns) (case "destination-not-found")
+        (case "destination-unavailable") (case "destination-IP-prohibited") (case "destination-IP-unroutable")
+        (case "connection-refused") (case "connection-terminated") (case "connection-timeout")
+        (case "connection-read-timeout") (case "connection-write-timeout") (case "connection-limit-reached")
+        (case "TLS-protocol-error") (case "TLS-certificate-error") (case "TLS-alert-received" $alert)
+        (case "HTTP-request-denied") (case "HTTP-request-length-required")
+        (case "HTTP-request-body-size" (option u64)) (case "HTTP-request-method-invalid")
+        (case "HTTP-request-URI-invalid") (case "HTTP-request-URI-too-long")
+        (case "HTTP-request-header-section-size" (option u32)) (case "HTTP-request-header-size" (option $size))
+        (case "HTTP-request-trailer-section-size" (option u32)) (case "HTTP-request-trailer-size" $size)
+        (case "HTTP-response-incomplete") (case "HTTP-response-header-section-size" (option u32))
+        (case "HTTP-response-header-size" $size) (case "HTTP-response-body-size" (option u64))
+        (case "HTTP-response-trailer-section-size" (option u32)) (case "HTTP-response-trailer-size" $size)
+        (case "HTTP-response-transfer-coding" (option string))
+        (case "HTTP-response-content-coding" (option string)) (case "HTTP-response-timeout")
+        (case "HTTP-upgrade-failed") (case "HTTP-protocol-error") (case "loop-detected")
+        (case "configuration-error") (case "internal-error" (option string))))
+      (export "error-code" (type $error (eq $error0)))`;
+
 /** An HTTP component that counts the requests of its instance: the first is answered with 201, the second with 202. */
 export const counterComponent = (): Promise<Uint8Array> =>
   parse(`(component
@@ -40,8 +67,7 @@ export const counterComponent = (): Promise<Uint8Array> =>
       (export "incoming-request" (type $request (sub resource)))
       (export "outgoing-response" (type $response (sub resource)))
       (export "response-outparam" (type $outparam (sub resource)))
-      (type $e (variant (case "internal-error" (option string))))
-      (export "error-code" (type $error (eq $e)))
+      ${errorCode}
       (export "[constructor]fields" (func (result (own $fields))))
       (export "[constructor]outgoing-response" (func (param "headers" (own $fields)) (result (own $response))))
       (export "[method]outgoing-response.set-status-code"
@@ -64,7 +90,7 @@ export const counterComponent = (): Promise<Uint8Array> =>
       (import "h" "new-fields" (func $new-fields (result i32)))
       (import "h" "new-response" (func $new-response (param i32) (result i32)))
       (import "h" "status" (func $status (param i32 i32) (result i32)))
-      (import "h" "set" (func $set (param i32 i32 i32 i32 i32 i32)))
+      (import "h" "set" (func $set (param i32 i32 i32 i32 i64 i32 i32 i32 i32)))
       (import "h" "drop-request" (func $drop-request (param i32)))
       (global $count (mut i32) (i32.const 200))
       (func (export "handle") (param $request i32) (param $outparam i32)
@@ -73,7 +99,8 @@ export const counterComponent = (): Promise<Uint8Array> =>
         (call $drop-request (local.get $request))
         (local.set $response (call $new-response (call $new-fields)))
         (drop (call $status (local.get $response) (global.get $count)))
-        (call $set (local.get $outparam) (i32.const 0) (local.get $response) (i32.const 0) (i32.const 0) (i32.const 0))))
+        (call $set (local.get $outparam) (i32.const 0) (local.get $response)
+          (i32.const 0) (i64.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))))
     (core instance $i (instantiate $main (with "h" (instance
       (export "new-fields" (func $new-fields)) (export "new-response" (func $new-response))
       (export "status" (func $status)) (export "set" (func $set)) (export "drop-request" (func $drop-request))))))

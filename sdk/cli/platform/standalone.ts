@@ -48,12 +48,15 @@ export async function readStandalone(
   context: Context,
   args: readonly string[],
 ): Promise<{ readonly exitCode: number; readonly output: string }> {
-  const { child, ended } = start(context, args, { stdout: "pipe", options: ["--permission", "--allow-fs-read=*"] });
+  const { child, ended } = start(context, args, { stdout: "pipe", options: readOnly });
   const chunks: Buffer[] = [];
   child.stdout?.on("data", (chunk: Buffer) => chunks.push(chunk));
   const exitCode = await ended;
   return { exitCode, output: Buffer.concat(chunks).toString("utf8") };
 }
+
+// The worker is wasm-tools' own, which validates components.
+const readOnly = ["--permission", "--allow-fs-read=*", "--allow-worker", "--disable-warning=SecurityWarning"];
 
 interface StartSettings {
   readonly stdout: "inherit" | "pipe";
