@@ -77,11 +77,6 @@ describe("what is not clear is refused, with the request's id, and the connectio
     { name: "CONNECT", bytes: `CONNECT hello.default.localhost:443 HTTP/1.1\r\n${host}\r\n`, status: 501 },
     { name: "TRACE", bytes: `TRACE / HTTP/1.1\r\n${host}\r\n`, status: 501 },
     {
-      name: "a WebSocket",
-      bytes: `GET / HTTP/1.1\r\n${host}connection: upgrade\r\nupgrade: websocket\r\n\r\n`,
-      status: 501,
-    },
-    {
       name: "another expectation",
       bytes: `POST / HTTP/1.1\r\n${host}expect: cake\r\ncontent-length: 1\r\n\r\na`,
       status: 417,

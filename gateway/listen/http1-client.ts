@@ -94,6 +94,7 @@ export class Http1Client implements ClientEnd {
     incoming.resume();
   }
 
+  /** What was sent reaches the client, and then the end of the connection tells it that the answer is not whole. */
   cutShort(): void {
     const { socket } = this.#outgoing;
     if (socket === null) return void this.#outgoing.destroy();

@@ -5,10 +5,11 @@ import { type Clock, describeError, errorCode, type Log, type Random } from "@sh
 import type { GatewayLimits } from "../limits.ts";
 import { faultResponse, GatewayFault, type GatewayFaultCode } from "../proxy/fault-status.ts";
 import { type ClientHeaders, readClientHeaders } from "../proxy/request-head.ts";
-import { readRequestTarget } from "../proxy/request-target.ts";
+import { readRequestTarget, type RequestTarget } from "../proxy/request-target.ts";
 import type { Connections } from "./connections.ts";
 import { Http1Client } from "./http1-client.ts";
 import type { ReceivedRequest } from "./received-request.ts";
+import { UpgradeClient } from "./upgrade-client.ts";
 
 export interface Http1ListenerOptions {
   readonly clock: Clock;
@@ -39,6 +40,8 @@ export class Http1Listener {
       // Checked here, with an answer that names the request.
       requireHostHeader: false,
       insecureHTTPParser: false,
+      // Any other protocol is not offered, and such a request is one like all others (RFC 9110, 7.8).
+      shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === "websocket",
       noDelay: true,
     });
     const { server } = this;
@@ -71,6 +74,7 @@ export class Http1Listener {
     server.on("request", (incoming, outgoing) => this.#request(incoming, outgoing, false));
     server.on("checkContinue", (incoming, outgoing) => this.#request(incoming, outgoing, true));
     server.on("checkExpectation", (incoming, outgoing) => this.#request(incoming, outgoing, "unknown"));
+    server.on("upgrade", (incoming, socket: Duplex, head: Buffer) => this.#upgrade(incoming, socket, head));
     server.on("clientError", (error, socket) => this.#clientError(error, socket));
     server.on("connect", (_incoming, socket: Duplex) => this.#answerRaw(socket, "NOT_SUPPORTED"));
   }
@@ -88,12 +92,35 @@ export class Http1Listener {
       expectsContinue: expects !== false,
       read: () => {
         if (expects === "unknown") throw new GatewayFault("EXPECTATION_FAILED", "");
-        const headers = readClientHeaders(incoming.rawHeaders, limits.headerCountMax);
-        const target = readRequestTarget(incoming.url ?? "", headers.host);
-        checkSupported(incoming, headers);
-        return { headers, target };
+        return this.#read(incoming);
       },
     });
+  }
+
+  #upgrade(incoming: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const { clock, connections, received } = this.#options;
+    const connection = connections.get(incoming.socket);
+    if (connection === undefined) return void socket.destroy();
+    received({
+      peer: new UpgradeClient(socket, head, clock),
+      connection,
+      scheme: "http",
+      expectsContinue: false,
+      read: () => {
+        const { headers, target } = this.#read(incoming);
+        if (incoming.method !== "GET" || headers.chunked || (headers.contentLength ?? 0) > 0) {
+          throw new GatewayFault("BAD_REQUEST", "A WebSocket begins with a GET without a body.");
+        }
+        return { headers: { ...headers, isUpgrade: true }, target };
+      },
+    });
+  }
+
+  #read(incoming: IncomingMessage): { readonly headers: ClientHeaders; readonly target: RequestTarget } {
+    const headers = readClientHeaders(incoming.rawHeaders, this.#options.limits.headerCountMax);
+    const target = readRequestTarget(incoming.url ?? "", headers.host);
+    checkSupported(incoming, headers);
+    return { headers, target };
   }
 
   /** Node's parser, or its clock, has given the connection up. */
@@ -127,10 +154,6 @@ const lingerMs = 1_000;
 function checkSupported(incoming: IncomingMessage, headers: ClientHeaders): void {
   if (incoming.httpVersion !== "1.1" && headers.chunked) {
     throw new GatewayFault("BAD_REQUEST", "HTTP/1.0 has no chunked bodies.");
-  }
-  // Any other protocol may be ignored (RFC 9110, 7.8); who asks for this one can do nothing with an HTTP answer.
-  if (headers.upgrade?.includes("websocket") === true) {
-    throw new GatewayFault("NOT_SUPPORTED", "This gateway does not carry WebSockets.");
   }
   if (incoming.method === "TRACE") throw new GatewayFault("NOT_SUPPORTED", "This gateway does not answer TRACE.");
 }

@@ -28,7 +28,8 @@ export class ClientBody {
     this.#request = request;
     this.#bytesMax = bytesMax;
     this.#clock = clock;
-    this.expected = request.headers.chunked || (request.headers.contentLength ?? 0) > 0;
+    const { chunked, contentLength, isUpgrade } = request.headers;
+    this.expected = chunked || isUpgrade || (contentLength ?? 0) > 0;
   }
 
   /** The client has been asked for it. */
@@ -43,8 +44,14 @@ export class ClientBody {
 
   /** When the client last sent some, while more is wanted of it; undefined when it owes none. */
   get lastReadMs(): number | undefined {
-    const owes = this.expected && this.#begun && !this.#ended && this.#stream !== undefined;
+    const owes =
+      this.expected && !this.#request.headers.isUpgrade && this.#begun && !this.#ended && this.#stream !== undefined;
     return owes && !this.#request.peer.isPaused ? this.#lastReadMs : undefined;
+  }
+
+  /** When the client last sent some. */
+  get lastSentMs(): number {
+    return this.#lastReadMs;
   }
 
   /** Sends to `stream` from the start. `tooLarge` is called, once, when it turns out longer than it may be. */
@@ -92,7 +99,7 @@ export class ClientBody {
 
   #data(chunk: Buffer): void {
     this.#sentBytes += chunk.length;
-    if (this.#sentBytes > this.#bytesMax) return this.#tooLarge?.("BODY_TOO_LARGE");
+    if (this.#sentBytes > this.#bytesMax && !this.#request.headers.isUpgrade) return this.#tooLarge?.("BODY_TOO_LARGE");
     this.#lastReadMs = this.#clock.nowMs();
     if (this.#sentBytes > replayBytesMax) this.#sent = undefined;
     else this.#sent?.push(chunk);

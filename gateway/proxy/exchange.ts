@@ -115,7 +115,11 @@ export class Exchange implements Waiter, UpstreamHandlers {
     this.#grantedMs ??= nowMs;
     this.#sentMs = nowMs;
     this.#arm(nowMs);
-    const cancel = this.#context.upstreams.of(slot.target, this.#dispatcher.target).open(this.#upstreamRequest, this);
+    const upstream = this.#context.upstreams.of(slot.target, this.#dispatcher.target);
+    if (this.#upstreamRequest.isUpgrade && !upstream.upgrades) {
+      return this.#fail(new GatewayFault("NO_WEBSOCKET", "an upgrade was asked of a pod that has none"));
+    }
+    const cancel = upstream.open(this.#upstreamRequest, this);
     if (this.#slot === slot) this.#cancel = cancel;
     else cancel();
   }
@@ -139,6 +143,9 @@ export class Exchange implements Waiter, UpstreamHandlers {
   }
 
   head(head: ResponseHead): void {
+    if (head.status === 101 && !this.#upstreamRequest.isUpgrade) {
+      return this.#abandon(new GatewayFault("ANSWER_INVALID", "the pod switched protocols without being asked"));
+    }
     try {
       this.#answer = readAnswerHead(head.status, head.headers, this.#request.peer.method);
     } catch (error) {
@@ -148,7 +155,7 @@ export class Exchange implements Waiter, UpstreamHandlers {
     this.#answeredMs = this.#context.clock.nowMs();
     this.#lastAnswerMs = this.#answeredMs;
     this.#body.forgetSent();
-    if (this.#dispatcher.target.idleTimeoutMs > 0) this.#arm(this.#answeredMs);
+    if (this.#dispatcher.target.idleTimeoutMs > 0 || head.status === 101) this.#arm(this.#answeredMs);
     // What else of the answer came in the same read is known by then.
     process.nextTick(flushHead, this);
   }
@@ -180,8 +187,9 @@ export class Exchange implements Waiter, UpstreamHandlers {
     const trailers = answer.hasBody ? readTrailers(rawTrailers) : [];
     if (!this.#headSent) {
       // A length leaves no room for trailers in HTTP/1.
-      const unknownLength = answer.hasBody && answer.contentLength === undefined && trailers.length === 0;
-      if (unknownLength) answer.headers.push("content-length", String(this.#held?.length ?? 0));
+      const isUnframed = answer.status === 101 || trailers.length > 0;
+      if (answer.hasBody && answer.contentLength === undefined && !isUnframed)
+        answer.headers.push("content-length", String(this.#held?.length ?? 0));
       if (!this.#sendHead(answer, this.#held === undefined && trailers.length === 0)) return;
     }
     peer.end(this.#held, trailers);
@@ -252,6 +260,7 @@ export class Exchange implements Waiter, UpstreamHandlers {
       },
       contentLength: headers.contentLength,
       hasBody: this.#body.expected,
+      isUpgrade: headers.isUpgrade,
     };
   }
 
@@ -362,6 +371,11 @@ export class Exchange implements Waiter, UpstreamHandlers {
   /** Sees to it that `#check` is called when the next limit on time is reached, or before. */
   #arm(nowMs: number): void {
     const dueMs = this.#nextLimitMs().atMs;
+    if (dueMs === Number.POSITIVE_INFINITY) {
+      this.#timer?.cancel();
+      this.#timer = undefined;
+      return;
+    }
     if (this.#timer !== undefined && this.#timerAtMs <= dueMs) return;
     this.#timer?.cancel();
     this.#timerAtMs = dueMs;
@@ -385,6 +399,7 @@ export class Exchange implements Waiter, UpstreamHandlers {
       const atMs = this.#arrivedMs + Math.min(timeoutMs, limits.activationTimeoutMs);
       return { atMs, code: this.#dispatcher.usablePods > 0 ? "QUEUE_TIMEOUT" : "START_TIMEOUT" };
     }
+    if (this.#answer?.status === 101) return { atMs: this.#silentUntilMs(idleTimeoutMs), code: "ANSWER_TIMEOUT" };
     const grantedMs = this.#grantedMs ?? this.#arrivedMs;
     const answering = this.#answer !== undefined;
     let atMs = grantedMs + (answering ? timeoutMs : Math.min(timeoutMs, responseStartTimeoutMs)) + timeoutGraceMs;
@@ -395,9 +410,14 @@ export class Exchange implements Waiter, UpstreamHandlers {
     }
     return { atMs, code: "ANSWER_TIMEOUT" };
   }
+
+  /** A WebSocket may last as long as it likes, and be silent on both sides for as long as the revision says. */
+  #silentUntilMs(idleTimeoutMs: number): number {
+    if (idleTimeoutMs === 0) return Number.POSITIVE_INFINITY;
+    return Math.max(this.#lastAnswerMs, this.#body.lastSentMs) + idleTimeoutMs;
+  }
 }
 
-/** What was sent reaches the client, and then the end of the connection tells it that the answer is not whole. */
 /** A pod that tells how long its parts took: what is left went by on the way to it and back. */
 function handlingPhases(totalMs: number, podMs: ResponseHead["phasesMs"]): Readonly<Record<string, number>> {
   if (podMs === undefined) return { handle: totalMs };

@@ -11,6 +11,8 @@ export type GatewayFaultCode =
   | "EXPECTATION_FAILED"
   | "HEADERS_TOO_LARGE"
   | "NOT_SUPPORTED"
+  /** The pods of the service can be reached, and not by WebSocket. */
+  | "NO_WEBSOCKET"
   | "QUEUE_FULL"
   | "START_TIMEOUT"
   /** Pods are up, and none had a slot free in time. */
@@ -46,6 +48,10 @@ export const faultRules: Readonly<Record<GatewayFaultCode, FaultRule>> = {
   EXPECTATION_FAILED: { status: 417, text: "The only expectation that can be met is 100-continue." },
   HEADERS_TOO_LARGE: { status: 431, text: "The headers of the request are larger or more than this gateway takes." },
   NOT_SUPPORTED: { status: 501, text: "This gateway does not do that." },
+  NO_WEBSOCKET: {
+    status: 501,
+    text: "The pods of this service speak no WebSocket: they are components, or their port has the name h2c.",
+  },
   GUEST_FAILED: { status: 502, text: "The function failed." },
   CONNECTION_LOST: { status: 502, text: "The pod went away before it had answered." },
   PROTOCOL: { status: 502, text: "The pod gave an answer that is none." },

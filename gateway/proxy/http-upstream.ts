@@ -4,6 +4,7 @@ import { type Clock, describeError, errorCode } from "@shallop/sdk/internal";
 import { streamWindowBytes } from "@shallop/sdk/wire";
 import { GatewayFault } from "./fault-status.ts";
 import { pairs } from "./trailers.ts";
+import { UpgradeExchange } from "./upgrade-exchange.ts";
 import {
   type CancelUpstream,
   connectTimeoutMs,
@@ -30,6 +31,7 @@ const answerHeaderBytesMax = 64 * 1024;
 
 /** Requests to a native pod: HTTP/1.1, one at a time on each kept connection. */
 export class HttpUpstream implements Upstream {
+  readonly upgrades = true;
   readonly #options: HttpUpstreamOptions;
   readonly #agent: Agent;
 
@@ -46,22 +48,23 @@ export class HttpUpstream implements Upstream {
   }
 
   open(request: UpstreamRequest, handlers: UpstreamHandlers): CancelUpstream {
-    const exchange = new HttpExchange(request, handlers, this.#options.clock);
+    const { clock } = this.#options;
+    const exchange = request.isUpgrade ? new UpgradeExchange(handlers) : new HttpExchange(request, handlers);
     const { host, port } = this.#options;
     const { head } = request;
     try {
-      exchange.start(
-        httpRequest({
-          agent: this.#agent,
-          host,
-          port,
-          method: head.method,
-          path: head.target,
-          headers: headersFor(request),
-          setDefaultHeaders: false,
-          maxHeaderSize: answerHeaderBytesMax,
-        }),
-      );
+      const outgoing = httpRequest({
+        agent: this.#agent,
+        host,
+        port,
+        method: head.method,
+        path: head.target,
+        headers: headersFor(request),
+        setDefaultHeaders: false,
+        maxHeaderSize: answerHeaderBytesMax,
+      });
+      whenConnected(outgoing, clock, () => exchange.connected());
+      exchange.start(outgoing);
     } catch (error) {
       // Node's writer is stricter than its parser about some method or path: nothing was sent.
       queueMicrotask(() => handlers.failed(new GatewayFault("BAD_REQUEST", describeError(error), { cause: error })));
@@ -74,6 +77,21 @@ export class HttpUpstream implements Upstream {
     this.#agent.maxFreeSockets = 0;
     for (const sockets of Object.values(this.#agent.freeSockets)) for (const socket of sockets ?? []) socket.destroy();
   }
+}
+
+/** Tells when the pod has taken the connection; one that does not in time is given up. */
+function whenConnected(outgoing: ClientRequest, clock: Clock, connected: () => void): void {
+  outgoing.once("socket", (socket) => {
+    if (!socket.connecting) return connected();
+    const timer = clock.after(connectTimeoutMs, () =>
+      outgoing.destroy(new GatewayFault("CONNECT_FAILED", `the pod did not accept within ${connectTimeoutMs} ms`)),
+    );
+    outgoing.once("close", () => timer.cancel());
+    socket.once("connect", () => {
+      timer.cancel();
+      connected();
+    });
+  });
 }
 
 /** An agent whose connections come from elsewhere. */
@@ -108,8 +126,9 @@ class DialAgent extends Agent {
  * The request is made anew from its parsed form. The framing is ours alone: a length that is known, or chunked, never
  * a body that only one side believes in.
  */
-function headersFor({ head, contentLength, hasBody }: UpstreamRequest): string[] {
+function headersFor({ head, contentLength, hasBody, isUpgrade }: UpstreamRequest): string[] {
   const headers = ["host", head.authority, ...head.headers];
+  if (isUpgrade) return [...headers, "connection", "Upgrade", "upgrade", "websocket"];
   if (hasBody && contentLength === undefined) headers.push("transfer-encoding", "chunked");
   headers.push("connection", "keep-alive");
   return headers;
@@ -118,7 +137,6 @@ function headersFor({ head, contentLength, hasBody }: UpstreamRequest): string[]
 class HttpExchange implements UpstreamStream {
   readonly #request: UpstreamRequest;
   readonly #handlers: UpstreamHandlers;
-  readonly #clock: Clock;
   #outgoing: ClientRequest | undefined;
   #incoming: IncomingMessage | undefined;
   /** Body bytes that the receiver has and has not used yet. */
@@ -126,10 +144,9 @@ class HttpExchange implements UpstreamStream {
   #connected = false;
   #over = false;
 
-  constructor(request: UpstreamRequest, handlers: UpstreamHandlers, clock: Clock) {
+  constructor(request: UpstreamRequest, handlers: UpstreamHandlers) {
     this.#request = request;
     this.#handlers = handlers;
-    this.#clock = clock;
   }
 
   start(outgoing: ClientRequest): void {
@@ -141,18 +158,14 @@ class HttpExchange implements UpstreamStream {
       socket.destroy();
       this.#fail(new GatewayFault("ANSWER_INVALID", "the pod switched protocols without being asked"));
     });
-    outgoing.once("socket", (socket) => {
-      if (!socket.connecting) return this.#open();
-      const timer = this.#clock.after(connectTimeoutMs, () =>
-        outgoing.destroy(new GatewayFault("CONNECT_FAILED", `the pod did not accept within ${connectTimeoutMs} ms`)),
-      );
-      outgoing.once("close", () => timer.cancel());
-      socket.once("connect", () => {
-        timer.cancel();
-        this.#open();
-      });
-    });
     if (!this.#request.hasBody) outgoing.end();
+  }
+
+  connected(): void {
+    this.#connected = true;
+    if (this.#over) return;
+    if (this.#request.hasBody) this.#outgoing?.on("drain", () => this.#over || this.#handlers.writable());
+    this.#handlers.opened(this);
   }
 
   write(chunk: Buffer): boolean {
@@ -174,13 +187,6 @@ class HttpExchange implements UpstreamStream {
   cancel(): void {
     this.#over = true;
     this.#outgoing?.destroy();
-  }
-
-  #open(): void {
-    this.#connected = true;
-    if (this.#over) return;
-    if (this.#request.hasBody) this.#outgoing?.on("drain", () => this.#over || this.#handlers.writable());
-    this.#handlers.opened(this);
   }
 
   #respond(incoming: IncomingMessage): void {

@@ -32,7 +32,8 @@ export function readHttp2Head(raw: readonly string[], { isAll, headerCountMax }:
     else if (name === "host") host = value;
     else flat.push(name, value);
   }
-  if (pseudo.has(":protocol")) throw new GatewayFault("NOT_SUPPORTED", "This gateway does not carry WebSockets.");
+  if (pseudo.has(":protocol"))
+    throw new GatewayFault("NOT_SUPPORTED", "This gateway carries WebSockets over HTTP/1.1 only.");
   // RFC 9113, 8.2.3: crumbs are one header again where HTTP/2 ends.
   if (cookies.length > 0) flat.push("cookie", cookies.join("; "));
   flat.push("host", oneHost(pseudo.get(":authority"), host));

@@ -17,6 +17,7 @@ const answerHeaderBytesMax = 64 * 1024;
 
 /** Requests to a native pod that speaks HTTP/2, by streams of one connection; a new one when that takes no more. */
 export class Http2Upstream implements Upstream {
+  readonly upgrades = false;
   readonly #dial: () => Promise<Duplex>;
   #connection: Promise<ClientHttp2Session> | undefined;
 

@@ -9,8 +9,8 @@ export interface ClientHeaders {
   /** Bytes of the body, when they are known. */
   readonly contentLength: number | undefined;
   readonly chunked: boolean;
-  /** Names in Upgrade, in lower case. */
-  readonly upgrade: string | undefined;
+  /** The client asks to speak WebSocket on this connection. */
+  readonly isUpgrade: boolean;
   /** The client asks for `Server-Timing`: `x-shallop-timing: 1`. */
   readonly timing: boolean;
 }
@@ -60,7 +60,7 @@ class HeaderReading {
   host: string | undefined;
   contentLength: number | undefined;
   chunked = false;
-  upgrade: string | undefined;
+  readonly isUpgrade = false;
   timing = false;
   #connection: string | undefined;
 
@@ -80,9 +80,6 @@ class HeaderReading {
         return;
       case "connection":
         this.#connection = this.#connection === undefined ? value : `${this.#connection},${value}`;
-        return;
-      case "upgrade":
-        this.upgrade = value.toLowerCase();
         return;
       case "x-shallop-timing":
         this.timing = value === "1";
@@ -113,8 +110,8 @@ class HeaderReading {
   }
 
   fields(): Omit<ClientHeaders, "headers"> {
-    const { host, contentLength, chunked, upgrade, timing } = this;
-    return { host, contentLength, chunked, upgrade, timing };
+    const { host, contentLength, chunked, isUpgrade, timing } = this;
+    return { host, contentLength, chunked, isUpgrade, timing };
   }
 }
 

@@ -38,7 +38,8 @@ export const isHeader = (name: string, value: string): boolean => tokenForm.test
  * @throws GatewayFault ANSWER_INVALID
  */
 export function readAnswerHead(status: number, raw: readonly string[], method: string): AnswerHead {
-  if (!Number.isInteger(status) || status < 200 || status > 599)
+  // Which request a 101 may answer is looked at by who sent it.
+  if (!Number.isInteger(status) || (status < 200 && status !== 101) || status > 599)
     throw new GatewayFault("ANSWER_INVALID", `the guest gave the status ${status}`);
   let headers: string[] = [];
   let contentLength: number | undefined;
@@ -63,8 +64,8 @@ export function readAnswerHead(status: number, raw: readonly string[], method: s
     headers = headers.filter((_item, index) => !named.has(headers[index - (index % 2)] ?? ""));
   }
   const hasBody = method !== "HEAD" && status !== 204 && status !== 205 && status !== 304;
-  // RFC 9110, 8.6: not in a 204. A 205 has no body, which a length of its own would deny.
-  if ((status === 204 || status === 205) && contentLength !== undefined) {
+  // RFC 9110, 8.6: not in a 204, nor in a 101. A 205 has no body, which a length of its own would deny.
+  if ((status === 101 || status === 204 || status === 205) && contentLength !== undefined) {
     headers = headers.filter((_item, index) => headers[index - (index % 2)] !== "content-length");
     contentLength = undefined;
   }

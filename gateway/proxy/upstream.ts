@@ -28,6 +28,11 @@ export interface UpstreamRequest {
   /** Undefined when it is not known, or there is none. */
   readonly contentLength: number | undefined;
   readonly hasBody: boolean;
+  /**
+   * Asks the pod to speak WebSocket. If it agrees its answer is a 101, and the bodies are what both sides say then; if it
+   * does not, the request's body is not sent.
+   */
+  readonly isUpgrade: boolean;
 }
 
 /** Gives the request up; nothing is called after it. */
@@ -35,6 +40,8 @@ export type CancelUpstream = () => void;
 
 /** The way to one pod. Connections are made when they are needed, and kept. */
 export interface Upstream {
+  /** It takes requests with `isUpgrade`. */
+  readonly upgrades: boolean;
   open(request: UpstreamRequest, handlers: UpstreamHandlers): CancelUpstream;
   /** The pod gets no new requests: connections are closed once they are idle. */
   retire(): void;

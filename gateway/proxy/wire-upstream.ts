@@ -20,6 +20,7 @@ interface Waiting {
 
 /** Requests to a wasm pod: streams of one wire connection, dialled again when it is gone or takes no more. */
 export class WireUpstream implements Upstream {
+  readonly upgrades = false;
   readonly #options: WireUpstreamOptions;
   #connection: WireConnection | undefined;
   #waiting: Waiting[] = [];
