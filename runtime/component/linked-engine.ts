@@ -48,8 +48,10 @@ class ForkedComponent implements LoadedComponent {
   async instantiate(settings: GuestSettings): Promise<Instance> {
     const context = new GuestContext(settings);
     const host = new HostBinding(this.#component.plan.hostFunctions, wasiImports(context));
-    const fork = this.#forks.pop() ?? this.#make(context, host);
-    fork.live.reset(host);
+    const waiting = this.#forks.pop();
+    // One that is new keeps what its start has left: handles, too.
+    waiting?.live.reset(host);
+    const fork = waiting ?? this.#make(context, host);
     return new ForkInstance({
       context,
       live: fork.live,

@@ -7,9 +7,12 @@ import { buildComponent } from "./component.ts";
 import { BuildFault } from "./fault.ts";
 
 /** What `shallop new` can make, each a directory of `templates`. */
-export const templateNames = ["typescript", "hono", "c", "component", "native"] as const;
+export const templateNames = ["typescript", "hono", "c", "go", "component", "native"] as const;
 
 const templates = fileURLToPath(new URL("templates/", import.meta.url));
+
+/** Of languages whose modules lie in the project: what stands around a function, from `sdk/guest` to `shallop`. */
+const guests = { go: fileURLToPath(new URL("../guest/go", import.meta.url)) } as const;
 
 /**
  * Writes a new project. `{{name}}` in its files becomes the directory's name.
@@ -36,6 +39,7 @@ export async function createProject(template: string, directory: string, cacheDi
   }
   await cp(join(templates, known), target, { recursive: true });
   await nameFiles(target, projectName(target));
+  if (known in guests) await cp(guests[known as keyof typeof guests], join(target, "shallop"), { recursive: true });
   if (known === "component") await writeGreeting(target, cacheDirectory);
 }
 

@@ -1,7 +1,8 @@
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises";
-import { type IncomingMessage, request } from "node:http";
+import { chmod, mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { createServer, type IncomingMessage, request, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -20,6 +21,64 @@ import {
 import { exchangeRaw } from "../support/raw-http.ts";
 import { missingTools } from "../support/toolchains.ts";
 
+const guestGo = fileURLToPath(new URL("../../sdk/guest/go", import.meta.url));
+
+const goProject = {
+  "shallop.yaml": "name: x\nwasm:\n  source: main.go\n",
+  "go.mod": `module x\n\ngo 1.24\n\nrequire shallop v0.0.0\n\nreplace shallop => ${guestGo}\n`,
+  "main.go": `package main
+
+import (
+	"crypto/rand"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"shallop"
+)
+
+func main() { shallop.Main() }
+
+func init() {
+	http.HandleFunc("/fetch", func(w http.ResponseWriter, r *http.Request) {
+		answer, err := http.Post(r.FormValue("url"), "a/b", strings.NewReader("over and back"))
+		if err != nil {
+			http.Error(w, err.Error(), 502)
+			return
+		}
+		defer answer.Body.Close()
+		body, _ := io.ReadAll(answer.Body)
+		fmt.Fprintf(w, "%d %s %s", answer.StatusCode, answer.Header.Get("X-Seen"), body)
+	})
+	http.HandleFunc("/wait", func(w http.ResponseWriter, r *http.Request) {
+		sums := make(chan int)
+		for each := range 3 {
+			go func() { time.Sleep(5 * time.Millisecond); sums <- each + 2 }()
+		}
+		fmt.Fprint(w, <-sums+<-sums+<-sums, " ")
+		select {
+		case <-time.After(20 * time.Millisecond):
+			fmt.Fprint(w, "waited")
+		case <-r.Context().Done():
+		}
+	})
+	http.HandleFunc("/environment", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, os.Getenv("COLOUR")) })
+	http.HandleFunc("/chance", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, rand.Text()) })
+	http.HandleFunc("/panic", func(w http.ResponseWriter, r *http.Request) {
+		if r.FormValue("late") != "" {
+			fmt.Fprint(w, "begun")
+			w.(http.Flusher).Flush()
+			time.Sleep(100 * time.Millisecond)
+		}
+		panic("too bad")
+	})
+}
+`,
+};
+
 // Samples and templates of the compiled languages: built by the project's own build, served by our engine on a socket, and
 // the native variants of the same sources beside it.
 
@@ -30,6 +89,15 @@ beforeAll(async () => {
   bench = await openBench();
 });
 afterAll(() => bench[Symbol.asyncDispose]());
+
+async function writeProject(files: Readonly<Record<string, string>>): Promise<string> {
+  const directory = await mkdtemp(join(bench.directory, "project-"));
+  for (const [name, text] of Object.entries(files)) {
+    await mkdir(dirname(join(directory, name)), { recursive: true });
+    await writeFile(join(directory, name), text);
+  }
+  return directory;
+}
 
 const without = (missing: string | undefined): string => (missing === undefined ? "" : ` (not tested: ${missing})`);
 
@@ -127,6 +195,7 @@ interface Shown {
 
 const shown: readonly Shown[] = [
   { name: "c-routes", language: "C", tools: missingTools.c, bytesMax: 100_000, native: true },
+  { name: "go", language: "Go", tools: missingTools.go, bytesMax: 10_000_000, native: true },
 ];
 
 describe.each(shown)("samples/$name", ({ name, language, tools, bytesMax, native }) => {
@@ -232,14 +301,58 @@ describe.skipIf(missingTools.c !== undefined)(`the native server of C${without(m
   });
 });
 
+describe.skipIf(missingTools.go !== undefined)(`Go beyond the sample${without(missingTools.go)}`, () => {
+  let served: Answering;
+  let upstream: Server;
+  beforeAll(async () => {
+    upstream = createServer((incoming, outgoing) => {
+      outgoing.setHeader("x-seen", `${incoming.method} ${incoming.url}`);
+      outgoing.statusCode = 203;
+      incoming.pipe(outgoing);
+    }).listen(0, "127.0.0.1");
+    await once(upstream, "listening");
+    const { component } = await compile(bench, await writeProject(goProject));
+    served = await serveComponent(bench, component!, "--allow-host", "127.0.0.1", "--env", "COLOUR=blue");
+  });
+  afterAll(async () => {
+    upstream.close();
+    await served[Symbol.asyncDispose]();
+  });
+
+  test("net/http's client goes out through WASI", async () => {
+    const { port } = upstream.address() as AddressInfo;
+    const url = encodeURIComponent(`http://127.0.0.1:${port}/there?x=1`);
+    expect(await textOf(`${served.url}/fetch?url=${url}`)).toEqual([200, "203 POST /there?x=1 over and back"]);
+    const nobody = encodeURIComponent("http://127.0.0.1:1/");
+    expect(await textOf(`${served.url}/fetch?url=${nobody}`)).toEqual([
+      502,
+      expect.stringMatching(/connection refused/),
+    ]);
+  });
+
+  test("goroutines wait for each other and for the clock", async () => {
+    expect(await textOf(`${served.url}/wait`)).toEqual([200, "9 waited"]);
+  });
+
+  test("the environment is the pod's, and chance is fresh", async () => {
+    expect(await textOf(`${served.url}/environment`)).toEqual([200, "blue"]);
+    const [first, second] = [await textOf(`${served.url}/chance`), await textOf(`${served.url}/chance`)];
+    expect(first[1]).not.toBe(second[1]);
+  });
+
+  test("a handler that panics answers 500, or breaks off what it has begun", async () => {
+    expect(await textOf(`${served.url}/panic`)).toEqual([500, ""]);
+    const answer = await fetch(`${served.url}/panic?late=1`);
+    expect(answer.status).toBe(200);
+    await expect(answer.text()).rejects.toThrow();
+    expect(served.output()).toContain("the handler panics: too bad");
+    expect(await textOf(`${served.url}/environment`)).toEqual([200, "blue"]);
+  });
+});
+
 describe("what cannot be built says why", () => {
   async function failureOf(files: Readonly<Record<string, string>>, environment = process.env): Promise<string> {
-    const directory = await mkdtemp(join(bench.directory, "broken-"));
-    for (const [name, text] of Object.entries(files)) {
-      await mkdir(dirname(join(directory, name)), { recursive: true });
-      await writeFile(join(directory, name), text);
-    }
-    return compile(bench, directory, environment).then(
+    return compile(bench, await writeProject(files), environment).then(
       () => "it was built",
       (error: unknown) => String(error),
     );
@@ -274,12 +387,38 @@ describe("what cannot be built says why", () => {
     },
   );
 
+  test("a Go that is not there, or too old, is named", async () => {
+    const source = { "a.go": "", "shallop.yaml": project("a.go", "tools: old\n") };
+    const old = await writeProject({ ...source, "old/go": "#!/bin/sh\necho go1.23.4\n" });
+    await chmod(join(old, "old/go"), 0o755);
+    for (const directory of [old, await writeProject(source)]) {
+      const failure = await compile(bench, directory, nowhere).catch(String);
+      expect(failure).toMatch(/TOOL_MISSING.*a\.go is Go.*1\.24 or newer.*go\.dev/);
+    }
+  });
+
+  test.skipIf(missingTools.go !== undefined)(
+    `broken Go is shown as the compiler shows it${without(missingTools.go)}`,
+    async () => {
+      const files = { "shallop.yaml": project("a.go"), "go.mod": "module x\n\ngo 1.24\n" };
+      expect(await failureOf({ ...files, "a.go": "package main\n\nfunc main() { x() }\n" })).toMatch(
+        /SOURCE_INVALID[^]*a\.go:3:15: undefined: x/,
+      );
+      expect(await failureOf({ ...files, "a.go": "package main\n\nfunc main() {}\n" })).toMatch(
+        /COMPONENT_INVALID.*a\.go does not use package shallop/,
+      );
+    },
+  );
+
   test("a source that is not there", async () => {
     expect(await failureOf({ "shallop.yaml": project("a.c") })).toMatch(/SOURCE_INVALID.*a\.c.*ENOENT/);
   });
 });
 
-describe.each([{ template: "c", tools: missingTools.c }])("template $template", ({ template, tools }) => {
+describe.each([
+  { template: "c", tools: missingTools.c },
+  { template: "go", tools: missingTools.go },
+])("template $template", ({ template, tools }) => {
   test.skipIf(tools !== undefined)(`makes a project that builds, greets and gives back${without(tools)}`, async () => {
     const directory = join(bench.directory, `template-${template}`);
     await createProject(template, directory, join(bench.directory, "cache"));

@@ -5,6 +5,9 @@ export const missingTools = {
   c: lacks("clang", ["--target=wasm32-wasi", "--print-file-name=crt1-reactor.o"], /\//)
     ? "clang, lld and wasi-libc are not on this machine"
     : undefined,
+  go: lacks("go", ["env", "GOVERSION"], /go1\.(2[4-9]|[3-9]\d)/)
+    ? "go 1.24 or newer is not on this machine"
+    : undefined,
 } as const;
 
 function lacks(program: string, args: readonly string[], says: RegExp): boolean {

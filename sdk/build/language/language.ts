@@ -1,5 +1,6 @@
 import { extname } from "node:path";
 import { c } from "./c.ts";
+import { go } from "./go.ts";
 import type { Tools } from "./tools.ts";
 
 /** What a compiler is given. */
@@ -35,7 +36,7 @@ export interface Language {
   program?(source: Source, to: string): Promise<void>;
 }
 
-const languages: Readonly<Record<string, Language>> = { ".c": c };
+const languages: Readonly<Record<string, Language>> = { ".c": c, ".go": go };
 
 /** By the source's name; undefined for a function's module and for what is WebAssembly already. */
 export function languageOf(path: string): Language | undefined {

@@ -1,0 +1,7 @@
+module sample
+
+go 1.24
+
+require shallop v0.0.0
+
+replace shallop => ../../sdk/guest/go

@@ -1,0 +1,3 @@
+module shallop
+
+go 1.24
