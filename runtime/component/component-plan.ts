@@ -30,7 +30,7 @@ interface PlannedFile {
 }
 
 /** Rises with every change of what is written. */
-export const planFormat = 3;
+export const planFormat = 4;
 export const planFile = "plan.json";
 export const linksFile = "links.json";
 export const glueFile = "glue.js";

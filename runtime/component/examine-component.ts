@@ -3,7 +3,7 @@ import { readSurface, type ComponentSurface } from "./component-binary.ts";
 import { exposeState, type ExposedModule } from "./core-module/expose-state.ts";
 import { capMemories } from "./core-module/memory-cap.ts";
 import { type ModulePlace, validateModule } from "./core-module/validate-module.ts";
-import { BinaryError } from "./leb128.ts";
+import { BinaryError, UnlinkedError } from "./leb128.ts";
 import type { LinkPlan } from "./link/link-plan.ts";
 import { planLinks, type PlannedLinks } from "./link/plan-links.ts";
 import type { TypedSurface } from "./link/typed-surface.ts";
@@ -17,7 +17,14 @@ export interface Examination {
   /** Imports that this node does not provide: interfaces by their names, and what is not in an interface, or not so. */
   readonly unmet: readonly string[];
   /** When it is invalid, or has what is not supported: the reason, with the offset. */
-  readonly found: ValidComponent | { readonly isValid: false; readonly reason: string };
+  readonly found: ValidComponent | InvalidComponent;
+}
+
+export interface InvalidComponent {
+  readonly isValid: false;
+  readonly reason: string;
+  /** It has what this linker does not link, and may be in order: jco's bindings may run it. */
+  readonly isUnlinked: boolean;
 }
 
 export interface ValidComponent {
@@ -45,9 +52,15 @@ export async function examineComponent(component: Uint8Array): Promise<Examinati
     unmet = [...unmet, ...untrueImports(links.surface)];
     return { surface, unmet, found: await validate(component, links) };
   } catch (error) {
-    return { surface, unmet, found: { isValid: false, reason: describeError(error) } };
+    return { surface, unmet, found: invalid(error) };
   }
 }
+
+const invalid = (error: unknown): InvalidComponent => ({
+  isValid: false,
+  reason: describeError(error),
+  isUnlinked: error instanceof UnlinkedError,
+});
 
 async function validate(component: Uint8Array, { plan, modules, surface }: PlannedLinks): Promise<ValidComponent> {
   const wit = await validateComponent(component);

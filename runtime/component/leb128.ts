@@ -113,6 +113,9 @@ export class BinaryError extends Error {
   }
 }
 
+/** The component may be in order: it has what is in the format, and not in this linker. */
+export class UnlinkedError extends BinaryError {}
+
 /** `value` as unsigned LEB128. */
 export function encodeUnsigned(value: bigint): number[] {
   const bytes: number[] = [];

@@ -7,9 +7,8 @@ import { binaryLayer } from "./component-binary.ts";
 import { glueCacheFile, glueFile, linksFile, type PreparedForm } from "./component-plan.ts";
 import { validateModule } from "./core-module/validate-module.ts";
 import type { PreparedLinks } from "./engine.ts";
-import { examineComponent, type ValidComponent } from "./examine-component.ts";
+import { examineComponent, type InvalidComponent, type ValidComponent } from "./examine-component.ts";
 import { warmGlueCache } from "./glue-cache.ts";
-import { findUnlinked } from "./instance/linked-component.ts";
 import type { JailAnswer } from "./jail-protocol.ts";
 import { checkRequirements, entryFamily, entryFunction, type Purpose } from "./requirements.ts";
 import { untrueEntry } from "./wasi-types.ts";
@@ -31,19 +30,19 @@ async function prepareComponent(component: Uint8Array, purpose: Purpose): Promis
   if (layer === "unknown") return refuse({ outcome: "invalid", message: "the image holds no WebAssembly component" });
   const { surface, unmet, found } = await examineComponent(component);
   if (unmet.length > 0) return refuse({ outcome: "unmet", unmet });
-  if (!found.isValid) return refuse({ outcome: "invalid", message: invalidMessage(found.reason) });
+  if (!found.isValid && !found.isUnlinked) return refuse({ outcome: "invalid", message: invalidMessage(found.reason) });
   const { entry, wasiVersion } = checkRequirements(surface, purpose);
   if (entry === undefined || wasiVersion === undefined) {
     const message = `the component does not export ${missing[purpose]}; it exports ${surface.exports.join(", ") || "nothing"}`;
     return refuse({ outcome: "invalid", message });
   }
-  const untrue = untrueEntry(found.types, { interface: entry, name: entryFunction[purpose] });
-  if (untrue !== undefined) return refuse({ outcome: "invalid", message: `the component cannot be called: ${untrue}` });
-  const { form, files } = await prepareFiles(component, found);
-  if (form === "bindings" && (purpose === "run" || entryFamily(entry, purpose) === "0.3")) {
-    const message = "the component uses the asynchronous ABI of WASI 0.3 in a way that this node does not link";
-    return refuse({ outcome: "invalid", message });
+  if (!found.isValid && (purpose === "run" || entryFamily(entry, purpose) === "0.3")) {
+    return refuse({ outcome: "invalid", message: invalidMessage(found.reason) });
   }
+  const untrue = found.isValid && untrueEntry(found.types, { interface: entry, name: entryFunction[purpose] });
+  if (typeof untrue === "string")
+    return refuse({ outcome: "invalid", message: `the component cannot be called: ${untrue}` });
+  const { form, files } = await prepareFiles(component, found);
   const listed = [...files].map(([name, bytes]) => ({ name, bytes: bytes.length }));
   return {
     answer: { outcome: "prepared", form, wasiVersion, entry, ...surface, files: listed },
@@ -61,9 +60,14 @@ const missing: Readonly<Record<Purpose, string>> = {
 /** What the engine needs that runs the component: ours, or jco's bindings where it holds what we do not link. */
 async function prepareFiles(
   component: Uint8Array,
-  { plan, modules }: ValidComponent,
+  found: ValidComponent | InvalidComponent,
 ): Promise<{ readonly form: PreparedForm; readonly files: ReadonlyMap<string, Uint8Array> }> {
-  if (findUnlinked(plan) !== undefined) return { form: "bindings", files: await transpiledFiles(component) };
+  if (!found.isValid) {
+    // What jco does not know either is named as what it is, and not as jco puts it.
+    const files = await transpiledFiles(component).catch(() => Promise.reject(new Error(found.reason)));
+    return { form: "bindings", files };
+  }
+  const { plan, modules } = found;
   const links: PreparedLinks = { plan, states: modules.map(({ state }) => state) };
   const files = new Map<string, Uint8Array>(modules.map(({ bytes }, index) => [`module${index}.wasm`, bytes]));
   return { form: "linked", files: files.set(linksFile, new TextEncoder().encode(JSON.stringify(links))) };

@@ -13,6 +13,7 @@ declare namespace WebAssembly {
   }
   class Table {
     readonly length: number;
+    get(index: number): unknown;
   }
   class Global {
     constructor(

@@ -2,7 +2,6 @@ import { describeError } from "@shallop/sdk/internal";
 import { capMemories } from "../component/core-module/memory-cap.ts";
 import { validateModule } from "../component/core-module/validate-module.ts";
 import { examineComponent, type ValidComponent } from "../component/examine-component.ts";
-import { findUnlinked } from "../component/instance/linked-component.ts";
 import {
   checkRequirements,
   entryFamily,
@@ -47,8 +46,9 @@ async function inspectComponent({ path, bytes }: ProgramFile): Promise<Inspectio
     .map((purpose) => ({ purpose, ...checkRequirements(surface, purpose) }))
     .filter(({ entry }) => entry !== undefined);
   const refused = unmet.map((name) => `${name} is imported, and this node does not provide it`);
-  if (!found.isValid) refused.push(`it is invalid: ${found.reason}`);
-  else refused.push(...refusedOf(found, entries));
+  const isCommand = entries.some(({ purpose }) => purpose === "run");
+  if (found.isValid) refused.push(...refusedOf(found, entries));
+  else if (isCommand || !found.isUnlinked) refused.push(`it is invalid: ${found.reason}`);
   const world = entries.map(worldOf).join(", ");
   return {
     ...base,
@@ -63,7 +63,7 @@ async function inspectComponent({ path, bytes }: ProgramFile): Promise<Inspectio
 type EntryFound = Requirements & { readonly purpose: Purpose };
 
 /** Why a valid component would not be called. */
-function refusedOf({ plan, types }: ValidComponent, entries: readonly EntryFound[]): readonly string[] {
+function refusedOf({ types }: ValidComponent, entries: readonly EntryFound[]): readonly string[] {
   if (entries.length === 0) {
     const wanted = Object.values(entryInterface).flatMap((byFamily) =>
       Object.entries(byFamily).map(([family, name]) => `${name}@${family}`),
@@ -73,14 +73,7 @@ function refusedOf({ plan, types }: ValidComponent, entries: readonly EntryFound
   const untrue = entries.flatMap(
     ({ purpose, entry = "" }) => untrueEntry(types, { interface: entry, name: entryFunction[purpose] }) ?? [],
   );
-  const unlinked = findUnlinked(plan);
-  const isCommand = entries.some(({ purpose }) => purpose === "run");
-  return [
-    ...untrue.map((problem) => `it cannot be called: ${problem}`),
-    ...(unlinked === undefined || !isCommand
-      ? []
-      : [`it uses ${unlinked}, which this node does not link for a command`]),
-  ];
+  return untrue.map((problem) => `it cannot be called: ${problem}`);
 }
 
 function worldOf({ purpose, entry = "", wasiVersion = "" }: EntryFound): string {

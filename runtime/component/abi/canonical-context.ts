@@ -2,7 +2,7 @@ import { GuestFault } from "../guest-fault.ts";
 import type { StringEncoding } from "../link/link-plan.ts";
 import type { ComponentState } from "./component-state.ts";
 
-type Realloc = (oldPointer: number, oldBytes: number, alignment: number, newBytes: number) => number;
+export type Realloc = (oldPointer: number, oldBytes: number, alignment: number, newBytes: number) => number;
 
 export interface CanonicalContextSettings {
   readonly state: ComponentState;

@@ -1,7 +1,9 @@
 import { unreachable } from "@shallop/sdk/internal";
 import type { LinkPlan } from "../link/link-plan.ts";
 import { isScalar, type TypeIndex, type ValueType } from "../link/value-type.ts";
+import { errorContextCodec, futureCodec, streamCodec, type TransferredType } from "./async-codecs.ts";
 import type { Codec } from "./codec.ts";
+import { itemType } from "./copy-buffer.ts";
 import { borrowCodec, ownCodec, type ResourceKind } from "./handle-codecs.ts";
 import { fixedListCodec, listCodec } from "./list-codec.ts";
 import { flagsCodec, recordCodec, tupleCodec } from "./record-codecs.ts";
@@ -13,6 +15,7 @@ import { enumCodec, optionCodec, resultCodec, variantCodec } from "./variant-cod
 export class CodecTable {
   readonly #plan: Pick<LinkPlan, "types" | "resources">;
   readonly #codecs: (Codec | undefined)[] = [];
+  readonly #transferred: (TransferredType | undefined)[] = [];
 
   constructor(plan: Pick<LinkPlan, "types" | "resources">) {
     this.#plan = plan;
@@ -20,14 +23,26 @@ export class CodecTable {
 
   /** Ends, because a type refers to types before it only. */
   codec(index: TypeIndex): Codec {
-    return (this.#codecs[index] ??= this.#make(this.#type(index)));
+    return (this.#codecs[index] ??= this.#make(index, this.#type(index)));
+  }
+
+  /** What the stream or future type carries. */
+  transferred(index: TypeIndex): TransferredType {
+    return (this.#transferred[index] ??= this.#makeTransferred(index));
+  }
+
+  #makeTransferred(index: TypeIndex): TransferredType {
+    const type = this.#type(index);
+    if (type.kind !== "stream" && type.kind !== "future") throw new TypeError(`type ${index} is no stream or future`);
+    const kind = type.element === undefined ? "" : this.#type(type.element).kind;
+    return { type: index, item: itemType(this.#optional(type.element), kind) };
   }
 
   #optional(index: TypeIndex | undefined): Codec | undefined {
     return index === undefined ? undefined : this.codec(index);
   }
 
-  #make(type: ValueType): Codec {
+  #make(index: TypeIndex, type: ValueType): Codec {
     if (isScalar(type)) return scalarCodecs[type.kind];
     switch (type.kind) {
       case "string":
@@ -56,9 +71,11 @@ export class CodecTable {
       case "borrow":
         return borrowCodec(this.#resource(type.resource));
       case "stream":
+        return streamCodec(this.transferred(index));
       case "future":
+        return futureCodec(this.transferred(index));
       case "error-context":
-        throw new TypeError(`values of the type ${type.kind} are not linked`);
+        return errorContextCodec;
       default:
         return unreachable(type);
     }

@@ -1,3 +1,4 @@
+import { breachText } from "@shallop/sdk/internal";
 import { GuestFault } from "../guest-fault.ts";
 import { type BorrowScope, type Handle, HandleTable } from "./handle-table.ts";
 
@@ -5,6 +6,12 @@ import { type BorrowScope, type Handle, HandleTable } from "./handle-table.ts";
 export class GuestState {
   /** Something trapped: nothing of the guest runs again, even if it swallowed the exception. */
   fault: GuestFault | undefined;
+  /** The host has something for the guest, a value that came late: `job` is run when nothing of the guest is at work. */
+  post: (job: () => void) => void = (job) => job();
+  /** Something of the host that the guest waits for has failed. */
+  failed: (error: unknown) => void = () => undefined;
+  /** What of the host waits for the guest, and is told when it fails. */
+  readonly waits = new Set<(fault: GuestFault) => void>();
 }
 
 /** The state that the canonical ABI keeps for one component instance (CanonicalABI.md, "Component Instance State"). */
@@ -18,13 +25,17 @@ export class ComponentState {
   entered = false;
   /** The call that handles are lent to while its arguments are lowered. */
   borrowing: BorrowScope | undefined;
-  readonly #guest: GuestState;
-  readonly #lent: Handle[] = [];
+  /** The handles that calls under way have been lent; an async call has a list of its own. */
+  lent: Handle[] = [];
+  readonly guest: GuestState;
 
   constructor(guest: GuestState, number: number, handlesMax: number) {
-    this.#guest = guest;
+    this.guest = guest;
     this.number = number;
-    this.handles = new HandleTable(this, handlesMax);
+    this.handles = new HandleTable(this, {
+      max: handlesMax,
+      full: () => new GuestFault("GUEST_HANDLES", breachText("handlesMax", handlesMax)),
+    });
   }
 
   /** As it was before the first call. */
@@ -33,30 +44,30 @@ export class ComponentState {
     this.mayLeave = true;
     this.entered = false;
     this.borrowing = undefined;
-    this.#lent.length = 0;
+    this.lent = [];
   }
 
   /** How many handles calls under way have been lent; `takeBack` is given it when one of them ends. */
   get lentCount(): number {
-    return this.#lent.length;
+    return this.lent.length;
   }
 
   /** Until `takeBack` the handle cannot be dropped or given away. */
   lend(handle: Handle): void {
     handle.lends++;
-    this.#lent.push(handle);
+    this.lent.push(handle);
   }
 
   takeBack(count: number): void {
-    while (this.#lent.length > count) {
-      const handle = this.#lent.pop();
+    while (this.lent.length > count) {
+      const handle = this.lent.pop();
       if (handle !== undefined) handle.lends--;
     }
   }
 
   /** For where a guest has had its turn: it may have caught what was thrown through it. @throws GuestFault the first one */
   throwIfOver(): void {
-    if (this.#guest.fault !== undefined) throw this.#guest.fault;
+    if (this.guest.fault !== undefined) throw this.guest.fault;
   }
 
   /** @throws GuestFault always: the guest broke a rule of the canonical ABI, and is over */
@@ -66,7 +77,7 @@ export class ComponentState {
 
   /** Throws `fault`, and remembers it: a guest can catch what passes through it. */
   fail(fault: GuestFault): never {
-    this.#guest.fault ??= fault;
+    this.guest.fault ??= fault;
     throw fault;
   }
 }

@@ -4,9 +4,15 @@ import type { Codec, CoreType, CoreValue } from "./codec.ts";
 import type { CodecTable } from "./codec-table.ts";
 import { tupleCodec } from "./record-codecs.ts";
 
-// CanonicalABI.md, "MAX_FLAT_PARAMS", "MAX_FLAT_RESULTS": what is more goes through memory.
-const flatParamsMax = 16;
-const flatResultsMax = 1;
+/** CanonicalABI.md, "MAX_FLAT_PARAMS" and its like: what is more goes through memory. */
+interface FlatMax {
+  readonly params: number;
+  readonly results: number;
+}
+
+const flatMax: FlatMax = { params: 16, results: 1 };
+/** Of a function that is lowered `async`: its own result says how far the call is. */
+const asyncFlatMax: FlatMax = { params: 4, results: 0 };
 
 /** How the arguments and the result of one type of function cross the border (CanonicalABI.md, "flatten_functype"). */
 export class FunctionCodec {
@@ -18,7 +24,9 @@ export class FunctionCodec {
   readonly #paramsInMemory: boolean;
   readonly #resultInMemory: boolean;
 
-  constructor(type: FunctionType, table: CodecTable) {
+  /** `loweredAsync`: for `canon lower` with `async`; lifts are all alike. */
+  constructor(type: FunctionType, table: CodecTable, loweredAsync = false) {
+    const max = loweredAsync ? asyncFlatMax : flatMax;
     const codecs = type.params.map((param) => table.codec(param.type));
     this.#tuple = tupleCodec(codecs);
     let at = 0;
@@ -28,12 +36,12 @@ export class FunctionCodec {
       return param;
     });
     this.#result = type.result === undefined ? undefined : table.codec(type.result);
-    this.#paramsInMemory = this.#tuple.flat.length > flatParamsMax;
-    this.#resultInMemory = (this.#result?.flat.length ?? 0) > flatResultsMax;
+    this.#paramsInMemory = this.#tuple.flat.length > max.params;
+    this.#resultInMemory = (this.#result?.flat.length ?? 0) > max.results;
     const params: readonly CoreType[] = this.#paramsInMemory ? ["i32"] : this.#tuple.flat;
     this.lowered = this.#resultInMemory
-      ? { params: [...params, "i32"], result: undefined }
-      : { params, result: this.#result?.flat[0] };
+      ? { params: [...params, "i32"], result: loweredAsync ? "i32" : undefined }
+      : { params, result: loweredAsync ? "i32" : this.#result?.flat[0] };
   }
 
   /** The arguments of a call that a guest makes. */
@@ -72,6 +80,25 @@ export class FunctionCodec {
     const values: CoreValue[] = [];
     for (const [index, { codec }] of this.#params.entries()) codec.lower(context, args[index], values);
     return values;
+  }
+
+  /** The core parameters of a guest's own function (`canon lift`), and what it returns unless it is async. */
+  get lifted(): { readonly params: readonly CoreType[]; readonly result: CoreType | undefined } {
+    return {
+      params: this.#paramsInMemory ? ["i32"] : this.#tuple.flat,
+      result: this.#resultInMemory ? "i32" : this.#result?.flat[0],
+    };
+  }
+
+  /** The result of a call to a guest, from what it gave to `task.return`. */
+  liftReturned(context: CanonicalContext, values: readonly CoreValue[]): unknown {
+    const result = this.#result;
+    if (result === undefined) return undefined;
+    context.beginLift();
+    if (result.flat.length <= flatMax.params) return result.lift(context, values, 0);
+    const pointer = Number(values[0]) >>> 0;
+    context.check(pointer, result.size, result.alignment);
+    return result.load(context, pointer);
   }
 
   /** The result of a call to a guest, from what its core function returned. */

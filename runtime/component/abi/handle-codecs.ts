@@ -23,7 +23,8 @@ export interface ResourceKind {
 
 const indexBytes = 4;
 
-function handleCodec(
+/** Of what is passed as its index in the guest's table. */
+export function indexCodec(
   lift: (context: CanonicalContext, index: number) => unknown,
   lower: (context: CanonicalContext, value: unknown) => number,
 ): Codec {
@@ -43,7 +44,7 @@ function handleCodec(
 
 /** `own<T>`: the handle moves (CanonicalABI.md, "lift_own", "lower_own"). */
 export const ownCodec = ({ resource, definedBy }: ResourceKind): Codec =>
-  handleCodec(
+  indexCodec(
     ({ state }, index) => {
       const handle = state.handles.remove(index, resource);
       if (!handle.own) state.trap(`handle ${index} is borrowed, and cannot be given away`);
@@ -61,7 +62,7 @@ export const ownCodec = ({ resource, definedBy }: ResourceKind): Codec =>
 
 /** `borrow<T>`: the handle is lent for the call (CanonicalABI.md, "lift_borrow", "lower_borrow"). */
 export const borrowCodec = ({ resource, definedBy }: ResourceKind): Codec =>
-  handleCodec(
+  indexCodec(
     ({ state }, index) => {
       const handle = state.handles.get(index, resource);
       state.lend(handle);

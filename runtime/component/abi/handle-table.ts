@@ -1,11 +1,16 @@
-import { breachText } from "@shallop/sdk/internal";
-import { GuestFault } from "../guest-fault.ts";
+import type { GuestFault } from "../guest-fault.ts";
 import type { ComponentState } from "./component-state.ts";
 
-/** What a handle stands for. */
-export interface Handle {
-  /** Index into `LinkPlan.resources`. */
+/** What a table holds: handles of resources, and what the asynchronous ABI has beside them. */
+export interface TableItem {
+  /** Index into `LinkPlan.resources`; `noResource` for what is no resource. */
   readonly resource: number;
+}
+
+export const noResource = -1;
+
+/** What a handle stands for. */
+export interface Handle extends TableItem {
   /** An object of the host, or the number by which the guest that defines the resource knows it. */
   readonly representation: unknown;
   readonly own: boolean;
@@ -23,51 +28,67 @@ export interface BorrowScope {
 /** Indexes and the handles that they name, of one component instance (CanonicalABI.md, "Table State"). 0 names none. */
 export class HandleTable {
   readonly #state: ComponentState;
-  readonly #handlesMax: number;
-  readonly #handles: (Handle | undefined)[] = [undefined];
+  readonly #max: number;
+  readonly #full: () => GuestFault;
+  readonly #items: (TableItem | undefined)[] = [undefined];
   readonly #free: number[] = [];
 
-  constructor(state: ComponentState, handlesMax: number) {
+  constructor(state: ComponentState, { max, full }: { readonly max: number; readonly full: () => GuestFault }) {
     this.#state = state;
-    this.#handlesMax = handlesMax;
+    this.#max = max;
+    this.#full = full;
   }
 
   get size(): number {
-    return this.#handles.length - 1 - this.#free.length;
+    return this.#items.length - 1 - this.#free.length;
   }
 
-  /** @throws GuestFault GUEST_HANDLES */
-  add(handle: Handle): number {
+  /** @throws GuestFault of its bound */
+  add(item: Handle | TableItem): number {
     const free = this.#free.pop();
     if (free !== undefined) {
-      this.#handles[free] = handle;
+      this.#items[free] = item;
       return free;
     }
-    if (this.#handles.length > this.#handlesMax) {
-      this.#state.fail(new GuestFault("GUEST_HANDLES", breachText("handlesMax", this.#handlesMax)));
-    }
-    return this.#handles.push(handle) - 1;
+    if (this.#items.length > this.#max) this.#state.fail(this.#full());
+    return this.#items.push(item) - 1;
   }
 
   /** @throws GuestFault when the index names no handle of this resource */
   get(index: number, resource: number): Handle {
-    const handle = this.#handles[index];
-    if (handle === undefined) this.#state.trap(`there is no handle ${index}`);
-    if (handle.resource !== resource) this.#state.trap(`handle ${index} is of another resource`);
-    return handle;
+    const item = this.item(index);
+    if (item.resource !== resource) this.#state.trap(`handle ${index} is of another resource`);
+    return item as Handle;
+  }
+
+  /** Whatever it is. @throws GuestFault when the index names nothing */
+  item(index: number): TableItem {
+    const item = this.#items[index];
+    if (item === undefined) this.#state.trap(`there is no handle ${index}`);
+    return item;
   }
 
   /** @throws GuestFault as `get` does, and when the handle is lent to a call that has not ended */
   remove(index: number, resource: number): Handle {
     const handle = this.get(index, resource);
     if (handle.lends > 0) this.#state.trap(`handle ${index} is lent to a call that has not ended`);
-    this.#handles[index] = undefined;
-    this.#free.push(index);
+    this.free(index);
     return handle;
   }
 
+  /** `item` has been asked what is there. */
+  free(index: number): void {
+    this.#items[index] = undefined;
+    this.#free.push(index);
+  }
+
+  /** All that it holds. */
+  *items(): Iterable<TableItem> {
+    for (const item of this.#items) if (item !== undefined) yield item;
+  }
+
   clear(): void {
-    this.#handles.length = 1;
+    this.#items.length = 1;
     this.#free.length = 0;
   }
 }

@@ -7,7 +7,7 @@ const listBytesMax = 2 ** 28 - 1;
 const pointerBytes = 4;
 
 /** How the elements lie in memory. */
-interface Elements {
+export interface Elements {
   readonly size: number;
   readonly alignment: number;
   /** What JavaScript needs for one, about. */
@@ -82,7 +82,7 @@ export function fixedListCodec(element: Codec, kind: string, length: number): Co
   };
 }
 
-const elementsOf = (element: Codec, kind: string): Elements =>
+export const elementsOf = (element: Codec, kind: string): Elements =>
   (numberElements as Readonly<Record<string, Elements | undefined>>)[kind] ?? valueElements(element);
 
 // An object with a property or two, or a short string.

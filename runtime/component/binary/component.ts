@@ -157,7 +157,8 @@ export type Canon =
   | { readonly op: "task.return"; readonly result?: TypeReference; readonly options: CanonOptions }
   | { readonly op: "context.get" | "context.set"; readonly slot: number }
   | { readonly op: "subtask.cancel"; readonly async: boolean }
-  | { readonly op: "thread.yield"; readonly cancellable: boolean }
+  | { readonly op: ThreadSwitch; readonly cancellable: boolean }
+  | { readonly op: "thread.new-indirect"; readonly type: number; readonly table: number }
   | {
       readonly op: "waitable-set.wait" | "waitable-set.poll";
       readonly cancellable: boolean;
@@ -168,8 +169,16 @@ export type Canon =
   | { readonly op: TransferCancel; readonly type: number; readonly async: boolean }
   | { readonly op: "error-context.new" | "error-context.debug-message"; readonly options: CanonOptions };
 
+/** Built-ins by which a thread lets others run. */
+export type ThreadSwitch =
+  | "thread.yield"
+  | "thread.suspend"
+  | `thread.${"suspend" | "yield"}-then-${"resume" | "promote"}`;
+
 /** Built-ins without immediates. */
 export type PlainOp =
+  | "thread.index"
+  | "thread.resume-later"
   | "task.cancel"
   | "subtask.drop"
   | "backpressure.inc"

@@ -1,5 +1,13 @@
-import { BinaryError } from "../leb128.ts";
-import type { Canon, CanonOptions, PlainOp, TransferCancel, TransferCopy, TransferOp } from "./component.ts";
+import { BinaryError, UnlinkedError } from "../leb128.ts";
+import type {
+  Canon,
+  CanonOptions,
+  PlainOp,
+  ThreadSwitch,
+  TransferCancel,
+  TransferCopy,
+  TransferOp,
+} from "./component.ts";
 import { readResult } from "./parse-types.ts";
 import type { SectionReader } from "./section-reader.ts";
 
@@ -14,6 +22,8 @@ const plainOps: ReadonlyMap<number, PlainOp> = new Map([
   [0x23, "waitable.join"],
   [0x24, "backpressure.inc"],
   [0x25, "backpressure.dec"],
+  [0x26, "thread.index"],
+  [0x28, "thread.resume-later"],
 ]);
 const resourceOps = new Map([
   [0x02, "resource.new"],
@@ -40,16 +50,16 @@ const transferCancels: ReadonlyMap<number, TransferCancel> = new Map([
   [0x18, "future.cancel-read"],
   [0x19, "future.cancel-write"],
 ]);
-/** Threads inside a component: in the format, not in this linker. */
-const threadOps: ReadonlyMap<number, string> = new Map([
-  [0x26, "thread.index"],
-  [0x27, "thread.new-indirect"],
-  [0x28, "thread.resume-later"],
+const threadSwitches: ReadonlyMap<number, ThreadSwitch> = new Map([
+  [0x0c, "thread.yield"],
   [0x29, "thread.suspend"],
   [0x2a, "thread.suspend-then-resume"],
   [0x2b, "thread.yield-then-resume"],
   [0x2c, "thread.suspend-then-promote"],
   [0x2d, "thread.yield-then-promote"],
+]);
+/** Threads that run at the same time, over shared memory: in the format, not in this linker. */
+const parallelOps: ReadonlyMap<number, string> = new Map([
   [0x40, "thread.spawn-ref"],
   [0x41, "thread.spawn-indirect"],
   [0x42, "thread.available-parallelism"],
@@ -69,8 +79,10 @@ export function readCanon(reader: SectionReader): Canon {
   if (copy !== undefined) return { op: copy, type: reader.u32(), options: readOptions(reader) };
   const cancel = transferCancels.get(code);
   if (cancel !== undefined) return { op: cancel, type: reader.u32(), async: reader.flag("async") };
-  const thread = threadOps.get(code);
-  if (thread !== undefined) throw new BinaryError(`the component uses ${thread}, which is not supported`, at);
+  const threadSwitch = threadSwitches.get(code);
+  if (threadSwitch !== undefined) return { op: threadSwitch, cancellable: reader.flag("cancellable") };
+  const parallel = parallelOps.get(code);
+  if (parallel !== undefined) throw new UnlinkedError(`the component uses ${parallel}, which is not supported`, at);
   return readOther(reader, code, at);
 }
 
@@ -93,12 +105,12 @@ function readOther(reader: SectionReader, code: number, at: number): Canon {
       return { op: "context.get", slot: readSlot(reader) };
     case 0x0b:
       return { op: "context.set", slot: readSlot(reader) };
-    case 0x0c:
-      return { op: "thread.yield", cancellable: reader.flag("cancellable") };
     case 0x1c:
       return { op: "error-context.new", options: readOptions(reader) };
     case 0x1d:
       return { op: "error-context.debug-message", options: readOptions(reader) };
+    case 0x27:
+      return { op: "thread.new-indirect", type: reader.u32(), table: reader.u32() };
     case 0x20:
       return { op: "waitable-set.wait", cancellable: reader.flag("cancellable"), memory: reader.u32() };
     case 0x21:
@@ -116,7 +128,7 @@ function expectFunctionSort(reader: SectionReader): void {
 /** The type of a slot, and its number. */
 function readSlot(reader: SectionReader): number {
   const at = reader.offset;
-  if (reader.byte() !== 0x7f) throw new BinaryError("a context slot that is no i32 is not supported", at);
+  if (reader.byte() !== 0x7f) throw new UnlinkedError("a context slot that is no i32 is not supported", at);
   return reader.u32();
 }
 

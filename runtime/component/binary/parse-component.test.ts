@@ -1,6 +1,6 @@
 import { parse } from "@bytecodealliance/jco";
 import { describe, expect, test } from "vitest";
-import { BinaryError } from "../leb128.ts";
+import { BinaryError, UnlinkedError } from "../leb128.ts";
 import type { Definition } from "./component.ts";
 import { parseComponent } from "./parse-component.ts";
 
@@ -36,21 +36,27 @@ test("a type's index may take more than one byte, and is not taken for a code", 
 });
 
 describe("canonical definitions", () => {
-  const threads: readonly (readonly [code: number, name: string])[] = [
-    [0x26, "thread.index"],
-    [0x27, "thread.new-indirect"],
-    [0x28, "thread.resume-later"],
-    [0x29, "thread.suspend"],
-    [0x2a, "thread.suspend-then-resume"],
-    [0x2b, "thread.yield-then-resume"],
-    [0x2c, "thread.suspend-then-promote"],
-    [0x2d, "thread.yield-then-promote"],
+  const parallel: readonly (readonly [code: number, name: string])[] = [
     [0x40, "thread.spawn-ref"],
     [0x41, "thread.spawn-indirect"],
     [0x42, "thread.available-parallelism"],
   ];
-  test.each(threads)("0x%i is %s, which is refused by its name", (code, name) => {
-    expect(() => only(sectionOf(8, [code, 0x00, 0x00]))).toThrow(`uses ${name}, which is not supported, at byte 0xb`);
+  test.each(parallel)("0x%i is %s, which is refused by its name", (code, name) => {
+    const component = sectionOf(8, [code, 0x00, 0x00]);
+    expect(() => only(component)).toThrow(`uses ${name}, which is not supported, at byte 0xb`);
+    expect(() => only(component)).toThrow(UnlinkedError);
+  });
+
+  test.each([
+    ["thread.yield", 0x0c],
+    ["thread.suspend", 0x29],
+    ["thread.suspend-then-resume", 0x2a],
+    ["thread.yield-then-resume", 0x2b],
+    ["thread.suspend-then-promote", 0x2c],
+    ["thread.yield-then-promote", 0x2d],
+  ])("%s lets others run, and may be told to stop", (op, code) => {
+    expect(only(sectionOf(8, [code, 0x00]))).toMatchObject({ canon: { op, cancellable: false } });
+    expect(only(sectionOf(8, [code, 0x01]))).toMatchObject({ canon: { op, cancellable: true } });
   });
 
   test("the old backpressure.set is still read", () => {

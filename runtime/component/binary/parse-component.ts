@@ -1,4 +1,4 @@
-import { BinaryError, BinaryReader } from "../leb128.ts";
+import { BinaryError, BinaryReader, UnlinkedError } from "../leb128.ts";
 import type { CoreModule, Definition, DefinitionBody, ParsedComponent } from "./component.ts";
 import { readCoreType } from "./core-type.ts";
 import { readCanon } from "./parse-canon.ts";
@@ -58,7 +58,7 @@ function readSection(section: SectionReader, { id, at, definitions, modules }: S
     });
     return;
   }
-  if (id === 9) throw new BinaryError("the component has a start function, which is not supported", at);
+  if (id === 9) throw new UnlinkedError("the component has a start function, which is not supported", at);
   if (id === 12) throw valuesRefused(at);
   const read = entryReaders.get(id);
   if (read === undefined) throw new BinaryError(`there is no section ${id}`, at);

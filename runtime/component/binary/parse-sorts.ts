@@ -1,4 +1,4 @@
-import { BinaryError } from "../leb128.ts";
+import { BinaryError, UnlinkedError } from "../leb128.ts";
 import type { CoreSort, Description, NamedSortIndex, Sort, SortIndex } from "./component.ts";
 import type { SectionReader } from "./section-reader.ts";
 
@@ -85,4 +85,4 @@ function readBound(reader: SectionReader): { readonly form: "eq"; readonly type:
 
 /** Values as definitions were an early idea of the Component Model; no tool makes them. */
 export const valuesRefused = (offset: number): BinaryError =>
-  new BinaryError("the component has a value definition, which is not supported", offset);
+  new UnlinkedError("the component has a value definition, which is not supported", offset);

@@ -1,15 +1,18 @@
 import { CodecTable } from "../abi/codec-table.ts";
 import { FunctionCodec } from "../abi/function-codec.ts";
-import type { BuiltinPlan, Callee, CanonicalOptions, LinkPlan } from "../link/link-plan.ts";
-import type { FunctionType } from "../link/value-type.ts";
+import type { TransferredType } from "../abi/async-codecs.ts";
+import { AsyncPlan, isAsync } from "../async/async-plan.ts";
+import { blockingShim, type BlockingSignature } from "../async/blocking-shim.ts";
+import { blockingSignature } from "../async/blocking-signature.ts";
+import { entryShim, type EntrySignature } from "../async/entry-shim.ts";
+import type { BuiltinOf, Callee, LinkPlan } from "../link/link-plan.ts";
+import type { FunctionType, TypeIndex } from "../link/value-type.ts";
 import { familyOf } from "./host-binding.ts";
 import { type WaitingSignature, waitingShim } from "./waiting-shim.ts";
 
-type LowerPlan = Extract<BuiltinPlan, { op: "lower" }>;
-
 /** A call out of a component, as it was planned. */
 export interface LoweredCall {
-  readonly plan: LowerPlan;
+  readonly plan: BuiltinOf<"lower">;
   /** Which function of the waiting shim it goes through; undefined for one that never waits. */
   readonly shim: number | undefined;
 }
@@ -26,47 +29,91 @@ export interface LinkedComponentOptions {
 export class LinkedComponent {
   readonly plan: LinkPlan;
   readonly modules: readonly WebAssembly.Module[];
-  /** By the index of the builtin. */
+  /** What of it may be suspended; undefined for a component of the synchronous ABI. */
+  readonly async: AsyncPlan | undefined;
+  /** By the index of the builtin; for the synchronous ABI. */
   readonly lowered: ReadonlyMap<number, LoweredCall>;
+  /** Which function of the shim a builtin goes through, by its index; for the asynchronous ABI. */
+  readonly blocking: ReadonlyMap<number, number>;
   /** Undefined when nothing of the component ever waits. */
   readonly shim: WebAssembly.Module | undefined;
   readonly #table: CodecTable;
   readonly #codecs = new Map<FunctionType, FunctionCodec>();
+  readonly #asyncCodecs = new Map<FunctionType, FunctionCodec>();
+  readonly #entryShims = new Map<string, WebAssembly.Module>();
   readonly #mayWait: LinkedComponentOptions["mayWait"];
   /** By component instance: whether a call into it may wait. */
   readonly #waits: (boolean | undefined)[] = [];
 
-  /** @throws TypeError when the plan holds what is not linked: the asynchronous ABI of WASI 0.3 */
   constructor({ plan, modules, mayWait }: LinkedComponentOptions) {
     this.plan = plan;
     this.modules = modules;
     this.#mayWait = mayWait;
     this.#table = new CodecTable(plan);
+    this.async = isAsync(plan) ? new AsyncPlan(plan, (host) => this.#hostWaits(host)) : undefined;
     const lowered = new Map<number, LoweredCall>();
+    const blocking = new Map<number, number>();
+    this.lowered = lowered;
+    this.blocking = blocking;
+    this.shim = this.async === undefined ? this.#planLowered(lowered) : this.#planBlocking(this.async, blocking);
+  }
+
+  #planLowered(lowered: Map<number, LoweredCall>): WebAssembly.Module | undefined {
     const signatures: WaitingSignature[] = [];
-    for (const [index, builtin] of plan.builtins.entries()) {
+    for (const [index, builtin] of this.plan.builtins.entries()) {
       if (builtin.op !== "lower") continue;
       const shim = this.calleeWaits(builtin.callee) ? signatures.push(this.codec(builtin.type).lowered) - 1 : undefined;
       lowered.set(index, { plan: builtin, shim });
     }
-    this.lowered = lowered;
-    this.shim = signatures.length === 0 ? undefined : new WebAssembly.Module(waitingShim(signatures));
+    return signatures.length === 0 ? undefined : new WebAssembly.Module(waitingShim(signatures));
   }
 
-  /** Made once for each function, when it is first called. */
-  codec(type: FunctionType): FunctionCodec {
-    let codec = this.#codecs.get(type);
+  #planBlocking(async: AsyncPlan, blocking: Map<number, number>): WebAssembly.Module | undefined {
+    const signatures: BlockingSignature[] = [];
+    for (const [index, builtin] of this.plan.builtins.entries()) {
+      if (!async.builtinBlocks(builtin)) continue;
+      const lowered = ({ type, options }: BuiltinOf<"lower">): BlockingSignature =>
+        this.codec(type, options.async).lowered;
+      blocking.set(index, signatures.push(blockingSignature(builtin, lowered)) - 1);
+    }
+    return signatures.length === 0 ? undefined : new WebAssembly.Module(blockingShim(signatures));
+  }
+
+  /** Made once for each function, when it is first called. `loweredAsync`: for `canon lower` with `async`. */
+  codec(type: FunctionType, loweredAsync = false): FunctionCodec {
+    const codecs = loweredAsync ? this.#asyncCodecs : this.#codecs;
+    let codec = codecs.get(type);
     if (codec === undefined) {
-      codec = new FunctionCodec(type, this.#table);
-      this.#codecs.set(type, codec);
+      codec = new FunctionCodec(type, this.#table, loweredAsync);
+      codecs.set(type, codec);
     }
     return codec;
+  }
+
+  /** What a stream or future type carries. */
+  transferred(type: TypeIndex): TransferredType {
+    return this.#table.transferred(type);
+  }
+
+  /** Made once for each signature. */
+  entryShim(signature: EntrySignature): WebAssembly.Module {
+    const key = `${signature.params.join()}:${signature.result}`;
+    let shim = this.#entryShims.get(key);
+    if (shim === undefined) {
+      shim = new WebAssembly.Module(entryShim(signature));
+      this.#entryShims.set(key, shim);
+    }
+    return shim;
   }
 
   /** Whether a call of `callee` may have to wait for something. */
   calleeWaits(callee: Callee): boolean {
     if (callee.kind === "lift") return this.#instanceWaits(this.plan.lifts[callee.lift]?.instance ?? 0);
-    const host = this.plan.hostFunctions[callee.host];
+    return this.#hostWaits(callee.host);
+  }
+
+  #hostWaits(index: number): boolean {
+    const host = this.plan.hostFunctions[index];
     return host !== undefined && this.#mayWait(familyOf(host.interface), host.name);
   }
 
@@ -82,21 +129,3 @@ export class LinkedComponent {
     return waits;
   }
 }
-
-/** What is linked: all but the asynchronous ABI. @returns what the plan holds that is not, in words */
-export function findUnlinked(plan: LinkPlan): string | undefined {
-  const type = plan.types.find(({ kind }) => kind === "stream" || kind === "future" || kind === "error-context");
-  if (type !== undefined) return `values of the type ${type.kind}`;
-  const builtin = plan.builtins.find(({ op }) => !linkedOperations.has(op));
-  if (builtin !== undefined) return `canon ${builtin.op}`;
-  const isAsync = ({ options }: { readonly options: CanonicalOptions }): boolean => options.async;
-  const lowers = plan.builtins.filter((one) => one.op === "lower");
-  return lowers.some(isAsync) || plan.lifts.some(isAsync) ? "functions of the asynchronous ABI" : undefined;
-}
-
-const linkedOperations: ReadonlySet<BuiltinPlan["op"]> = new Set<BuiltinPlan["op"]>([
-  "lower",
-  "resource.new",
-  "resource.rep",
-  "resource.drop",
-]);

@@ -1,7 +1,10 @@
-import { CanonicalContext } from "../abi/canonical-context.ts";
+import { CanonicalContext, type Realloc } from "../abi/canonical-context.ts";
+import { asyncBuiltin } from "../async/builtins.ts";
+import { Tasks } from "../async/tasks.ts";
 import { ComponentState, GuestState } from "../abi/component-state.ts";
 import { GuestFault, guestFaultOf } from "../guest-fault.ts";
-import type { BuiltinPlan, Callee, CanonicalOptions, CoreReference } from "../link/link-plan.ts";
+import type { GuestCall } from "../abi/stream.ts";
+import type { BuiltinOf, Callee, CanonicalOptions, CoreReference, StepPlan } from "../link/link-plan.ts";
 import { lowerCall, type PendingCall } from "./call-out.ts";
 import { callIn, callInNow } from "./call-in.ts";
 import type { HostBinding } from "./host-binding.ts";
@@ -15,6 +18,8 @@ export class LiveInstance {
   readonly component: LinkedComponent;
   readonly guest = new GuestState();
   readonly states: readonly ComponentState[];
+  /** Of an asynchronous component. */
+  readonly tasks: Tasks | undefined;
   /** In the order of the plan's steps. */
   readonly coreInstances: WebAssembly.Instance[] = [];
   /** The host's functions; another host may take over between two calls. */
@@ -41,20 +46,43 @@ export class LiveInstance {
       { length: plan.componentInstances },
       (_, index) => new ComponentState(this.guest, index, handlesMax),
     );
-    this.#shim = this.#makeShim();
-    for (const { module, imports } of plan.steps) {
-      const importObject: Record<string, Record<string, unknown>> = {};
-      for (const { module: from, name, reference } of imports) (importObject[from] ??= {})[name] = this.core(reference);
-      this.coreInstances.push(new WebAssembly.Instance(known(component.modules[module]), importObject));
-      // A guest can catch in its start function what was thrown through it.
-      if (this.guest.fault !== undefined) throw this.guest.fault;
+    this.tasks = component.async && new Tasks(this);
+    this.#shim = this.tasks === undefined ? this.#makeShim() : this.#makeBlockingShim(this.tasks);
+    const root = this.tasks?.instances[0];
+    for (const step of plan.steps) {
+      if (this.tasks === undefined || root === undefined) this.#instantiate(step);
+      else this.tasks.asSyncTask(root, () => this.#instantiate(step));
     }
   }
 
   /** Calls an export; returns a promise when it may have to wait. @throws GuestFault */
   call(callee: Callee, args: readonly unknown[]): unknown {
     if (callee.kind === "host") return this.#callHost(callee.host, args);
+    if (this.tasks !== undefined) {
+      const { now, returned } = this.tasks.start(callee.lift, args);
+      return now === undefined ? returned : now.result;
+    }
     return this.component.calleeWaits(callee) ? callIn(this, callee.lift, args) : callInNow(this, callee.lift, args);
+  }
+
+  /** Begins a call of an asynchronous export; several may be under way at once. @throws GuestFault when the guest is over */
+  start(callee: Callee, args: readonly unknown[]): GuestCall {
+    if (callee.kind === "lift" && this.tasks !== undefined) return this.tasks.start(callee.lift, args);
+    const returned = (async () => await this.call(callee, args))();
+    return { returned, ended: returned.then(() => undefined), cancel: () => undefined };
+  }
+
+  /** Nothing of the guest is under way: no call, and nothing that the host was asked for. */
+  get isQuiet(): boolean {
+    return this.tasks?.isQuiet ?? true;
+  }
+
+  #instantiate({ module, imports }: StepPlan): void {
+    const importObject: Record<string, Record<string, unknown>> = {};
+    for (const { module: from, name, reference } of imports) (importObject[from] ??= {})[name] = this.core(reference);
+    this.coreInstances.push(new WebAssembly.Instance(known(this.component.modules[module]), importObject));
+    // A guest can catch in its start function what was thrown through it.
+    if (this.guest.fault !== undefined) throw this.guest.fault;
   }
 
   /** An import that the component exports as it is. */
@@ -90,11 +118,19 @@ export class LiveInstance {
         state: this.state(instance),
         encoding,
         memory: memory && (this.core(memory) as WebAssembly.Memory),
-        realloc: realloc && (this.core(realloc) as (...values: readonly number[]) => number),
+        realloc: realloc && this.#realloc(instance, realloc),
       });
       this.#contexts.set(key, context);
     }
     return context;
+  }
+
+  #realloc(instance: number, reference: CoreReference): Realloc {
+    const run = this.core(reference) as Realloc;
+    const { tasks } = this;
+    const at = tasks?.instances[instance];
+    if (tasks === undefined || at === undefined) return run;
+    return (...values) => tasks.asSyncTask(at, () => run(...values));
   }
 
   state(instance: number): ComponentState {
@@ -122,16 +158,33 @@ export class LiveInstance {
     this.running = undefined;
     this.pending = undefined;
     this.#pendingFlag.value = 0;
+    this.tasks?.reset();
     for (const state of this.states) state.reset();
   }
 
   #makeBuiltin(index: number): CoreFunction {
+    if (this.tasks !== undefined) {
+      const shim = this.component.blocking.get(index);
+      if (shim !== undefined) return known(this.#shim).exports[String(shim)] as CoreFunction;
+      return asyncBuiltin(this, this.tasks, known(this.component.plan.builtins[index]));
+    }
     const lowered = this.component.lowered.get(index);
     if (lowered === undefined) {
       return resourceBuiltin(this, known(this.component.plan.builtins[index]) as ResourceBuiltinPlan) as CoreFunction;
     }
     if (lowered.shim === undefined) return lowerCall(this, lowered);
     return known(this.#shim).exports[String(lowered.shim)] as CoreFunction;
+  }
+
+  #makeBlockingShim(tasks: Tasks): WebAssembly.Instance | undefined {
+    const { shim, blocking, plan } = this.component;
+    if (shim === undefined) return undefined;
+    const attempts: Record<string, CoreFunction> = {};
+    for (const [index, at] of blocking) attempts[String(at)] = asyncBuiltin(this, tasks, known(plan.builtins[index]));
+    const { wait, finish, pending } = tasks.stacks;
+    const finishes = Object.fromEntries(["", "i32", "i64", "f32", "f64"].map((type) => [type, finish]));
+    const state = { wait: new WebAssembly.Suspending(wait), pending };
+    return new WebAssembly.Instance(shim, { try: attempts, finish: finishes, state });
   }
 
   #makeShim(): WebAssembly.Instance | undefined {
@@ -159,7 +212,7 @@ export class LiveInstance {
 /** JSPI suspends what a call of the host has entered, and that only: no start function and no destructor. */
 const cannotWait = new GuestFault("GUEST_FAILED", "the guest had to wait in a start function or in a destructor");
 
-export type ResourceBuiltinPlan = Extract<BuiltinPlan, { op: "resource.new" | "resource.rep" | "resource.drop" }>;
+export type ResourceBuiltinPlan = BuiltinOf<"resource.new" | "resource.rep" | "resource.drop">;
 
 function known<Value>(value: Value | undefined): Value {
   if (value === undefined) throw new RangeError("the plan names what it does not hold");

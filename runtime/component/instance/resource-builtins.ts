@@ -1,5 +1,5 @@
 import { unreachable } from "@shallop/sdk/internal";
-import type { CoreReference, ResourcePlan } from "../link/link-plan.ts";
+import type { ResourcePlan } from "../link/link-plan.ts";
 import type { LiveInstance, ResourceBuiltinPlan } from "./live-instance.ts";
 
 type CoreFunction = (value: number) => number | undefined;
@@ -49,15 +49,25 @@ function drop(
     return;
   }
   const plan: ResourcePlan | undefined = live.component.plan.resources[resource];
-  if (plan?.kind === "guest") destroy(live, plan, Number(handle.representation));
+  if (plan?.kind === "guest") destroy(live, { plan, caller: instance }, Number(handle.representation));
   else (handle.representation as Partial<Disposable>)[Symbol.dispose]?.();
 }
 
-/** Runs the destructor, in the component that defines the resource. */
+/** Runs the destructor, in the component that defines the resource. It cannot wait. */
 function destroy(
   live: LiveInstance,
-  { destructor }: { readonly destructor?: CoreReference },
+  { plan, caller }: { readonly plan: ResourcePlan & { readonly kind: "guest" }; readonly caller: number },
   representation: number,
 ): void {
-  if (destructor !== undefined) (live.core(destructor) as CoreFunction)(representation);
+  const { tasks } = live;
+  const run = (): void => {
+    if (plan.destructor !== undefined) (live.core(plan.destructor) as CoreFunction)(representation);
+  };
+  const instance = tasks?.instances[plan.instance];
+  if (tasks === undefined || instance === undefined) return run();
+  const from = tasks.instances[caller];
+  if (!instance.mayEnterFrom(from)) instance.state.trap("a component was entered while a call is in it");
+  const left = instance.enterFrom(from, () => undefined);
+  tasks.asSyncTask(instance, run);
+  left();
 }

@@ -1,4 +1,7 @@
 import type { CoreType } from "../abi/codec.ts";
+import { functionType, moduleHeader, name, opcodes, section, typeCodes, u32 } from "../core-module/encode.ts";
+
+const { localGet, localSet, globalGet, callFunction, ifBlock, elseBlock, endBlock, noResult } = opcodes;
 
 /** The core function of an import that may have to wait. */
 export interface WaitingSignature {
@@ -6,7 +9,6 @@ export interface WaitingSignature {
   readonly result: CoreType | undefined;
 }
 
-const typeCodes: Readonly<Record<CoreType, number>> = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c };
 const resultTypes: readonly (CoreType | undefined)[] = [undefined, "i32", "i64", "f32", "f64"];
 
 /**
@@ -35,7 +37,7 @@ export function waitingShim(signatures: readonly WaitingSignature[]): Uint8Array
     body(signature, { tryFunction: index, waitFunction: signatures.length + waits.indexOf(signature.result) }),
   );
   return Uint8Array.from([
-    ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
+    ...moduleHeader,
     ...section(1, types),
     ...section(2, imports),
     ...section(
@@ -49,15 +51,6 @@ export function waitingShim(signatures: readonly WaitingSignature[]): Uint8Array
     ...section(10, bodies),
   ]);
 }
-
-const localGet = 0x20;
-const localSet = 0x21;
-const globalGet = 0x23;
-const callFunction = 0x10;
-const ifBlock = 0x04;
-const elseBlock = 0x05;
-const endBlock = 0x0b;
-const noResult = 0x40;
 
 function body(
   { params, result }: WaitingSignature,
@@ -74,31 +67,4 @@ function body(
           ...[...wait, elseBlock, localGet, ...answer, endBlock, endBlock],
         ];
   return [...u32(code.length), ...code];
-}
-
-function functionType(params: readonly CoreType[], result: CoreType | undefined): readonly number[] {
-  const results = result === undefined ? [0] : [1, typeCodes[result]];
-  return [0x60, ...u32(params.length), ...params.map((type) => typeCodes[type]), ...results];
-}
-
-function section(id: number, items: readonly (readonly number[])[]): readonly number[] {
-  const content = [...u32(items.length), ...items.flat()];
-  return [id, ...u32(content.length), ...content];
-}
-
-function name(text: string): readonly number[] {
-  const bytes = new TextEncoder().encode(text);
-  return [...u32(bytes.length), ...bytes];
-}
-
-/** LEB128, unsigned. */
-function u32(value: number): readonly number[] {
-  const bytes: number[] = [];
-  let rest = value;
-  do {
-    const low = rest & 0x7f;
-    rest >>>= 7;
-    bytes.push(rest === 0 ? low : low | 0x80);
-  } while (rest !== 0);
-  return bytes;
 }

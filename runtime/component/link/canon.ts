@@ -42,27 +42,19 @@ export function makeLift(canon: Lift, context: CanonContext): FunctionItem {
 
 /** All other canonical definitions: core functions that the linker makes. */
 export function makeBuiltin(canon: Exclude<Canon, Lift>, context: CanonContext): BuiltinPlan {
-  const { scope, builder, instance, offset } = context;
+  const { scope, instance, offset } = context;
   switch (canon.op) {
-    case "lower": {
-      const item = scope.get("function", canon.function, offset);
-      expectOptions(canon.options, lowerNeeds(item.type, canon.options, builder.arena), offset);
-      const options = makeLowerOptions(canon.options, context);
-      const callee = builder.callee(item, offset);
-      return { op: canon.op, instance, callee, type: builder.functionType(item.type), options };
-    }
+    case "lower":
+      return makeLower(canon, context);
     case "resource.new":
     case "resource.rep":
     case "resource.drop":
       return { op: canon.op, instance, resource: makeResource(canon, context) };
-    case "task.return": {
-      const options = makeLowerOptions(canon.options, context);
-      if (canon.result === undefined) return { op: canon.op, instance, options };
-      const result = resolveResult(canon.result, { scope, arena: builder.arena, offset });
-      const facts = builder.arena.facts(result);
-      const needs = { memory: facts.hasPointer || facts.flat > flatParamsMax, realloc: false };
-      expectOptions(canon.options, needs, offset);
-      return { op: canon.op, instance, result: builder.type(result), options };
+    case "task.return":
+      return makeReturn(canon, context);
+    case "thread.new-indirect": {
+      scope.get("core type", canon.type, offset);
+      return { op: canon.op, instance, table: scope.get("core table", canon.table, offset) };
     }
     case "waitable-set.wait":
     case "waitable-set.poll": {
@@ -99,7 +91,14 @@ export function makeBuiltin(canon: Exclude<Canon, Lift>, context: CanonContext):
     case "backpressure.set":
     case "subtask.cancel":
     case "subtask.drop":
+    case "thread.index":
+    case "thread.resume-later":
     case "thread.yield":
+    case "thread.suspend":
+    case "thread.suspend-then-resume":
+    case "thread.yield-then-resume":
+    case "thread.suspend-then-promote":
+    case "thread.yield-then-promote":
     case "waitable-set.new":
     case "waitable-set.drop":
     case "waitable.join":
@@ -108,6 +107,28 @@ export function makeBuiltin(canon: Exclude<Canon, Lift>, context: CanonContext):
     default:
       return unreachable(canon);
   }
+}
+
+function makeLower(canon: Canon & { readonly op: "lower" }, context: CanonContext): BuiltinPlan {
+  const { scope, builder, instance, offset } = context;
+  const item = scope.get("function", canon.function, offset);
+  if (canon.options.async && !item.type.async) {
+    throw new BinaryError("a function whose type is not async is lowered as if it were", offset);
+  }
+  expectOptions(canon.options, lowerNeeds(item.type, canon.options, builder.arena), offset);
+  const options = makeLowerOptions(canon.options, context);
+  const callee = builder.callee(item, offset);
+  return { op: canon.op, instance, callee, type: builder.functionType(item.type), options };
+}
+
+function makeReturn(canon: Canon & { readonly op: "task.return" }, context: CanonContext): BuiltinPlan {
+  const { scope, builder, instance, offset } = context;
+  const options = makeLowerOptions(canon.options, context);
+  if (canon.result === undefined) return { op: canon.op, instance, options };
+  const result = resolveResult(canon.result, { scope, arena: builder.arena, offset });
+  const facts = builder.arena.facts(result);
+  expectOptions(canon.options, { memory: facts.hasPointer || facts.flat > flatParamsMax, realloc: false }, offset);
+  return { op: canon.op, instance, result: builder.type(result), options };
 }
 
 /** resource.new and resource.rep see what a handle stands for: only the component that defines the resource may. */

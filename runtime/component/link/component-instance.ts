@@ -16,6 +16,8 @@ interface InstanceContext {
   readonly given?: ReadonlyMap<string, Export>;
   /** How many instances are being made around it. */
   readonly depth: number;
+  /** The instance that it is nested in, by its number; absent for the outermost. */
+  readonly parent?: number;
 }
 
 /**
@@ -25,7 +27,8 @@ interface InstanceContext {
 export function instantiate(component: ComponentItem | readonly Definition[], context: InstanceContext): InstanceItem {
   const [definitions, outer] = "outer" in component ? [component.definitions, component.outer] : [component];
   const offset = definitions[0]?.offset ?? 0;
-  const run = new InstanceRun(new Scope(outer), context, context.builder.budget.takeInstance(context.depth, offset));
+  const { builder, depth, parent = -1 } = context;
+  const run = new InstanceRun(new Scope(outer), context, builder.budget.takeInstance(parent, { depth, offset }));
   for (const definition of definitions) run.resolve(definition);
   return run.finish();
 }
@@ -90,7 +93,7 @@ class InstanceRun {
     if (expression.form === "exports") return { exports: this.#collect(expression.exports, offset) };
     const component = this.#scope.get("component", expression.component, offset);
     const given = this.#collect(expression.arguments, offset);
-    return instantiate(component, { ...this.#context, given, depth: this.#context.depth + 1 });
+    return instantiate(component, { ...this.#context, given, depth: this.#context.depth + 1, parent: this.#instance });
   }
 
   #collect(entries: readonly NamedSortIndex[], offset: number): Map<string, Export> {

@@ -1,3 +1,4 @@
+import type { ThreadSwitch } from "../binary/component.ts";
 import type { FunctionType, TypeIndex, ValueType } from "./value-type.ts";
 
 /**
@@ -10,6 +11,8 @@ export interface LinkPlan {
   readonly resources: readonly ResourcePlan[];
   /** Component instances, each with handles of its own; 0 is the component itself, further ones are nested in it. */
   readonly componentInstances: number;
+  /** Of each component instance the one that it is nested in; -1 of the component itself. */
+  readonly instanceParents: readonly number[];
   /** Functions that the host gives. */
   readonly hostFunctions: readonly HostFunctionPlan[];
   /** Core functions of a component that are called with component-level values (`canon lift`). */
@@ -68,27 +71,34 @@ export interface LiftPlan {
   readonly instance: number;
 }
 
-/** `instance`: the component instance that calls it. */
-export type BuiltinPlan = { readonly instance: number } & (
-  | { readonly op: "lower"; readonly callee: Callee; readonly type: FunctionType; readonly options: CanonicalOptions }
-  | { readonly op: "resource.new" | "resource.rep" | "resource.drop"; readonly resource: number }
-  | { readonly op: "task.return"; readonly result?: TypeIndex; readonly options: CanonicalOptions }
-  | { readonly op: "context.get" | "context.set"; readonly slot: number }
-  | { readonly op: "backpressure.inc" | "backpressure.dec" | "backpressure.set" | "task.cancel" | "subtask.drop" }
-  | { readonly op: "subtask.cancel"; readonly async: boolean }
-  | { readonly op: "thread.yield"; readonly cancellable: boolean }
-  | { readonly op: "waitable-set.new" | "waitable-set.drop" | "waitable.join" }
-  | {
-      readonly op: "waitable-set.wait" | "waitable-set.poll";
-      readonly cancellable: boolean;
-      readonly memory: CoreReference;
-    }
-  | { readonly op: "stream.new" | "future.new" | TransferDrop; readonly type: TypeIndex }
-  | { readonly op: Transfer; readonly type: TypeIndex; readonly options: CanonicalOptions }
-  | { readonly op: TransferCancel; readonly type: TypeIndex; readonly async: boolean }
-  | { readonly op: "error-context.new" | "error-context.debug-message"; readonly options: CanonicalOptions }
-  | { readonly op: "error-context.drop" }
-);
+/** Each operation with what it needs, as a type of its own; `instance`: the component instance that calls it. */
+type Operation<Op extends string, Settings = unknown> = Op extends string
+  ? { readonly op: Op; readonly instance: number } & Settings
+  : never;
+
+export type BuiltinPlan =
+  | Operation<"lower", { readonly callee: Callee; readonly type: FunctionType; readonly options: CanonicalOptions }>
+  | Operation<"resource.new" | "resource.rep" | "resource.drop", { readonly resource: number }>
+  | Operation<"task.return", { readonly result?: TypeIndex; readonly options: CanonicalOptions }>
+  | Operation<"context.get" | "context.set", { readonly slot: number }>
+  | Operation<"backpressure.inc" | "backpressure.dec" | "backpressure.set" | "task.cancel" | "subtask.drop">
+  | Operation<"subtask.cancel", { readonly async: boolean }>
+  | Operation<ThreadSwitch, { readonly cancellable: boolean }>
+  | Operation<"thread.new-indirect", { readonly table: CoreReference }>
+  | Operation<"thread.index" | "thread.resume-later">
+  | Operation<"waitable-set.new" | "waitable-set.drop" | "waitable.join">
+  | Operation<
+      "waitable-set.wait" | "waitable-set.poll",
+      { readonly cancellable: boolean; readonly memory: CoreReference }
+    >
+  | Operation<"stream.new" | "future.new" | TransferDrop, { readonly type: TypeIndex }>
+  | Operation<Transfer, { readonly type: TypeIndex; readonly options: CanonicalOptions }>
+  | Operation<TransferCancel, { readonly type: TypeIndex; readonly async: boolean }>
+  | Operation<"error-context.new" | "error-context.debug-message", { readonly options: CanonicalOptions }>
+  | Operation<"error-context.drop">;
+
+/** Those with one of the operations `Op`. */
+export type BuiltinOf<Op extends BuiltinPlan["op"]> = Extract<BuiltinPlan, { readonly op: Op }>;
 
 type TransferDrop = `${"stream" | "future"}.drop-${"readable" | "writable"}`;
 type Transfer = `${"stream" | "future"}.${"read" | "write"}`;

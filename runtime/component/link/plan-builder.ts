@@ -117,7 +117,8 @@ export class PlanBuilder {
     return {
       types: this.#types,
       resources: this.#resources,
-      componentInstances: this.budget.instances,
+      componentInstances: this.budget.parents.length,
+      instanceParents: this.budget.parents,
       hostFunctions: this.#hostFunctions,
       lifts: this.#lifts,
       builtins: this.#builtins,

@@ -18,6 +18,7 @@ test("a component without imports is one core instance and a lift", async () => 
     types: [{ kind: "u32" }],
     resources: [],
     componentInstances: 1,
+    instanceParents: [-1],
     hostFunctions: [],
     lifts: [
       {
@@ -100,7 +101,7 @@ test("a shim, the module behind it and the fixup are wired through bags", async 
 
 test("a component that is instantiated twice has two instances, each with what it was given", async () => {
   const plan = await planOf(fixture.nested);
-  expect(plan.componentInstances).toBe(3);
+  expect(plan.instanceParents).toEqual([-1, 0, 0]);
   expect(plan.hostFunctions).toMatchObject([{ interface: "", name: "one" }]);
   expect(plan.builtins).toMatchObject([
     { op: "lower", instance: 1, callee: { kind: "host", host: 0 } },
@@ -309,7 +310,12 @@ describe("a component that does not fit together is refused", () => {
       `(component (import "r" (type $r (sub resource)))
         (import "f" (func (result (borrow $r)))))`,
     ],
-    ["a thread", `(component (core func (canon thread.index)))`, "thread.index"],
+    [
+      "a function that is not async, lowered as if it were",
+      `(component (import "f" (func $f)) (core func (canon lower (func $f) async)))`,
+      "not async",
+    ],
+    ["a stream of char", `(component (type (stream char)))`, "char"],
     ["a stream built-in on a future", `(component (type $f (future u8)) (core func (canon stream.new $f)))`],
     ["a core module from the host", `(component (import "m" (core module)))`, "core module"],
     ["a component from the host", `(component (import "c" (component)))`, "component"],

@@ -101,7 +101,12 @@ function resolveValueType(definition: ValueTypeDefinition, context: TypeContext)
     case "stream":
     case "future": {
       if (definition.element === undefined) return { kind: definition.kind };
-      return { kind: definition.kind, element: resolveResult(definition.element, context) };
+      const element = resolveResult(definition.element, context);
+      // Kept free by the specification, for text that is sent in pieces.
+      if (definition.kind === "stream" && context.arena.get(element).kind === "char") {
+        throw new BinaryError("a stream of char is not allowed", context.offset);
+      }
+      return { kind: definition.kind, element };
     }
     default:
       return unreachable(definition);

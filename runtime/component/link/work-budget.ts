@@ -21,7 +21,7 @@ const stepsMax = 10_000;
 
 export class WorkBudget {
   #unitsLeft = unitsMax;
-  #instances = 0;
+  readonly #parents: number[] = [];
   #steps = 0;
 
   spend(units: number, offset: number): void {
@@ -33,15 +33,15 @@ export class WorkBudget {
     this.spend(definitionUnits + bytes, offset);
   }
 
-  /** @returns the number of the new component instance. */
-  takeInstance(depth: number, offset: number): number {
-    if (this.#instances === componentInstancesMax) {
+  /** @returns the number of the new component instance, which is nested in `parent`. */
+  takeInstance(parent: number, { depth, offset }: { readonly depth: number; readonly offset: number }): number {
+    if (this.#parents.length === componentInstancesMax) {
       throw new BinaryError(`the component has more than ${componentInstancesMax} component instances`, offset);
     }
     if (depth > instantiationDepthMax) {
       throw new BinaryError(`components are instantiated more than ${instantiationDepthMax} deep`, offset);
     }
-    return this.#instances++;
+    return this.#parents.push(parent) - 1;
   }
 
   /** @returns the number of the new core instance. */
@@ -52,7 +52,8 @@ export class WorkBudget {
     return this.#steps++;
   }
 
-  get instances(): number {
-    return this.#instances;
+  /** Of each component instance the one that it is nested in. */
+  get parents(): readonly number[] {
+    return this.#parents;
   }
 }

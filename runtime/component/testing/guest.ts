@@ -1,4 +1,5 @@
 import { parse } from "@bytecodealliance/jco";
+import type { GuestCall } from "../abi/stream.ts";
 import { HostBinding } from "../instance/host-binding.ts";
 import { LinkedComponent } from "../instance/linked-component.ts";
 import { LiveInstance } from "../instance/live-instance.ts";
@@ -26,6 +27,11 @@ export class Guest {
   /** `name`: of a function, or `interface#function`. @returns what `LiveInstance.call` does */
   call(name: string, ...args: readonly unknown[]): unknown {
     return this.live.call(this.#callee(name), args);
+  }
+
+  /** Begins a call of an async function. */
+  start(name: string, ...args: readonly unknown[]): GuestCall {
+    return this.live.start(this.#callee(name), args);
   }
 
   /** What a core module of it exports as a global. */
