@@ -2,7 +2,7 @@ import { Agent, type IncomingMessage, request as httpRequest, type RequestOption
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { type Clock, describeError } from "@shallop/sdk/internal";
 import type { AbandonedRequests, ActivateFaultCode, ActivateRequest, Activation } from "@shallop/sdk/wire";
-import { type AgentTls, splitAddress } from "../proxy/dial.ts";
+import { agentEndpoint, type AgentTls } from "../proxy/dial.ts";
 import { GatewayFault } from "../proxy/fault-status.ts";
 import type { NodeTarget, RevisionTarget } from "../route/target.ts";
 import type { NodeAgents } from "./dispatcher.ts";
@@ -109,8 +109,7 @@ export class AgentClient implements NodeAgents {
     }
     if (node.agentAddress === undefined || tls === undefined)
       throw new GatewayFault("CONNECT_FAILED", `the agent of node ${node.name} cannot be reached from this machine`);
-    const { host, port } = splitAddress(node.agentAddress);
-    return httpsRequest({ ...options, agent: this.#remote, host, port, ca: tls.ca, cert: tls.cert, key: tls.key });
+    return httpsRequest({ ...options, ...agentEndpoint(node.agentAddress, tls), agent: this.#remote });
   }
 }
 

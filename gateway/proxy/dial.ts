@@ -37,14 +37,20 @@ function dial(socket: Socket, place: string, clock: Clock): Promise<Socket> {
   });
 }
 
-/** `host:port` in its parts; brackets around a v6 address are taken off. */
-export function splitAddress(address: string): { readonly host: string; readonly port: number } {
+/** Where to ask a node agent of another machine, and as whom. @throws GatewayFault CONNECT_FAILED when it is no address */
+export function agentEndpoint(address: string, { ca, cert, key }: AgentTls): AgentEndpoint {
   const colon = address.lastIndexOf(":");
+  // Brackets around a v6 address are taken off.
   const host = address.slice(0, colon).replace(/^\[(.*)\]$/, "$1");
   const port = Number(address.slice(colon + 1));
   if (colon <= 0 || !Number.isInteger(port) || port < 1 || port > 65_535)
     throw new GatewayFault("CONNECT_FAILED", `${JSON.stringify(address)} is no address of a node agent`);
-  return { host, port };
+  return { host, port, ca, cert, key };
+}
+
+interface AgentEndpoint extends AgentTls {
+  readonly host: string;
+  readonly port: number;
 }
 
 // A machine that vanishes says nothing; the kernel asks after this long, and gives up within a minute.
@@ -64,13 +70,8 @@ export interface TunnelOptions {
  */
 export function dialTunnel({ agentAddress, podUid, tls, clock }: TunnelOptions): Promise<Duplex> {
   return new Promise((resolve, reject) => {
-    const { host, port } = splitAddress(agentAddress);
     const request = httpsRequest({
-      host,
-      port,
-      ca: tls.ca,
-      cert: tls.cert,
-      key: tls.key,
+      ...agentEndpoint(agentAddress, tls),
       agent: false,
       path: `/v1/pods/${encodeURIComponent(podUid)}/tunnel`,
       headers: { connection: "Upgrade", upgrade: "shallop-tunnel" },
@@ -104,13 +105,8 @@ export interface AskOptions {
 /** Asks a node agent whether it is there. Resolves when it answers, whatever it says; rejects when it does not. */
 export function askAgent({ agentAddress, tls, clock, kept }: AskOptions): Promise<void> {
   return new Promise((resolve, reject) => {
-    const { host, port } = splitAddress(agentAddress);
     const request = httpsRequest({
-      host,
-      port,
-      ca: tls.ca,
-      cert: tls.cert,
-      key: tls.key,
+      ...agentEndpoint(agentAddress, tls),
       agent: kept,
       path: "/v1/pulse",
     });
