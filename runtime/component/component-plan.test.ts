@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type ComponentPlan, parsePlan, planFormat } from "./component-plan.ts";
+import { type ComponentPlan, parsePlan, planFormat, planText } from "./component-plan.ts";
 
 const plan: ComponentPlan = {
   format: planFormat,
@@ -12,19 +12,24 @@ const plan: ComponentPlan = {
   entry: "wasi:http/incoming-handler@0.2.0",
   imports: [],
   exports: [],
-  modules: [{ name: "module0.wasm", bytes: 8 }],
-  files: [{ name: "links.json", bytes: 3 }],
+  modules: [{ name: "module0.wasm", bytes: 8, sha256: "00" }],
+  files: [{ name: "links.json", bytes: 3, sha256: "11" }],
 };
 
 test("a plan that was written is read", () => {
-  expect(parsePlan(JSON.stringify(plan))).toEqual(plan);
+  expect(parsePlan(planText(plan))).toEqual(plan);
 });
 
+const written = (changes: object): string => planText({ ...plan, ...changes });
+
 test.each([
-  { what: "cut short", text: JSON.stringify(plan).slice(0, -2) },
-  { what: "of another format", text: JSON.stringify({ ...plan, format: planFormat + 1 }) },
-  { what: "without modules", text: JSON.stringify({ ...plan, modules: undefined }) },
-  { what: "with a module elsewhere", text: JSON.stringify({ ...plan, modules: [{ name: "../x.wasm", bytes: 1 }] }) },
+  { what: "cut short", text: planText(plan).slice(0, -2) },
+  { what: "changed afterwards", text: planText(plan).replace("incoming-handler", "outgoing-handler") },
+  { what: "without its digest", text: JSON.stringify({ plan }) },
+  { what: "of another format", text: written({ format: planFormat + 1 }) },
+  { what: "without modules", text: written({ modules: undefined }) },
+  { what: "with a module elsewhere", text: written({ modules: [{ name: "../x.wasm", bytes: 1, sha256: "00" }] }) },
+  { what: "with a module without a digest", text: written({ modules: [{ name: "x.wasm", bytes: 1 }] }) },
 ])("a plan that is $what is none", ({ text }) => {
   expect(parsePlan(text)).toBeUndefined();
 });

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { Purpose } from "./requirements.ts";
 
 /** What `prepare` leaves beside a component's core modules: `plan.json`. */
@@ -27,6 +28,8 @@ export type PreparedForm = "linked" | "bindings";
 interface PlannedFile {
   readonly name: string;
   readonly bytes: number;
+  /** SHA-256 of its content, in hexadecimal. */
+  readonly sha256: string;
 }
 
 /** Rises with every change of what is written. */
@@ -36,7 +39,13 @@ export const linksFile = "links.json";
 export const glueFile = "glue.js";
 export const glueCacheFile = "glue.cache";
 
-/** @returns the plan, or undefined when the text is none of this format. */
+export const sha256 = (content: string | Uint8Array): string => createHash("sha256").update(content).digest("hex");
+
+/** The text of `plan.json`: the plan, and its digest. */
+export const planText = (plan: ComponentPlan): string =>
+  JSON.stringify({ sha256: sha256(JSON.stringify(plan)), plan }, undefined, 2);
+
+/** @returns the plan, or undefined when the text is none of this format, or not as it was written. */
 export function parsePlan(text: string): ComponentPlan | undefined {
   let value: unknown;
   try {
@@ -44,7 +53,9 @@ export function parsePlan(text: string): ComponentPlan | undefined {
   } catch {
     return undefined;
   }
-  return isPlan(value) ? value : undefined;
+  if (typeof value !== "object" || value === null || !("plan" in value) || !("sha256" in value)) return undefined;
+  const { plan } = value;
+  return isPlan(plan) && value.sha256 === sha256(JSON.stringify(plan)) ? plan : undefined;
 }
 
 function isPlan(value: unknown): value is ComponentPlan {
@@ -71,5 +82,9 @@ function isFile(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;
   const file = value as Readonly<Record<string, unknown>>;
   // A name with a slash could lead out of the directory.
-  return typeof file["bytes"] === "number" && /^[\w-]+(\.[\w-]+)+$/.test(String(file["name"]));
+  return (
+    typeof file["bytes"] === "number" &&
+    typeof file["sha256"] === "string" &&
+    /^[\w-]+(\.[\w-]+)+$/.test(String(file["name"]))
+  );
 }

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse } from "@bytecodealliance/jco";
@@ -40,12 +40,48 @@ describe("prepare", () => {
   test("uses what is there, and makes a broken entry again", async () => {
     await run();
     const marker = join(request.outDir, "marker");
+    const links = join(request.outDir, "links.json");
+    const whole = await readFile(links, "utf8");
     await writeFile(marker, "");
     await run();
     expect(await readdir(request.outDir)).toContain("marker");
-    await truncate(join(request.outDir, "links.json"), 100);
+    // A plan that would wire one thing more.
+    await writeFile(links, whole.replace('"instance":0', '"instance":1'));
     await run();
     expect(await readdir(request.outDir)).not.toContain("marker");
+    expect(await readFile(links, "utf8")).toBe(whole);
+  });
+
+  test.each([
+    { what: "a module is cut short", spoil: (directory: string) => truncate(join(directory, "module0.wasm"), 100) },
+    { what: "a file is gone", spoil: (directory: string) => rm(join(directory, "links.json")) },
+    { what: "the plan is another text", spoil: (directory: string) => writeFile(join(directory, "plan.json"), "{}") },
+    {
+      what: "a directory is in the place of the plan",
+      spoil: async (directory: string) => {
+        await rm(join(directory, "plan.json"));
+        await mkdir(join(directory, "plan.json"));
+      },
+    },
+    {
+      what: "a file is in the place of the entry",
+      spoil: async (directory: string) => {
+        await rm(directory, { recursive: true });
+        await writeFile(directory, "");
+      },
+    },
+  ])("an entry is made again when $what", async ({ spoil }) => {
+    // A small component: what is looked at is the directory.
+    const text = `(component (core module $m (func (export "run") (result i32) (i32.const 0)))
+      (core instance $i (instantiate $m))
+      (func $run (result (result)) (canon lift (core func $i "run"))) (instance $r (export "run" (func $run)))
+      (export "wasi:cli/run@0.2.0" (instance $r)))`;
+    await writeFile(join(directory, "small.wasm"), await parse(text));
+    const small = { ...request, componentPath: join(directory, "small.wasm"), purpose: "run" as const };
+    const plan = await prepare(small, prepareLimits, systemClock, never);
+    await spoil(small.outDir);
+    expect(await prepare(small, prepareLimits, systemClock, never)).toEqual(plan);
+    expect(new Set(await readdir(small.outDir))).toEqual(new Set(["plan.json", "links.json", "module0.wasm"]));
   });
 
   test("is not fooled by another component's entry", async () => {

@@ -2,7 +2,7 @@ import { open, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/p
 import { dirname, join } from "node:path";
 import { type Clock, errorCode } from "@shallop/sdk/internal";
 import { ImportsUnmetFault, PodFault } from "../pod/pod-runtime.ts";
-import { type ComponentPlan, parsePlan, planFile, planFormat } from "./component-plan.ts";
+import { type ComponentPlan, parsePlan, planFile, planFormat, planText, sha256 } from "./component-plan.ts";
 import { runJail } from "./jail.ts";
 import { type JailAnswer, parseJailOutput } from "./jail-protocol.ts";
 import type { Purpose } from "./requirements.ts";
@@ -64,7 +64,7 @@ export async function prepare(
   return plan;
 }
 
-/** The plan in `outDir` when the entry is whole: every file is there with its size. */
+/** The plan in `outDir` when the entry is whole: it and every file are what was written. */
 async function readPrepared(
   request: Pick<PrepareRequest, "outDir" | "componentDigest" | "purpose">,
 ): Promise<ComponentPlan | undefined> {
@@ -73,17 +73,22 @@ async function readPrepared(
     if (plan?.componentDigest !== request.componentDigest || plan.engine !== engineIdentity) return undefined;
     if (plan.purpose !== purposeOf(request)) return undefined;
     const files = [...plan.modules, ...plan.files];
-    const sizes = await Promise.all(files.map((file) => sizeOf(join(request.outDir, file.name))));
-    return files.every((file, index) => sizes[index] === file.bytes) ? plan : undefined;
+    const isWhole = await Promise.all(files.map((file) => isUnchanged(join(request.outDir, file.name), file)));
+    return isWhole.every(Boolean) ? plan : undefined;
   } catch (error) {
-    if (errorCode(error) === "ENOENT") return undefined;
+    if (brokenEntry.has(errorCode(error) ?? "")) return undefined;
     throw error;
   }
 }
 
-async function sizeOf(path: string): Promise<number> {
-  await using file = await open(path);
-  return (await file.stat()).size;
+/** Nothing there, or something else than files. */
+const brokenEntry: ReadonlySet<string> = new Set(["ENOENT", "ENOTDIR", "EISDIR"]);
+
+/** A disk can lose what it said it had written, and somebody can write there: a link plan must not be a little different. */
+async function isUnchanged(path: string, file: { readonly bytes: number; readonly sha256: string }): Promise<boolean> {
+  await using opened = await open(path);
+  if ((await opened.stat()).size !== file.bytes) return false;
+  return sha256(await opened.readFile()) === file.sha256;
 }
 
 async function runInJail(
@@ -107,7 +112,7 @@ function planOf(
   answer: Extract<JailAnswer, { outcome: "prepared" }>,
   contents: ReadonlyMap<string, Buffer>,
 ): ComponentPlan {
-  const listed = [...contents].map(([name, bytes]) => ({ name, bytes: bytes.length }));
+  const listed = [...contents].map(([name, bytes]) => ({ name, bytes: bytes.length, sha256: sha256(bytes) }));
   const modules = listed.filter(({ name }) => name.endsWith(".wasm"));
   return {
     format: planFormat,
@@ -131,7 +136,7 @@ async function store(outDir: string, plan: ComponentPlan, contents: ReadonlyMap<
   const temporary = await mkdtemp(`${outDir}.`);
   try {
     for (const [name, bytes] of contents) await writeFile(join(temporary, name), bytes, { mode: 0o600 });
-    await writeFile(join(temporary, planFile), JSON.stringify(plan, undefined, 2), { mode: 0o600 });
+    await writeFile(join(temporary, planFile), planText(plan), { mode: 0o600 });
     await rm(outDir, { recursive: true, force: true });
     await rename(temporary, outDir);
   } catch (error) {
