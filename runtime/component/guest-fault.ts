@@ -5,6 +5,9 @@ export type GuestFaultCode =
   | "GUEST_FAILED"
   /** The guest's memory is at its limit, and it trapped when it got no more. */
   | "GUEST_MEMORY"
+  /** The guest has had its CPU time, or all of its time, and called out once more. */
+  | "GUEST_CPU"
+  | "GUEST_TIMEOUT"
   /** As the memory, but its tables. */
   | "GUEST_TABLE"
   /** The guest holds as many handles, connections or header fields as one instance may, and wanted more. */

@@ -16,7 +16,7 @@ const requestsMax = 1000;
 export const lookMs = 25;
 
 interface Question {
-  readonly request: number;
+  readonly call: number;
   readonly askedMs: number;
   readonly processMs: number;
 }
@@ -37,10 +37,10 @@ export class CpuMeter {
     this.#readings = readings;
   }
 
-  /** Call it each `lookMs`. `request`: that a guest is at work for, 0 = none. */
-  look(request: number): void {
-    if (request === 0 || this.#question !== undefined) return;
-    const question = { request, askedMs: this.#readings.nowMs(), processMs: this.#readings.processMs() };
+  /** Call it each `lookMs`. `call`: the number of the one that a guest is at work for, 0 = none. */
+  look(call: number): void {
+    if (call === 0 || this.#question !== undefined) return;
+    const question = { call, askedMs: this.#readings.nowMs(), processMs: this.#readings.processMs() };
     this.#question = question;
     this.#readings.threadMs().then(
       (threadMs) => this.#answered(question, threadMs),
@@ -49,17 +49,17 @@ export class CpuMeter {
     );
   }
 
-  /** Milliseconds that the request has used. */
-  usedMs(request: number): number {
-    const known = this.#usedMs.get(request) ?? 0;
+  /** Milliseconds that the call has used. */
+  usedMs(call: number): number {
+    const known = this.#usedMs.get(call) ?? 0;
     const question = this.#question;
-    if (question === undefined || question.request !== request) return known;
+    if (question === undefined || question.call !== call) return known;
     // It does not answer: it is at work.
     const waitedMs = this.#readings.nowMs() - question.askedMs;
     return known + Math.min(waitedMs, this.#readings.processMs() - question.processMs);
   }
 
-  #answered({ request, askedMs }: Question, threadMs: number): void {
+  #answered({ call, askedMs }: Question, threadMs: number): void {
     this.#question = undefined;
     const nowMs = this.#readings.nowMs();
     // What it did while nobody looked was not this request's alone.
@@ -67,6 +67,6 @@ export class CpuMeter {
     const usedMs = Math.min(threadMs - this.#threadMs, isNext ? nowMs - this.#lookedMs : lookMs);
     this.#threadMs = threadMs;
     this.#lookedMs = nowMs;
-    this.#usedMs.set(request, (this.#usedMs.get(request) ?? 0) + Math.max(0, usedMs));
+    this.#usedMs.set(call, (this.#usedMs.get(call) ?? 0) + Math.max(0, usedMs));
   }
 }

@@ -26,8 +26,12 @@ export interface GuestCallSettings {
   readonly ended: (call: GuestCall) => void;
 }
 
+let lastNumber = 0;
+
 /** One request on its way through one instance. Ends exactly once: answered, failed, too late, or its client gone. */
 export class GuestCall {
+  /** Of this call, in its thread; a request that comes twice has two. */
+  readonly number = ++lastNumber;
   /** On the clock's own scale. */
   readonly deadlineMs: number;
   readonly #head: RequestHead;
@@ -204,6 +208,8 @@ export class GuestCall {
 }
 
 const limitCodes: ReadonlySet<string> = new Set<GuestFaultCode>([
+  "GUEST_CPU",
+  "GUEST_TIMEOUT",
   "GUEST_TABLE",
   "GUEST_HANDLES",
   "GUEST_CONNECTIONS",

@@ -24,10 +24,12 @@ export interface HostedPodSettings {
 
 /** A thread that is not gone this long after it was told to is stuck in one instruction of the guest. */
 export const terminateTimeoutMs = 250;
+// A guest that calls out at all does so within this time.
+const stopTimeoutMs = 25;
 // A guest is off its thread some milliseconds after the interrupt, on a busy machine some ten.
 const interruptTimeoutMs = 200;
-const interruptPauseMs = 5;
-// A process that gets no processor does not spin; one that waits for it as long as this is of no use either.
+const pauseMs = 5;
+// A process that waits for its processor as long as this is of no use either.
 const starvedMsMax = 1000;
 // The thread itself ends requests whose time is up; one that is this late does not turn its event loop.
 const overdueMsMax = 100;
@@ -36,7 +38,9 @@ const abandonedGraceMs = 250;
 // A pod whose threads die again and again is broken: the agent is to restart it, with its backoff.
 const replacementsMax = 5;
 
-type Interruption = Pick<Extract<ThreadCommand, { type: "interrupted" }>, "request" | "code" | "message">;
+type Interruption = Omit<Extract<ThreadCommand, { type: "interrupted" }>, "type">;
+
+const noticeReason = { GUEST_CPU: "GuestCpu", GUEST_TIMEOUT: "GuestTimeout" } as const;
 
 function processCpuMs(): number {
   const { user, system } = process.cpuUsage();
@@ -51,7 +55,8 @@ export class HostedPod {
   #stopping = false;
   /** A guest is being taken off the thread. */
   #stuck = false;
-  #recovered = false;
+  /** Whether the thread serves on after the interrupt; undefined until it has said so. */
+  #recovered: boolean | undefined;
   #cpu: CpuMeter | undefined;
   #replacements = 0;
 
@@ -109,13 +114,13 @@ export class HostedPod {
     const thread = this.#thread;
     if (thread === undefined || this.#stopping || this.#stuck) return;
     const { cpuTimeMs, requestTimeoutMs } = this.pod.limits;
-    const request = thread.runningRequest;
-    this.#cpu?.look(request);
-    if (request !== 0 && (this.#cpu?.usedMs(request) ?? 0) > cpuTimeMs) {
-      void this.#free(thread, { request, code: "GUEST_CPU", message: breachText("cpuTimeMs", cpuTimeMs) });
+    const number = thread.running;
+    this.#cpu?.look(number);
+    if (number !== 0 && (this.#cpu?.usedMs(number) ?? 0) > cpuTimeMs) {
+      void this.#free(thread, { number, code: "GUEST_CPU", message: breachText("cpuTimeMs", cpuTimeMs) });
     } else if (thread.overdueMs() > overdueMsMax) {
       const message = breachText("requestTimeoutMs", requestTimeoutMs);
-      void this.#free(thread, { request, code: "GUEST_TIMEOUT", message });
+      void this.#free(thread, { number, code: "GUEST_TIMEOUT", message });
     }
   }
 
@@ -125,38 +130,53 @@ export class HostedPod {
    */
   abandoned(requestIds: readonly string[]): void {
     const thread = this.#thread;
-    const request = thread?.runningRequest ?? 0;
-    if (thread === undefined || !requestIds.some((id) => requestNumber(id) === request)) return;
+    const id = thread?.runningId ?? 0;
+    if (thread === undefined || !requestIds.some((each) => requestNumber(each) === id)) return;
+    const number = thread.running;
     this.#settings.clock.after(abandonedGraceMs, () => {
-      if (thread !== this.#thread || thread.runningRequest !== request || this.#stopping || this.#stuck) return;
+      if (thread !== this.#thread || thread.running !== number || this.#stopping || this.#stuck) return;
       const message = "A request whose client has gone did not give the thread back; it was stopped.";
       this.#notice("GuestCancelled", message);
       this.#log(`shallop: ${message}`);
-      void this.#free(thread, { request, code: "CANCELLED", message });
+      void this.#free(thread, { number, code: "CANCELLED", message });
     });
   }
 
-  /** Takes what runs off the thread; where that does not help, ends the thread; and if it does not end, the process. */
-  async #free(thread: PodThread, { request, code, message }: Interruption): Promise<void> {
-    const { clock } = this.#settings;
+  /**
+   * Ends what a guest is at work for, in steps: when it calls out next; by taking it off the thread; with the thread; with the
+   * process.
+   */
+  async #free(thread: PodThread, { number, code, message }: Interruption): Promise<void> {
     this.#stuck = true;
-    this.#recovered = false;
-    thread.interrupt();
-    thread.send({ type: "interrupted", request, code, message });
-    // A thread with a crowd of requests is at work for another one before it hears of this.
-    const isFree = (): boolean => this.#recovered || (request !== 0 && thread.runningRequest !== request);
-    const began = { nowMs: clock.nowMs(), cpuMs: processCpuMs() };
-    const isLate = (): boolean => {
-      const waitedMs = clock.nowMs() - began.nowMs;
-      return waitedMs > starvedMsMax || Math.min(waitedMs, processCpuMs() - began.cpuMs) > interruptTimeoutMs;
-    };
-    while (!isFree() && !isLate()) await clock.sleep(interruptPauseMs);
-    if (!isFree() && !this.#stopping && !thread.isGone) {
-      this.#notice(code === "GUEST_CPU" ? "GuestCpu" : "GuestTimeout", message);
+    this.#recovered = undefined;
+    const isFree = (): boolean => this.#recovered === true || (number !== 0 && thread.running !== number);
+    if (code !== "CANCELLED") {
+      thread.stop(number, code);
+      await this.#whileBusy(isFree, stopTimeoutMs);
+    }
+    if (!isFree()) {
+      thread.interrupt();
+      thread.send({ type: "interrupted", number, code, message });
+      // A thread with a crowd of requests is at work for another one before it hears of this.
+      await this.#whileBusy(() => isFree() || this.#recovered === false, interruptTimeoutMs);
+    }
+    if (!isFree() && !this.#stopping) {
+      if (code !== "CANCELLED") this.#notice(noticeReason[code], message);
       this.#log(`shallop: ${message} It did not give the thread back; the thread was ended.`);
       await this.#replace(thread);
     }
     this.#stuck = false;
+  }
+
+  /** Until `isOver`, or `timeoutMs` of CPU time have gone by: a process that gets no processor does not spin. */
+  async #whileBusy(isOver: () => boolean, timeoutMs: number): Promise<void> {
+    const { clock } = this.#settings;
+    const began = { nowMs: clock.nowMs(), cpuMs: processCpuMs() };
+    while (!isOver()) {
+      const waitedMs = clock.nowMs() - began.nowMs;
+      if (waitedMs > starvedMsMax || Math.min(waitedMs, processCpuMs() - began.cpuMs) > timeoutMs) return;
+      await clock.sleep(pauseMs);
+    }
   }
 
   async #replace(thread: PodThread): Promise<void> {
@@ -196,7 +216,7 @@ export class HostedPod {
     if (event.type === "logged") this.#settings.tell({ type: "logged", uid: this.pod.uid, lines: event.lines });
     else if (event.type === "glue-cache")
       this.#settings.artifacts.keepGlueCache(this.pod.componentDigest, event.glueCache);
-    else if (event.type === "recovered") this.#recovered = true;
+    else if (event.type === "interrupted") this.#recovered = event.isWell;
     else if (event.type === "noticed") this.#notice(event.reason, event.message);
     else this.#onEvent?.(event);
   }

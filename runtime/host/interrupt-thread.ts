@@ -7,7 +7,8 @@ import type { Worker } from "node:worker_threads";
  * and every connection of the thread is still there. A thread that runs nothing loses what it runs next: call it only for one that is
  * stuck. It has no effect on a single instruction that takes long.
  *
- * What waits in the queue of microtasks is lost with it. And it must have been called from there: Node counts who called a
+ * A guest in its own code is over with no harm to others; one that was in a function of the host may leave half done what all
+ * share: `guestWatch` knows. What waits in the queue of microtasks is lost with it. And it must have been called from there: Node counts who called a
  * callback of `setImmediate`, a timer or `nextTick`, and ends the process when one of these does not come back.
  */
 export function interruptThread(worker: Worker): void {

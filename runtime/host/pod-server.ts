@@ -11,6 +11,8 @@ import {
 import type { LoadedComponent } from "../component/engine.ts";
 import { Egress } from "../component/egress/egress.ts";
 import { addressJudge } from "../component/egress/address-judge.ts";
+import { GuestFault } from "../component/guest-fault.ts";
+import { guestWatch } from "../component/instance/guest-watch.ts";
 import { guestBoundsOf, type GuestSettings, noGrants } from "../component/wasi/guest-context.ts";
 import { GuestCall, type GuestCallSettings } from "./guest-call.ts";
 import { InstancePool } from "./instance-pool.ts";
@@ -21,6 +23,7 @@ import {
   sharedNowMs,
   slot,
   startNumber,
+  stopCodes,
   type ThreadCommand,
   type ThreadStart,
 } from "./thread-protocol.ts";
@@ -63,7 +66,7 @@ export class PodServer {
   readonly #calls = new Set<GuestCall>();
   readonly #callsMax: number;
   readonly #running: NonNullable<GuestCallSettings["running"]> = (call, isRunning) =>
-    this.#run(isRunning ? requestNumber(call.requestId) : 0, call.deadlineMs);
+    this.#run(isRunning ? call.number : 0, call.deadlineMs, call.requestId);
   readonly #takeInstance: GuestCallSettings["takeInstance"] = (wanted, starting) =>
     this.#gate.take(() => this.#pool.take(starting), wanted);
   #onDrained: (() => void) | undefined;
@@ -82,6 +85,7 @@ export class PodServer {
       clock: settings.clock,
     });
     this.#gate = new MemoryGate(limits.memoryBytes, limits.instancesMax);
+    guestWatch.verdict = () => this.#verdict();
     this.#listener = settings.listener;
     this.#listener.on("connection", (socket) => this.#accept(socket));
   }
@@ -101,19 +105,34 @@ export class PodServer {
     });
   }
 
-  /** What ran on this thread was taken off it, with whatever was to follow in the same turn of the event loop. */
-  interrupted({ request, code, message }: Interruption): void {
-    const { breached } = this.#settings;
+  /**
+   * What ran on this thread was taken off it, with whatever was to follow in the same turn of the event loop.
+   * @returns false when that was not the guest's own code: what requests share may be half done
+   */
+  interrupted({ number, code, message }: Interruption): boolean {
+    const { breached, slots } = this.#settings;
+    const isWell = !guestWatch.inHost && slots[slot.running] === number;
     this.#run(0, 0);
-    if (request === startNumber) {
+    if (number === startNumber) {
       this.#pool.startFailed();
       breached(code, `${message} It had not begun to serve.`);
     }
     for (const call of [...this.#calls]) {
-      if (call.isAtWork && requestNumber(call.requestId) === request) call.interrupted(code, message);
-      else call.goOn();
+      if (call.isAtWork && call.number === number) call.interrupted(code, message);
+      else if (isWell) call.goOn();
     }
     this.#gate.forgetUnwanted();
+    return isWell;
+  }
+
+  /** What the watchdog says of the guest that is at work. */
+  #verdict(): GuestFault | undefined {
+    const { slots, start } = this.#settings;
+    if (slots[slot.stop] !== slots[slot.running]) return undefined;
+    const { cpuTimeMs, requestTimeoutMs } = start.limits;
+    return stopCodes[slots[slot.stopCode] ?? 0] === "GUEST_CPU"
+      ? new GuestFault("GUEST_CPU", breachText("cpuTimeMs", cpuTimeMs))
+      : new GuestFault("GUEST_TIMEOUT", breachText("requestTimeoutMs", requestTimeoutMs));
   }
 
   async close(): Promise<void> {
@@ -168,10 +187,12 @@ export class PodServer {
   }
 
   /** Tells the watchdog which request a guest is at work for, and until when it may be. */
-  #run(request: number, deadlineMs: number): void {
+  #run(number: number, deadlineMs: number, requestId = ""): void {
     const { slots, clock } = this.#settings;
-    slots[slot.running] = request;
-    slots[slot.runningDeadline] = request === 0 ? Number.POSITIVE_INFINITY : deadlineMs + sharedNowMs() - clock.nowMs();
+    slots[slot.running] = number;
+    if (number === 0) return;
+    slots[slot.runningDeadline] = deadlineMs + sharedNowMs() - clock.nowMs();
+    slots[slot.runningId] = requestNumber(requestId);
   }
 
   /** Tells the watchdog until when this thread must have turned its event loop. */

@@ -59,6 +59,12 @@ function serve(modules: ReadonlyMap<string, WebAssembly.Module>, warmCache?: Uin
   }
 }
 
+function interrupted(command: Extract<ThreadCommand, { type: "interrupted" }>): void {
+  const isWell = server?.interrupted(command) ?? false;
+  // After what the request that was ended is told has left.
+  setImmediate(() => send({ type: "interrupted", isWell }));
+}
+
 port.on("message", (command: ThreadCommand) => {
   switch (command.type) {
     case "start":
@@ -75,8 +81,7 @@ port.on("message", (command: ThreadCommand) => {
       serve(command.modules, command.glueCache);
       break;
     case "interrupted":
-      server?.interrupted(command);
-      send({ type: "recovered" });
+      interrupted(command);
       break;
     case "drain":
       void server?.drain().then(async () => {

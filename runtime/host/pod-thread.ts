@@ -7,6 +7,8 @@ import {
   freshSlots,
   sharedNowMs,
   slot,
+  type StopCode,
+  stopCodes,
   type ThreadCommand,
   type ThreadData,
   type ThreadEvent,
@@ -81,12 +83,12 @@ export class PodThread {
    * is. Negative while there is time.
    */
   overdueMs(): number {
-    const deadline = this.runningRequest === 0 ? slot.deadline : slot.runningDeadline;
+    const deadline = this.running === 0 ? slot.deadline : slot.runningDeadline;
     return sharedNowMs() - (this.#slots[deadline] ?? Number.POSITIVE_INFINITY);
   }
 
-  /** The request that a guest is at work for: see `requestNumber`. */
-  get runningRequest(): number {
+  /** The number of the call that a guest is at work for; 0 when none is. */
+  get running(): number {
     return this.#slots[slot.running] ?? 0;
   }
 
@@ -94,10 +96,21 @@ export class PodThread {
     return this.#isGone;
   }
 
+  /** The id of that one's request: see `requestNumber`. */
+  get runningId(): number {
+    return this.running === 0 ? 0 : (this.#slots[slot.runningId] ?? 0);
+  }
+
   /** CPU time that the thread has used. Not answered while it is in one long instruction. */
   async cpuMs(): Promise<number> {
     const { user, system } = await this.#worker.cpuUsage();
     return (user + system) / 1000;
+  }
+
+  /** The guest that is at work for this call ends when it next calls out. */
+  stop(number: number, code: StopCode): void {
+    this.#slots[slot.stopCode] = stopCodes.indexOf(code);
+    this.#slots[slot.stop] = number;
   }
 
   /** Takes what runs off the thread; see interrupt-thread.ts. */

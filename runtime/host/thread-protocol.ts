@@ -1,4 +1,3 @@
-import type { WireFaultCode } from "@shallop/sdk/wire";
 import type { PodLimits, PodLogLine } from "../pod/pod-runtime.ts";
 
 /** Main thread → pod thread: become this pod. Once in the life of a thread. */
@@ -35,11 +34,11 @@ export type ThreadCommand =
     }
   /** Take no new requests; say `drained` when the last has ended. */
   | { readonly type: "drain" }
-  /** What ran for `request` was taken off this thread: it ends with `code`, all others go on. */
+  /** What ran for the call `number` was taken off this thread: it ends with `code`, all others go on. */
   | {
       readonly type: "interrupted";
-      readonly request: number;
-      readonly code: WireFaultCode;
+      readonly number: number;
+      readonly code: StopCode | "CANCELLED";
       readonly message: string;
     };
 
@@ -51,8 +50,8 @@ export type ThreadEvent =
   | { readonly type: "loaded" }
   | { readonly type: "failed"; readonly code: "EXITED"; readonly message: string }
   | { readonly type: "drained" }
-  /** The thread has heard that it was interrupted, and serves on. */
-  | { readonly type: "recovered" }
+  /** The thread has heard that it was interrupted; a thread that is not well does not serve on. */
+  | { readonly type: "interrupted"; readonly isWell: boolean }
   /** Code cache of the glue after the first requests, in shared memory. */
   | { readonly type: "glue-cache"; readonly glueCache: Uint8Array }
   | { readonly type: "logged"; readonly lines: readonly PodLogLine[] }
@@ -65,14 +64,22 @@ export type ThreadEvent =
 export const slot = {
   /** When the most urgent request of the thread must have ended; infinity when there is none. */
   deadline: 0,
-  /** The request that a guest is at work for at this moment, as `requestNumber` has it; 0 when none is. */
+  /** The number of the call that a guest is at work for at this moment; 0 when none is. */
   running: 1,
   /** When that one must have ended; infinity when none is at work. */
   runningDeadline: 2,
+  /** Its request's id, as `requestNumber` has it. */
+  runningId: 3,
+  /** The watchdog's: the number of the call whose guest is to end when it calls out, and why, by `stopCodes`. */
+  stop: 4,
+  stopCode: 5,
 } as const;
-export const slotCount = 3;
+const slotCount = 6;
 
-/** As the request that a guest is at work for: it starts, ahead of any. */
+export const stopCodes = ["GUEST_CPU", "GUEST_TIMEOUT"] as const;
+export type StopCode = (typeof stopCodes)[number];
+
+/** As the number of a call: the guest starts, ahead of any. */
 export const startNumber = -1;
 
 export function freshSlots(): Float64Array<SharedArrayBuffer> {

@@ -110,18 +110,21 @@ export class WireConnection {
 
   /** For WireStream. */
   send(type: FrameType, stream: number, payload: Uint8Array): void {
-    if (payload.length > copyBytesMax) {
-      this.sendFrame(encodeFrameHeader(type, stream, payload.length));
-      this.sendFrame(payload);
-    } else this.sendFrame(encodeFrame(type, stream, payload));
+    if (payload.length <= copyBytesMax) return this.sendFrame(encodeFrame(type, stream, payload));
+    this.#enqueue(encodeFrameHeader(type, stream, payload.length), payload);
   }
 
-  /** For WireStream: bytes that are a frame, or part of one. Frames of one turn of the event loop leave in one write. */
+  /** For WireStream: bytes that are a frame. Frames of one turn of the event loop leave in one write. */
   sendFrame(frame: Uint8Array): void {
+    this.#enqueue(frame);
+  }
+
+  /** The parts of one frame, at once: a guest that is interrupted while it writes must not leave half of one. */
+  #enqueue(...parts: readonly Uint8Array[]): void {
     if (this.#closed) return;
     if (this.#batch.length === 0) setImmediate(this.#flushBatch);
-    this.#batch.push(frame);
-    this.#batchBytes += frame.length;
+    this.#batch.push(...parts);
+    for (const part of parts) this.#batchBytes += part.length;
   }
 
   /**

@@ -2,6 +2,7 @@ import type { CanonicalContext } from "../abi/canonical-context.ts";
 import type { CoreValue } from "../abi/codec.ts";
 import type { FunctionCodec } from "../abi/function-codec.ts";
 import { cancelOf } from "../abi/stream.ts";
+import { guestWatch, inHost } from "../instance/guest-watch.ts";
 import type { LiveInstance } from "../instance/live-instance.ts";
 import type { BuiltinOf } from "../link/link-plan.ts";
 import { Subtask, subtaskStates } from "./subtask.ts";
@@ -18,6 +19,8 @@ export function lowerAsync(live: LiveInstance, tasks: Tasks, plan: LowerPlan): C
   return (...values) => {
     state.throwIfOver();
     if (!state.mayLeave) state.trap("the guest called out while it must not: in realloc or in a post-return function");
+    const verdict = guestWatch.verdict();
+    if (verdict !== undefined) state.fail(verdict);
     try {
       // Made when it is first called: most of what a guest imports it never calls.
       lowering ??= {
@@ -85,7 +88,8 @@ class LoweredCall {
 
   #callHost(host: number): CoreValue | undefined {
     const { live, tasks, plan } = this.#lowering;
-    const answer = live.host.function(host)(this.#lift());
+    const args = this.#lift();
+    const answer = inHost(() => live.host.function(host)(args));
     if (!(answer instanceof Promise)) {
       this.#resolve(answer);
       return this.#answer();

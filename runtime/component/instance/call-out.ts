@@ -2,6 +2,7 @@ import type { CanonicalContext } from "../abi/canonical-context.ts";
 import type { CoreValue } from "../abi/codec.ts";
 import type { FunctionCodec } from "../abi/function-codec.ts";
 import { callIn, callInNow } from "./call-in.ts";
+import { guestWatch } from "./guest-watch.ts";
 import type { LoweredCall } from "./linked-component.ts";
 import type { LiveInstance } from "./live-instance.ts";
 
@@ -24,12 +25,21 @@ export function lowerCall(live: LiveInstance, { plan, shim }: LoweredCall): Lowe
   let context: CanonicalContext | undefined;
   let codec: FunctionCodec | undefined;
   const call = (args: readonly unknown[]): unknown => {
-    if (callee.kind === "host") return live.host.function(callee.host)(args);
+    if (callee.kind === "host") {
+      guestWatch.inHost = true;
+      try {
+        return live.host.function(callee.host)(args);
+      } finally {
+        guestWatch.inHost = false;
+      }
+    }
     return shim === undefined ? callInNow(live, callee.lift, args) : callIn(live, callee.lift, args);
   };
   return (...values) => {
     state.throwIfOver();
     if (!state.mayLeave) state.trap("the guest called out while it must not: in realloc or in a post-return function");
+    const verdict = guestWatch.verdict();
+    if (verdict !== undefined) state.fail(verdict);
     const lentCount = state.lentCount;
     try {
       // Made when it is first called: most of what a guest imports it never calls.

@@ -1,5 +1,6 @@
 import { unreachable } from "@shallop/sdk/internal";
 import type { ResourcePlan } from "../link/link-plan.ts";
+import { inHost } from "./guest-watch.ts";
 import type { LiveInstance, ResourceBuiltinPlan } from "./live-instance.ts";
 
 type CoreFunction = (value: number) => number | undefined;
@@ -50,7 +51,7 @@ function drop(
   }
   const plan: ResourcePlan | undefined = live.component.plan.resources[resource];
   if (plan?.kind === "guest") destroy(live, { plan, caller: instance }, Number(handle.representation));
-  else (handle.representation as Partial<Disposable>)[Symbol.dispose]?.();
+  else inHost(() => (handle.representation as Partial<Disposable>)[Symbol.dispose]?.());
 }
 
 /** Runs the destructor, in the component that defines the resource. It cannot wait. */

@@ -6,6 +6,8 @@ import { fileURLToPath } from "node:url";
 import { componentEmbed, componentNew, parse } from "@bytecodealliance/jco";
 import { componentize } from "componentize-qjs";
 
+const library = dirname(fileURLToPath(import.meta.resolve("@bytecodealliance/jco")));
+const witDirectory = join(library, "..", "lib", "wit", "builtin", "0.2.12");
 const packages = ["cli", "clocks", "filesystem", "http", "io", "random", "sockets"];
 const world = `package shallop:test;
 
@@ -56,11 +58,9 @@ async function build(source: string, path: string): Promise<void> {
 }
 
 async function writeWit(directory: string): Promise<void> {
-  const library = dirname(fileURLToPath(import.meta.resolve("@bytecodealliance/jco")));
-  const builtin = join(library, "..", "lib", "wit", "builtin", "0.2.12");
   for (const name of packages) {
     const target = join(directory, "deps", name);
-    await cp(join(builtin, `wasi-${name}`), target, { recursive: true });
+    await cp(join(witDirectory, `wasi-${name}`), target, { recursive: true });
     const file = join(target, "package.wit");
     const wit = await readFile(file, "utf8");
     await writeFile(file, wit.replaceAll("wasi:", "xasi:").replaceAll("0.2.12", "0.2.3"));
@@ -159,6 +159,19 @@ export function componentThatImports(name: string): Promise<Uint8Array> {
   return handlerComponent(text, wit);
 }
 
-async function handlerComponent(text: string, witSource = handlerWit): Promise<Uint8Array> {
+/** A component of this core module, which may use all of WASI 0.2.3 and handles requests. */
+export async function wasiComponent(text: string): Promise<Uint8Array> {
+  const nested = await Promise.all(
+    packages.map(async (name) => {
+      const wit = await readFile(join(witDirectory, `wasi-${name}`, "package.wit"), "utf8");
+      const [, head = "", body = ""] = /^\s*package ([^;]+);([^]*)$/.exec(wit.replaceAll("0.2.12", "0.2.3")) ?? [];
+      return `package ${head} {${body}}`;
+    }),
+  );
+  return handlerComponent(text, `${world.replaceAll("xasi:", "wasi:")}\n${nested.join("\n")}`);
+}
+
+/** A component of this core module, in the world that `witSource` says. */
+export async function handlerComponent(text: string, witSource = handlerWit): Promise<Uint8Array> {
   return componentNew(await componentEmbed({ binary: await parse(text), witSource }), []);
 }
