@@ -3,6 +3,7 @@ import {
   apiVersionOf,
   type Container,
   guestLimitsOf,
+  instanceReuseOf,
   label,
   type OwnerReference,
   parseQuantity,
@@ -131,6 +132,7 @@ export function limitsOf({ spec, annotations }: PodManifest, revision: Revision 
   const seconds = revision?.spec.timeoutSeconds;
   return {
     ...guestLimitsOf(annotations),
+    reuse: instanceReuseOf(annotations),
     memoryBytes: positive(limits["memory"]) ?? limitRows.memoryBytes.initial,
     cpu: positive(limits["cpu"]) ?? cpuDefault,
     pidsMax,

@@ -40,6 +40,8 @@ export interface BindingsArtifact {
 export type EngineArtifact = LinkedArtifact | BindingsArtifact;
 
 export interface LoadedComponent {
+  /** Its instances may be given several requests at once (WASI 0.3). */
+  readonly isConcurrent: boolean;
   /** A fresh instance that has served nothing. @throws GuestFault when the guest's own initialisation fails */
   instantiate(settings: GuestSettings): Promise<Instance>;
   /** V8's code cache of generated glue with the functions that have run so far; undefined where there is no glue. */
@@ -48,10 +50,13 @@ export interface LoadedComponent {
 
 export interface Instance {
   /**
-   * Serves one request; call it once. Resolves when the guest has returned: what it has written is with `response` by
-   * then. After `dispose` it may never settle. @throws GuestFault
+   * Serves one request. Resolves when the guest has returned: what it has written is with `response` by then. After
+   * `dispose` it may never settle. Further requests come when it has resolved, or at once where the component
+   * is concurrent. @throws GuestFault, after which the instance is of no use
    */
   handle(request: GuestRequest, response: GuestResponse): Promise<void>;
+  /** Nobody waits for the answer to this request any more; those beside it go on. Where the component is concurrent. */
+  abandon?(request: GuestRequest): void;
   /** Bytes of linear memory in use. */
   memoryBytes(): number;
   /** A limit that the guest has met without being ended for it, and may have failed of since. */

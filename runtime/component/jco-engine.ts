@@ -19,6 +19,7 @@ type Instantiate = (
 type Handle = (request: IncomingRequest, outparam: ResponseOutparam) => Promise<void>;
 
 class JcoComponent implements LoadedComponent {
+  readonly isConcurrent = false;
   readonly #script: Script;
   readonly #instantiate: Instantiate;
   readonly #modules: ReadonlyMap<string, WebAssembly.Module>;

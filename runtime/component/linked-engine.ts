@@ -28,6 +28,7 @@ interface Fork {
 }
 
 class ForkedComponent implements LoadedComponent {
+  readonly isConcurrent = false;
   readonly #component: LinkedComponent;
   readonly #artifact: LinkedArtifact;
   readonly #handler: Callee;

@@ -5,6 +5,7 @@ import { testContext } from "../component/wasi/context.fixture.ts";
 import { InstancePool } from "./instance-pool.ts";
 
 class Component implements LoadedComponent {
+  readonly isConcurrent = false;
   made = 0;
   disposed = 0;
   failing = false;

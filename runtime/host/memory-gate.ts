@@ -81,6 +81,7 @@ export class MemoryGate {
   #leaving(instance: Instance): Instance {
     return {
       handle: (request, response) => instance.handle(request, response),
+      ...(instance.abandon === undefined ? {} : { abandon: (request) => instance.abandon?.(request) }),
       memoryBytes: () => instance.memoryBytes(),
       breach: () => instance.breach(),
       isWoken: () => instance.isWoken(),

@@ -1,5 +1,5 @@
 import type { Server, Socket } from "node:net";
-import { breachText, type Clock, systemRandom } from "@shallop/sdk/internal";
+import { breachText, type Clock, instanceReuse, systemRandom } from "@shallop/sdk/internal";
 import {
   type RequestHead,
   type StreamHandlers,
@@ -18,6 +18,7 @@ import { GuestCall, type GuestCallSettings } from "./guest-call.ts";
 import { InstancePool } from "./instance-pool.ts";
 import type { LogRelay } from "./log-relay.ts";
 import { MemoryGate } from "./memory-gate.ts";
+import { SharedInstances } from "./shared-instances.ts";
 import {
   requestNumber,
   sharedNowMs,
@@ -60,6 +61,7 @@ export class PodServer {
   readonly #settings: PodServerSettings;
   readonly #pool: InstancePool;
   readonly #gate: MemoryGate;
+  readonly #instances: SharedInstances;
   readonly #egress: Egress;
   readonly #listener: Server;
   readonly #connections = new Set<WireConnection>();
@@ -67,8 +69,6 @@ export class PodServer {
   readonly #callsMax: number;
   readonly #running: NonNullable<GuestCallSettings["running"]> = (call, isRunning) =>
     this.#run(isRunning ? call.number : 0, call.deadlineMs, call.requestId);
-  readonly #takeInstance: GuestCallSettings["takeInstance"] = (wanted, starting) =>
-    this.#gate.take(() => this.#pool.take(starting), wanted);
   #onDrained: (() => void) | undefined;
   #warmed = false;
 
@@ -86,6 +86,11 @@ export class PodServer {
     });
     this.#gate = new MemoryGate(limits.memoryBytes, limits.instancesMax);
     guestWatch.verdict = () => this.#verdict();
+    this.#instances = new SharedInstances(
+      (wanted, starting) => this.#gate.take(() => this.#pool.take(starting), wanted),
+      instanceReuse(limits.reuse ?? {}, settings.component.isConcurrent),
+      settings.clock,
+    );
     this.#listener = settings.listener;
     this.#listener.on("connection", (socket) => this.#accept(socket));
   }
@@ -113,6 +118,7 @@ export class PodServer {
     const { breached, slots } = this.#settings;
     const isWell = !guestWatch.inHost && slots[slot.running] === number;
     this.#run(0, 0);
+    this.#instances.forgetStarting();
     if (number === startNumber) {
       this.#pool.startFailed();
       breached(code, `${message} It had not begun to serve.`);
@@ -139,6 +145,7 @@ export class PodServer {
     for (const call of this.#calls) call.abort("REFUSED", "the pod has ended");
     for (const connection of this.#connections) connection.destroy();
     this.#listener.close();
+    this.#instances.close();
     this.#pool.close();
     await this.#egress.close();
   }
@@ -165,7 +172,7 @@ export class PodServer {
       instancesMax: start.limits.instancesMax,
       breached,
       running: this.#running,
-      takeInstance: this.#takeInstance,
+      takeInstance: this.#instances.take,
       log: (text) => relay.line("stderr", text),
       ended: (ended) => this.#ended(ended),
     });

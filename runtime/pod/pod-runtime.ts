@@ -1,5 +1,5 @@
 import type { PodEndpoint } from "@shallop/sdk/api";
-import { Fault, type GuestLimits } from "@shallop/sdk/internal";
+import { Fault, type GuestLimits, type InstanceReuse } from "@shallop/sdk/internal";
 import type { LocalImage } from "../image/local-image.ts";
 
 /**
@@ -66,6 +66,8 @@ export interface PodLaunch {
 
 /** Of its guests, if they are Wasm, and of the pod itself. */
 export interface PodLimits extends GuestLimits {
+  /** How its instances are used again, as far as it says: the rest goes by the WASI that the guest is made for. */
+  readonly reuse?: Partial<InstanceReuse>;
   readonly memoryBytes: number;
   /** Cores: 0.5 is half of one. */
   readonly cpu: number;

@@ -19,7 +19,7 @@ describe("flags", () => {
     expect(serve("f.wasm")).toMatchObject({
       address: { host: "127.0.0.1", port: 8080 },
       timeoutMs: 300_000,
-      reuse: 1,
+      reuse: {},
     });
   });
 
@@ -30,6 +30,18 @@ describe("flags", () => {
     { text: "1gb", bytes: 2 ** 30 },
   ])("--max-memory $text", ({ text, bytes }) => {
     expect(run("--max-memory", text, "f").memoryBytesMax).toBe(bytes);
+  });
+
+  test("--reuse and its like", () => {
+    expect(serve("--reuse", "5", "--reuse-at-once", "2", "--reuse-idle", "3s", "f").reuse).toEqual({
+      requestsMax: 5,
+      atOnceMax: 2,
+      idleMs: 3000,
+    });
+    expect(() => serve("--reuse-at-once", "1001", "f")).toThrow(
+      "--reuse-at-once is 1001; write what is from 1 to 1000",
+    );
+    expect(() => serve("--reuse-idle", "2h", "f")).toThrow(/--reuse-idle is 7200000ms/);
   });
 
   test("directories keep their name unless another is given", () => {

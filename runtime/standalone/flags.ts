@@ -2,7 +2,7 @@ import { statSync } from "node:fs";
 import { isIPv6 } from "node:net";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { parseDurationMs } from "@shallop/sdk/internal";
+import { type InstanceReuse, parseDurationMs, reuseRows } from "@shallop/sdk/internal";
 import type { GrantedDirectory } from "../component/wasi/guest-context.ts";
 import { StandaloneFault } from "./standalone-fault.ts";
 
@@ -31,8 +31,8 @@ export interface RunFlags extends GuestFlags {
 export interface ServeFlags extends GuestFlags {
   readonly address: { readonly host: string; readonly port: number };
   readonly timeoutMs: number;
-  /** Requests that one instance serves, one after the other. */
-  readonly reuse: number;
+  /** How instances are used again, as far as it is said. */
+  readonly reuse: Partial<InstanceReuse>;
 }
 
 /** What 32 bits address. */
@@ -73,14 +73,20 @@ export function parseServeFlags(args: readonly string[], environment: Environmen
   const options = {
     ...guestOptions,
     addr: { type: "string", default: "127.0.0.1:8080" },
-    reuse: { type: "string", default: "1" },
+    reuse: { type: "string" },
+    "reuse-at-once": { type: "string" },
+    "reuse-idle": { type: "string" },
   } as const;
   const { values, positionals } = parse(() => parseArgs({ args: [...args], options, allowPositionals: true }));
   return {
     ...guestFlags(values, positionals, environment),
     address: listenAddress(values.addr),
     timeoutMs: duration("--timeout", values.timeout ?? serveTimeoutDefault),
-    reuse: count("--reuse", values.reuse),
+    reuse: reuse({
+      requestsMax: values.reuse === undefined ? undefined : count("--reuse", values.reuse),
+      atOnceMax: values["reuse-at-once"] === undefined ? undefined : count("--reuse-at-once", values["reuse-at-once"]),
+      idleMs: values["reuse-idle"] === undefined ? undefined : duration("--reuse-idle", values["reuse-idle"]),
+    }),
   };
 }
 
@@ -161,6 +167,25 @@ function count(flag: string, text: string): number {
   if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
   throw usage(`${flag} is ${JSON.stringify(text)}; write a number of requests, 1 or more`);
 }
+
+/** What a revision may ask for may be asked for here. */
+function reuse(said: Readonly<Record<keyof InstanceReuse, number | undefined>>): Partial<InstanceReuse> {
+  const given = (Object.keys(said) as (keyof InstanceReuse)[]).flatMap((name) => {
+    const value = said[name];
+    if (value === undefined) return [];
+    const { min, max } = reuseRows[name];
+    if (value >= min && value <= max) return [[name, value] as const];
+    const unit = name === "idleMs" ? "ms" : "";
+    throw usage(`${reuseFlags[name]} is ${value}${unit}; write what is from ${min}${unit} to ${max}${unit}`);
+  });
+  return Object.fromEntries(given);
+}
+
+const reuseFlags: Readonly<Record<keyof InstanceReuse, string>> = {
+  requestsMax: "--reuse",
+  atOnceMax: "--reuse-at-once",
+  idleMs: "--reuse-idle",
+};
 
 function listenAddress(text: string): { readonly host: string; readonly port: number } {
   const { host, port } = hostAndPort("--addr", text);

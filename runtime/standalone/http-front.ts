@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { totalmem } from "node:os";
-import { type Clock, guestLimitDefaults, systemRandom } from "@shallop/sdk/internal";
+import { type Clock, guestLimitDefaults, instanceReuse, systemRandom } from "@shallop/sdk/internal";
 import type { LoadedComponent } from "../component/engine.ts";
 import type { Egress } from "../component/egress/egress.ts";
 import { guestBounds, type GuestSettings, noGrants } from "../component/wasi/guest-context.ts";
@@ -10,10 +10,10 @@ import { GuestCall } from "../host/guest-call.ts";
 import { InstancePool } from "../host/instance-pool.ts";
 import type { LogRelay } from "../host/log-relay.ts";
 import { MemoryGate } from "../host/memory-gate.ts";
+import { SharedInstances } from "../host/shared-instances.ts";
 import { sharedNowMs } from "../host/thread-protocol.ts";
 import type { ServeFlags } from "./flags.ts";
 import { HttpStream, requestHead } from "./http-stream.ts";
-import { ReusedInstances } from "./reused-instances.ts";
 
 export interface HttpFrontSettings {
   readonly flags: ServeFlags;
@@ -38,7 +38,7 @@ export class HttpFront {
   readonly #settings: HttpFrontSettings;
   readonly #server: Server;
   readonly #calls = new Set<GuestCall>();
-  readonly #instances: ReusedInstances;
+  readonly #instances: SharedInstances;
   #closing = false;
   #drained: (() => void) | undefined;
 
@@ -49,9 +49,10 @@ export class HttpFront {
     // Nothing is made ahead: a guest that spins while it starts does so under the deadline of a request.
     const pool = new InstancePool({ component, settings: guestSettings, sizeMax: 0, clock });
     const gate = new MemoryGate(totalmem(), instancesMax);
-    this.#instances = new ReusedInstances(
+    this.#instances = new SharedInstances(
       (wanted, starting) => gate.take(() => pool.take(starting), wanted),
-      flags.reuse,
+      instanceReuse(flags.reuse, component.isConcurrent),
+      clock,
     );
     const options = { keepAliveTimeout: idleTimeoutMs };
     this.#server = createServer(options, (incoming, outgoing) => this.#request(incoming, outgoing));

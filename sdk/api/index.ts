@@ -26,6 +26,7 @@ export {
 } from "./kind.ts";
 export { kindAt, kindOf, kinds } from "./kinds.ts";
 export { guestLimitsOf } from "./limits.ts";
+export { instanceReuseOf } from "./reuse.ts";
 export type * from "./meta.ts";
 export { annotation, autoscalingPrefix, label, servingGroup } from "./names.ts";
 export { parseQuantity } from "./quantity.ts";

@@ -13,7 +13,7 @@ export function guestLimitsOf(annotations: Readonly<Record<string, string>> = {}
 }
 
 /** Undefined when the text is no value of this limit, or one beyond its range. */
-export function parseLimit(row: LimitRow, text: string): number | undefined {
+export function parseLimit(row: Pick<LimitRow, "unit" | "min" | "max">, text: string): number | undefined {
   const value = row.unit === "duration" ? parseDurationMs(text) : parseQuantity(text);
   return value !== undefined && Number.isInteger(value) && value >= row.min && value <= row.max ? value : undefined;
 }

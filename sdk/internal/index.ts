@@ -16,5 +16,6 @@ export {
 export { jsonLog, type Log, type LogFields, silentLog } from "./log.ts";
 export { machineIdentity } from "./machine.ts";
 export { type Random, systemRandom } from "./random.ts";
+export { type InstanceReuse, instanceReuse, reuseRows } from "./reuse.ts";
 export { SingleFlight } from "./single-flight.ts";
 export { LineSplitter } from "./stream-lines.ts";

@@ -1,11 +1,10 @@
 import type { StatusCause } from "../fault.ts";
 import { dig, jsonEqual, type JsonObject, textAt, textsAt } from "../json.ts";
 import type { FieldDefault, ValidationSettings } from "../kind.ts";
-import { limitsPrefix } from "../../internal/limits.ts";
 import { annotation, autoscalingPrefix } from "../names.ts";
 import { validateAutoscaling } from "./autoscaling.ts";
 import { forbidden, invalid, notSupported, required } from "./cause.ts";
-import { validateLimits } from "./limits.ts";
+import { isGuestAnnotation, validateLimits } from "./limits.ts";
 import { validateAnnotations, validateLabels } from "./metadata.ts";
 import { checkName } from "./name-rules.ts";
 import { validateRevisionSpec } from "./revision-spec.ts";
@@ -72,7 +71,7 @@ function validateRevisionName(object: JsonObject, old: JsonObject | undefined): 
 /** The autoscaler and the nodes read the template: on the parent itself their annotations would do nothing. */
 export function validateParentAnnotations(object: JsonObject): StatusCause[] {
   return Object.keys(textsAt(object, "metadata", "annotations"))
-    .filter((key) => key.startsWith(autoscalingPrefix) || key.startsWith(limitsPrefix))
+    .filter((key) => key.startsWith(autoscalingPrefix) || isGuestAnnotation(key))
     .map((key) =>
       forbidden(`metadata.annotations.${key}`, "belongs in spec.template.metadata.annotations, where it has effect"),
     );
