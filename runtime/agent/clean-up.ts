@@ -4,6 +4,7 @@ import type { Clock, Log, Random } from "@shallop/sdk/internal";
 import { WasmRuntime } from "../host/wasm-runtime.ts";
 import type { PodObserver, PodRuntime } from "../pod/pod-runtime.ts";
 import { detectFeatures } from "../sandbox/features.ts";
+import { Cells } from "../sandbox/cell/cells.ts";
 import { hostJail } from "../sandbox/host-jail.ts";
 import { NativeRuntime } from "../sandbox/native-runtime.ts";
 import { runDirectory } from "./run-directory.ts";
@@ -32,11 +33,13 @@ export async function cleanUp(settings: CleanUpSettings): Promise<void> {
   const directory = path.join(settings.dataDirectory, "node");
   const run = await runDirectory(settings.dataDirectory, settings.runBase);
   const jail = await hostJail({ directory, clock, log });
+  const cells = await Cells.open({ directory });
   const wasm = new WasmRuntime({
     runDirectory: run,
     cacheDirectory: path.join(directory, "prepared"),
     observer: silent,
     hostJail: wasmJail(jail),
+    cells,
     clock,
     random,
     log,

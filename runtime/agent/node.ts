@@ -14,6 +14,7 @@ import { LogStore } from "../pod/log-store.ts";
 import { logBounds } from "../pod/pod-log.ts";
 import type { PodRuntime } from "../pod/pod-runtime.ts";
 import { detectFeatures, type SandboxFeatures } from "../sandbox/features.ts";
+import { Cells } from "../sandbox/cell/cells.ts";
 import { hostJail, type ProcessJail } from "../sandbox/host-jail.ts";
 import { NativeRuntime } from "../sandbox/native-runtime.ts";
 import { AgentServer, type AgentServerSettings, refuseSecondAgent, type ServerIdentity } from "./agent-server.ts";
@@ -81,14 +82,15 @@ export async function startNode(settings: NodeSettings, signal: AbortSignal): Pr
   const membershipSettings = membershipOf(settings, directory);
   const stored = await storedMembership(membershipSettings);
   // While the control plane starts, look at the machine and start what needs no cluster.
-  const [membership, machine, sandbox, jail, registry] = await Promise.all([
+  const [membership, machine, sandbox, jail, cells, registry] = await Promise.all([
     stored ?? joinCluster(membershipSettings, signal),
     machineFacts(),
     detectFeatures(),
     hostJail({ directory, clock, log }),
+    Cells.open({ directory }),
     startRegistry(settings),
   ]);
-  const features = featuresOf(sandbox, jail);
+  const features = featuresOf(sandbox, jail, cells);
   const client = new MemberClient(clock);
   client.renew(membership);
   const hostIp = addressOf(settings.host);
@@ -96,7 +98,7 @@ export async function startNode(settings: NodeSettings, signal: AbortSignal): Pr
   const place = { settings, directory, membership, registry, features, machine, client, hostIp, endpoints };
   nameBuiltinRegistry(place, membership);
   const { agent, logs, events, runtimes } = await openAgent(place, closing.signal);
-  const open = await openRuntimes({ settings, directory, run, agent, runtimes, sandbox, jail });
+  const open = await openRuntimes({ settings, directory, run, agent, runtimes, sandbox, jail, cells });
   await agent.start();
   await open.warmUp();
   const activate: AgentServerSettings["activate"] = (request) => agent.activator.activate(request);
@@ -233,6 +235,7 @@ interface RuntimeParts {
   readonly runtimes: PodRuntime[];
   readonly sandbox: SandboxFeatures;
   readonly jail: ProcessJail;
+  readonly cells: Cells;
 }
 
 interface OpenRuntimes {
@@ -243,7 +246,7 @@ interface OpenRuntimes {
 
 /** Opens the runtimes that this machine can have. */
 async function openRuntimes(parts: RuntimeParts): Promise<OpenRuntimes> {
-  const { settings, directory, run, agent, runtimes, sandbox, jail } = parts;
+  const { settings, directory, run, agent, runtimes, sandbox, jail, cells } = parts;
   const { clock, random, log } = settings;
   const observer = agent.pods;
   const cacheDirectory = path.join(directory, "prepared");
@@ -253,6 +256,7 @@ async function openRuntimes(parts: RuntimeParts): Promise<OpenRuntimes> {
     cacheDirectory,
     observer,
     hostJail: wasmJail(jail),
+    cells,
     clock,
     random,
     log,
@@ -276,7 +280,7 @@ async function openRuntimes(parts: RuntimeParts): Promise<OpenRuntimes> {
   };
 }
 
-function featuresOf(sandbox: SandboxFeatures, jail: ProcessJail): NodeFeatures {
+function featuresOf(sandbox: SandboxFeatures, jail: ProcessJail, cells: Cells): NodeFeatures {
   const families = Object.entries(providedInterfaces).flatMap(([family, paths]) =>
     [...paths].map((path) => `${path.slice(0, path.indexOf("/"))}@${family}`),
   );
@@ -284,7 +288,7 @@ function featuresOf(sandbox: SandboxFeatures, jail: ProcessJail): NodeFeatures {
     native: sandbox.native,
     ...(sandbox.nativeMissing === undefined ? {} : { nativeMissing: sandbox.nativeMissing }),
     wasiFamilies: [...new Set(families)].sort(),
-    missing: [...sandbox.warnings, ...(jail.weakness === undefined ? [] : [jail.weakness])],
+    missing: [...sandbox.warnings, ...cells.ability.missing, ...(jail.weakness === undefined ? [] : [jail.weakness])],
   };
 }
 

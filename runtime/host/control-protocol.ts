@@ -15,6 +15,8 @@ export interface HostPod {
   readonly env: readonly { readonly name: string; readonly value: string }[];
   readonly limits: PodLimits;
   readonly egressAllowed: readonly string[];
+  /** Where the egress proxy listens for this pod. */
+  readonly egressSocket: string;
 }
 
 /** Agent → host process. Each is answered with a reply of the same id. */
@@ -47,7 +49,6 @@ export type HostMessage =
 export type HostRefusal = "EXITED" | "IMAGE_INVALID" | "NO_CAPACITY";
 
 export interface HostStatus {
-  readonly pid: number;
   /** The tenant; undefined while the process is blank. */
   readonly namespace?: string;
   readonly pods: readonly HostPod[];

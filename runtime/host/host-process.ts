@@ -1,9 +1,9 @@
-import { spawn } from "node:child_process";
-import { openSync, closeSync } from "node:fs";
-import { createConnection, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 import { type Clock, guestV8Flags } from "@shallop/sdk/internal";
 import { PodFault } from "../pod/pod-runtime.ts";
+import type { Cells } from "../sandbox/cell/cells.ts";
+import { cellPid, type CellProcess } from "../sandbox/kernel/cell.ts";
 import {
   controlLineCharsMax,
   type HostCommand,
@@ -11,7 +11,9 @@ import {
   type HostPod,
   type HostStatus,
 } from "./control-protocol.ts";
+import type { HostPlace } from "./host-place.ts";
 import { JsonLines } from "./json-lines.ts";
+import { connectStarting, connectUnix } from "./unix-connect.ts";
 
 const program = fileURLToPath(new URL("host-main.ts", import.meta.url));
 
@@ -20,14 +22,13 @@ const hostNodeFlags: readonly string[] = [
   ...guestV8Flags,
   // SIGUSR1 would open the inspector's port.
   "--disable-sigusr1",
-  // A guest that breaks out of V8 must not find the system calls laid out.
-  "--no-experimental-ffi",
   "--no-addons",
   "--no-warnings",
 ];
 
 export interface SpawnOptions {
-  readonly socketPath: string;
+  readonly place: HostPlace;
+  readonly cells: Cells;
   /** Directory for Node's compile cache of our own programs. */
   readonly compileCache: string;
   readonly clock: Clock;
@@ -46,10 +47,6 @@ interface PendingReply {
 }
 // `Omit` alone would merge the members of the union.
 type WithoutId<Command> = Command extends HostCommand ? Omit<Command, "id"> : never;
-
-// A fresh process listens after 40 ms; a loaded machine may take far longer.
-const connectTimeoutMs = 10_000;
-const connectPauseMs = 2;
 
 // Guests never run on the thread that answers: one that is this slow hangs.
 const adoptTimeoutMs = 5000;
@@ -80,45 +77,48 @@ export class HostProcess {
 
   /** Starts a blank process: nothing of our environment, a session of its own so that it outlives the agent. */
   static async spawn(options: SpawnOptions, handlers: HostProcessHandlers): Promise<HostProcess> {
-    const { socketPath, compileCache, clock } = options;
-    const log = openSync(`${socketPath}.log`, "a", 0o600);
-    try {
-      const child = spawn(
-        process.execPath,
-        [...hostNodeFlags, program, "--socket", socketPath, "--compile-cache", compileCache],
-        {
-          // Guests never see it; see WASI's environment.
-          env: { NODE_COMPILE_CACHE: compileCache },
-          cwd: "/",
-          detached: true,
-          stdio: ["ignore", log, log],
-        },
+    const { place, cells, compileCache, clock } = options;
+    const { socketPath } = place;
+    const child = cells.start({
+      nodeArguments: [
+        ...[...hostNodeFlags, program, "--socket", socketPath, "--compile-cache", compileCache],
+        ...(cells.ability.closesCalls ? ["--close-calls"] : []),
+      ],
+      // Guests never see it; see WASI's environment.
+      environment: { NODE_COMPILE_CACHE: compileCache },
+      mounts: await place.mounts(),
+      uid: place.uid,
+      network: "machine",
+      detached: true,
+      // A pipe and no file: what a process writes that was taken over must not fill a disk.
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    child.unref();
+    const lastWords = keepLastWords(child);
+    const failed = new Promise<never>((_, reject) => {
+      child.once("error", reject);
+      child.once("exit", (code, signal) =>
+        reject(new Error(`the host process ended with ${String(code ?? signal)}: ${lastWords()}`)),
       );
-      child.unref();
-      const failed = new Promise<never>((_, reject) => {
-        child.once("error", reject);
-        child.once("exit", (code, signal) =>
-          reject(new Error(`the host process ended with ${String(code ?? signal)}`)),
-        );
-      });
-      failed.catch(() => undefined);
-      const socket = await Promise.race([connectRetrying(socketPath, clock), failed]);
-      return new HostProcess(socketPath, child.pid ?? 0, socket, handlers);
-    } finally {
-      closeSync(log);
-    }
+    });
+    failed.catch(() => undefined);
+    const socket = await Promise.race([connectStarting(socketPath, clock), failed]);
+    const pid = (await cellPid(child)) ?? 0;
+    await place.remember({ pid, namespace: undefined });
+    return new HostProcess(socketPath, pid, socket, handlers);
   }
 
-  /** Takes over a process that runs already. @throws when nobody listens at `socketPath` */
+  /** Takes over a process that runs already. @throws when nobody listens there */
   static async adopt(
-    socketPath: string,
+    place: HostPlace,
     clock: Clock,
     handlers: HostProcessHandlers,
   ): Promise<{ readonly host: HostProcess; readonly status: HostStatus }> {
-    const socket = await connect(socketPath);
+    const { socketPath } = place;
+    const socket = await connectUnix(socketPath);
     const early: HostMessage[] = [];
     const { promise, resolve, reject } = Promise.withResolvers<HostStatus>();
-    // The pid is known only from the answer: a first, short conversation on a connection of its own.
+    // A first, short conversation on a connection of its own.
     const lines = new JsonLines(socket, controlLineCharsMax, {
       message: (value) => {
         const message = value as HostMessage;
@@ -131,10 +131,14 @@ export class HostProcess {
     const timer = clock.after(adoptTimeoutMs, () => lines.close());
     const status = await promise;
     timer.cancel();
-    const host = new HostProcess(socketPath, status.pid, await connect(socketPath), handlers);
+    const record = await place.recorded();
+    if (record === undefined) throw new Error("nobody remembers which process it is");
+    const host = new HostProcess(socketPath, record.pid, await connectUnix(socketPath), handlers);
     lines.close();
     for (const message of early) handlers.message(message);
-    return { host, status };
+    // What it says of itself may be a lie: whose it is, the agent that gave it away has written down.
+    const pods = status.pods.filter((pod) => pod.namespace === record.namespace && isUid(pod.uid));
+    return { host, status: { ...(record.namespace === undefined ? {} : { namespace: record.namespace }), pods } };
   }
 
   get isGone(): boolean {
@@ -166,7 +170,7 @@ export class HostProcess {
   /** Resolves when the process is gone; one that does not go is killed. */
   async gone(clock: Clock): Promise<void> {
     const startedMs = clock.nowMs();
-    while (this.#isAlive()) {
+    while (isAlive(this.pid)) {
       if (clock.nowMs() - startedMs > exitTimeoutMs) this.kill();
       await clock.sleep(exitPauseMs);
     }
@@ -179,21 +183,7 @@ export class HostProcess {
   }
 
   kill(): void {
-    if (this.pid === 0) return;
-    try {
-      process.kill(this.pid, "SIGKILL");
-    } catch {
-      // Gone already.
-    }
-  }
-
-  #isAlive(): boolean {
-    if (this.pid === 0) return false;
-    try {
-      return process.kill(this.pid, 0);
-    } catch {
-      return false;
-    }
+    signal(this.pid, "SIGKILL");
   }
 
   #request(command: WithoutId<HostCommand>): Promise<Reply> {
@@ -221,25 +211,34 @@ export class HostProcess {
   }
 }
 
-function connect(socketPath: string): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const socket = createConnection(socketPath);
-    socket.once("error", reject);
-    socket.once("connect", () => {
-      socket.off("error", reject);
-      resolve(socket);
-    });
-  });
+/** Becomes part of paths. */
+const isUid = (uid: string): boolean => /^[\w-][\w.-]*$/.test(uid);
+
+/** Kills a process, and resolves when it is gone. */
+export async function killProcess(pid: number, clock: Clock): Promise<void> {
+  while (signal(pid, "SIGKILL")) await clock.sleep(exitPauseMs);
 }
 
-async function connectRetrying(socketPath: string, clock: Clock): Promise<Socket> {
-  const startedMs = clock.nowMs();
-  for (;;) {
-    try {
-      return await connect(socketPath);
-    } catch (error) {
-      if (clock.nowMs() - startedMs > connectTimeoutMs) throw error;
-      await clock.sleep(connectPauseMs);
-    }
+const isAlive = (pid: number): boolean => signal(pid, 0);
+
+/** False when there is no such process. */
+function signal(pid: number, which: "SIGKILL" | 0): boolean {
+  try {
+    return pid !== 0 && process.kill(pid, which);
+  } catch {
+    return false;
   }
+}
+
+// What a process says that dies; V8 prints pages about the state of its heap.
+const lastWordsCharsMax = 2000;
+
+function keepLastWords({ stderr }: CellProcess): () => string {
+  let said = "";
+  stderr?.setEncoding("utf8").on("data", (text: string) => {
+    said = (said + text).slice(-lastWordsCharsMax);
+  });
+  // An agent that ends does not wait for it.
+  if (stderr !== null && "unref" in stderr) (stderr as Socket).unref();
+  return () => said.trim();
 }

@@ -1,4 +1,5 @@
 import { createServer, type Server, type Socket } from "node:net";
+import { dirname, join } from "node:path";
 import { assert, type Clock, describeError, type Timer } from "@shallop/sdk/internal";
 import { ArtifactCache } from "./artifact-cache.ts";
 import {
@@ -158,7 +159,6 @@ export class HostServer implements AsyncDisposable {
 
   #status(): HostStatus {
     return {
-      pid: process.pid,
       ...(this.#namespace === undefined ? {} : { namespace: this.#namespace }),
       pods: [...this.#pods.values()].map(({ pod }) => pod),
     };
@@ -179,7 +179,7 @@ export class HostServer implements AsyncDisposable {
   #newThread(): PodThread {
     this.#threads++;
     const { socketPath, compileCache } = this.#settings;
-    return new PodThread(`${socketPath}.${this.#threads}`, compileCache);
+    return new PodThread(join(dirname(socketPath), `t${this.#threads}`), compileCache);
   }
 
   #tell(message: HostMessage): void {

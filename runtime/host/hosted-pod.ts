@@ -81,8 +81,8 @@ export class HostedPod {
     const loaded = this.#loaded(thread);
     // Nobody waits for it when the modules cannot be had.
     loaded.catch(() => undefined);
-    const { uid, preparedDir, env, limits, egressAllowed } = pod;
-    thread.send({ type: "start", uid, preparedDir, env, limits, egressAllowed });
+    const { uid, preparedDir, env, limits, egressAllowed, egressSocket } = pod;
+    thread.send({ type: "start", uid, preparedDir, env, limits, egressAllowed, egressSocket });
     try {
       const modules = await artifacts.modules(pod.componentDigest, preparedDir, limits);
       const glueCache = artifacts.glueCache(pod.componentDigest);

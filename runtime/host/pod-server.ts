@@ -10,6 +10,7 @@ import {
 } from "@shallop/sdk/wire";
 import type { LoadedComponent } from "../component/engine.ts";
 import { Egress } from "../component/egress/egress.ts";
+import { ProxiedEgress } from "../component/egress/proxied-egress.ts";
 import { addressJudge } from "../component/egress/address-judge.ts";
 import { GuestFault } from "../component/guest-fault.ts";
 import { guestWatch } from "../component/instance/guest-watch.ts";
@@ -56,6 +57,11 @@ const warmedDelayMs = 500;
 
 type Interruption = Extract<ThreadCommand, { type: "interrupted" }>;
 
+function egressOf({ start, clock }: PodServerSettings): Egress {
+  const judge = addressJudge({ allowed: start.egressAllowed });
+  return start.egressSocket === undefined ? new Egress(judge) : new ProxiedEgress(judge, start.egressSocket, clock);
+}
+
 /** A pod: a socket that speaks the wire protocol, and an instance for each request. */
 export class PodServer {
   readonly #settings: PodServerSettings;
@@ -76,7 +82,7 @@ export class PodServer {
     this.#settings = settings;
     const { limits } = settings.start;
     this.#callsMax = limits.concurrencyMax === 0 ? callsMax : Math.min(callsMax, limits.concurrencyMax);
-    this.#egress = new Egress(addressJudge({ allowed: settings.start.egressAllowed }));
+    this.#egress = egressOf(settings);
     this.#pool = new InstancePool({
       component: settings.component,
       settings: this.#guestSettings(),

@@ -14,7 +14,7 @@ import { warmUp } from "./warm-up.ts";
 
 const port = parentPort;
 assert(port !== null, "pod-thread-main.ts runs in a worker thread");
-const { shared, socketPath } = workerData as ThreadData;
+const { shared, socketPath, flushes } = workerData as ThreadData;
 const slots = new Float64Array(shared);
 // Nobody knows this path: connections come once the pod's socket has been renamed to its own.
 const listener = createServer();
@@ -96,5 +96,5 @@ port.on("message", (command: ThreadCommand) => {
 listener.listen(socketPath);
 // One that fails costs the first request some milliseconds, nothing else.
 await warmUp(`${socketPath}w`, systemClock).catch(() => undefined);
+if (flushes) flushCompileCache();
 send({ type: "spare" });
-systemClock.after(500, flushCompileCache);

@@ -1,26 +1,38 @@
-import { readdir, rm } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { rename, readdir, rm, symlink } from "node:fs/promises";
+import { basename, join } from "node:path";
 
 // Unix socket paths are limited to 107 bytes: short names in a short directory.
 
-/** Socket of a host process, for its agent. `id`: lower-case letters and digits. */
-export const hostSocket = (runDirectory: string, id: string): string => join(runDirectory, `h-${id}.sock`);
+/** What a host process may write to: its sockets. `id`: lower-case letters and digits, six of them. */
+export const hostDirectory = (runDirectory: string, id: string): string => join(runDirectory, `h-${id}`);
 
-/** Socket of a pod, for gateways. */
+/** Socket of a host process, for its agent. */
+export const hostSocket = (directory: string): string => join(directory, "host.sock");
+
+/** Socket of a pod where its host process makes it. */
+export const hostPodSocket = (directory: string, uid: string): string => join(directory, `p-${uid}`);
+
+/** Socket of a pod's way out where the egress proxy makes it, in the directory that its host process sees. */
+export const egressSocket = (directory: string, uid: string): string => join(directory, uid);
+
+/** Socket of a pod, for gateways: a link to where it is, which is elsewhere once its host process is another. */
 export const podSocket = (runDirectory: string, uid: string): string => join(runDirectory, `p-${uid}.sock`);
 
-/** Sockets of host processes that were there when the directory was read, of live and of dead ones. */
-export async function hostSockets(runDirectory: string): Promise<readonly string[]> {
-  const names = await list(runDirectory);
-  return names.filter((name) => /^h-[a-z0-9]+\.sock$/.test(name)).map((name) => join(runDirectory, name));
+/** Puts `target` where gateways look for the pod, in place of what is there. */
+export async function linkPodSocket(path: string, target: string): Promise<void> {
+  const link = (at: string): Promise<void> => symlink(target, at);
+  await link(path).catch(async () => {
+    const beside = `${path}.new`;
+    await rm(beside, { force: true });
+    await link(beside);
+    await rename(beside, path);
+  });
 }
 
-/** Removes what a host process leaves: its socket, its log, the sockets of its spare threads. */
-export async function removeHostFiles(socketPath: string): Promise<void> {
-  const name = basename(socketPath);
-  for (const other of await list(dirname(socketPath))) {
-    if (other === name || other.startsWith(`${name}.`)) await rm(join(dirname(socketPath), other), { force: true });
-  }
+/** Directories of host processes that were there when the directory was read, of live and of dead ones. */
+export async function hostDirectories(runDirectory: string): Promise<readonly string[]> {
+  const names = await list(runDirectory);
+  return names.filter((name) => /^h-[a-z0-9]+$/.test(name)).map((name) => join(runDirectory, name));
 }
 
 /** Removes the sockets of pods that are not among `uids`: those of host processes that were killed without an agent. */
@@ -30,5 +42,15 @@ export async function removeStalePodSockets(runDirectory: string, uids: Readonly
     if (uid !== undefined && !uids.has(uid)) await rm(join(runDirectory, name), { force: true });
   }
 }
+
+/** Removes what belongs to no directory of a live host process. */
+export async function removeStray(parent: string, live: ReadonlySet<string>): Promise<void> {
+  for (const name of await list(parent)) {
+    const host = /^h-[a-z0-9]+/.exec(name)?.[0];
+    if (host !== undefined && !live.has(host)) await rm(join(parent, name), { recursive: true, force: true });
+  }
+}
+
+export const hostName = (directory: string): string => basename(directory);
 
 const list = (directory: string): Promise<readonly string[]> => readdir(directory).catch(() => []);

@@ -10,6 +10,8 @@ export interface ThreadStart {
   readonly limits: PodLimits;
   /** Networks that this pod may reach though they are special. */
   readonly egressAllowed: readonly string[];
+  /** Where the egress proxy listens for this pod; undefined: it reaches nothing beyond its process. */
+  readonly egressSocket: string | undefined;
 }
 
 /** `workerData` of a pod thread. */
@@ -21,6 +23,8 @@ export interface ThreadData {
    * start nothing and replaces the socket of a predecessor without a gap.
    */
   readonly socketPath: string;
+  /** It writes what it has compiled to Node's cache before it says that it is `spare`. */
+  readonly flushes: boolean;
 }
 
 /** Main thread → pod thread. */

@@ -24,6 +24,7 @@ const start: ThreadStart = {
     startTimeoutMs: 1000,
   },
   egressAllowed: [],
+  egressSocket: undefined,
 };
 
 const rounds = 3;

@@ -16,7 +16,9 @@ async function hostPids(directory: string): Promise<number[]> {
     if (!/^\d+$/.test(entry)) continue;
     const command = await readFile(`/proc/${entry}/cmdline`, "utf8").catch(() => "");
     const program = await readlink(`/proc/${entry}/exe`).catch(() => "");
-    if (program !== "" && command.includes("host-main.ts") && command.includes(directory)) pids.push(Number(entry));
+    // Not the one that waits for it.
+    const isHost = command.split("\0").some((word) => word.endsWith("host-main.ts"));
+    if (program !== "" && isHost && command.includes(directory)) pids.push(Number(entry));
   }
   return pids;
 }

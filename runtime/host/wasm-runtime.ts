@@ -1,4 +1,4 @@
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type Clock, describeError, type Log, type Random, type Timer } from "@shallop/sdk/internal";
 import { type PrepareLimits, prepareLimits } from "../component/prepare.ts";
@@ -11,19 +11,34 @@ import {
   type PodRuntime,
   type RunningPod,
 } from "../pod/pod-runtime.ts";
+import { EgressProcess } from "../egress/egress-process.ts";
+import type { Cells } from "../sandbox/cell/cells.ts";
 import type { HostMessage, HostPod } from "./control-protocol.ts";
 import { type HostJail, hostLimits } from "./host-jail.ts";
-import { HostProcess } from "./host-process.ts";
+import { HostProcess, killProcess } from "./host-process.ts";
 import { PrepareQueue } from "./prepare-queue.ts";
-import { hostSocket, hostSockets, podSocket, removeHostFiles, removeStalePodSockets } from "./run-files.ts";
+import { fillCompileCache } from "./compile-cache.ts";
+import { componentsDirectory, HostPlace, type HostPlaceSettings } from "./host-place.ts";
+import {
+  hostDirectories,
+  hostName,
+  linkPodSocket,
+  podSocket,
+  removeStalePodSockets,
+  removeStray,
+} from "./run-files.ts";
 
 export interface WasmRuntimeSettings {
   /** Sockets live here; a short path, the owner's alone. */
   readonly runDirectory: string;
   /** Prepared components, by digest. */
   readonly cacheDirectory: string;
+  /** Node's compile cache of our own programs; beside the components when absent. */
+  readonly compileCache?: string;
   readonly observer: PodObserver;
   readonly hostJail: HostJail;
+  /** How host processes are closed in. */
+  readonly cells: Cells;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -35,12 +50,16 @@ export interface WasmRuntimeSettings {
 /** One host process and what this agent knows of it. */
 interface Host {
   readonly process: HostProcess;
+  readonly place: HostPlace;
   namespace: string | undefined;
   readonly pods: Map<string, HostPod>;
   /** Its watchdog is about to kill it: its pods are to be started again, not reported. */
   wedged: boolean;
   idleTimer: Timer | undefined;
 }
+
+/** A pod without what depends on the process that it gets. */
+type PodPlan = Omit<HostPod, "socketPath" | "preparedDir" | "egressSocket">;
 
 // A namespace without pods keeps its process this long: what is compiled in it makes the next start fast, and 60 MB
 // are not worth more than that.
@@ -54,11 +73,17 @@ export class WasmRuntime implements PodRuntime {
   readonly #hostByNamespace = new Map<string, Promise<Host>>();
   readonly #hostByPod = new Map<string, Host>();
   readonly #preparing: PrepareQueue;
+  readonly #egress: EgressProcess;
+  readonly #compileCache: string;
   #blank: Promise<Host> | undefined;
+  #filling: Promise<void> = Promise.resolve();
   #closed = false;
 
   constructor(settings: WasmRuntimeSettings) {
     this.#settings = settings;
+    const { runDirectory, cacheDirectory, cells, clock, log } = settings;
+    this.#compileCache = settings.compileCache ?? join(cacheDirectory, "node");
+    this.#egress = new EgressProcess({ runDirectory, cells, compileCache: this.#compileCache, clock, log });
     this.#preparing = new PrepareQueue({
       limits: settings.prepareLimits ?? prepareLimits,
       clock: settings.clock,
@@ -70,7 +95,14 @@ export class WasmRuntime implements PodRuntime {
   async open(): Promise<void> {
     await mkdir(this.#settings.runDirectory, { recursive: true, mode: 0o700 });
     await mkdir(this.#settings.cacheDirectory, { recursive: true, mode: 0o700 });
-    this.#ensureBlank();
+    await mkdir(this.#compileCache, { recursive: true, mode: 0o700 });
+    await this.#egress.open();
+    this.#egress.start();
+    this.#filling = this.#fillCache();
+    // With an empty cache it is waited for: a pod that is wanted meanwhile gets a process that starts more slowly.
+    const isEmpty = (await readdir(this.#compileCache)).length === 0;
+    if (isEmpty) void this.#filling.then(() => this.#ensureBlank());
+    else this.#ensureBlank();
   }
 
   async prepare(image: LocalImage, signal: AbortSignal): Promise<void> {
@@ -81,13 +113,13 @@ export class WasmRuntime implements PodRuntime {
   async start(launch: PodLaunch, signal: AbortSignal): Promise<RunningPod> {
     const { image } = launch;
     if (image.variant !== "wasm") throw new PodFault("UNSUPPORTED", "the Wasm runtime was given a native image");
-    const pod = this.#hostPod(launch, image);
+    const pod = this.#plan(launch, image);
     const known = this.#hostByPod.get(pod.uid);
-    if (known?.pods.has(pod.uid) === true) return runningPod(pod);
+    if (known?.pods.has(pod.uid) === true) return this.#running(pod);
     await this.prepare(image, signal);
     const host = await this.#hostFor(pod.namespace);
     await this.#startIn(host, pod, launch.limits.startTimeoutMs, signal);
-    return runningPod(pod);
+    return this.#running(pod);
   }
 
   async stop(uid: string, graceMs: number): Promise<void> {
@@ -96,7 +128,7 @@ export class WasmRuntime implements PodRuntime {
     if (host === undefined) return;
     // A process that died meanwhile has stopped the pod too.
     await host.process.stop(uid, graceMs).catch(() => undefined);
-    host.pods.delete(uid);
+    this.#forgetPod(host, uid);
     await rm(this.#podSocket(uid), { force: true });
     this.#limit(host);
     this.#armIdle(host);
@@ -111,16 +143,21 @@ export class WasmRuntime implements PodRuntime {
   }
 
   async adopt(): Promise<readonly RunningPod[]> {
-    const { runDirectory, log } = this.#settings;
+    const { runDirectory, cacheDirectory, log } = this.#settings;
     const running: RunningPod[] = [];
-    for (const path of await hostSockets(runDirectory)) {
-      if ([...this.#hosts].some((host) => host.process.socketPath === path)) continue;
+    for (const directory of await hostDirectories(runDirectory)) {
+      if ([...this.#hosts].some((host) => host.place.directory === directory)) continue;
+      const place = await HostPlace.found(this.#placeSettings, directory);
       try {
-        running.push(...(await this.#adoptHost(path)));
+        running.push(...(await this.#adoptHost(place)));
       } catch (error) {
-        log.info("a host process of an earlier agent is gone", { socket: path, error: describeError(error) });
-        await removeHostFiles(path);
+        log.info("a host process of an earlier agent is gone", { directory, error: describeError(error) });
+        await this.#clear(place);
       }
+    }
+    const live = new Set([...this.#hosts].map(({ place }) => hostName(place.directory)));
+    for (const parent of [runDirectory, componentsDirectory(cacheDirectory), this.#egress.directory]) {
+      await removeStray(parent, live);
     }
     await removeStalePodSockets(runDirectory, new Set(this.#hostByPod.keys()));
     return running;
@@ -133,6 +170,7 @@ export class WasmRuntime implements PodRuntime {
   async close(options: { readonly keepPods: boolean } = { keepPods: true }): Promise<void> {
     this.#closed = true;
     this.#preparing.close();
+    await this.#filling;
     const blank = await this.#blank?.catch(() => undefined);
     if (blank !== undefined && blank.namespace === undefined) await this.#end(blank);
     for (const host of this.#hosts) {
@@ -141,16 +179,17 @@ export class WasmRuntime implements PodRuntime {
       else if (options.keepPods) host.process.forget();
       else await this.#destroy(host);
     }
+    await this.#egress.close({ keep: options.keepPods && this.#hostByPod.size > 0 });
   }
 
-  async #adoptHost(path: string): Promise<readonly RunningPod[]> {
+  async #adoptHost(place: HostPlace): Promise<readonly RunningPod[]> {
     let host: Host | undefined;
     const early: HostMessage[] = [];
-    const { host: process, status } = await HostProcess.adopt(path, this.#settings.clock, {
+    const { host: process, status } = await HostProcess.adopt(place, this.#settings.clock, {
       message: (message) => (host === undefined ? early.push(message) : this.#receive(host, message)),
       exited: () => host !== undefined && void this.#exited(host),
     });
-    host = { process, namespace: status.namespace, pods: new Map(), wedged: false, idleTimer: undefined };
+    host = { process, place, namespace: status.namespace, pods: new Map(), wedged: false, idleTimer: undefined };
     this.#hosts.add(host);
     const { namespace } = status;
     if (namespace === undefined || this.#hostByNamespace.has(namespace)) {
@@ -163,24 +202,31 @@ export class WasmRuntime implements PodRuntime {
     for (const pod of status.pods) {
       host.pods.set(pod.uid, pod);
       this.#hostByPod.set(pod.uid, host);
+      void this.#egress.allow(place.egressSocket(pod.uid), { allowed: this.#settings.egressAllowed });
     }
     for (const message of early) this.#receive(host, message);
     this.#armIdle(host);
-    return status.pods.map(runningPod);
+    return status.pods.map((pod) => this.#running(pod));
   }
 
-  async #startIn(host: Host, pod: HostPod, timeoutMs: number, signal: AbortSignal): Promise<void> {
+  async #startIn(host: Host, plan: PodPlan, timeoutMs: number, signal: AbortSignal): Promise<void> {
     host.idleTimer?.cancel();
+    const preparedDir = host.place.offer(this.#preparedDir(plan.componentDigest));
+    const socketPath = host.place.podSocket(plan.uid);
+    const pod: HostPod = { ...plan, preparedDir, socketPath, egressSocket: host.place.egressSocket(plan.uid) };
     host.pods.set(pod.uid, pod);
     this.#hostByPod.set(pod.uid, host);
     this.#limit(host);
     const started = host.process.start(pod);
+    // Not waited for: a guest that is sooner waits for it.
+    void this.#egress.allow(pod.egressSocket, { allowed: pod.egressAllowed });
     const limit = new AbortController();
     const late = this.#settings.clock.sleep(timeoutMs, AbortSignal.any([signal, limit.signal])).then(() => {
       throw new PodFault("START_TIMEOUT", `pod ${pod.name} was not ready within ${timeoutMs} ms`);
     });
     try {
-      await Promise.race([started, late]);
+      const linked = linkPodSocket(this.#podSocket(pod.uid), pod.socketPath);
+      await Promise.race([Promise.all([started, linked]), late]);
     } catch (error) {
       started.catch(() => undefined);
       await this.stop(pod.uid, 0);
@@ -198,6 +244,10 @@ export class WasmRuntime implements PodRuntime {
     this.#blank = undefined;
     const host = blank.then((one) => {
       one.namespace = namespace;
+      // Not waited for: an agent that dies before it is written down leaves a process that the next one ends.
+      one.place.remember({ pid: one.process.pid, namespace }).catch((error: unknown) => {
+        this.#settings.log.warn("a host process could not be recorded", { error: describeError(error) });
+      });
       return one;
     });
     this.#hostByNamespace.set(namespace, host);
@@ -217,18 +267,19 @@ export class WasmRuntime implements PodRuntime {
   }
 
   async #spawnBlank(): Promise<Host> {
-    const { runDirectory, cacheDirectory, clock, random } = this.#settings;
+    const { cells, clock, random } = this.#settings;
     let host: Host | undefined;
-    const options = {
-      socketPath: hostSocket(runDirectory, random.suffix(8)),
-      compileCache: join(cacheDirectory, "node"),
-      clock,
-    };
-    const process = await HostProcess.spawn(options, {
-      message: (message) => host !== undefined && this.#receive(host, message),
+    const place = await HostPlace.make(this.#placeSettings, random.suffix(6));
+    const options = { place, cells, compileCache: this.#compileCache, clock };
+    const handlers = {
+      message: (message: HostMessage) => host !== undefined && this.#receive(host, message),
       exited: () => host !== undefined && void this.#exited(host),
+    };
+    const process = await HostProcess.spawn(options, handlers).catch(async (error: unknown) => {
+      await place.remove();
+      throw error;
     });
-    host = { process, namespace: undefined, pods: new Map(), wedged: false, idleTimer: undefined };
+    host = { process, place, namespace: undefined, pods: new Map(), wedged: false, idleTimer: undefined };
     this.#hosts.add(host);
     this.#limit(host);
     return host;
@@ -244,7 +295,7 @@ export class WasmRuntime implements PodRuntime {
         observer.noticed(message.uid, { type: message.severity, reason: message.reason, message: message.message });
         break;
       case "exited":
-        host.pods.delete(message.uid);
+        this.#forgetPod(host, message.uid);
         this.#hostByPod.delete(message.uid);
         observer.exited(message.uid, message.exit);
         break;
@@ -265,13 +316,13 @@ export class WasmRuntime implements PodRuntime {
     host.idleTimer?.cancel();
     // The connection is gone; whatever happened to it, nothing may run on that no agent knows of.
     host.process.kill();
+    await host.process.gone(this.#settings.clock);
     if (host.namespace === undefined) {
       this.#blank = undefined;
       if (!this.#closed) this.#settings.clock.after(1000, () => this.#ensureBlank());
     } else if ((await this.#hostByNamespace.get(host.namespace)) === host) this.#hostByNamespace.delete(host.namespace);
     const outOfMemory = await this.#settings.hostJail.wasOutOfMemory(host.process.pid).catch(() => false);
-    await removeHostFiles(host.process.socketPath);
-    await this.#settings.hostJail.release(host.process.pid).catch(() => undefined);
+    await this.#leave(host);
     const pods = [...host.pods.values()].filter((pod) => this.#hostByPod.get(pod.uid) === host);
     for (const pod of pods) this.#hostByPod.delete(pod.uid);
     const exit: PodExit = outOfMemory
@@ -290,7 +341,7 @@ export class WasmRuntime implements PodRuntime {
   }
 
   async #report(pod: HostPod, exit: PodExit): Promise<void> {
-    await rm(pod.socketPath, { force: true });
+    await rm(this.#podSocket(pod.uid), { force: true });
     this.#settings.observer.exited(pod.uid, exit);
   }
 
@@ -306,17 +357,41 @@ export class WasmRuntime implements PodRuntime {
     this.#hosts.delete(host);
     if (host.namespace !== undefined) this.#hostByNamespace.delete(host.namespace);
     await host.process.exit(this.#settings.clock);
-    await removeHostFiles(host.process.socketPath);
-    await this.#settings.hostJail.release(host.process.pid).catch(() => undefined);
+    await this.#leave(host);
   }
 
   async #destroy(host: Host): Promise<void> {
     host.process.forget();
     host.process.kill();
     await host.process.gone(this.#settings.clock);
-    await removeHostFiles(host.process.socketPath);
     for (const uid of host.pods.keys()) await rm(this.#podSocket(uid), { force: true });
+    await this.#leave(host);
+  }
+
+  #forgetPod(host: Host, uid: string): void {
+    host.pods.delete(uid);
+    void this.#egress.forbid(host.place.egressSocket(uid));
+  }
+
+  /** Its process is gone: so is all that it had. */
+  async #leave(host: Host): Promise<void> {
+    for (const uid of host.pods.keys()) await this.#egress.forbid(host.place.egressSocket(uid));
+    await host.place.remove();
     await this.#settings.hostJail.release(host.process.pid).catch(() => undefined);
+  }
+
+  /** Nobody answers there. A process that is there nevertheless is none that anybody knows of. */
+  async #clear(place: HostPlace): Promise<void> {
+    const record = await place.recorded();
+    if (record !== undefined) await killProcess(record.pid, this.#settings.clock);
+    await place.remove();
+  }
+
+  async #fillCache(): Promise<void> {
+    const { log } = this.#settings;
+    await fillCompileCache(this.#compileCache).catch((error: unknown) => {
+      log.warn("host processes start slowly: the compile cache is not filled", { error: describeError(error) });
+    });
   }
 
   /** Not waited for: a start must not wait for cgroup files, and the process is placed from its first moment on. */
@@ -327,19 +402,19 @@ export class WasmRuntime implements PodRuntime {
     });
   }
 
-  #hostPod(launch: PodLaunch, image: LocalWasmImage): HostPod {
+  #plan(launch: PodLaunch, image: LocalWasmImage): PodPlan {
     const { uid, namespace, name, env, limits } = launch;
-    return {
-      uid,
-      namespace,
-      name,
-      env,
-      limits,
-      socketPath: this.#podSocket(uid),
-      componentDigest: image.componentDigest,
-      preparedDir: this.#preparedDir(image.componentDigest),
-      egressAllowed: this.#settings.egressAllowed,
-    };
+    const { componentDigest } = image;
+    return { uid, namespace, name, env, limits, componentDigest, egressAllowed: this.#settings.egressAllowed };
+  }
+
+  #running({ uid, namespace, name }: PodPlan): RunningPod {
+    const endpoint = { protocol: "wire", socket: this.#podSocket(uid) } as const;
+    return { uid, namespace, name, endpoint, containerId: `wasm://${uid}` };
+  }
+
+  get #placeSettings(): HostPlaceSettings {
+    return { ...this.#settings, compileCache: this.#compileCache, egress: this.#egress };
   }
 
   #podSocket(uid: string): string {
@@ -349,14 +424,4 @@ export class WasmRuntime implements PodRuntime {
   #preparedDir(componentDigest: string): string {
     return join(this.#settings.cacheDirectory, componentDigest.replace(/^sha256:/, "").replaceAll(/[^\w-]/g, "_"));
   }
-}
-
-function runningPod(pod: HostPod): RunningPod {
-  return {
-    uid: pod.uid,
-    namespace: pod.namespace,
-    name: pod.name,
-    endpoint: { protocol: "wire", socket: pod.socketPath },
-    containerId: `wasm://${pod.uid}`,
-  };
 }

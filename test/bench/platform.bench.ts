@@ -172,7 +172,7 @@ function memoryOf(platform: Platform): MemoryBytes {
   let hosts = 0;
   for (const pid of descendants(platform.pid)) {
     const command = readFileSync(`/proc/${pid}/cmdline`, "utf8");
-    if (command.includes("host-main")) hosts += proportionalBytes(pid);
+    if (command.includes("host-main.ts\0")) hosts += proportionalBytes(pid);
     else own += proportionalBytes(pid);
   }
   return { platform: own, hosts };

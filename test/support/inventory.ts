@@ -35,7 +35,7 @@ export async function inventoryOf(dataDirectory: string): Promise<Inventory> {
   );
   return {
     processes,
-    hostProcesses: processes.filter(({ command }) => command.includes("host-main.ts")).map(({ pid }) => pid),
+    hostProcesses: processes.filter(({ command }) => /host-main\.ts --/.test(command)).map(({ pid }) => pid),
     containers: [...new Set(containers)],
     networkNamespaces: await namesIn("/run/netns", netnsPrefix(native)),
     links: await namesIn("/sys/class/net", linkPrefix(native)),

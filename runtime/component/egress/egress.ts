@@ -2,22 +2,26 @@ import type { LookupAddress } from "node:dns";
 import { lookup } from "node:dns/promises";
 import type { Agent as HttpAgent, request as httpRequest } from "node:http";
 import type { request as httpsRequest } from "node:https";
-import { isIP, type LookupFunction } from "node:net";
+import { type BoundSocket, isIP, type LookupFunction } from "node:net";
 import { Fault } from "@shallop/sdk/internal";
 import type { AddressJudge } from "./address-judge.ts";
+import { type Datagrams, type DatagramsBind, DirectDatagrams } from "./datagrams.ts";
+import { DirectTcp, type OutgoingTcp } from "./outgoing-tcp.ts";
 
 export type EgressFaultCode =
   /** Every address of the host is one that guests may not reach. */
   | "PROHIBITED"
   /** The name does not resolve. */
-  | "DNS";
+  | "DNS"
+  /** More than a pod may have, or may do in a second. */
+  | "LIMIT";
 
 export class EgressFault extends Fault<EgressFaultCode> {}
 
 /** Resolves names to addresses. Tests pass their own. */
 export type Resolve = (hostname: string) => Promise<readonly LookupAddress[]>;
 
-const systemResolve: Resolve = (hostname) => lookup(hostname, { all: true, verbatim: true });
+export const systemResolve: Resolve = (hostname) => lookup(hostname, { all: true, verbatim: true });
 
 /** What a guest may do with sockets beside reaching the addresses that pass the judge. */
 export interface EgressPolicy {
@@ -95,6 +99,16 @@ export class Egress {
     );
   }
 
+  /** Opens a connection to an address that has been judged. */
+  connectTcp(options: TcpOptions): OutgoingTcp {
+    return new DirectTcp(options);
+  }
+
+  /** A UDP socket; its user judges what is sent where. @throws what bind(2) says */
+  openDatagrams(bind: DatagramsBind): Datagrams {
+    return new DirectDatagrams(bind);
+  }
+
   async close(): Promise<void> {
     const agents = await this.#agents;
     agents?.http.agent.destroy();
@@ -102,19 +116,34 @@ export class Egress {
   }
 }
 
+export interface TcpOptions {
+  readonly host: string;
+  readonly port: number;
+  /** What the socket was bound to. */
+  readonly bound: BoundSocket | undefined;
+  readonly keepAlive: KeepAlive;
+}
+
+/** When a connection that nobody uses is asked whether it is alive. Times in whole seconds, as tcp(7) takes them. */
+export interface KeepAlive {
+  readonly enabled: boolean;
+  readonly idleSeconds: number;
+  readonly intervalSeconds: number;
+  readonly count: number;
+}
+
 export interface EgressAgents {
   readonly http: { readonly request: typeof httpRequest; readonly agent: HttpAgent };
   readonly https: { readonly request: typeof httpsRequest; readonly agent: HttpAgent };
 }
 
-// Sockets of one pod to one host. More requests wait for one of them.
-const socketsPerHostMax = 32;
+/** Of the agents: sockets of one pod to one host are bounded, and more requests wait for one of them. */
+export const agentOptions = { keepAlive: true, maxSockets: 32, maxFreeSockets: 8, timeout: 30_000 };
 
 async function makeAgents(): Promise<EgressAgents> {
   const [http, https] = await Promise.all([import("node:http"), import("node:https")]);
-  const options = { keepAlive: true, maxSockets: socketsPerHostMax, maxFreeSockets: 8, timeout: 30_000 };
   return {
-    http: { request: http.request, agent: new http.Agent(options) },
-    https: { request: https.request, agent: new https.Agent(options) },
+    http: { request: http.request, agent: new http.Agent(agentOptions) },
+    https: { request: https.request, agent: new https.Agent(agentOptions) },
   };
 }

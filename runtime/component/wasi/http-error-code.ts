@@ -47,6 +47,7 @@ const tagByErrno: Readonly<Record<string, PlainTag>> = {
 /** What a guest is told about an error of an outgoing request. */
 export function httpErrorCodeOf(error: unknown): HttpErrorCode {
   if (error instanceof EgressFault) {
+    if (error.code === "LIMIT") return { tag: "connection-limit-reached" };
     return error.code === "PROHIBITED"
       ? { tag: "destination-IP-prohibited" }
       : { tag: "DNS-error", val: { rcode: errorCode(error.cause), infoCode: undefined } };

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { type Clock, guestLimitDefaults, silentLog, systemClock, systemRandom } from "@shallop/sdk/internal";
 import type { LocalWasmImage } from "../../image/local-image.ts";
 import type { PodExit, PodLaunch, PodLimits, PodLogLine, RunningPod } from "../../pod/pod-runtime.ts";
+import { Cells } from "../../sandbox/cell/cells.ts";
 import { noHostJail } from "../host-jail.ts";
 import { WasmRuntime } from "../wasm-runtime.ts";
 import { guestComponent } from "./components.ts";
@@ -49,6 +50,9 @@ export class RuntimeFixture implements AsyncDisposable {
         noticed: (uid, { reason }) => this.notices.push({ uid, reason }),
       },
       hostJail: noHostJail,
+      // Our own programs are compiled once for all tests.
+      compileCache: join(tmpdir(), `shallop-test-code-${String(process.getuid?.() ?? 0)}`),
+      cells: await Cells.open({ directory: join(this.directory, "node") }),
       clock: this.clock,
       random: systemRandom,
       log: silentLog,

@@ -3,6 +3,7 @@ import type { Clock } from "@shallop/sdk/internal";
 import { CgroupTree, detectCgroupLayout } from "./cgroup.ts";
 import { checkCommand, type CommandResult, runCommand } from "./command.ts";
 import type { Kernel, Link, OpenFile, Shim, ShimProcess } from "./kernel.ts";
+import { processStart } from "./process-start.ts";
 import { startShim } from "./shim.ts";
 
 /** The door to the Linux kernel of this machine. */
@@ -79,11 +80,8 @@ export class LinuxKernel implements Kernel {
     return pids.filter((pid, index) => pid !== process.pid && commands[index]?.includes(text) === true);
   }
 
-  async processStart(pid: number): Promise<string | undefined> {
-    // proc_pid_stat(5): field 22, counted from behind the name, which may hold spaces and brackets. A zombie is gone.
-    const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return fields[0] === "Z" || fields[0] === "X" ? undefined : fields[19];
+  processStart(pid: number): Promise<string | undefined> {
+    return processStart(pid);
   }
 }
 

@@ -1,14 +1,7 @@
 import type { Socket } from "node:net";
+import type { KeepAlive } from "../../egress/egress.ts";
 
 const secondNs = 1_000_000_000n;
-
-/** When a connection that nobody uses is asked whether it is alive. Times in whole seconds, as tcp(7) takes them. */
-export interface KeepAlive {
-  readonly enabled: boolean;
-  readonly idleSeconds: number;
-  readonly intervalSeconds: number;
-  readonly count: number;
-}
 
 /** Linux's own. */
 export const defaultKeepAlive: KeepAlive = { enabled: false, idleSeconds: 7200, intervalSeconds: 75, count: 9 };

@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import type { OutgoingTcp } from "../../egress/outgoing-tcp.ts";
 import { ByteQueue } from "../byte-queue.ts";
 import type { GuestContext } from "../guest-context.ts";
 import { Listeners } from "../waitable.ts";
@@ -59,9 +60,12 @@ export class TcpConnection {
   }
 
   /** Waits for an outgoing connection to open. */
-  expectOpen(): void {
-    this.socket.once("connect", () => {
-      this.#opened();
+  expectOpen(outgoing: OutgoingTcp): void {
+    outgoing.onOpen(({ local, remote }) => {
+      this.#ends = {
+        local: socketAddress(local.address, local.port),
+        remote: socketAddress(remote.address, remote.port),
+      };
       this.#listeners.notify();
     });
   }

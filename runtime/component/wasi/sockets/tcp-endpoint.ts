@@ -1,11 +1,12 @@
-import { BoundSocket, Socket } from "node:net";
+import { BoundSocket, type Socket } from "node:net";
 import { assert, unreachable } from "@shallop/sdk/internal";
+import type { KeepAlive } from "../../egress/egress.ts";
 import type { GuestContext } from "../guest-context.ts";
 import { done, err, ok, type Result } from "../result.ts";
 import { Listeners } from "../waitable.ts";
 import { bindAddress } from "./bind-address.ts";
 import { addressText, anyAddress, type IpFamily, type IpSocketAddress, isRemote, socketAddress } from "./ip-address.ts";
-import { applyKeepAlive, defaultKeepAlive, keepAliveCount, keepAliveSeconds, type KeepAlive } from "./keep-alive.ts";
+import { applyKeepAlive, defaultKeepAlive, keepAliveCount, keepAliveSeconds } from "./keep-alive.ts";
 import { type NetworkErrorCode, networkErrorOf } from "./network-error.ts";
 import { type SocketSlot, takeSlot } from "./socket-slot.ts";
 import { TcpConnection } from "./tcp-connection.ts";
@@ -77,16 +78,13 @@ export class TcpEndpoint {
     const host = addressText(address);
     // The address that is connected to is the one that is judged: no name comes in between.
     if (!this.#context.settings.egress.allows(host)) return err("access-denied");
-    const socket = new Socket({
-      allowHalfOpen: true,
-      ...(state.phase === "bound" ? { handle: state.bound } : {}),
-    });
-    const connection = new TcpConnection(this.#context, socket, this.#slot);
+    const bound = state.phase === "bound" ? state.bound : undefined;
+    const options = { host, port: address.val.port, bound, keepAlive: this.#keepAlive };
+    const outgoing = this.#context.settings.egress.connectTcp(options);
+    const connection = new TcpConnection(this.#context, outgoing.socket, this.#slot);
     this.#state = { phase: "connecting", connection };
     connection.onSettled(() => this.changed.notify());
-    connection.expectOpen();
-    applyKeepAlive(socket, this.#keepAlive);
-    socket.connect({ host, port: address.val.port });
+    connection.expectOpen(outgoing);
     return ok(connection);
   }
 

@@ -1,5 +1,4 @@
-import { createSocket, type Socket } from "node:dgram";
-import { isIPv4 } from "node:net";
+import type { Datagrams } from "../../egress/datagrams.ts";
 import type { GuestContext } from "../guest-context.ts";
 import { done, err, ok, type Result } from "../result.ts";
 import { Listeners, type Waitable } from "../waitable.ts";
@@ -22,9 +21,9 @@ const peersMax = 1024;
 
 /** A bound UDP socket. Closed when the socket and its streams are dropped, or the instance ends. */
 export class UdpChannel {
-  readonly local: IpSocketAddress;
+  readonly family: IpFamily;
   readonly #context: GuestContext;
-  readonly #socket: Socket;
+  readonly #datagrams: Datagrams;
   readonly #slot: SocketSlot;
   readonly #listeners = new Listeners();
   readonly #undoEnd: () => void;
@@ -44,30 +43,27 @@ export class UdpChannel {
     slot: SocketSlot,
     bind: { readonly family: IpFamily; readonly host: string; readonly port: number; readonly hearsAll: boolean },
   ) {
+    this.family = bind.family;
     this.#context = context;
     this.#slot = slot;
     this.#peers = bind.hearsAll ? undefined : new Set();
-    this.#socket = createSocket({
-      type: bind.family === "ipv4" ? "udp4" : "udp6",
-      ipv6Only: bind.family === "ipv6",
-      // Every address that is sent to is one already: nothing is asked.
-      lookup: (address, _options, answer) => answer(null, address, isIPv4(address) ? 4 : 6),
+    const { host, port } = bind;
+    this.#datagrams = context.settings.egress.openDatagrams({ family: bind.family === "ipv4" ? 4 : 6, host, port });
+    this.#datagrams.start({
+      arrived: (data, from) => this.#arrive(data, socketAddress(from.address, from.port)),
+      failed: (error) => this.#failSend(networkErrorOf(error)),
     });
-    try {
-      const { address, port } = this.#socket.bindSync({ address: bind.host, port: bind.port });
-      this.local = socketAddress(address, port);
-    } catch (error) {
-      this.#socket.close();
-      throw error;
-    }
-    this.#socket.on("message", (data, from) => this.#arrive(data, socketAddress(from.address, from.port)));
-    this.#socket.on("error", (error) => this.#failSend(networkErrorOf(error)));
     this.#undoEnd = context.onEnd(() => this.#close());
   }
 
+  get local(): IpSocketAddress {
+    const { address, port } = this.#datagrams.local;
+    return socketAddress(address, port);
+  }
+
   /** The open socket, for its options. */
-  get socket(): Socket {
-    return this.#socket;
+  get datagrams(): Datagrams {
+    return this.#datagrams;
   }
 
   get remote(): IpSocketAddress | undefined {
@@ -101,9 +97,9 @@ export class UdpChannel {
     if (!this.#context.settings.egress.allows(address)) return err("access-denied");
     this.#meet(endKey(remote));
     this.#sending++;
-    this.#socket.send(data, remote.val.port, address, (error) => {
+    this.#datagrams.send(data, { address, port: remote.val.port }, (error) => {
       this.#sending--;
-      if (error === null) this.#listeners.notify();
+      if (error === undefined) this.#listeners.notify();
       else this.#failSend(networkErrorOf(error));
     });
     return done;
@@ -159,7 +155,7 @@ export class UdpChannel {
     if (this.#closed) return;
     this.#closed = true;
     this.#undoEnd();
-    this.#socket.close();
+    this.#datagrams.close();
     this.#slot.release();
   }
 }

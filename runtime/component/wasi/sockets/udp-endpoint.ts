@@ -118,7 +118,7 @@ export class UdpEndpoint {
   }
 
   get receiveBufferBytes(): bigint {
-    return BigInt(this.#options.receiveBytes ?? this.#channel?.socket.getRecvBufferSize() ?? bufferBytesDefault);
+    return BigInt(this.#options.receiveBytes ?? this.#channel?.datagrams.receiveBytes() ?? bufferBytesDefault);
   }
 
   setReceiveBufferBytes(size: bigint): Outcome<undefined> {
@@ -126,7 +126,7 @@ export class UdpEndpoint {
   }
 
   get sendBufferBytes(): bigint {
-    return BigInt(this.#options.sendBytes ?? this.#channel?.socket.getSendBufferSize() ?? bufferBytesDefault);
+    return BigInt(this.#options.sendBytes ?? this.#channel?.datagrams.sendBytes() ?? bufferBytesDefault);
   }
 
   setSendBufferBytes(size: bigint): Outcome<undefined> {
@@ -143,11 +143,8 @@ export class UdpEndpoint {
 
   #setOptions(change: Partial<Options>): Outcome<undefined> {
     const options = { ...this.#options, ...change };
-    const socket = this.#channel?.socket;
     try {
-      socket?.setTTL(options.hopLimit);
-      if (options.receiveBytes !== undefined) socket?.setRecvBufferSize(options.receiveBytes);
-      if (options.sendBytes !== undefined) socket?.setSendBufferSize(options.sendBytes);
+      this.#channel?.datagrams.setOptions(options);
     } catch (error) {
       return err(networkErrorOf(error));
     }
@@ -164,9 +161,9 @@ export function sendDatagram(
   data: Uint8Array,
   remoteAddress: IpSocketAddress | undefined,
 ): Outcome<undefined> {
-  const { remote, local } = channel;
+  const { remote, family } = channel;
   const to = remoteAddress ?? remote;
-  if (to === undefined || !isRemote(to, local.tag)) return err("invalid-argument");
+  if (to === undefined || !isRemote(to, family)) return err("invalid-argument");
   if (remote !== undefined && endKey(to) !== endKey(remote)) return err("invalid-argument");
   if (data.length > datagramBytesMax) return err("datagram-too-large");
   return channel.send(data, to);

@@ -1,0 +1,157 @@
+import { chmodSync, copyFileSync, existsSync, linkSync, mkdirSync, readdirSync } from "node:fs";
+import { chown, mkdir, readdir, rm, stat } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { errorCode } from "@shallop/sdk/internal";
+import type { EgressProcess } from "../egress/egress-process.ts";
+import { type Cells, seen } from "../sandbox/cell/cells.ts";
+import type { CellMount } from "../sandbox/kernel/cell-spec.ts";
+import { recordedProcess, recordProcess } from "../sandbox/kernel/process-record.ts";
+import { egressSocket, hostDirectory, hostName, hostPodSocket, hostSocket } from "./run-files.ts";
+
+export interface HostPlaceSettings {
+  readonly runDirectory: string;
+  /** Prepared components, by digest, of all tenants. */
+  readonly cacheDirectory: string;
+  /** Directory of Node's compile cache of our own programs. */
+  readonly compileCache: string;
+  readonly cells: Cells;
+  readonly egress: EgressProcess;
+}
+
+export interface HostRecord {
+  readonly pid: number;
+  /** Undefined while it is blank. */
+  readonly namespace: string | undefined;
+}
+
+/**
+ * What one host process has of the machine, and no other process: a directory for its sockets, a directory with the
+ * prepared components of its tenant, a user.
+ */
+export class HostPlace {
+  readonly directory: string;
+  readonly uid: number | undefined;
+  readonly #settings: HostPlaceSettings;
+  readonly #components: string;
+  readonly #egress: string;
+
+  private constructor(settings: HostPlaceSettings, directory: string, uid: number | undefined) {
+    this.#settings = settings;
+    this.directory = directory;
+    this.uid = uid;
+    this.#egress = settings.egress.directoryOf(hostName(directory));
+    this.#components = join(componentsDirectory(settings.cacheDirectory), hostName(directory));
+  }
+
+  static async make(settings: HostPlaceSettings, id: string): Promise<HostPlace> {
+    const place = new HostPlace(settings, hostDirectory(settings.runDirectory, id), settings.cells.takeUser());
+    await mkdir(place.directory, { recursive: true, mode: 0o700 });
+    if (place.uid !== undefined) await chown(place.directory, place.uid, place.uid);
+    await settings.egress.makeDirectory(hostName(place.directory));
+    if (place.#isApart) await mkdir(place.#components, { recursive: true, mode: 0o755 });
+    return place;
+  }
+
+  /** That of a process which an earlier agent has started. */
+  static async found(settings: HostPlaceSettings, directory: string): Promise<HostPlace> {
+    const { uid } = await stat(directory);
+    const isOurs = uid === process.getuid?.();
+    if (!isOurs) settings.cells.reserveUser(uid);
+    return new HostPlace(settings, directory, isOurs ? undefined : uid);
+  }
+
+  get socketPath(): string {
+    return hostSocket(this.directory);
+  }
+
+  podSocket(uid: string): string {
+    return hostPodSocket(this.directory, uid);
+  }
+
+  egressSocket(uid: string): string {
+    return egressSocket(this.#egress, uid);
+  }
+
+  /** Beside our code. */
+  async mounts(): Promise<readonly CellMount[]> {
+    if (!this.#isApart) return [];
+    return [
+      { from: this.directory, to: this.directory, writable: true },
+      seen(this.#components),
+      // To connect to a socket nothing has to be writable but the socket.
+      seen(this.#egress),
+      ...(await this.#compileCache()),
+    ];
+  }
+
+  /**
+   * Makes a prepared component visible to the process, at once: a request may wait for it. The files are the same ones.
+   * @returns the directory to read it from
+   */
+  offer(preparedDir: string): string {
+    if (!this.#isApart) return preparedDir;
+    const offered = join(this.#components, basename(preparedDir));
+    if (existsSync(join(offered, "plan.json"))) return offered;
+    mkdirSync(offered, { recursive: true, mode: 0o755 });
+    // The plan last: it says that the others are there.
+    const names = readdirSync(preparedDir).sort((a, b) => Number(a === "plan.json") - Number(b === "plan.json"));
+    for (const name of names) share(join(preparedDir, name), join(offered, name));
+    return offered;
+  }
+
+  /** For the next agent, where the process cannot change it: which process it is, and whose. */
+  remember(process: HostRecord): Promise<void> {
+    return recordProcess(this.#record, { pid: process.pid, note: process.namespace ?? "" });
+  }
+
+  /** Undefined when the process is gone, or nobody knows of it. */
+  async recorded(): Promise<HostRecord | undefined> {
+    const found = await recordedProcess(this.#record);
+    if (found === undefined) return undefined;
+    return { pid: found.pid, namespace: found.note === "" ? undefined : found.note };
+  }
+
+  /** The process is gone. */
+  async remove(): Promise<void> {
+    await rm(this.directory, { recursive: true, force: true });
+    await rm(this.#record, { force: true });
+    await rm(this.#components, { recursive: true, force: true });
+    await this.#settings.egress.removeDirectory(hostName(this.directory));
+    this.#settings.cells.releaseUser(this.uid);
+  }
+
+  get #isApart(): boolean {
+    return this.#settings.cells.ability.tree !== "none";
+  }
+
+  get #record(): string {
+    return `${this.directory}.pid`;
+  }
+
+  /** Node keeps the cache of each user apart, by a directory that ends with his number. */
+  async #compileCache(): Promise<readonly CellMount[]> {
+    const { compileCache: directory, cells } = this.#settings;
+    const ours = `-${String(process.getuid?.() ?? 0)}`;
+    const names = await readdir(directory).catch(() => []);
+    return names
+      .filter((name) => name.endsWith(ours))
+      .map((name) => {
+        const theirs = `${name.slice(0, -ours.length)}-${String(cells.insideUid(this.uid))}`;
+        return { from: join(directory, name), to: join(directory, theirs), writable: false };
+      });
+  }
+}
+
+export const componentsDirectory = (cacheDirectory: string): string => join(cacheDirectory, "hosts");
+
+function share(from: string, to: string): void {
+  chmodSync(from, 0o644);
+  try {
+    linkSync(from, to);
+  } catch (error) {
+    if (errorCode(error) === "EEXIST") return;
+    // A file system without hard links.
+    copyFileSync(from, to);
+    chmodSync(to, 0o644);
+  }
+}
