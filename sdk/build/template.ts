@@ -7,7 +7,7 @@ import { buildComponent } from "./component.ts";
 import { BuildFault } from "./fault.ts";
 
 /** What `shallop new` can make, each a directory of `templates`. */
-export const templateNames = ["typescript", "hono", "c", "go", "component", "native"] as const;
+export const templateNames = ["typescript", "hono", "c", "go", "python", "component", "native"] as const;
 
 const templates = fileURLToPath(new URL("templates/", import.meta.url));
 

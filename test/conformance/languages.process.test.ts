@@ -79,6 +79,45 @@ func init() {
 `,
 };
 
+const pythonProgram = `import os, random, time
+from bottle import Bottle, request
+
+framework = Bottle()
+built = time.time_ns()
+
+@framework.route("/greet/<name>")
+def greet(name):
+    return {"hello": name}
+
+@framework.post("/form")
+def form():
+    return f"{request.forms.a} {request.forms.b}"
+
+@framework.route("/environment")
+def environment():
+    return os.environ["COLOUR"]
+
+@framework.route("/chance")
+def chance():
+    return str(random.random())
+
+@framework.route("/built")
+def when():
+    return str(built)
+
+def app(environ, start_response):
+    if environ["PATH_INFO"] == "/fail":
+        return fail(environ, start_response)
+    return framework(environ, start_response)
+
+def fail(environ, start_response):
+    if environ["QUERY_STRING"] == "late=1":
+        start_response("200 OK", [])
+        yield b"begun"
+        time.sleep(0.1)
+    raise RuntimeError("too bad")
+`;
+
 // Samples and templates of the compiled languages: built by the project's own build, served by our engine on a socket, and
 // the native variants of the same sources beside it.
 
@@ -196,6 +235,7 @@ interface Shown {
 const shown: readonly Shown[] = [
   { name: "c-routes", language: "C", tools: missingTools.c, bytesMax: 100_000, native: true },
   { name: "go", language: "Go", tools: missingTools.go, bytesMax: 10_000_000, native: true },
+  { name: "python", language: "Python", tools: missingTools.python, bytesMax: 25_000_000, native: false },
 ];
 
 describe.each(shown)("samples/$name", ({ name, language, tools, bytesMax, native }) => {
@@ -350,6 +390,46 @@ describe.skipIf(missingTools.go !== undefined)(`Go beyond the sample${without(mi
   });
 });
 
+describe.skipIf(missingTools.python !== undefined)(`Python beyond the sample${without(missingTools.python)}`, () => {
+  let served: Answering;
+  beforeAll(async () => {
+    const files = {
+      "shallop.yaml": "name: x\nwasm:\n  source: app.py\n",
+      "requirements.txt": "bottle==0.13.4\n",
+      "app.py": pythonProgram,
+    };
+    const { component } = await compile(bench, await writeProject(files));
+    served = await serveComponent(bench, component!, "--env", "COLOUR=blue");
+  });
+  afterAll(() => served[Symbol.asyncDispose]());
+
+  test("a framework of requirements.txt routes", async () => {
+    expect(await textOf(`${served.url}/greet/you`)).toEqual([200, '{"hello": "you"}']);
+    expect((await textOf(`${served.url}/nowhere`))[0]).toBe(404);
+    const form = new URLSearchParams({ a: "1", b: "ü" });
+    expect(await textOf(`${served.url}/form`, { method: "POST", body: form })).toEqual([200, "1 ü"]);
+  });
+
+  test("the environment is the pod's, and chance is fresh", async () => {
+    expect(await textOf(`${served.url}/environment`)).toEqual([200, "blue"]);
+    const [first, second] = [await textOf(`${served.url}/chance`), await textOf(`${served.url}/chance`)];
+    expect(first[1]).not.toBe(second[1]);
+  });
+
+  test("what a module does at its top is done once, when it is built", async () => {
+    const [first, second] = [await textOf(`${served.url}/built`), await textOf(`${served.url}/built`)];
+    expect(first).toEqual(second);
+  });
+
+  test("an application that fails answers 500, or breaks off what it has begun", async () => {
+    expect(await textOf(`${served.url}/fail`)).toEqual([500, "the application failed\n"]);
+    const answer = await fetch(`${served.url}/fail?late=1`);
+    expect(answer.status).toBe(200);
+    await expect(answer.text()).rejects.toThrow();
+    expect(served.output()).toContain("RuntimeError: too bad");
+  });
+});
+
 describe("what cannot be built says why", () => {
   async function failureOf(files: Readonly<Record<string, string>>, environment = process.env): Promise<string> {
     return compile(bench, await writeProject(files), environment).then(
@@ -410,6 +490,25 @@ describe("what cannot be built says why", () => {
     },
   );
 
+  test("a Python that is not there is named", async () => {
+    const failure = await failureOf({ "shallop.yaml": project("a.py"), "a.py": "" }, nowhere);
+    expect(failure).toMatch(/TOOL_MISSING.*a\.py is Python.*apt-get install python3-pip.*brew install python/);
+  });
+
+  test.skipIf(missingTools.python !== undefined)(
+    `Python that cannot be built says why${without(missingTools.python)}`,
+    async () => {
+      const named = await failureOf({ "shallop.yaml": project("my-app.py"), "my-app.py": "" });
+      expect(named).toMatch(/SOURCE_INVALID.*my-app is no name of a module/);
+      const unlisted = await failureOf({
+        "shallop.yaml": project("a.py"),
+        "a.py": "",
+        "requirements.txt": "./nowhere-on-this-machine\n",
+      });
+      expect(unlisted).toMatch(/SOURCE_INVALID.*requirements\.txt cannot be installed/);
+    },
+  );
+
   test("a source that is not there", async () => {
     expect(await failureOf({ "shallop.yaml": project("a.c") })).toMatch(/SOURCE_INVALID.*a\.c.*ENOENT/);
   });
@@ -418,6 +517,7 @@ describe("what cannot be built says why", () => {
 describe.each([
   { template: "c", tools: missingTools.c },
   { template: "go", tools: missingTools.go },
+  { template: "python", tools: missingTools.python },
 ])("template $template", ({ template, tools }) => {
   test.skipIf(tools !== undefined)(`makes a project that builds, greets and gives back${without(tools)}`, async () => {
     const directory = join(bench.directory, `template-${template}`);

@@ -10,6 +10,7 @@ const tools: Readonly<Record<string, { readonly packages: readonly string[]; rea
   skopeo: { packages: ["skopeo"], untested: "another client against the registry" },
   strace: { packages: ["strace"], untested: "a disk that fails" },
   clang: { packages: ["clang", "lld", "wasi-libc", "libclang-rt-dev-wasm32"], untested: "functions in C" },
+  pip3: { packages: ["python3-pip"], untested: "functions in Python" },
   podman: { packages: ["podman"], untested: "podman against the registry" },
   buildah: { packages: ["buildah"], untested: "buildah against the registry" },
   containerd: { packages: ["containerd"], untested: "containerd against the registry" },

@@ -8,6 +8,9 @@ export const missingTools = {
   go: lacks("go", ["env", "GOVERSION"], /go1\.(2[4-9]|[3-9]\d)/)
     ? "go 1.24 or newer is not on this machine"
     : undefined,
+  python: lacks("python3", ["-c", "import sys, pip; print(sys.version_info >= (3, 10))"], /True/)
+    ? "Python 3.10 or newer with pip is not on this machine"
+    : undefined,
 } as const;
 
 function lacks(program: string, args: readonly string[], says: RegExp): boolean {

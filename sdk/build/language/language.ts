@@ -1,6 +1,7 @@
 import { extname } from "node:path";
 import { c } from "./c.ts";
 import { go } from "./go.ts";
+import { python } from "./python.ts";
 import type { Tools } from "./tools.ts";
 
 /** What a compiler is given. */
@@ -36,7 +37,7 @@ export interface Language {
   program?(source: Source, to: string): Promise<void>;
 }
 
-const languages: Readonly<Record<string, Language>> = { ".c": c, ".go": go };
+const languages: Readonly<Record<string, Language>> = { ".c": c, ".go": go, ".py": python };
 
 /** By the source's name; undefined for a function's module and for what is WebAssembly already. */
 export function languageOf(path: string): Language | undefined {

@@ -12,7 +12,7 @@ export interface Outcome {
 }
 
 /** A program that was started and did not end well. */
-class ToolFailure extends Error {
+export class ToolFailure extends Error {
   /** What it said, its errors first. */
   readonly said: string;
 
