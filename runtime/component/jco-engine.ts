@@ -39,7 +39,7 @@ class JcoComponent implements LoadedComponent {
     const memories: WebAssembly.Memory[] = [];
     try {
       const getModule = (name: string): WebAssembly.Module => this.#module(name);
-      const made = await this.#instantiate(getModule, wasiImports(context), (module, imports) => {
+      const made = await this.#instantiate(getModule, wasiImports({ context }), (module, imports) => {
         const instance = new WebAssembly.Instance(module, imports);
         for (const value of Object.values(instance.exports)) {
           if (value instanceof WebAssembly.Memory && !memories.includes(value)) memories.push(value);

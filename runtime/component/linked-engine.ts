@@ -23,6 +23,11 @@ const forksMax = 8;
 /** A live instance, and the state that it was in before its first request. */
 interface Fork {
   readonly live: LiveInstance;
+  /** Whose functions its host's are at the moment. */
+  readonly caller: { context: GuestContext };
+  readonly memories: readonly WebAssembly.Memory[];
+  /** Of each core instance. */
+  readonly tables: readonly (readonly WebAssembly.Table[])[];
   /** Undefined when the state cannot be put back, or is not worth it yet. */
   readonly image: InstanceImage | undefined;
 }
@@ -47,28 +52,36 @@ class ForkedComponent implements LoadedComponent {
   }
 
   async instantiate(settings: GuestSettings): Promise<Instance> {
-    const context = new GuestContext(settings);
-    const host = new HostBinding(this.#component.plan.hostFunctions, wasiImports(context));
-    const waiting = this.#forks.pop();
-    // One that is new keeps what its start has left: handles, too.
-    waiting?.live.reset(host);
-    const fork = waiting ?? this.#make(context, host);
-    return new ForkInstance({
-      context,
-      live: fork.live,
-      handler: this.#handler,
-      memories: this.#memoriesOf(fork.live),
-      tables: () => this.#tablesOf(fork.live),
-      ended: (isClean) => this.#giveBack(fork, isClean),
-    });
+    return this.takeReady(settings) ?? this.#use(this.#make(new GuestContext(settings)));
+  }
+
+  takeReady(settings: GuestSettings): Instance | undefined {
+    const fork = this.#forks.pop();
+    if (fork === undefined) return undefined;
+    fork.caller.context = new GuestContext(settings);
+    fork.live.reset();
+    return this.#use(fork);
+  }
+
+  /** One that is new keeps what its start has left: handles, too. */
+  #use(fork: Fork): Instance {
+    return new ForkInstance(fork, this.#handler, (isClean) => this.#giveBack(fork, isClean));
   }
 
   /** @throws GuestFault when the guest's own start fails */
-  #make(context: GuestContext, host: HostBinding): Fork {
+  #make(context: GuestContext): Fork {
+    const caller = { context };
+    const host = new HostBinding(this.#component.plan.hostFunctions, wasiImports(caller));
     try {
       const live = new LiveInstance(this.#component, host, context.settings.bounds.handlesMax);
       this.#made++;
-      return { live, image: this.#capture(live, host) };
+      return {
+        live,
+        caller,
+        memories: this.#memoriesOf(live),
+        tables: this.#tablesOf(live),
+        image: this.#capture(live),
+      };
     } catch (error) {
       context.end();
       throw guestFaultOf(error, "the guest failed while it was initialised");
@@ -79,10 +92,10 @@ class ForkedComponent implements LoadedComponent {
    * The first instance of a thread is not kept: taking its state would hold up the request that it was made for. Nor is one
    * that has drawn chance, read a clock, a file or its input, or holds a handle: each request would see the same.
    */
-  #capture(live: LiveInstance, host: HostBinding): InstanceImage | undefined {
+  #capture(live: LiveInstance): InstanceImage | undefined {
     if (!this.#isResettable || this.#made === 1) return undefined;
     if (live.states.some(({ handles }) => handles.size > 0)) return undefined;
-    if (!host.used().every((name) => repeatable.has(familyOf(name)))) return undefined;
+    if (!live.host.used().every((name) => repeatable.has(familyOf(name)))) return undefined;
     return captureInstances(this.#stateOf(live), (memory) => this.#sources.capture(memory));
   }
 
@@ -100,7 +113,6 @@ class ForkedComponent implements LoadedComponent {
     );
   }
 
-  /** Those of each core instance. */
   #tablesOf(live: LiveInstance): readonly (readonly WebAssembly.Table[])[] {
     return this.#stateOf(live).map(({ exports, state }) =>
       state.tables.map((name) => exports[name] as WebAssembly.Table),
@@ -134,26 +146,24 @@ const repeatable: ReadonlySet<string> = new Set([
 // A guest that gets no more fails when it asks for a piece that is larger than what is left.
 const nearLimit = 0.75;
 
-interface ForkInstanceSettings {
-  readonly context: GuestContext;
-  readonly live: LiveInstance;
-  readonly handler: Callee;
-  readonly memories: readonly WebAssembly.Memory[];
-  readonly tables: () => readonly (readonly WebAssembly.Table[])[];
-  /** The request is over; `isClean` when the guest has returned and nothing of it is under way. */
-  readonly ended: (isClean: boolean) => void;
-}
-
 class ForkInstance implements Instance {
-  readonly #settings: ForkInstanceSettings;
+  readonly #fork: Fork;
+  readonly #context: GuestContext;
+  readonly #handler: Callee;
+  /** The request is over; `isClean` when the guest has returned and nothing of it is under way. */
+  readonly #ended: (isClean: boolean) => void;
   #state: "fresh" | "running" | "returned" | "failed" | "disposed" = "fresh";
 
-  constructor(settings: ForkInstanceSettings) {
-    this.#settings = settings;
+  constructor(fork: Fork, handler: Callee, ended: (isClean: boolean) => void) {
+    this.#fork = fork;
+    this.#context = fork.caller.context;
+    this.#handler = handler;
+    this.#ended = ended;
   }
 
   async handle(request: GuestRequest, response: GuestResponse): Promise<void> {
-    const { context, live, handler } = this.#settings;
+    const context = this.#context;
+    const { live } = this.#fork;
     this.#state = "running";
     live.running = (isRunning) => {
       context.isWoken = false;
@@ -161,9 +171,8 @@ class ForkInstance implements Instance {
     };
     request.running?.(true);
     try {
-      await serveRequest({ context, request, response }, async (incoming, outparam) => {
-        await live.call(handler, [incoming, outparam]);
-      });
+      const served = { context, request, response };
+      await serveRequest(served, (incoming, outparam) => live.call(this.#handler, [incoming, outparam]));
       if (this.#state === "running") this.#state = "returned";
     } catch (error) {
       if (this.#state === "running") this.#state = "failed";
@@ -174,13 +183,15 @@ class ForkInstance implements Instance {
   }
 
   memoryBytes(): number {
-    return this.#settings.memories.reduce((sum, memory) => sum + memory.buffer.byteLength, 0);
+    let bytes = 0;
+    for (const memory of this.#fork.memories) bytes += memory.buffer.byteLength;
+    return bytes;
   }
 
   breach(): GuestFault | undefined {
-    const { context, tables } = this.#settings;
+    const context = this.#context;
     const { tableEntriesMax } = context.settings.bounds;
-    const isFull = tables().some(
+    const isFull = this.#fork.tables.some(
       (ofModule) => ofModule.reduce((sum, { length }) => sum + length, 0) >= tableEntriesMax * nearLimit,
     );
     if (!isFull) return context.breach;
@@ -188,14 +199,14 @@ class ForkInstance implements Instance {
   }
 
   isWoken(): boolean {
-    return this.#settings.context.isWoken;
+    return this.#context.isWoken;
   }
 
   dispose(): void {
     if (this.#state === "disposed") return;
     const isClean = this.#state === "fresh" || this.#state === "returned";
     this.#state = "disposed";
-    this.#settings.context.end();
-    this.#settings.ended(isClean);
+    this.#context.end();
+    this.#ended(isClean);
   }
 }

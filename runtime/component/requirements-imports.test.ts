@@ -17,7 +17,7 @@ test("what is promised to components is what they are given", () => {
     ended: () => undefined,
     bounds: guestBounds,
   });
-  const imports = wasiImports(context);
+  const imports = wasiImports({ context });
   const promised = [...providedInterfaces["0.2"], ...[...providedInterfaces["0.3"]].map((name) => `${name}@0.3`)];
   expect(Object.keys(imports).sort()).toEqual(promised.sort());
   for (const name of promised) expect(imports[name]).toBeTypeOf("object");

@@ -19,7 +19,7 @@ export async function runCommand(artifact: LinkedArtifact, settings: GuestSettin
   const context = new GuestContext(settings);
   try {
     const component = new LinkedComponent({ plan, modules: artifact.modules, mayWait });
-    const host = new HostBinding(plan.hostFunctions, wasiImports(context));
+    const host = new HostBinding(plan.hostFunctions, wasiImports({ context }));
     const live = new LiveInstance(component, host, settings.bounds.handlesMax);
     const result = (await live.call(entryOf(plan, "run").callee, [])) as Result<undefined, undefined>;
     return result.tag === "ok" ? 0 : 1;

@@ -13,7 +13,7 @@ export interface ServedRequest {
 /** Gives a request to a guest's `wasi:http/incoming-handler.handle`. @throws what `handle` throws, and GuestFault */
 export async function serveRequest(
   { context, request, response }: ServedRequest,
-  handle: (incoming: IncomingRequest, outparam: ResponseOutparam) => Promise<void>,
+  handle: (incoming: IncomingRequest, outparam: ResponseOutparam) => unknown,
 ): Promise<void> {
   const incoming = new IncomingRequest(context, request);
   const outparam = new ResponseOutparam(context, response, request.method === "HEAD");

@@ -18,8 +18,8 @@ export interface CanonicalContextSettings {
  */
 const passedBytesMax = 64 * 1024 * 1024;
 
-const noBytes = new Uint8Array();
-const noView = new DataView(noBytes.buffer);
+const noBytes = Buffer.alloc(0);
+const noView = new DataView(new ArrayBuffer(0));
 
 /**
  * One set of canonical options of a live instance (CanonicalABI.md, "LiftOptions", "LiftLowerOptions"): the memory that
@@ -31,7 +31,7 @@ export class CanonicalContext {
   readonly #memory: WebAssembly.Memory | undefined;
   readonly #realloc: Realloc | undefined;
   #passedBytes = 0;
-  #bytes: Uint8Array = noBytes;
+  #bytes: Buffer = noBytes;
   #view: DataView = noView;
 
   constructor({ state, encoding, memory, realloc }: CanonicalContextSettings) {
@@ -42,7 +42,7 @@ export class CanonicalContext {
   }
 
   /** The memory as it is now: when it grows its buffer is another. */
-  get bytes(): Uint8Array {
+  get bytes(): Buffer {
     // A grown memory leaves its old buffer detached, and its views with no length.
     if (this.#bytes.byteLength === 0) this.#refresh();
     return this.#bytes;
@@ -92,7 +92,7 @@ export class CanonicalContext {
   #refresh(): void {
     if (this.#memory === undefined) return this.state.trap("the guest gave no memory to a function that needs one");
     const { buffer } = this.#memory;
-    this.#bytes = new Uint8Array(buffer);
+    this.#bytes = Buffer.from(buffer);
     this.#view = new DataView(buffer);
   }
 }

@@ -14,6 +14,11 @@ const flatMax: FlatMax = { params: 16, results: 1 };
 /** Of a function that is lowered `async`: its own result says how far the call is. */
 const asyncFlatMax: FlatMax = { params: 4, results: 0 };
 
+const single: CoreValue[] = [];
+
+/** Lifts the arguments out of a call's core values, and makes the call. */
+export type LiftingCall = (context: CanonicalContext, values: readonly CoreValue[]) => unknown;
+
 /** How the arguments and the result of one type of function cross the border (CanonicalABI.md, "flatten_functype"). */
 export class FunctionCodec {
   /** Of the core function that a guest calls to reach the function (`canon lower`). */
@@ -44,6 +49,37 @@ export class FunctionCodec {
       : { params, result: loweredAsync ? "i32" : this.#result?.flat[0] };
   }
 
+  /**
+   * Puts together what lifts the arguments of a call that a guest makes, and calls `target` with them: for the few arguments
+   * that most functions have, without a list of them.
+   */
+  lifting(target: (...args: readonly unknown[]) => unknown): LiftingCall {
+    const [first, second, third] = this.#params;
+    if (this.#paramsInMemory || this.#params.length > 3) {
+      return (context, values) => target(...this.liftParams(context, values));
+    }
+    if (first === undefined) return () => target();
+    if (second === undefined) {
+      return (context, values) => {
+        context.beginLift();
+        return target(first.codec.lift(context, values, 0));
+      };
+    }
+    if (third === undefined) {
+      return (context, values) => {
+        context.beginLift();
+        const one = first.codec.lift(context, values, 0);
+        return target(one, second.codec.lift(context, values, second.at));
+      };
+    }
+    return (context, values) => {
+      context.beginLift();
+      const one = first.codec.lift(context, values, 0);
+      const two = second.codec.lift(context, values, second.at);
+      return target(one, two, third.codec.lift(context, values, third.at));
+    };
+  }
+
   /** The arguments of a call that a guest makes. */
   liftParams(context: CanonicalContext, values: readonly CoreValue[]): unknown[] {
     context.beginLift();
@@ -60,9 +96,10 @@ export class FunctionCodec {
     const result = this.#result;
     if (result === undefined) return undefined;
     if (!this.#resultInMemory) {
-      const lowered: CoreValue[] = [];
-      result.lower(context, value, lowered);
-      return lowered[0];
+      // What is one core value needs no space in the guest, so that nothing else is lowered meanwhile.
+      single.length = 0;
+      result.lower(context, value, single);
+      return single[0];
     }
     const pointer = Number(values[values.length - 1]) >>> 0;
     context.check(pointer, result.size, result.alignment);
@@ -78,7 +115,8 @@ export class FunctionCodec {
       return [pointer];
     }
     const values: CoreValue[] = [];
-    for (const [index, { codec }] of this.#params.entries()) codec.lower(context, args[index], values);
+    const params = this.#params;
+    for (let index = 0; index < params.length; index++) params[index]?.codec.lower(context, args[index], values);
     return values;
   }
 

@@ -127,7 +127,8 @@ function numbers(type: unknown): Elements {
     heldBytes: size,
     of: (values) => arrayClass.from(values as readonly never[]),
     // A copy: the guest's memory is another's tomorrow.
-    read: ({ bytes }, pointer, count) => new arrayClass(bytes.slice(pointer, pointer + count * size).buffer),
+    read: ({ view }, pointer, count) =>
+      new arrayClass(view.buffer.slice(pointer, pointer + count * size) as ArrayBuffer),
     write({ bytes }, values, pointer) {
       const array = values instanceof arrayClass ? values : arrayClass.from(values as ArrayLike<never>);
       const { buffer, byteOffset, byteLength } = array;
@@ -136,11 +137,45 @@ function numbers(type: unknown): Elements {
   };
 }
 
+// A buffer of its own costs ten times what a view of one costs (0.6 µs): small lists share one that no guest ever sees.
+const slabBytes = 64 * 1024;
+const sharedBytesMax = 4 * 1024;
+let slab = new ArrayBuffer(slabBytes);
+let slabUsedBytes = 0;
+
+function newBytes(count: number): Uint8Array {
+  if (count > sharedBytesMax) return new Uint8Array(count);
+  if (slabUsedBytes + count > slabBytes) {
+    slab = new ArrayBuffer(slabBytes);
+    slabUsedBytes = 0;
+  }
+  const bytes = new Uint8Array(slab, slabUsedBytes, count);
+  slabUsedBytes += count;
+  return bytes;
+}
+
+/** As `numbers`, and quicker: what a guest reads and writes are bytes, mostly few of them. */
+const octets: Elements = {
+  size: 1,
+  alignment: 1,
+  heldBytes: 1,
+  of: (values) => Uint8Array.from(values as readonly number[]),
+  // A copy: the guest's memory is another's tomorrow.
+  read({ bytes }, pointer, count) {
+    const copy = newBytes(count);
+    bytes.copy(copy, 0, pointer, pointer + count);
+    return copy;
+  },
+  write({ bytes }, values, pointer) {
+    bytes.set(values as ArrayLike<number>, pointer);
+  },
+};
+
 type NumberKind = Exclude<ScalarKind, "bool" | "char" | "f32" | "f64">;
 
 // Floating-point numbers are read one by one: each NaN becomes the canonical one.
 const numberElements: Readonly<Record<NumberKind, Elements>> = {
-  u8: numbers(Uint8Array),
+  u8: octets,
   s8: numbers(Int8Array),
   u16: numbers(Uint16Array),
   s16: numbers(Int16Array),

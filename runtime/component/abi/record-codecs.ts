@@ -38,7 +38,10 @@ export function tupleCodec(codecs: readonly Codec[]): Codec {
     load: (context, pointer) => members.map(({ codec, offset }) => codec.load(context, pointer + offset)),
     store(context, value, pointer) {
       const items = value as readonly unknown[];
-      for (const [index, { codec, offset }] of members.entries()) codec.store(context, items[index], pointer + offset);
+      for (let index = 0; index < members.length; index++) {
+        const { codec, offset } = members[index] as Member;
+        codec.store(context, items[index], pointer + offset);
+      }
     },
     lift: (context, values, start) => members.map(({ codec, at }) => codec.lift(context, values, start + at)),
     lower(context, value, values) {
@@ -96,23 +99,21 @@ export function flagsCodec(labels: readonly string[]): Codec {
     alignment: size,
     flat: ["i32"],
     load: (context, pointer) => fromBits(loadUnsigned(context, pointer, size)),
-    store: (context, value, pointer) => storeUnsigned(context, pointer, { size, value: toBits(value) }),
+    store: (context, value, pointer) => storeUnsigned(context, pointer, toBits(value), size),
     lift: (_context, values, at) => fromBits(Number(values[at])),
     lower: (_context, value, values: CoreValue[]) => void values.push(toBits(value)),
   };
 }
 
-export function loadUnsigned({ view }: CanonicalContext, pointer: number, size: number): number {
-  if (size === 1) return view.getUint8(pointer);
-  return size === 2 ? view.getUint16(pointer, true) : view.getUint32(pointer, true);
+/** `size`: 1, 2 or 4 bytes. */
+export function loadUnsigned(context: CanonicalContext, pointer: number, size: number): number {
+  if (size === 1) return context.bytes[pointer] ?? 0;
+  return size === 2 ? context.view.getUint16(pointer, true) : context.view.getUint32(pointer, true);
 }
 
-export function storeUnsigned(
-  { view }: CanonicalContext,
-  pointer: number,
-  { size, value }: { readonly size: number; readonly value: number },
-): void {
-  if (size === 1) view.setUint8(pointer, value);
-  else if (size === 2) view.setUint16(pointer, value, true);
-  else view.setUint32(pointer, value, true);
+// oxlint-disable-next-line max-params -- an object of three for each discriminant that is written would be garbage
+export function storeUnsigned(context: CanonicalContext, pointer: number, value: number, size: number): void {
+  if (size === 1) context.bytes[pointer] = value;
+  else if (size === 2) context.view.setUint16(pointer, value, true);
+  else context.view.setUint32(pointer, value, true);
 }

@@ -9,10 +9,9 @@ const pointerBytes = 4;
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const utf16 = new TextDecoder("utf-16le", { fatal: true, ignoreBOM: true });
-const encoder = new TextEncoder();
 
-// Up to here a loop is faster than a call of the decoder: names of headers, methods, paths.
-const shortBytesMax = 24;
+// Up to here it is faster to look for what is not ASCII than to call the decoder: names of headers, methods, paths.
+const shortBytesMax = 256;
 
 /** `string` (CanonicalABI.md, "load_string_from_range", "store_string_into_range"). */
 export const stringCodec: Codec = {
@@ -41,27 +40,20 @@ function read(context: CanonicalContext, pointer: number, length: number): strin
   if (context.encoding === "utf16") return readUtf16(context, pointer, length);
   if (length >= utf16Tag) return readUtf16(context, pointer, length - utf16Tag);
   checkRange(context, pointer, length, 2);
-  return Buffer.from(context.bytes.buffer, pointer, length).toString("latin1");
+  return context.bytes.toString("latin1", pointer, pointer + length);
 }
 
 function readUtf8(context: CanonicalContext, pointer: number, length: number): string {
   checkRange(context, pointer, length, 1);
   const { bytes } = context;
-  if (length <= shortBytesMax) {
-    const ascii = readAscii(bytes, pointer, length);
-    if (ascii !== undefined) return ascii;
-  }
+  if (length <= shortBytesMax && isAscii(bytes, pointer, length))
+    return bytes.toString("latin1", pointer, pointer + length);
   return decode(context, utf8, bytes.subarray(pointer, pointer + length));
 }
 
-function readAscii(bytes: Uint8Array, pointer: number, length: number): string | undefined {
-  let text = "";
-  for (let index = pointer; index < pointer + length; index++) {
-    const byte = bytes[index] ?? 0;
-    if (byte > 0x7f) return undefined;
-    text += String.fromCharCode(byte);
-  }
-  return text;
+function isAscii(bytes: Uint8Array, pointer: number, length: number): boolean {
+  for (let index = pointer; index < pointer + length; index++) if ((bytes[index] ?? 0) > 0x7f) return false;
+  return true;
 }
 
 function readUtf16(context: CanonicalContext, pointer: number, length: number): string {
@@ -97,7 +89,7 @@ function write(context: CanonicalContext, text: string): Written {
   const wellFormed = text.toWellFormed();
   if (encoding === "latin1+utf16" && isLatin1(wellFormed)) {
     const pointer = context.allocate(text.length, 2);
-    Buffer.from(context.bytes.buffer, pointer, text.length).write(text, "latin1");
+    context.bytes.write(text, pointer, text.length, "latin1");
     return { pointer, length: text.length };
   }
   const tag = encoding === "latin1+utf16" ? utf16Tag : 0;
@@ -109,7 +101,7 @@ function writeUtf8(context: CanonicalContext, text: string): Written {
   const length = Buffer.byteLength(text, "utf8");
   checkLength(context, length);
   const pointer = context.allocate(length, 1);
-  encoder.encodeInto(text, context.bytes.subarray(pointer, pointer + length));
+  context.bytes.write(text, pointer, length, "utf8");
   return { pointer, length };
 }
 
@@ -117,7 +109,7 @@ function writeUtf16(context: CanonicalContext, text: string): number {
   const length = 2 * text.length;
   checkLength(context, length);
   const pointer = context.allocate(length, 2);
-  Buffer.from(context.bytes.buffer, pointer, length).write(text, "utf16le");
+  context.bytes.write(text, pointer, length, "utf16le");
   return pointer;
 }
 

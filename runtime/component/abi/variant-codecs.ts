@@ -4,8 +4,8 @@ import { loadUnsigned, storeUnsigned } from "./record-codecs.ts";
 
 /** How JavaScript writes the cases of a variant. */
 interface Cases {
-  /** Of the value, its case and what is in it. */
-  readonly read: (value: unknown) => { readonly index: number; readonly payload: unknown };
+  readonly indexOf: (value: unknown) => number;
+  readonly payloadOf: (value: unknown) => unknown;
   readonly make: (index: number, payload: unknown) => unknown;
 }
 
@@ -17,9 +17,9 @@ interface Tagged {
 /** `variant { … }`: `{ tag, val }`. */
 export function variantCodec(cases: readonly { readonly name: string; readonly codec: Codec | undefined }[]): Codec {
   const indexByName = new Map(cases.map(({ name }, index) => [name, index]));
-  const read: Cases["read"] = (value) => {
-    const { tag, val } = value as Tagged;
-    return { index: knownIndex(indexByName.get(tag), tag), payload: val };
+  const indexOf: Cases["indexOf"] = (value) => {
+    const { tag } = value as Tagged;
+    return knownIndex(indexByName.get(tag), tag);
   };
   const make: Cases["make"] = (index, payload) => {
     const { name, codec } = cases[index] ?? { name: "", codec: undefined };
@@ -27,9 +27,11 @@ export function variantCodec(cases: readonly { readonly name: string; readonly c
   };
   return casesCodec(
     cases.map(({ codec }) => codec),
-    { read, make },
+    { indexOf, payloadOf: valueOf, make },
   );
 }
+
+const valueOf = (value: unknown): unknown => (value as Tagged).val;
 
 /** `enum { … }`: the name. */
 export function enumCodec(names: readonly string[]): Codec {
@@ -37,7 +39,8 @@ export function enumCodec(names: readonly string[]): Codec {
   return casesCodec(
     names.map(() => undefined),
     {
-      read: (value) => ({ index: knownIndex(indexByName.get(String(value)), String(value)), payload: undefined }),
+      indexOf: (value) => knownIndex(indexByName.get(String(value)), String(value)),
+      payloadOf: () => undefined,
       make: (index) => names[index],
     },
   );
@@ -46,10 +49,8 @@ export function enumCodec(names: readonly string[]): Codec {
 /** `result<T, E>`: `{ tag: "ok" | "err", val }`. */
 export const resultCodec = (ok: Codec | undefined, err: Codec | undefined): Codec =>
   casesCodec([ok, err], {
-    read(value) {
-      const { tag, val } = value as Tagged;
-      return { index: tag === "ok" ? 0 : 1, payload: val };
-    },
+    indexOf: (value) => ((value as Tagged).tag === "ok" ? 0 : 1),
+    payloadOf: valueOf,
     make: (index, val) => ({ tag: index === 0 ? "ok" : "err", val }),
   });
 
@@ -59,14 +60,13 @@ export const optionCodec = (some: Codec, isNested: boolean): Codec =>
     [undefined, some],
     isNested
       ? {
-          read(value) {
-            const { tag, val } = value as Tagged;
-            return { index: tag === "some" ? 1 : 0, payload: val };
-          },
+          indexOf: (value) => ((value as Tagged).tag === "some" ? 1 : 0),
+          payloadOf: valueOf,
           make: (index, val) => (index === 0 ? { tag: "none" } : { tag: "some", val }),
         }
       : {
-          read: (value) => ({ index: value === undefined || value === null ? 0 : 1, payload: value }),
+          indexOf: (value) => (value === undefined || value === null ? 0 : 1),
+          payloadOf: (value) => value,
           make: (index, payload) => (index === 0 ? undefined : payload),
         },
   );
@@ -78,7 +78,7 @@ function knownIndex(index: number | undefined, name: string): number {
 }
 
 /** CanonicalABI.md, "load_variant", "store_variant", "lift_flat_variant", "lower_flat_variant". */
-function casesCodec(payloads: readonly (Codec | undefined)[], { read, make }: Cases): Codec {
+function casesCodec(payloads: readonly (Codec | undefined)[], { indexOf, payloadOf, make }: Cases): Codec {
   const count = payloads.length;
   const tagSize = count <= 0x100 ? 1 : count <= 0x1_0000 ? 2 : 4;
   const known = payloads.filter((codec) => codec !== undefined);
@@ -101,19 +101,20 @@ function casesCodec(payloads: readonly (Codec | undefined)[], { read, make }: Ca
       return make(index, payloads[index]?.load(context, pointer + payloadOffset));
     },
     store(context, value, pointer) {
-      const { index, payload } = read(value);
-      storeUnsigned(context, pointer, { size: tagSize, value: index });
-      payloads[index]?.store(context, payload, pointer + payloadOffset);
+      const index = indexOf(value);
+      storeUnsigned(context, pointer, index, tagSize);
+      const payload = payloads[index];
+      if (payload !== undefined) payload.store(context, payloadOf(value), pointer + payloadOffset);
     },
     lift(context, values, at) {
       const index = checked(context, Number(values[at]) >>> 0);
       return make(index, passages[index]?.lift(context, values, at + 1));
     },
     lower(context, value, values) {
-      const { index, payload } = read(value);
+      const index = indexOf(value);
       values.push(index);
       const end = values.length + joined.length;
-      passages[index]?.lower(context, payload, values);
+      passages[index]?.lower(context, payloadOf(value), values);
       while (values.length < end) values.push(zeroOf(joined[joined.length - (end - values.length)]));
     },
   };

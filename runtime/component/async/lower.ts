@@ -89,7 +89,7 @@ class LoweredCall {
   #callHost(host: number): CoreValue | undefined {
     const { live, tasks, plan } = this.#lowering;
     const args = this.#lift();
-    const answer = inHost(() => live.host.function(host)(args));
+    const answer = inHost(() => live.host.callable(host)(...args));
     if (!(answer instanceof Promise)) {
       this.#resolve(answer);
       return this.#answer();

@@ -3,7 +3,6 @@ import type { ComponentState } from "../abi/component-state.ts";
 import type { CoreValue } from "../abi/codec.ts";
 import type { FunctionCodec } from "../abi/function-codec.ts";
 import type { BorrowScope } from "../abi/handle-table.ts";
-import type { LiftPlan } from "../link/link-plan.ts";
 import type { LiveInstance } from "./live-instance.ts";
 
 type CoreFunction = (...values: readonly CoreValue[]) => unknown;
@@ -14,10 +13,10 @@ type CoreFunction = (...values: readonly CoreValue[]) => unknown;
  * @throws GuestFault
  */
 export function callInNow(live: LiveInstance, lift: number, args: readonly unknown[]): unknown {
-  const call = begin(live, lift);
+  const entry = enter(live, lift);
+  const scope: BorrowScope = { borrows: 0 };
   try {
-    const core = live.core(call.plan.core) as CoreFunction;
-    return finish(live, call, core(...lowerParams(call, args)));
+    return finish(entry, scope, entry.core(...lowerParams(entry, scope, args)));
   } catch (error) {
     throw live.ended(error);
   }
@@ -25,48 +24,66 @@ export function callInNow(live: LiveInstance, lift: number, args: readonly unkno
 
 /** As `callInNow`, for functions that may have to wait. @throws GuestFault */
 export async function callIn(live: LiveInstance, lift: number, args: readonly unknown[]): Promise<unknown> {
-  const call = begin(live, lift);
+  const entry = enter(live, lift);
+  const scope: BorrowScope = { borrows: 0 };
   try {
-    const core = live.promising(lift, call.plan.core);
-    return finish(live, call, await core(...lowerParams(call, args)));
+    entry.promising ??= WebAssembly.promising(entry.core);
+    return finish(entry, scope, await entry.promising(...lowerParams(entry, scope, args)));
   } catch (error) {
     throw live.ended(error);
   }
 }
 
-interface Call {
-  readonly plan: LiftPlan;
+/** A function of a component as one live instance has it: all that is the same at each call. */
+export interface LiftedFunction {
   readonly codec: FunctionCodec;
   readonly state: ComponentState;
   readonly context: CanonicalContext;
-  readonly scope: BorrowScope;
+  readonly core: CoreFunction;
+  readonly postReturn: CoreFunction | undefined;
+  /** `core`, entered so that what it calls may wait; made when it is first called so. */
+  promising: CoreFunction | undefined;
 }
 
-function begin(live: LiveInstance, lift: number): Call {
-  if (live.guest.fault !== undefined) throw live.guest.fault;
+export function liftedFunction(live: LiveInstance, lift: number): LiftedFunction {
   const plan = live.component.plan.lifts[lift];
   if (plan === undefined) throw new RangeError(`the plan has no lift ${lift}`);
-  const state = live.state(plan.instance);
-  if (state.entered) state.trap("a component was entered while a call is in it");
-  state.entered = true;
-  const codec = live.component.codec(plan.type);
-  return { plan, codec, state, context: live.context(plan.instance, plan.options), scope: { borrows: 0 } };
+  const { postReturn } = plan.options;
+  return {
+    codec: live.component.codec(plan.type),
+    state: live.state(plan.instance),
+    context: live.context(plan.instance, plan.options),
+    core: live.core(plan.core) as CoreFunction,
+    postReturn: postReturn && (live.core(postReturn) as CoreFunction),
+    promising: undefined,
+  };
 }
 
-function lowerParams({ codec, state, context, scope }: Call, args: readonly unknown[]): readonly CoreValue[] {
+function enter(live: LiveInstance, lift: number): LiftedFunction {
+  if (live.guest.fault !== undefined) throw live.guest.fault;
+  const entry = live.lifted(lift);
+  if (entry.state.entered) entry.state.trap("a component was entered while a call is in it");
+  entry.state.entered = true;
+  return entry;
+}
+
+function lowerParams(
+  { codec, state, context }: LiftedFunction,
+  scope: BorrowScope,
+  args: readonly unknown[],
+): readonly CoreValue[] {
   state.borrowing = scope;
   const values = codec.lowerParams(context, args);
   state.borrowing = undefined;
   return values;
 }
 
-function finish(live: LiveInstance, { plan, codec, state, context, scope }: Call, returned: unknown): unknown {
+function finish({ codec, state, context, postReturn }: LiftedFunction, scope: BorrowScope, returned: unknown): unknown {
   state.throwIfOver();
   const result = codec.liftResult(context, returned);
   if (scope.borrows > 0) state.trap("a call ended while the guest still holds what it was lent");
-  if (plan.options.postReturn !== undefined) {
+  if (postReturn !== undefined) {
     state.mayLeave = false;
-    const postReturn = live.core(plan.options.postReturn) as CoreFunction;
     if (returned === undefined) postReturn();
     else postReturn(returned as CoreValue);
     state.throwIfOver();

@@ -1,6 +1,8 @@
 import type { CanonicalContext } from "../abi/canonical-context.ts";
 import type { CoreValue } from "../abi/codec.ts";
-import type { FunctionCodec } from "../abi/function-codec.ts";
+import type { ComponentState } from "../abi/component-state.ts";
+import type { FunctionCodec, LiftingCall } from "../abi/function-codec.ts";
+import type { Callee } from "../link/link-plan.ts";
 import { callIn, callInNow } from "./call-in.ts";
 import { guestWatch } from "./guest-watch.ts";
 import type { LoweredCall } from "./linked-component.ts";
@@ -17,57 +19,85 @@ type LoweredFunction = (...values: readonly CoreValue[]) => CoreValue | undefine
 /**
  * The core function by which a guest calls out (`canon lower`, CanonicalABI.md): the arguments are lifted, the host or another
  * component is called, the result is lowered. Where the answer has to be waited for it says so to the shim, and what it
- * returns is of no meaning.
+ * returns is of no meaning. It is put together when it is first called: most of what a guest imports it never calls.
  */
-export function lowerCall(live: LiveInstance, { plan, shim }: LoweredCall): LoweredFunction {
-  const state = live.state(plan.instance);
-  const { callee } = plan;
-  let context: CanonicalContext | undefined;
-  let codec: FunctionCodec | undefined;
-  const call = (args: readonly unknown[]): unknown => {
-    if (callee.kind === "host") {
-      guestWatch.inHost = true;
-      try {
-        return live.host.function(callee.host)(args);
-      } finally {
-        guestWatch.inHost = false;
-      }
+export function lowerCall(live: LiveInstance, call: LoweredCall): LoweredFunction {
+  let run: LoweredFunction = (...values) => {
+    try {
+      run = linkedCall(live, call);
+    } catch (error) {
+      throw live.ended(error);
     }
-    return shim === undefined ? callInNow(live, callee.lift, args) : callIn(live, callee.lift, args);
+    return run(...values);
   };
+  return (...values) => run(...values);
+}
+
+function linkedCall(live: LiveInstance, { plan, shim }: LoweredCall): LoweredFunction {
+  const state = live.state(plan.instance);
+  const context = live.context(plan.instance, plan.options);
+  const codec = live.component.codec(plan.type);
+  const invoke = invocation(live, plan.callee, codec, shim !== undefined);
   return (...values) => {
     state.throwIfOver();
     if (!state.mayLeave) state.trap("the guest called out while it must not: in realloc or in a post-return function");
     const verdict = guestWatch.verdict();
     if (verdict !== undefined) state.fail(verdict);
-    const lentCount = state.lentCount;
+    const { lentCount } = state;
     try {
-      // Made when it is first called: most of what a guest imports it never calls.
-      const into = (context ??= live.context(plan.instance, plan.options));
-      const by = (codec ??= live.component.codec(plan.type));
-      const answer = call(by.liftParams(into, values));
+      const answer = invoke(context, values);
       if (answer instanceof Promise) {
         // Where the guest cannot be suspended nobody waits for the answer, and nobody is to be told how it ended.
         answer.catch(() => undefined);
         if (shim === undefined) state.trap("the host has to wait in a call that cannot wait");
-        const settle = async (): Promise<CoreValue | undefined> => {
-          try {
-            const late: unknown = await answer;
-            // It may have ended while this call was waited for.
-            state.throwIfOver();
-            state.takeBack(lentCount);
-            return by.lowerResult(into, late, values);
-          } catch (error) {
-            throw live.ended(error);
-          }
-        };
-        live.suspend({ settle });
-        return by.lowered.result === "i64" ? 0n : 0;
+        live.suspend({ settle: () => settled(live, { answer, values, lentCount, state, context, codec }) });
+        return codec.lowered.result === "i64" ? 0n : 0;
       }
       state.takeBack(lentCount);
-      return by.lowerResult(into, answer, values);
+      return codec.lowerResult(context, answer, values);
     } catch (error) {
       throw live.ended(error);
     }
   };
+}
+
+/** @throws GuestFault when a component asks the host for what it has not */
+function invocation(live: LiveInstance, callee: Callee, codec: FunctionCodec, mayWait: boolean): LiftingCall {
+  if (callee.kind === "host") {
+    const call = codec.lifting(live.host.callable(callee.host));
+    return (context, values) => {
+      guestWatch.inHost = true;
+      try {
+        return call(context, values);
+      } finally {
+        guestWatch.inHost = false;
+      }
+    };
+  }
+  const { lift } = callee;
+  return mayWait
+    ? (context, values) => callIn(live, lift, codec.liftParams(context, values))
+    : (context, values) => callInNow(live, lift, codec.liftParams(context, values));
+}
+
+interface WaitedCall {
+  readonly answer: Promise<unknown>;
+  readonly values: readonly CoreValue[];
+  readonly lentCount: number;
+  readonly state: ComponentState;
+  readonly context: CanonicalContext;
+  readonly codec: FunctionCodec;
+}
+
+async function settled(live: LiveInstance, call: WaitedCall): Promise<CoreValue | undefined> {
+  const { answer, values, lentCount, state, context, codec } = call;
+  try {
+    const late: unknown = await answer;
+    // It may have ended while this call was waited for.
+    state.throwIfOver();
+    state.takeBack(lentCount);
+    return codec.lowerResult(context, late, values);
+  } catch (error) {
+    throw live.ended(error);
+  }
 }

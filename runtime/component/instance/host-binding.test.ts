@@ -43,7 +43,7 @@ const named = (name: string, from = "test:host/api@0.2.3"): HostFunctionPlan => 
   interface: from,
   name,
 });
-const find = (plan: HostFunctionPlan) => new HostBinding([plan], interfaces).function(0);
+const find = (plan: HostFunctionPlan) => new HostBinding([plan], interfaces).callable(0);
 
 describe("a function of the host", () => {
   test.each([
@@ -54,7 +54,7 @@ describe("a function of the host", () => {
     { name: "[static]thing.from-name", args: ["b"], is: new Thing("b") },
     { name: "[constructor]thing", args: ["c"], is: new Thing("c") },
   ])("$name is found", ({ name, args, is }) => {
-    expect(find(named(name))(args)).toEqual(is);
+    expect(find(named(name))(...args)).toEqual(is);
   });
 
   // A component may ask for any name: what is not of the interface itself is not there. `Function` would run any text.
@@ -99,7 +99,7 @@ describe("a function of the host", () => {
   test("is looked for once, and its interface is said to be used", () => {
     const binding = new HostBinding([named("plain-function"), named("[method]thing.check-name")], interfaces);
     expect(binding.used()).toEqual([]);
-    expect(binding.function(0)).toBe(binding.function(0));
+    expect(binding.callable(0)).toBe(binding.callable(0));
     expect(binding.used()).toEqual(["test:host/api@0.2.3"]);
   });
 });

@@ -1,10 +1,8 @@
 import { camelCase, pascalCase } from "../abi/codec.ts";
 import type { HostFunctionPlan } from "../link/link-plan.ts";
 
-/** A function of the host, with its arguments as a list; it may return a promise. */
-export type HostFunction = (args: readonly unknown[]) => unknown;
-
-type Method = (...args: readonly unknown[]) => unknown;
+/** A function of the host; of a method the object is the first argument. It may return a promise. */
+export type HostFunction = (...args: readonly unknown[]) => unknown;
 
 interface ResourceClass {
   new (...args: readonly unknown[]): object;
@@ -27,7 +25,7 @@ export class HostBinding {
   }
 
   /** `index`: of `LinkPlan.hostFunctions`. */
-  function(index: number): HostFunction {
+  callable(index: number): HostFunction {
     return (this.#functions[index] ??= this.#find(index));
   }
 
@@ -66,31 +64,27 @@ function own(members: object, name: string): unknown {
   return Object.hasOwn(members, name) ? (members as Members)[name] : undefined;
 }
 
-function ownMethod(members: object, name: string): Method | undefined {
+function ownMethod(members: object, name: string): HostFunction | undefined {
   const member = own(members, name);
-  return typeof member === "function" ? (member as Method) : undefined;
+  return typeof member === "function" ? (member as HostFunction) : undefined;
 }
 
 function findMember(members: Members, name: string): HostFunction | undefined {
   const special = /^\[(method|static|constructor)\]([^.]+)(?:\.(.+))?$/.exec(name);
   if (special === null) {
-    const plain = ownMethod(members, camelCase(name));
-    return plain && ((args) => plain(...args));
+    return ownMethod(members, camelCase(name));
   }
   const [, form, resource = "", member = ""] = special;
   const resourceClass = ownMethod(members, pascalCase(resource)) as unknown as ResourceClass | undefined;
   if (resourceClass === undefined) return undefined;
-  if (form === "constructor") return (args) => new resourceClass(...args);
-  if (form === "static") {
-    const statically = ownMethod(resourceClass, camelCase(member));
-    return statically && ((args) => statically(...args));
-  }
+  if (form === "constructor") return (...args) => new resourceClass(...args);
+  if (form === "static") return ownMethod(resourceClass, camelCase(member));
   const method = inheritedMethod(resourceClass.prototype, camelCase(member));
-  return method && ((args) => Reflect.apply(method, args[0], args.slice(1)));
+  return method && ((self, ...args) => Reflect.apply(method, self, args));
 }
 
 /** Of the class itself and of those that it extends. */
-function inheritedMethod(prototype: object, name: string): Method | undefined {
+function inheritedMethod(prototype: object, name: string): HostFunction | undefined {
   if (name === "constructor") return undefined;
   let holder: object | null = prototype;
   while (holder !== null && holder !== Object.prototype) {

@@ -104,7 +104,7 @@ async function attempt(
     for (const exported of plan.exports) {
       const callees = exported.kind === "function" ? [exported] : exported.functions;
       for (const { callee } of callees) {
-        live.reset(live.host);
+        live.reset();
         try {
           await live.call(callee, []);
         } catch (error) {

@@ -6,7 +6,7 @@ import { GuestFault, guestFaultOf } from "../guest-fault.ts";
 import type { GuestCall } from "../abi/stream.ts";
 import type { BuiltinOf, Callee, CanonicalOptions, CoreReference, StepPlan } from "../link/link-plan.ts";
 import { lowerCall, type PendingCall } from "./call-out.ts";
-import { callIn, callInNow } from "./call-in.ts";
+import { callIn, callInNow, type LiftedFunction, liftedFunction } from "./call-in.ts";
 import type { HostBinding } from "./host-binding.ts";
 import type { LinkedComponent } from "./linked-component.ts";
 import { resourceBuiltin } from "./resource-builtins.ts";
@@ -22,8 +22,8 @@ export class LiveInstance {
   readonly tasks: Tasks | undefined;
   /** In the order of the plan's steps. */
   readonly coreInstances: WebAssembly.Instance[] = [];
-  /** The host's functions; another host may take over between two calls. */
-  host: HostBinding;
+  /** The host's functions. */
+  readonly host: HostBinding;
   /** Told when the guest waits, and when it goes on. */
   running: ((isRunning: boolean) => void) | undefined;
   /** The call that the waiting shim is about to wait for. */
@@ -32,7 +32,7 @@ export class LiveInstance {
   readonly #shim: WebAssembly.Instance | undefined;
   readonly #builtins: (CoreFunction | undefined)[] = [];
   readonly #contexts = new Map<string, CanonicalContext>();
-  readonly #promising = new Map<number, CoreFunction>();
+  readonly #lifted: (LiftedFunction | undefined)[] = [];
 
   /**
    * Instantiates every core module, and with that runs what the guest does at its start.
@@ -88,7 +88,7 @@ export class LiveInstance {
   /** An import that the component exports as it is. */
   #callHost(host: number, args: readonly unknown[]): unknown {
     try {
-      return this.host.function(host)(args);
+      return this.host.callable(host)(...args);
     } catch (error) {
       throw this.ended(error);
     }
@@ -99,14 +99,9 @@ export class LiveInstance {
     return (this.#builtins[reference.builtin] ??= this.#makeBuiltin(reference.builtin));
   }
 
-  /** The core function of a lift, entered so that what it calls may wait. */
-  promising(lift: number, core: CoreReference): CoreFunction {
-    let entry = this.#promising.get(lift);
-    if (entry === undefined) {
-      entry = WebAssembly.promising(this.core(core) as CoreFunction);
-      this.#promising.set(lift, entry);
-    }
-    return entry;
+  /** A function of the component, by the index of its lift. */
+  lifted(lift: number): LiftedFunction {
+    return (this.#lifted[lift] ??= liftedFunction(this, lift));
   }
 
   context(instance: number, options: CanonicalOptions): CanonicalContext {
@@ -152,8 +147,7 @@ export class LiveInstance {
   }
 
   /** As before the first call, but for the memories, globals and tables of the core instances. */
-  reset(host: HostBinding): void {
-    this.host = host;
+  reset(): void {
     this.guest.fault = undefined;
     this.running = undefined;
     this.pending = undefined;

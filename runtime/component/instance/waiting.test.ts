@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { GuestExit } from "../guest-fault.ts";
-import { guestOfText, hostBinding, type Guest } from "../testing/guest.ts";
+import { guestOfText, type Guest } from "../testing/guest.ts";
 import { Thing, thingsComponent, ThingsHost } from "../testing/things.ts";
 import { waitingComponent, waitingFunctions } from "../testing/waiting.ts";
 
@@ -212,15 +212,13 @@ describe("where a guest cannot be suspended", () => {
 });
 
 describe("reset", () => {
-  test("makes a guest that failed one that can be called, with another host", async () => {
-    const { guest } = await made({ nothing: () => Promise.reject(new Error("no answer")) });
+  test("makes a guest that failed one that can be called", async () => {
+    let answer = (): Promise<void> => Promise.reject(new Error("no answer"));
+    const { guest, marks } = await made({ nothing: () => answer() });
     await expect(guest.call("guest#marked")).rejects.toThrow(failed);
-    const marks: number[] = [];
-    const host = {
-      "test:host/api": { nothing: () => Promise.resolve() },
-      "test:host/marks": { mark: (n: number) => void marks.push(n) },
-    };
-    guest.live.reset(hostBinding(guest.live, host));
+    answer = () => Promise.resolve();
+    marks.length = 0;
+    guest.live.reset();
     await guest.call("guest#marked");
     expect(marks).toEqual([1, 2]);
   });
@@ -231,7 +229,7 @@ describe("reset", () => {
     const guest = await guestOfText(thingsComponent(core), { host: host.interfaces });
     guest.call("given", new Thing());
     expect(guest.live.states[0]?.handles.size).toBe(1);
-    guest.live.reset(hostBinding(guest.live, host.interfaces));
+    guest.live.reset();
     expect(guest.live.states[0]?.handles.size).toBe(0);
     guest.call("given", new Thing());
     expect(guest.live.states[0]?.handles.size).toBe(1);

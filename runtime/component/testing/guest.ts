@@ -52,10 +52,6 @@ export class Guest {
   }
 }
 
-export function hostBinding(live: LiveInstance, host: Host): HostBinding {
-  return new HostBinding(live.component.plan.hostFunctions, host);
-}
-
 /** Links and instantiates a component. */
 export function guestOf(bytes: Uint8Array, { host = {}, waiting = [], handlesMax = 1000 }: GuestOptions = {}): Guest {
   const { plan, modules } = planLinks(bytes);

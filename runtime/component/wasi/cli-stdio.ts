@@ -1,6 +1,6 @@
 import { emptyQueue } from "./byte-queue.ts";
 import type { ByteSink } from "./byte-sink.ts";
-import type { GuestContext } from "./guest-context.ts";
+import type { Caller, GuestContext } from "./guest-context.ts";
 import { InputStream } from "./input-stream.ts";
 import { OutputStream } from "./output-stream.ts";
 
@@ -40,17 +40,16 @@ export class LogSink implements ByteSink {
 }
 
 /** wasi:cli/stdin@0.2. Streams that a guest asks for read from one input, as a program's descriptors do. */
-export function cliStdin(context: GuestContext): object {
-  const queue = context.settings.stdin ?? emptyQueue();
-  return { getStdin: () => new InputStream(context, queue) };
-}
+export const cliStdin = (caller: Caller): object => ({
+  getStdin: () => new InputStream(caller.context, caller.context.settings.stdin ?? emptyQueue()),
+});
 
 /** wasi:cli/stdout@0.2 */
-export const cliStdout = (context: GuestContext): object => ({
-  getStdout: () => new OutputStream(context, new LogSink(context, "stdout")),
+export const cliStdout = (caller: Caller): object => ({
+  getStdout: () => new OutputStream(caller.context, new LogSink(caller.context, "stdout")),
 });
 
 /** wasi:cli/stderr@0.2 */
-export const cliStderr = (context: GuestContext): object => ({
-  getStderr: () => new OutputStream(context, new LogSink(context, "stderr")),
+export const cliStderr = (caller: Caller): object => ({
+  getStderr: () => new OutputStream(caller.context, new LogSink(caller.context, "stderr")),
 });

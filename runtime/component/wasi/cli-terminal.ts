@@ -1,4 +1,4 @@
-import type { GuestContext, StandardStream } from "./guest-context.ts";
+import type { Caller, GuestContext, StandardStream } from "./guest-context.ts";
 import { guestClass, notConstructible, Resource } from "./resource.ts";
 
 /** `wasi:cli/terminal-input.terminal-input`; says only that it is there. */
@@ -7,28 +7,28 @@ class TerminalInput extends Resource {}
 class TerminalOutput extends Resource {}
 
 /** wasi:cli/terminal-input@0.2 */
-export const terminalInput = (_context: GuestContext): object => ({
+export const terminalInput = (_caller: Caller): object => ({
   TerminalInput: guestClass(TerminalInput, notConstructible, {}),
 });
 
 /** wasi:cli/terminal-output@0.2 */
-export const terminalOutput = (_context: GuestContext): object => ({
+export const terminalOutput = (_caller: Caller): object => ({
   TerminalOutput: guestClass(TerminalOutput, notConstructible, {}),
 });
 
 /** wasi:cli/terminal-stdin@0.2: nothing, unless the launch says that there is a terminal. */
-export const terminalStdin = (context: GuestContext): object => ({
-  getTerminalStdin: () => (isTerminal(context, "stdin") ? new TerminalInput(context) : undefined),
+export const terminalStdin = (caller: Caller): object => ({
+  getTerminalStdin: () => (isTerminal(caller.context, "stdin") ? new TerminalInput(caller.context) : undefined),
 });
 
 /** wasi:cli/terminal-stdout@0.2 */
-export const terminalStdout = (context: GuestContext): object => ({
-  getTerminalStdout: () => (isTerminal(context, "stdout") ? new TerminalOutput(context) : undefined),
+export const terminalStdout = (caller: Caller): object => ({
+  getTerminalStdout: () => (isTerminal(caller.context, "stdout") ? new TerminalOutput(caller.context) : undefined),
 });
 
 /** wasi:cli/terminal-stderr@0.2 */
-export const terminalStderr = (context: GuestContext): object => ({
-  getTerminalStderr: () => (isTerminal(context, "stderr") ? new TerminalOutput(context) : undefined),
+export const terminalStderr = (caller: Caller): object => ({
+  getTerminalStderr: () => (isTerminal(caller.context, "stderr") ? new TerminalOutput(caller.context) : undefined),
 });
 
 const isTerminal = (context: GuestContext, stream: StandardStream): boolean =>

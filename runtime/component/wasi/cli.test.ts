@@ -13,11 +13,11 @@ type Functions = Readonly<Record<string, (...values: unknown[]) => unknown>>;
 
 test("arguments, directory and environment are the launch's", () => {
   const { context } = testContext({}, { arguments: ["program", "-v"], initialCwd: "/data" });
-  const { getArguments, getEnvironment, initialCwd } = cliEnvironment(context) as Functions;
+  const { getArguments, getEnvironment, initialCwd } = cliEnvironment({ context }) as Functions;
   expect(getArguments?.()).toEqual(["program", "-v"]);
   expect(getEnvironment?.()).toEqual([["A", "1"]]);
   expect(initialCwd?.()).toBe("/data");
-  const plain = cliEnvironment(testContext().context) as Functions;
+  const plain = cliEnvironment(testContext()) as Functions;
   expect([plain["getArguments"]?.(), plain["initialCwd"]?.()]).toEqual([[], undefined]);
 });
 
@@ -28,7 +28,7 @@ describe("exit", () => {
     { name: "exitWithCode", status: 0, exitCode: 0 },
     { name: "exitWithCode", status: 255, exitCode: 255 },
   ])("$name: $exitCode", ({ name, status, exitCode }) => {
-    const functions = cliExit(testContext().context) as Functions;
+    const functions = cliExit(testContext()) as Functions;
     let thrown: unknown;
     try {
       functions[name]?.(status);
@@ -44,7 +44,7 @@ describe("exit", () => {
 
 describe("stdin", () => {
   const getStdin = (stdin?: ByteQueue): (() => InputStream) =>
-    (cliStdin(testContext({}, { stdin }).context) as { getStdin: () => InputStream }).getStdin;
+    (cliStdin(testContext({}, { stdin })) as { getStdin: () => InputStream }).getStdin;
 
   test("is at its end unless there is one", () => {
     expect(getStdin()().read(1n)).toEqual({ tag: "err", val: { tag: "closed" } });
@@ -66,9 +66,9 @@ test("a terminal is what the launch says", () => {
   const opened = (terminals: readonly ("stdin" | "stdout" | "stderr")[]): boolean[] => {
     const { context } = testContext({}, { terminals });
     const functions = {
-      ...terminalStdin(context),
-      ...terminalStdout(context),
-      ...terminalStderr(context),
+      ...terminalStdin({ context }),
+      ...terminalStdout({ context }),
+      ...terminalStderr({ context }),
     } as Functions;
     return ["getTerminalStdin", "getTerminalStdout", "getTerminalStderr"].map(
       (name) => functions[name]?.() !== undefined,
@@ -79,7 +79,7 @@ test("a terminal is what the launch says", () => {
 });
 
 test("it is always UTC", () => {
-  const { display, utcOffset } = timezone(testContext().context) as Functions;
+  const { display, utcOffset } = timezone(testContext()) as Functions;
   const when = { seconds: 0n, nanoseconds: 0 };
   expect(display?.(when)).toEqual({ utcOffset: 0, name: "UTC", inDaylightSavingTime: false });
   expect(utcOffset?.(when)).toBe(0);

@@ -74,7 +74,7 @@ const releases = [
 
 describe.each(releases)("the host has every function of WASI $version", ({ version, suffix, atLeast, typesOnly }) => {
   const { context } = testContext();
-  const imports = wasiImports(context);
+  const imports = wasiImports({ context });
   const wanted = released(version);
   const names = [...new Set(wanted.map(({ interfaceName }) => interfaceName))];
 

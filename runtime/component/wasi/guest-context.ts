@@ -87,24 +87,36 @@ export class Allowance {
   }
 }
 
+/** Who calls the host's functions: one instance, or at each request another one that is made of the same fork. */
+export interface Caller {
+  readonly context: GuestContext;
+}
+
 /** What one instance holds at this moment. */
 export class GuestContext {
   readonly settings: GuestSettings;
-  readonly openFiles: Allowance;
-  /** Sockets and outgoing requests. */
-  readonly connections: Allowance;
   /** What the guest waits for is there; it is told in this turn of the event loop. */
   isWoken = false;
   /** A limit that the guest has met and may have survived. */
   breach: GuestFault | undefined;
-  readonly #endings = new Set<() => void>();
+  // Made when they are first needed: most requests open nothing and wait for nothing.
+  #openFiles: Allowance | undefined;
+  #connections: Allowance | undefined;
+  #endings: Set<() => void> | undefined;
   #handles = 0;
   #ended = false;
 
   constructor(settings: GuestSettings) {
     this.settings = settings;
-    this.openFiles = new Allowance(settings.bounds.openFilesMax);
-    this.connections = new Allowance(settings.bounds.connectionsMax);
+  }
+
+  get openFiles(): Allowance {
+    return (this.#openFiles ??= new Allowance(this.settings.bounds.openFilesMax));
+  }
+
+  /** Of sockets and outgoing requests. */
+  get connections(): Allowance {
+    return (this.#connections ??= new Allowance(this.settings.bounds.connectionsMax));
   }
 
   get handleCount(): number {
@@ -145,17 +157,18 @@ export class GuestContext {
       run();
       return () => undefined;
     }
-    this.#endings.add(run);
-    return () => this.#endings.delete(run);
+    const endings = (this.#endings ??= new Set());
+    endings.add(run);
+    return () => endings.delete(run);
   }
 
   /** The instance is over: timers and connections are closed, nobody is woken. */
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
-    const endings = [...this.#endings];
-    this.#endings.clear();
-    for (const ending of endings) ending();
+    const endings = this.#endings;
+    this.#endings = undefined;
+    if (endings !== undefined) for (const ending of [...endings]) ending();
     this.settings.ended();
   }
 }

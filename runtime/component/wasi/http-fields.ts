@@ -1,6 +1,6 @@
 import { breachText } from "@shallop/sdk/internal";
 import { GuestFault } from "../guest-fault.ts";
-import type { GuestContext } from "./guest-context.ts";
+import type { Caller, GuestContext } from "./guest-context.ts";
 import { type HeaderProblem, isHeaderValue, latin1, nameProblem } from "./header-rules.ts";
 import { guestClass, Resource } from "./resource.ts";
 import { done, err, ok, type Result } from "./result.ts";
@@ -154,7 +154,7 @@ const valueProblem = (value: Uint8Array): HeaderProblem | undefined =>
   isHeaderValue(value) ? undefined : "invalid-syntax";
 
 /** The class for one instance's bindings. */
-export const fieldsClass = (context: GuestContext): object =>
-  guestClass(Fields, () => new Fields(context), {
-    fromList: (entries: readonly GivenEntry[]) => Fields.fromList(context, entries),
+export const fieldsClass = (caller: Caller): object =>
+  guestClass(Fields, () => new Fields(caller.context), {
+    fromList: (entries: readonly GivenEntry[]) => Fields.fromList(caller.context, entries),
   });

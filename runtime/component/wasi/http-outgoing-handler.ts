@@ -1,4 +1,4 @@
-import type { GuestContext } from "./guest-context.ts";
+import type { Caller } from "./guest-context.ts";
 import { callTarget, callTimeouts } from "./http-call-target.ts";
 import { HttpCall } from "./http-client.ts";
 import type { HttpErrorCode } from "./http-error-code.ts";
@@ -8,11 +8,12 @@ import type { OutgoingRequest, RequestOptions } from "./http-outgoing-request.ts
 import { err, ok, type Result } from "./result.ts";
 
 /** wasi:http/outgoing-handler@0.2 */
-export function httpOutgoingHandler(context: GuestContext): object {
+export function httpOutgoingHandler(caller: Caller): object {
   const handle = (
     request: OutgoingRequest,
     options: RequestOptions | undefined,
   ): Result<FutureIncomingResponse, HttpErrorCode> => {
+    const { context } = caller;
     request[Symbol.dispose]();
     const timeouts = callTimeouts(options?.timeouts);
     options?.[Symbol.dispose]();

@@ -1,4 +1,4 @@
-import type { GuestContext } from "./guest-context.ts";
+import type { Caller } from "./guest-context.ts";
 import type { HttpErrorCode } from "./http-error-code.ts";
 import { type Fields, fieldsClass } from "./http-fields.ts";
 import { FutureIncomingResponse } from "./http-future-response.ts";
@@ -10,8 +10,8 @@ import { guestClass, notConstructible } from "./resource.ts";
 import type { Result } from "./result.ts";
 
 /** wasi:http/types@0.2 */
-export const httpTypes = (context: GuestContext): object => ({
-  Fields: fieldsClass(context),
+export const httpTypes = (caller: Caller): object => ({
+  Fields: fieldsClass(caller),
   FutureIncomingResponse: guestClass(FutureIncomingResponse, notConstructible, {}),
   FutureTrailers: guestClass(FutureTrailers, notConstructible, {}),
   IncomingBody: guestClass(IncomingBody, notConstructible, {
@@ -22,9 +22,13 @@ export const httpTypes = (context: GuestContext): object => ({
   OutgoingBody: guestClass(OutgoingBody, notConstructible, {
     finish: (body: OutgoingBody, trailers: Fields | undefined) => body.finish(trailers),
   }),
-  OutgoingRequest: guestClass(OutgoingRequest, (headers: Fields) => new OutgoingRequest(context, headers), {}),
-  OutgoingResponse: guestClass(OutgoingResponse, (headers: Fields) => new OutgoingResponse(context, headers), {}),
-  RequestOptions: guestClass(RequestOptions, () => new RequestOptions(context), {}),
+  OutgoingRequest: guestClass(OutgoingRequest, (headers: Fields) => new OutgoingRequest(caller.context, headers), {}),
+  OutgoingResponse: guestClass(
+    OutgoingResponse,
+    (headers: Fields) => new OutgoingResponse(caller.context, headers),
+    {},
+  ),
+  RequestOptions: guestClass(RequestOptions, () => new RequestOptions(caller.context), {}),
   ResponseOutparam: guestClass(ResponseOutparam, notConstructible, {
     set: (param: ResponseOutparam, result: Result<OutgoingResponse, HttpErrorCode>) => param.answer(result),
   }),

@@ -3,7 +3,7 @@ import { cliExit } from "./cli-exit.ts";
 import { cliStderr, cliStdin, cliStdout } from "./cli-stdio.ts";
 import { terminalInput, terminalOutput, terminalStderr, terminalStdin, terminalStdout } from "./cli-terminal.ts";
 import { filesystemPreopens, filesystemTypes } from "./filesystem/interfaces.ts";
-import type { GuestContext } from "./guest-context.ts";
+import type { Caller } from "./guest-context.ts";
 import { httpOutgoingHandler } from "./http-outgoing-handler.ts";
 import { httpTypes } from "./http-types.ts";
 import { ioError } from "./io-error.ts";
@@ -19,7 +19,7 @@ import { socketsUdp, socketsUdpCreate } from "./sockets/udp-socket.ts";
 import { timezone } from "./timezone.ts";
 import { wallClock } from "./wall-clock.ts";
 
-type MakeInterface = (context: GuestContext) => object;
+type MakeInterface = (caller: Caller) => object;
 
 /** Every interface of WASI 0.2 that this node provides, without version: 0.2.0 to 0.2.12 are one family. */
 const interfaces02: Readonly<Record<string, MakeInterface>> = {
@@ -58,15 +58,15 @@ const interfaces02: Readonly<Record<string, MakeInterface>> = {
 /** All of 0.2, without version, and all of 0.3, as `name@0.3`. */
 const interfaces: Readonly<Record<string, MakeInterface>> = { ...interfaces02, ...interfaces03 };
 
-/** The import object of one instance. Interfaces are made when the bindings ask for them, and only those. */
-export function wasiImports(context: GuestContext): Record<string, unknown> {
+/** The host of one instance, or of several that follow each other. Interfaces are made when they are asked for, and only those. */
+export function wasiImports(caller: Caller): Record<string, unknown> {
   const imports: Record<string, unknown> = {};
   for (const [name, make] of Object.entries(interfaces)) {
     Object.defineProperty(imports, name, {
       configurable: true,
       enumerable: true,
       get: () => {
-        const value = make(context);
+        const value = make(caller);
         Object.defineProperty(imports, name, { value });
         return value;
       },

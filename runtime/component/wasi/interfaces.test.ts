@@ -98,7 +98,7 @@ test.each(releases)(
     const { family, version, entries } = release;
     const component = await wholeOfWasi(release);
     const interfaces = interfacesOf(planLinks(component).surface, readSurface(component).imports);
-    const given = Object.keys(wasiImports(testContext().context)).filter(
+    const given = Object.keys(wasiImports(testContext())).filter(
       (name) => name.endsWith("@0.3") === (family === "0.3"),
     );
     const wanted = new Set([...given, ...entries.map((name) => familyOf(`${name}@${version}`))]);

@@ -1,4 +1,4 @@
-import type { GuestContext } from "./guest-context.ts";
+import type { Caller, GuestContext } from "./guest-context.ts";
 import { guestClass, notConstructible, Resource } from "./resource.ts";
 import type { FileErrorCode } from "./filesystem/file-error.ts";
 import type { HttpErrorCode } from "./http-error-code.ts";
@@ -27,4 +27,4 @@ export class IoError extends Resource {
 }
 
 /** wasi:io/error@0.2 */
-export const ioError = (_context: GuestContext): object => ({ Error: guestClass(IoError, notConstructible, {}) });
+export const ioError = (_caller: Caller): object => ({ Error: guestClass(IoError, notConstructible, {}) });

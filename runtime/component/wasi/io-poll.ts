@@ -1,5 +1,5 @@
 import { GuestFault } from "../guest-fault.ts";
-import type { GuestContext } from "./guest-context.ts";
+import type { Caller, GuestContext } from "./guest-context.ts";
 import { guestClass, notConstructible, Resource } from "./resource.ts";
 import { type Waitable, whenAnyReady } from "./waitable.ts";
 
@@ -35,13 +35,13 @@ function readyIndexes(pollables: readonly Pollable[]): Uint32Array | undefined {
 }
 
 /** wasi:io/poll@0.2. An empty list traps, as the interface says. */
-export function ioPoll(context: GuestContext): object {
+export function ioPoll(caller: Caller): object {
   const poll = (pollables: readonly Pollable[]): Uint32Array | Promise<Uint32Array> => {
     if (pollables.length === 0) throw new GuestFault("GUEST_FAILED", "the guest polled an empty list");
     const ready = readyIndexes(pollables);
     if (ready !== undefined) return ready;
     const waitables = pollables.map((pollable) => pollable.waitable);
-    return whenAnyReady(context, waitables).then(() => readyIndexes(pollables) ?? new Uint32Array());
+    return whenAnyReady(caller.context, waitables).then(() => readyIndexes(pollables) ?? new Uint32Array());
   };
   return { Pollable: guestClass(Pollable, notConstructible, {}), poll };
 }

@@ -1,4 +1,4 @@
-import type { GuestContext } from "./guest-context.ts";
+import type { Caller, GuestContext } from "./guest-context.ts";
 import { Pollable } from "./io-poll.ts";
 import { Listeners, type Waitable } from "./waitable.ts";
 
@@ -62,9 +62,9 @@ function pollableAt(context: GuestContext, whenNs: bigint): Pollable {
 }
 
 /** wasi:clocks/monotonic-clock@0.2 */
-export const monotonicClock = (context: GuestContext): object => ({
-  now: () => nowNs(context),
+export const monotonicClock = (caller: Caller): object => ({
+  now: () => nowNs(caller.context),
   resolution: () => resolutionNs,
-  subscribeInstant: (whenNs: bigint) => pollableAt(context, whenNs),
-  subscribeDuration: (durationNs: bigint) => pollableAt(context, nowNs(context) + durationNs),
+  subscribeInstant: (whenNs: bigint) => pollableAt(caller.context, whenNs),
+  subscribeDuration: (durationNs: bigint) => pollableAt(caller.context, nowNs(caller.context) + durationNs),
 });

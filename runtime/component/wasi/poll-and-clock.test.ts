@@ -20,8 +20,8 @@ function open(): {
   poll: Poll["poll"];
 } {
   const { context, clock } = testContext();
-  const { poll } = ioPoll(context) as Poll;
-  return { clock, context, clocks: monotonicClock(context) as Clocks, poll };
+  const { poll } = ioPoll({ context }) as Poll;
+  return { clock, context, clocks: monotonicClock({ context }) as Clocks, poll };
 }
 
 describe("poll", () => {
@@ -56,7 +56,7 @@ test("clocks are coarse", async () => {
   const { clock, context, clocks } = open();
   await clock.advance(1.23456);
   expect(clocks.now()).toBe(1_200_000n);
-  const { now } = wallClock(context) as {
+  const { now } = wallClock({ context }) as {
     readonly now: () => { readonly seconds: bigint; readonly nanoseconds: number };
   };
   expect(now().nanoseconds % 1_000_000).toBe(0);

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { GuestFault } from "../guest-fault.ts";
-import type { GuestContext } from "./guest-context.ts";
+import type { Caller } from "./guest-context.ts";
 
 // One call; guests that want a gigabyte of chance call again. Bounds the time that a call blocks the thread.
 export const randomBytesMax = 1024 * 1024;
@@ -18,15 +18,15 @@ function bytes(length: bigint): Uint8Array {
 export const number64 = (): bigint => randomBytes(8).readBigUInt64LE(0);
 
 /** wasi:random/random@0.2 */
-export const random = (_context: GuestContext): object => ({ getRandomBytes: bytes, getRandomU64: number64 });
+export const random = (_caller: Caller): object => ({ getRandomBytes: bytes, getRandomU64: number64 });
 
 /** wasi:random/insecure@0.2. The secure source is fast enough to serve here too. */
-export const randomInsecure = (_context: GuestContext): object => ({
+export const randomInsecure = (_caller: Caller): object => ({
   getInsecureRandomBytes: bytes,
   getInsecureRandomU64: number64,
 });
 
 /** wasi:random/insecure-seed@0.2. Hash tables of guests are seeded from it: a constant would invite hash flooding. */
-export const randomInsecureSeed = (_context: GuestContext): object => ({
+export const randomInsecureSeed = (_caller: Caller): object => ({
   insecureSeed: (): readonly [bigint, bigint] => [number64(), number64()],
 });

@@ -1,6 +1,6 @@
-import type { GuestContext } from "./guest-context.ts";
+import type { Caller } from "./guest-context.ts";
 
 const utc = { utcOffset: 0, name: "UTC", inDaylightSavingTime: false } as const;
 
 /** wasi:clocks/timezone@0.2: a pod lives in UTC wherever its node stands, as containers do. */
-export const timezone = (_context: GuestContext): object => ({ display: () => utc, utcOffset: () => utc.utcOffset });
+export const timezone = (_caller: Caller): object => ({ display: () => utc, utcOffset: () => utc.utcOffset });

@@ -1,4 +1,4 @@
-import type { GuestContext } from "./guest-context.ts";
+import type { Caller, GuestContext } from "./guest-context.ts";
 
 /** Of the wall clock; guests see whole milliseconds. */
 export const wallResolutionNs = 1_000_000;
@@ -10,7 +10,7 @@ export function wallNow(context: GuestContext): { readonly seconds: bigint; read
 }
 
 /** wasi:clocks/wall-clock@0.2, in whole milliseconds. */
-export const wallClock = (context: GuestContext): object => ({
-  now: () => wallNow(context),
+export const wallClock = (caller: Caller): object => ({
+  now: () => wallNow(caller.context),
   resolution: () => ({ seconds: 0n, nanoseconds: wallResolutionNs }),
 });

@@ -35,7 +35,7 @@ async function names(descriptor: Descriptor): Promise<string[]> {
 
 describe("preopens", () => {
   test("there is no directory that was not granted", () => {
-    const { getDirectories } = filesystemPreopens(testContext().context) as { getDirectories: () => unknown[] };
+    const { getDirectories } = filesystemPreopens(testContext()) as { getDirectories: () => unknown[] };
     expect(getDirectories()).toEqual([]);
   });
 
@@ -46,7 +46,7 @@ describe("preopens", () => {
       { host: sandbox.outside, guest: "/", writable: false },
     ];
     const { context } = testContext({}, { directories });
-    const { getDirectories } = filesystemPreopens(context) as { getDirectories: () => [Descriptor, string][] };
+    const { getDirectories } = filesystemPreopens({ context }) as { getDirectories: () => [Descriptor, string][] };
     const given = getDirectories();
     expect(given.map(([, name]) => name)).toEqual(["/data", "/"]);
     expect(given.map(([one]) => must(one.getFlags()).mutateDirectory)).toEqual([true, false]);
@@ -56,7 +56,7 @@ describe("preopens", () => {
 
   test("a directory that is not there ends the guest, without telling it the node's path", () => {
     const { context } = testContext({}, { directories: [{ host: "/nowhere/at/all", guest: "/x", writable: true }] });
-    const { getDirectories } = filesystemPreopens(context) as { getDirectories: () => unknown };
+    const { getDirectories } = filesystemPreopens({ context }) as { getDirectories: () => unknown };
     expect(getDirectories).toThrow(
       expect.objectContaining({ code: "GUEST_FAILED", message: expect.not.stringContaining("nowhere") as string }),
     );
@@ -313,7 +313,9 @@ describe("streams", () => {
 
   test("an error of a stream says what the file system said", () => {
     const { context } = testContext();
-    const { filesystemErrorCode } = filesystemTypes(context) as { filesystemErrorCode: (error: IoError) => unknown };
+    const { filesystemErrorCode } = filesystemTypes({ context }) as {
+      filesystemErrorCode: (error: IoError) => unknown;
+    };
     expect(filesystemErrorCode(new IoError(context, "x", { kind: "file", code: "quota" }))).toBe("quota");
     expect(filesystemErrorCode(new IoError(context, "x", { kind: "network", code: "timeout" }))).toBeUndefined();
     expect(filesystemErrorCode(new IoError(context, "x"))).toBeUndefined();

@@ -14,7 +14,7 @@ class Sandbox extends Granted {
     const directories = [{ host: this.host, guest: "/data", writable: options.writable ?? true }];
     const bounds = options.openFilesMax === undefined ? {} : { openFilesMax: options.openFilesMax };
     const { context } = testContext(bounds, { directories });
-    const { getDirectories } = filesystemPreopens(context) as { getDirectories: () => [[Descriptor, string]] };
+    const { getDirectories } = filesystemPreopens({ context }) as { getDirectories: () => [[Descriptor, string]] };
     const [[directory]] = getDirectories();
     this.directory = directory;
     this.context.onEnd(() => context.end());

@@ -7,7 +7,7 @@ import { openGranted } from "../filesystem/granted-directory.ts";
 import { type MetadataHash, metadataHash, type NewTimestamp } from "../filesystem/metadata.ts";
 import type { DescriptorFlags, OpenFlags } from "../filesystem/open-at.ts";
 import { closeOnThrow, type OpenDescriptor, type PathFlags } from "../filesystem/open-descriptor.ts";
-import type { GuestContext } from "../guest-context.ts";
+import type { Caller, GuestContext } from "../guest-context.ts";
 import { guestClass, notConstructible, Resource } from "../resource.ts";
 import { err, ok } from "../result.ts";
 import { ByteReader, emptyReader } from "./byte-reader.ts";
@@ -179,15 +179,17 @@ function refusal(error: unknown): FileError {
 }
 
 /** wasi:filesystem/types@0.3 */
-export const filesystemTypes = (_context: GuestContext): object => ({
+export const filesystemTypes = (_caller: Caller): object => ({
   Descriptor: guestClass(Descriptor, notConstructible, {}),
 });
 
 /** wasi:filesystem/preopens@0.3: what the launch grants. */
-export const filesystemPreopens = (context: GuestContext): object => ({
-  getDirectories: () =>
-    context.settings.directories.map((granted) => {
+export const filesystemPreopens = (caller: Caller): object => ({
+  getDirectories: () => {
+    const { context } = caller;
+    return context.settings.directories.map((granted) => {
       const opened = openGranted(context, granted);
       return [closeOnThrow(opened, () => new Descriptor(context, opened)), granted.guest];
-    }),
+    });
+  },
 });

@@ -1,4 +1,4 @@
-import type { GuestContext } from "../guest-context.ts";
+import type { Caller, GuestContext } from "../guest-context.ts";
 import { Fields as Fields02, type HeaderError } from "../http-fields.ts";
 import { guestClass } from "../resource.ts";
 import { err, ok, type Result } from "../result.ts";
@@ -48,7 +48,7 @@ export class Fields extends Fields02 {
 const sizeExceeded = err({ tag: "size-exceeded" } as const);
 
 /** The class for one instance's bindings. */
-export const fieldsClass = (context: GuestContext): object =>
-  guestClass(Fields, () => new Fields(context), {
-    fromList: (entries: readonly Entry[]) => Fields.fromList(context, entries),
+export const fieldsClass = (caller: Caller): object =>
+  guestClass(Fields, () => new Fields(caller.context), {
+    fromList: (entries: readonly Entry[]) => Fields.fromList(caller.context, entries),
   });

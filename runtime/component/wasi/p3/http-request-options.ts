@@ -1,4 +1,4 @@
-import type { GuestContext } from "../guest-context.ts";
+import type { Caller, GuestContext } from "../guest-context.ts";
 import type { GuestTimeouts } from "../http-call-target.ts";
 import { guestClass, Resource } from "../resource.ts";
 import { done, err, type Result } from "../result.ts";
@@ -70,5 +70,5 @@ export class RequestOptions extends Resource {
 }
 
 /** The class as one instance sees it. */
-export const requestOptionsClass = (context: GuestContext): object =>
-  guestClass(RequestOptions, () => new RequestOptions(context), {});
+export const requestOptionsClass = (caller: Caller): object =>
+  guestClass(RequestOptions, () => new RequestOptions(caller.context), {});

@@ -1,6 +1,6 @@
 import type { FutureReader, StreamReader } from "../../abi/stream.ts";
 import type { GuestRequest } from "../../engine.ts";
-import type { GuestContext } from "../guest-context.ts";
+import type { Caller, GuestContext } from "../guest-context.ts";
 import { isAuthority, isPathWithQuery, type RequestLine } from "../http-call-target.ts";
 import { type HttpMethod, type HttpScheme, methodOf, methodToken, schemeOf } from "../http-method.ts";
 import { guestClass, notConstructible, Resource } from "../resource.ts";
@@ -156,13 +156,13 @@ export function ownedFields(given: Fields): Fields {
 }
 
 /** The class as one instance sees it. */
-export const requestClass = (context: GuestContext): object =>
+export const requestClass = (caller: Caller): object =>
   guestClass(HttpRequest, notConstructible, {
     new: (
       headers: Fields,
       contents: StreamReader<number> | undefined,
       trailers: FutureReader<Trailers>,
       options: RequestOptions | undefined,
-    ) => HttpRequest.make(context, headers, { contents, trailers }, options),
+    ) => HttpRequest.make(caller.context, headers, { contents, trailers }, options),
     consumeBody: (request: HttpRequest, handled: FutureReader<Sent>) => request.consumeBody(handled),
   });

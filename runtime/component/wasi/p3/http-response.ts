@@ -1,6 +1,6 @@
 import type { FutureReader, StreamReader } from "../../abi/stream.ts";
 import type { GuestResponse } from "../../engine.ts";
-import type { GuestContext } from "../guest-context.ts";
+import type { Caller, GuestContext } from "../guest-context.ts";
 import { BodySink } from "../http-body-sink.ts";
 import type { CallAnswer } from "../http-client.ts";
 import { latin1, parseContentLength } from "../header-rules.ts";
@@ -94,9 +94,9 @@ export class HttpResponse extends Resource {
 }
 
 /** The class as one instance sees it. */
-export const responseClass = (context: GuestContext): object =>
+export const responseClass = (caller: Caller): object =>
   guestClass(HttpResponse, notConstructible, {
     new: (headers: Fields, contents: StreamReader<number> | undefined, trailers: FutureReader<Trailers>) =>
-      HttpResponse.make(context, headers, { contents, trailers }),
+      HttpResponse.make(caller.context, headers, { contents, trailers }),
     consumeBody: (response: HttpResponse, handled: FutureReader<Sent>) => response.consumeBody(handled),
   });

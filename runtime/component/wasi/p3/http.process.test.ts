@@ -56,7 +56,7 @@ class Exchange implements AsyncDisposable {
   }
 
   send(request: HttpRequest): Answered | Promise<Answered> {
-    return (httpClient(this.context) as { send: (one: HttpRequest) => Answered | Promise<Answered> }).send(request);
+    return (httpClient(this) as { send: (one: HttpRequest) => Answered | Promise<Answered> }).send(request);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

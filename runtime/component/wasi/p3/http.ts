@@ -1,5 +1,5 @@
 import { cancellable } from "../../abi/stream.ts";
-import type { GuestContext } from "../guest-context.ts";
+import type { Caller } from "../guest-context.ts";
 import { latin1, parseContentLength } from "../header-rules.ts";
 import { callTarget, callTimeouts } from "../http-call-target.ts";
 import { HttpCall } from "../http-client.ts";
@@ -12,18 +12,19 @@ import { requestOptionsClass } from "./http-request-options.ts";
 import { HttpResponse, responseClass } from "./http-response.ts";
 
 /** wasi:http/types@0.3 */
-export const httpTypes = (context: GuestContext): object => ({
-  Fields: fieldsClass(context),
-  Request: requestClass(context),
-  RequestOptions: requestOptionsClass(context),
-  Response: responseClass(context),
+export const httpTypes = (caller: Caller): object => ({
+  Fields: fieldsClass(caller),
+  Request: requestClass(caller),
+  RequestOptions: requestOptionsClass(caller),
+  Response: responseClass(caller),
 });
 
 type Answer = Result<HttpResponse, HttpErrorCode>;
 
 /** wasi:http/client@0.3 */
-export const httpClient = (context: GuestContext): object => ({
+export const httpClient = (caller: Caller): object => ({
   send(request: HttpRequest): Answer | Promise<Answer> {
+    const { context } = caller;
     const target = callTarget(request.line);
     if ("tag" in target) return refuse(request, target);
     if (!context.takeConnection()) return refuse(request, { tag: "connection-limit-reached" });

@@ -1,6 +1,6 @@
 import { cliExit } from "../cli-exit.ts";
 import { terminalInput, terminalOutput, terminalStderr, terminalStdin, terminalStdout } from "../cli-terminal.ts";
-import type { GuestContext } from "../guest-context.ts";
+import type { Caller } from "../guest-context.ts";
 import { cliEnvironment, cliStderr, cliStdin, cliStdout, cliTypes } from "./cli.ts";
 import { clocksTypes, monotonicClock, systemClock, timezone } from "./clocks.ts";
 import { filesystemPreopens, filesystemTypes } from "./descriptor.ts";
@@ -9,7 +9,7 @@ import { random, randomInsecure, randomInsecureSeed } from "./random.ts";
 import { socketsIpNameLookup, socketsTypes } from "./sockets.ts";
 
 /** Every interface of WASI 0.3 that this node provides: 0.3.0 and its release candidates of the same shape are one family. */
-export const interfaces03: Readonly<Record<string, (context: GuestContext) => object>> = {
+export const interfaces03: Readonly<Record<string, (caller: Caller) => object>> = {
   "wasi:cli/environment@0.3": cliEnvironment,
   "wasi:cli/exit@0.3": cliExit,
   "wasi:cli/stderr@0.3": cliStderr,

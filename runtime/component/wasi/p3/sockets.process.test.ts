@@ -191,7 +191,7 @@ describe("UDP of 0.3", () => {
 
 test("names become the addresses that may be reached", async () => {
   using guest = new Guest({ ...loopback, names: { "peer.test": [{ address: "127.0.0.1", family: 4 }] } });
-  const { resolveAddresses } = socketsIpNameLookup(guest.context) as {
+  const { resolveAddresses } = socketsIpNameLookup(guest) as {
     resolveAddresses: (name: string) => Promise<{ tag: "ok"; val: unknown } | { tag: "err"; val: { tag: string } }>;
   };
   expect(await resolveAddresses("peer.test")).toEqual({ tag: "ok", val: [{ tag: "ipv4", val: [127, 0, 0, 1] }] });

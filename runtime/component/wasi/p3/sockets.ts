@@ -1,4 +1,4 @@
-import type { GuestContext } from "../guest-context.ts";
+import type { Caller } from "../guest-context.ts";
 import { err, type Result } from "../result.ts";
 import type { IpAddress } from "../sockets/ip-address.ts";
 import { addressesOf } from "../sockets/ip-name-lookup.ts";
@@ -7,9 +7,9 @@ import { tcpSocketClass } from "./tcp-socket.ts";
 import { udpSocketClass } from "./udp-socket.ts";
 
 /** wasi:sockets/types@0.3 */
-export const socketsTypes = (context: GuestContext): object => ({
-  TcpSocket: tcpSocketClass(context),
-  UdpSocket: udpSocketClass(context),
+export const socketsTypes = (caller: Caller): object => ({
+  TcpSocket: tcpSocketClass(caller),
+  UdpSocket: udpSocketClass(caller),
 });
 
 type LookupCode =
@@ -35,9 +35,9 @@ const lookupError = (code: NetworkErrorCode): LookupError =>
   lookupCodes.has(code) ? { tag: code as LookupCode } : { tag: "other", val: code === "unknown" ? undefined : code };
 
 /** wasi:sockets/ip-name-lookup@0.3: what the egress judge lets a guest know, which is what it lets it reach. */
-export const socketsIpNameLookup = (context: GuestContext): object => ({
+export const socketsIpNameLookup = (caller: Caller): object => ({
   async resolveAddresses(name: string): Promise<Addresses> {
-    const addresses = await addressesOf(context, name);
+    const addresses = await addressesOf(caller.context, name);
     return addresses.tag === "ok" ? addresses : err(lookupError(addresses.val));
   },
 });

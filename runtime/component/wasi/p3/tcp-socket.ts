@@ -1,5 +1,5 @@
 import type { StreamReader } from "../../abi/stream.ts";
-import type { GuestContext } from "../guest-context.ts";
+import type { Caller, GuestContext } from "../guest-context.ts";
 import { guestClass, notConstructible, Resource } from "../resource.ts";
 import { done, err, ok } from "../result.ts";
 import type { IpFamily, IpSocketAddress } from "../sockets/ip-address.ts";
@@ -230,5 +230,5 @@ class AcceptReader implements StreamReader<TcpSocket> {
 }
 
 /** The class as one instance sees it. */
-export const tcpSocketClass = (context: GuestContext): object =>
-  guestClass(TcpSocket, notConstructible, { create: (family: IpFamily) => TcpSocket.create(context, family) });
+export const tcpSocketClass = (caller: Caller): object =>
+  guestClass(TcpSocket, notConstructible, { create: (family: IpFamily) => TcpSocket.create(caller.context, family) });

@@ -1,4 +1,4 @@
-import type { GuestContext } from "../guest-context.ts";
+import type { Caller, GuestContext } from "../guest-context.ts";
 import { guestClass, notConstructible, Resource } from "../resource.ts";
 import { err, ok } from "../result.ts";
 import type { IpFamily, IpSocketAddress } from "../sockets/ip-address.ts";
@@ -103,5 +103,5 @@ export class UdpSocket extends Resource {
 }
 
 /** The class as one instance sees it. */
-export const udpSocketClass = (context: GuestContext): object =>
-  guestClass(UdpSocket, notConstructible, { create: (family: IpFamily) => UdpSocket.create(context, family) });
+export const udpSocketClass = (caller: Caller): object =>
+  guestClass(UdpSocket, notConstructible, { create: (family: IpFamily) => UdpSocket.create(caller.context, family) });

@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import { domainToASCII } from "node:url";
-import type { GuestContext } from "../guest-context.ts";
+import type { Caller, GuestContext } from "../guest-context.ts";
 import { Pollable } from "../io-poll.ts";
 import { guestClass, notConstructible, Resource } from "../resource.ts";
 import { err, ok, type Result } from "../result.ts";
@@ -38,9 +38,9 @@ class ResolveAddressStream extends Resource {
 }
 
 /** wasi:sockets/ip-name-lookup@0.2: what the egress judge lets a guest know, which is what it lets it reach. */
-export const socketsIpNameLookup = (context: GuestContext): object => ({
+export const socketsIpNameLookup = (caller: Caller): object => ({
   ResolveAddressStream: guestClass(ResolveAddressStream, notConstructible, {}),
-  resolveAddresses: (_network: Network, name: string) => resolve(context, name),
+  resolveAddresses: (_network: Network, name: string) => resolve(caller.context, name),
 });
 
 function resolve(context: GuestContext, name: string): Result<ResolveAddressStream, NetworkErrorCode> {

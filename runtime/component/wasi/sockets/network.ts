@@ -1,4 +1,4 @@
-import type { GuestContext } from "../guest-context.ts";
+import type { Caller } from "../guest-context.ts";
 import type { IoError } from "../io-error.ts";
 import { guestClass, notConstructible, Resource } from "../resource.ts";
 
@@ -6,12 +6,12 @@ import { guestClass, notConstructible, Resource } from "../resource.ts";
 export class Network extends Resource {}
 
 /** wasi:sockets/network@0.2 */
-export const socketsNetwork = (_context: GuestContext): object => ({
+export const socketsNetwork = (_caller: Caller): object => ({
   Network: guestClass(Network, notConstructible, {}),
   networkErrorCode: (error: IoError) => (error.cause?.kind === "network" ? error.cause.code : undefined),
 });
 
 /** wasi:sockets/instance-network@0.2 */
-export const socketsInstanceNetwork = (context: GuestContext): object => ({
-  instanceNetwork: () => new Network(context),
+export const socketsInstanceNetwork = (caller: Caller): object => ({
+  instanceNetwork: () => new Network(caller.context),
 });

@@ -62,7 +62,7 @@ test.each([
 
 test("an error of a stream says what the network said", () => {
   using guest = new Guest();
-  const { networkErrorCode } = socketsNetwork(guest.context) as { networkErrorCode: (error: IoError) => unknown };
+  const { networkErrorCode } = socketsNetwork(guest) as { networkErrorCode: (error: IoError) => unknown };
   expect(networkErrorCode(new IoError(guest.context, "x", { kind: "network", code: "timeout" }))).toBe("timeout");
   expect(networkErrorCode(new IoError(guest.context, "x"))).toBeUndefined();
 });
@@ -217,7 +217,7 @@ describe("ip-name-lookup", () => {
   type Resolve = (network: unknown, name: string) => { tag: "ok"; val: Stream } | { tag: "err"; val: never };
 
   async function resolve(guest: Guest, name: string): Promise<unknown> {
-    const { resolveAddresses } = socketsIpNameLookup(guest.context) as { resolveAddresses: Resolve };
+    const { resolveAddresses } = socketsIpNameLookup(guest) as { resolveAddresses: Resolve };
     const started = resolveAddresses(guest.network, name);
     if (started.tag === "err") return started.val;
     const found: string[] = [];

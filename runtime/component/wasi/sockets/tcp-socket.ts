@@ -1,5 +1,5 @@
 import { assert } from "@shallop/sdk/internal";
-import type { GuestContext } from "../guest-context.ts";
+import type { Caller, GuestContext } from "../guest-context.ts";
 import { InputStream } from "../input-stream.ts";
 import { Pollable } from "../io-poll.ts";
 import { OutputStream } from "../output-stream.ts";
@@ -202,11 +202,11 @@ function streamsOf(context: GuestContext, connection: TcpConnection): Streams {
 }
 
 /** wasi:sockets/tcp@0.2 */
-export const socketsTcp = (_context: GuestContext): object => ({
+export const socketsTcp = (_caller: Caller): object => ({
   TcpSocket: guestClass(TcpSocket, notConstructible, {}),
 });
 
 /** wasi:sockets/tcp-create-socket@0.2 */
-export const socketsTcpCreate = (context: GuestContext): object => ({
-  createTcpSocket: (family: IpFamily) => TcpSocket.create(context, family),
+export const socketsTcpCreate = (caller: Caller): object => ({
+  createTcpSocket: (family: IpFamily) => TcpSocket.create(caller.context, family),
 });

@@ -1,4 +1,4 @@
-import type { GuestContext } from "../guest-context.ts";
+import type { Caller, GuestContext } from "../guest-context.ts";
 import { Pollable } from "../io-poll.ts";
 import { guestClass, notConstructible, Resource } from "../resource.ts";
 import { done, err, ok, type Result } from "../result.ts";
@@ -101,13 +101,13 @@ export class UdpSocket extends Resource {
 }
 
 /** wasi:sockets/udp@0.2 */
-export const socketsUdp = (_context: GuestContext): object => ({
+export const socketsUdp = (_caller: Caller): object => ({
   UdpSocket: guestClass(UdpSocket, notConstructible, {}),
   IncomingDatagramStream: guestClass(IncomingDatagramStream, notConstructible, {}),
   OutgoingDatagramStream: guestClass(OutgoingDatagramStream, notConstructible, {}),
 });
 
 /** wasi:sockets/udp-create-socket@0.2 */
-export const socketsUdpCreate = (context: GuestContext): object => ({
-  createUdpSocket: (family: IpFamily) => UdpSocket.create(context, family),
+export const socketsUdpCreate = (caller: Caller): object => ({
+  createUdpSocket: (family: IpFamily) => UdpSocket.create(caller.context, family),
 });
