@@ -103,7 +103,8 @@ class ForkedComponent implements LoadedComponent {
     const { image } = fork;
     if (image === undefined) return;
     // What one request has left behind is gone before the next is here.
-    if (isClean && this.#forks.length < forksMax && image.restore()) this.#forks.push(fork);
+    const isOver = isClean && fork.live.isQuiet;
+    if (isOver && this.#forks.length < forksMax && image.restore()) this.#forks.push(fork);
     else image.dispose();
   }
 

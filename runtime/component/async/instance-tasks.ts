@@ -17,7 +17,7 @@ export class InstanceTasks {
   readonly entering = new Set<Thread>();
   /** Threads of calls that have been let in. */
   readonly threads: HandleTable;
-  /** Calls that wait for `exclusive` to be free, beside something else. */
+  /** Threads that have an event, and found `exclusive` taken. */
   readonly wanting = new Set<Thread>();
   readonly #selfAndAncestors: readonly InstanceTasks[];
   readonly #entered = new Map<InstanceTasks | undefined, readonly InstanceTasks[]>();
@@ -55,10 +55,22 @@ export class InstanceTasks {
     return entered;
   }
 
-  /** Whoever was held back may look again. */
+  /** Who was held back may look again: of those that want the stack to themselves one, and whoever does not need it. */
   changed(): void {
-    for (const thread of this.entering) thread.wake();
-    for (const thread of this.wanting) thread.wake();
+    this.wakeWanting();
+    let isStackGiven = false;
+    for (const thread of this.entering) {
+      if (thread.task.isHeldBack || (thread.task.needsExclusive && isStackGiven)) continue;
+      isStackGiven ||= thread.task.needsExclusive;
+      thread.wake();
+    }
+  }
+
+  wakeWanting(): void {
+    for (const thread of this.wanting) {
+      this.wanting.delete(thread);
+      return thread.wake();
+    }
   }
 
   reset(): void {

@@ -132,9 +132,8 @@ class TaskRun {
   #wait(hasEvent: () => boolean, takeEvent: (isCancelled: boolean) => GuestEvent): void {
     const { instance, implicit } = this.#task;
     instance.exclusive = undefined;
-    instance.wanting.add(implicit);
     implicit.waiting = {
-      isReady: () => instance.exclusive === undefined && hasEvent(),
+      isReady: () => this.#isReady(hasEvent),
       isCancellable: true,
       resume: (isCancelled) => {
         instance.wanting.delete(implicit);
@@ -144,6 +143,18 @@ class TaskRun {
       },
     };
     instance.changed();
+  }
+
+  /** Whoever looks and finds another at work is told when it is done; whoever looks in vain lets the next one look. */
+  #isReady(hasEvent: () => boolean): boolean {
+    const { instance, implicit } = this.#task;
+    if (!hasEvent()) {
+      if (instance.exclusive === undefined) instance.wakeWanting();
+      return false;
+    }
+    if (instance.exclusive === undefined) return true;
+    instance.wanting.add(implicit);
+    return false;
   }
 
   #callback({ code, index, payload }: GuestEvent): void {

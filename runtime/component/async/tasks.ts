@@ -265,7 +265,7 @@ export class Tasks {
         implicit.endTurn();
       },
     };
-    implicit.wake();
+    instance.changed();
     implicit.endTurn();
   }
 

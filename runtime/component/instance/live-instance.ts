@@ -1,5 +1,6 @@
 import { CanonicalContext, type Realloc } from "../abi/canonical-context.ts";
 import { asyncBuiltin } from "../async/builtins.ts";
+import { trapped } from "../async/stacks.ts";
 import { Tasks } from "../async/tasks.ts";
 import { ComponentState, GuestState } from "../abi/component-state.ts";
 import { GuestFault, guestFaultOf } from "../guest-fault.ts";
@@ -60,6 +61,7 @@ export class LiveInstance {
     if (callee.kind === "host") return this.#callHost(callee.host, args);
     if (this.tasks !== undefined) {
       const { now, returned } = this.tasks.start(callee.lift, args);
+      if (this.guest.fault !== undefined && this.guest.fault !== trapped) throw this.guest.fault;
       return now === undefined ? returned : now.result;
     }
     return this.component.calleeWaits(callee) ? callIn(this, callee.lift, args) : callInNow(this, callee.lift, args);

@@ -89,6 +89,19 @@ export function asyncComponent({ before = "", builtins = {}, core, exports, afte
       .join("\n    ")})`;
 }
 
+/** Components in one; `parts` are in order, each with its name, its text, and what it is given of those before it. */
+export function compose(
+  parts: readonly { readonly name: string; readonly text: string; readonly given?: string }[],
+  exports: readonly (readonly [name: string, from: string])[],
+): string {
+  const made = parts.map(({ name, text, given = "" }) => {
+    const component = text.replace("(component", `(component $c-${name}`);
+    return `${component} (instance $${name} (instantiate $c-${name} ${given}))`;
+  });
+  const exported = exports.map(([name, from]) => `(export "${name}" (func $${from} "${name}"))`);
+  return `(component ${[...made, ...exported].join("\n")})`;
+}
+
 function coreTypeOf(canon: string): string {
   const operation = canon.split(/\s/, 1)[0] ?? "";
   if (/^thread\..*-then-/.test(operation)) return i32s(1);

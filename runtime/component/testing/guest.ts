@@ -14,6 +14,8 @@ export interface GuestOptions {
   /** Functions that may return a promise, as `test:host/api#wait`. */
   readonly waiting?: readonly string[];
   readonly handlesMax?: number;
+  /** Its built-ins that wait may be told to stop: the text of components has no word for it that jco's tools read. */
+  readonly cancellable?: boolean;
 }
 
 /** A component that is run, with its functions by name. */
@@ -53,8 +55,11 @@ export class Guest {
 }
 
 /** Links and instantiates a component. */
-export function guestOf(bytes: Uint8Array, { host = {}, waiting = [], handlesMax = 1000 }: GuestOptions = {}): Guest {
-  const { plan, modules } = planLinks(bytes);
+export function guestOf(bytes: Uint8Array, options: GuestOptions = {}): Guest {
+  const { host = {}, waiting = [], handlesMax = 1000, cancellable = false } = options;
+  const { plan: planned, modules } = planLinks(bytes);
+  const builtins = planned.builtins.map((one) => ("cancellable" in one && cancellable ? { ...one, cancellable } : one));
+  const plan = { ...planned, builtins };
   const linked = new LinkedComponent({
     plan,
     modules: modules.map((module) => new WebAssembly.Module(module)),
