@@ -121,7 +121,7 @@ function isRecord(value: unknown): value is PodRecord {
     Array.isArray(manifest["ownerReferences"]) &&
     isObject(spec) &&
     Array.isArray(spec["containers"]) &&
-    Object.values(limits).every((limit) => typeof limit === "number")
+    Object.entries(limits).every(([name, limit]) => typeof limit === "number" || (name === "reuse" && isObject(limit)))
   );
 }
 
