@@ -20,6 +20,15 @@ const { values } = parseArgs({
     port: { type: "string", default: "10250" },
     "registry-port": { type: "string", default: "5000" },
     "builtin-registry": { type: "string" },
+    "registry-auth": { type: "string" },
+    "registry-listen": { type: "string" },
+    "registry-tls-cert": { type: "string" },
+    "registry-tls-key": { type: "string" },
+    "registry-quota": { type: "string" },
+    "registry-repository-quota": { type: "string" },
+    "registry-untagged-lifetime": { type: "string" },
+    "registry-upstream": { type: "string", multiple: true },
+    "registry-mirror": { type: "string", multiple: true },
     "keep-pods": { type: "boolean", default: false },
     "clean-up": { type: "boolean", default: false },
   },
@@ -47,13 +56,16 @@ try {
     process.exit(0);
   }
   const { startNode } = await import("./agent/node.ts");
+  const { readMirrors, readRegistrySettings } = await import("./agent/registry-settings.ts");
+  const registry = readRegistrySettings(values);
   const node = await startNode(
     {
       ...place,
       name: values.name,
       host: values.host,
       port: port("port", values.port),
-      ...(values["registry-port"] === "0" ? {} : { registryPort: port("registry-port", values["registry-port"]) }),
+      ...(registry === undefined ? {} : { registry }),
+      mirrors: readMirrors(values),
       ...(values["builtin-registry"] === undefined ? {} : { builtinRegistry: values["builtin-registry"] }),
       ...joinSource(),
       ...(process.env["DOCKER_CONFIG"] === undefined ? {} : { dockerConfigDirectory: process.env["DOCKER_CONFIG"] }),

@@ -1,6 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { DockerCredentials, RegistryClient } from "@shallop/sdk/image";
+import { DockerCredentials, RegistryClient, type RegistryEndpoint, registrySecret } from "@shallop/sdk/image";
 import { type Log, systemClock as clock, systemRandom as random } from "@shallop/sdk/internal";
 import { createApi } from "./api/api.ts";
 import { inProcessClient } from "./api/client.ts";
@@ -35,10 +35,16 @@ export async function startControlPlane(
   const store = opened.use(SqliteStore.open(join(dataDir, "state.db")));
   const validation = { allowZeroInitialScale: settings.autoscaler.allowZeroInitialScale };
   const api = await createApi({ store, clock, random, log, validation });
+  const { registrySecretFile } = settings;
+  const builtin: RegistryEndpoint = {
+    url: registry.url,
+    ...(registrySecretFile === undefined ? {} : { token: await registrySecret(registrySecretFile, random) }),
+  };
   const registries = opened.use(
     new RegistryClient({
       credentials: new DockerCredentials(dockerConfig),
-      endpoints: new Map([[registry.host, { url: registry.url }]]),
+      endpoints: new Map([[registry.host, builtin]]),
+      mirrors: settings.mirrors,
       plainHttp: new Set([registry.host]),
       clock,
       random,
@@ -50,7 +56,7 @@ export async function startControlPlane(
       clock,
       random,
       log,
-      images: new RegistryImageResolver(registries, registry.host),
+      images: new RegistryImageResolver(registries, registry.host, settings.registryAliases),
       addresses: { domain: settings.domain, gatewayPort: settings.gatewayPort },
       autoscaler: settings.autoscaler,
     }),
@@ -63,7 +69,7 @@ export async function startControlPlane(
       port,
       loads: controllers,
       explainer: controllers,
-      registryUrl: registry.url,
+      registry: builtin,
       builtinRegistry: registry.host,
     }),
   );

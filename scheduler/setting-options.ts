@@ -7,5 +7,8 @@ export const settingOptions = {
   domain: { type: "string", default: "localhost" },
   "gateway-port": { type: "string", default: "8080" },
   registry: { type: "string", default: "http://127.0.0.1:5000" },
+  "registry-secret": { type: "string" },
+  "registry-alias": { type: "string", multiple: true },
+  "registry-mirror": { type: "string", multiple: true },
   autoscaler: { type: "string", multiple: true },
 } as const;

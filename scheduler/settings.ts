@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { type RegistryHost, registryHost } from "@shallop/sdk/image";
+import { parseMirrors, type RegistryHost, registryHost, type RegistryMirrors } from "@shallop/sdk/image";
 import { type AutoscalerConfig, parseConfig } from "./autoscale/config.ts";
 
 export interface SettingValues {
@@ -10,6 +10,9 @@ export interface SettingValues {
   readonly domain?: string | undefined;
   readonly "gateway-port"?: string | undefined;
   readonly registry?: string | undefined;
+  readonly "registry-secret"?: string | undefined;
+  readonly "registry-alias"?: readonly string[] | undefined;
+  readonly "registry-mirror"?: readonly string[] | undefined;
   readonly autoscaler?: readonly string[] | undefined;
 }
 
@@ -25,6 +28,12 @@ export interface Settings {
   readonly gatewayPort: number;
   /** The built-in registry: as references name it, and its URL. */
   readonly registry: { readonly host: RegistryHost; readonly url: string };
+  /** File of the login to it that the platform's parts share; absent where it needs none. */
+  readonly registrySecretFile?: string;
+  /** Other names of it. */
+  readonly registryAliases: ReadonlySet<string>;
+  /** Where registries are read first. */
+  readonly mirrors: RegistryMirrors;
   readonly autoscaler: AutoscalerConfig;
 }
 
@@ -43,6 +52,9 @@ export function readSettings(values: SettingValues): Settings {
     domain,
     gatewayPort: port("gateway-port", values["gateway-port"] ?? "8080"),
     registry: registry(values.registry ?? "http://127.0.0.1:5000"),
+    ...(values["registry-secret"] === undefined ? {} : { registrySecretFile: resolve(values["registry-secret"]) }),
+    registryAliases: new Set((values["registry-alias"] ?? []).map((alias) => registryHost(alias))),
+    mirrors: parseMirrors(values["registry-mirror"] ?? []),
     autoscaler: parseConfig(autoscaler),
   };
 }

@@ -3,13 +3,12 @@ import { hostname, networkInterfaces } from "node:os";
 import path from "node:path";
 import { apiVersionOf, type NodeFeatures, pods, revisions } from "@shallop/sdk/api";
 import { EventRecorder, startInformer } from "@shallop/sdk/client";
-import { DockerCredentials, RegistryClient, type RegistryEndpoint } from "@shallop/sdk/image";
+import { DockerCredentials, RegistryClient, type RegistryEndpoint, type RegistryMirrors } from "@shallop/sdk/image";
 import { type Clock, describeError, errorCode, type Log, machineIdentity, type Random } from "@shallop/sdk/internal";
 import { providedInterfaces } from "../component/requirements.ts";
 import { WasmRuntime } from "../host/wasm-runtime.ts";
 import { imageArchitecture } from "../image/choose.ts";
 import { NodeImages } from "../image/node-images.ts";
-import { type RegistryServer, registryDirectory, startRegistryServer } from "../image/registry/server.ts";
 import { LogStore } from "../pod/log-store.ts";
 import { logBounds } from "../pod/pod-log.ts";
 import type { PodRuntime } from "../pod/pod-runtime.ts";
@@ -32,6 +31,8 @@ import { machineFacts, type MachineFacts } from "./node-facts.ts";
 import { wasmJail } from "./wasm-jail.ts";
 import { heartbeatMs, NodeRegistration } from "./node-object.ts";
 import { PodRecords } from "./pod-record.ts";
+import { type NodeRegistry, startNodeRegistry } from "./node-registry.ts";
+import type { RegistrySettings } from "./registry-settings.ts";
 import { runDirectory } from "./run-directory.ts";
 import { VariantPreparer } from "./variant-preparer.ts";
 
@@ -43,7 +44,9 @@ export interface NodeSettings {
   readonly host: string;
   readonly port: number;
   /** Undefined: this node serves no registry. */
-  readonly registryPort?: number;
+  readonly registry?: RegistrySettings;
+  /** Where registries are read first. */
+  readonly mirrors: RegistryMirrors;
   /** The registry host that means the built-in one; what the control plane says when absent. */
   readonly builtinRegistry?: string;
   readonly source?: JoinSource;
@@ -82,16 +85,17 @@ export async function startNode(settings: NodeSettings, signal: AbortSignal): Pr
   const membershipSettings = membershipOf(settings, directory);
   const stored = await storedMembership(membershipSettings);
   // While the control plane starts, look at the machine and start what needs no cluster.
+  const client = new MemberClient(clock);
+  const joined = Promise.resolve(stored ?? joinCluster(membershipSettings, signal));
   const [membership, machine, sandbox, jail, cells, registry] = await Promise.all([
-    stored ?? joinCluster(membershipSettings, signal),
+    joined,
     machineFacts(),
     detectFeatures(),
     hostJail({ directory, clock, log }),
     Cells.open({ directory }),
-    startRegistry(settings),
+    startRegistry(settings, joined, client),
   ]);
   const features = featuresOf(sandbox, jail, cells);
-  const client = new MemberClient(clock);
   client.renew(membership);
   const hostIp = addressOf(settings.host);
   const endpoints = new Map<string, RegistryEndpoint>();
@@ -120,11 +124,7 @@ export async function startNode(settings: NodeSettings, signal: AbortSignal): Pr
   keepRegistered(registration, settings, closing.signal);
   // The certificate is renewed at each start; with one from before, serving has not waited for it.
   if (stored !== undefined && settings.source !== undefined) {
-    renewMembership(membershipSettings, closing.signal, (renewed) => {
-      client.renew(renewed);
-      server.renew(identityOf(renewed));
-      nameBuiltinRegistry(place, renewed);
-    });
+    renewMembership(membershipSettings, closing.signal, (renewed) => takeOver(place, server, renewed));
   }
   return {
     agent,
@@ -149,7 +149,7 @@ interface NodePlace {
   readonly settings: NodeSettings;
   readonly directory: string;
   readonly membership: Membership;
-  readonly registry: RegistryServer | undefined;
+  readonly registry: NodeRegistry | undefined;
   readonly features: NodeFeatures;
   readonly machine: MachineFacts;
   readonly client: MemberClient;
@@ -214,6 +214,14 @@ async function openAgent(place: NodePlace, signal: AbortSignal): Promise<OpenAge
     room: machine.room,
   });
   return { agent, logs, events, runtimes };
+}
+
+/** Everything that shows a certificate or a token shows the new one. */
+function takeOver(place: NodePlace, server: AgentServer, renewed: Membership): void {
+  place.client.renew(renewed);
+  server.renew(identityOf(renewed));
+  nameBuiltinRegistry(place, renewed);
+  place.registry?.renew(renewed);
 }
 
 function renewMembership(
@@ -294,7 +302,8 @@ function featuresOf(sandbox: SandboxFeatures, jail: ProcessJail, cells: Cells): 
 
 function membershipOf(settings: NodeSettings, directory: string): MembershipSettings {
   const { name, host, source, clock, log } = settings;
-  const addresses = new Set([addressOf(host), "127.0.0.1", hostname(), "localhost"]);
+  const outer = settings.registry?.listen === undefined ? [] : [addressOf(settings.registry.listen.host)];
+  const addresses = new Set([addressOf(host), ...outer, "127.0.0.1", hostname(), "localhost"]);
   return { file: path.join(directory, "membership.json"), node: name, addresses: [...addresses], source, clock, log };
 }
 
@@ -306,11 +315,15 @@ const portFault = (flag: string, port: number) => (error: unknown) => {
 
 const identityOf = ({ key, certificate, authority }: Membership): ServerIdentity => ({ key, certificate, authority });
 
-function startRegistry(settings: NodeSettings): Promise<RegistryServer | undefined> {
-  const { registryPort: port, dataDirectory, clock, random, log } = settings;
-  if (port === undefined) return Promise.resolve(undefined);
-  const directory = registryDirectory(dataDirectory);
-  return startRegistryServer({ directory, port, clock, random, log }).catch(portFault("registry-port", port));
+function startRegistry(
+  settings: NodeSettings,
+  membership: Promise<Membership>,
+  client: MemberClient,
+): Promise<NodeRegistry | undefined> {
+  const { registry, dataDirectory, dockerConfigDirectory, clock, random, log } = settings;
+  if (registry === undefined) return Promise.resolve(undefined);
+  const options = { dataDirectory, dockerConfigDirectory, membership, client, clock, random, log };
+  return startNodeRegistry({ settings: registry, ...options }).catch(portFault("registry-port", registry.port));
 }
 
 const builtinRegistryOf = ({ settings, membership }: NodePlace): string =>
@@ -319,6 +332,7 @@ const builtinRegistryOf = ({ settings, membership }: NodePlace): string =>
 function registryClient({ settings, endpoints }: NodePlace): RegistryClient {
   return new RegistryClient({
     endpoints,
+    mirrors: settings.mirrors,
     credentials: new DockerCredentials(settings.dockerConfigDirectory),
     clock: settings.clock,
     random: settings.random,
@@ -328,9 +342,15 @@ function registryClient({ settings, endpoints }: NodePlace): RegistryClient {
 /** A node that has the built-in registry asks it; every other reaches it through the API server, with its own token. */
 function nameBuiltinRegistry(place: NodePlace, { server, token, authority }: Membership): void {
   const { endpoints, registry } = place;
-  const endpoint = registry === undefined ? { url: server, token, authority } : { url: registry.url };
+  const endpoint = registry?.endpoint ?? { url: server, token, authority };
   endpoints.set(builtinRegistryOf(place), endpoint);
+  // By the name that others know it by, it is the same.
+  if (registry?.outerUrl !== undefined) endpoints.set(outerHost(place.settings, registry.outerUrl), endpoint);
 }
+
+/** How others call the registry that listens at `url`. */
+const outerHost = (settings: NodeSettings, url: string): string =>
+  `${addressOf(settings.registry?.listen?.host ?? settings.host)}:${new URL(url).port || "443"}`;
 
 const cacheOf = <T>(informer: { readonly isSynced: boolean; items(): readonly T[] }) => ({
   get synced(): boolean {
@@ -369,7 +389,7 @@ function factsOf(
   parts: {
     readonly agentPort: number;
     readonly hostIp: string;
-    readonly registry: RegistryServer | undefined;
+    readonly registry: NodeRegistry | undefined;
     readonly features: NodeFeatures;
     readonly machine: MachineFacts;
   },
@@ -378,7 +398,8 @@ function factsOf(
   return {
     node: settings.name,
     agent: `https://${hostIp}:${String(agentPort)}`,
-    ...(registry === undefined ? {} : { registry: registry.url }),
+    ...(registry === undefined ? {} : { registry: registry.server.url }),
+    ...(registry?.outerUrl === undefined ? {} : { outside: registry.outerUrl }),
     variants: features.native ? "wasm, native" : `wasm only: ${features.nativeMissing ?? "no native pods here"}`,
     ...(features.missing.length === 0 ? {} : { missing: features.missing.join("; ") }),
     architecture: `${machine.os}/${machine.architecture}`,

@@ -9,7 +9,8 @@ import {
   type ImageManifest,
 } from "@shallop/sdk/image";
 import { chainedLayerKey, chainIds, type LayerDirectory, layerKey, type UnpackedLayer } from "./layer-directory.ts";
-import { SharedWork, Turnstile } from "./shared-work.ts";
+import { Turnstile } from "@shallop/sdk/internal";
+import { SharedWork } from "./shared-work.ts";
 import { type JailLimits, NeedsLowers, type UnpackJail } from "./unpack-jail.ts";
 
 export interface UnpackLimits {

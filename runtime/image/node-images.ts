@@ -24,7 +24,7 @@ import { type Clock, type Log, type Random, silentLog, systemClock, systemRandom
 import { LayerDirectory } from "./layer-directory.ts";
 import type { LocalImage, LocalNativeImage, LocalWasmImage } from "./local-image.ts";
 import { NativeLayers, type UnpackLimits } from "./native-layers.ts";
-import { SharedWork, Turnstile } from "./shared-work.ts";
+import { SharedWork } from "./shared-work.ts";
 import { UnpackJail } from "./unpack-jail.ts";
 import { WasmFiles } from "./wasm-files.ts";
 
@@ -57,8 +57,6 @@ export interface ImageUsage {
   readonly layerBytes: number;
 }
 
-/** Images have some ten layers; more at once would only share the same line. */
-const downloadsMax = 3;
 /** What was pulled for a start that has not happened yet is not garbage. */
 const keepMs = 10 * 60_000;
 
@@ -83,7 +81,6 @@ export class NodeImages {
   readonly #wasm: WasmFiles;
   readonly #fetching = new SharedWork<LocalImage>();
   readonly #downloading = new SharedWork<void>();
-  readonly #downloads = new Turnstile(downloadsMax);
   readonly #log: Log;
 
   private constructor(
@@ -268,10 +265,9 @@ export class NodeImages {
   #download(image: ResolvedImage, blob: Descriptor, options: FetchOptions): Promise<void> {
     return this.#downloading.run(blob.digest, options.signal, async (signal) => {
       if (await this.#store.has(blob.digest)) return;
-      await this.#downloads.pass(async () => {
-        const stream = this.#client.blob(image.reference, blob, { signal, onProgress: options.onProgress });
-        await this.#store.ingest(stream, blob, signal);
-      });
+      // The client lets a few through at once, of all images together.
+      const stream = this.#client.blob(image.reference, blob, { signal, onProgress: options.onProgress });
+      await this.#store.ingest(stream, blob, signal);
     });
   }
 }

@@ -39,25 +39,3 @@ export class SharedWork<Value> {
     return shared;
   }
 }
-
-/** Lets a few at a time through; the others wait in order. */
-export class Turnstile {
-  #free: number;
-  readonly #waiting: (() => void)[] = [];
-
-  constructor(count: number) {
-    this.#free = count;
-  }
-
-  async pass<Value>(act: () => Promise<Value>): Promise<Value> {
-    if (this.#free > 0) this.#free--;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    try {
-      return await act();
-    } finally {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#free++;
-      else next();
-    }
-  }
-}

@@ -5,6 +5,7 @@ import { Fault } from "@shallop/sdk/internal";
 import { AgentPodLogs } from "./agent-pod-logs.ts";
 import { expireEvents } from "./event-expiry.ts";
 import { createApp } from "./http/app.ts";
+import type { BuiltinRegistry } from "./http/registry-proxy.ts";
 import type { Explainer, LoadSink } from "./http/shallop-routes.ts";
 import type { Machinery } from "./machinery.ts";
 import { FixedTokens, NodeCredentials } from "./node-credentials.ts";
@@ -28,8 +29,8 @@ export interface ApiServerOptions {
   readonly port: number;
   readonly loads: LoadSink;
   readonly explainer: Explainer;
-  /** URL of the built-in registry, for `/v2/`: `http://127.0.0.1:5000`. Absent: not served. */
-  readonly registryUrl?: string;
+  /** The built-in registry, for `/v2/`. Absent: not served. */
+  readonly registry?: BuiltinRegistry;
   /** Host of the built-in registry in image references, for agents that join: `127.0.0.1:5000`. */
   readonly builtinRegistry: string;
   /** Default: asks the agents over mutual TLS. */
@@ -84,7 +85,7 @@ export async function createApiServer(api: Machinery, options: ApiServerOptions)
     podLogs,
     loads: options.loads,
     explainer: options.explainer,
-    registryUrl: options.registryUrl,
+    registry: options.registry,
     random: api.random,
     closing: closing.signal,
   });

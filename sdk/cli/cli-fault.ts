@@ -5,6 +5,8 @@ export type CliFaultCode =
   | "NO_PLATFORM"
   /** A flag or an argument cannot be. Exit code 2. */
   | "USAGE"
+  /** What was named is not there. */
+  | "NOT_FOUND"
   /** A service did not become ready; the message says why. */
   | "NOT_READY";
 

@@ -22,6 +22,7 @@ import { newCommand } from "./commands/new.ts";
 import { partCommands } from "./commands/parts.ts";
 import { pullCommand } from "./commands/pull.ts";
 import { pushCommand } from "./commands/push.ts";
+import { registryCommand } from "./commands/registry.ts";
 import { runCommand } from "./commands/run.ts";
 import { serveCommand } from "./commands/serve.ts";
 import { statusCommand } from "./commands/status.ts";
@@ -38,6 +39,7 @@ const commands: readonly CommandModule[] = [
   pushCommand,
   pullCommand,
   imagesCommand,
+  registryCommand,
   inspectCommand,
   runCommand,
   serveCommand,

@@ -75,6 +75,7 @@ export {
   type Repository,
   type TransferOptions,
 } from "./registry-client.ts";
+export { parseMirrors, type RegistryMirrors } from "./registry-mirrors.ts";
 export { registrySecret } from "./registry-secret.ts";
 export {
   anonymousUser,

@@ -4,15 +4,13 @@ import { ImageFault } from "./fault.ts";
 import { type Descriptor, type ManifestDocument, parseManifest, referencesOf } from "./manifest.ts";
 import { isForeignLayerType, isIndexType, isManifestType, mediaType } from "./media-types.ts";
 import { type ImageReference, retagged, wasmTag } from "./reference.ts";
-import type { RegistryClient, Repository, TransferOptions } from "./registry-client.ts";
+import { type RegistryClient, type Repository, type TransferOptions, transfersMax } from "./registry-client.ts";
 
 export interface MoveOptions extends TransferOptions {
   /** Which entries of an index to take; all unless given. An index of which not all is there can still be used. */
   readonly select?: (entry: Descriptor) => boolean;
 }
 
-/** Blobs that are moved at once: enough to hide the latency, few enough to leave the line to others. */
-const parallelMax = 3;
 /** An index may name an index; more than this has no use, and could go on for ever. */
 const depthMax = 3;
 
@@ -44,12 +42,11 @@ export async function pullImage(
 ): Promise<Descriptor> {
   const root = await client.manifest(reference, options.signal);
   const origin = registryOrigin(client, reference, options);
-  for (const step of await planMove(origin, root, options)) {
-    await inParallel(step.blobs, async (blob) => {
-      await store.ingest(client.blob(reference, blob, options), blob, options.signal);
-    });
-    await store.ingest(once(step.bytes), step.descriptor);
-  }
+  const steps = await planMove(origin, root, options);
+  await inParallel(blobsOf(steps), async (blob) => {
+    await store.ingest(client.blob(reference, blob, options), blob, options.signal);
+  });
+  for (const step of steps) await store.ingest(once(step.bytes), step.descriptor);
   return root.descriptor;
 }
 
@@ -108,15 +105,16 @@ async function send(
   const { signal } = options;
   const mountFrom = origin.repository?.registry === reference.registry ? origin.repository.repository : undefined;
   let sentBytes = 0;
-  for (const step of await planMove(origin, root, options)) {
-    await inParallel(step.blobs, async (blob) => {
-      const source = { descriptor: blob, open: (offset: number) => origin.open(blob, offset) };
-      const how = await client.pushBlob(reference, source, {
-        ...options,
-        ...(mountFrom === undefined ? {} : { mountFrom }),
-      });
-      if (how === "uploaded") sentBytes += blob.size;
+  const steps = await planMove(origin, root, options);
+  await inParallel(blobsOf(steps), async (blob) => {
+    const source = { descriptor: blob, open: (offset: number) => origin.open(blob, offset) };
+    const how = await client.pushBlob(reference, source, {
+      ...options,
+      ...(mountFrom === undefined ? {} : { mountFrom }),
     });
+    if (how === "uploaded") sentBytes += blob.size;
+  });
+  for (const step of steps) {
     const isRoot = step.descriptor.digest === root.descriptor.digest;
     const { registry, repository } = reference;
     const target = isRoot ? reference : { registry, repository, digest: step.descriptor.digest };
@@ -158,15 +156,15 @@ async function planMove(
         await visit({ descriptor: child, bytes, document }, depth + 1);
       }
     }
-    steps.push({ descriptor: node.descriptor, bytes: node.bytes, blobs: distinct(blobs) });
+    steps.push({ descriptor: node.descriptor, bytes: node.bytes, blobs });
   };
   await visit(root, 0);
   return steps;
 }
 
-/** The empty layer and the empty config are often named twice. */
-const distinct = (blobs: readonly Descriptor[]): readonly Descriptor[] => [
-  ...new Map(blobs.map((blob) => [blob.digest, blob])).values(),
+/** Of all variants, each once: they share layers, and the empty layer and the empty config are often named twice. */
+const blobsOf = (steps: readonly Step[]): readonly Descriptor[] => [
+  ...new Map(steps.flatMap(({ blobs }) => blobs).map((blob) => [blob.digest, blob])).values(),
 ];
 
 const registryOrigin = (client: RegistryClient, repository: Repository, options: MoveOptions): ImageOrigin => ({
@@ -208,7 +206,7 @@ async function inParallel<Item>(items: readonly Item[], act: (item: Item) => Pro
       }
     }
   };
-  const results = await Promise.allSettled(Array.from({ length: Math.min(parallelMax, items.length) }, worker));
+  const results = await Promise.allSettled(Array.from({ length: Math.min(transfersMax, items.length) }, worker));
   const failed = results.find((result) => result.status === "rejected");
   if (failed !== undefined) throw failed.reason;
 }

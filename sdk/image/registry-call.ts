@@ -1,8 +1,9 @@
 import { type Clock, describeError, type Random } from "@shallop/sdk/internal";
 import { ImageFault, type ImageFaultCode } from "./fault.ts";
 import { checkOnward, errorText, type ExchangeResponse, type HttpExchange, type RequestBody } from "./http-exchange.ts";
-import { type RegistryHost, registryUrl } from "./reference.ts";
+import { type RegistryHost, registryHost, registryUrl } from "./reference.ts";
 import type { AuthScope, RegistryAuth } from "./registry-auth.ts";
+import type { RegistryMirror, RegistryMirrors } from "./registry-mirrors.ts";
 
 /** Where a registry is really reached, when that is not where its name says. */
 export interface RegistryEndpoint {
@@ -45,6 +46,9 @@ const backoffMsMax = 5_000;
 /** A registry that wants a longer pause than this is named to the person, who decides. */
 const retryAfterMsMax = 30_000;
 
+/** A mirror that did not answer is not asked again so soon: each image would wait for it. */
+const mirrorRestMs = 60_000;
+
 const retryableStatuses: readonly number[] = [408, 429, 500, 502, 503, 504];
 
 export interface CallerOptions {
@@ -53,12 +57,15 @@ export interface CallerOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly endpoints: ReadonlyMap<string, RegistryEndpoint>;
+  readonly mirrors: RegistryMirrors;
   readonly plainHttp: ReadonlySet<string>;
 }
 
 /** Calls a registry: finds its endpoint, logs in when asked to, tries again what may be tried again. */
 export class RegistryCaller {
   readonly #options: CallerOptions;
+  /** Mirrors that did not answer, until when they are left alone. Bounded by the mirrors that there are. */
+  readonly #resting = new Map<string, number>();
 
   constructor(options: CallerOptions) {
     this.#options = options;
@@ -71,6 +78,32 @@ export class RegistryCaller {
    *   CREDENTIALS_INVALID | the call's `missing`
    */
   async call(call: RegistryCall): Promise<RegistryAnswer> {
+    return (await this.#mirrored(call)) ?? this.#direct(call);
+  }
+
+  /** What a mirror of the registry answers; undefined when there is none that has it. Only reading is mirrored. */
+  async #mirrored(call: RegistryCall): Promise<RegistryAnswer | undefined> {
+    const { target, method } = call;
+    if (typeof target !== "string" || (method !== "GET" && method !== "HEAD")) return undefined;
+    for (const mirror of this.#options.mirrors.get(call.registry) ?? []) {
+      const restsUntilMs = this.#resting.get(mirror.origin) ?? -Infinity;
+      if (restsUntilMs > this.#options.clock.nowMs()) continue;
+      try {
+        const answer = await this.#authorized(throughMirror(call, mirror, target), new URL(mirror.origin));
+        if (answer.status < 300 && call.accept.includes(answer.status)) return answer;
+        answer.body.destroy();
+      } catch (error) {
+        call.signal?.throwIfAborted();
+        // What is wrong with a mirror is no reason not to ask the registry itself.
+        if (!(error instanceof ImageFault)) {
+          this.#resting.set(mirror.origin, this.#options.clock.nowMs() + mirrorRestMs);
+        }
+      }
+    }
+    return undefined;
+  }
+
+  async #direct(call: RegistryCall): Promise<RegistryAnswer> {
     const attempts = call.repeatable === false ? 1 : attemptsMax;
     for (let attempt = 1; ; attempt++) {
       call.signal?.throwIfAborted();
@@ -100,10 +133,10 @@ export class RegistryCaller {
     return full / 2 + this.#options.random.below(Math.ceil(full / 2) + 1);
   }
 
-  async #authorized(call: RegistryCall): Promise<RegistryAnswer> {
+  async #authorized(call: RegistryCall, mirror?: URL): Promise<RegistryAnswer> {
     const { registry, scope, signal } = call;
     const override = this.#options.endpoints.get(registry);
-    const base = this.#base(registry, override);
+    const base = mirror ?? this.#base(registry, override);
     const url = call.target instanceof URL ? call.target : new URL(`${base.href.replace(/\/$/, "")}/v2/${call.target}`);
     if (url.host !== base.host) checkOnward(base, url, "sends an upload");
     const send = (authorization: string | undefined): Promise<ExchangeResponse> =>
@@ -140,6 +173,14 @@ export class RegistryCaller {
     const { url } = registryUrl(registry);
     return new URL(this.#options.plainHttp.has(registry) ? url.replace(/^https:/, "http:") : url);
   }
+}
+
+/** The same question to a mirror: there, the registry is another one, and names may begin otherwise. */
+function throughMirror(call: RegistryCall, { origin, prefix }: RegistryMirror, target: string): RegistryCall {
+  const registry = registryHost(new URL(origin).host);
+  if (prefix === undefined) return { ...call, registry, target };
+  const scope = call.scope.replaceAll("repository:", `repository:${prefix}/`);
+  return { ...call, registry, scope, target: `${prefix}/${target}` };
 }
 
 /** Certificates do not become valid by waiting, and a name that does not exist now will not in two seconds. */

@@ -1,4 +1,4 @@
-import { type Clock, type Random, systemClock, systemRandom } from "@shallop/sdk/internal";
+import { type Clock, type Random, systemClock, systemRandom, Turnstile } from "@shallop/sdk/internal";
 import { once } from "./content-store.ts";
 import { checkBytes, type Digest, digestAlgorithm, digestOf, isDigest, verified } from "./digest.ts";
 import { type CredentialSource, noCredentials } from "./docker-credentials.ts";
@@ -17,6 +17,7 @@ import { isIndexType, isManifestType, manifestMediaTypes } from "./media-types.t
 import { formatReference, type ImageReference, isImageTag, type RepositoryName } from "./reference.ts";
 import { RegistryAuth } from "./registry-auth.ts";
 import { RegistryCaller, type RegistryEndpoint } from "./registry-call.ts";
+import type { RegistryMirrors } from "./registry-mirrors.ts";
 import { pushBlob } from "./registry-upload.ts";
 
 /** A repository in a registry; every ImageReference is one. */
@@ -26,6 +27,8 @@ export interface RegistryClientOptions {
   readonly credentials?: CredentialSource;
   /** By registry host as it stands in references. */
   readonly endpoints?: ReadonlyMap<string, RegistryEndpoint>;
+  /** Where a registry is read first, by its host: copies of it, asked in order; then it is asked itself. */
+  readonly mirrors?: RegistryMirrors;
   /** Hosts that may be spoken to without TLS, besides those of this machine. */
   readonly plainHttp?: ReadonlySet<string>;
   readonly clock?: Clock;
@@ -44,6 +47,11 @@ export interface TransferOptions {
   readonly onProgress?: OnProgress | undefined;
 }
 
+/**
+ * Blobs that one client moves at once in each direction, of all images together: enough to hide the latency, few enough
+ * to leave the line to others, and not to be taken for an attack.
+ */
+export const transfersMax = 4;
 /** A blob's stream may break this often without bringing a byte, before it is given up. */
 const resumesWithoutBytesMax = 5;
 /** And this often in all: a connection that breaks more is not going to bring a layer through. */
@@ -61,6 +69,9 @@ export class RegistryClient {
   readonly #exchange = new HttpExchange();
   readonly #caller: RegistryCaller;
   readonly #clock: Clock;
+  // Two, because what copies from one registry to another holds a place of each.
+  readonly #pulls = new Turnstile(transfersMax);
+  readonly #pushes = new Turnstile(transfersMax);
 
   constructor(options: RegistryClientOptions = {}) {
     this.#clock = options.clock ?? systemClock;
@@ -71,6 +82,7 @@ export class RegistryClient {
       clock: this.#clock,
       random: options.random ?? systemRandom,
       endpoints: options.endpoints ?? new Map(),
+      mirrors: options.mirrors ?? new Map(),
       plainHttp: options.plainHttp ?? new Set(),
     });
   }
@@ -140,7 +152,7 @@ export class RegistryClient {
 
   /**
    * Streams a blob. A connection that breaks is taken up where it broke. The last chunk comes only when digest and size
-   * are right.
+   * are right. Of all streams of this client a few run at once; the others begin when one has ended.
    *
    * @throws ImageFault BLOB_UNKNOWN | DIGEST_MISMATCH | SIZE_MISMATCH | REGISTRY_UNREACHABLE, and those of `call`
    */
@@ -150,6 +162,8 @@ export class RegistryClient {
     options: TransferOptions = {},
   ): AsyncGenerator<Uint8Array, void, undefined> {
     const what = `${descriptor.digest} of ${repository.registry}/${repository.repository}`;
+    using _place = await this.#pulls.enter();
+    options.signal?.throwIfAborted();
     let bytes = 0;
     for await (const chunk of verified(this.#resumed(repository, descriptor, options.signal), descriptor, what)) {
       bytes += chunk.length;
@@ -266,6 +280,8 @@ export class RegistryClient {
     blob: { readonly descriptor: Descriptor; open(offset: number): AsyncIterable<Uint8Array> },
     options: TransferOptions & { readonly mountFrom?: RepositoryName } = {},
   ): Promise<"present" | "mounted" | "uploaded"> {
+    using _place = await this.#pushes.enter();
+    options.signal?.throwIfAborted();
     if (await this.hasBlob(repository, blob.descriptor.digest, options.signal)) return "present";
     return pushBlob({ caller: this.#caller, clock: this.#clock, repository, ...options }, blob);
   }

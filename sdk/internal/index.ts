@@ -19,3 +19,4 @@ export { type Random, systemRandom } from "./random.ts";
 export { type InstanceReuse, instanceReuse, reuseRows } from "./reuse.ts";
 export { SingleFlight } from "./single-flight.ts";
 export { LineSplitter } from "./stream-lines.ts";
+export { Turnstile } from "./turnstile.ts";

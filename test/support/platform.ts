@@ -15,6 +15,8 @@ export interface PlatformOptions {
   readonly host?: string;
   /** Addresses by which other machines, or network namespaces, reach the API. */
   readonly advertise?: readonly string[];
+  /** More flags of `shallop up`. */
+  readonly args?: readonly string[];
   /** Keep the data directory of an earlier platform. */
   readonly dataDirectory?: string;
   readonly ports?: PlatformPorts;
@@ -71,6 +73,7 @@ export class Platform implements AsyncDisposable {
       ...(options.host === undefined ? [] : ["--host", options.host]),
       ...(options.advertise ?? []).flatMap((host) => ["--advertise", host]),
       ...(options.autoscaler ?? []).flatMap((setting) => ["--autoscaler", setting]),
+      ...(options.args ?? []),
     ]);
     await platform.#until(/export KUBECONFIG=/);
     platform.#startMs = performance.now() - platform.#beganMs;

@@ -81,7 +81,7 @@ test("manifests without a tag stay, unless told otherwise", async () => {
 test("told so, untagged manifests go; what a tag, an index, a referrer or a running image holds stays", async () => {
   const running = new Set<Digest>();
   await using aging = await openAging({
-    garbage: { untaggedLifetimeMs: 48 * hourMs, inUse: () => running },
+    garbage: { untaggedLifetimeMs: 48 * hourMs, inUse: () => Promise.resolve(running) },
   });
   const { bench } = aging;
   const sizeOf = async (digest: Digest): Promise<number> =>
@@ -111,7 +111,9 @@ test("told so, untagged manifests go; what a tag, an index, a referrer or a runn
 });
 
 test("while nobody knows what runs, no manifest goes", async () => {
-  await using aging = await openAging({ garbage: { untaggedLifetimeMs: hourMs, inUse: () => undefined } });
+  await using aging = await openAging({
+    garbage: { untaggedLifetimeMs: hourMs, inUse: () => Promise.resolve(undefined) },
+  });
   await aging.bench.image("app", "", ["layer"]);
   await aging.pass(30);
   expect((await aging.collect()).manifestsRemoved).toBe(0);

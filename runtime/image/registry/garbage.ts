@@ -7,7 +7,7 @@ export interface GarbagePolicy {
   /** Manifests without a tag go after this long; never, when absent: somebody may pull them by digest. */
   readonly untaggedLifetimeMs?: number | undefined;
   /** Digests of images that run or are about to; undefined while nobody knows, and then no manifest goes. */
-  readonly inUse?: (() => Iterable<string> | undefined) | undefined;
+  readonly inUse?: (() => Promise<Iterable<string> | undefined>) | undefined;
   /** Whether a repository is a copy of another registry's: there, a tag does not hold what nobody asks for. */
   readonly isCopy: (name: RepositoryName) => boolean;
 }
@@ -78,7 +78,7 @@ export class GarbageCollector {
     const isCopied = isCopy(name);
     const lifetimeMs = isCopied ? copyLifetimeMs : untaggedLifetimeMs;
     if (lifetimeMs === undefined) return 0;
-    const used = inUse === undefined ? [] : inUse();
+    const used = inUse === undefined ? [] : await inUse();
     if (used === undefined) return 0;
     const { repositories, claims, clock } = this.#parts;
     const keepSinceMs = clock.wallMs() - lifetimeMs;

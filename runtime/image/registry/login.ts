@@ -8,8 +8,7 @@ import {
   type RegistryUsers,
   type RepositoryName,
 } from "@shallop/sdk/image";
-import type { Clock } from "@shallop/sdk/internal";
-import { Turnstile } from "../shared-work.ts";
+import { type Clock, Turnstile } from "@shallop/sdk/internal";
 import { anyone, granted, nobody, type Principal, type RegistryAction, userPrincipal } from "./access.ts";
 import { RegistryFault } from "./fault.ts";
 import type { IssuedToken, RegistryTokens, TokenAccess } from "./tokens.ts";

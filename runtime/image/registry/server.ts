@@ -18,12 +18,12 @@ import { UpstreamCache, type UpstreamSettings } from "./upstream.ts";
 import { RegistryUploads } from "./uploads.ts";
 
 /** A key and its certificate, PEM. */
-interface TlsIdentity {
+export interface TlsIdentity {
   readonly key: string;
   readonly certificate: string;
 }
 
-interface RegistryListener {
+export interface RegistryListener {
   /** 127.0.0.1 unless given. */
   readonly host?: string;
   /** 0 takes a free one. */

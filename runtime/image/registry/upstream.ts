@@ -18,7 +18,8 @@ import {
   type Repository,
   type RepositoryName,
 } from "@shallop/sdk/image";
-import { SharedWork, Turnstile } from "../shared-work.ts";
+import { Turnstile } from "@shallop/sdk/internal";
+import { SharedWork } from "../shared-work.ts";
 import { ComingBlob } from "./coming-blob.ts";
 import { RegistryFault } from "./fault.ts";
 import { referrerOf } from "./referrer.ts";

@@ -11,7 +11,7 @@ import type { Authenticator, User } from "../user.ts";
 import { discoveryResponse } from "./discovery-routes.ts";
 import { podLogResponse } from "./pod-log-routes.ts";
 import { booleanParameter, integerParameter } from "./query.ts";
-import { proxyRegistry } from "./registry-proxy.ts";
+import { type BuiltinRegistry, proxyRegistry } from "./registry-proxy.ts";
 import { readObject } from "./request-body.ts";
 import { ResourceRoutes } from "./resource-routes.ts";
 import { type Explainer, type LoadSink, receiveLoad } from "./shallop-routes.ts";
@@ -28,7 +28,7 @@ export interface AppParts {
   readonly loads: LoadSink;
   readonly explainer: Explainer;
   /** `http://127.0.0.1:5000`; undefined: `/v2/` is not served. */
-  readonly registryUrl: string | undefined;
+  readonly registry: BuiltinRegistry | undefined;
   readonly random: Random;
   /** Ends every stream. */
   readonly closing: AbortSignal;
@@ -121,8 +121,8 @@ function addShallopRoutes(app: Hono<Context>, parts: AppParts): void {
     return streamResponse(lines, gone);
   });
   app.all("/v2/*", (context) => {
-    if (parts.registryUrl === undefined) return plainText("404 page not found\n", 404);
-    return proxyRegistry(context.req.raw, context.get("user"), parts.registryUrl);
+    if (parts.registry === undefined) return plainText("404 page not found\n", 404);
+    return proxyRegistry(context.req.raw, context.get("user"), parts.registry);
   });
 }
 

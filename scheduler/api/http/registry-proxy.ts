@@ -18,13 +18,22 @@ const droppedHeaders = new Set([
   "upgrade",
 ]);
 
+/** The built-in registry, as the control plane reaches it. */
+export interface BuiltinRegistry {
+  /** `http://127.0.0.1:5000`. */
+  readonly url: string;
+  /** The platform's own login, where it wants one. */
+  readonly token?: string;
+}
+
 const mayUseRegistry = (user: User): boolean => user.groups.includes(mastersGroup) || nodeNameOf(user) !== undefined;
 
 /**
  * `/v2/*`: the built-in registry, for nodes on other machines. Bodies stream both ways.
  * @throws ApiFault Forbidden, ServiceUnavailable
  */
-export async function proxyRegistry(request: Request, user: User, registryUrl: string): Promise<Response> {
+export async function proxyRegistry(request: Request, user: User, registry: BuiltinRegistry): Promise<Response> {
+  const { url: registryUrl, token } = registry;
   const { pathname, search } = new URL(request.url);
   if (!mayUseRegistry(user)) {
     throw new ApiFault("Forbidden", `forbidden: User "${user.name}" cannot use path "${pathname}"`);
@@ -32,6 +41,7 @@ export async function proxyRegistry(request: Request, user: User, registryUrl: s
   const headers = endToEnd(request.headers);
   // What is stored is what is passed on: a compressed answer would be unpacked on the way.
   headers.set("accept-encoding", "identity");
+  if (token !== undefined) headers.set("authorization", `Bearer ${token}`);
   const length = request.headers.get("content-length");
   if (length !== null && request.body !== null) headers.set("content-length", length);
   const hasBody = request.method !== "GET" && request.method !== "HEAD" && request.body !== null;

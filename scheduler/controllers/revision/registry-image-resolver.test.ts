@@ -1,6 +1,6 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { RegistryClient } from "@shallop/sdk/image";
+import { RegistryClient, registryHost } from "@shallop/sdk/image";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { RegistryImageResolver } from "./registry-image-resolver.ts";
 
@@ -29,11 +29,16 @@ afterAll(async () => {
 });
 
 describe("RegistryImageResolver", () => {
-  const resolve = (image: string): Promise<string> => new RegistryImageResolver(client, host).resolve(image, signal);
+  const resolve = (image: string): Promise<string> =>
+    new RegistryImageResolver(client, registryHost(host), new Set(["outside:5443"])).resolve(image, signal);
 
   test("a tag becomes its digest; a name without host is the built-in registry's", async () => {
     expect(await resolve("hello:1")).toBe(`${host}/hello@${digest}`);
     expect(await resolve(`${host}/hello:1`)).toBe(`${host}/hello@${digest}`);
+  });
+  test("another name of the built-in registry becomes the one that every node knows", async () => {
+    expect(await resolve("outside:5443/hello:1")).toBe(`${host}/hello@${digest}`);
+    expect(await resolve(`outside:5443/hello@${digest}`)).toBe(`${host}/hello@${digest}`);
   });
   test("a digest is kept, and the registry is not asked", async () => {
     const given = `sha256:${"c".repeat(64)}`;

@@ -1,4 +1,11 @@
-import { formatReference, type ImageReference, parseReference, pinned, type RegistryClient } from "@shallop/sdk/image";
+import {
+  formatReference,
+  type ImageReference,
+  parseReference,
+  pinned,
+  type RegistryClient,
+  type RegistryHost,
+} from "@shallop/sdk/image";
 import { describeError, errorCode } from "@shallop/sdk/internal";
 import { type ImageResolver, ResolveFault, type ResolveFaultCode } from "./image-resolver.ts";
 
@@ -8,12 +15,17 @@ const resolveTimeoutMs = 10_000;
 /** Asks the registry that an image names. */
 export class RegistryImageResolver implements ImageResolver {
   readonly #client: RegistryClient;
-  readonly #builtinRegistry: string;
+  readonly #builtinRegistry: RegistryHost;
+  readonly #aliases: ReadonlySet<string>;
 
-  /** `builtinRegistry`: host of references that name none, `127.0.0.1:5000`. */
-  constructor(client: RegistryClient, builtinRegistry: string) {
+  /**
+   * @param builtinRegistry host of references that name none, `127.0.0.1:5000`
+   * @param aliases hosts by which people reach the same registry from elsewhere; nodes get the one name that all know
+   */
+  constructor(client: RegistryClient, builtinRegistry: RegistryHost, aliases: ReadonlySet<string> = new Set()) {
     this.#client = client;
     this.#builtinRegistry = builtinRegistry;
+    this.#aliases = aliases;
   }
 
   async resolve(image: string, signal: AbortSignal): Promise<string> {
@@ -42,7 +54,8 @@ export class RegistryImageResolver implements ImageResolver {
 
   #parse(image: string): ImageReference {
     try {
-      return parseReference(image, { defaultRegistry: this.#builtinRegistry });
+      const reference = parseReference(image, { defaultRegistry: this.#builtinRegistry });
+      return this.#aliases.has(reference.registry) ? { ...reference, registry: this.#builtinRegistry } : reference;
     } catch (error) {
       throw new ResolveFault("REFERENCE_INVALID", `${describeError(error)}; correct the image of the container`, {
         cause: error,

@@ -21,6 +21,20 @@ function register(program: Command, context: Context): void {
     .option("--port <port>", "of the gateway", "8080")
     .option("--api-port <port>", "of the Kubernetes API", "6443")
     .option("--registry-port <port>", "of the built-in registry", "5000")
+    .option("--registry-auth <kind>", "login on that port: none, basic or token (default: none)")
+    .option("--registry-listen <host:port>", "where other machines reach the registry, with TLS and a login")
+    .option("--registry-tls-cert <file>", "certificate for that (default: one of the platform's own authority)")
+    .option("--registry-tls-key <file>", "and its key")
+    .option("--registry-quota <size>", "of all that the registry stores, such as 20Gi")
+    .option("--registry-repository-quota <size>", "of each repository")
+    .option("--registry-untagged-lifetime <duration>", "how long manifests without a tag stay, such as 168h")
+    .option(
+      "--registry-upstream <name[=url]>",
+      "a registry to be a cache of, such as docker.io; may be repeated",
+      collect,
+      [],
+    )
+    .option("--registry-mirror <host=url>", "where a registry is read first; may be repeated", collect, [])
     .option("--agent-port <port>", "of the node agent", "10250")
     .option("--node-name <name>", "of this machine's node (default: its host name)")
     .option("--domain <domain>", "of the services' host names", "localhost")

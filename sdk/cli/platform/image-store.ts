@@ -1,14 +1,18 @@
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import {
   ContentStore,
   DockerCredentials,
   ImageTags,
   type ImageReference,
+  isLoopbackHost,
   parseReference,
   RegistryClient,
+  type RegistryEndpoint,
 } from "../../image/index.ts";
 import { systemRandom } from "../../internal/random.ts";
 import { type Context, dataDirectoryOf } from "../context.ts";
+import { registrySecretFile } from "./programs.ts";
 import { platformStatus } from "./status.ts";
 
 /** The images of this user on this machine, and a client for registries. */
@@ -36,11 +40,24 @@ export async function openImages(context: Context, flags: { readonly data?: stri
     tags,
     registry: new RegistryClient({
       credentials: dockerDirectory === undefined ? new DockerCredentials() : new DockerCredentials(dockerDirectory),
+      endpoints: await platformLogin(context, flags, defaultRegistry),
       clock: context.clock,
       random: systemRandom,
     }),
     reference: (text) => parseReference(text, { defaultRegistry }),
   };
+}
+
+/** Who may read the platform's own secret needs no other login to its registry. */
+async function platformLogin(
+  context: Context,
+  flags: { readonly data?: string },
+  registry: string,
+): Promise<ReadonlyMap<string, RegistryEndpoint>> {
+  if (!isLoopbackHost(registry)) return new Map();
+  const path = registrySecretFile(dataDirectoryOf(context, flags));
+  const secret = await readFile(path, "utf8").catch(() => undefined);
+  return secret === undefined ? new Map() : new Map([[registry, { url: `http://${registry}`, token: secret.trim() }]]);
 }
 
 /** The running platform's registry; the usual address when none runs, since images can be built before. */

@@ -1,4 +1,5 @@
-import { join } from "node:path";
+import { hostname } from "node:os";
+import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { ProgramSpec } from "../../supervise/index.ts";
 import { CliFault } from "../cli-fault.ts";
@@ -67,6 +68,9 @@ export function schedulerProgram(dataDirectory: string, flags: UpFlags, ports: P
       String(ports.gateway),
       "--registry",
       `http://${loopback(flags.host)}:${ports.registry}`,
+      ...(asksLogin(flags) ? ["--registry-secret", registrySecretFile(dataDirectory)] : []),
+      ...registryAliases(flags).flatMap((alias) => ["--registry-alias", alias]),
+      ...flags.registryMirror.flatMap((mirror) => ["--registry-mirror", mirror]),
       ...advertised(flags).flatMap((host) => ["--advertise", host]),
       ...flags.autoscaler.flatMap((setting) => ["--autoscaler", setting]),
     ],
@@ -90,6 +94,7 @@ export function agentProgram(dataDirectory: string, flags: UpFlags, ports: Ports
       String(ports.registry),
       "--builtin-registry",
       `127.0.0.1:${ports.registry}`,
+      ...registryArguments(flags),
       ...(flags.nodeName === undefined ? [] : ["--name", flags.nodeName]),
     ],
   };
@@ -112,6 +117,39 @@ export function gatewayProgram(dataDirectory: string, flags: UpFlags, ports: Por
       join(dataDirectory, "gateway-state.json"),
     ],
   };
+}
+
+/** The flags of the registry, as the node agent takes them. */
+function registryArguments(flags: UpFlags): readonly string[] {
+  const single = {
+    "--registry-auth": flags.registryAuth,
+    "--registry-listen": flags.registryListen,
+    "--registry-tls-cert": flags.registryTlsCert === undefined ? undefined : resolve(flags.registryTlsCert),
+    "--registry-tls-key": flags.registryTlsKey === undefined ? undefined : resolve(flags.registryTlsKey),
+    "--registry-quota": flags.registryQuota,
+    "--registry-repository-quota": flags.registryRepositoryQuota,
+    "--registry-untagged-lifetime": flags.registryUntaggedLifetime,
+  };
+  return [
+    ...Object.entries(single).flatMap(([flag, value]) => (value === undefined ? [] : [flag, value])),
+    ...flags.registryUpstream.flatMap((upstream) => ["--registry-upstream", upstream]),
+    ...flags.registryMirror.flatMap((mirror) => ["--registry-mirror", mirror]),
+  ];
+}
+
+const asksLogin = ({ registryAuth = "none" }: UpFlags): boolean => registryAuth !== "none";
+
+/** Where the node agent keeps its registry's users and secret. */
+export const registryUsersFile = (dataDirectory: string): string => join(dataDirectory, "registry/users.json");
+export const registrySecretFile = (dataDirectory: string): string => join(dataDirectory, "registry/secret");
+
+/** How other machines may call the registry: every name of this machine, with its outer port. */
+function registryAliases({ registryListen, advertise, host }: UpFlags): readonly string[] {
+  if (registryListen === undefined) return [];
+  const [, listened = "", port = ""] = /^(.*):(\d+)$/.exec(registryListen) ?? [];
+  const names = new Set([listened, host, hostname(), "localhost", "127.0.0.1", ...advertise]);
+  const isName = (name: string): boolean => /^(\[[0-9a-f:.]+\]|[A-Za-z0-9.-]+)$/i.test(name) && name !== "0.0.0.0";
+  return [...names].filter(isName).map((name) => `${name}:${port}`);
 }
 
 /** What the API's certificate has to name: an address that is listened on, too, unless it stands for all of them. */

@@ -12,4 +12,13 @@ export interface UpFlags {
   readonly domain: string;
   readonly autoscaler: readonly string[];
   readonly detach?: boolean;
+  readonly registryAuth?: string;
+  readonly registryListen?: string;
+  readonly registryTlsCert?: string;
+  readonly registryTlsKey?: string;
+  readonly registryQuota?: string;
+  readonly registryRepositoryQuota?: string;
+  readonly registryUntaggedLifetime?: string;
+  readonly registryUpstream: readonly string[];
+  readonly registryMirror: readonly string[];
 }

@@ -91,7 +91,7 @@ function printPlaces({ print, style }: Context, { dataDirectory, flags, ports }:
     ["api", `https://${flags.host}:${ports.api}`],
     ["registry", `127.0.0.1:${ports.registry}`],
     ["kubeconfig", join(dataDirectory, "kubeconfig")],
-    ...Object.entries(facts).filter(([name]) => name === "variants" || name === "missing"),
+    ...Object.entries(facts).filter(([name]) => ["outside", "variants", "missing"].includes(name)),
   ];
   for (const [name, value] of lines) print(`  ${style.dim((name ?? "").padEnd(11))} ${value}`);
   print(`\n  export KUBECONFIG=${join(dataDirectory, "kubeconfig")}\n`);
