@@ -3,7 +3,8 @@ import { readMirrors, readRegistrySettings, type RegistryFlags } from "./registr
 
 test("by default it is open on loopback, and nowhere else", () => {
   expect(readRegistrySettings({})).toEqual({ port: 5000, login: "none", quota: {}, upstreams: new Map() });
-  expect(readRegistrySettings({ "registry-port": "0" })).toBeUndefined();
+  const agent = { join: "https://a", token: "t", "registry-mirror": ["a=http://b"] };
+  expect(readRegistrySettings({ ...agent, "registry-port": "0" })).toBeUndefined();
 });
 
 test("every flag", () => {

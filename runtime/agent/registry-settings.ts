@@ -68,7 +68,9 @@ export function readMirrors(flags: RegistryFlags): RegistryMirrors {
   return parseMirrors(flags["registry-mirror"] ?? []);
 }
 
-const needsRegistry = (name: string): boolean => name !== "registry-port" && name !== "registry-mirror";
+/** All flags of the agent may be here. */
+const needsRegistry = (name: string): boolean =>
+  name.startsWith("registry-") && name !== "registry-port" && name !== "registry-mirror";
 
 const isGiven = (value: unknown): boolean => (Array.isArray(value) ? value.length > 0 : value !== undefined);
 
