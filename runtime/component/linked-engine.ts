@@ -46,13 +46,14 @@ class ForkedComponent implements LoadedComponent {
   constructor(artifact: LinkedArtifact) {
     const { plan, states } = artifact.links;
     this.#artifact = artifact;
-    this.#component = new LinkedComponent({ plan, modules: artifact.modules, mayWait });
+    const starts = states.map(({ start }) => start);
+    this.#component = new LinkedComponent({ plan, modules: artifact.modules, starts, mayWait });
     this.#handler = entryOf(artifact.links.plan, "serve").callee;
     this.#isResettable = states.every((state) => state.resettable);
   }
 
   async instantiate(settings: GuestSettings): Promise<Instance> {
-    return this.takeReady(settings) ?? this.#use(this.#make(new GuestContext(settings)));
+    return this.takeReady(settings) ?? this.#use(await this.#make(new GuestContext(settings)));
   }
 
   takeReady(settings: GuestSettings): Instance | undefined {
@@ -69,11 +70,14 @@ class ForkedComponent implements LoadedComponent {
   }
 
   /** @throws GuestFault when the guest's own start fails */
-  #make(context: GuestContext): Fork {
+  async #make(context: GuestContext): Promise<Fork> {
     const caller = { context };
     const host = new HostBinding(this.#component.plan.hostFunctions, wasiImports(caller));
     try {
       const live = new LiveInstance(this.#component, host, context.settings.bounds.handlesMax);
+      // Most need not wait, and a request waits for them.
+      const begun = live.begin();
+      if (begun !== undefined) await begun;
       this.#made++;
       return {
         live,

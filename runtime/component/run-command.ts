@@ -15,12 +15,18 @@ import { mayWait } from "./wasi/waiting-imports.ts";
  * @throws GuestFault when it traps or goes over a limit
  */
 export async function runCommand(artifact: LinkedArtifact, settings: GuestSettings): Promise<number> {
-  const { plan } = artifact.links;
+  const { plan, states } = artifact.links;
   const context = new GuestContext(settings);
   try {
-    const component = new LinkedComponent({ plan, modules: artifact.modules, mayWait });
+    const component = new LinkedComponent({
+      plan,
+      modules: artifact.modules,
+      starts: states.map(({ start }) => start),
+      mayWait,
+    });
     const host = new HostBinding(plan.hostFunctions, wasiImports({ context }));
     const live = new LiveInstance(component, host, settings.bounds.handlesMax);
+    await live.begin();
     const result = (await live.call(entryOf(plan, "run").callee, [])) as Result<undefined, undefined>;
     return result.tag === "ok" ? 0 : 1;
   } catch (error) {

@@ -51,7 +51,27 @@ describe("exposeState", () => {
   ])("makes an export section where there is none: $what", async ({ wat }) => {
     const { bytes, state } = await exposed(wat);
     expect(state.resettable).toBe(true);
-    expect(Object.keys(instantiate(bytes))).toEqual([...state.memories, ...state.globals, ...state.tables]);
+    const start = state.start === undefined ? [] : [state.start];
+    expect(Object.keys(instantiate(bytes))).toEqual([...state.memories, ...state.globals, ...state.tables, ...start]);
+  });
+
+  test("exports the start function, for whoever instantiates the module to call", async () => {
+    const { bytes, state } = await exposed(`(module (global $ran (export "ran") (mut i32) (i32.const 0))
+      (func $f (global.set $ran (i32.add (global.get $ran) (i32.const 1)))) (start $f))`);
+    const exports = instantiate(bytes);
+    const ran = exports["ran"] as WebAssembly.Global;
+    expect(ran.value).toBe(0);
+    (exports[state.start ?? ""] as () => void)();
+    expect(ran.value).toBe(1);
+  });
+
+  test("exports a start function that is imported", async () => {
+    const { bytes, state } = await exposed('(module (import "host" "begin" (func $begin)) (start $begin))');
+    let begun = 0;
+    const exports = instantiate(bytes, { host: { begin: () => begun++ } });
+    expect(begun).toBe(0);
+    (exports[state.start ?? ""] as () => void)();
+    expect(begun).toBe(1);
   });
 
   test("leaves a module without state as it is", async () => {

@@ -1,7 +1,7 @@
 import { type BinaryReader, encodeUnsigned } from "../leb128.ts";
 import { CodeScan } from "./code-scan.ts";
 import { type MemoryType, readImports, readMemoryType, readValueType, type ValueType } from "./definitions.ts";
-import { readerOf, type Section, sectionId, sectionsOf, withSection } from "./sections.ts";
+import { readerOf, type Section, sectionId, sectionsOf, withoutSection, withSection } from "./sections.ts";
 
 export interface ExposedModule {
   readonly bytes: Uint8Array;
@@ -14,6 +14,11 @@ export interface ModuleState {
   /** The mutable ones. */
   readonly globals: readonly string[];
   readonly tables: readonly string[];
+  /**
+   * What was the module's start function: it is exported, and whoever instantiates the module calls it then. So it is
+   * entered from JavaScript like any other, and can be suspended. Absent when the module has none.
+   */
+  readonly start?: string;
   /** Whether these are all of its state, so that an instance can be put back to what it was. */
   readonly resettable: boolean;
   /** Why not, for people. */
@@ -23,10 +28,11 @@ export interface ModuleState {
 // V8 takes 100,000 exports of a module; real ones have a handful of mutable globals, and each costs time at each reset.
 const exportsAddedMax = 1000;
 
-const exportKind = { table: 0x01, memory: 0x02, global: 0x03 } as const;
+const exportKind = { function: 0x00, table: 0x01, memory: 0x02, global: 0x03 } as const;
 
 /**
- * The core module with every memory, every mutable global and every table of its own exported, and nothing else changed.
+ * The core module with every memory, every mutable global and every table of its own exported, its start function exported instead
+ * of called, and nothing else changed.
  * What it imports is the state of another module or of the host. The module is not validated here: of an invalid one
  * the answer means nothing.
  * @throws BinaryError when the binary is malformed
@@ -59,11 +65,14 @@ export function exposeState(module: Uint8Array): ExposedModule {
       entry(`${prefix}table:${index}`, exportKind.table, imports.tables + index),
     ),
   ];
+  const start = section(sectionId.start)?.u32();
+  if (start !== undefined) added.push(entry(`${prefix}start`, exportKind.function, start));
   const names = (kind: number): string[] => added.filter((each) => each.kind === kind).map(({ name }) => name);
   const state = {
     memories: names(exportKind.memory),
     globals: names(exportKind.global),
     tables: names(exportKind.table),
+    ...(start === undefined ? {} : { start: `${prefix}start` }),
     resettable: reason === undefined,
     ...(reason === undefined ? {} : { reason }),
   };
@@ -73,7 +82,8 @@ export function exposeState(module: Uint8Array): ExposedModule {
     present.entries,
     ...added.map(({ bytes }) => bytes),
   ]);
-  return { bytes: withSection(module, sections, { id: sectionId.export, content }), state };
+  const exposed = withSection(module, sections, { id: sectionId.export, content });
+  return { bytes: start === undefined ? exposed : withoutSection(exposed, sectionId.start), state };
 }
 
 const noState = (reason: string | undefined): ModuleState => ({

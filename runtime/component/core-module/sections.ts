@@ -52,3 +52,10 @@ export function withSection(
   const start = old?.start ?? next?.start ?? module.length;
   return Buffer.concat([module.subarray(0, start), header, content, module.subarray(old?.end ?? start)]);
 }
+
+/** The module without its section `id`. */
+export function withoutSection(module: Uint8Array, id: number): Uint8Array {
+  const section = sectionsOf(module).find((each) => each.id === id);
+  if (section === undefined) return module;
+  return Buffer.concat([module.subarray(0, section.start), module.subarray(section.end)]);
+}

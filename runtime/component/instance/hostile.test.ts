@@ -100,6 +100,7 @@ async function attempt(
     const linked = new LinkedComponent({ plan, modules: compiled, mayWait: () => round % 4 === 0 });
     const host = hostOf(answers[round % answers.length] ?? (() => undefined));
     const live = new LiveInstance(linked, new HostBinding(plan.hostFunctions, host), 100);
+    await live.begin();
     stage = "called";
     for (const exported of plan.exports) {
       const callees = exported.kind === "function" ? [exported] : exported.functions;

@@ -5,9 +5,10 @@ import { AsyncPlan, isAsync } from "../async/async-plan.ts";
 import { blockingShim, type BlockingSignature } from "../async/blocking-shim.ts";
 import { blockingSignature } from "../async/blocking-signature.ts";
 import { entryShim, type EntrySignature } from "../async/entry-shim.ts";
-import type { BuiltinOf, Callee, LinkPlan } from "../link/link-plan.ts";
+import type { BuiltinOf, Callee, CoreReference, LinkPlan } from "../link/link-plan.ts";
 import type { FunctionType, TypeIndex } from "../link/value-type.ts";
 import { familyOf } from "./host-binding.ts";
+import { waitingInstances } from "./waiting-instances.ts";
 import { type WaitingSignature, waitingShim } from "./waiting-shim.ts";
 
 /** A call out of a component, as it was planned. */
@@ -21,6 +22,8 @@ export interface LinkedComponentOptions {
   readonly plan: LinkPlan;
   /** In the order of the plan. */
   readonly modules: readonly WebAssembly.Module[];
+  /** Of each module, the export that is called when it has been instantiated (`ModuleState.start`). */
+  readonly starts?: readonly (string | undefined)[];
   /** Whether a function of the host may return a promise. */
   readonly mayWait: (interfaceFamily: string, name: string) => boolean;
 }
@@ -29,6 +32,7 @@ export interface LinkedComponentOptions {
 export class LinkedComponent {
   readonly plan: LinkPlan;
   readonly modules: readonly WebAssembly.Module[];
+  readonly starts: readonly (string | undefined)[];
   /** What of it may be suspended; undefined for a component of the synchronous ABI. */
   readonly async: AsyncPlan | undefined;
   /** By the index of the builtin; for the synchronous ABI. */
@@ -42,14 +46,16 @@ export class LinkedComponent {
   readonly #asyncCodecs = new Map<FunctionType, FunctionCodec>();
   readonly #entryShims = new Map<string, WebAssembly.Module>();
   readonly #mayWait: LinkedComponentOptions["mayWait"];
-  /** By component instance: whether a call into it may wait. */
-  readonly #waits: (boolean | undefined)[] = [];
+  /** Component instances a call into which may wait. */
+  readonly #waiting: ReadonlySet<number>;
 
-  constructor({ plan, modules, mayWait }: LinkedComponentOptions) {
+  constructor({ plan, modules, starts = [], mayWait }: LinkedComponentOptions) {
     this.plan = plan;
     this.modules = modules;
+    this.starts = starts;
     this.#mayWait = mayWait;
     this.#table = new CodecTable(plan);
+    this.#waiting = waitingInstances(plan, (host) => this.#hostWaits(host));
     this.async = isAsync(plan) ? new AsyncPlan(plan, (host) => this.#hostWaits(host)) : undefined;
     const lowered = new Map<number, LoweredCall>();
     const blocking = new Map<number, number>();
@@ -108,24 +114,18 @@ export class LinkedComponent {
 
   /** Whether a call of `callee` may have to wait for something. */
   calleeWaits(callee: Callee): boolean {
-    if (callee.kind === "lift") return this.#instanceWaits(this.plan.lifts[callee.lift]?.instance ?? 0);
+    if (callee.kind === "lift") return this.#waiting.has(this.plan.lifts[callee.lift]?.instance ?? 0);
     return this.#hostWaits(callee.host);
+  }
+
+  /** The destructor of a guest's resource, when it may have to wait. */
+  waitingDestructor(resource: number): CoreReference | undefined {
+    const plan = this.plan.resources[resource];
+    return plan?.kind === "guest" && this.#waiting.has(plan.instance) ? plan.destructor : undefined;
   }
 
   #hostWaits(index: number): boolean {
     const host = this.plan.hostFunctions[index];
     return host !== undefined && this.#mayWait(familyOf(host.interface), host.name);
-  }
-
-  /** Instances call each other in one direction only: a component can import only what was there before it. */
-  #instanceWaits(instance: number): boolean {
-    const known = this.#waits[instance];
-    if (known !== undefined) return known;
-    this.#waits[instance] = false;
-    const waits = this.plan.builtins.some(
-      (builtin) => builtin.op === "lower" && builtin.instance === instance && this.calleeWaits(builtin.callee),
-    );
-    this.#waits[instance] = waits;
-    return waits;
   }
 }

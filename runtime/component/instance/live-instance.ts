@@ -10,7 +10,7 @@ import { lowerCall, type PendingCall } from "./call-out.ts";
 import { callIn, callInNow, type LiftedFunction, liftedFunction } from "./call-in.ts";
 import type { HostBinding } from "./host-binding.ts";
 import type { LinkedComponent } from "./linked-component.ts";
-import { resourceBuiltin } from "./resource-builtins.ts";
+import { resourceBuiltin, waitingDrop } from "./resource-builtins.ts";
 
 type CoreFunction = (...values: readonly (number | bigint)[]) => unknown;
 
@@ -35,10 +35,7 @@ export class LiveInstance {
   readonly #contexts = new Map<string, CanonicalContext>();
   readonly #lifted: (LiftedFunction | undefined)[] = [];
 
-  /**
-   * Instantiates every core module, and with that runs what the guest does at its start.
-   * @throws GuestFault, WebAssembly.RuntimeError and whatever else a guest's start ends with
-   */
+  /** Nothing of the guest has run; `begin` comes next. */
   constructor(component: LinkedComponent, host: HostBinding, handlesMax: number) {
     this.component = component;
     this.host = host;
@@ -49,11 +46,44 @@ export class LiveInstance {
     );
     this.tasks = component.async && new Tasks(this);
     this.#shim = this.tasks === undefined ? this.#makeShim() : this.#makeBlockingShim(this.tasks);
+  }
+
+  /**
+   * Instantiates every core module, and with that runs what the guest does at its start. Call it once, and before anything else.
+   * @returns a promise when a start function may have to wait
+   * @throws GuestFault, WebAssembly.RuntimeError and whatever else a guest's start ends with
+   */
+  begin(): Promise<void> | undefined {
+    return this.#beginAt(0);
+  }
+
+  #beginAt(first: number): Promise<void> | undefined {
+    const { steps } = this.component.plan;
     const root = this.tasks?.instances[0];
-    for (const step of plan.steps) {
-      if (this.tasks === undefined || root === undefined) this.#instantiate(step);
-      else this.tasks.asSyncTask(root, () => this.#instantiate(step));
+    for (let index = first; index < steps.length; index++) {
+      const step = known(steps[index]);
+      if (this.tasks !== undefined && root !== undefined) {
+        // An asynchronous component's start function is not async, and may not wait (Concurrency.md, "Interaction with the start function").
+        this.tasks.asSyncTask(root, () => void this.#instantiate(step)?.());
+      } else {
+        const start = this.#instantiate(step);
+        if (start !== undefined && this.#shim !== undefined) return this.#startSlowly(start, index + 1);
+        start?.();
+      }
+      this.#throwIfOver();
     }
+    return undefined;
+  }
+
+  async #startSlowly(start: () => unknown, next: number): Promise<void> {
+    await WebAssembly.promising(start)();
+    this.#throwIfOver();
+    await this.#beginAt(next);
+  }
+
+  /** A guest can catch in its start function what was thrown through it. */
+  #throwIfOver(): void {
+    if (this.guest.fault !== undefined) throw this.guest.fault;
   }
 
   /** Calls an export; returns a promise when it may have to wait. @throws GuestFault */
@@ -79,12 +109,14 @@ export class LiveInstance {
     return this.tasks?.isQuiet ?? true;
   }
 
-  #instantiate({ module, imports }: StepPlan): void {
+  /** @returns the start function, which is to be called */
+  #instantiate({ module, imports }: StepPlan): (() => unknown) | undefined {
     const importObject: Record<string, Record<string, unknown>> = {};
     for (const { module: from, name, reference } of imports) (importObject[from] ??= {})[name] = this.core(reference);
-    this.coreInstances.push(new WebAssembly.Instance(known(this.component.modules[module]), importObject));
-    // A guest can catch in its start function what was thrown through it.
-    if (this.guest.fault !== undefined) throw this.guest.fault;
+    const instance = new WebAssembly.Instance(known(this.component.modules[module]), importObject);
+    this.coreInstances.push(instance);
+    const start = this.component.starts[module];
+    return start === undefined ? undefined : (instance.exports[start] as () => unknown);
   }
 
   /** An import that the component exports as it is. */
@@ -166,7 +198,11 @@ export class LiveInstance {
     }
     const lowered = this.component.lowered.get(index);
     if (lowered === undefined) {
-      return resourceBuiltin(this, known(this.component.plan.builtins[index]) as ResourceBuiltinPlan) as CoreFunction;
+      const plan = known(this.component.plan.builtins[index]) as ResourceBuiltinPlan;
+      const destructor = plan.op === "resource.drop" ? this.component.waitingDestructor(plan.resource) : undefined;
+      return (
+        destructor === undefined ? resourceBuiltin(this, plan) : waitingDrop(this, plan, destructor)
+      ) as CoreFunction;
     }
     if (lowered.shim === undefined) return lowerCall(this, lowered);
     return known(this.#shim).exports[String(lowered.shim)] as CoreFunction;
@@ -205,8 +241,8 @@ export class LiveInstance {
   }
 }
 
-/** JSPI suspends what a call of the host has entered, and that only: no start function and no destructor. */
-const cannotWait = new GuestFault("GUEST_FAILED", "the guest had to wait in a start function or in a destructor");
+/** JSPI suspends what was entered so that it can be: a start function that was left in its module is not. */
+const cannotWait = new GuestFault("GUEST_FAILED", "the guest had to wait where it cannot be suspended");
 
 export type ResourceBuiltinPlan = BuiltinOf<"resource.new" | "resource.rep" | "resource.drop">;
 

@@ -1,43 +1,67 @@
 import { unreachable } from "@shallop/sdk/internal";
-import type { ResourcePlan } from "../link/link-plan.ts";
+import type { CoreReference, ResourcePlan } from "../link/link-plan.ts";
+import { dropShim } from "./drop-shim.ts";
 import { inHost } from "./guest-watch.ts";
 import type { LiveInstance, ResourceBuiltinPlan } from "./live-instance.ts";
 
 type CoreFunction = (value: number) => number | undefined;
 
 /** `canon resource.new`, `resource.rep`, `resource.drop` (CanonicalABI.md). */
-export function resourceBuiltin(live: LiveInstance, { op, resource, instance }: ResourceBuiltinPlan): CoreFunction {
+export function resourceBuiltin(live: LiveInstance, plan: ResourceBuiltinPlan): CoreFunction {
+  const { op, resource, instance } = plan;
   const { handles } = live.state(instance);
-  const guarded =
-    (run: (value: number) => number | undefined): CoreFunction =>
-    (value) => {
-      const state = live.state(instance);
-      state.throwIfOver();
-      // A representation may be looked up at any time (CanonicalABI.md, "canon resource.rep").
-      if (!state.mayLeave && op !== "resource.rep") {
-        state.trap("the guest called out while it must not: in realloc or in a post-return function");
-      }
-      try {
-        return run(value);
-      } catch (error) {
-        throw live.ended(error);
-      }
-    };
   switch (op) {
     case "resource.new":
-      return guarded((representation) =>
+      return guarded(live, plan, (representation) =>
         handles.add({ resource, representation: representation >>> 0, own: true, scope: undefined, lends: 0 }),
       );
     case "resource.rep":
-      return guarded((index) => Number(handles.get(index >>> 0, resource).representation) | 0);
+      return guarded(live, plan, (index) => Number(handles.get(index >>> 0, resource).representation) | 0);
     case "resource.drop":
-      return guarded((index) => {
+      return guarded(live, plan, (index) => {
         drop(live, { index: index >>> 0, resource, instance });
         return undefined;
       });
     default:
       return unreachable(op);
   }
+}
+
+/** `canon resource.drop` of a resource whose destructor may have to wait. */
+export function waitingDrop(live: LiveInstance, plan: ResourceBuiltinPlan, destructor: CoreReference): CoreFunction {
+  const { resource, instance } = plan;
+  const representation = new WebAssembly.Global({ value: "i32", mutable: true }, 0);
+  const take = guarded(live, plan, (index) => {
+    const handle = live.state(instance).handles.remove(index >>> 0, resource);
+    if (handle.own) representation.value = Number(handle.representation) | 0;
+    else if (handle.scope !== undefined) handle.scope.borrows--;
+    return handle.own ? 1 : 0;
+  });
+  const imports = { guest: { take, destroy: live.core(destructor) }, state: { representation } };
+  shimModule ??= new WebAssembly.Module(dropShim());
+  return new WebAssembly.Instance(shimModule, imports).exports["drop"] as CoreFunction;
+}
+
+let shimModule: WebAssembly.Module | undefined;
+
+function guarded(
+  live: LiveInstance,
+  { op, instance }: ResourceBuiltinPlan,
+  run: (value: number) => number | undefined,
+): CoreFunction {
+  return (value) => {
+    const state = live.state(instance);
+    state.throwIfOver();
+    // A representation may be looked up at any time (CanonicalABI.md, "canon resource.rep").
+    if (!state.mayLeave && op !== "resource.rep") {
+      state.trap("the guest called out while it must not: in realloc or in a post-return function");
+    }
+    try {
+      return run(value);
+    } catch (error) {
+      throw live.ended(error);
+    }
+  };
 }
 
 function drop(
@@ -54,7 +78,10 @@ function drop(
   else inHost(() => (handle.representation as Partial<Disposable>)[Symbol.dispose]?.());
 }
 
-/** Runs the destructor, in the component that defines the resource. It cannot wait. */
+/**
+ * Runs the destructor, in the component that defines the resource. It cannot wait: of a synchronous component nothing does that
+ * comes here, and of an asynchronous one nothing may (CanonicalABI.md, "canon resource.drop").
+ */
 function destroy(
   live: LiveInstance,
   { plan, caller }: { readonly plan: ResourcePlan & { readonly kind: "guest" }; readonly caller: number },

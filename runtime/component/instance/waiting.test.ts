@@ -158,56 +158,134 @@ describe("handles while a guest waits", () => {
   });
 });
 
-/** A start function and a destructor that wait: there is no call of the host to suspend. */
-const unsuspendable = (start: string, dtor: string): string => `(component
-  (import "test:host/api" (instance $api (export "nothing" (func))))
+/**
+ * A guest that waits in its start function, and one that it uses whose destructor waits. `order` of the host is told what is done:
+ * 1 before and 2 after the start waits, 3 and 4 around a handle being dropped, 5 and 6 in the destructor.
+ */
+const beginning = ({ start = "", dtor = "" }): string => `(component
+  (import "test:host/api" (instance $api (export "nothing" (func)) (export "mark" (func (param "n" u32)))))
   (core func $nothing (canon lower (func $api "nothing")))
-  (core module $Destructor
+  (core func $mark (canon lower (func $api "mark")))
+  (component $Maker
+    (import "nothing" (func $nothing'))
+    (import "mark" (func $mark' (param "n" u32)))
+    (core func $nothing (canon lower (func $nothing')))
+    (core func $mark (canon lower (func $mark')))
+    (core module $Destructor
+      (import "host" "nothing" (func $nothing))
+      (import "host" "mark" (func $mark (param i32)))
+      (func (export "dtor") (param i32)
+        (call $mark (i32.add (local.get 0) (i32.const 5))) ${dtor} (call $mark (i32.const 6))))
+    (core instance $destructor (instantiate $Destructor (with "host" (instance
+      (export "nothing" (func $nothing)) (export "mark" (func $mark))))))
+    (type $R (resource (rep i32) (dtor (core func $destructor "dtor"))))
+    (core func $new (canon resource.new $R))
+    (core module $Make (import "host" "new" (func $new (param i32) (result i32)))
+      (func (export "make") (param i32) (result i32) (call $new (local.get 0))))
+    (core instance $make (instantiate $Make (with "host" (instance (export "new" (func $new))))))
+    (export $R' "r" (type $R))
+    (func (export "make") (param "x" u32) (result (own $R')) (canon lift (core func $make "make"))))
+  (instance $maker (instantiate $Maker (with "nothing" (func $api "nothing")) (with "mark" (func $api "mark"))))
+  (alias export $maker "r" (type $R))
+  (core func $drop (canon resource.drop $R))
+  (core func $make (canon lower (func $maker "make")))
+  (core module $Guest
     (import "host" "nothing" (func $nothing))
-    (func (export "dtor") (param i32) ${dtor}))
-  (core instance $destructor (instantiate $Destructor (with "host" (instance (export "nothing" (func $nothing))))))
-  (type $R (resource (rep i32) (dtor (core func $destructor "dtor"))))
+    (import "host" "mark" (func $mark (param i32)))
+    (import "host" "make" (func $make (param i32) (result i32)))
+    (import "host" "drop" (func $drop (param i32)))
+    (func $start (call $mark (i32.const 1)) ${start} (call $mark (i32.const 2)))
+    (start $start)
+    (func (export "run") (param i32)
+      (local $r i32)
+      (local.set $r (call $make (local.get 0)))
+      (call $mark (i32.const 3)) (call $drop (local.get $r)) (call $mark (i32.const 4))))
+  (core instance $guest (instantiate $Guest (with "host" (instance
+    (export "nothing" (func $nothing)) (export "mark" (func $mark))
+    (export "make" (func $make)) (export "drop" (func $drop))))))
+  (func (export "run") (param "x" u32) (canon lift (core func $guest "run"))))`;
+
+describe("a guest that waits in its start function or in a destructor", () => {
+  const begun = async (bodies: { readonly start?: string; readonly dtor?: string }, nothing: () => unknown) => {
+    const marks: number[] = [];
+    const api = { nothing, mark: (n: number) => void marks.push(n) };
+    const options = { host: { "test:host/api": api }, waiting: ["test:host/api#nothing"] };
+    return { marks, guest: await guestOfText(beginning(bodies), options) };
+  };
+  const wait = "(call $nothing)";
+  const caught = "(block $c (try_table (catch_all $c) (call $nothing)))";
+  const answers = { late: () => Promise.resolve(), "at once": () => undefined };
+
+  for (const [when, nothing] of Object.entries(answers)) {
+    for (const body of [wait, `${wait} ${wait}`, caught]) {
+      test(`start: answered ${when}: ${body}`, async () => {
+        const { marks, guest } = await begun({ start: body }, nothing);
+        expect(marks).toEqual([1, 2]);
+        await guest.call("run", 0);
+        expect(marks.slice(2)).toEqual([3, 5, 6, 4]);
+      });
+      test(`destructor: answered ${when}: ${body}`, async () => {
+        const { marks, guest } = await begun({ dtor: body }, nothing);
+        await guest.call("run", 7);
+        await guest.call("run", 0);
+        expect(marks.slice(2)).toEqual([3, 12, 6, 4, 3, 5, 6, 4]);
+      });
+    }
+  }
+
+  test.each([wait, `${caught} ${caught}`])("start: no answer ends the guest: %s", async (start) => {
+    await expect(begun({ start }, () => Promise.reject(new Error("late")))).rejects.toThrow(failed);
+  });
+
+  test.each([wait, `${caught} ${caught}`])("destructor: no answer ends the guest: %s", async (dtor) => {
+    const { marks, guest } = await begun({ dtor }, () => Promise.reject(new Error("late")));
+    await expect(guest.call("run", 0)).rejects.toThrow(failed);
+    await expect(guest.call("run", 0)).rejects.toThrow(failed);
+    expect(marks).toEqual([1, 2, 3, 5]);
+  });
+
+  test("a trap in either is one of the guest", async () => {
+    await expect(begun({ start: "unreachable" }, () => undefined)).rejects.toThrow("unreachable");
+    const { guest } = await begun({ dtor: "unreachable" }, () => undefined);
+    await expect(guest.call("run", 0)).rejects.toThrow(failed);
+  });
+});
+
+/** An asynchronous component that waits in its start function or in a destructor, which are not async. */
+const beginningAsync = ({ start = "", dtor = "" }): string => `(component
+  (core module $Memory (memory (export "memory") 1))
+  (core instance $memory (instantiate $Memory))
+  (core func $set (canon waitable-set.new))
+  (core func $wait (canon waitable-set.wait (memory (core memory $memory "memory"))))
+  (core module $Maker
+    (import "host" "set" (func $set (result i32)))
+    (import "host" "wait" (func $wait (param i32 i32) (result i32)))
+    (func (export "dtor") (param i32) ${dtor})
+    (func $start ${start})
+    (start $start))
+  (core instance $maker (instantiate $Maker (with "host" (instance
+    (export "set" (func $set)) (export "wait" (func $wait))))))
+  (type $R (resource (rep i32) (dtor (core func $maker "dtor"))))
   (core func $new (canon resource.new $R))
   (core func $drop (canon resource.drop $R))
   (core module $Guest
-    (import "host" "nothing" (func $nothing))
     (import "host" "new" (func $new (param i32) (result i32)))
     (import "host" "drop" (func $drop (param i32)))
-    (func $start ${start})
-    (start $start)
     (func (export "run") (call $drop (call $new (i32.const 1)))))
   (core instance $guest (instantiate $Guest (with "host" (instance
-    (export "nothing" (func $nothing)) (export "new" (func $new)) (export "drop" (func $drop))))))
+    (export "new" (func $new)) (export "drop" (func $drop))))))
   (func (export "run") (canon lift (core func $guest "run"))))`;
 
-describe("where a guest cannot be suspended", () => {
-  const caught = "(block $c (try_table (catch_all $c) (call $nothing)))";
-  const answers = {
-    "a promise that is kept": () => Promise.resolve(),
-    "a promise that is broken": () => Promise.reject(new Error("late")),
-  };
-  for (const [name, nothing] of Object.entries(answers)) {
-    const options = { host: { "test:host/api": { nothing } }, waiting: ["test:host/api#nothing"] };
+describe("in an asynchronous component neither may wait", () => {
+  const wait = "(drop (call $wait (call $set) (i32.const 0)))";
+  const run = async (bodies: { readonly start?: string; readonly dtor?: string }): Promise<unknown> =>
+    (await guestOfText(beginningAsync(bodies))).call("run");
 
-    test.each(["(call $nothing)", `${caught} ${caught}`])(`start: ${name}: %s`, async (start) => {
-      await expect(guestOfText(unsuspendable(start, ""), options)).rejects.toThrow(/suspend|wait/i);
-    });
-
-    test.each(["(call $nothing)", `${caught} ${caught}`])(`destructor: ${name}: %s`, async (dtor) => {
-      const guest = await guestOfText(unsuspendable("", dtor), options);
-      await expect(guest.call("run")).rejects.toThrow(failed);
-      await expect(guest.call("run")).rejects.toThrow(failed);
-    });
-  }
-
-  test("an answer that is there at once is taken", async () => {
-    const calls: number[] = [];
-    const guest = await guestOfText(unsuspendable("(call $nothing)", "(call $nothing)"), {
-      host: { "test:host/api": { nothing: () => void calls.push(1) } },
-      waiting: ["test:host/api#nothing"],
-    });
-    await guest.call("run");
-    expect(calls).toHaveLength(2);
+  test.each([{ start: wait }, { dtor: wait }])("%o is a trap that says so", async (bodies) => {
+    await expect(run(bodies)).rejects.toThrow(/had to wait where it cannot: in a function that is not async/);
+  });
+  test("and what does not wait goes on", async () => {
+    await run({ start: "(drop (call $set))", dtor: "(drop (call $set))" });
   });
 });
 

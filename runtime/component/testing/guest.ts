@@ -1,5 +1,6 @@
 import { parse } from "@bytecodealliance/jco";
 import type { GuestCall } from "../abi/stream.ts";
+import { exposeState } from "../core-module/expose-state.ts";
 import { HostBinding } from "../instance/host-binding.ts";
 import { LinkedComponent } from "../instance/linked-component.ts";
 import { LiveInstance } from "../instance/live-instance.ts";
@@ -54,21 +55,31 @@ export class Guest {
   }
 }
 
-/** Links and instantiates a component. */
+/** Links and instantiates a component, whose start functions must not have to wait. */
 export function guestOf(bytes: Uint8Array, options: GuestOptions = {}): Guest {
+  const live = liveOf(bytes, options);
+  if (live.begin() !== undefined) throw new Error("the guest's start may have to wait: use guestOfText");
+  return new Guest(live);
+}
+
+/** The same from the component's text, and start functions may wait. */
+export async function guestOfText(text: string, options: GuestOptions = {}): Promise<Guest> {
+  const live = liveOf(await parse(text), options);
+  await live.begin();
+  return new Guest(live);
+}
+
+function liveOf(bytes: Uint8Array, options: GuestOptions): LiveInstance {
   const { host = {}, waiting = [], handlesMax = 1000, cancellable = false } = options;
   const { plan: planned, modules } = planLinks(bytes);
   const builtins = planned.builtins.map((one) => ("cancellable" in one && cancellable ? { ...one, cancellable } : one));
   const plan = { ...planned, builtins };
+  const exposed = modules.map(exposeState);
   const linked = new LinkedComponent({
     plan,
-    modules: modules.map((module) => new WebAssembly.Module(module)),
+    modules: exposed.map((module) => new WebAssembly.Module(module.bytes)),
+    starts: exposed.map(({ state }) => state.start),
     mayWait: (family, name) => waiting.includes(`${family}#${name}`),
   });
-  return new Guest(new LiveInstance(linked, new HostBinding(plan.hostFunctions, host), handlesMax));
-}
-
-/** The same from the component's text. */
-export async function guestOfText(text: string, options?: GuestOptions): Promise<Guest> {
-  return guestOf(await parse(text), options);
+  return new LiveInstance(linked, new HostBinding(plan.hostFunctions, host), handlesMax);
 }
