@@ -12,7 +12,7 @@ const behaviours: Readonly<Record<string, string>> = {
   m: `(loop $again (br_if $again (i32.ne (memory.grow (i32.const 16)) (i32.const -1)))) (unreachable)`,
   // Fills all of a gibibyte again and again; each turn is one instruction.
   f: `(drop (memory.grow (i32.const 16380)))
-      (loop $again (memory.fill (i32.const 65536) (i32.const 1) (i32.const 0x3ffe0000)) (br $again))`,
+      (loop $again (memory.fill (i32.const 65536) (i32.const 1) (i32.const 0x3ffd0000)) (br $again))`,
   // Makes handles and drops none.
   h: `(loop $again (drop (call $fields)) (br $again))`,
   // Adds header fields without end.
