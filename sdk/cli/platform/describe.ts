@@ -3,6 +3,7 @@ import type { HttpsClient } from "../../client/index.ts";
 import type { Context } from "../context.ts";
 import { age, orDash, table } from "../output/table.ts";
 import { eventRows } from "./event-rows.ts";
+import { limitTable } from "./limit-rows.ts";
 import { getService, namespaceOf, readyCondition } from "./services.ts";
 import { eventsOf } from "./warnings.ts";
 
@@ -36,6 +37,10 @@ export async function describe(
     ["NAME", "READY", "IMAGE", "NODE", "VARIANT", "WHY"],
     ofRevisions.items.flatMap(revisionRows),
   );
+  const latest = ofRevisions.items.find(({ metadata }) => metadata.name === service.status?.latestReadyRevisionName);
+  if (latest !== undefined) {
+    section(context, `Limits of ${latest.metadata.name}`, ["LIMIT", "VALUE", "", "BREACH"], limitTable(latest));
+  }
   section(
     context,
     "Pods",

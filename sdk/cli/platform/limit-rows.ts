@@ -1,0 +1,20 @@
+import { guestLimitsOf, parseQuantity, type Revision } from "../../api/index.ts";
+import { formatLimit, type LimitName, limitRows, type LimitRow } from "../../internal/limits.ts";
+
+/** The limits of a revision's Wasm pods as rows: what sets it, its value, and what a request ends with that meets it. */
+export function limitTable(revision: Revision): readonly (readonly string[])[] {
+  const { spec, metadata } = revision;
+  const memory = spec.containers[0]?.resources?.limits?.["memory"];
+  const values: Readonly<Record<LimitName, number | undefined>> = {
+    ...guestLimitsOf(metadata.annotations),
+    memoryBytes: memory === undefined ? undefined : parseQuantity(memory),
+    requestTimeoutMs: spec.timeoutSeconds === undefined ? undefined : spec.timeoutSeconds * 1000,
+    concurrencyMax: spec.containerConcurrency,
+  };
+  return Object.entries(limitRows).map(([name, row]) => {
+    const value = values[name as LimitName] ?? row.initial;
+    return [row.setBy, formatLimit(row.unit, value), value === row.initial ? "" : "set", breachOf(row)];
+  });
+}
+
+const breachOf = ({ breach }: LimitRow): string => (breach === undefined ? "-" : `${breach.status} ${breach.code}`);
