@@ -1,9 +1,17 @@
+import { engineBench, largeEngineBench, smallEngineBench } from "./engine.bench.ts";
 import { platformBench } from "./platform.bench.ts";
 
-// `npm run bench [NAME]`: figures of the running system, each beside a peer or a limit that is measured in the same run.
+// `npm run bench [NAME] [-- --small]`: figures of the running system, each beside a peer or a limit that is measured in the
+// same run. `--small` shows that a bench runs; its figures say nothing.
 
-const benches: Readonly<Record<string, () => Promise<void>>> = { platform: platformBench };
-const asked = process.argv.slice(2);
+const isSmall = process.argv.includes("--small");
+const benches: Readonly<Record<string, () => Promise<void>>> = {
+  engine: () => engineBench(isSmall ? smallEngineBench : largeEngineBench),
+  platform: platformBench,
+};
+const asked = process.argv.slice(2).filter((argument) => !argument.startsWith("--"));
 for (const [name, bench] of Object.entries(benches)) {
   if (asked.length === 0 || asked.includes(name)) await bench();
 }
+// What builds components, and what serves them beside us, may leave something open: whoever waits has the figures.
+process.exit();

@@ -1,11 +1,12 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { systemClock } from "../../sdk/internal/index.ts";
 import { putLoad } from "../support/load.ts";
 import { eventually, Platform } from "../support/platform.ts";
 import { figure, median, quantile } from "./figures.ts";
+import { descendants, proportionalBytes } from "./processes.ts";
 
 const sample = (name: string): string => fileURLToPath(new URL(`../../samples/${name}`, import.meta.url));
 
@@ -176,26 +177,4 @@ function memoryOf(platform: Platform): MemoryBytes {
     else own += proportionalBytes(pid);
   }
   return { platform: own, hosts };
-}
-
-function descendants(root: number): number[] {
-  const children = new Map<number, number[]>();
-  for (const name of readdirSync("/proc")) {
-    if (!/^\d+$/.test(name)) continue;
-    try {
-      const stat = readFileSync(`/proc/${name}/stat`, "utf8");
-      const parent = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
-      children.set(parent, [...(children.get(parent) ?? []), Number(name)]);
-    } catch {
-      // It ended meanwhile.
-    }
-  }
-  const found = [root];
-  for (let index = 0; index < found.length; index++) found.push(...(children.get(found[index] ?? 0) ?? []));
-  return found;
-}
-
-function proportionalBytes(pid: number): number {
-  const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
-  return Number(/^Pss:\s+(\d+) kB/m.exec(rollup)?.[1] ?? 0) * 1024;
 }

@@ -111,7 +111,6 @@ export function loadUnsigned(context: CanonicalContext, pointer: number, size: n
   return size === 2 ? context.view.getUint16(pointer, true) : context.view.getUint32(pointer, true);
 }
 
-// oxlint-disable-next-line max-params -- an object of three for each discriminant that is written would be garbage
 export function storeUnsigned(context: CanonicalContext, pointer: number, value: number, size: number): void {
   if (size === 1) context.bytes[pointer] = value;
   else if (size === 2) context.view.setUint16(pointer, value, true);

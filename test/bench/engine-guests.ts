@@ -1,0 +1,67 @@
+import { cp, readFile, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { componentEmbed, componentNew, parse } from "@bytecodealliance/jco";
+import { parsePlan, planFile, planText, sha256 } from "../../runtime/component/component-plan.ts";
+import { prepare, prepareLimits } from "../../runtime/component/prepare.ts";
+import { buildComponent } from "../../sdk/build/index.ts";
+import { systemClock } from "../../sdk/internal/index.ts";
+
+const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
+
+// In the order in which one needs the next.
+const packages = ["io", "clocks", "random", "filesystem", "sockets", "cli", "http"];
+
+/** The smallest that answers: what a C program of forty lines becomes. `pages`: of 64 KiB, all in use when it starts. */
+export async function minimalComponent(pages = 2): Promise<Uint8Array> {
+  const wat = await readFile(here("guests/hello.wat"), "utf8");
+  const filled = `(func $fill (memory.fill (i32.const 65536) (i32.const 1) (i32.const ${(pages - 1) * 65_536}))) (start $fill)`;
+  const text =
+    pages === 2 ? wat : wat.replace('(memory (export "memory") 2)', `(memory (export "memory") ${pages}) ${filled}`);
+  const library = dirname(createRequire(import.meta.url).resolve("@bytecodealliance/jco"));
+  let wit =
+    "package bench:guest;\nworld hello { import wasi:http/types@0.2.3; export wasi:http/incoming-handler@0.2.3; }\n";
+  for (const name of packages) {
+    const file = join(library, "../lib/wit/builtin/0.2.12", `wasi-${name}`, "package.wit");
+    const one = (await readFile(file, "utf8")).replaceAll("0.2.12", "0.2.3");
+    wit += one.replace(/^package (wasi:\w+@0\.2\.3);/m, "package $1 {").concat("\n}\n");
+  }
+  return componentNew(await componentEmbed({ binary: await parse(text), witSource: wit, world: "hello" }), []);
+}
+
+/** `samples/hello` with an engine for JavaScript in it. */
+export async function functionComponent(engine: "quickjs" | "starlingmonkey", directory: string): Promise<Uint8Array> {
+  return (await buildComponent(here("../../samples/hello/src/index.ts"), engine, join(directory, "build"))).bytes;
+}
+
+/** Prepared as a node does it. @returns where */
+export async function prepared(name: string, component: Uint8Array, directory: string): Promise<string> {
+  const componentPath = join(directory, `${name}.wasm`);
+  await writeFile(componentPath, component);
+  const componentDigest = `sha256:${sha256(component)}`;
+  const outDir = join(directory, `${name}-prepared`);
+  await prepare({ componentPath, componentDigest, outDir }, prepareLimits, systemClock, new AbortController().signal);
+  return outDir;
+}
+
+/** The same component `count` times, each with core modules that V8 has never seen: they differ in a section of no meaning. */
+export async function unseenCopies(preparedDir: string, count: number): Promise<readonly string[]> {
+  const plan = parsePlan(await readFile(join(preparedDir, planFile), "utf8"));
+  if (plan === undefined) throw new Error(`${preparedDir} holds no prepared component`);
+  const copies: string[] = [];
+  for (let index = 0; index < count; index++) {
+    const copy = `${preparedDir}-${index}`;
+    await cp(preparedDir, copy, { recursive: true });
+    const modules = [];
+    for (const { name } of plan.modules) {
+      // A custom section: id 0, four bytes, a name of two, and its content.
+      const marked = Buffer.concat([await readFile(join(copy, name)), Buffer.from([0, 4, 2, 0x6e, 0x6f, index])]);
+      await writeFile(join(copy, name), marked);
+      modules.push({ name, bytes: marked.length, sha256: sha256(marked) });
+    }
+    await writeFile(join(copy, planFile), planText({ ...plan, modules }));
+    copies.push(copy);
+  }
+  return copies;
+}

@@ -1,0 +1,28 @@
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { guestV8Flags } from "../../sdk/internal/index.ts";
+
+/** Directories of prepared components, and how often each is asked. */
+export interface InsideTask {
+  readonly minimal: string;
+  readonly oneMiB: string;
+  readonly starlingMonkey: string;
+  readonly unseen: readonly string[];
+  readonly rounds: number;
+  readonly forks: number;
+}
+
+export interface InsideAnswer {
+  readonly firstByteMs: number;
+  readonly forkReadyUs: { readonly oneMiB: number; readonly starlingMonkey: number };
+  readonly idleForkBytes: { readonly minimal: number; readonly starlingMonkey: number };
+}
+
+/** Measures in a fresh process that is started as one that runs guests. */
+export async function measureInside(task: InsideTask): Promise<InsideAnswer> {
+  const program = fileURLToPath(new URL("engine-inside-main.ts", import.meta.url));
+  const flags = [...guestV8Flags, "--expose-gc", "--disable-warning=ExperimentalWarning"];
+  const { stdout } = await promisify(execFile)(process.execPath, [...flags, program, JSON.stringify(task)]);
+  return JSON.parse(stdout) as InsideAnswer;
+}
