@@ -88,7 +88,7 @@ export class HostProcess {
       environment: { NODE_COMPILE_CACHE: compileCache },
       mounts: await place.mounts(),
       uid: place.uid,
-      network: "machine",
+      network: "none",
       detached: true,
       // A pipe and no file: what a process writes that was taken over must not fill a disk.
       stdio: ["ignore", "ignore", "pipe"],

@@ -40,7 +40,7 @@ export class RuntimeFixture implements AsyncDisposable {
   }
 
   /** A runtime over the same directories; a second one is a second agent. */
-  async runtime(egressAllowed: readonly string[] = []): Promise<WasmRuntime> {
+  async runtime(egressAllowed: readonly string[] = [], cells?: Cells): Promise<WasmRuntime> {
     const runtime = new WasmRuntime({
       runDirectory: this.runDirectory,
       cacheDirectory: join(this.directory, "components"),
@@ -52,7 +52,7 @@ export class RuntimeFixture implements AsyncDisposable {
       hostJail: noHostJail,
       // Our own programs are compiled once for all tests.
       compileCache: join(tmpdir(), `shallop-test-code-${String(process.getuid?.() ?? 0)}`),
-      cells: await Cells.open({ directory: join(this.directory, "node") }),
+      cells: cells ?? (await Cells.open({ directory: join(this.directory, "node") })),
       clock: this.clock,
       random: systemRandom,
       log: silentLog,
