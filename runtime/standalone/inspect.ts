@@ -12,6 +12,7 @@ import {
   type WasiFamily,
 } from "../component/requirements.ts";
 import { untrueEntry } from "../component/wasi-types.ts";
+import { previewOne, previewOneRefusals } from "./preview-one.ts";
 import type { ProgramFile } from "./program-file.ts";
 
 /** What a file is, and what this node makes of it. */
@@ -87,8 +88,6 @@ function compileModule(bytes: Uint8Array): WebAssembly.Module {
   return new WebAssembly.Module(bytes);
 }
 
-const preview1 = "wasi_snapshot_preview1";
-
 function inspectModule({ path, bytes }: ProgramFile): Inspection {
   const base = nothing({ path, bytes }, "core-module");
   let compiled: WebAssembly.Module;
@@ -99,19 +98,13 @@ function inspectModule({ path, bytes }: ProgramFile): Inspection {
   }
   const imported = WebAssembly.Module.imports(compiled);
   const exported = WebAssembly.Module.exports(compiled).map(({ name }) => name);
-  const namespaces = [...new Set(imported.map(({ module }) => module))];
-  const isCommand = exported.includes("_start");
-  const refused = namespaces
-    .filter((name) => name !== preview1)
-    .map((name) => `${name} is imported, and a core module gets ${preview1} only`);
-  if (!isCommand) refused.push("_start is not exported, so there is nothing to call");
   return {
     ...base,
-    world: isCommand ? "a command of WASI preview 1" : undefined,
-    wasiVersion: namespaces.includes(preview1) ? "preview 1" : undefined,
+    world: exported.includes("_start") ? "a command of WASI preview 1" : undefined,
+    wasiVersion: imported.some(({ module }) => module === previewOne) ? "preview 1" : undefined,
     imports: imported.map(({ module, name }) => `${module} ${name}`),
     exports: exported,
-    refused,
+    refused: previewOneRefusals(compiled).map((reason) => `it ${reason}`),
   };
 }
 

@@ -17,7 +17,9 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<num
     const program = await readProgram(flags.file);
     const { limitTime } = await import("./time-limit.ts");
     const starting = (): void => {
-      if (flags.timeoutMs !== undefined) limitTime(flags.timeoutMs);
+      const { timeoutMs } = flags;
+      if (timeoutMs === undefined) return;
+      limitTime(timeoutMs, `the guest did not end within ${timeoutMs} ms; give it more time with --timeout`);
     };
     if (program.layer === "core-module") return (await import("./run-module.ts")).runModule(program, flags, starting);
     const { runComponent } = await import("./run-component.ts");
@@ -39,6 +41,13 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<num
   inspect: async ([path = ""]) => {
     const { readProgram } = await import("./program-file.ts");
     const { inspect } = await import("./inspect.ts");
+    const { limitTime } = await import("./time-limit.ts");
+    const { prepareLimits } = await import("../component/prepare.ts");
+    const { timeoutMs } = prepareLimits;
+    limitTime(
+      timeoutMs,
+      `${path} took longer than ${timeoutMs} ms to look at; a node would give up its preparation too`,
+    );
     process.stdout.write(`${JSON.stringify(await inspect(await readProgram(path)), undefined, 2)}\n`);
     return 0;
   },

@@ -5,12 +5,12 @@ import { guestFaultOf } from "../component/guest-fault.ts";
 import { CapError } from "../component/core-module/cap-error.ts";
 import { capMemories } from "../component/core-module/memory-cap.ts";
 import { capTables } from "../component/core-module/table-cap.ts";
+import { validateModule } from "../component/core-module/validate-module.ts";
 import type { RunFlags } from "./flags.ts";
+import { previewOneRefusals } from "./preview-one.ts";
 import type { ProgramFile } from "./program-file.ts";
 import { capAdvice } from "./prepared-program.ts";
 import { StandaloneFault } from "./standalone-fault.ts";
-
-const preview1 = "wasi_snapshot_preview1";
 
 /**
  * Runs a core module that is a command of WASI preview 1, by `node:wasi`: this process is all its isolation.
@@ -36,23 +36,16 @@ export function runModule(program: ProgramFile, flags: RunFlags, starting: () =>
 
 function compile({ path, bytes }: ProgramFile, memoryBytesMax: number): WebAssembly.Module {
   const invalid = (problem: string): StandaloneFault => new StandaloneFault("FILE_INVALID", `${path} ${problem}`);
-  // With our flags functions are validated when they are called; a broken one shall be told of now.
-  if (!WebAssembly.validate(bytes)) throw invalid("is a malformed core module; build it again");
   let module: WebAssembly.Module;
   try {
+    // With our flags functions are validated when they are called; a broken one shall be told of now.
+    validateModule(bytes, { index: 0, offset: 0 });
     module = new WebAssembly.Module(capTables(capMemories(bytes, memoryBytesMax), guestLimitDefaults.tableEntriesMax));
   } catch (error) {
     if (error instanceof CapError) throw invalid(`cannot start: ${capAdvice(error)}`);
     throw invalid(`cannot be run: ${error instanceof Error ? error.message : String(error)}`);
   }
-  const foreign = WebAssembly.Module.imports(module).find((imported) => imported.module !== preview1);
-  if (foreign !== undefined) {
-    throw invalid(
-      `imports ${foreign.module} ${foreign.name}, and a core module gets ${preview1} only; build a component`,
-    );
-  }
-  if (!WebAssembly.Module.exports(module).some(({ name }) => name === "_start")) {
-    throw invalid("exports no _start, so it is no command; build it as a program, or as a component");
-  }
+  const refusals = previewOneRefusals(module);
+  if (refusals.length > 0) throw invalid(refusals.join("; it "));
   return module;
 }

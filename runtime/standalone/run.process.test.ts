@@ -122,7 +122,7 @@ describe("what cannot be run is told in a sentence", () => {
     { args: ["nothing.wasm"], code: 1, says: "no such file" },
     { args: ["text.wasm"], code: 1, says: "no WebAssembly" },
     { args: ["cut.wasm"], code: 1, says: "cut.wasm cannot be prepared" },
-    { args: ["cut-module.wasm"], code: 1, says: "malformed core module" },
+    { args: ["cut-module.wasm"], code: 1, says: "core module 0 is invalid" },
     { args: ["unknown.wasm"], code: 1, says: "acme:db/query@1.0.0" },
     { args: ["handler.wasm"], code: 1, says: "does not export wasi:cli/run" },
     { args: ["component.wasm", "--max-memory", "64K"], code: 1, says: "--max-memory" },

@@ -12,9 +12,11 @@ export interface TimeLimit {
   readonly message: string;
 }
 
-/** Ends this process by SIGALRM after `timeoutMs`, whatever its main thread is doing then; for the caller that is 124. */
-export function limitTime(timeoutMs: number): void {
-  const message = `error: the guest did not end within ${timeoutMs} ms; give it more time with --timeout\n`;
-  const limit: TimeLimit = { endMs: sharedNowMs() + timeoutMs, message };
+/**
+ * Ends this process by SIGALRM after `timeoutMs`, whatever its main thread is doing then; for the caller that is 124.
+ * `problem` is said before, with what to do.
+ */
+export function limitTime(timeoutMs: number, problem: string): void {
+  const limit: TimeLimit = { endMs: sharedNowMs() + timeoutMs, message: `error: ${problem}\n` };
   new Worker(program, { workerData: limit, env: {} }).unref();
 }

@@ -260,7 +260,13 @@ describe("a WebAssembly binary", () => {
     {
       what: "that is a broken component",
       bytes: Uint8Array.of(0, 0x61, 0x73, 0x6d, 0x0d, 0, 1, 0, 0x0a, 0x7f),
-      says: "middle",
+      says: "unexpected end-of-file, at byte 0xa",
+    },
+    {
+      what: "that exports what is not there",
+      // Its one export is a function that is not there.
+      bytes: Uint8Array.of(0, 0x61, 0x73, 0x6d, 0x0d, 0, 1, 0, 11, 7, 1, 0, 1, 0x66, 0x01, 0, 0),
+      says: "is an invalid component: unknown function 0: function index out of bounds, at byte 0x",
     },
   ])("$what is refused", async ({ bytes, says }) => {
     const failure = await failureOf(bytes, "some.wasm");

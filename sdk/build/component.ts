@@ -1,5 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { extname } from "node:path";
+import { componentWit } from "@bytecodealliance/jco";
+import { componentProblem } from "../internal/component-problem.ts";
 import { bundleFunction, isOurs } from "./bundle.ts";
 import { adaptModule } from "./adapt.ts";
 import { componentNames, type ComponentNames } from "./engine/component-binary.ts";
@@ -36,7 +38,10 @@ export async function buildComponent(
   }
   const binary = await readSource(path);
   const preamble = binary.subarray(0, componentPreamble.length);
-  if (preamble.equals(componentPreamble)) return { bytes: binary, ...componentNames(binary) };
+  if (preamble.equals(componentPreamble)) {
+    await checkComponent(binary, path);
+    return { bytes: binary, ...componentNames(binary) };
+  }
   if (preamble.equals(modulePreamble)) {
     const bytes = await adaptModule(binary, path);
     return { bytes, ...componentNames(bytes) };
@@ -45,6 +50,18 @@ export async function buildComponent(
     "COMPONENT_INVALID",
     `${path} is neither a WebAssembly component nor a core module: its first bytes are ${preamble.toString("hex")}`,
   );
+}
+
+/** Nobody should find out from a node that what was built elsewhere is broken. @throws BuildFault COMPONENT_INVALID */
+async function checkComponent(component: Uint8Array, path: string): Promise<void> {
+  try {
+    await componentWit(component);
+  } catch (error) {
+    const found = componentProblem(error);
+    if (found === undefined) return;
+    const message = `${path} is an invalid component: ${found.problem}, at byte 0x${found.offset.toString(16)}`;
+    throw new BuildFault("COMPONENT_INVALID", message, { cause: error });
+  }
 }
 
 async function buildFunction(path: string, engine: EngineName, cacheDirectory: string): Promise<Uint8Array> {

@@ -1,6 +1,7 @@
 export { assert, AssertionError, unreachable } from "./assert.ts";
 export { aborted, announceReady, type ReadyMessage, stopSignal } from "./child.ts";
 export { type Clock, rfc3339, rfc3339Micro, systemClock, type Timer } from "./clock.ts";
+export { type ComponentProblem, componentProblem } from "./component-problem.ts";
 export { parseDurationMs } from "./duration.ts";
 export { describeError, errorCode, Fault } from "./fault.ts";
 export { guestV8Flags } from "./guest-v8-flags.ts";

@@ -1,4 +1,5 @@
 import type { Context } from "../context.ts";
+import { printable } from "../output/printable.ts";
 import { bytes } from "../output/table.ts";
 import { readStandalone } from "./standalone.ts";
 
@@ -35,6 +36,9 @@ function print(context: Context, path: string, found: Inspection): void {
     ["refused by this node", found.refused],
   ];
   for (const [title, lines] of lists) {
-    if (lines.length > 0) context.print(`\n${style.bold(title)}\n${lines.map((line) => `  ${line}`).join("\n")}`);
+    if (lines.length > 0)
+      context.print(
+        `\n${style.bold(title)}\n${lines.map((line) => `  ${printable(line.replaceAll("\n", "^J"))}`).join("\n")}`,
+      );
   }
 }

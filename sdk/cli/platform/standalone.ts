@@ -56,7 +56,14 @@ export async function readStandalone(
 }
 
 // The worker is wasm-tools' own, which validates components.
-const readOnly = ["--permission", "--allow-fs-read=*", "--allow-worker", "--disable-warning=SecurityWarning"];
+// What a file may take of memory while it is read: as much as in a node's jail.
+const readOnly = [
+  "--max-old-space-size=1024",
+  "--permission",
+  "--allow-fs-read=*",
+  "--allow-worker",
+  "--disable-warning=SecurityWarning",
+];
 
 interface StartSettings {
   readonly stdout: "inherit" | "pipe";
