@@ -168,7 +168,10 @@ export async function wasiComponent(text: string): Promise<Uint8Array> {
       return `package ${head} {${body}}`;
     }),
   );
-  return handlerComponent(text, `${world.replaceAll("xasi:", "wasi:")}\n${nested.join("\n")}`);
+  const own = world
+    .replaceAll("xasi:", "wasi:")
+    .replace("world guest {", "world guest {\n  import wasi:random/insecure-seed@0.2.3;");
+  return handlerComponent(text, `${own}\n${nested.join("\n")}`);
 }
 
 /** A component of this core module, in the world that `witSource` says. */
