@@ -56,6 +56,8 @@ export class UpstreamCache {
   readonly #manifests = new SharedWork<void>();
   readonly #blobs = new Map<string, Promise<ComingBlob | undefined>>();
   readonly #fetches = new Turnstile(fetchesAtOnce);
+  /** What writes to the disk now. */
+  readonly #running = new Set<Promise<void>>();
   readonly #lookedUp = new Map<string, number>();
   readonly #closing = new AbortController();
 
@@ -184,10 +186,14 @@ export class UpstreamCache {
     const blob: Descriptor = { mediaType: mediaType.octets, digest, size };
     // Beside the uploads, where what a killed process has left is removed after a day.
     const coming = await ComingBlob.create(join(pulled, `${random.uuid()}-pulled`), { store, blob });
-    void this.#fetches
+    const fetching = this.#fetches
       .pass(() => this.#fetch(coming, { name, source, blob }))
       .catch((error: unknown) => log.warn("pulling a blob through failed", { name, digest, why: String(error) }))
-      .finally(() => this.#blobs.delete(`${name} ${digest}`));
+      .finally(() => {
+        this.#blobs.delete(`${name} ${digest}`);
+        this.#running.delete(fetching);
+      });
+    this.#running.add(fetching);
     return coming;
   }
 
@@ -203,9 +209,10 @@ export class UpstreamCache {
     if (await claims.name(name, blob.digest)) quota.named(name, blob.size);
   }
 
-  /** Ends what is on its way. */
-  close(): void {
+  /** Ends what is on its way, and waits until nothing is written any more. */
+  async close(): Promise<void> {
     this.#closing.abort(new Error("the registry is stopping"));
+    await Promise.all(this.#running);
   }
 
   get #client(): RegistryClient {
