@@ -31,12 +31,7 @@ export function readReport(bytes: Buffer): Report {
   };
 }
 
-/**
- * A guest that looks for what others have left, says what it found, and leaves as much of its own as it can. Its path is a
- * letter for what it does, and eight bytes that only it has: `w` waits in between, `g` grows its memory, `x` traps at its
- * end, `t` writes its table (only where `writesTable`, which makes it one that cannot be put back).
- */
-export const witnessText = (pages: number, writesTable: boolean): string => `(module
+const imports = `
   (import "wasi:http/types@0.2.3" "[method]incoming-request.path-with-query" (func $path (param i32 i32)))
   (import "wasi:http/types@0.2.3" "[constructor]fields" (func $fields (result i32)))
   (import "wasi:http/types@0.2.3" "[method]fields.append" (func $append (param i32 i32 i32 i32 i32 i32)))
@@ -53,18 +48,9 @@ export const witnessText = (pages: number, writesTable: boolean): string => `(mo
   (import "wasi:random/random@0.2.3" "get-random-u64" (func $chance (result i64)))
   (import "wasi:random/insecure-seed@0.2.3" "insecure-seed" (func $seed (param i32)))
   (import "wasi:io/streams@0.2.3" "[method]output-stream.blocking-write-and-flush" (func $write (param i32 i32 i32 i32)))
-  (import "wasi:io/streams@0.2.3" "[resource-drop]output-stream" (func $drop-stream (param i32)))
-  (memory (export "memory") ${pages})
-  (data (i32.const 700) "what every instance begins with, near the start of its memory")
-  (data (i32.const 400000) "and what it begins with behind that, six pages further on")
-  (table $table 4 funcref)
-  (elem declare func $nothing)
-  (global $number (mut i32) (i32.const 7))
-  (global $long (mut i64) (i64.const 8))
-  (global $real (mut f64) (f64.const 1.5))
-  (func $nothing)
-  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 256))
+  (import "wasi:io/streams@0.2.3" "[resource-drop]output-stream" (func $drop-stream (param i32)))`;
 
+const helpers = `
   (func $hash (result i64)
     (local $at i32) (local $end i32) (local $hash i64)
     (local.set $at (i32.const 640))
@@ -83,8 +69,27 @@ export const witnessText = (pages: number, writesTable: boolean): string => `(mo
       (i64.store (local.get $at) (local.get $canary))
       (local.set $at (i32.add (local.get $at) (i32.const 1024)))
       (br_if $next (i32.lt_u (local.get $at) (local.get $end))))
-    (i64.store (i32.sub (local.get $end) (i32.const 8)) (local.get $canary)))
+    (i64.store (i32.sub (local.get $end) (i32.const 8)) (local.get $canary)))`;
 
+/**
+ * A guest that looks for what others have left, says what it found, and leaves as much of its own as it can. Its path is a
+ * letter for what it does, and eight bytes that only it has: `w` waits in between, `g` grows its memory, `x` traps at its
+ * end, `t` writes its table (only where `writesTable`, which makes it one that cannot be put back).
+ */
+export const witnessText = (pages: number, writesTable: boolean): string => `(module
+  ${imports}
+  (memory (export "memory") ${pages})
+  (data (i32.const 700) "what every instance begins with, near the start of its memory")
+  (data (i32.const 400000) "and what it begins with behind that, six pages further on")
+  (table $table 4 funcref)
+  (elem declare func $nothing)
+  (global $number (mut i32) (i32.const 7))
+  (global $long (mut i64) (i64.const 8))
+  (global $real (mut f64) (f64.const 1.5))
+  (func $nothing)
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 256))
+
+  ${helpers}
   (func (export "wasi:http/incoming-handler@0.2.3#handle") (param $request i32) (param $out i32)
     (local $letter i32) (local $canary i64) (local $own i32) (local $wait i32) (local $first i32)
     (call $path (local.get $request) (i32.const 16))
