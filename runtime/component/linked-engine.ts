@@ -1,14 +1,15 @@
-import { breachText } from "@shallop/sdk/internal";
 import { ImageSources } from "./fork/image-sources.ts";
 import { type CapturedInstance, captureInstances, type InstanceImage } from "./fork/instance-image.ts";
-import { GuestFault, guestFaultOf } from "./guest-fault.ts";
+import { type GuestFault, guestFaultOf } from "./guest-fault.ts";
 import type { Engine, GuestRequest, GuestResponse, Instance, LinkedArtifact, LoadedComponent } from "./engine.ts";
 import { familyOf, HostBinding } from "./instance/host-binding.ts";
 import { LinkedComponent } from "./instance/linked-component.ts";
 import { LiveInstance } from "./instance/live-instance.ts";
 import type { Callee } from "./link/link-plan.ts";
 import { entryOf } from "./instance/entry.ts";
+import { breachOf, type LiveFork, memoryBytesOf } from "./live-fork.ts";
 import { serveRequest } from "./serve-request.ts";
+import { ServiceInstance } from "./service-instance.ts";
 import { GuestContext, type GuestSettings } from "./wasi/guest-context.ts";
 import { wasiImports } from "./wasi/imports.ts";
 import { mayWait } from "./wasi/waiting-imports.ts";
@@ -20,25 +21,13 @@ export const linkedEngine: Engine<LinkedArtifact> = { load: (artifact) => new Fo
 // the guest's start state, and what its last request has touched.
 const forksMax = 8;
 
-/** A live instance, and the state that it was in before its first request. */
-interface Fork {
-  readonly live: LiveInstance;
-  /** Whose functions its host's are at the moment. */
-  readonly caller: { context: GuestContext };
-  readonly memories: readonly WebAssembly.Memory[];
-  /** Of each core instance. */
-  readonly tables: readonly (readonly WebAssembly.Table[])[];
-  /** Undefined when the state cannot be put back, or is not worth it yet. */
-  readonly image: InstanceImage | undefined;
-}
-
 class ForkedComponent implements LoadedComponent {
-  readonly isConcurrent = false;
+  readonly isConcurrent: boolean;
   readonly #component: LinkedComponent;
   readonly #artifact: LinkedArtifact;
   readonly #handler: Callee;
   readonly #isResettable: boolean;
-  readonly #forks: Fork[] = [];
+  readonly #forks: LiveFork[] = [];
   /** What instances have in common is in memory once. */
   readonly #sources = new ImageSources();
   #made = 0;
@@ -48,7 +37,9 @@ class ForkedComponent implements LoadedComponent {
     this.#artifact = artifact;
     const starts = states.map(({ start }) => start);
     this.#component = new LinkedComponent({ plan, modules: artifact.modules, starts, mayWait });
-    this.#handler = entryOf(artifact.links.plan, "serve").callee;
+    const { callee, family } = entryOf(artifact.links.plan, "serve");
+    this.#handler = callee;
+    this.isConcurrent = family === "0.3";
     this.#isResettable = states.every((state) => state.resettable);
   }
 
@@ -65,12 +56,15 @@ class ForkedComponent implements LoadedComponent {
   }
 
   /** One that is new keeps what its start has left: handles, too. */
-  #use(fork: Fork): Instance {
-    return new ForkInstance(fork, this.#handler, (isClean) => this.#giveBack(fork, isClean));
+  #use(fork: LiveFork): Instance {
+    const ended = (isClean: boolean): void => this.#giveBack(fork, isClean);
+    return this.isConcurrent
+      ? new ServiceInstance(fork, this.#handler, ended)
+      : new ForkInstance(fork, this.#handler, ended);
   }
 
   /** @throws GuestFault when the guest's own start fails */
-  async #make(context: GuestContext): Promise<Fork> {
+  async #make(context: GuestContext): Promise<LiveFork> {
     const caller = { context };
     const host = new HostBinding(this.#component.plan.hostFunctions, wasiImports(caller));
     try {
@@ -103,7 +97,7 @@ class ForkedComponent implements LoadedComponent {
     return captureInstances(this.#stateOf(live), (memory) => this.#sources.capture(memory));
   }
 
-  #giveBack(fork: Fork, isClean: boolean): void {
+  #giveBack(fork: LiveFork, isClean: boolean): void {
     const { image } = fork;
     if (image === undefined) return;
     // What one request has left behind is gone before the next is here.
@@ -136,8 +130,11 @@ class ForkedComponent implements LoadedComponent {
 /** Interfaces that answer the same whenever they are asked, or only take: all others have what a fork must not keep. */
 const repeatable: ReadonlySet<string> = new Set([
   "wasi:cli/environment",
+  "wasi:cli/environment@0.3",
   "wasi:cli/stderr",
+  "wasi:cli/stderr@0.3",
   "wasi:cli/stdout",
+  "wasi:cli/stdout@0.3",
   "wasi:cli/terminal-input",
   "wasi:cli/terminal-output",
   "wasi:cli/terminal-stderr",
@@ -148,18 +145,15 @@ const repeatable: ReadonlySet<string> = new Set([
   "wasi:io/streams",
 ]);
 
-// A guest that gets no more fails when it asks for a piece that is larger than what is left.
-const nearLimit = 0.75;
-
 class ForkInstance implements Instance {
-  readonly #fork: Fork;
+  readonly #fork: LiveFork;
   readonly #context: GuestContext;
   readonly #handler: Callee;
   /** The request is over; `isClean` when the guest has returned and nothing of it is under way. */
   readonly #ended: (isClean: boolean) => void;
   #state: "fresh" | "running" | "returned" | "failed" | "disposed" = "fresh";
 
-  constructor(fork: Fork, handler: Callee, ended: (isClean: boolean) => void) {
+  constructor(fork: LiveFork, handler: Callee, ended: (isClean: boolean) => void) {
     this.#fork = fork;
     this.#context = fork.caller.context;
     this.#handler = handler;
@@ -188,19 +182,11 @@ class ForkInstance implements Instance {
   }
 
   memoryBytes(): number {
-    let bytes = 0;
-    for (const memory of this.#fork.memories) bytes += memory.buffer.byteLength;
-    return bytes;
+    return memoryBytesOf(this.#fork);
   }
 
   breach(): GuestFault | undefined {
-    const context = this.#context;
-    const { tableEntriesMax } = context.settings.bounds;
-    const isFull = this.#fork.tables.some(
-      (ofModule) => ofModule.reduce((sum, { length }) => sum + length, 0) >= tableEntriesMax * nearLimit,
-    );
-    if (!isFull) return context.breach;
-    return new GuestFault("GUEST_TABLE", breachText("tableEntriesMax", tableEntriesMax));
+    return breachOf(this.#fork, this.#context);
   }
 
   isWoken(): boolean {

@@ -27,7 +27,10 @@ export async function runCommand(artifact: LinkedArtifact, settings: GuestSettin
     const host = new HostBinding(plan.hostFunctions, wasiImports({ context }));
     const live = new LiveInstance(component, host, settings.bounds.handlesMax);
     await live.begin();
-    const result = (await live.call(entryOf(plan, "run").callee, [])) as Result<undefined, undefined>;
+    const call = live.start(entryOf(plan, "run").callee, []);
+    const result = (await call.returned) as Result<undefined, undefined>;
+    // One of WASI 0.3 may have something to finish.
+    await call.ended;
     return result.tag === "ok" ? 0 : 1;
   } catch (error) {
     const fault = guestFaultOf(error, "the guest failed");

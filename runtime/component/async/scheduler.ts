@@ -4,6 +4,15 @@ import type { Thread } from "./thread.ts";
 /** Something to do with the guest; `over` is called when nothing of it is at work any more. */
 type Work = (over: () => void) => void;
 
+/** Told when the guest is at work, and when it is not. */
+type Running = (isRunning: boolean) => void;
+
+interface Planned {
+  readonly work: Work;
+  /** Of the call that it is for. */
+  readonly running: Running | undefined;
+}
+
 export interface SchedulerOwner {
   /** The guest has failed: nothing of it runs again. */
   isOver(): boolean;
@@ -22,7 +31,7 @@ export class Scheduler {
   readonly #owner: SchedulerOwner;
   #isBusy = false;
   #isScheduled = false;
-  #work: Work[] = [];
+  #work: Planned[] = [];
   #woken: Thread[] = [];
   #yielded: Thread[] = [];
 
@@ -31,8 +40,8 @@ export class Scheduler {
   }
 
   /** Now, or when nothing of the guest is at work. */
-  begin(work: Work): void {
-    this.#work.push(work);
+  begin(work: Work, running?: Running): void {
+    this.#work.push({ work, running });
     this.#pump();
   }
 
@@ -97,11 +106,13 @@ export class Scheduler {
     if (isTold && !this.#isBusy) this.#owner.running(false);
   }
 
-  #run(work: Work): void {
+  #run({ work, running }: Planned): void {
     this.#isBusy = true;
     let isLate = false;
+    running?.(true);
     const over = (): void => {
       this.#isBusy = false;
+      running?.(false);
       if (!isLate) return;
       this.#owner.running(false);
       this.#schedule();
@@ -110,20 +121,22 @@ export class Scheduler {
       work(over);
     } catch (error) {
       this.#isBusy = false;
+      running?.(false);
       this.#owner.failed(error);
     }
     isLate = true;
   }
 
-  #nextWoken(): Work | undefined {
+  #nextWoken(): Planned | undefined {
     for (let thread = this.#woken.shift(); thread !== undefined; thread = this.#woken.shift()) {
       thread.isWoken = false;
       if (!thread.isReady) continue;
       const ready = thread;
-      return (over) => {
+      const work: Work = (over) => {
         const left = ready.instance.enterFrom(undefined, over);
         this.turn(ready, { step: () => ready.resume(false), over: left });
       };
+      return { work, running: ready.task.running };
     }
     return undefined;
   }

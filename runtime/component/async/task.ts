@@ -19,6 +19,8 @@ export interface TaskSettings {
   readonly wake: (thread: Thread) => void;
   /** Whether its own thread has a stack that can be suspended. */
   readonly canSuspend: boolean;
+  /** Told when the guest is at work for whoever of the host waits for it. */
+  readonly running?: ((isRunning: boolean) => void) | undefined;
 }
 
 const syncOptions: CanonicalOptions = { encoding: "utf8", async: false };
@@ -55,6 +57,10 @@ export class Task implements BorrowScope {
     this.instance = settings.instance;
     this.plan = settings.plan;
     this.implicit = new Thread(this, settings);
+  }
+
+  get running(): ((isRunning: boolean) => void) | undefined {
+    return this.#settings.running;
   }
 
   get isAsync(): boolean {

@@ -20,6 +20,8 @@ export interface CallIn {
   readonly resolved: (resolution: Resolution) => void;
   readonly settled?: () => void;
   readonly ended?: () => void;
+  /** Told when the guest is at work for the call that the host has made, and when it is not. */
+  readonly running?: ((isRunning: boolean) => void) | undefined;
   /** The callee's turn is over: it waits, or it has ended. */
   readonly over: () => void;
 }
@@ -82,7 +84,11 @@ export class Tasks {
   }
 
   /** Calls an export for the host. */
-  start(lift: number, args: readonly unknown[]): GuestCall & { readonly now: Resolution } {
+  start(
+    lift: number,
+    args: readonly unknown[],
+    running?: (isRunning: boolean) => void,
+  ): GuestCall & { readonly now: Resolution } {
     const { live, scheduler } = this;
     if (live.guest.fault !== undefined) throw live.guest.fault;
     let now: Resolution;
@@ -108,16 +114,17 @@ export class Tasks {
         },
         settled: tell,
         ended: () => end.done(undefined),
+        running,
         over,
       });
-    });
+    }, running);
     const cancel = (): void =>
-      scheduler.begin((over) => (task === undefined ? over() : this.cancel(task, undefined, over)));
+      scheduler.begin((over) => (task === undefined ? over() : this.cancel(task, undefined, over)), running);
     return { returned: answer.promise, ended: end.promise as Promise<void>, cancel, now };
   }
 
   /** Begins a call (CanonicalABI.md, "canon lift"). @throws GuestFault */
-  enter({ lift, caller, started, resolved, settled, ended, over }: CallIn): Task {
+  enter({ lift, caller, started, resolved, settled, ended, running, over }: CallIn): Task {
     const { plan, async } = this.live.component;
     const liftPlan = plan.lifts[lift];
     const instance = this.instances[liftPlan?.instance ?? -1];
@@ -139,6 +146,8 @@ export class Tasks {
       },
       wake: (woken) => this.scheduler.wake(woken),
       canSuspend: async?.blocks[liftPlan.instance] === true,
+      // What a call makes of further calls is its own.
+      running: running ?? (caller === undefined ? undefined : this.scheduler.current?.task.running),
     });
     const left = instance.enterFrom(caller, over);
     const turnOver = task.isAsync ? left : () => this.#untilResolved(task, left);

@@ -97,9 +97,12 @@ export class LiveInstance {
     return this.component.calleeWaits(callee) ? callIn(this, callee.lift, args) : callInNow(this, callee.lift, args);
   }
 
-  /** Begins a call of an asynchronous export; several may be under way at once. @throws GuestFault when the guest is over */
-  start(callee: Callee, args: readonly unknown[]): GuestCall {
-    if (callee.kind === "lift" && this.tasks !== undefined) return this.tasks.start(callee.lift, args);
+  /**
+   * Begins a call of an asynchronous export; several may be under way at once. `running` is told when the guest is at work
+   * for it, and when it is not. @throws GuestFault when the guest is over
+   */
+  start(callee: Callee, args: readonly unknown[], running?: (isRunning: boolean) => void): GuestCall {
+    if (callee.kind === "lift" && this.tasks !== undefined) return this.tasks.start(callee.lift, args, running);
     const returned = (async () => await this.call(callee, args))();
     return { returned, ended: returned.then(() => undefined), cancel: () => undefined };
   }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { cancelOf, type StreamReader } from "../../abi/stream.ts";
+import { cancelOf, type FutureReader, type StreamReader } from "../../abi/stream.ts";
 import { ByteQueue } from "../byte-queue.ts";
 import { testContext } from "../context.fixture.ts";
 import type { Result } from "../result.ts";
@@ -11,6 +11,9 @@ import { bytes, readText, text, WrittenStream } from "./reader.fixture.ts";
 type Functions = Readonly<Record<string, (...values: unknown[]) => unknown>>;
 type Bytes = (lengthMax: bigint) => Uint8Array;
 type Now = () => { readonly seconds: bigint; readonly nanoseconds: number };
+interface Output {
+  readonly writeViaStream: (data: StreamReader<number>) => FutureReader<unknown>;
+}
 type Reading = [StreamReader<number>, Promise<Result<undefined, string>>];
 
 test("arguments, directory and environment are the launch's", () => {
@@ -47,8 +50,8 @@ test("stdout and stderr are the log's", async () => {
   const logged: string[] = [];
   const log = (stream: string, content: Uint8Array): void => void logged.push(`${stream} ${text(content)}`);
   const { context } = testContext({}, { log });
-  for (const output of [cliStdout({ context }), cliStderr({ context })] as Functions[]) {
-    expect(await output["writeViaStream"]?.(WrittenStream.of("one", "two"))).toEqual({ tag: "ok", val: undefined });
+  for (const output of [cliStdout({ context }), cliStderr({ context })] as Output[]) {
+    expect(await output.writeViaStream(WrittenStream.of("one", "two")).read()).toEqual({ tag: "ok", val: undefined });
   }
   expect(logged).toEqual(["stdout one", "stdout two", "stderr one", "stderr two"]);
 });

@@ -1,10 +1,11 @@
-import type { StreamReader } from "../../abi/stream.ts";
+import type { FutureReader, StreamReader } from "../../abi/stream.ts";
 import { emptyQueue } from "../byte-queue.ts";
 import { LogSink } from "../cli-stdio.ts";
 import type { Caller } from "../guest-context.ts";
 import type { Result } from "../result.ts";
 import { ByteReader } from "./byte-reader.ts";
 import { pourAll } from "./pour.ts";
+import { futureOf } from "./waiting.ts";
 
 /** `wasi:cli/types.error-code`. */
 type CliErrorCode = "io" | "illegal-byte-sequence" | "pipe";
@@ -38,10 +39,12 @@ export const cliStdout = (caller: Caller): object => output(caller, "stdout");
 export const cliStderr = (caller: Caller): object => output(caller, "stderr");
 
 const output = (caller: Caller, stream: "stdout" | "stderr"): object => ({
-  writeViaStream: (data: StreamReader<number>): Ending =>
-    pourAll<CliErrorCode>(caller.context, data, {
-      sink: new LogSink(caller.context, stream),
-      release: () => undefined,
-      codeOf: ({ kind }) => (kind === "closed" ? "pipe" : "io"),
-    }),
+  writeViaStream: (data: StreamReader<number>): FutureReader<Result<undefined, CliErrorCode>> =>
+    futureOf(
+      pourAll<CliErrorCode>(caller.context, data, {
+        sink: new LogSink(caller.context, stream),
+        release: () => undefined,
+        codeOf: ({ kind }) => (kind === "closed" ? "pipe" : "io"),
+      }),
+    ),
 });

@@ -1,4 +1,4 @@
-import type { StreamReader } from "../../abi/stream.ts";
+import type { FutureReader, StreamReader } from "../../abi/stream.ts";
 import type { SinkFailure } from "../byte-sink.ts";
 import { FileFault, fileErrorOf } from "../filesystem/file-error.ts";
 import type { FileSource } from "../filesystem/file-source.ts";
@@ -24,6 +24,7 @@ import {
   type FileOutcome,
 } from "./file-values.ts";
 import { pourAll } from "./pour.ts";
+import { futureOf } from "./waiting.ts";
 
 type Later<Value> = Promise<FileOutcome<Value>>;
 
@@ -52,12 +53,12 @@ export class Descriptor extends Resource {
     return [reader, reader.outcome];
   }
 
-  writeViaStream(data: StreamReader<number>, offset: bigint): Later<undefined> {
-    return this.#pour(data, { kind: "at", offset });
+  writeViaStream(data: StreamReader<number>, offset: bigint): FutureReader<FileOutcome<undefined>> {
+    return futureOf(this.#pour(data, { kind: "at", offset }));
   }
 
-  appendViaStream(data: StreamReader<number>): Later<undefined> {
-    return this.#pour(data, { kind: "end" });
+  appendViaStream(data: StreamReader<number>): FutureReader<FileOutcome<undefined>> {
+    return futureOf(this.#pour(data, { kind: "end" }));
   }
 
   advise(_offset: bigint, _length: bigint, _advice: string): Later<undefined> {

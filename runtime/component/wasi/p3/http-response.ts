@@ -10,6 +10,13 @@ import { type GivenBody, internalError, MessageBody, type Sent, type Trailers } 
 import { Fields } from "./http-fields.ts";
 import { ownedFields } from "./http-request.ts";
 
+export interface SendOptions {
+  /** The request was HEAD: whatever the body is, it is not sent. */
+  readonly isHead: boolean;
+  /** Told where the body is written to, which may be failed from outside. */
+  readonly begun?: (body: BodySink) => void;
+}
+
 /** `wasi:http/types.response`: one that has come, or one that a guest makes. */
 export class HttpResponse extends Resource {
   readonly #headers: Fields;
@@ -66,7 +73,7 @@ export class HttpResponse extends Resource {
   }
 
   /** Gives the answer. Resolves when all of it is with `response`, well or not; rejects when the guest fails. */
-  async send(response: GuestResponse, isHead: boolean): Promise<void> {
+  async send(response: GuestResponse, options: SendOptions): Promise<void> {
     const { context } = this;
     const contentLength = parseContentLength(this.#headers.get("content-length").map(latin1));
     if (contentLength === null) {
@@ -81,8 +88,9 @@ export class HttpResponse extends Resource {
         finish: (trailers) => response.finish(trailers),
         fail: (message) => response.fail(message),
       },
-      { contentLength, discard: isHead || this.#status === 204 || this.#status === 304 },
+      { contentLength, discard: options.isHead || this.#status === 204 || this.#status === 304 },
     );
+    options.begun?.(sink);
     const sent = this.#body.sendTo(context, sink, "HTTP-response-body-size");
     this[Symbol.dispose]();
     await sent;

@@ -179,7 +179,7 @@ describe("an answer", () => {
       trailers,
     });
     must(response.setStatusCode(202));
-    await response.send(received, isHead);
+    await response.send(received, { isHead });
     expect(context.handleCount).toBe(0);
     return { received, sent: await sent };
   }

@@ -32,12 +32,12 @@ describe("TCP of 0.3", () => {
     using guest = new Guest(loopback);
     const socket = tcp(guest);
     expect(await socket.connect(at("127.0.0.1", server.port))).toEqual(well);
-    const sent = socket.send(WrittenStream.of("ping ", "pong"));
+    const sent = socket.send(WrittenStream.of("ping ", "pong")).read();
     const [reader, received] = socket.receive();
     expect(await readText(reader, 3)).toBe("ping pong");
     expect([await sent, await received]).toEqual([well, well]);
     const late = new WrittenStream();
-    expect([codeOf(await socket.send(late)), late.isDropped]).toEqual(["invalid-state", true]);
+    expect([codeOf(await socket.send(late).read()), late.isDropped]).toEqual(["invalid-state", true]);
     expect(codeOf(await socket.receive()[1])).toBe("invalid-state");
     expect(must(socket.getRemoteAddress())).toEqual(at("127.0.0.1", server.port));
     expect(must(socket.getLocalAddress()).tag).toBe("ipv4");
@@ -50,7 +50,7 @@ describe("TCP of 0.3", () => {
     const socket = tcp(guest);
     must(await socket.connect(at("127.0.0.1", server.port)));
     const data = new WrittenStream();
-    const sent = socket.send(data);
+    const sent = socket.send(data).read();
     const [reader] = socket.receive();
     socket[Symbol.dispose]();
     data.write("still here");
@@ -63,7 +63,7 @@ describe("TCP of 0.3", () => {
     using guest = new Guest();
     const socket = tcp(guest);
     const data = new WrittenStream();
-    expect([codeOf(await socket.send(data)), data.isDropped]).toEqual(["invalid-state", true]);
+    expect([codeOf(await socket.send(data).read()), data.isDropped]).toEqual(["invalid-state", true]);
     expect(codeOf(await socket.receive()[1])).toBe("invalid-state");
     expect(codeOf(await socket.connect(at("127.0.0.1", 9)))).toBe("access-denied");
     expect(codeOf(socket.bind(at("127.0.0.1")))).toBe("access-denied");
@@ -103,7 +103,7 @@ describe("TCP of 0.3", () => {
     client.end("hello");
     const [reader] = accepted!.receive();
     expect(await readText(reader)).toBe("hello");
-    const answered = accepted!.send(WrittenStream.of("bye"));
+    const answered = accepted!.send(WrittenStream.of("bye")).read();
     const [data] = (await once(client, "data")) as [Buffer];
     expect([data.toString(), await answered]).toEqual(["bye", well]);
     accepting.drop();

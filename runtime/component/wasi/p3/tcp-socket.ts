@@ -1,4 +1,4 @@
-import type { StreamReader } from "../../abi/stream.ts";
+import type { FutureReader, StreamReader } from "../../abi/stream.ts";
 import type { Caller, GuestContext } from "../guest-context.ts";
 import { guestClass, notConstructible, Resource } from "../resource.ts";
 import { done, err, ok } from "../result.ts";
@@ -16,7 +16,7 @@ import {
   socketOutcome,
   type SocketOutcome,
 } from "./socket-error.ts";
-import { notYet, whenReady } from "./waiting.ts";
+import { futureOf, notYet, whenReady } from "./waiting.ts";
 
 type Ending = Promise<SocketOutcome<undefined>>;
 
@@ -65,11 +65,11 @@ export class TcpSocket extends Resource {
     return ok(new AcceptReader(this.context, this.#endpoint, () => this.#leave()));
   }
 
-  send(data: StreamReader<number>): Ending {
+  send(data: StreamReader<number>): FutureReader<SocketOutcome<undefined>> {
     const connection = this.#connected();
     if (connection === undefined || this.#isSent) {
       data.drop();
-      return Promise.resolve(invalidState);
+      return futureOf(Promise.resolve(invalidState));
     }
     this.#isSent = true;
     const { sink, drop } = connection.outgoing();
@@ -77,11 +77,12 @@ export class TcpSocket extends Resource {
       connection.stopSending();
       drop();
     };
-    return pourAll<SocketError>(this.context, data, {
+    const poured = pourAll<SocketError>(this.context, data, {
       sink,
       release,
       codeOf: (failure) => socketErrorOfCause(failure.kind === "broken" ? failure.cause : undefined),
     });
+    return futureOf(poured);
   }
 
   receive(): [StreamReader<number>, Ending] {

@@ -1,4 +1,4 @@
-import { cancellable } from "../../abi/stream.ts";
+import { cancellable, type FutureReader } from "../../abi/stream.ts";
 import type { GuestContext } from "../guest-context.ts";
 import type { Waitable } from "../waitable.ts";
 
@@ -39,6 +39,12 @@ export function whenReady<T>(
     cancelled();
   });
 }
+
+/**
+ * A future that is all that a function gives. Within a tuple a promise is one; as a result it would be an answer that has to be
+ * waited for.
+ */
+export const futureOf = <T>(promise: Promise<T>): FutureReader<T> => ({ read: () => promise, drop: () => undefined });
 
 /** A promise, and who keeps it. */
 export class Outcome<T> {
