@@ -7,12 +7,15 @@ import { buildComponent } from "./component.ts";
 import { BuildFault } from "./fault.ts";
 
 /** What `shallop new` can make, each a directory of `templates`. */
-export const templateNames = ["typescript", "hono", "c", "go", "python", "component", "native"] as const;
+export const templateNames = ["typescript", "hono", "c", "go", "rust", "python", "component", "native"] as const;
 
 const templates = fileURLToPath(new URL("templates/", import.meta.url));
 
 /** Of languages whose modules lie in the project: what stands around a function, from `sdk/guest` to `shallop`. */
-const guests = { go: fileURLToPath(new URL("../guest/go", import.meta.url)) } as const;
+const guests = {
+  go: fileURLToPath(new URL("../guest/go", import.meta.url)),
+  rust: fileURLToPath(new URL("../guest/rust", import.meta.url)),
+} as const;
 
 /**
  * Writes a new project. `{{name}}` in its files becomes the directory's name.

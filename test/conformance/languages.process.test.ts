@@ -235,6 +235,7 @@ interface Shown {
 const shown: readonly Shown[] = [
   { name: "c-routes", language: "C", tools: missingTools.c, bytesMax: 100_000, native: true },
   { name: "go", language: "Go", tools: missingTools.go, bytesMax: 10_000_000, native: true },
+  { name: "rust", language: "Rust", tools: missingTools.rust, bytesMax: 300_000, native: true },
   { name: "python", language: "Python", tools: missingTools.python, bytesMax: 25_000_000, native: false },
 ];
 
@@ -431,7 +432,7 @@ describe.skipIf(missingTools.python !== undefined)(`Python beyond the sample${wi
 });
 
 describe("what cannot be built says why", () => {
-  async function failureOf(files: Readonly<Record<string, string>>, environment = process.env): Promise<string> {
+  async function failureOf(files: Readonly<Record<string, string>>, environment?: NodeJS.ProcessEnv): Promise<string> {
     return compile(bench, await writeProject(files), environment).then(
       () => "it was built",
       (error: unknown) => String(error),
@@ -490,6 +491,15 @@ describe("what cannot be built says why", () => {
     },
   );
 
+  test("a Rust that is not there, or does not know WebAssembly, is named", async () => {
+    const source = { "shallop.yaml": project("Cargo.toml", "tools: own\n"), "Cargo.toml": "" };
+    expect(await failureOf(source, nowhere)).toMatch(/TOOL_MISSING.*Cargo\.toml is Rust.*no cargo.*rustup\.rs/);
+    const directory = await writeProject({ ...source, "own/cargo": "#!/bin/sh\necho cargo 1.95.0\n" });
+    await chmod(join(directory, "own/cargo"), 0o755);
+    const failure = await compile(bench, directory, nowhere).catch(String);
+    expect(failure).toMatch(/TOOL_MISSING.*rustup target add wasm32-wasip1.*apt-get install libstd-rust-dev-wasm32/);
+  });
+
   test("a Python that is not there is named", async () => {
     const failure = await failureOf({ "shallop.yaml": project("a.py"), "a.py": "" }, nowhere);
     expect(failure).toMatch(/TOOL_MISSING.*a\.py is Python.*apt-get install python3-pip.*brew install python/);
@@ -517,6 +527,7 @@ describe("what cannot be built says why", () => {
 describe.each([
   { template: "c", tools: missingTools.c },
   { template: "go", tools: missingTools.go },
+  { template: "rust", tools: missingTools.rust },
   { template: "python", tools: missingTools.python },
 ])("template $template", ({ template, tools }) => {
   test.skipIf(tools !== undefined)(`makes a project that builds, greets and gives back${without(tools)}`, async () => {

@@ -4,6 +4,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startShallop } from "../../runtime/standalone/testing/shallop.ts";
+import { toolEnvironment } from "./toolchains.ts";
 import { buildProject, readProject } from "../../sdk/build/index.ts";
 import { ContentStore, parseManifest, readVariants } from "../../sdk/image/index.ts";
 
@@ -28,9 +29,13 @@ export interface Compiled {
 }
 
 /** Builds a project as `shallop build` does, and takes its variants out of the image. */
-export async function compile(bench: Bench, project: string, environment = process.env): Promise<Compiled> {
+export async function compile(bench: Bench, project: string, environment = toolEnvironment): Promise<Compiled> {
   const cacheDirectory = join(bench.directory, "cache");
-  const built = await buildProject(await readProject(project), bench.store, { cacheDirectory, environment });
+  const built = await buildProject(await readProject(project), bench.store, {
+    cacheDirectory,
+    // Not into the sample; and what two projects share is compiled once.
+    environment: { ...environment, CARGO_TARGET_DIR: join(bench.directory, "cargo") },
+  });
   const { index } = built.image;
   const directory = await mkdtemp(join(bench.directory, "variants-"));
   const component = join(directory, "component.wasm");

@@ -1,9 +1,11 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { installSandbox } from "../../runtime/sandbox/install.ts";
+import { unpackDebian13 } from "./debian.ts";
 import { installGoPrograms } from "./go-programs.ts";
+import { rustForWasm, unpackRust } from "./rust.ts";
 
 /** Programs of Debian's packages, and what is not tested without them. */
 const tools: Readonly<Record<string, { readonly packages: readonly string[]; readonly untested: string }>> = {
@@ -23,6 +25,7 @@ const tools: Readonly<Record<string, { readonly packages: readonly string[]; rea
 await installSandbox((line) => console.log(line));
 installTools();
 installKubectl();
+installRust();
 installGoPrograms((line) => console.log(line));
 
 function installTools(): void {
@@ -73,43 +76,27 @@ function installKubectl(): void {
 function installDebianKubectl(): void {
   const scratch = mkdtempSync(join(tmpdir(), "shallop-kubectl-"));
   try {
-    for (const directory of ["lists/partial", "cache/archives/partial"])
-      mkdirSync(join(scratch, directory), { recursive: true });
-    const sources = join(scratch, "sources.list");
-    writeFileSync(
-      sources,
-      `deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] ${debianMirror()} trixie main\n`,
-    );
-    writeFileSync(join(scratch, "status"), "");
-    const options = [
-      ["Dir::Etc::sourcelist", sources],
-      ["Dir::Etc::sourceparts", "-"],
-      ["Dir::State::lists", join(scratch, "lists")],
-      ["Dir::Cache", join(scratch, "cache")],
-      // As if nothing were installed: apt would else look for the version that is.
-      ["Dir::State::status", join(scratch, "status")],
-      ["APT::Sandbox::User", "root"],
-    ].flatMap(([name, value]) => ["-o", `${name}=${value}`]);
-    execFileSync("apt-get", [...options, "update"], { stdio: "ignore" });
-    execFileSync("apt-get", [...options, "download", "kubectl"], { cwd: scratch, stdio: "ignore" });
-    const archive = readdirSync(scratch).find((name) => name.endsWith(".deb"));
-    if (archive === undefined) throw new Error("the package did not arrive");
-    execFileSync("dpkg", ["-x", join(scratch, archive), join(scratch, "root")]);
-    copyFileSync(join(scratch, "root/usr/bin/kubectl"), "/usr/local/bin/kubectl");
+    unpackDebian13(["kubectl"], scratch);
+    copyFileSync(join(scratch, "usr/bin/kubectl"), "/usr/local/bin/kubectl");
     chmodSync("/usr/local/bin/kubectl", 0o755);
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
 }
 
-/** The mirror that this machine installs Debian from. */
-function debianMirror(): string {
-  const listed = execFileSync("apt-get", ["indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"], {
-    encoding: "utf8",
-  });
-  const mirror = listed.split("\n").find((uri) => /\/debian\/?$/.test(uri));
-  if (mirror === undefined) throw new Error("this machine has no Debian mirror");
-  return mirror;
+/** A Rust whose standard library knows WebAssembly, where rustup's does not and Debian 12's is too old. */
+function installRust(): void {
+  if (rustForWasm() !== undefined) return;
+  if (!mayInstall() || !has("cargo") || process.arch !== "x64") {
+    console.log("not tested are functions in Rust: get Rust, and say rustup target add wasm32-wasip1");
+    return;
+  }
+  console.log("installing Debian 13's Rust for WebAssembly beside this machine's");
+  try {
+    unpackRust();
+  } catch (error) {
+    console.log(`Rust for WebAssembly could not be installed (${String(error)})`);
+  }
 }
 
 function has(command: string): boolean {

@@ -1,7 +1,8 @@
-import { extname } from "node:path";
+import { basename, extname } from "node:path";
 import { c } from "./c.ts";
 import { go } from "./go.ts";
 import { python } from "./python.ts";
+import { rust } from "./rust.ts";
 import type { Tools } from "./tools.ts";
 
 /** What a compiler is given. */
@@ -41,5 +42,5 @@ const languages: Readonly<Record<string, Language>> = { ".c": c, ".go": go, ".py
 
 /** By the source's name; undefined for a function's module and for what is WebAssembly already. */
 export function languageOf(path: string): Language | undefined {
-  return languages[extname(path)];
+  return basename(path) === "Cargo.toml" ? rust : languages[extname(path)];
 }

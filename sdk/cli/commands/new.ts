@@ -8,7 +8,7 @@ export const newCommand: CommandModule = { register };
 function register(program: Command, context: Context): void {
   program
     .command("new <template> <directory>")
-    .description("make a project: typescript, hono, c, go, python, component or native")
+    .description("make a project: typescript, hono, c, go, rust, python, component or native")
     .addHelpText("after", "\nExample:\n  shallop new typescript hello")
     .action((template: string, directory: string) => create(context, template, directory));
 }

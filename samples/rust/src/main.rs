@@ -1,0 +1,5 @@
+//! The native program; the component is the library.
+
+fn main() {
+    app::serve();
+}
