@@ -140,7 +140,8 @@ export class PodServer {
   /** What the watchdog says of the guest that is at work. */
   #verdict(): GuestFault | undefined {
     const { slots, start } = this.#settings;
-    if (slots[slot.stop] !== slots[slot.running]) return undefined;
+    const running = slots[slot.running];
+    if (running === 0 || slots[slot.stop] !== running) return undefined;
     const { cpuTimeMs, requestTimeoutMs } = start.limits;
     return stopCodes[slots[slot.stopCode] ?? 0] === "GUEST_CPU"
       ? new GuestFault("GUEST_CPU", breachText("cpuTimeMs", cpuTimeMs))
