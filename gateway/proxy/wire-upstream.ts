@@ -88,7 +88,7 @@ function openStream(connection: WireConnection, request: UpstreamRequest, handle
   const stream = connection.request(request.head, {
     head: (head) => handlers.head(head),
     data: (chunk) => handlers.data(chunk),
-    end: () => handlers.end(),
+    end: (trailers) => handlers.end(trailers),
     failed: (fault: WireFault) => handlers.failed(new GatewayFault(fault.code, fault.message, { cause: fault })),
     writable: () => handlers.writable(),
   });

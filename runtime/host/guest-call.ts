@@ -51,6 +51,8 @@ export class GuestCall {
     this.#settings.running?.(this, isRunning);
   };
   #over = false;
+  #trailers: readonly string[] = [];
+  readonly #trailersOf = (): readonly string[] => this.#trailers;
 
   constructor(head: RequestHead, stream: GuestStream, settings: GuestCallSettings) {
     this.#head = head;
@@ -69,7 +71,10 @@ export class GuestCall {
   handlers(): StreamHandlers {
     return {
       data: (chunk) => this.#body.push(chunk),
-      end: () => this.#body.end(),
+      end: (trailers = []) => {
+        this.#trailers = trailers;
+        this.#body.end();
+      },
       failed: () => this.#end(),
       writable: () => this.#response.writable(),
     };
@@ -86,7 +91,16 @@ export class GuestCall {
       this.#instance = instance;
       this.#instantiatedMs = this.#settings.clock.nowMs();
       const { method, target, scheme, authority, headers } = this.#head;
-      const request = { method, target, scheme, authority, headers, body: this.#body, running: this.#running };
+      const request = {
+        method,
+        target,
+        scheme,
+        authority,
+        headers,
+        body: this.#body,
+        running: this.#running,
+        trailers: this.#trailersOf,
+      };
       await instance.handle(request, this.#response);
       this.#returned();
     } catch (error) {

@@ -86,7 +86,7 @@ function request(connection: WireConnection): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const stream = connection.request(head, {
     data: (chunk) => stream.consumed(chunk.length),
-    end: resolve,
+    end: () => resolve(),
     failed: reject,
   });
   stream.end();

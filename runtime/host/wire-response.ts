@@ -42,9 +42,9 @@ export class WireResponse implements GuestResponse {
     this.#stream.respond({ status, headers: endToEnd(headers), phasesMs: this.#phasesMs() });
   }
 
-  finish(): void {
+  finish(trailers: readonly string[]): void {
     this.#outcome ??= {};
-    this.#stream.end();
+    this.#stream.end(endToEnd(trailers));
   }
 
   fail(message: string): void {

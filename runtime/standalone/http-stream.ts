@@ -74,9 +74,12 @@ export class HttpStream implements GuestStream {
     return this.#outgoing.write(chunk);
   }
 
-  end(): void {
+  end(trailers: readonly string[] = []): void {
     if (this.#closed) return;
+    // Only a body in chunks has a place for them, and not every client looks there.
+    if (trailers.length > 0) this.#release();
     this.#finish();
+    if (trailers.length > 0) this.#outgoing.addTrailers(pairsOf(trailers));
     if (this.#held === undefined) this.#outgoing.end();
     else this.#sendWhole(this.#held);
   }
@@ -103,7 +106,7 @@ export class HttpStream implements GuestStream {
       handlers.data(chunk);
     });
     this.#incoming.once("end", () => {
-      if (!this.#closed) handlers.end();
+      if (!this.#closed) handlers.end(lowerCased(this.#incoming.rawTrailers));
     });
   }
 
@@ -139,17 +142,25 @@ export class HttpStream implements GuestStream {
   }
 }
 
+/** `raw`: name, value, name, value; what belongs to the connection is left out. */
+function lowerCased(raw: readonly string[]): string[] {
+  const flat: string[] = [];
+  for (let index = 0; index + 1 < raw.length; index += 2) {
+    const name = (raw[index] ?? "").toLowerCase();
+    if (!hopByHopNames.has(name)) flat.push(name, raw[index + 1] ?? "");
+  }
+  return flat;
+}
+
+const pairsOf = (flat: readonly string[]): [name: string, value: string][] =>
+  Array.from({ length: flat.length / 2 }, (_, index) => [flat[2 * index] ?? "", flat[2 * index + 1] ?? ""]);
+
 /** A request's head as a guest sees it. */
 export function requestHead(
   incoming: IncomingMessage,
   options: { readonly requestId: string; readonly timeoutMs: number },
 ): RequestHead {
-  const raw = incoming.rawHeaders;
-  const headers: string[] = [];
-  for (let index = 0; index + 1 < raw.length; index += 2) {
-    const name = (raw[index] ?? "").toLowerCase();
-    if (!hopByHopNames.has(name)) headers.push(name, raw[index + 1] ?? "");
-  }
+  const headers = lowerCased(incoming.rawHeaders);
   const { method = "GET", url = "/" } = incoming;
   // A client that takes this server for a proxy writes the whole address (RFC 9112, 3.2.2).
   const absolute = /^https?:\/\/([^/?#]*)([^#]*)/i.exec(url);

@@ -205,6 +205,41 @@ describe("flow control", () => {
   });
 });
 
+describe("trailers", () => {
+  async function trailersOf(sent: readonly string[]): Promise<readonly (readonly string[])[]> {
+    const { gateway } = await connectionPair((_head, stream) => ({
+      data: () => undefined,
+      end: (trailers = []) => {
+        stream.respond({ status: 200, headers: [] });
+        heard.push(trailers);
+        stream.end(trailers);
+      },
+      failed: () => undefined,
+    }));
+    const heard: (readonly string[])[] = [];
+    await new Promise<void>((resolve, reject) => {
+      const stream = gateway.request(head(), {
+        data: () => undefined,
+        end: (trailers = []) => {
+          heard.push(trailers);
+          resolve();
+        },
+        failed: reject,
+      });
+      stream.end(sent);
+    });
+    return heard;
+  }
+
+  test.each([
+    { what: "go both ways behind a body", sent: ["x-sum", "1", "x-é", "2"], heard: ["x-sum", "1", "x-é", "2"] },
+    { what: "need not be", sent: [], heard: [] },
+    { what: "that are longer than a head may be are left out", sent: ["x-long", "a".repeat(300_000)], heard: [] },
+  ])("$what", async ({ sent, heard }) => {
+    expect(await trailersOf(sent)).toEqual([heard, heard]);
+  });
+});
+
 describe("endings", () => {
   test.each(["GUEST_FAILED", "GUEST_TIMEOUT", "GUEST_MEMORY", "REFUSED"] as const)(
     "a pod's abort arrives as %s",

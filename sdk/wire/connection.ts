@@ -13,7 +13,7 @@ import {
   streamIdMax,
   streamsMax,
 } from "./frame.ts";
-import { isRequestHead, isResponseHead, parseJson } from "./head.ts";
+import { isFlatHeaders, isRequestHead, isResponseHead, parseJson } from "./head.ts";
 import { type StreamHandlers, WireStream } from "./stream.ts";
 
 export interface ConnectionHandlers {
@@ -191,8 +191,10 @@ export class WireConnection {
       }
       case frameType.data:
         return stream.receiveData(payload);
-      case frameType.end:
-        return stream.receiveEnd();
+      case frameType.end: {
+        const trailers = payload.length === 0 ? [] : parseJson(payload);
+        return isFlatHeaders(trailers) && stream.receiveEnd(trailers);
+      }
       case frameType.abort:
         stream.receiveAbort(parseAbort(payload));
         return true;

@@ -15,7 +15,7 @@ export const frameType = {
   response: 2,
   /** Body bytes, at least one. Consumes credit of the stream. */
   data: 3,
-  /** The sender's body is complete. */
+  /** The sender's body is complete. Payload: none, or JSON of its trailers, flat as headers. */
   end: 4,
   /** The stream is over, now. Payload: JSON `{"code","message"}`. */
   abort: 5,
@@ -51,7 +51,7 @@ const payloadBytesMax: Readonly<Record<number, number>> = {
   [frameType.request]: headBytesMax,
   [frameType.response]: headBytesMax,
   [frameType.data]: dataBytesMax,
-  [frameType.end]: 0,
+  [frameType.end]: headBytesMax,
   [frameType.abort]: abortBytesMax,
   [frameType.credit]: 4,
   [frameType.drain]: 0,

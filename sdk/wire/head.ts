@@ -9,7 +9,7 @@ export function parseJson(payload: Buffer): unknown {
   }
 }
 
-function isFlatHeaders(value: unknown): boolean {
+export function isFlatHeaders(value: unknown): value is readonly string[] {
   if (!Array.isArray(value) || value.length % 2 !== 0) return false;
   for (const item of value) if (typeof item !== "string") return false;
   return true;

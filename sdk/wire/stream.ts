@@ -18,8 +18,8 @@ export interface StreamHandlers {
   head?(head: ResponseHead): void;
   /** Body bytes. The receiver owes `stream.consumed(chunk.length)` once it has used them; until then they hold credit. */
   data(chunk: Buffer): void;
-  /** The peer's body is complete. */
-  end(): void;
+  /** The peer's body is complete. `trailers`: flat. */
+  end(trailers?: readonly string[]): void;
   /** The stream is over: the peer aborted it, or the connection is gone. Not called for an abort of one's own. */
   failed(fault: WireFault): void;
   /** `write` returned false before; all of it has left now. */
@@ -44,6 +44,7 @@ export class WireStream {
   #wantsWritable = false;
   #headDone = false;
   #ending = false;
+  #trailers: readonly string[] = [];
   #localEnded = false;
   #remoteEnded = false;
   #closed = false;
@@ -95,9 +96,10 @@ export class WireStream {
     return this.#queue.length === 0;
   }
 
-  /** This side's body is complete. */
-  end(): void {
+  /** This side's body is complete. Trailers are flat, and as few as headers: what is too long for a frame is not sent. */
+  end(trailers: readonly string[] = []): void {
     if (this.#closed || this.#ending) return;
+    this.#trailers = trailers;
     assert(this.#side === "gateway" || this.#headDone, "end before respond");
     this.#ending = true;
     this.#flush();
@@ -141,7 +143,7 @@ export class WireStream {
     return true;
   }
 
-  receiveEnd(): boolean {
+  receiveEnd(trailers: readonly string[]): boolean {
     if (this.#remoteEnded || (this.#side === "gateway" && !this.#headDone)) return false;
     this.#remoteEnded = true;
     // The answer is complete: what the guest has not read of the request is of no use to anybody.
@@ -149,7 +151,7 @@ export class WireStream {
     const handlers = this.#handlers;
     if (this.#localEnded) this.#finish();
     else if (answered) this.abort("CANCELLED", "the answer is complete");
-    handlers?.end();
+    handlers?.end(trailers);
     return true;
   }
 
@@ -171,6 +173,13 @@ export class WireStream {
     return true;
   }
 
+  #sendEnd(): void {
+    const trailers = this.#trailers.length === 0 ? "" : JSON.stringify(this.#trailers);
+    if (trailers === "" || Buffer.byteLength(trailers) > headBytesMax)
+      this.#connection.send(frameType.end, this.id, empty);
+    else this.#connection.sendFrame(encodeTextFrame(frameType.end, this.id, trailers));
+  }
+
   #flush(): void {
     while (this.#sendCredit > 0) {
       const chunk = this.#queue[0];
@@ -184,7 +193,7 @@ export class WireStream {
     }
     if (!this.#ending || this.#localEnded || this.#queue.length > 0) return;
     this.#localEnded = true;
-    this.#connection.send(frameType.end, this.id, empty);
+    this.#sendEnd();
     // A pod that has answered wants no more of the request.
     if (this.#remoteEnded || this.#side === "pod") this.#finish();
   }

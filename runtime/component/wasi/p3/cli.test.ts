@@ -12,7 +12,7 @@ type Functions = Readonly<Record<string, (...values: unknown[]) => unknown>>;
 type Bytes = (lengthMax: bigint) => Uint8Array;
 type Now = () => { readonly seconds: bigint; readonly nanoseconds: number };
 interface Output {
-  readonly writeViaStream: (data: StreamReader<number>) => FutureReader<unknown>;
+  readonly writeViaStream: (data: StreamReader<number>) => FutureReader;
 }
 type Reading = [StreamReader<number>, Promise<Result<undefined, string>>];
 
