@@ -1,5 +1,4 @@
 import { createSocket, type Socket as Datagrams } from "node:dgram";
-import { once } from "node:events";
 import { isIPv4, type Socket } from "node:net";
 import { errorCode } from "@shallop/sdk/internal";
 import type { Egress } from "../component/egress/egress.ts";
@@ -30,15 +29,20 @@ export class DatagramRelay {
   }
 
   /** @throws what the system says */
-  static async open(egress: Egress, family: 4 | 6, socket: Socket): Promise<DatagramRelay> {
+  static open(egress: Egress, family: 4 | 6, socket: Socket): DatagramRelay {
     const datagrams = createSocket({
       type: family === 4 ? "udp4" : "udp6",
       ipv6Only: family === 6,
       // Every address that is sent to is one already: nothing is asked.
       lookup: (address, _options, answer) => answer(null, address, isIPv4(address) ? 4 : 6),
     });
-    datagrams.bind(0);
-    await once(datagrams, "listening");
+    try {
+      // It does not block.
+      datagrams.bindSync({ address: family === 4 ? "0.0.0.0" : "::", port: 0 });
+    } catch (error) {
+      datagrams.close();
+      throw error;
+    }
     return new DatagramRelay(egress, datagrams, socket);
   }
 

@@ -123,7 +123,7 @@ export class EgressProxy implements AsyncDisposable {
         break;
       }
       case "udp": {
-        const relay = await DatagramRelay.open(egress, request.family, socket);
+        const relay = DatagramRelay.open(egress, request.family, socket);
         socket.write(line({ got: "udp", local: relay.local } satisfies EgressAnswer));
         relay.start();
         break;
