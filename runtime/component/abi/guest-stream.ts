@@ -1,4 +1,3 @@
-import type { GuestFault } from "../guest-fault.ts";
 import type { TypeIndex } from "../link/value-type.ts";
 import type { ComponentState, GuestState } from "./component-state.ts";
 import { copyItems, type GuestBuffer, HostBuffer, type ItemType } from "./copy-buffer.ts";
@@ -48,7 +47,7 @@ export class GuestStream implements Shared, StreamReader {
   readonly #item: ItemType;
   #isDropped = false;
   #pending: CopySide | undefined;
-  #isHostReading = false;
+  #hostRead: HostRead | undefined;
 
   constructor({ type, item, guest }: SharedSettings) {
     this.type = type;
@@ -101,13 +100,12 @@ export class GuestStream implements Shared, StreamReader {
   }
 
   read(countMax: number): Items<unknown> | undefined | Promise<Items<unknown> | undefined> {
-    if (this.#isHostReading) throw new TypeError("a stream is read twice at once");
+    if (this.#hostRead?.isOver === false) throw new TypeError("a stream is read twice at once");
     if (this.guest.fault !== undefined) throw this.guest.fault;
     const read = new HostRead(countMax, this.guest);
+    this.#hostRead = read;
     this.take(read);
-    if (read.isOver) return read.items;
-    this.#isHostReading = true;
-    return read.wait().finally(() => (this.#isHostReading = false));
+    return read.isOver ? read.items : read.wait();
   }
 
   #copy(from: CopySide<GuestBuffer>, to: CopySide, pending: CopySide): void {
@@ -157,18 +155,14 @@ export class HostRead implements CopySide<HostBuffer> {
   };
 
   /** Rejects when the guest fails. */
-  async wait(): Promise<Items<unknown> | undefined> {
+  wait(): Promise<Items<unknown> | undefined> {
     const { waits } = this.#guest;
-    let fail: ((fault: GuestFault) => void) | undefined;
-    try {
-      await new Promise<void>((resolve, reject) => {
-        this.#settled = resolve;
-        fail = reject;
-        waits.add(reject);
-      });
-    } finally {
-      if (fail !== undefined) waits.delete(fail);
-    }
-    return this.items;
+    return new Promise((resolve, reject) => {
+      waits.add(reject);
+      this.#settled = () => {
+        waits.delete(reject);
+        resolve(this.items);
+      };
+    });
   }
 }

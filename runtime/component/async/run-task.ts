@@ -1,6 +1,9 @@
+import type { CanonicalContext } from "../abi/canonical-context.ts";
 import type { CoreValue } from "../abi/codec.ts";
+import type { FunctionCodec } from "../abi/function-codec.ts";
 import { cancelEvent, type GuestEvent, noEvent, WaitableSet } from "../abi/waitable.ts";
-import type { CoreReference, LiftPlan } from "../link/link-plan.ts";
+import type { LiveInstance } from "../instance/live-instance.ts";
+import type { LiftPlan } from "../link/link-plan.ts";
 import type { EntrySignature } from "./entry-shim.ts";
 import type { Task } from "./task.ts";
 import type { Tasks } from "./tasks.ts";
@@ -12,49 +15,66 @@ const callbackCodes = { exit: 0, yield: 1, wait: 2 } as const;
 
 const callbackSignature: EntrySignature = { params: ["i32", "i32", "i32"], result: "i32" };
 
-/** A task that has been let in runs: its arguments are lowered and its core function called (CanonicalABI.md, "canon lift"). */
-export function runTask(tasks: Tasks, task: Task, lift: number): void {
-  const { live } = tasks;
-  const plan = live.component.plan.lifts[lift];
-  if (plan === undefined) throw new RangeError(`the plan has no lift ${lift}`);
-  new TaskRun(tasks, task, plan).begin();
+/** A function of the component, ready to be called. */
+export interface Lifted {
+  readonly plan: LiftPlan;
+  readonly codec: FunctionCodec;
+  readonly context: CanonicalContext;
+  readonly core: CoreFunction;
+  readonly callback: CoreFunction | undefined;
+  readonly signature: EntrySignature;
 }
 
-class TaskRun {
+export function liftedOf(live: LiveInstance, lift: number): Lifted {
+  const plan = live.component.plan.lifts[lift];
+  if (plan === undefined) throw new RangeError(`the plan has no lift ${lift}`);
+  const { core, options, type, instance } = plan;
+  const codec = live.component.codec(type);
+  const { params, result } = codec.lifted;
+  const asyncResult = options.callback === undefined ? undefined : "i32";
+  return {
+    plan,
+    codec,
+    context: live.context(instance, options),
+    core: live.core(core) as CoreFunction,
+    callback: options.callback && (live.core(options.callback) as CoreFunction),
+    signature: { params, result: options.async ? asyncResult : result },
+  };
+}
+
+/** A task that has been let in: its arguments are lowered and its core function called (CanonicalABI.md, "canon lift"). */
+export class TaskRun {
   readonly #tasks: Tasks;
   readonly #task: Task;
-  readonly #plan: LiftPlan;
+  readonly #lifted: Lifted;
 
-  constructor(tasks: Tasks, task: Task, plan: LiftPlan) {
+  constructor(tasks: Tasks, task: Task, lifted: Lifted) {
     this.#tasks = tasks;
     this.#task = task;
-    this.#plan = plan;
+    this.#lifted = lifted;
   }
 
   begin(): void {
-    const { live } = this.#tasks;
-    const { instance } = this.#task;
-    const { options, core } = this.#plan;
-    const codec = live.component.codec(this.#plan.type);
-    const context = live.context(this.#plan.instance, options);
-    if (this.#task.needsExclusive) instance.exclusive = this.#task.implicit;
-    this.#task.addThread(this.#task.implicit);
+    const { codec, context, core, signature } = this.#lifted;
+    const { instance, implicit } = this.#task;
+    if (this.#task.needsExclusive) instance.exclusive = implicit;
+    this.#task.addThread(implicit);
     const args = this.#task.begin();
     instance.state.borrowing = this.#task;
     const values = codec.lowerParams(context, args);
     instance.state.borrowing = undefined;
-    const { params, result } = codec.lifted;
-    if (!options.async) {
-      this.#call(core, { values, signature: { params, result }, returned: (value) => this.#returned(value) });
-    } else if (options.callback === undefined) {
-      this.#call(core, { values, signature: { params, result: undefined }, returned: () => this.#exit() });
-    } else {
-      this.#call(core, { values, signature: { params, result: "i32" }, returned: (code) => this.#next(code) });
-    }
+    this.#call(core, { values, signature, returned: this.#returned });
   }
 
+  readonly #returned = (value: unknown): void => {
+    const { async, callback } = this.#lifted.plan.options;
+    if (!async) this.#returnValue(value);
+    else if (callback === undefined) this.#exit();
+    else this.#next(value);
+  };
+
   #call(
-    core: CoreReference,
+    core: CoreFunction,
     {
       values,
       signature,
@@ -65,29 +85,30 @@ class TaskRun {
       readonly returned: (value: unknown) => void;
     },
   ): void {
-    const { live, stacks } = this.#tasks;
-    const { state } = this.#task.instance;
-    const run = live.core(core) as CoreFunction;
+    const { implicit, instance } = this.#task;
+    if (!implicit.canSuspend) {
+      const value = core(...values);
+      instance.state.throwIfOver();
+      return returned(value);
+    }
     const checked = (value: unknown): void => {
-      state.throwIfOver();
+      instance.state.throwIfOver();
       returned(value);
     };
-    const { implicit } = this.#task;
-    if (!implicit.canSuspend) return checked(run(...values));
-    stacks.enter(implicit, { core: run, signature }, { values, returned: checked });
+    this.#tasks.stacks.enter(implicit, { core, signature }, { values, returned: checked });
   }
 
   /** A function that is lifted without `async`. */
-  #returned(returned: unknown): void {
+  #returnValue(value: unknown): void {
     const { live } = this.#tasks;
-    const { options, type } = this.#plan;
+    const { codec, context, plan } = this.#lifted;
     const { state } = this.#task.instance;
-    this.#task.return(live.component.codec(type).liftResult(live.context(this.#plan.instance, options), returned));
-    if (options.postReturn !== undefined) {
+    this.#task.return(codec.liftResult(context, value));
+    if (plan.options.postReturn !== undefined) {
       state.mayLeave = false;
-      const postReturn = live.core(options.postReturn) as CoreFunction;
-      if (returned === undefined) postReturn();
-      else postReturn(returned as CoreValue);
+      const postReturn = live.core(plan.options.postReturn) as CoreFunction;
+      if (value === undefined) postReturn();
+      else postReturn(value as CoreValue);
       state.throwIfOver();
       state.mayLeave = true;
     }
@@ -158,13 +179,10 @@ class TaskRun {
   }
 
   #callback({ code, index, payload }: GuestEvent): void {
-    const { callback } = this.#plan.options;
+    const { callback } = this.#lifted;
     if (callback === undefined) throw new TypeError("a function without a callback waits in one");
-    this.#call(callback, {
-      values: [code, index, payload],
-      signature: callbackSignature,
-      returned: (next) => this.#next(next),
-    });
+    const values = [code, index, payload];
+    this.#call(callback, { values, signature: callbackSignature, returned: this.#returned });
   }
 
   #exit(): void {

@@ -1,4 +1,5 @@
 import { unreachable } from "@shallop/sdk/internal";
+import type { CanonicalContext } from "../abi/canonical-context.ts";
 import type { FunctionCodec } from "../abi/function-codec.ts";
 import type { LiveInstance } from "../instance/live-instance.ts";
 import type { BuiltinOf, CanonicalOptions } from "../link/link-plan.ts";
@@ -68,15 +69,23 @@ function returnResult(
   { result, options, instance }: BuiltinOf<"task.return">,
 ): CoreFunction {
   const state = live.state(instance);
-  let codec: FunctionCodec | undefined;
+  // Made when it is first called; a component has many of these and calls few.
+  let lifting: { readonly codec: FunctionCodec; readonly context: CanonicalContext } | undefined;
+  const ended = new Set<CanonicalOptions>();
   return (...values) => {
     const { task } = tasks.current;
     const { type, options: own } = task.plan;
     if (!own.async) state.trap("task.return was called by a function that is not lifted async");
     if (type.result !== result) state.trap("task.return was called for a function of another type");
-    if (!isSameLift(options, own)) state.trap("task.return has other options than the function that it ends");
-    codec ??= live.component.codec({ params: [], async: true, ...(result === undefined ? {} : { result }) });
-    task.return(codec.liftReturned(live.context(instance, options), values));
+    if (!ended.has(own)) {
+      if (!isSameLift(options, own)) state.trap("task.return has other options than the function that it ends");
+      ended.add(own);
+    }
+    lifting ??= {
+      codec: live.component.codec({ params: [], async: true, ...(result === undefined ? {} : { result }) }),
+      context: live.context(instance, options),
+    };
+    task.return(lifting.codec.liftReturned(lifting.context, values));
     return undefined;
   };
 }

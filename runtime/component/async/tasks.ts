@@ -1,11 +1,12 @@
 import type { CoreValue } from "../abi/codec.ts";
+import type { GuestState } from "../abi/component-state.ts";
 import { CopyEnd } from "../abi/copy-end.ts";
 import { CallCancelled, type GuestCall } from "../abi/stream.ts";
 import { GuestFault } from "../guest-fault.ts";
 import type { LiveInstance } from "../instance/live-instance.ts";
 import { enteringMax, tasksMax } from "./bounds.ts";
 import { InstanceTasks } from "./instance-tasks.ts";
-import { runTask } from "./run-task.ts";
+import { type Lifted, liftedOf, TaskRun } from "./run-task.ts";
 import { Scheduler } from "./scheduler.ts";
 import { Stacks, trapped } from "./stacks.ts";
 import { type Resolution, syncTask, Task } from "./task.ts";
@@ -47,6 +48,7 @@ export class Tasks {
   readonly instances: readonly InstanceTasks[];
   /** Calls of the host's functions whose answer has not come. */
   hostCalls = 0;
+  readonly #lifted: (Lifted | undefined)[] = [];
   #count = 0;
 
   constructor(live: LiveInstance) {
@@ -94,8 +96,8 @@ export class Tasks {
     let now: Resolution;
     let resolution: Resolution;
     let task: Task | undefined;
-    const end = new Deadline(live.guest.waits);
-    const answer = new Deadline(live.guest.waits);
+    const end = new Outcome(live.guest);
+    const answer = new Outcome(live.guest);
     const isAsync = live.component.plan.lifts[lift]?.options.async === true;
     const tell = (): void => {
       now = resolution;
@@ -120,7 +122,16 @@ export class Tasks {
     }, running);
     const cancel = (): void =>
       scheduler.begin((over) => (task === undefined ? over() : this.cancel(task, undefined, over)), running);
-    return { returned: answer.promise, ended: end.promise as Promise<void>, cancel, now };
+    return {
+      get returned() {
+        return answer.promise;
+      },
+      get ended() {
+        return end.promise as Promise<void>;
+      },
+      cancel,
+      now,
+    };
   }
 
   /** Begins a call (CanonicalABI.md, "canon lift"). @throws GuestFault */
@@ -257,7 +268,7 @@ export class Tasks {
 
   #letIn(task: Task, lift: number): void {
     const { instance, implicit } = task;
-    if (!task.isAsync || (!task.isHeldBack && instance.entering.size === 0)) return runTask(this, task, lift);
+    if (!task.isAsync || (!task.isHeldBack && instance.entering.size === 0)) return this.#run(task, lift);
     if (instance.entering.size >= enteringMax) {
       const message = `${enteringMax} calls wait for a component to let them in, and one more came`;
       instance.state.fail(new GuestFault("GUEST_LIMIT", message));
@@ -268,7 +279,7 @@ export class Tasks {
       isCancellable: true,
       resume: (isCancelled) => {
         instance.entering.delete(implicit);
-        if (!isCancelled) return runTask(this, task, lift);
+        if (!isCancelled) return this.#run(task, lift);
         task.cancel();
         task.end();
         implicit.endTurn();
@@ -276,6 +287,11 @@ export class Tasks {
     };
     instance.changed();
     implicit.endTurn();
+  }
+
+  #run(task: Task, lift: number): void {
+    const lifted = (this.#lifted[lift] ??= liftedOf(this.live, lift));
+    new TaskRun(this, task, lifted).begin();
   }
 
   /** A function that is not async has to come to its end with what its own component instance can do now. */
@@ -293,31 +309,50 @@ export class Tasks {
   }
 }
 
-/** A promise that is rejected when the guest fails. */
-class Deadline {
-  readonly promise: Promise<unknown>;
-  readonly #waits: Set<(fault: GuestFault) => void>;
-  #resolve: (value: unknown) => void = () => undefined;
-  #reject: (error: Error) => void = () => undefined;
+/** What comes of a call, as a promise for who asks for it: most calls have their answer before anybody could. */
+class Outcome {
+  readonly #guest: GuestState;
+  #settled: { readonly value: unknown } | { readonly error: Error } | undefined;
+  #promise: Promise<unknown> | undefined;
+  #tell: (() => void) | undefined;
 
-  constructor(waits: Set<(fault: GuestFault) => void>) {
-    this.#waits = waits;
-    this.promise = new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-    });
-    // Who asks is told; nobody has to ask.
-    this.promise.catch(() => undefined);
-    waits.add(this.#reject);
+  constructor(guest: GuestState) {
+    this.#guest = guest;
+  }
+
+  /** Rejects when the guest fails. */
+  get promise(): Promise<unknown> {
+    return (this.#promise ??= this.#makePromise());
   }
 
   done(value: unknown): void {
-    this.#waits.delete(this.#reject);
-    this.#resolve(value);
+    this.#settled = { value };
+    this.#tell?.();
   }
 
   fail(error: Error): void {
-    this.#waits.delete(this.#reject);
-    this.#reject(error);
+    this.#settled ??= { error };
+    this.#tell?.();
+  }
+
+  #makePromise(): Promise<unknown> {
+    const { waits, fault } = this.#guest;
+    const promise = new Promise((resolve, reject) => {
+      const fail = (error: Error): void => this.fail(error);
+      this.#tell = () => {
+        const settled = this.#settled;
+        if (settled === undefined) return;
+        waits.delete(fail);
+        if ("error" in settled) reject(settled.error);
+        else resolve(settled.value);
+      };
+      waits.add(fail);
+      // What a stack has trapped with is told in a microtask.
+      if (fault !== undefined && fault !== trapped) this.fail(fault);
+      this.#tell();
+    });
+    // Who asks is told; nobody has to listen.
+    promise.catch(() => undefined);
+    return promise;
   }
 }

@@ -41,13 +41,15 @@ export function waitableBuiltin(live: LiveInstance, tasks: Tasks, plan: Waitable
       return () => state.handles.add(new WaitableSet());
     case "waitable-set.wait":
       return waitFor(live, tasks, plan);
-    case "waitable-set.poll":
+    case "waitable-set.poll": {
+      const memory = memoryOf(live, plan);
       return (index, pointer) => {
         const set = setAt(state, Number(index) >>> 0);
         const isCancelled = plan.cancellable && tasks.current.task.takeCancel();
         const event = isCancelled ? cancelEvent : set.hasEvent ? set.takeEvent() : noEvent;
-        return storeEvent(memoryOf(live, plan), event, Number(pointer) >>> 0);
+        return storeEvent(memory(), event, Number(pointer) >>> 0);
       };
+    }
     case "waitable-set.drop":
       return (value) => {
         const index = Number(value) >>> 0;
@@ -84,6 +86,7 @@ export function waitForEvent(tasks: Tasks, waitable: Waitable): number | undefin
 
 function waitFor(live: LiveInstance, tasks: Tasks, plan: BuiltinOf<"waitable-set.wait">): CoreFunction {
   const state = live.state(plan.instance);
+  const memory = memoryOf(live, plan);
   return (index, pointer) => {
     const set = setAt(state, Number(index) >>> 0);
     const thread = tasks.current;
@@ -94,7 +97,7 @@ function waitFor(live: LiveInstance, tasks: Tasks, plan: BuiltinOf<"waitable-set
       finish(isCancelled) {
         set.waiters.delete(thread);
         const event = isCancelled ? cancelEvent : set.takeEvent();
-        return storeEvent(memoryOf(live, plan), event, Number(pointer) >>> 0);
+        return storeEvent(memory(), event, Number(pointer) >>> 0);
       },
     });
   };
@@ -131,10 +134,14 @@ function setAt(state: ComponentState, index: number): WaitableSet {
   return item instanceof WaitableSet ? item : state.trap(`handle ${index} is no waitable set`);
 }
 
-const memoryOf = (
+/** Found when it is first needed: it may be that of a core module that is not there yet. */
+function memoryOf(
   live: LiveInstance,
   { instance, memory }: BuiltinOf<"waitable-set.wait" | "waitable-set.poll">,
-): CanonicalContext => live.context(instance, { encoding: "utf8", async: false, memory });
+): () => CanonicalContext {
+  let context: CanonicalContext | undefined;
+  return () => (context ??= live.context(instance, { encoding: "utf8", async: false, memory }));
+}
 
 /** CanonicalABI.md, "unpack_event". */
 function storeEvent(context: CanonicalContext, { code, index, payload }: GuestEvent, pointer: number): number {

@@ -90,9 +90,9 @@ export class LiveInstance {
   call(callee: Callee, args: readonly unknown[]): unknown {
     if (callee.kind === "host") return this.#callHost(callee.host, args);
     if (this.tasks !== undefined) {
-      const { now, returned } = this.tasks.start(callee.lift, args);
+      const call = this.tasks.start(callee.lift, args);
       if (this.guest.fault !== undefined && this.guest.fault !== trapped) throw this.guest.fault;
-      return now === undefined ? returned : now.result;
+      return call.now === undefined ? call.returned : call.now.result;
     }
     return this.component.calleeWaits(callee) ? callIn(this, callee.lift, args) : callInNow(this, callee.lift, args);
   }

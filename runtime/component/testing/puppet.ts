@@ -149,15 +149,20 @@ export class Puppet {
   }
 }
 
+const parsed = new Map<string, Promise<Uint8Array>>();
+
+async function parsePuppets(item: string): Promise<Uint8Array> {
+  const text = puppetText(item).replace("(component", "(component $Puppet");
+  return parse(`(component ${text}
+    (instance $a (instantiate $Puppet)) (instance $b (instantiate $Puppet))
+    (export "test:puppet/a" (instance $a)) (export "test:puppet/b" (instance $b)))`);
+}
+
 /** Two puppets in one component: what one gives the other can take. */
 export async function puppets({ item = "u8", ...options }: PuppetOptions = {}): Promise<readonly [Puppet, Puppet]> {
-  const text = puppetText(item).replace("(component", "(component $Puppet");
-  const guest = guestOf(
-    await parse(`(component ${text}
-      (instance $a (instantiate $Puppet)) (instance $b (instantiate $Puppet))
-      (export "test:puppet/a" (instance $a)) (export "test:puppet/b" (instance $b)))`),
-    options,
-  );
+  const component = parsed.get(item) ?? parsePuppets(item);
+  parsed.set(item, component);
+  const guest = guestOf(await component, options);
   return [new Puppet(guest, "test:puppet/a"), new Puppet(guest, "test:puppet/b")];
 }
 
