@@ -1,4 +1,5 @@
 import { engineBench, largeEngineBench, smallEngineBench } from "./engine.bench.ts";
+import { imagesBench, largeImagesBench, smallImagesBench } from "./images.bench.ts";
 import { platformBench } from "./platform.bench.ts";
 
 // `npm run bench [NAME] [-- --small]`: figures of the running system, each beside a peer or a limit that is measured in the
@@ -7,6 +8,7 @@ import { platformBench } from "./platform.bench.ts";
 const isSmall = process.argv.includes("--small");
 const benches: Readonly<Record<string, () => Promise<void>>> = {
   engine: () => engineBench(isSmall ? smallEngineBench : largeEngineBench),
+  images: () => imagesBench(isSmall ? smallImagesBench : largeImagesBench),
   platform: platformBench,
 };
 const asked = process.argv.slice(2).filter((argument) => !argument.startsWith("--"));

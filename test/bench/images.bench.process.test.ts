@@ -1,0 +1,18 @@
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { expect, test } from "vitest";
+
+// That it runs and says every figure; what the figures are is for a quiet machine.
+test("the benchmark of images prints each of its figures", { timeout: 180_000 }, async () => {
+  const program = fileURLToPath(new URL("main.ts", import.meta.url));
+  const { stdout } = await promisify(execFile)(process.execPath, [program, "images", "--small"]);
+  const lines = stdout.split("\n");
+  for (const wanted of [
+    /^ {2}push +\d+ MiB\/s/,
+    /^ {2}pull +\d+ MiB\/s/,
+    /component of 1\.7 MB: p50 +[\d.]+ ms +goal 40 ms; pull [\d.]+, prepare [\d.]+, start and answer [\d.]+/,
+  ]) {
+    expect(lines).toContainEqual(expect.stringMatching(wanted));
+  }
+});
