@@ -63,7 +63,7 @@ const cases: readonly {
     what: "a module that is no command",
     bytes: async () => coreModule,
     found: { imports: [] },
-    refused: [/^_start is not/],
+    refused: [/^it exports no _start/],
   },
   {
     what: "a component that exports nothing",

@@ -4,7 +4,7 @@ import type { PrimitiveKind, ValueType } from "../link/value-type.ts";
 import { CanonicalContext } from "./canonical-context.ts";
 import type { Codec, CoreValue } from "./codec.ts";
 import { CodecTable } from "./codec-table.ts";
-import { chance, Samples } from "../testing/samples.ts";
+import { chance, sampleResources, Samples } from "../testing/samples.ts";
 import { ComponentState, GuestState } from "./component-state.ts";
 import { FunctionCodec } from "./function-codec.ts";
 
@@ -31,7 +31,7 @@ describe("what is written is what is read", () => {
     const below = chance(seed * 7919);
     const samples = new Samples(below);
     const { value, type } = samples.any(4);
-    const codec = new CodecTable({ types: samples.types, resources: [] }).codec(type);
+    const codec = new CodecTable({ types: samples.types, resources: sampleResources }).codec(type);
     const encoding = (["utf8", "utf16", "latin1+utf16"] as const)[seed % 3] ?? "utf8";
     for (let round = 0; round < 10; round++) {
       const wanted = value();

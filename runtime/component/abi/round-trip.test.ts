@@ -3,7 +3,7 @@ import { CodecTable } from "./codec-table.ts";
 import type { StringEncoding } from "../link/link-plan.ts";
 import { guestOfText } from "../testing/guest.ts";
 import { passThroughComponent, type Signature } from "../testing/pass-through.ts";
-import { chance, type Sample, Samples } from "../testing/samples.ts";
+import { chance, type Sample, sampleResources, Samples } from "../testing/samples.ts";
 
 const encodings = ["utf8", "utf16", "latin1+utf16"] as const satisfies readonly StringEncoding[];
 const valuesPerFunction = 20;
@@ -48,6 +48,8 @@ async function run(seed: number, through: readonly StringEncoding[]): Promise<nu
       checks++;
     }
   }
+  // Every handle that came in went out again.
+  for (const { handles } of guest.live.states) expect(handles.size).toBe(0);
   return checks;
 }
 
@@ -69,7 +71,7 @@ test("the seeds reach arguments in memory, results in memory, and both as core v
     const below = chance(seedOf(seed, 1));
     const samples = new Samples(below);
     const cases = makeCases(samples, below);
-    const table = new CodecTable({ types: samples.types, resources: [] });
+    const table = new CodecTable({ types: samples.types, resources: sampleResources });
     for (const { params, result } of cases) {
       const isInMemory = params.flatMap((type) => table.codec(type).flat).length > 16;
       reached[isInMemory ? "paramsInMemory" : "paramsFlat"]++;

@@ -3,11 +3,11 @@ import type { GuestRequest, GuestResponse, LoadedComponent } from "../engine.ts"
 import { jcoEngine } from "../jco-engine.ts";
 import { linkedEngine } from "../linked-engine.ts";
 import { planLinks } from "../link/plan-links.ts";
-import { transpile } from "../transpile.ts";
+import { transpileApart } from "./transpile-apart.ts";
 import { ByteQueue } from "../wasi/byte-queue.ts";
 import type { GuestSettings } from "../wasi/guest-context.ts";
 
-/** A component under each engine. One component spoils jco for the next: once a process. */
+/** A component under each engine. */
 export async function bothEngines(
   component: Uint8Array,
 ): Promise<{ readonly jco: LoadedComponent; readonly linked: LoadedComponent }> {
@@ -18,7 +18,7 @@ export async function bothEngines(
     links: { plan, states: exposed.map(({ state }) => state) },
     modules: exposed.map(({ bytes }) => new WebAssembly.Module(bytes)),
   });
-  const transpiled = await transpile(component);
+  const transpiled = await transpileApart(component);
   const compiled = [...transpiled.modules].map(([name, bytes]) => [name, new WebAssembly.Module(bytes)] as const);
   const { glue } = transpiled;
   const jco = jcoEngine.load({ form: "bindings", glue, glueCache: undefined, modules: new Map(compiled) });

@@ -1,5 +1,5 @@
 import { Script } from "node:vm";
-import { transpile } from "../transpile.ts";
+import { transpileApart } from "./transpile-apart.ts";
 import type { Host } from "./guest.ts";
 
 type Instantiate = (
@@ -8,9 +8,9 @@ type Instantiate = (
   instantiateCore: (module: WebAssembly.Module, imports: object) => WebAssembly.Instance,
 ) => Promise<Readonly<Record<string, Readonly<Record<string, (...args: readonly unknown[]) => unknown>>>>>;
 
-/** A component that is run by jco's bindings; its exported interfaces. One component spoils jco for the next: once a process. */
+/** A component that is run by jco's bindings; its exported interfaces. */
 export async function jcoGuestOf(component: Uint8Array, host: Host): ReturnType<Instantiate> {
-  const { glue, modules } = await transpile(component);
+  const { glue, modules } = await transpileApart(component);
   const instantiate = new Script(glue, { filename: "glue.js" }).runInThisContext() as Instantiate;
   const getModule = (name: string): WebAssembly.Module => {
     const bytes = modules.get(name);

@@ -2,6 +2,7 @@ import { unreachable } from "@shallop/sdk/internal";
 import type { CoreType } from "../abi/codec.ts";
 import { CodecTable } from "../abi/codec-table.ts";
 import { FunctionCodec } from "../abi/function-codec.ts";
+import { sampleResources } from "./samples.ts";
 import type { StringEncoding } from "../link/link-plan.ts";
 import { isScalar, type TypeIndex, type ValueType } from "../link/value-type.ts";
 
@@ -48,7 +49,7 @@ function apiType(types: readonly ValueType[], signatures: readonly Signature[]):
       : `(type $t${index} ${typeText(type)})`,
   );
   const functions = signatures.map((signature, index) => `(export "f${index}" (func ${functionText(signature)}))`);
-  return [...definitions, ...functions].join("\n    ");
+  return ['(export "thing" (type $thing (sub resource)))', ...definitions, ...functions].join("\n    ");
 }
 
 interface StageOptions {
@@ -64,6 +65,7 @@ function stage({ types, signatures, encoding, instanceType }: StageOptions): str
     `(memory $memory) (realloc (core func ${realloc} "realloc")) string-encoding=${own}`;
   return `
     (import "api" (instance $in ${instanceType}))
+    (alias export $in "thing" (type $thing))
     ${types.map((type, index) => (isNamed(type) ? `(alias export $in "t${index}" (type $t${index}))` : `(type $t${index} ${typeText(type)})`)).join("\n    ")}
     (core module $Space ${spaceModule})
     (core instance $space (instantiate $Space))
@@ -74,6 +76,7 @@ function stage({ types, signatures, encoding, instanceType }: StageOptions): str
       (with "space" (instance $space))
       (with "host" (instance ${signatures.map((_, index) => `(export "f${index}" (func $f${index}))`).join(" ")}))))
     ${signatures.map((signature, index) => `(func $g${index} ${functionText(signature)} (canon lift (core func $guest "f${index}") ${options("$guest", signature)} (post-return (core func $guest "end${index}"))))`).join("\n    ")}
+    (export "thing" (type $thing))
     ${types.map((type, index) => (isNamed(type) ? `(export "t${index}" (type $t${index}))` : "")).join(" ")}
     ${signatures.map((_, index) => `(export "f${index}" (func $g${index}))`).join(" ")}`;
 }
@@ -99,7 +102,7 @@ const spaceModule = `
         (local.get $at))`;
 
 function guestModule(types: readonly ValueType[], signatures: readonly Signature[]): string {
-  const table = new CodecTable({ types, resources: [] });
+  const table = new CodecTable({ types, resources: sampleResources });
   const parts = signatures.map((signature, index) => {
     const { lowered } = new FunctionCodec(
       {
@@ -163,6 +166,7 @@ function typeText(type: ValueType): string {
     case "result":
       return `(result${type.ok === undefined ? "" : ` $t${type.ok}`}${type.err === undefined ? "" : ` (error $t${type.err})`})`;
     case "own":
+      return "(own $thing)";
     case "borrow":
     case "stream":
     case "future":

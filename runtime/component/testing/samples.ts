@@ -1,3 +1,4 @@
+import type { ResourcePlan } from "../link/link-plan.ts";
 import { scalarKinds, type PrimitiveKind, type ValueType } from "../link/value-type.ts";
 
 /** Repeatable chance: a linear congruential generator (Numerical Recipes). */
@@ -11,6 +12,21 @@ export function chance(seed: number): (below: number) => number {
 
 const primitiveKinds = [...scalarKinds, "string"] as const;
 
+/** Where widths end, and numbers that are like no others. */
+const edgesOf: Readonly<Partial<Record<PrimitiveKind, readonly unknown[]>>> = {
+  s8: [-128, 127, 0],
+  u8: [0, 255],
+  s16: [-(2 ** 15), 2 ** 15 - 1],
+  u16: [0, 2 ** 16 - 1],
+  s32: [-(2 ** 31), 2 ** 31 - 1],
+  u32: [0, 2 ** 31, 2 ** 32 - 1],
+  s64: [-(2n ** 63n), 2n ** 63n - 1n, -1n, 2n ** 53n + 1n],
+  u64: [0n, 2n ** 63n, 2n ** 64n - 1n],
+  f32: [Number.NaN, -0, Infinity, -Infinity, Math.fround(1e-45), Math.fround(3.4028235e38)],
+  f64: [Number.NaN, -0, Infinity, -Infinity, Number.MIN_VALUE, Number.MAX_VALUE],
+  char: ["\u0000", "\uD7FF", "\uE000", "\uFFFF", "\u{10000}", "\u{10FFFF}"],
+};
+
 export const compoundKinds = [
   "list",
   "fixed",
@@ -21,6 +37,7 @@ export const compoundKinds = [
   "flags",
   "option",
   "result",
+  "own",
 ] as const;
 type CompoundKind = (typeof compoundKinds)[number];
 
@@ -30,11 +47,24 @@ export interface Sample {
   readonly value: () => unknown;
 }
 
+/** The resource of all handles among the samples: the host's `thing`. */
+export const sampleResources: readonly ResourcePlan[] = [{ kind: "host", interface: "test:host/api", name: "thing" }];
+
+/** A `thing`, which is like no other. */
+export class SampleThing {
+  readonly id: number;
+
+  constructor(id: number) {
+    this.id = id;
+  }
+}
+
 /** Makes types at random, and values of them. */
 export class Samples {
   readonly types: ValueType[] = [];
   readonly #below: (below: number) => number;
   readonly #kinds: readonly CompoundKind[];
+  #things = 0;
 
   constructor(below: (below: number) => number, kinds: readonly CompoundKind[] = compoundKinds) {
     this.#below = below;
@@ -61,6 +91,8 @@ export class Samples {
   }
 
   #scalarValue(kind: PrimitiveKind): unknown {
+    const edges = edgesOf[kind];
+    if (edges !== undefined && this.#below(3) === 0) return edges[this.#below(edges.length)];
     const bits = (this.#below(2 ** 16) * 2 ** 16 + this.#below(2 ** 16)) | 0;
     const wide = (BigInt(bits) << 32n) | BigInt(this.#below(2 ** 32));
     const texts = ["", "a", "header-name", "größe", "漢字 and more of it, long enough", "🦀".repeat(9), "\u0000"];
@@ -135,6 +167,10 @@ export class Samples {
       const member = members[index];
       return member === undefined ? { tag: `case-${index}` } : { tag: `case-${index}`, val: member.value() };
     });
+  }
+
+  own(): Sample {
+    return this.#add({ kind: "own", resource: 0 }, () => new SampleThing(this.#things++));
   }
 
   enum(): Sample {

@@ -1,0 +1,11 @@
+// jco's bindings of one component, in a process of their own: one component spoils jco for the next. Standard input is the
+// component, standard output what came of it, as V8 serialises it.
+import { buffer } from "node:stream/consumers";
+import { serialize } from "node:v8";
+import { transpile } from "../transpile.ts";
+
+const transpiled = await transpile(await buffer(process.stdin));
+process.stdout.end(serialize(transpiled), () => {
+  // The transpiler's shim keeps a worker alive.
+  process.exit(0);
+});
