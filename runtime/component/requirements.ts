@@ -38,9 +38,6 @@ function wasi(paths: readonly string[]): ReadonlySet<string> {
   return new Set(paths.map((path) => `wasi:${path}`));
 }
 
-// The newest releases whose interfaces this node knows whole. A later one may have functions that it lacks.
-const newestPatch: Readonly<Record<WasiFamily, number>> = { "0.2": 12, "0.3": 0 };
-
 // Drafts of 0.3.0 that have the shapes of the release, which toolchains of their time still name. Older ones have others:
 // errors without `other`, functions that return a result where the release returns a future.
 const equalDrafts: ReadonlySet<string> = new Set(["0.3.0-rc-2026-03-15"]);
@@ -80,9 +77,10 @@ function split(name: string): {
 
 function familyOfVersion(version: string): WasiFamily | undefined {
   if (equalDrafts.has(version)) return "0.3";
-  const [, family, patch] = /^(0\.[23])\.(\d+)$/.exec(version) ?? [];
-  if (family !== "0.2" && family !== "0.3") return undefined;
-  return Number(patch) <= newestPatch[family] ? family : undefined;
+  // A release that is newer than ours may have functions that it lacks: each that a component imports is looked for, and
+  // its type compared, before it is accepted (wasi-types.ts).
+  const [, family] = /^(0\.[23])\.\d+$/.exec(version) ?? [];
+  return family === "0.2" || family === "0.3" ? family : undefined;
 }
 
 export interface Requirements {
