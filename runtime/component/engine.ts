@@ -45,7 +45,7 @@ export interface LoadedComponent {
   /** A fresh instance that has served nothing. @throws GuestFault when the guest's own initialisation fails */
   instantiate(settings: GuestSettings): Promise<Instance>;
   /** The same at once, where one is there that needs only to be taken. */
-  takeReady?(settings: GuestSettings): Instance | undefined;
+  takeReady?(settings: () => GuestSettings): Instance | undefined;
   /** V8's code cache of generated glue with the functions that have run so far; undefined where there is no glue. */
   glueCache?(): Uint8Array;
 }

@@ -44,13 +44,13 @@ class ForkedComponent implements LoadedComponent {
   }
 
   async instantiate(settings: GuestSettings): Promise<Instance> {
-    return this.takeReady(settings) ?? this.#use(await this.#make(new GuestContext(settings)));
+    return this.takeReady(() => settings) ?? this.#use(await this.#make(new GuestContext(settings)));
   }
 
-  takeReady(settings: GuestSettings): Instance | undefined {
+  takeReady(settings: () => GuestSettings): Instance | undefined {
     const fork = this.#forks.pop();
     if (fork === undefined) return undefined;
-    fork.caller.context = new GuestContext(settings);
+    fork.caller.context = new GuestContext(settings());
     fork.live.reset();
     return this.#use(fork);
   }

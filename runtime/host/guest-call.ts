@@ -12,7 +12,10 @@ export interface GuestCallSettings {
   readonly memoryBytesMax: number;
   /** Told when the guest is at work for a request, and when it is not. */
   readonly running?: (call: GuestCall, isRunning: boolean) => void;
-  /** Undefined when it is not `wanted` any more by the time there is one; `starting` is told while the guest starts. */
+  /**
+   * Never at once: a guest that is taken off the thread takes along whatever called it, which shall be no parser of a
+   * connection. Undefined when it is not `wanted` any more by the time there is one; `starting` is told while the guest starts.
+   */
   readonly takeInstance: (
     wanted: () => boolean,
     starting: (isStarting: boolean) => void,

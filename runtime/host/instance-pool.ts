@@ -25,14 +25,14 @@ function inMicrotask(run: () => void): void {
 /** Who waits for an instance. */
 interface Taker {
   readonly starting: ((isStarting: boolean) => void) | undefined;
-  readonly resolve: (instance: Promise<Instance>) => void;
+  readonly resolve: (instance: Promise<Instance> | Instance) => void;
   readonly reject: (error: GuestFault) => void;
 }
 
 /**
  * Fresh instances, some of them made ahead of time. Each serves one request and is given back to its component; the next
- * one is made when the thread has nothing better to do. Of a crowd of requests one is given an instance in each turn of the
- * event loop: those before it that need not wait for anything are answered by then, and have left theirs.
+ * one is made when the thread has nothing better to do. A crowd of requests is served one after the other: those before that
+ * need not wait for anything are answered by then, and have left theirs. At most one is made in each turn of the event loop.
  */
 export class InstancePool {
   readonly #component: LoadedComponent;
@@ -44,6 +44,8 @@ export class InstancePool {
   #making = false;
   #timer: Timer | undefined;
   readonly #takers: Taker[] = [];
+  /** An instance was made in this turn of the event loop. */
+  #hasMade = false;
   #closed = false;
   #failed = false;
 
@@ -60,14 +62,13 @@ export class InstancePool {
   }
 
   /**
-   * A fresh instance: one that waits, or a new one; `starting` is told when its guest starts, and when it has.
+   * A fresh instance: one that waits, at once, or a new one; `starting` is told when its guest starts, and when it has.
    * @throws GuestFault when the guest cannot be initialised
    */
   take(starting?: (isStarting: boolean) => void): Promise<Instance> {
-    const waiting = this.#takers.length === 0 ? this.#ready.pop() : undefined;
-    if (waiting !== undefined) return Promise.resolve(waiting);
     return new Promise((resolve, reject) => {
-      if (this.#takers.push({ starting, resolve, reject }) === 1) this.#nextTurn(() => this.#serveNext());
+      this.#takers.push({ starting, resolve, reject });
+      setImmediate(this.#serveNext);
     });
   }
 
@@ -96,13 +97,24 @@ export class InstancePool {
     setImmediate(() => inMicrotask(run));
   }
 
-  #serveNext(): void {
-    const taker = this.#takers.shift();
-    if (taker === undefined) return;
+  /** Called once for each taker, with a turn for what the one before has left to do in between. */
+  readonly #serveNext = (): void => {
+    if (this.#takers.length === 0) return;
+    const ready = this.#takeReady();
+    if (ready !== undefined) return this.#takers.shift()?.resolve(ready);
+    if (this.#hasMade) return void setImmediate(this.#serveNext);
+    this.#hasMade = true;
     // First, because a guest's start that is interrupted from outside takes this stack with it.
-    if (this.#takers.length > 0) this.#nextTurn(() => this.#serveNext());
-    const waiting = this.#ready.pop();
-    taker.resolve(waiting === undefined ? this.#instantiate(taker.starting) : Promise.resolve(waiting));
+    setImmediate(() => {
+      this.#hasMade = false;
+    });
+    const taker = this.#takers.shift();
+    taker?.resolve(this.#instantiate(taker.starting));
+  };
+
+  /** One that was made ahead, or one that the component has had before. */
+  #takeReady(): Instance | undefined {
+    return this.#ready.pop() ?? this.#component.takeReady?.(this.#settings);
   }
 
   #instantiate(starting: ((isStarting: boolean) => void) | undefined): Promise<Instance> {

@@ -65,20 +65,9 @@ export class LogRelay {
 
   /** The standard output and error of one instance: bytes in, lines out. */
   writer(): GuestLog {
-    const splitter = (stream: "stdout" | "stderr"): LineSplitter =>
-      new LineSplitter(this.#bounds.lineBytesMax, (text, partial) => this.line(stream, text, partial));
-    let stdout: LineSplitter | undefined;
-    let stderr: LineSplitter | undefined;
-    return {
-      write: (stream, bytes) => {
-        if (stream === "stdout") (stdout ??= splitter("stdout")).push(bytes);
-        else (stderr ??= splitter("stderr")).push(bytes);
-      },
-      end: () => {
-        stdout?.end();
-        stderr?.end();
-      },
-    };
+    return new GuestLog(
+      (stream) => new LineSplitter(this.#bounds.lineBytesMax, (text, partial) => this.line(stream, text, partial)),
+    );
   }
 
   line(stream: "stdout" | "stderr", text: string, partial = false): void {
@@ -137,8 +126,24 @@ export class LogRelay {
   }
 }
 
-export interface GuestLog {
-  write(stream: "stdout" | "stderr", bytes: Uint8Array): void;
+/** The output of one instance. Most write nothing: what cuts it into lines is made when there is something to cut. */
+export class GuestLog {
+  readonly #splitter: (stream: "stdout" | "stderr") => LineSplitter;
+  #stdout: LineSplitter | undefined;
+  #stderr: LineSplitter | undefined;
+
+  constructor(splitter: (stream: "stdout" | "stderr") => LineSplitter) {
+    this.#splitter = splitter;
+  }
+
+  write(stream: "stdout" | "stderr", bytes: Uint8Array): void {
+    if (stream === "stdout") (this.#stdout ??= this.#splitter(stream)).push(bytes);
+    else (this.#stderr ??= this.#splitter(stream)).push(bytes);
+  }
+
   /** The instance is over: what has no newline yet is a line. */
-  end(): void;
+  end(): void {
+    this.#stdout?.end();
+    this.#stderr?.end();
+  }
 }

@@ -1,4 +1,5 @@
-import type { Instance } from "../component/engine.ts";
+import type { GuestRequest, GuestResponse, Instance } from "../component/engine.ts";
+import type { GuestFault } from "../component/guest-fault.ts";
 
 /**
  * Lets in as many instances as the pod's memory holds; the others wait their turn, and their deadlines go on. A pod's
@@ -25,32 +26,37 @@ export class MemoryGate {
    * An instance of `make`, when there is room for it; undefined when it is not `wanted` any more by then. Its place is
    * given back by its `dispose`. @throws what `make` throws
    */
-  async take(make: () => Promise<Instance>, wanted: () => boolean): Promise<Instance | undefined> {
-    if (!(await this.#enter(wanted))) return undefined;
+  take(make: () => Promise<Instance>, wanted: () => boolean): Promise<Instance | undefined> {
+    if (this.#waiting.length > 0 || !this.#hasRoom()) return this.#takeLater(make, wanted);
+    this.#entering.add(wanted);
+    return this.#whenMade(make(), wanted);
+  }
+
+  async #takeLater(make: () => Promise<Instance>, wanted: () => boolean): Promise<Instance | undefined> {
+    const enters = await new Promise<boolean>((resolve) => {
+      this.#waiting.push(() => {
+        const isWanted = wanted();
+        if (isWanted) this.#entering.add(wanted);
+        resolve(isWanted);
+        return isWanted;
+      });
+    });
+    return enters ? this.#whenMade(make(), wanted) : undefined;
+  }
+
+  async #whenMade(made: Promise<Instance>, wanted: () => boolean): Promise<Instance> {
     try {
-      const instance = await make();
-      this.#inside.set(instance, wanted);
-      this.#startBytes = Math.max(this.#startBytes, instance.memoryBytes());
-      return this.#leaving(instance);
+      return this.#letIn(await made, wanted);
     } finally {
       this.#entering.delete(wanted);
-      this.#admit();
+      if (this.#waiting.length > 0) this.#admit();
     }
   }
 
-  #enter(wanted: () => boolean): Promise<boolean> {
-    if (this.#waiting.length === 0 && this.#hasRoom()) {
-      this.#entering.add(wanted);
-      return Promise.resolve(true);
-    }
-    return new Promise((resolve) => {
-      this.#waiting.push(() => {
-        const enters = wanted();
-        if (enters) this.#entering.add(wanted);
-        resolve(enters);
-        return enters;
-      });
-    });
+  #letIn(instance: Instance, wanted: () => boolean): Instance {
+    this.#inside.set(instance, wanted);
+    this.#startBytes = Math.max(this.#startBytes, instance.memoryBytes());
+    return new GatedInstance(instance, this);
   }
 
   /** One is always let in: a guest that needs more than the pod has meets its own cap. */
@@ -78,18 +84,43 @@ export class MemoryGate {
     while (this.#waiting.length > 0 && this.#hasRoom()) this.#waiting.shift()?.();
   }
 
-  #leaving(instance: Instance): Instance {
-    return {
-      handle: (request, response) => instance.handle(request, response),
-      ...(instance.abandon === undefined ? {} : { abandon: (request) => instance.abandon?.(request) }),
-      memoryBytes: () => instance.memoryBytes(),
-      breach: () => instance.breach(),
-      isWoken: () => instance.isWoken(),
-      dispose: () => {
-        instance.dispose();
-        if (this.#inside.delete(instance)) this.#admit();
-      },
-    };
+  /** An instance is given back. */
+  leave(instance: Instance): void {
+    if (this.#inside.delete(instance)) this.#admit();
+  }
+}
+
+/** An instance that has a place inside, and gives it back with itself. */
+class GatedInstance implements Instance {
+  readonly #instance: Instance;
+  readonly #gate: MemoryGate;
+  readonly abandon?: (request: GuestRequest) => void;
+
+  constructor(instance: Instance, gate: MemoryGate) {
+    this.#instance = instance;
+    this.#gate = gate;
+    if (instance.abandon !== undefined) this.abandon = (request) => instance.abandon?.(request);
+  }
+
+  handle(request: GuestRequest, response: GuestResponse): Promise<void> {
+    return this.#instance.handle(request, response);
+  }
+
+  memoryBytes(): number {
+    return this.#instance.memoryBytes();
+  }
+
+  breach(): GuestFault | undefined {
+    return this.#instance.breach();
+  }
+
+  isWoken(): boolean {
+    return this.#instance.isWoken();
+  }
+
+  dispose(): void {
+    this.#instance.dispose();
+    this.#gate.leave(this.#instance);
   }
 }
 

@@ -14,7 +14,7 @@ import { ProxiedEgress } from "../component/egress/proxied-egress.ts";
 import { addressJudge } from "../component/egress/address-judge.ts";
 import { GuestFault } from "../component/guest-fault.ts";
 import { guestWatch } from "../component/instance/guest-watch.ts";
-import { guestBoundsOf, type GuestSettings, noGrants } from "../component/wasi/guest-context.ts";
+import { guestBoundsOf, type GuestSettings, noGrants, withLog } from "../component/wasi/guest-context.ts";
 import { GuestCall, type GuestCallSettings } from "./guest-call.ts";
 import { InstancePool } from "./instance-pool.ts";
 import type { LogRelay } from "./log-relay.ts";
@@ -73,6 +73,9 @@ export class PodServer {
   readonly #connections = new Set<WireConnection>();
   readonly #calls = new Set<GuestCall>();
   readonly #callsMax: number;
+  readonly #callSettings: GuestCallSettings;
+  /** From the clock's scale to the one that the watchdog reads. */
+  readonly #sharedOffsetMs: number;
   readonly #running: NonNullable<GuestCallSettings["running"]> = (call, isRunning) =>
     this.#run(isRunning ? call.number : 0, call.deadlineMs, call.requestId);
   #onDrained: (() => void) | undefined;
@@ -80,6 +83,7 @@ export class PodServer {
 
   constructor(settings: PodServerSettings) {
     this.#settings = settings;
+    this.#sharedOffsetMs = sharedNowMs() - settings.clock.nowMs();
     const { limits } = settings.start;
     this.#callsMax = limits.concurrencyMax === 0 ? callsMax : Math.min(callsMax, limits.concurrencyMax);
     this.#egress = egressOf(settings);
@@ -97,6 +101,7 @@ export class PodServer {
       instanceReuse(limits.reuse ?? {}, settings.component.isConcurrent),
       settings.clock,
     );
+    this.#callSettings = this.#makeCallSettings();
     this.#listener = settings.listener;
     this.#listener.on("connection", (socket) => this.#accept(socket));
   }
@@ -166,13 +171,22 @@ export class PodServer {
   }
 
   #request(head: RequestHead, stream: WireStream): StreamHandlers {
-    const { start, clock, relay, breached } = this.#settings;
+    const { breached } = this.#settings;
     if (this.#calls.size >= this.#callsMax) {
       const text = breachText("concurrencyMax", this.#callsMax);
       breached("REFUSED", text);
       throw new WireFault("REFUSED", text);
     }
-    const call = new GuestCall(head, stream, {
+    const call = new GuestCall(head, stream, this.#callSettings);
+    this.#calls.add(call);
+    this.#publishDeadline();
+    void call.run();
+    return call.handlers();
+  }
+
+  #makeCallSettings(): GuestCallSettings {
+    const { start, clock, relay, breached } = this.#settings;
+    return {
       clock,
       requestTimeoutMs: start.limits.requestTimeoutMs,
       memoryBytesMax: start.limits.memoryBytes,
@@ -182,11 +196,7 @@ export class PodServer {
       takeInstance: this.#instances.take,
       log: (text) => relay.line("stderr", text),
       ended: (ended) => this.#ended(ended),
-    });
-    this.#calls.add(call);
-    this.#publishDeadline();
-    void call.run();
-    return call.handlers();
+    };
   }
 
   #ended(call: GuestCall): void {
@@ -202,10 +212,10 @@ export class PodServer {
 
   /** Tells the watchdog which request a guest is at work for, and until when it may be. */
   #run(number: number, deadlineMs: number, requestId = ""): void {
-    const { slots, clock } = this.#settings;
+    const { slots } = this.#settings;
     slots[slot.running] = number;
     if (number === 0) return;
-    slots[slot.runningDeadline] = deadlineMs + sharedNowMs() - clock.nowMs();
+    slots[slot.runningDeadline] = deadlineMs + this.#sharedOffsetMs;
     slots[slot.runningId] = requestNumber(requestId);
   }
 
@@ -213,26 +223,14 @@ export class PodServer {
   #publishDeadline(): void {
     let earliestMs = Number.POSITIVE_INFINITY;
     for (const call of this.#calls) earliestMs = Math.min(earliestMs, call.deadlineMs);
-    const offsetMs = sharedNowMs() - this.#settings.clock.nowMs();
-    this.#settings.slots[slot.deadline] = earliestMs + offsetMs;
+    this.#settings.slots[slot.deadline] = earliestMs + this.#sharedOffsetMs;
   }
 
   #guestSettings(): () => GuestSettings {
     const { start, clock, relay } = this.#settings;
     const bounds = guestBoundsOf(start.limits);
     const environment = start.env.map(({ name, value }) => [name, value] as const);
-    return () => {
-      const log = relay.writer();
-      return {
-        environment,
-        ...noGrants,
-        clock,
-        random: systemRandom,
-        egress: this.#egress,
-        log: (stream, bytes) => log.write(stream, bytes),
-        ended: () => log.end(),
-        bounds,
-      };
-    };
+    const always = { ...noGrants, environment, clock, random: systemRandom, egress: this.#egress, bounds };
+    return () => withLog(always, relay.writer());
   }
 }

@@ -5,15 +5,15 @@ import { totalmem } from "node:os";
 import { type Clock, guestLimitDefaults, instanceReuse, systemRandom } from "@shallop/sdk/internal";
 import type { LoadedComponent } from "../component/engine.ts";
 import type { Egress } from "../component/egress/egress.ts";
-import { guestBounds, type GuestSettings, noGrants } from "../component/wasi/guest-context.ts";
-import { GuestCall } from "../host/guest-call.ts";
+import { guestBounds, type GuestSettings, noGrants, withLog } from "../component/wasi/guest-context.ts";
+import { GuestCall, type GuestCallSettings } from "../host/guest-call.ts";
 import { InstancePool } from "../host/instance-pool.ts";
 import type { LogRelay } from "../host/log-relay.ts";
 import { MemoryGate } from "../host/memory-gate.ts";
 import { SharedInstances } from "../host/shared-instances.ts";
 import { sharedNowMs } from "../host/thread-protocol.ts";
 import type { ServeFlags } from "./flags.ts";
-import { HttpStream, requestHead } from "./http-stream.ts";
+import { HttpStream, readRequest } from "./http-stream.ts";
 
 export interface HttpFrontSettings {
   readonly flags: ServeFlags;
@@ -39,6 +39,9 @@ export class HttpFront {
   readonly #server: Server;
   readonly #calls = new Set<GuestCall>();
   readonly #instances: SharedInstances;
+  readonly #callSettings: GuestCallSettings;
+  /** From the clock's scale to the one that the watchdog reads. */
+  readonly #sharedOffsetMs: number;
   #closing = false;
   #drained: (() => void) | undefined;
 
@@ -54,6 +57,8 @@ export class HttpFront {
       instanceReuse(flags.reuse, component.isConcurrent),
       clock,
     );
+    this.#callSettings = this.#makeCallSettings();
+    this.#sharedOffsetMs = sharedNowMs() - clock.nowMs();
     const options = { keepAliveTimeout: idleTimeoutMs };
     this.#server = createServer(options, (incoming, outgoing) => this.#request(incoming, outgoing));
   }
@@ -85,21 +90,11 @@ export class HttpFront {
   }
 
   #request(incoming: IncomingMessage, outgoing: ServerResponse): void {
-    const { flags, clock, relay } = this.#settings;
     const requestId = systemRandom.uuid();
-    const stream = new HttpStream(incoming, outgoing, requestId);
+    const { head, hasBody } = readRequest(incoming, { requestId, timeoutMs: this.#settings.flags.timeoutMs });
+    const stream = new HttpStream(incoming, outgoing, { requestId, hasBody });
     if (this.#closing || this.#calls.size >= callsMax) return stream.abort("REFUSED");
-    const call = new GuestCall(requestHead(incoming, { requestId, timeoutMs: flags.timeoutMs }), stream, {
-      clock,
-      requestTimeoutMs: flags.timeoutMs,
-      memoryBytesMax: flags.memoryBytesMax,
-      instancesMax,
-      // The log says it already, and there is no pod to have events.
-      breached: () => undefined,
-      takeInstance: this.#instances.take,
-      log: (text) => relay.line("stderr", text),
-      ended: (ended) => this.#ended(ended),
-    });
+    const call = new GuestCall(head, stream, this.#callSettings);
     this.#calls.add(call);
     this.#publishDeadline();
     stream.handle(call.handlers());
@@ -115,25 +110,36 @@ export class HttpFront {
   /** All have the same time, so that the oldest call is the most urgent. */
   #publishDeadline(): void {
     const [oldest] = this.#calls;
-    const { clock, deadline } = this.#settings;
-    deadline[0] = oldest === undefined ? Number.POSITIVE_INFINITY : oldest.deadlineMs + sharedNowMs() - clock.nowMs();
+    this.#settings.deadline[0] =
+      oldest === undefined ? Number.POSITIVE_INFINITY : oldest.deadlineMs + this.#sharedOffsetMs;
+  }
+
+  #makeCallSettings(): GuestCallSettings {
+    const { flags, clock, relay } = this.#settings;
+    return {
+      clock,
+      requestTimeoutMs: flags.timeoutMs,
+      memoryBytesMax: flags.memoryBytesMax,
+      instancesMax,
+      // The log says it already, and there is no pod to have events.
+      breached: () => undefined,
+      takeInstance: this.#instances.take,
+      log: (text) => relay.line("stderr", text),
+      ended: (ended) => this.#ended(ended),
+    };
   }
 
   #guestSettings(): () => GuestSettings {
     const { flags, clock, egress, relay } = this.#settings;
-    return () => {
-      const log = relay.writer();
-      return {
-        ...noGrants,
-        environment: flags.environment,
-        directories: flags.directories,
-        clock,
-        random: systemRandom,
-        egress,
-        log: (stream, bytes) => log.write(stream, bytes),
-        ended: () => log.end(),
-        bounds: guestBounds,
-      };
+    const always = {
+      ...noGrants,
+      environment: flags.environment,
+      directories: flags.directories,
+      clock,
+      random: systemRandom,
+      egress,
+      bounds: guestBounds,
     };
+    return () => withLog(always, relay.writer());
   }
 }

@@ -6,7 +6,7 @@ import {
   WireFault,
   type WireFaultCode,
 } from "@shallop/sdk/wire";
-import { hopByHopNames } from "../component/wasi/header-rules.ts";
+import { hopByHopNames, latin1 } from "../component/wasi/header-rules.ts";
 import type { GuestStream } from "../host/wire-response.ts";
 import { answerFault } from "./http-fault.ts";
 
@@ -15,6 +15,7 @@ const unreadBytesMax = 64 * 1024;
 
 // An answer of this size leaves as one write when it is complete at once; above it copying costs more than a write.
 const heldBytesMax = 16 * 1024;
+const noBytes = new Uint8Array();
 
 /** The beginning of an answer that has not left yet. */
 interface HeldAnswer {
@@ -23,19 +24,26 @@ interface HeldAnswer {
   bytes: number;
 }
 
+export interface HttpRequestFacts {
+  readonly requestId: string;
+  /** A body was announced: of a length, or in chunks. */
+  readonly hasBody: boolean;
+}
+
 /** One request of node:http and its answer, as what carries a request to a guest. */
 export class HttpStream implements GuestStream {
   readonly #incoming: IncomingMessage;
   readonly #outgoing: ServerResponse;
-  readonly #requestId: string;
+  readonly #request: HttpRequestFacts;
   #unread = 0;
   #closed = false;
   #held: HeldAnswer | undefined;
+  #handlers: StreamHandlers | undefined;
 
-  constructor(incoming: IncomingMessage, outgoing: ServerResponse, requestId: string) {
+  constructor(incoming: IncomingMessage, outgoing: ServerResponse, request: HttpRequestFacts) {
     this.#incoming = incoming;
     this.#outgoing = outgoing;
-    this.#requestId = requestId;
+    this.#request = request;
   }
 
   get closed(): boolean {
@@ -44,10 +52,9 @@ export class HttpStream implements GuestStream {
 
   /** Hands on the request's body, and tells of a client that leaves. Once. */
   handle(handlers: StreamHandlers): void {
-    const { headers } = this.#incoming;
-    if (headers["transfer-encoding"] === undefined && (headers["content-length"] ?? "0") === "0") handlers.end();
-    else this.#read(handlers);
-    this.#outgoing.on("drain", () => handlers.writable?.());
+    this.#handlers = handlers;
+    if (this.#request.hasBody) this.#read(handlers);
+    else handlers.end();
     this.#outgoing.once("close", () => {
       if (this.#closed) return;
       this.#closed = true;
@@ -71,7 +78,9 @@ export class HttpStream implements GuestStream {
       return true;
     }
     this.#release();
-    return this.#outgoing.write(chunk);
+    if (this.#outgoing.write(chunk)) return true;
+    this.#outgoing.once("drain", () => this.#handlers?.writable?.());
+    return false;
   }
 
   end(trailers: readonly string[] = []): void {
@@ -90,7 +99,7 @@ export class HttpStream implements GuestStream {
     // What has begun cannot become another answer: the client sees that it is cut off.
     this.#held = undefined;
     if (this.#outgoing.headersSent) this.#outgoing.destroy();
-    else answerFault(this.#outgoing, code, this.#requestId);
+    else answerFault(this.#outgoing, code, this.#request.requestId);
   }
 
   consumed(byteCount: number): void {
@@ -128,11 +137,12 @@ export class HttpStream implements GuestStream {
     if (hasBody && !head.headers.includes("content-length")) headers.push("content-length", String(bytes));
     this.#outgoing.writeHead(head.status, headers);
     // node:http puts a string behind the head, and sends both in one piece.
-    this.#outgoing.end(Buffer.concat(chunks).toString("latin1"), "latin1");
+    const [first = noBytes] = chunks;
+    this.#outgoing.end(latin1(chunks.length > 1 ? Buffer.concat(chunks) : first), "latin1");
   }
 
   #headersOf({ headers }: ResponseHead): string[] {
-    return [...headers, "x-request-id", this.#requestId];
+    return [...headers, "x-request-id", this.#request.requestId];
   }
 
   /** What the client still sends is read and dropped: the next request of the connection comes after it. */
@@ -155,21 +165,26 @@ function lowerCased(raw: readonly string[]): string[] {
 const pairsOf = (flat: readonly string[]): [name: string, value: string][] =>
   Array.from({ length: flat.length / 2 }, (_, index) => [flat[2 * index] ?? "", flat[2 * index + 1] ?? ""]);
 
-/** A request's head as a guest sees it. */
-export function requestHead(
+/** A request's head as a guest sees it, in one pass over what the client wrote; and whether a body follows it. */
+export function readRequest(
   incoming: IncomingMessage,
-  options: { readonly requestId: string; readonly timeoutMs: number },
-): RequestHead {
-  const headers = lowerCased(incoming.rawHeaders);
+  { requestId, timeoutMs }: { readonly requestId: string; readonly timeoutMs: number },
+): { readonly head: RequestHead; readonly hasBody: boolean } {
+  const raw = incoming.rawHeaders;
+  const headers: string[] = [];
+  let host: string | undefined;
+  let hasBody = false;
+  for (let index = 0; index + 1 < raw.length; index += 2) {
+    const name = (raw[index] ?? "").toLowerCase();
+    const value = raw[index + 1] ?? "";
+    if (name === "host") host ??= value;
+    else if (name === "transfer-encoding" || (name === "content-length" && value !== "0")) hasBody = true;
+    if (!hopByHopNames.has(name)) headers.push(name, value);
+  }
   const { method = "GET", url = "/" } = incoming;
   // A client that takes this server for a proxy writes the whole address (RFC 9112, 3.2.2).
-  const absolute = /^https?:\/\/([^/?#]*)([^#]*)/i.exec(url);
-  return {
-    method,
-    target: absolute === null ? url : absolute[2] || "/",
-    scheme: "http",
-    authority: absolute?.[1] ?? incoming.headers.host ?? "",
-    headers,
-    ...options,
-  };
+  const absolute = url.startsWith("/") ? null : /^https?:\/\/([^/?#]*)([^#]*)/i.exec(url);
+  const target = absolute === null ? url : absolute[2] || "/";
+  const authority = absolute?.[1] ?? host ?? "";
+  return { head: { method, target, scheme: "http", authority, headers, requestId, timeoutMs }, hasBody };
 }

@@ -85,7 +85,7 @@ async function forkReadyUs(preparedDir: string, rounds: number): Promise<number>
     await served(instance);
     const startedMs = systemClock.nowMs();
     instance.dispose();
-    const next = component.takeReady?.(settings);
+    const next = component.takeReady?.(() => settings);
     samples.push((systemClock.nowMs() - startedMs) * 1000);
     instance = next ?? (await component.instantiate(settings));
   }

@@ -46,6 +46,32 @@ export const noGrants = {
   terminals: [],
 } as const satisfies Partial<GuestSettings>;
 
+/** Where the output of one instance goes. */
+interface GuestOutput {
+  write(stream: "stdout" | "stderr", bytes: Uint8Array): void;
+  /** The instance is over. */
+  end(): void;
+}
+
+/** Settings for one instance of many that differ in nothing but their output. */
+export function withLog(settings: Omit<GuestSettings, "log" | "ended">, output: GuestOutput): GuestSettings {
+  // Field by field: this is done for every request, and costs a tenth of what copying by `...` does.
+  return {
+    environment: settings.environment,
+    arguments: settings.arguments,
+    initialCwd: settings.initialCwd,
+    directories: settings.directories,
+    stdin: settings.stdin,
+    terminals: settings.terminals,
+    clock: settings.clock,
+    random: settings.random,
+    egress: settings.egress,
+    log: (stream, bytes) => output.write(stream, bytes),
+    ended: () => output.end(),
+    bounds: settings.bounds,
+  };
+}
+
 /** What one instance may hold. */
 export interface GuestBounds extends Pick<
   GuestLimits,
