@@ -151,7 +151,8 @@ export class Puppet {
 
 const parsed = new Map<string, Promise<Uint8Array>>();
 
-async function parsePuppets(item: string): Promise<Uint8Array> {
+/** The component that two puppets are in. */
+export async function parsePuppets(item: string): Promise<Uint8Array> {
   const text = puppetText(item).replace("(component", "(component $Puppet");
   return parse(`(component ${text}
     (instance $a (instantiate $Puppet)) (instance $b (instantiate $Puppet))
