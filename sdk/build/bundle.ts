@@ -96,9 +96,12 @@ const importOf = (entryPath: string): string => `import * as module from ${quote
 const exported = module.default;
 import { functionOf } from ${quoted(join(guestDirectory, "function.ts"))};`;
 
-const starlingMonkeyEntry = (entryPath: string): string => `${importOf(entryPath)}
+const starlingMonkeyEntry = (
+  entryPath: string,
+): string => `import { answerable } from ${quoted(join(guestDirectory, "web/mend-starlingmonkey.ts"))};
+${importOf(entryPath)}
 const fn = functionOf(exported);
-addEventListener("fetch", (event) => event.respondWith((async () => fn.fetch(event.request))()));`;
+addEventListener("fetch", (event) => event.respondWith((async () => answerable(await fn.fetch(event.request)))()));`;
 
 /** @param extensions modules of the guest that put more at `globalThis`, before the function's top level runs */
 function quickJsEntry(entryPath: string, extensions: readonly string[]): string {

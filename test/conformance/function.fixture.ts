@@ -106,6 +106,15 @@ const routes: Readonly<Record<string, Route>> = {
     await new Promise((resolve) => signal.addEventListener("abort", resolve));
     return Response.json((signal.reason as Error).name);
   },
+  "/response-clone": async (_, url) => {
+    const first = new Response("hello, twice", { status: 203, headers: { "x-header": "kept" } });
+    const second = first.clone();
+    if (url.search !== "") {
+      await second.text();
+      return first;
+    }
+    return new Response(`${await second.text()}|${await first.text()}|${first.bodyUsed}`);
+  },
   "/clone": () => Response.json(structuredClone({ a: [1, { b: 2 }] })),
   "/text": async (request) => {
     const [first, second] = [request.clone(), request];
