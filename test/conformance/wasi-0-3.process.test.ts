@@ -4,6 +4,9 @@ import { createServer, type IncomingMessage, request } from "node:http";
 import { type AddressInfo, createServer as createTcpServer } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { never, RuntimeFixture } from "../../runtime/host/testing/runtime-fixture.ts";
+import type { WireClient } from "../../runtime/host/testing/wire-client.ts";
+import type { PodLimits } from "../../runtime/pod/pod-runtime.ts";
 import { shallop } from "../../runtime/standalone/testing/shallop.ts";
 import { compileGuest } from "../support/async-guests.ts";
 import { type Answering, type Bench, openBench, serveComponent } from "../support/compiled.ts";
@@ -182,6 +185,56 @@ describe.skipIf(missingTools.c !== undefined)("guests of WASI 0.3", () => {
         origin.closeAllConnections();
         origin.close();
       }
+    });
+  });
+
+  describe("a pod", () => {
+    let fixture: RuntimeFixture;
+    beforeAll(async () => {
+      fixture = await RuntimeFixture.open();
+    });
+    afterAll(() => fixture[Symbol.asyncDispose]());
+
+    async function started(limits: Partial<PodLimits> = {}): Promise<WireClient> {
+      const runtime = await fixture.runtime();
+      const image = await fixture.imageOf(await readFile(service));
+      return fixture.connect(await runtime.start(fixture.launch(image, "default", limits), never));
+    }
+
+    const text = async (client: WireClient, target: string): Promise<string> => String((await client.get(target)).body);
+
+    test("shares its instances as its revision says, and trailers come over the wire", async () => {
+      using client = await started({ reuse: { requestsMax: 3, atOnceMax: 2 } });
+      const slow = text(client, "/wait/500");
+      await expect.poll(() => text(client, "/")).toMatch(/served \d, at once 2, most 2/);
+      const crowd = await Promise.all(Array.from({ length: 5 }, () => text(client, "/wait/50")));
+      expect(Math.max(...crowd.map((one) => Number(/most (\d)/.exec(one)?.[1])))).toBe(2);
+      expect(Math.max(...crowd.map((one) => Number(/served (\d)/.exec(one)?.[1])))).toBeLessThanOrEqual(3);
+      expect(await slow).toMatch(/most 2/);
+      const { promise, resolve, reject } = Promise.withResolvers<readonly string[]>();
+      const head = { method: "POST", target: "/upper", scheme: "http", authority: "a", headers: [] } as const;
+      let body = "";
+      const stream = client.connection.request(
+        { ...head, requestId: "r-2", timeoutMs: 10_000 },
+        {
+          data: (chunk) => void (body += String(chunk)),
+          end: (trailers = []) => resolve(trailers),
+          failed: reject,
+        },
+      );
+      stream.write(Buffer.from("whispered"));
+      stream.end(["x-end", "yes"]);
+      expect([await promise, body]).toEqual([["x-end", "yes"], "WHISPERED"]);
+    });
+
+    test("loses the requests of an instance that is taken off its thread, and no more", async () => {
+      using client = await started({ requestTimeoutMs: 1000 });
+      const beside = client.get("/wait/60000").catch((error: unknown) => error);
+      await expect.poll(() => text(client, "/")).toMatch(/at once 2/);
+      const spinning = client.get("/spin/1").catch((error: unknown) => error);
+      expect(await spinning).toMatchObject({ code: expect.stringMatching(/^GUEST_(TIMEOUT|CPU)$/) as string });
+      expect(await beside).toBeInstanceOf(Error);
+      expect(await text(client, "/")).toBe("served 1, at once 1, most 1\n");
     });
   });
 
