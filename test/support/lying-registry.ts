@@ -13,7 +13,29 @@ export type Lie =
   /** The connection ends in the middle of the layer, each time. */
   | "layer-cut"
   /** A manifest asked for by its digest is another one. */
-  | "manifest-digest";
+  | "manifest-digest"
+  /** The tag answers with a web page, and status 200. */
+  | "html"
+  /** The layer is said to be at the address where clouds keep their machines' credentials. */
+  | "redirect-inside"
+  /** The layer is at another host, which is nobody's business that the login is for. */
+  | "redirect-away"
+  /** Tokens are said to be had at the address where clouds keep their machines' credentials. */
+  | "realm-inside"
+  /** The tag is another image for GET than it was for HEAD. */
+  | "tag-moves"
+  /** The layer comes, byte by byte. */
+  | "drip";
+
+/** Where no registry may send anybody. */
+const insideUrl = "http://169.254.169.254/latest/meta-data";
+
+/** A request, as the registry that got it saw it. */
+export interface SeenRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly authorization: string | undefined;
+}
 
 interface Blob {
   readonly bytes: Buffer;
@@ -31,6 +53,13 @@ export class LyingRegistry implements AsyncDisposable {
   /** Manifests by `NAME/manifests/REFERENCE`. */
   readonly #manifests = new Map<string, Blob>();
   readonly #cut = new Set<string>();
+  /** Lies about a layer, by its digest, and about an image, by its name. */
+  readonly #lies = new Map<string, Lie>();
+  readonly requests: SeenRequest[] = [];
+  /** Where layers are that are said to be elsewhere. */
+  elsewhere = "";
+  /** Whether it wants a name and a password, whatever they are. */
+  asksLogin = false;
   #port = 0;
 
   static async start(): Promise<LyingRegistry> {
@@ -80,6 +109,7 @@ export class LyingRegistry implements AsyncDisposable {
     this.#blobs.set(configDigest, config);
     this.#blobs.set(layerDigest, { ...layer, bytes: served });
     if (lie === "layer-cut") this.#cut.add(layerDigest);
+    this.#lies.set(layerDigest, lie).set(name, lie);
     const manifest = Buffer.from(
       JSON.stringify({
         schemaVersion: 2,
@@ -100,23 +130,70 @@ export class LyingRegistry implements AsyncDisposable {
     return `127.0.0.1:${this.#port}/${name}:1`;
   }
 
+  get host(): string {
+    return `127.0.0.1:${this.#port}`;
+  }
+
   #serve(request: IncomingMessage, response: ServerResponse): void {
     const path = (request.url ?? "").split("?")[0] ?? "";
+    const { method = "", headers } = request;
+    this.requests.push({ method, path, authorization: headers.authorization });
+    if (this.asksLogin && headers.authorization === undefined) {
+      return void response.writeHead(401, { "www-authenticate": 'Basic realm="r"' }).end();
+    }
     if (path === "/v2/") return void response.writeHead(200).end("{}");
+    if (this.#lies.get(/^\/v2\/(.+)\/(?:manifests|blobs)\//.exec(path)?.[1] ?? "") === "realm-inside") {
+      const challenge = `Bearer realm="${insideUrl}/token",service="s"`;
+      return void response.writeHead(401, { "www-authenticate": challenge }).end();
+    }
     const digest = /\/blobs\/(sha256:[0-9a-f]{64})$/.exec(path)?.[1];
-    const found = digest === undefined ? this.#manifests.get(path.slice("/v2/".length)) : this.#blobs.get(digest);
+    if (digest !== undefined) return this.#serveLayer(request, response, digest);
+    const name = /^\/v2\/(.+)\/manifests\/1$/.exec(path)?.[1];
+    const lie = name === undefined ? undefined : this.#lies.get(name);
+    if (lie === "html") {
+      return void response.writeHead(200, { "content-type": "text/html" }).end("<html>Please log in</html>");
+    }
+    const found = this.#manifests.get(path.slice("/v2/".length));
     if (found === undefined) return void response.writeHead(404).end();
-    const { bytes, type } = found;
+    const { type } = found;
+    const isMoved = lie === "tag-moves" && method === "GET";
+    const bytes = isMoved ? Buffer.from(found.bytes.toString().replace("2,", "2 ,")) : found.bytes;
     // A manifest's digest is that of the one who asks by it, also when the bytes are others.
-    const promised = digest ?? /(sha256:[0-9a-f]{64})$/.exec(path)?.[1] ?? digestOf(bytes);
+    const promised = /(sha256:[0-9a-f]{64})$/.exec(path)?.[1] ?? digestOf(bytes);
     response.writeHead(200, {
       "content-type": type,
       "content-length": bytes.length,
       "docker-content-digest": promised,
     });
+    response.end(method === "HEAD" ? undefined : bytes);
+  }
+
+  #serveLayer(request: IncomingMessage, response: ServerResponse, digest: string): void {
+    const found = this.#blobs.get(digest);
+    if (found === undefined) return void response.writeHead(404).end();
+    const { bytes, type } = found;
+    const lie = this.#lies.get(digest);
+    if (lie === "redirect-inside") return void response.writeHead(307, { location: `${insideUrl}/layer` }).end();
+    if (lie === "redirect-away") {
+      return void response.writeHead(307, { location: `http://${this.elsewhere}${request.url}` }).end();
+    }
+    response.writeHead(200, {
+      "content-type": type,
+      "content-length": bytes.length,
+      "docker-content-digest": digest,
+    });
     if (request.method === "HEAD") return void response.end();
-    if (digest === undefined || !this.#cut.has(digest)) return void response.end(bytes);
+    if (lie === "drip") return this.#drip(response, bytes);
+    if (!this.#cut.has(digest)) return void response.end(bytes);
     response.write(bytes.subarray(0, Math.floor(bytes.length / 2)), () => response.destroy());
+  }
+
+  #drip(response: ServerResponse, bytes: Buffer): void {
+    let at = 0;
+    const timer = setInterval(() => {
+      if (response.destroyed || at >= bytes.length) clearInterval(timer);
+      else response.write(bytes.subarray(at, ++at));
+    }, 2);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
