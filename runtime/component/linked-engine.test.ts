@@ -199,6 +199,23 @@ describe("a fresh instance for every request", () => {
     expect(guest.initialised).toBe(initialised);
   });
 
+  test("as many are kept as were needed at once, and those that nobody needs go", async () => {
+    const guest = new Guest(artifact);
+    const crowd = async (): Promise<void> => {
+      const instances = await Promise.all(Array.from({ length: 30 }, () => guest.instantiate()));
+      for (const instance of instances) instance.dispose();
+    };
+    await crowd();
+    await crowd();
+    // The first of all is never kept.
+    expect(guest.initialised).toBe(31);
+    await crowd();
+    expect(guest.initialised).toBe(31);
+    for (let round = 0; round < 2 * 1024; round++) (await guest.instantiate()).dispose();
+    await crowd();
+    expect(guest.initialised).toBe(60);
+  });
+
   test("one that was disposed twice is not given out twice", async () => {
     const guest = new Guest(artifact);
     await guest.ask("GET");

@@ -17,9 +17,13 @@ import { mayWait } from "./wasi/waiting-imports.ts";
 /** Runs components by their link plan. */
 export const linkedEngine: Engine<LinkedArtifact> = { load: (artifact) => new ForkedComponent(artifact) };
 
-// Instances that wait to be used again. As many requests at once find one that is made already; each holds the memory of
-// the guest's start state, and what its last request has touched.
-const forksMax = 8;
+// Instances that wait to be used again, each with what its last request has touched. After a crowd there are as many as it
+// has needed, so that the next one finds them, as long as their memories come to no more than a small pod's limit.
+const forksMin = 8;
+const forksMax = 64;
+const forkBytesMax = 64 * 1024 * 1024;
+// Those that nobody has needed for as many requests go.
+const requestsBetweenCounts = 1024;
 
 class ForkedComponent implements LoadedComponent {
   readonly isConcurrent: boolean;
@@ -31,6 +35,9 @@ class ForkedComponent implements LoadedComponent {
   /** What instances have in common is in memory once. */
   readonly #sources = new ImageSources();
   #made = 0;
+  #givenBack = 0;
+  /** How many forks have waited at any moment since they were last counted. */
+  #unneeded = 0;
 
   constructor(artifact: LinkedArtifact) {
     const { plan, states } = artifact.links;
@@ -50,6 +57,7 @@ class ForkedComponent implements LoadedComponent {
   takeReady(settings: () => GuestSettings): Instance | undefined {
     const fork = this.#forks.pop();
     if (fork === undefined) return undefined;
+    this.#unneeded = Math.min(this.#unneeded, this.#forks.length);
     fork.caller.context = new GuestContext(settings());
     fork.live.reset();
     return this.#use(fork);
@@ -102,8 +110,21 @@ class ForkedComponent implements LoadedComponent {
     if (image === undefined) return;
     // What one request has left behind is gone before the next is here.
     const isOver = isClean && fork.live.isQuiet;
-    if (isOver && this.#forks.length < forksMax && image.restore()) this.#forks.push(fork);
+    if (isOver && this.#hasRoomFor(image) && image.restore()) this.#forks.push(fork);
     else image.dispose();
+    this.#givenBack++;
+    if (this.#givenBack % requestsBetweenCounts === 0) this.#dropUnneeded();
+  }
+
+  #hasRoomFor(image: InstanceImage): boolean {
+    const count = this.#forks.length;
+    return count < forksMin || (count < forksMax && (count + 1) * image.byteLength <= forkBytesMax);
+  }
+
+  /** Forks are taken from the end, so that those in front are the ones that no request has come to. */
+  #dropUnneeded(): void {
+    for (const { image } of this.#forks.splice(0, this.#unneeded)) image?.dispose();
+    this.#unneeded = this.#forks.length;
   }
 
   #memoriesOf(live: LiveInstance): readonly WebAssembly.Memory[] {

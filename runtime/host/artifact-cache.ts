@@ -1,7 +1,6 @@
-import { readFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { LRUCache } from "lru-cache";
-import { SingleFlight } from "@shallop/sdk/internal";
 import { parsePlan, planFile } from "../component/component-plan.ts";
 import { capMemories } from "../component/core-module/memory-cap.ts";
 import { capTables } from "../component/core-module/table-cap.ts";
@@ -32,7 +31,6 @@ export class ArtifactCache {
     maxSize: glueCacheBytesMax,
     sizeCalculation: (cache) => Math.max(1, cache.length),
   });
-  readonly #loading = new SingleFlight<string, CompiledModules>();
 
   /** What a thread of this process left for the next: `undefined` until one has served a request. */
   glueCache(componentDigest: string): Uint8Array | undefined {
@@ -44,29 +42,27 @@ export class ArtifactCache {
   }
 
   /** @throws CapError when the component cannot start within the caps */
-  modules(componentDigest: string, preparedDir: string, caps: ModuleCaps): Promise<CompiledModules> {
+  async modules(componentDigest: string, preparedDir: string, caps: ModuleCaps): Promise<CompiledModules> {
     const key = `${componentDigest} ${caps.memoryBytes} ${caps.tableEntriesMax}`;
     const cached = this.#cache.get(key);
-    if (cached !== undefined) return Promise.resolve(cached.modules);
-    return this.#loading.run(key, async () => {
-      const loaded = await compile(preparedDir, caps);
-      this.#cache.set(key, loaded);
-      return loaded.modules;
-    });
+    if (cached !== undefined) return cached.modules;
+    const loaded = compile(preparedDir, caps);
+    this.#cache.set(key, loaded);
+    return loaded.modules;
   }
 }
 
-async function compile(
+function compile(
   preparedDir: string,
   { memoryBytes, tableEntriesMax }: ModuleCaps,
-): Promise<{ readonly modules: CompiledModules; readonly bytes: number }> {
-  const plan = parsePlan(await readFile(join(preparedDir, planFile), "utf8"));
+): { readonly modules: CompiledModules; readonly bytes: number } {
+  // Synchronously: a request waits for it, and files that were prepared a moment ago are in memory. By way of libuv's threads
+  // the same takes four times as long (6 ms instead of 1.5 ms for 2.7 MB).
+  const plan = parsePlan(readFileSync(join(preparedDir, planFile), "utf8"));
   if (plan === undefined) throw new Error(`${preparedDir} holds no prepared component`);
-  const files = await Promise.all(
-    plan.modules.map(async ({ name }) => [name, await readFile(join(preparedDir, name))] as const),
-  );
+  const files = plan.modules.map(({ name }) => [name, readFileSync(join(preparedDir, name))] as const);
   const modules = new Map<string, WebAssembly.Module>();
-  // Synchronously: with lazy compilation this is a scan, and cheaper than a turn through the compiler's threads.
+  // With lazy compilation this is a scan, and cheaper than a turn through the compiler's threads.
   for (const [name, bytes] of files) {
     modules.set(name, new WebAssembly.Module(capTables(capMemories(bytes, memoryBytes), tableEntriesMax)));
   }
