@@ -1,7 +1,8 @@
-import { spawn, type ChildProcess } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { type Clock, guestV8Flags } from "@shallop/sdk/internal";
+import type { Cells } from "../sandbox/cell/cells.ts";
+import { cellPid, type CellProcess } from "../sandbox/kernel/cell.ts";
 import { answerBytesMax } from "./jail-protocol.ts";
 import type { Purpose } from "./requirements.ts";
 
@@ -12,6 +13,8 @@ export interface JailLimits {
   readonly residentBytesMax: number;
   readonly timeoutMs: number;
   readonly clock: Clock;
+  /** How it is closed in. */
+  readonly cells: Cells;
 }
 
 export type JailResult =
@@ -27,25 +30,29 @@ const stderrCharsMax = 2000;
 const pageBytes = 4096;
 
 /**
- * Runs the preparing program on an open file, in a process of its own: no environment, no right to write files or to
- * start programs. It is killed when it takes too long, too much memory, or writes too much.
+ * Runs the preparing program on an open file, in a process of its own, closed in as this machine allows: no environment, no
+ * network, no right to write files or to start programs, a user of its own. It is killed when it takes too long, too much memory, or writes too much.
  */
 export async function runJail(componentFd: number, limits: JailLimits, signal: AbortSignal): Promise<JailResult> {
   signal.throwIfAborted();
-  const child = spawn(
-    process.execPath,
-    [
+  const { cells } = limits;
+  const { closesCalls } = cells.ability;
+  const uid = cells.takeUser();
+  const child = cells.start({
+    nodeArguments: [
       ...guestV8Flags,
       `--max-old-space-size=${Math.floor(limits.heapBytesMax / 2 ** 20)}`,
-      "--permission",
-      "--allow-fs-read=*",
-      "--allow-worker",
-      "--no-warnings",
-      program,
-      limits.purpose,
+      ...["--permission", "--allow-fs-read=*", "--allow-worker", "--no-warnings"],
+      ...(closesCalls ? ["--allow-ffi"] : []),
+      ...[program, limits.purpose],
+      ...(closesCalls ? ["--close-calls"] : []),
     ],
-    { env: {}, cwd: "/", stdio: [componentFd, "pipe", "pipe"] },
-  );
+    environment: {},
+    mounts: [],
+    uid,
+    network: "none",
+    stdio: [componentFd, "pipe", "pipe"],
+  });
   let killed: string | undefined;
   const kill = (reason: string): void => {
     killed ??= reason;
@@ -65,6 +72,7 @@ export async function runJail(componentFd: number, limits: JailLimits, signal: A
     signal.removeEventListener("abort", onAbort);
     deadline.cancel();
     memory.cancel();
+    cells.releaseUser(uid);
   }
 }
 
@@ -74,7 +82,7 @@ interface Collected {
   readonly code: number | NodeJS.Signals | null;
 }
 
-function collect(child: ChildProcess, kill: (reason: string) => void): Promise<Collected> {
+function collect(child: CellProcess, kill: (reason: string) => void): Promise<Collected> {
   const chunks: Buffer[] = [];
   let outputBytes = 0;
   let stderr = "";
@@ -94,10 +102,11 @@ function collect(child: ChildProcess, kill: (reason: string) => void): Promise<C
   });
 }
 
-async function checkMemory(child: ChildProcess, bytesMax: number, kill: (reason: string) => void): Promise<void> {
-  if (child.pid === undefined || child.exitCode !== null) return;
+async function checkMemory(child: CellProcess, bytesMax: number, kill: (reason: string) => void): Promise<void> {
+  const pid = child.exitCode === null ? await cellPid(child) : undefined;
+  if (pid === undefined) return;
   // proc_pid_statm(5): the second number is the resident size in pages. Gone = ended.
-  const statm = await readFile(`/proc/${child.pid}/statm`, "utf8").catch(() => "");
+  const statm = await readFile(`/proc/${pid}/statm`, "utf8").catch(() => "");
   const residentBytes = Number(statm.split(" ")[1] ?? 0) * pageBytes;
   if (residentBytes > bytesMax) kill(`its preparation took more than ${bytesMax} bytes of memory`);
 }

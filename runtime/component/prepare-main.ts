@@ -12,6 +12,7 @@ import { warmGlueCache } from "./glue-cache.ts";
 import type { JailAnswer } from "./jail-protocol.ts";
 import { checkRequirements, entryFamily, entryFunction, type Purpose } from "./requirements.ts";
 import { untrueEntry } from "./wasi-types.ts";
+import { closeSystemCalls } from "../sandbox/kernel/close-system-calls.ts";
 
 interface Output {
   readonly answer: JailAnswer;
@@ -90,6 +91,7 @@ function compileModule(bytes: Uint8Array): WebAssembly.Module {
 }
 
 let output: Output;
+if (process.argv[3] === "--close-calls") closeSystemCalls("jail");
 try {
   output = await prepareComponent(readFileSync(0), process.argv[2] === "run" ? "run" : "serve");
 } catch (error) {

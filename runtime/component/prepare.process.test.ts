@@ -6,10 +6,13 @@ import { parse } from "@bytecodealliance/jco";
 import { systemClock } from "@shallop/sdk/internal";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { guestComponent } from "../host/testing/components.ts";
+import { Cells } from "../sandbox/cell/cells.ts";
 import type { PreparedLinks } from "./engine.ts";
 import { type PrepareLimits, prepare, prepareLimits, type PrepareRequest } from "./prepare.ts";
 
 const never = new AbortController().signal;
+
+const cells = Cells.open({ directory: await mkdtemp(join(tmpdir(), "shallop-prepare-cells-")) });
 
 describe("prepare", () => {
   let directory: string;
@@ -18,7 +21,8 @@ describe("prepare", () => {
   beforeEach(async () => {
     directory = await mkdtemp(join(tmpdir(), "shallop-prepare-"));
     const { path, digest } = await guestComponent();
-    request = { componentPath: path, componentDigest: digest, outDir: join(directory, "cache", "one") };
+    const outDir = join(directory, "cache", "one");
+    request = { componentPath: path, componentDigest: digest, outDir, cells: () => cells };
   });
   afterEach(() => rm(directory, { recursive: true, force: true }));
 

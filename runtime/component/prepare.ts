@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { type Clock, errorCode } from "@shallop/sdk/internal";
 import { ImportsUnmetFault, PodFault } from "../pod/pod-runtime.ts";
 import { type ComponentPlan, parsePlan, planFile, planFormat, planText, sha256 } from "./component-plan.ts";
+import type { Cells } from "../sandbox/cell/cells.ts";
 import { runJail } from "./jail.ts";
 import { type JailAnswer, parseJailOutput } from "./jail-protocol.ts";
 import type { Purpose } from "./requirements.ts";
@@ -38,6 +39,8 @@ export interface PrepareRequest {
   readonly outDir: string;
   /** What it is wanted for; a pod's serve. */
   readonly purpose?: Purpose;
+  /** Asked for when it is to be prepared: how the jail is closed in. */
+  readonly cells: () => Promise<Cells>;
 }
 
 /**
@@ -102,7 +105,11 @@ async function runInJail(
   if (size > limits.componentBytesMax) {
     throw invalid(request, `it has ${size} bytes, and ${limits.componentBytesMax} is the most`);
   }
-  const result = await runJail(component.fd, { ...limits, clock, purpose: purposeOf(request) }, signal);
+  const result = await runJail(
+    component.fd,
+    { ...limits, clock, purpose: purposeOf(request), cells: await request.cells() },
+    signal,
+  );
   if (result.ended === "ok") return result.output;
   throw invalid(request, result.reason);
 }

@@ -9,7 +9,6 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { assert, errorCode, systemClock } from "@shallop/sdk/internal";
-import { addressJudge } from "../component/egress/address-judge.ts";
 import { type Resolve, systemResolve } from "../component/egress/egress.ts";
 import { ProxiedEgress } from "../component/egress/proxied-egress.ts";
 import { runCommand } from "../sandbox/kernel/command.ts";

@@ -1,10 +1,12 @@
 import { type Clock, SingleFlight } from "@shallop/sdk/internal";
 import { prepare, type PrepareLimits } from "../component/prepare.ts";
+import type { Cells } from "../sandbox/cell/cells.ts";
 import type { LocalWasmImage } from "../image/local-image.ts";
 
 export interface PrepareQueueSettings {
   readonly limits: PrepareLimits;
   readonly clock: Clock;
+  readonly cells: Cells;
   /** Directory of a prepared component. */
   readonly directoryOf: (componentDigest: string) => string;
 }
@@ -51,8 +53,13 @@ export class PrepareQueue {
     this.#running++;
     try {
       const { componentDigest, componentPath } = image;
-      const { limits, clock, directoryOf } = this.#settings;
-      const request = { componentPath, componentDigest, outDir: directoryOf(componentDigest) };
+      const { limits, clock, cells, directoryOf } = this.#settings;
+      const request = {
+        componentPath,
+        componentDigest,
+        outDir: directoryOf(componentDigest),
+        cells: async () => cells,
+      };
       await prepare(request, limits, clock, this.#closing.signal);
       this.#prepared.add(componentDigest);
     } finally {

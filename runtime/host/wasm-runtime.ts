@@ -87,6 +87,7 @@ export class WasmRuntime implements PodRuntime {
     this.#preparing = new PrepareQueue({
       limits: settings.prepareLimits ?? prepareLimits,
       clock: settings.clock,
+      cells: settings.cells,
       directoryOf: (digest) => this.#preparedDir(digest),
     });
   }

@@ -1,12 +1,19 @@
 // The process behind `shallop run`, `shallop serve` and `shallop inspect FILE.wasm`: wiring, and exit codes.
 import { describeError, errorCode, systemClock } from "@shallop/sdk/internal";
 import { GuestFault } from "../component/guest-fault.ts";
+import { closeSystemCalls } from "../sandbox/kernel/close-system-calls.ts";
+import type { ModuleTask } from "./module-cell.ts";
 import { parseRunFlags, parseServeFlags } from "./flags.ts";
 import { StandaloneFault } from "./standalone-fault.ts";
 import { stopOnSignals } from "./stop-on-signals.ts";
 
 // What a shell says of a program that was aborted (128 and the number of SIGABRT), and wasmtime of a trap.
 const trapExitCode = 134;
+
+// As timeout(1) has it; the command line makes it of SIGALRM, which the first process of a namespace cannot give itself.
+const lateExitCode = 124;
+const lateGuest = (timeoutMs: number): string =>
+  `the guest did not end within ${timeoutMs} ms; give it more time with --timeout`;
 
 const complain = (text: string): void => void process.stderr.write(`${text}\n`);
 
@@ -19,11 +26,34 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<num
     const starting = (): void => {
       const { timeoutMs } = flags;
       if (timeoutMs === undefined) return;
-      limitTime(timeoutMs, `the guest did not end within ${timeoutMs} ms; give it more time with --timeout`);
+      limitTime(timeoutMs, lateGuest(timeoutMs));
     };
-    if (program.layer === "core-module") return (await import("./run-module.ts")).runModule(program, flags, starting);
+    if (program.layer === "core-module") {
+      const { runInCell, withoutCell } = await import("./module-cell.ts");
+      const { standaloneCells } = await import("./standalone-cells.ts");
+      const { compileModule, runModule } = await import("./run-module.ts");
+      // What cannot be run is told without a cell.
+      compileModule(program, flags.memoryBytesMax);
+      const cells = await standaloneCells(flags.cacheDirectory);
+      if (cells.ability.tree !== "none") return runInCell(program, flags, cells);
+      complain(`shallop: ${withoutCell(program, flags, cells)}`);
+      return runModule(program, flags, starting);
+    }
     const { runComponent } = await import("./run-component.ts");
     return runComponent(program, { flags, clock: systemClock, starting });
+  },
+  // In a cell: see module-cell.ts.
+  module: async ([text = ""]) => {
+    const { file, path, flags, closesCalls } = JSON.parse(text) as ModuleTask;
+    const { readProgram } = await import("./program-file.ts");
+    const { limitTime } = await import("./time-limit.ts");
+    const { runModule } = await import("./run-module.ts");
+    const program = await readProgram(file);
+    if (closesCalls) closeSystemCalls("module");
+    return runModule({ ...program, path }, flags, () => {
+      if (flags.timeoutMs === undefined) return;
+      limitTime(flags.timeoutMs, lateGuest(flags.timeoutMs), lateExitCode);
+    });
   },
   serve: async (args) => {
     const flags = parseServeFlags(args, process.env);

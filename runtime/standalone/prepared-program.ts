@@ -7,6 +7,7 @@ import { type PreparedFiles, readPreparedFiles } from "../component/prepared-fil
 import type { Purpose } from "../component/requirements.ts";
 import { ArtifactCache, type CompiledModules } from "../host/artifact-cache.ts";
 import { PodFault } from "../pod/pod-runtime.ts";
+import { standaloneCells } from "./standalone-cells.ts";
 import { digestOf, type ProgramFile } from "./program-file.ts";
 import { StandaloneFault } from "./standalone-fault.ts";
 
@@ -31,7 +32,13 @@ export async function prepareProgram(program: ProgramFile, options: PrepareOptio
   const { purpose, cacheDirectory, clock } = options;
   const componentDigest = digestOf(program);
   const outDir = join(cacheDirectory, `${purpose}-${componentDigest.replace("sha256:", "")}`);
-  const request = { componentPath: program.path, componentDigest, outDir, purpose };
+  const request = {
+    componentPath: program.path,
+    componentDigest,
+    outDir,
+    purpose,
+    cells: () => standaloneCells(cacheDirectory),
+  };
   try {
     const plan = await prepare(request, prepareLimits, clock, new AbortController().signal);
     await keepRecent(cacheDirectory, outDir, clock);

@@ -12,12 +12,14 @@ import type { ProgramFile } from "./program-file.ts";
 import { capAdvice } from "./prepared-program.ts";
 import { StandaloneFault } from "./standalone-fault.ts";
 
+type ModuleFlags = Pick<RunFlags, "arguments" | "environment" | "directories" | "memoryBytesMax">;
+
 /**
  * Runs a core module that is a command of WASI preview 1, by `node:wasi`: this process is all its isolation.
  * @returns its exit code @throws GuestFault when it traps, StandaloneFault FILE_INVALID
  */
-export function runModule(program: ProgramFile, flags: RunFlags, starting: () => void): number {
-  const module = compile(program, flags.memoryBytesMax);
+export function runModule(program: ProgramFile, flags: ModuleFlags, starting: () => void): number {
+  const module = compileModule(program, flags.memoryBytesMax);
   const wasi = new WASI({
     version: "preview1",
     args: [basename(program.path), ...flags.arguments],
@@ -34,7 +36,8 @@ export function runModule(program: ProgramFile, flags: RunFlags, starting: () =>
   }
 }
 
-function compile({ path, bytes }: ProgramFile, memoryBytesMax: number): WebAssembly.Module {
+/** @throws StandaloneFault FILE_INVALID when it is none that can be run */
+export function compileModule({ path, bytes }: ProgramFile, memoryBytesMax: number): WebAssembly.Module {
   const invalid = (problem: string): StandaloneFault => new StandaloneFault("FILE_INVALID", `${path} ${problem}`);
   let module: WebAssembly.Module;
   try {

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { chown, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -83,14 +83,40 @@ describe.each(["component.wasm", "module.wasm"])("shallop run %s", (file) => {
   });
 });
 
-test("a component does not leave its directory by a symbolic link", async () => {
-  const granted = join(directory, "with-link");
+test.each(["component.wasm", "module.wasm"])("%s does not leave its directory by a symbolic link", async (file) => {
+  const granted = join(directory, `${file}-with-link`);
   await mkdir(granted);
   await writeFile(join(directory, "secret"), "secret");
   await symlink(join(directory, "secret"), join(granted, "link"));
-  const { code, stdout } = await run(["--dir", granted, "component.wasm", "--", "read", "link"]);
-  expect({ failed: code !== 0, out: stdout.length }).toEqual({ failed: true, out: 0 });
+  await symlink("../secret", join(granted, "upwards"));
+  for (const link of ["link", "upwards"]) {
+    const { code, stdout } = await run(["--dir", granted, file, "--", "read", link]);
+    expect({ failed: code !== 0, out: stdout.length }).toEqual({ failed: true, out: 0 });
+  }
 });
+
+test.skipIf(process.getuid?.() !== 0)(
+  "as a user without rights a module is closed in by a user namespace",
+  async () => {
+    const own = await mkdtemp(join(tmpdir(), "shallop-user-"));
+    const granted = join(own, "granted");
+    await mkdir(granted);
+    await writeProgram(own, "module.wasm", await toolModule());
+    await writeFile(join(own, "secret"), "secret");
+    await writeFile(join(granted, "inside"), "inside");
+    await symlink(join(own, "secret"), join(granted, "link"));
+    const nobody = 65_534;
+    for (const path of [own, granted, join(own, "secret"), join(granted, "inside"), join(own, "module.wasm")]) {
+      await chown(path, nobody, nobody);
+    }
+    const options = { cache: join(own, "cache"), cwd: own, uid: nobody };
+    const read = (file: string): Promise<Outcome> =>
+      shallop(["run", "--dir", granted, "module.wasm", "--", "read", file], options);
+    expect((await read("inside")).stdout.toString()).toBe("inside");
+    expect((await read("link")).code).not.toBe(0);
+    await rm(own, { recursive: true });
+  },
+);
 
 test.each([0, 1] as const)("the result of run is the exit code %i", async (code) => {
   await writeProgram(directory, `result${code}.wasm`, await resultComponent(code));

@@ -9,6 +9,8 @@ export type StandaloneFaultCode =
   | "ADDRESS_UNUSABLE"
   /** A name of --allow-host has no address. */
   | "HOST_UNKNOWN"
+  /** This machine cannot close a module in, and it was to get directories. */
+  | "SANDBOX_MISSING"
   /** The serving thread cannot be started, or not be stopped. */
   | "THREAD_FAILED";
 

@@ -10,13 +10,16 @@ export interface TimeLimit {
   readonly endMs: number;
   /** For standard error. */
   readonly message: string;
+  /** Instead of the signal. */
+  readonly exitCode: number | undefined;
 }
 
 /**
  * Ends this process by SIGALRM after `timeoutMs`, whatever its main thread is doing then; for the caller that is 124.
- * `problem` is said before, with what to do.
+ * `problem` is said before, with what to do. With `exitCode` it
+ * ends with that instead.
  */
-export function limitTime(timeoutMs: number, problem: string): void {
-  const limit: TimeLimit = { endMs: sharedNowMs() + timeoutMs, message: `error: ${problem}\n` };
+export function limitTime(timeoutMs: number, problem: string, exitCode?: number): void {
+  const limit: TimeLimit = { endMs: sharedNowMs() + timeoutMs, message: `error: ${problem}\n`, exitCode };
   new Worker(program, { workerData: limit, env: {} }).unref();
 }

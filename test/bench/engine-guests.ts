@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { componentEmbed, componentNew, parse } from "@bytecodealliance/jco";
 import { parsePlan, planFile, planText, sha256 } from "../../runtime/component/component-plan.ts";
 import { prepare, prepareLimits } from "../../runtime/component/prepare.ts";
+import { Cells } from "../../runtime/sandbox/cell/cells.ts";
 import { buildComponent } from "../../sdk/build/index.ts";
 import { systemClock } from "../../sdk/internal/index.ts";
 
@@ -41,7 +42,13 @@ export async function prepared(name: string, component: Uint8Array, directory: s
   await writeFile(componentPath, component);
   const componentDigest = `sha256:${sha256(component)}`;
   const outDir = join(directory, `${name}-prepared`);
-  await prepare({ componentPath, componentDigest, outDir }, prepareLimits, systemClock, new AbortController().signal);
+  const cells = (): Promise<Cells> => Cells.open({ directory: join(directory, "cells") });
+  await prepare(
+    { componentPath, componentDigest, outDir, cells },
+    prepareLimits,
+    systemClock,
+    new AbortController().signal,
+  );
   return outDir;
 }
 

@@ -36,9 +36,9 @@ function filterArch(): FilterArch {
 }
 
 /** Ends this process without waiting for its threads; also where it is the first of its namespace, which cannot kill itself. */
-export function endAtOnce(): void {
+export function endAtOnce(exitCode = 128 + 9): void {
   try {
-    Libc.load().functions._exit(128 + 9);
+    Libc.load().functions._exit(exitCode);
   } catch {
     process.kill(process.pid, "SIGKILL");
   }

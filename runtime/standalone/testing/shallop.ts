@@ -14,14 +14,17 @@ interface StartOptions {
   readonly cache: string;
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** Whom to start it as; only root may. */
+  readonly uid?: number;
 }
 
 /** The command as a user starts it. */
-export function startShallop(args: readonly string[], { cache, cwd, env }: StartOptions): ChildProcess {
+export function startShallop(args: readonly string[], { cache, cwd, env, uid }: StartOptions): ChildProcess {
   return spawn(process.execPath, [bin, ...args], {
     stdio: ["pipe", "pipe", "pipe"],
     env: { ...env, XDG_CACHE_HOME: cache },
     ...(cwd === undefined ? {} : { cwd }),
+    ...(uid === undefined ? {} : { uid, gid: uid }),
   });
 }
 
