@@ -323,7 +323,11 @@ function startRegistry(
   const { registry, dataDirectory, dockerConfigDirectory, clock, random, log } = settings;
   if (registry === undefined) return Promise.resolve(undefined);
   const options = { dataDirectory, dockerConfigDirectory, membership, client, clock, random, log };
-  return startNodeRegistry({ settings: registry, ...options }).catch(portFault("registry-port", registry.port));
+  return startNodeRegistry({ settings: registry, ...options }).catch((error: unknown) => {
+    const { listen } = registry;
+    const isOuter = listen !== undefined && (error as { port?: unknown }).port === listen.port;
+    return portFault(isOuter ? "registry-listen" : "registry-port", isOuter ? listen.port : registry.port)(error);
+  });
 }
 
 const builtinRegistryOf = ({ settings, membership }: NodePlace): string =>

@@ -21,6 +21,11 @@ export class RegistryHandlers {
     this.#parts = parts;
   }
 
+  /** What is asked for in the names of this registry, when it is asked as the mirror of another one. */
+  localRoute(route: RegistryRoute, namespace: string | null): RegistryRoute {
+    return "name" in route ? { ...route, name: this.#parts.upstream.localName(route.name, namespace) } : route;
+  }
+
   /** Who may do this is known by now. @throws RegistryFault, and errors of the file system */
   async handle(route: RegistryRoute, call: Call): Promise<void> {
     const { blobs, manifests, upstream } = this.#parts;

@@ -57,8 +57,9 @@ export async function serveRequest(
     if (url?.pathname === tokenPath && place.kind === "token") {
       return await sendToken(serving.login, { request, response, query: url.searchParams, principal: anyone });
     }
-    const route = url === null ? undefined : parseRegistryPath(url.pathname);
-    if (url === null || route === undefined) throw new RegistryFault("NAME_UNKNOWN", "there is nothing at this path");
+    const asked = url === null ? undefined : parseRegistryPath(url.pathname);
+    if (url === null || asked === undefined) throw new RegistryFault("NAME_UNKNOWN", "there is nothing at this path");
+    const route = serving.handlers.localRoute(asked, url.searchParams.get("ns"));
     const principal = await permitted(serving.login, place, request, route);
     await serving.handlers.handle(route, { request, response, query: url.searchParams, principal });
   } catch (error) {

@@ -57,6 +57,14 @@ test("a tag that moves is followed, half a minute later", async () => {
   expect(digestOf(await text("/v2/lab/team/app/manifests/1"))).toBe(second);
 });
 
+test("as the mirror that containerd asks: the other registry is in the query", async () => {
+  const digest = await lab.image("team/app", "1", ["layer"]);
+  expect(digestOf(await text("/v2/team/app/manifests/1?ns=lab"))).toBe(digest);
+  expect(await text(`/v2/team/app/blobs/${digestOf("layer")}?ns=lab`)).toBe("layer");
+  expect(await cache.outcome("GET", "/v2/team/app/manifests/1?ns=elsewhere")).toBe("404 MANIFEST_UNKNOWN");
+  expect(await cache.outcome("GET", "/v2/team/app/manifests/1")).toBe("404 MANIFEST_UNKNOWN");
+});
+
 test("what is not there, and what may not be done", async () => {
   expect(await cache.outcome("GET", "/v2/lab/team/app/manifests/1")).toBe("404 MANIFEST_UNKNOWN");
   expect(await cache.outcome("GET", layer("absent"))).toBe("404 BLOB_UNKNOWN");

@@ -66,6 +66,12 @@ export class UpstreamCache {
     this.#parts = parts;
   }
 
+  /** A name as it is here: containerd asks its mirrors for `library/alpine` with `?ns=docker.io`. */
+  localName(name: RepositoryName, namespace: string | null): RepositoryName {
+    const local = `${namespace ?? ""}/${name}`;
+    return namespace !== null && isRepositoryName(local) && this.isCopy(local) ? local : name;
+  }
+
   /** Whether the name belongs to another registry, so that nothing is pushed there. */
   isCopy(name: RepositoryName): boolean {
     return this.#source(name) !== undefined;
