@@ -7,7 +7,7 @@
 export function glueScript(moduleText: string): string {
   if (/^\s*import[\s{"'*]/m.test(moduleText)) throw new Error("the bindings import something of their own");
   const script = withoutCalls(moduleText, "_debugLog")
-    .replace(/^export (function|const) /gm, "$1 ")
+    .replace(/^[ \t]*export (function|const) /gm, "$1 ")
     .replaceAll("import.meta.url", "undefined");
   if (/^\s*export\b/m.test(script) || !/^function instantiate\(/m.test(script)) {
     throw new Error("the bindings have an unexpected form");

@@ -7,14 +7,22 @@ export interface Transpiled {
   readonly modules: ReadonlyMap<string, Uint8Array>;
 }
 
+/** Functions that may suspend the guest, as `interface#function`. */
+export interface WaitingFunctions {
+  readonly imports: readonly string[];
+  readonly exports: readonly string[];
+}
+
+const wasiWaiting: WaitingFunctions = { imports: waitingImports, exports: ["wasi:http/incoming-handler#handle"] };
+
 /** Makes jco's bindings for a component. One component spoils the transpiler for the next: call it once a process. */
-export async function transpile(component: Uint8Array): Promise<Transpiled> {
+export async function transpile(component: Uint8Array, waiting: WaitingFunctions = wasiWaiting): Promise<Transpiled> {
   await $init;
   const generated = generate(component, {
     name: "component",
     map: [],
     instantiation: { tag: "async" },
-    asyncMode: { tag: "jspi", val: { imports: [...waitingImports], exports: ["wasi:http/incoming-handler#handle"] } },
+    asyncMode: { tag: "jspi", val: { imports: [...waiting.imports], exports: [...waiting.exports] } },
     noNodejsCompat: true,
     noTypescript: true,
     noNamespacedExports: false,

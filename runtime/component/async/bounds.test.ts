@@ -81,7 +81,7 @@ test("ends of streams are handles, and what a guest is given counts", async () =
 
 test("what the host reads at once has an end: a guest can send the same text thousands of times", async () => {
   const [a] = await puppets({ item: "string" });
-  const [r, w] = a.ends("stream-new");
+  const [r, w] = a.ends("new-stream");
   const reader = a.call("give-stream", r) as StreamReader<string>;
   // 1,100 pairs of the same pointer and length, 64 KiB of text each.
   for (let index = 0; index < 1100; index++) a.poke(index * 8, 65_536, 65_536);

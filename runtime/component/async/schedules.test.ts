@@ -54,7 +54,7 @@ class Run {
   #readFrom = 0;
 
   constructor(writer: Puppet, reader: Puppet) {
-    const [readable, write] = writer.ends("stream-new");
+    const [readable, write] = writer.ends("new-stream");
     const read = reader.call("take-stream", writer.call("give-stream", readable)) as number;
     this.#puppets = { read: reader, write: writer };
     this.#handles = { read, write };
@@ -138,7 +138,7 @@ test("a stream from a guest to the host brings every byte once, and its end", as
   );
   await fc.assert(
     fc.asyncProperty(turns, fc.boolean(), async (steps, isDroppedByHost) => {
-      const [readable, w] = a.ends("stream-new");
+      const [readable, w] = a.ends("new-stream");
       const reader = a.call("give-stream", readable) as StreamReader<number>;
       const got: number[] = [];
       const take = (items: Items<number> | undefined): void => void got.push(...Array.from(items ?? []));
@@ -228,7 +228,7 @@ test("a future is told of once, by whoever comes second", async () => {
   const act = fc.constantFrom("read", "write", "cancel-read", "cancel-write");
   fc.assert(
     fc.property(fc.array(act, { maxLength: 12 }), fc.nat(2 ** 31 - 1), (acts, value) => {
-      const [readable, w] = a.ends("future-new");
+      const [readable, w] = a.ends("new-future");
       const r = b.call("take-future", a.call("give-future", readable)) as number;
       const waiting = { read: false, write: false };
       let isDone = false;
@@ -239,25 +239,25 @@ test("a future is told of once, by whoever comes second", async () => {
         const end = one.endsWith("read") ? "read" : "write";
         const [puppet, handle, address] = end === "read" ? ([b, r, targetAt] as const) : ([a, w, sourceAt] as const);
         if (one.startsWith("cancel")) {
-          if (waiting[end]) expect(puppet.call(`future-cancel-${end}`, handle)).toBe(2);
+          if (waiting[end]) expect(puppet.call(`cancel-${end}-future`, handle)).toBe(2);
           waiting[end] = false;
         } else if (!waiting[end]) {
           isDone = waiting[end === "read" ? "write" : "read"];
-          expect(puppet.call(`future-${end}`, handle, address)).toBe(isDone ? completed() : -1);
+          expect(puppet.call(`${end}-future`, handle, address)).toBe(isDone ? completed() : -1);
           waiting[end] = !isDone;
         }
       }
       expect(b.peek(targetAt)).toBe(isDone ? value : 0);
       // Leaves nothing behind: the other end takes its event, or the value is written.
-      if (isDone && waiting.read) expect(b.call("future-cancel-read", r)).toBe(completed());
-      if (isDone && waiting.write) expect(a.call("future-cancel-write", w)).toBe(completed());
-      if (!isDone && waiting.read) b.call("future-cancel-read", r);
-      b.call("future-drop-readable", r);
+      if (isDone && waiting.read) expect(b.call("cancel-read-future", r)).toBe(completed());
+      if (isDone && waiting.write) expect(a.call("cancel-write-future", w)).toBe(completed());
+      if (!isDone && waiting.read) b.call("cancel-read-future", r);
+      b.call("drop-readable-future", r);
       if (!isDone) {
-        const code = waiting.write ? a.call("future-cancel-write", w) : a.call("future-write", w, sourceAt);
+        const code = waiting.write ? a.call("cancel-write-future", w) : a.call("write-future", w, sourceAt);
         expect(code).toBe(1);
       }
-      a.call("future-drop-writable", w);
+      a.call("drop-writable-future", w);
       expect(a.guest.live.states.map(({ handles }) => handles.size)).toEqual([0, 0, 0]);
     }),
     { numRuns: 200 },

@@ -8,7 +8,7 @@ const streamWrite = 3;
 describe("a stream between two components", () => {
   async function pair(item?: string): Promise<{ a: Puppet; b: Puppet; r: number; w: number }> {
     const [a, b] = await puppets(item === undefined ? {} : { item });
-    const [readable, w] = a.ends("stream-new");
+    const [readable, w] = a.ends("new-stream");
     const r = b.call("take-stream", a.call("give-stream", readable)) as number;
     return { a, b, r, w };
   }
@@ -134,12 +134,12 @@ describe("a stream between two components", () => {
 
   test("numbers may be copied within one component, other items not", async () => {
     const [numbers] = await puppets();
-    const [r, w] = numbers.ends("stream-new");
+    const [r, w] = numbers.ends("new-stream");
     numbers.poke(64, 5);
     numbers.call("write", w, 64, 1);
     expect(numbers.call("read", r, 128, 1)).toBe(completed(1));
     const [texts] = await puppets({ item: "string" });
-    const [reader, writer] = texts.ends("stream-new");
+    const [reader, writer] = texts.ends("new-stream");
     texts.call("write", writer, 64, 1);
     await expect((async () => texts.call("read", reader, 128, 1))()).rejects.toThrow("no number");
   });
@@ -158,41 +158,41 @@ describe("a stream between two components", () => {
 describe("a future between two components", () => {
   test("its one value is written once and read once", async () => {
     const [a, b] = await puppets({ item: "u32" });
-    const [readable, w] = a.ends("future-new");
+    const [readable, w] = a.ends("new-future");
     const r = b.call("take-future", a.call("give-future", readable)) as number;
     a.poke(64, 1234);
-    expect(b.call("future-read", r, 128)).toBe(blocked);
-    expect(a.call("future-write", w, 64)).toBe(completed());
-    a.call("future-drop-writable", w);
+    expect(b.call("read-future", r, 128)).toBe(blocked);
+    expect(a.call("write-future", w, 64)).toBe(completed());
+    a.call("drop-writable-future", w);
     const set = b.call("set-new") as number;
     b.call("join", r, set);
     expect(b.poll(set)).toEqual([4, r, completed()]);
     expect(b.peek(128)).toBe(1234);
-    b.call("future-drop-readable", r);
+    b.call("drop-readable-future", r);
   });
 
   test("a write that nobody will read says so", async () => {
     const [a] = await puppets();
-    const [r, w] = a.ends("future-new");
-    expect(a.call("future-write", w, 64)).toBe(blocked);
-    a.call("future-drop-readable", r);
+    const [r, w] = a.ends("new-future");
+    expect(a.call("write-future", w, 64)).toBe(blocked);
+    a.call("drop-readable-future", r);
     const set = a.call("set-new") as number;
     a.call("join", w, set);
     expect(a.poll(set)).toEqual([5, w, dropped()]);
-    a.call("future-drop-writable", w);
+    a.call("drop-writable-future", w);
   });
 
   test("a read and a write are called off, and tried again", async () => {
     const [a] = await puppets();
-    const [r, w] = a.ends("future-new");
-    a.call("future-read", r, 64);
-    expect(a.call("future-cancel-read", r)).toBe(cancelled());
-    a.call("future-write", w, 64);
-    expect(a.call("future-cancel-write", w)).toBe(cancelled());
+    const [r, w] = a.ends("new-future");
+    a.call("read-future", r, 64);
+    expect(a.call("cancel-read-future", r)).toBe(cancelled());
+    a.call("write-future", w, 64);
+    expect(a.call("cancel-write-future", w)).toBe(cancelled());
     a.poke(64, 9);
-    const writing = a.wait("future-write-sync", w, 64);
+    const writing = a.wait("write-future-sync", w, 64);
     await new Promise(setImmediate);
-    expect(a.call("future-read", r, 128)).toBe(completed());
+    expect(a.call("read-future", r, 128)).toBe(completed());
     expect(await writing).toBe(completed());
     expect(a.peek(128) & 0xff).toBe(9);
   });
@@ -201,7 +201,7 @@ describe("a future between two components", () => {
 describe("a stream from a guest to the host", () => {
   async function fromGuest(item?: string): Promise<{ a: Puppet; w: number; reader: StreamReader }> {
     const [a] = await puppets(item === undefined ? {} : { item });
-    const [r, w] = a.ends("stream-new");
+    const [r, w] = a.ends("new-stream");
     return { a, w, reader: a.call("give-stream", r) as StreamReader };
   }
 
@@ -264,11 +264,11 @@ describe("a stream from a guest to the host", () => {
 
   test("a future", async () => {
     const [a] = await puppets({ item: "string" });
-    const [r, w] = a.ends("future-new");
+    const [r, w] = a.ends("new-future");
     const value = (a.call("give-future", r) as FutureReader<string>).read();
     a.poke(64, 0x6f6c6568);
     a.poke(32, 64, 4);
-    expect(a.call("future-write", w, 32)).toBe(completed());
+    expect(a.call("write-future", w, 32)).toBe(completed());
     expect(await value).toBe("helo");
   });
 });
@@ -397,7 +397,7 @@ describe("a stream from the host to a guest", () => {
   test("a stream goes from one guest to another", async () => {
     const [a] = await puppets();
     const [other] = await puppets();
-    const [readable, w] = a.ends("stream-new");
+    const [readable, w] = a.ends("new-stream");
     const r = other.call("take-stream", a.call("give-stream", readable)) as number;
     expect(other.call("read", r, 64, 4)).toBe(blocked);
     a.poke(64, 0x01020304);
@@ -424,12 +424,12 @@ describe("a stream from the host to a guest", () => {
   test("a promise is a future", async () => {
     const [a] = await puppets({ item: "u32" });
     const r = a.call("take-future", Promise.resolve(77)) as number;
-    expect(a.call("future-read", r, 64)).toBe(blocked);
-    expect(a.call("future-cancel-read", r)).toBe(cancelled());
-    expect(await a.wait("future-read-sync", r, 64)).toBe(completed());
+    expect(a.call("read-future", r, 64)).toBe(blocked);
+    expect(a.call("cancel-read-future", r)).toBe(cancelled());
+    expect(await a.wait("read-future-sync", r, 64)).toBe(completed());
     expect(a.peek(64)).toBe(77);
     const there = a.call("take-future", { read: () => 78, drop: () => undefined }) as number;
-    expect(a.call("future-read", there, 64)).toBe(completed());
+    expect(a.call("read-future", there, 64)).toBe(completed());
   });
 });
 

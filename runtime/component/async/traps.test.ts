@@ -18,8 +18,8 @@ const trap = (message: string): unknown =>
 
 type Row = readonly [what: string, run: (a: Puppet, b: Puppet) => unknown, message: string, item?: string];
 
-const ends = (puppet: Puppet): readonly [number, number] => puppet.ends("stream-new");
-const futures = (puppet: Puppet): readonly [number, number] => puppet.ends("future-new");
+const ends = (puppet: Puppet): readonly [number, number] => puppet.ends("new-stream");
+const futures = (puppet: Puppet): readonly [number, number] => puppet.ends("new-future");
 const set = (puppet: Puppet): number => puppet.call("set-new") as number;
 
 /** A stream whose read is under way. */
@@ -93,14 +93,14 @@ const streams: readonly Row[] = [
 
 const others: readonly Row[] = [
   ["a future read twice", (a) => futureTwice(a), "while it is, or after its end"],
-  ["a future dropped unwritten", (a) => a.call("future-drop-writable", futures(a)[1]), "nothing has been written"],
+  ["a future dropped unwritten", (a) => a.call("drop-writable-future", futures(a)[1]), "nothing has been written"],
   [
     "a future dropped unwritten after it was called off",
     (a) => {
       const [, w] = futures(a);
-      a.call("future-write", w, 64);
-      a.call("future-cancel-write", w);
-      a.call("future-drop-writable", w);
+      a.call("write-future", w, 64);
+      a.call("cancel-write-future", w);
+      a.call("drop-writable-future", w);
     },
     "nothing has been written",
   ],
@@ -108,8 +108,8 @@ const others: readonly Row[] = [
     "a future dropped within its write",
     (a) => {
       const [, w] = futures(a);
-      a.call("future-write", w, 64);
-      a.call("future-drop-writable", w);
+      a.call("write-future", w, 64);
+      a.call("drop-writable-future", w);
     },
     "dropped while it is copied",
   ],
@@ -140,9 +140,9 @@ const others: readonly Row[] = [
 
 function futureTwice(a: Puppet): void {
   const [r, w] = futures(a);
-  a.call("future-write", w, 64);
-  a.call("future-read", r, 128);
-  a.call("future-read", r, 128);
+  a.call("write-future", w, 64);
+  a.call("read-future", r, 128);
+  a.call("read-future", r, 128);
 }
 
 function dropWith(a: Puppet): void {

@@ -1,5 +1,6 @@
 import { Script } from "node:vm";
 import { transpileApart } from "./transpile-apart.ts";
+import type { WaitingFunctions } from "../transpile.ts";
 import type { Host } from "./guest.ts";
 
 type Instantiate = (
@@ -9,8 +10,12 @@ type Instantiate = (
 ) => Promise<Readonly<Record<string, Readonly<Record<string, (...args: readonly unknown[]) => unknown>>>>>;
 
 /** A component that is run by jco's bindings; its exported interfaces. */
-export async function jcoGuestOf(component: Uint8Array, host: Host): ReturnType<Instantiate> {
-  const { glue, modules } = await transpileApart(component);
+export async function jcoGuestOf(
+  component: Uint8Array,
+  host: Host,
+  waiting?: WaitingFunctions,
+): ReturnType<Instantiate> {
+  const { glue, modules } = await transpileApart(component, waiting);
   const instantiate = new Script(glue, { filename: "glue.js" }).runInThisContext() as Instantiate;
   const getModule = (name: string): WebAssembly.Module => {
     const bytes = modules.get(name);

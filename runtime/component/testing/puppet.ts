@@ -11,20 +11,20 @@ type Params = readonly ("i32" | "i64")[];
 type Export = readonly [canon: string, params: number, result: "i32" | "i64" | ""];
 
 const builtins = {
-  "stream-new": ["stream.new $S", 0, "i64"],
+  "new-stream": ["stream.new $S", 0, "i64"],
   read: ["stream.read $S async (memory $memory) (realloc $realloc)", 3, "i32"],
   write: ["stream.write $S async (memory $memory) (realloc $realloc)", 3, "i32"],
   "cancel-read": ["stream.cancel-read $S async", 1, "i32"],
   "cancel-write": ["stream.cancel-write $S async", 1, "i32"],
   "drop-readable": ["stream.drop-readable $S", 1, ""],
   "drop-writable": ["stream.drop-writable $S", 1, ""],
-  "future-new": ["future.new $F", 0, "i64"],
-  "future-read": ["future.read $F async (memory $memory) (realloc $realloc)", 2, "i32"],
-  "future-write": ["future.write $F async (memory $memory) (realloc $realloc)", 2, "i32"],
-  "future-cancel-read": ["future.cancel-read $F async", 1, "i32"],
-  "future-cancel-write": ["future.cancel-write $F async", 1, "i32"],
-  "future-drop-readable": ["future.drop-readable $F", 1, ""],
-  "future-drop-writable": ["future.drop-writable $F", 1, ""],
+  "new-future": ["future.new $F", 0, "i64"],
+  "read-future": ["future.read $F async (memory $memory) (realloc $realloc)", 2, "i32"],
+  "write-future": ["future.write $F async (memory $memory) (realloc $realloc)", 2, "i32"],
+  "cancel-read-future": ["future.cancel-read $F async", 1, "i32"],
+  "cancel-write-future": ["future.cancel-write $F async", 1, "i32"],
+  "drop-readable-future": ["future.drop-readable $F", 1, ""],
+  "drop-writable-future": ["future.drop-writable $F", 1, ""],
   "set-new": ["waitable-set.new", 0, "i32"],
   "set-drop": ["waitable-set.drop", 1, ""],
   poll: ["waitable-set.poll (memory $memory)", 2, "i32"],
@@ -36,8 +36,8 @@ const builtins = {
   "error-new": ["error-context.new (memory $memory)", 2, "i32"],
   "error-message": ["error-context.debug-message (memory $memory) (realloc $realloc)", 2, ""],
   "error-drop": ["error-context.drop", 1, ""],
-  "slot-get": ["context.get i32 1", 0, "i32"],
-  "slot-set": ["context.set i32 1", 1, ""],
+  "slot-get": ["context.get i32 0", 0, "i32"],
+  "slot-set": ["context.set i32 0", 1, ""],
 } as const satisfies Readonly<Record<string, Export>>;
 
 /** Those that block: their exports are async functions, lifted without `async`. */
@@ -45,8 +45,8 @@ const blocking = {
   "read-sync": ["stream.read $S (memory $memory) (realloc $realloc)", 3, "i32"],
   "write-sync": ["stream.write $S (memory $memory) (realloc $realloc)", 3, "i32"],
   "cancel-read-sync": ["stream.cancel-read $S", 1, "i32"],
-  "future-read-sync": ["future.read $F (memory $memory) (realloc $realloc)", 2, "i32"],
-  "future-write-sync": ["future.write $F (memory $memory) (realloc $realloc)", 2, "i32"],
+  "read-future-sync": ["future.read $F (memory $memory) (realloc $realloc)", 2, "i32"],
+  "write-future-sync": ["future.write $F (memory $memory) (realloc $realloc)", 2, "i32"],
   wait: ["waitable-set.wait (memory $memory)", 2, "i32"],
   yield: ["thread.yield", 0, "i32"],
 } as const satisfies Readonly<Record<string, Export>>;
@@ -129,7 +129,7 @@ export class Puppet {
   }
 
   /** Indexes of the readable and the writable end. */
-  ends(make: "stream-new" | "future-new"): readonly [readable: number, writable: number] {
+  ends(make: "new-stream" | "new-future"): readonly [readable: number, writable: number] {
     const both = this.call(make) as bigint;
     return [Number(both & 0xffff_ffffn), Number(both >> 32n)];
   }
