@@ -19,7 +19,7 @@ export async function buildWithStarlingMonkey(source: string): Promise<Uint8Arra
     await writeFile(wizerBin, `#!/bin/sh\nexec '${process.execPath}' --no-warnings '${wizenPath}' "$@"\n`, {
       mode: 0o755,
     });
-    const options = { sourcePath, witWorld: await witText(), worldName, wizerBin };
+    const options = { sourcePath, witWorld: await witText(["cli/exit"]), worldName, wizerBin };
     const { component } = await componentize(options);
     return component;
   } catch (error) {

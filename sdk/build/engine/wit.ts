@@ -31,13 +31,13 @@ const imports = [
 export const importNames = (namespace: string): readonly string[] =>
   imports.map((name) => `${namespace}:${name}@${wasiVersion}`);
 
-const world = (namespace: string, extraExport = ""): string => `package shallop:function;
+const world = (namespace: string, more = ""): string => `package shallop:function;
 
 world function {
 ${importNames(namespace)
   .map((name) => `  import ${name};`)
   .join("\n")}
-${extraExport}  export ${namespace}:http/incoming-handler@${wasiVersion};
+${more}  export ${namespace}:http/incoming-handler@${wasiVersion};
 }
 `;
 
@@ -68,9 +68,10 @@ export async function writeWit(directory: string, namespace: string): Promise<vo
   await writeFile(join(directory, "world.wit"), world(namespace, evaluateExport));
 }
 
-/** The same as one text, for tools that take WIT by value. */
-export async function witText(): Promise<string> {
-  const packages: string[] = [world("wasi")];
+/** The same as one text, for tools that take WIT by value. @param imports more than every function has: `cli/exit` */
+export async function witText(imports: readonly string[] = []): Promise<string> {
+  const more = imports.map((name) => `  import wasi:${name}@${wasiVersion};\n`).join("");
+  const packages: string[] = [world("wasi", more)];
   for (const name of await readdir(shippedWit())) {
     const text = await readFile(join(shippedWit(), name, "package.wit"), "utf8");
     packages.push(`${text.replace(/^package ([^;]+);/, "package $1 {")}\n}`);

@@ -39,6 +39,11 @@ declare module "wazi:random/random@0.2.10" {
   export function getRandomBytes(byteCount: number): Uint8Array;
 }
 
+/** As StarlingMonkey shows it. */
+declare module "wasi:cli/exit@0.2.10" {
+  export function exit(status: { readonly tag: "ok" | "err" }): never;
+}
+
 declare module "wazi:cli/environment@0.2.10" {
   export function getEnvironment(): readonly (readonly [string, string])[];
 }

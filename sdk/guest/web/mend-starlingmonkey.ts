@@ -1,3 +1,4 @@
+import { exit } from "wasi:cli/exit@0.2.10";
 import { formDataOf } from "./multipart.ts";
 
 // What the engine StarlingMonkey lacks or does wrongly, put right where it is looked for.
@@ -38,5 +39,33 @@ async function formData(this: Request | Response): Promise<FormData> {
   return form;
 }
 
+/**
+ * The same stream; when it breaks, the instance ends, so that nobody takes what has been sent for whole. The engine would end
+ * the answer in order.
+ */
+function guarded(stream: ReadableStream): ReadableStream {
+  const reader = stream.getReader();
+  return new ReadableStream({
+    async pull(controller) {
+      try {
+        const { done, value } = await reader.read();
+        if (done) controller.close();
+        else controller.enqueue(value);
+      } catch (error) {
+        console.error("the body of the answer broke:", String(error));
+        exit({ tag: "err" });
+      }
+    },
+    cancel: (reason) => reader.cancel(reason),
+  });
+}
+
+globalThis.Response = new Proxy(Response, {
+  construct(target, [body, ...rest]: [unknown, ...unknown[]], newTarget) {
+    const isFree = body instanceof ReadableStream && !body.locked;
+    return Reflect.construct(target, [isFree ? guarded(body) : body, ...rest], newTarget) as Response;
+  },
+});
+Response.prototype.constructor = Response;
 Reflect.set(Response.prototype, "clone", clone);
 for (const { prototype } of [Request, Response]) Reflect.set(prototype, "formData", formData);
