@@ -36,6 +36,8 @@ export class ServiceInstance implements Instance {
 
   async handle(request: GuestRequest, response: GuestResponse): Promise<void> {
     const service: Service = { call: undefined, body: undefined };
+    // What an earlier request has met is no reason of this one's.
+    if (this.#services.size === 0) this.#context.breach = undefined;
     this.#services.set(request, service);
     try {
       const arrived = HttpRequest.arrived(this.#context, request);

@@ -115,14 +115,21 @@ export class Fields extends Resource {
     return this.#entries.map(([, value, written]) => [written, value]);
   }
 
-  /** Whether `values` more are within bounds, once those of `replaced` are gone. */
+  /**
+   * Whether `values` more are within bounds, once those of `replaced` are gone. What are not the guest is told of by an error, and
+   * may have failed of since.
+   */
   protected fits(name: string, values: readonly Uint8Array[], replaced?: string): boolean {
     const { headersMax, headerBytesMax } = this.context.settings.bounds;
     const gone = replaced === undefined ? undefined : replaced.toLowerCase();
     const kept = gone === undefined ? this.#entries : this.#entries.filter((entry) => entry[0] !== gone);
     const keptBytes = gone === undefined ? this.#bytes : sumOf(kept);
     const addedBytes = values.reduce((sum, value) => sum + sizeOf([name, value]), 0);
-    return kept.length + values.length <= headersMax && keptBytes + addedBytes <= headerBytesMax;
+    const isMany = kept.length + values.length > headersMax;
+    if (!isMany && keptBytes + addedBytes <= headerBytesMax) return true;
+    const text = isMany ? breachText("headersMax", headersMax) : breachText("headerBytesMax", headerBytesMax);
+    this.context.breach ??= new GuestFault("GUEST_HEADERS", text);
+    return false;
   }
 
   #problem(name: string): HeaderProblem | "immutable" | undefined {

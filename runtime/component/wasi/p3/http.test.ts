@@ -46,6 +46,7 @@ describe("fields of 0.3", () => {
     expect(codeOf(fields.set("a", [bytes("2"), bytes("3")]))).toBe("ok");
     expect(codeOf(fields.append("c", bytes("4")))).toBe("size-exceeded");
     expect(fields.get("a")).toEqual([bytes("2"), bytes("3")]);
+    expect(context.breach?.code).toBe("GUEST_HEADERS");
     const entries = ["a", "b", "c"].map((name) => [name, bytes("1")] as const);
     expect(codeOf(Fields.fromList(context, entries))).toBe("size-exceeded");
     expect(context.handleCount).toBe(1);
