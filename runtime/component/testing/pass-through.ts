@@ -40,15 +40,26 @@ export function passThroughComponent({ types, signatures, encodings }: PassThrou
 }
 
 /** Of these the Component Model wants that what is imported or exported has a name. */
-const namedKinds: ReadonlySet<ValueType["kind"]> = new Set<ValueType["kind"]>(["record", "variant", "enum", "flags"]);
+export const namedKinds: ReadonlySet<ValueType["kind"]> = new Set<ValueType["kind"]>([
+  "record",
+  "variant",
+  "enum",
+  "flags",
+]);
 
-function apiType(types: readonly ValueType[], signatures: readonly Signature[]): string {
+export function apiType(
+  types: readonly ValueType[],
+  signatures: readonly Signature[],
+  async: "async" | "" = "",
+): string {
   const definitions = types.map((type, index) =>
     namedKinds.has(type.kind)
       ? `(type $d${index} ${typeText(type)}) (export "t${index}" (type $t${index} (eq $d${index})))`
       : `(type $t${index} ${typeText(type)})`,
   );
-  const functions = signatures.map((signature, index) => `(export "f${index}" (func ${functionText(signature)}))`);
+  const functions = signatures.map(
+    (signature, index) => `(export "f${index}" (func ${async} ${functionText(signature)}))`,
+  );
   return ['(export "thing" (type $thing (sub resource)))', ...definitions, ...functions].join("\n    ");
 }
 
@@ -82,7 +93,7 @@ function stage({ types, signatures, encoding, instanceType }: StageOptions): str
 }
 
 /** Gives space one piece behind the other; `reset` takes all of it back. */
-const spaceModule = `
+export const spaceModule = `
       (memory (export "memory") 1)
       (global $top (mut i32) (i32.const 16))
       (func (export "reset") (global.set $top (i32.const 16)))
@@ -140,14 +151,14 @@ function guestModule(types: readonly ValueType[], signatures: readonly Signature
       ${functions.join("\n      ")}`;
 }
 
-function functionText({ params, result }: Signature): string {
+export function functionText({ params, result }: Signature): string {
   return `${params.map((type, index) => `(param "p${index}" $t${type})`).join(" ")} (result $t${result})`;
 }
 
 const quoted = (names: readonly string[]): string => names.map((name) => `"${name}"`).join(" ");
 
 /** A type as the text format writes it; types that it refers to are called `$t` and their index. */
-function typeText(type: ValueType): string {
+export function typeText(type: ValueType): string {
   if (isScalar(type)) return type.kind;
   switch (type.kind) {
     case "list":
