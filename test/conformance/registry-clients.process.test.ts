@@ -3,11 +3,12 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ContentStore, parseReference, pushImage, RegistryClient, writeImage } from "../../sdk/image/index.ts";
+import { dockerdPath } from "../support/dockerd.ts";
 import { goProgram } from "../support/go-programs.ts";
 import { OpenRegistry } from "./registry.fixture.ts";
 
 // Other people's clients log in, push and pull: over TLS where they can be told whom to trust. `npm run setup` installs
-// them where it may. The engine of Docker is not among them: a package of 240 MB; its client's own calls are.
+// them where it may.
 
 let registry: OpenRegistry;
 /** The digest of `base:1`: an image of a native and a Wasm variant. */
@@ -185,7 +186,7 @@ withClient(debian("containerd") === undefined ? undefined : debian("ctr"), "cont
       expect(await run("images", "ls", "-q")).toContain(`${secure}/containerd/app:1`);
     } finally {
       daemon.kill();
-      await new Promise((resolve) => daemon.once("exit", resolve));
+      if (daemon.exitCode === null) await new Promise((resolve) => daemon.once("exit", resolve));
     }
   });
 });
@@ -207,6 +208,55 @@ withClient(debian("docker"), "docker's client", (docker) => {
     const pushed = (await run(["manifest", "push", "--insecure", `${guarded}/base:2`])).trim();
     expect(await registry.digestOf("base", "2")).toBe(pushed);
     expect(await run(["manifest", "inspect", "--insecure", `${guarded}/base:2`])).toContain(native);
+  });
+});
+
+const isRoot = process.getuid?.() === 0;
+const dockerd = debian("docker") === undefined || !isRoot ? undefined : dockerdPath();
+
+withClient(dockerd, "Docker's engine", (engine) => {
+  test("logs in, pushes, pulls, and is refused when it is logged out", async () => {
+    const { directory, guarded, user } = registry;
+    const socket = `unix://${join(directory, "docker.sock")}`;
+    const config = join(directory, "docker.json");
+    await writeFile(config, "{}");
+    // Without a network and without the kernel's overlay: it only moves images here.
+    const daemon = spawn(
+      engine,
+      [
+        ...["-H", socket, "--data-root", join(directory, "docker-data"), "--exec-root", join(directory, "docker-exec")],
+        ...["-p", join(directory, "docker.pid"), "--iptables=false", "--ip6tables=false", "--bridge=none"],
+        ...["--storage-driver", "vfs", "--config-file", config],
+      ],
+      { stdio: "ignore" },
+    );
+    const docker = (args: readonly string[], input?: string): Promise<string> =>
+      registry.run("docker", ["-H", socket, ...args], input === undefined ? {} : { input });
+    try {
+      await expect
+        .poll(
+          () =>
+            docker(["version"]).then(
+              () => true,
+              () => false,
+            ),
+          { timeout: 30_000, interval: 250 },
+        )
+        .toBe(true);
+      const app = `${guarded}/docker/app:1`;
+      await docker(["login", "-u", user.name, "--password-stdin", guarded], user.password);
+      await docker(["import", await archive(), app]);
+      await docker(["push", app]);
+      expect(await registry.digestOf("docker/app", "1")).toMatch(/^sha256:/);
+      await docker(["rmi", app]);
+      await docker(["pull", app]);
+      await docker(["rmi", app]);
+      await docker(["logout", guarded]);
+      await expect(docker(["pull", app])).rejects.toThrow(/denied/);
+    } finally {
+      daemon.kill();
+      if (daemon.exitCode === null) await new Promise((resolve) => daemon.once("exit", resolve));
+    }
   });
 });
 

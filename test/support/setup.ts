@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { installSandbox } from "../../runtime/sandbox/install.ts";
 import { unpackDebian13 } from "./debian.ts";
+import { dockerdPath, unpackDockerd } from "./dockerd.ts";
 import { installGoPrograms } from "./go-programs.ts";
 import { rustForWasm, unpackRust } from "./rust.ts";
 
@@ -27,6 +28,7 @@ installTools();
 installKubectl();
 installRust();
 installGoPrograms((line) => console.log(line));
+installDockerd();
 
 function installTools(): void {
   const missing = Object.entries(tools).filter(([name]) => !has(name));
@@ -53,6 +55,14 @@ function apt(...args: readonly string[]): boolean {
 
 function mayInstall(): boolean {
   return process.getuid?.() === 0 && has("apt-get");
+}
+
+function installDockerd(): void {
+  if (dockerdPath() !== undefined) return;
+  if (mayInstall()) console.log("unpacking dockerd from Debian's package");
+  if (!mayInstall() || !unpackDockerd()) {
+    console.log("dockerd is not there, and cannot be installed from here: not tested is Docker against the registry");
+  }
 }
 
 function installKubectl(): void {

@@ -1,0 +1,28 @@
+import { spawnSync } from "node:child_process";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+/** Where `npm run setup` unpacks it: not on the PATH, for nobody but the tests shall find it. */
+const unpacked = "/usr/local/lib/shallop-test/dockerd";
+
+/** Docker's engine, if this machine has one. */
+export const dockerdPath = (): string | undefined =>
+  ["/usr/bin/dockerd", "/usr/sbin/dockerd", unpacked].find((path) => existsSync(path));
+
+/** Takes the one program from Debian's package: 36 MB, and no service is started. False when it could not. */
+export function unpackDockerd(): boolean {
+  const scratch = mkdtempSync(join(tmpdir(), "shallop-dockerd-"));
+  try {
+    const run = (program: string, args: readonly string[]): boolean =>
+      spawnSync(program, [...args], { cwd: scratch, stdio: "ignore" }).status === 0;
+    if (!run("apt-get", ["-o", "APT::Sandbox::User=root", "download", "docker.io"])) return false;
+    const archive = readdirSync(scratch).find((name) => name.endsWith(".deb"));
+    if (archive === undefined || !run("dpkg", ["-x", archive, "root"])) return false;
+    mkdirSync(join(unpacked, ".."), { recursive: true });
+    copyFileSync(join(scratch, "root/usr/sbin/dockerd"), unpacked);
+    return true;
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
