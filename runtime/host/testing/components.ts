@@ -1,26 +1,21 @@
 import { createHash } from "node:crypto";
-import { cp, mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { componentEmbed, componentNew, parse } from "@bytecodealliance/jco";
-import { componentize } from "componentize-qjs";
+import { quickJsComponent, wasiPackages, wasiWit } from "../../component/testing/quickjs-component.ts";
 
-const library = dirname(fileURLToPath(import.meta.resolve("@bytecodealliance/jco")));
-const witDirectory = join(library, "..", "lib", "wit", "builtin", "0.2.12");
-const packages = ["cli", "clocks", "filesystem", "http", "io", "random", "sockets"];
 const world = `package shallop:test;
 
 world guest {
-  include xasi:http/proxy@0.2.3;
-  import xasi:cli/environment@0.2.3;
+  include wasi:http/proxy@0.2.3;
+  import wasi:cli/environment@0.2.3;
 }
 `;
 
 /**
- * The test guest as a component; made once on this machine and kept in the temporary directory. QuickJS's toolchain runs
- * the guest once while it builds and knows no `wasi:http`: the guest is built against packages of another name, and the
- * names are put right in the binary, where both have the same length.
+ * The test guest as a component; made once on this machine and kept in the temporary directory.
  */
 export async function guestComponent(): Promise<{ readonly path: string; readonly digest: string }> {
   const source = await readFile(fileURLToPath(new URL("guest.js", import.meta.url)), "utf8");
@@ -39,33 +34,8 @@ export async function guestComponent(): Promise<{ readonly path: string; readonl
 
 async function build(source: string, path: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
-  const directory = await mkdtemp(join(tmpdir(), "shallop-wit-"));
-  try {
-    await writeWit(directory);
-    const { component } = await componentize({
-      witPath: directory,
-      world: "guest",
-      jsSource: source.replaceAll("wasi:", "xasi:"),
-      sync: true,
-      optSize: true,
-    });
-    const binary = Buffer.from(component.toString("latin1").replaceAll("xasi:", "wasi:"), "latin1");
-    await writeFile(`${path}.${process.pid}`, binary);
-    await rename(`${path}.${process.pid}`, path);
-  } finally {
-    await rm(directory, { recursive: true, force: true });
-  }
-}
-
-async function writeWit(directory: string): Promise<void> {
-  for (const name of packages) {
-    const target = join(directory, "deps", name);
-    await cp(join(witDirectory, `wasi-${name}`), target, { recursive: true });
-    const file = join(target, "package.wit");
-    const wit = await readFile(file, "utf8");
-    await writeFile(file, wit.replaceAll("wasi:", "xasi:").replaceAll("0.2.12", "0.2.3"));
-  }
-  await writeFile(join(directory, "world.wit"), world);
+  await writeFile(`${path}.${process.pid}`, await quickJsComponent({ wit: world, world: "guest", source }));
+  await rename(`${path}.${process.pid}`, path);
 }
 
 /** A component that is nothing but one import; the least that imports something unknown. */
@@ -162,15 +132,12 @@ export function componentThatImports(name: string): Promise<Uint8Array> {
 /** A component of this core module, which may use all of WASI 0.2.3 and handles requests. */
 export async function wasiComponent(text: string): Promise<Uint8Array> {
   const nested = await Promise.all(
-    packages.map(async (name) => {
-      const wit = await readFile(join(witDirectory, `wasi-${name}`, "package.wit"), "utf8");
-      const [, head = "", body = ""] = /^\s*package ([^;]+);([^]*)$/.exec(wit.replaceAll("0.2.12", "0.2.3")) ?? [];
+    wasiPackages.map(async (name) => {
+      const [, head = "", body = ""] = /^\s*package ([^;]+);([^]*)$/.exec(await wasiWit(name)) ?? [];
       return `package ${head} {${body}}`;
     }),
   );
-  const own = world
-    .replaceAll("xasi:", "wasi:")
-    .replace("world guest {", "world guest {\n  import wasi:random/insecure-seed@0.2.3;");
+  const own = world.replace("world guest {", "world guest {\n  import wasi:random/insecure-seed@0.2.3;");
   return handlerComponent(text, `${own}\n${nested.join("\n")}`);
 }
 
