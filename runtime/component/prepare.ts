@@ -160,7 +160,7 @@ const unmetShownMax = 100;
 function unmetFault({ componentDigest }: PrepareRequest, imports: readonly string[]): ImportsUnmetFault {
   const more = imports.length > unmetShownMax ? ` and ${imports.length - unmetShownMax} more` : "";
   const listed = `${imports.slice(0, unmetShownMax).join(", ")}${more}`;
-  const message = `component ${componentDigest} imports what this node does not provide: ${listed}; this node provides WASI 0.2 up to 0.2.12`;
+  const message = `component ${componentDigest} imports what this node does not provide: ${listed}; this node provides WASI 0.2 and 0.3`;
   return new ImportsUnmetFault(message, imports);
 }
 

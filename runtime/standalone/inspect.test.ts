@@ -36,8 +36,8 @@ const cases: readonly {
   },
   {
     what: "a command of a release that is not known",
-    text: `(component ${run("0.2.99")})`,
-    found: { wasiVersion: "0.2.99" },
+    text: `(component ${run("0.4.0")})`,
+    found: { wasiVersion: "0.4.0" },
     refused: [/^neither .* is exported, so there is nothing to call$/],
   },
   {
