@@ -8,6 +8,8 @@ export type GuestFaultCode =
   /** The guest has had its CPU time, or all of its time, and called out once more. */
   | "GUEST_CPU"
   | "GUEST_TIMEOUT"
+  /** The process has no room for another instance. */
+  | "REFUSED"
   /** As the memory, but its tables. */
   | "GUEST_TABLE"
   /** The guest holds as many handles, connections or header fields as one instance may, and wanted more. */

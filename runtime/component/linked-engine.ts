@@ -5,6 +5,7 @@ import type { Engine, GuestRequest, GuestResponse, Instance, LinkedArtifact, Loa
 import { familyOf, HostBinding } from "./instance/host-binding.ts";
 import { LinkedComponent } from "./instance/linked-component.ts";
 import { LiveInstance } from "./instance/live-instance.ts";
+import { giveMemories, keepMemories, takeMemories } from "./instance/memory-budget.ts";
 import type { Callee } from "./link/link-plan.ts";
 import { entryOf } from "./instance/entry.ts";
 import { breachOf, type LiveFork, memoryBytesOf } from "./live-fork.ts";
@@ -34,6 +35,8 @@ class ForkedComponent implements LoadedComponent {
   readonly #forks: LiveFork[] = [];
   /** What instances have in common is in memory once. */
   readonly #sources = new ImageSources();
+  /** Of one instance. */
+  readonly #memoryCount: number;
   #made = 0;
   #givenBack = 0;
   /** How many forks have waited at any moment since they were last counted. */
@@ -48,6 +51,7 @@ class ForkedComponent implements LoadedComponent {
     this.#handler = callee;
     this.isConcurrent = family === "0.3";
     this.#isResettable = states.every((state) => state.resettable);
+    this.#memoryCount = plan.steps.reduce((sum, { module }) => sum + (states[module]?.memories.length ?? 0), 0);
   }
 
   async instantiate(settings: GuestSettings): Promise<Instance> {
@@ -75,8 +79,11 @@ class ForkedComponent implements LoadedComponent {
   async #make(context: GuestContext): Promise<LiveFork> {
     const caller = { context };
     const host = new HostBinding(this.#component.plan.hostFunctions, wasiImports(caller));
+    takeMemories(this.#memoryCount);
+    let live: LiveInstance | undefined;
     try {
-      const live = new LiveInstance(this.#component, host, context.settings.bounds.handlesMax);
+      live = new LiveInstance(this.#component, host, context.settings.bounds.handlesMax);
+      keepMemories(live, this.#memoryCount);
       // Most need not wait, and a request waits for them.
       const begun = live.begin();
       if (begun !== undefined) await begun;
@@ -89,6 +96,7 @@ class ForkedComponent implements LoadedComponent {
         image: this.#capture(live),
       };
     } catch (error) {
+      if (live === undefined) giveMemories(this.#memoryCount);
       context.end();
       throw guestFaultOf(error, "the guest failed while it was initialised");
     }

@@ -225,6 +225,7 @@ export class GuestCall {
 }
 
 const limitCodes: ReadonlySet<string> = new Set<GuestFaultCode>([
+  "REFUSED",
   "GUEST_CPU",
   "GUEST_TIMEOUT",
   "GUEST_TABLE",

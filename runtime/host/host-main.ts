@@ -1,16 +1,18 @@
 // A host process: serves the Wasm pods of one namespace. Wiring only. `--socket PATH` is where it listens for an agent,
-// `--compile-cache DIR` where Node keeps our own compiled programs; `--close-calls` closes the system calls that it needs
-// no more.
+// `--compile-cache DIR` where Node keeps our own compiled programs; `--maps-max N` how many mappings the machine lets it
+// have; `--close-calls` closes the system calls that it needs no more.
 import { rmSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { assert, systemClock } from "@shallop/sdk/internal";
 import { closeSystemCalls, endAtOnce } from "../sandbox/kernel/close-system-calls.ts";
+import { mapsMaxUsual } from "./process-budget.ts";
 import { HostServer } from "./host-server.ts";
 
 const { values } = parseArgs({
   options: {
     socket: { type: "string" },
     "compile-cache": { type: "string", default: "" },
+    "maps-max": { type: "string", default: String(mapsMaxUsual) },
     "close-calls": { type: "boolean", default: false },
   },
 });
@@ -23,6 +25,7 @@ const server = new HostServer({
   socketPath,
   compileCache: values["compile-cache"],
   clock: systemClock,
+  mapsMax: Number(values["maps-max"]),
   end: (how) => {
     rmSync(socketPath, { force: true });
     // A thread that cannot be stopped would keep process.exit waiting for it.

@@ -31,6 +31,8 @@ export interface SpawnOptions {
   readonly cells: Cells;
   /** Directory for Node's compile cache of our own programs. */
   readonly compileCache: string;
+  /** Mappings that the machine lets a process have. */
+  readonly mapsMax: number;
   readonly clock: Clock;
 }
 
@@ -77,11 +79,20 @@ export class HostProcess {
 
   /** Starts a blank process: nothing of our environment, a session of its own so that it outlives the agent. */
   static async spawn(options: SpawnOptions, handlers: HostProcessHandlers): Promise<HostProcess> {
-    const { place, cells, compileCache, clock } = options;
+    const { place, cells, compileCache, mapsMax, clock } = options;
     const { socketPath } = place;
     const child = cells.start({
       nodeArguments: [
-        ...[...hostNodeFlags, program, "--socket", socketPath, "--compile-cache", compileCache],
+        ...[
+          ...hostNodeFlags,
+          program,
+          "--socket",
+          socketPath,
+          "--compile-cache",
+          compileCache,
+          "--maps-max",
+          `${mapsMax}`,
+        ],
         ...(cells.ability.closesCalls ? ["--close-calls"] : []),
       ],
       // Guests never see it; see WASI's environment.

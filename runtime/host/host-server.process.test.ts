@@ -13,7 +13,7 @@ test("a host process ends itself when no agent has come back in time, and not be
   const clock = new FakeClock();
   const ends: string[] = [];
   const socketPath = join(directory, "h.sock");
-  const server = new HostServer({ socketPath, compileCache: "", clock, end: (how) => ends.push(how) });
+  const server = new HostServer({ socketPath, compileCache: "", mapsMax: 65_530, clock, end: (how) => ends.push(how) });
   await server.listen();
   await clock.advance(orphanTimeoutMs - 1000);
   const agent = createConnection(socketPath);

@@ -14,6 +14,7 @@ import { lookMs } from "./cpu-meter.ts";
 import { HostedPod, StartFault, terminateTimeoutMs } from "./hosted-pod.ts";
 import { JsonLines } from "./json-lines.ts";
 import { MessageBacklog } from "./message-backlog.ts";
+import { budgetFor, type SharedBudget, shareBudget } from "./process-budget.ts";
 import { PodThread } from "./pod-thread.ts";
 
 export interface HostServerSettings {
@@ -21,12 +22,12 @@ export interface HostServerSettings {
   /** Directory with Node's compile cache of our own programs; empty = none. */
   readonly compileCache: string;
   readonly clock: Clock;
+  /** Mappings that the process may have. */
+  readonly mapsMax: number;
   /** Ends the process: `clean` when it is not wanted any more, `kill` when a thread of it cannot be stopped. */
   readonly end: (how: "clean" | "kill") => void;
 }
 
-// Address space: each pod may have hundreds of instances with 8 GiB reserved for each of their memories.
-const podsMax = 200;
 // One thread that is ready, so that no start waits for one (20 ms); 8 MB each.
 const spareThreads = 1;
 
@@ -35,6 +36,7 @@ export class HostServer implements AsyncDisposable {
   readonly #settings: HostServerSettings;
   readonly #server: Server;
   readonly #artifacts = new ArtifactCache();
+  readonly #budget: SharedBudget;
   readonly #pods = new Map<string, HostedPod>();
   readonly #spare: PodThread[] = [];
   readonly #backlog = new MessageBacklog();
@@ -46,6 +48,7 @@ export class HostServer implements AsyncDisposable {
 
   constructor(settings: HostServerSettings) {
     this.#settings = settings;
+    this.#budget = shareBudget(budgetFor(settings.mapsMax));
     this.#server = createServer((socket) => this.#accept(socket));
     this.#watchdog = settings.clock.every(lookMs, () => {
       for (const pod of this.#pods.values()) pod.check();
@@ -126,10 +129,11 @@ export class HostServer implements AsyncDisposable {
     this.#namespace ??= pod.namespace;
     // The wall between tenants: a second namespace in this process would be a bug of the agent.
     assert(this.#namespace === pod.namespace, `this process is of namespace ${this.#namespace}, not ${pod.namespace}`);
-    if (this.#pods.size >= podsMax) {
+    const { threadsMax } = this.#budget.budget;
+    if (this.#pods.size >= threadsMax) {
       throw new StartFault(
         "NO_CAPACITY",
-        `namespace ${pod.namespace} has ${podsMax} pods on this node, which is the most`,
+        `namespace ${pod.namespace} has ${threadsMax} pods on this node, which is the most`,
       );
     }
     const hosted = new HostedPod({
@@ -138,6 +142,9 @@ export class HostServer implements AsyncDisposable {
       artifacts: this.#artifacts,
       takeThread: () => this.#takeThread(),
       tell: (message) => this.#tell(message),
+      memoriesScarce: () => {
+        for (const each of this.#pods.values()) each.collect();
+      },
       ended: (uid) => this.#pods.delete(uid),
       wedged: (uid, message) => void this.#wedged(uid, message),
     });
@@ -179,7 +186,7 @@ export class HostServer implements AsyncDisposable {
   #newThread(): PodThread {
     this.#threads++;
     const { socketPath, compileCache } = this.#settings;
-    return new PodThread(join(dirname(socketPath), `t${this.#threads}`), compileCache);
+    return new PodThread(join(dirname(socketPath), `t${this.#threads}`), compileCache, { budget: this.#budget });
   }
 
   #tell(message: HostMessage): void {

@@ -16,6 +16,8 @@ export interface HostedPodSettings {
   /** A thread that has the engine loaded, or will have soon. */
   readonly takeThread: () => PodThread;
   readonly tell: (message: HostMessage) => void;
+  /** The process has few memories left. */
+  readonly memoriesScarce: () => void;
   /** The pod ended by itself. */
   readonly ended: (uid: string) => void;
   /** A thread did not stop: the process must end. */
@@ -107,6 +109,11 @@ export class HostedPod {
     const isGone = await thread.terminate(this.#settings.clock, terminateTimeoutMs);
     rmSync(this.pod.socketPath, { force: true });
     if (!isGone) this.#settings.wedged(this.pod.uid, "its thread did not stop");
+  }
+
+  /** Frees memories that nobody has any more. */
+  collect(): void {
+    this.#thread?.send({ type: "collect" });
   }
 
   /** For the watchdog, each `lookMs`. */
@@ -217,6 +224,7 @@ export class HostedPod {
     else if (event.type === "glue-cache")
       this.#settings.artifacts.keepGlueCache(this.pod.componentDigest, event.glueCache);
     else if (event.type === "interrupted") this.#recovered = event.isWell;
+    else if (event.type === "memories-scarce") this.#settings.memoriesScarce();
     else if (event.type === "noticed") this.#notice(event.reason, event.message);
     else this.#onEvent?.(event);
   }

@@ -71,7 +71,7 @@ describe.skipIf(process.arch !== "x64" || tree === "none" || !closesCalls)("a ho
 
   beforeAll(async () => {
     fixture = await RuntimeFixture.open();
-    const runtime = await fixture.runtime([], await evilCells(join(fixture.directory, "node")));
+    const runtime = await fixture.runtime([], { cells: await evilCells(join(fixture.directory, "node")) });
     const image = await fixture.guestImage();
     own = await runtime.start(fixture.launch(image, "evil"), never);
     const other = await runtime.start(fixture.launch(image, "victim"), never);

@@ -19,6 +19,7 @@ import { GuestCall, type GuestCallSettings } from "./guest-call.ts";
 import { InstancePool } from "./instance-pool.ts";
 import type { LogRelay } from "./log-relay.ts";
 import { MemoryGate } from "./memory-gate.ts";
+import type { ThreadBudget } from "./process-budget.ts";
 import { SharedInstances } from "./shared-instances.ts";
 import {
   requestNumber,
@@ -39,6 +40,8 @@ export interface PodServerSettings {
   readonly relay: LogRelay;
   /** Where the watchdog looks; see thread-protocol.ts. */
   readonly slots: Float64Array;
+  /** The process's; none where nobody else is. */
+  readonly budget?: ThreadBudget;
   /** A request has met a limit. */
   readonly breached: (code: WireFaultCode, text: string) => void;
   /** Called once, when requests have been served and the thread has nothing to do. */
@@ -142,6 +145,12 @@ export class PodServer {
     return isWell;
   }
 
+  /** @throws WireFault */
+  #refuse(text: string): never {
+    this.#settings.breached("REFUSED", text);
+    throw new WireFault("REFUSED", text);
+  }
+
   /** What the watchdog says of the guest that is at work. */
   #verdict(): GuestFault | undefined {
     const { slots, start } = this.#settings;
@@ -171,11 +180,12 @@ export class PodServer {
   }
 
   #request(head: RequestHead, stream: WireStream): StreamHandlers {
-    const { breached } = this.#settings;
-    if (this.#calls.size >= this.#callsMax) {
-      const text = breachText("concurrencyMax", this.#callsMax);
-      breached("REFUSED", text);
-      throw new WireFault("REFUSED", text);
+    const { budget } = this.#settings;
+    if (this.#calls.size >= this.#callsMax) this.#refuse(breachText("concurrencyMax", this.#callsMax));
+    if (budget?.take("stacks") === false) {
+      this.#refuse(
+        `The process of this namespace has ${budget.max("stacks")} requests in flight, all that it may have.`,
+      );
     }
     const call = new GuestCall(head, stream, this.#callSettings);
     this.#calls.add(call);
@@ -201,6 +211,7 @@ export class PodServer {
 
   #ended(call: GuestCall): void {
     this.#calls.delete(call);
+    this.#settings.budget?.give("stacks");
     this.#publishDeadline();
     if (this.#calls.size > 0) return;
     this.#pool.refill();

@@ -6,16 +6,26 @@ import { parentPort, workerData } from "node:worker_threads";
 import { assert, breachText, describeError, systemClock } from "@shallop/sdk/internal";
 import { componentEngine } from "../component/component-engine.ts";
 import { artifactOf, type PreparedFiles, readPreparedFiles } from "../component/prepared-files.ts";
+import { boundMemories, collectMemories } from "../component/instance/memory-budget.ts";
 import { BreachNotices } from "./breach-notices.ts";
 import { LogRelay } from "./log-relay.ts";
 import { PodServer } from "./pod-server.ts";
+import { ThreadBudget } from "./process-budget.ts";
 import type { ThreadCommand, ThreadEvent, ThreadData, ThreadStart } from "./thread-protocol.ts";
 import { warmUp } from "./warm-up.ts";
 
 const port = parentPort;
 assert(port !== null, "pod-thread-main.ts runs in a worker thread");
-const { shared, socketPath, flushes } = workerData as ThreadData;
+const { shared, socketPath, flushes, budget: sharedBudget } = workerData as ThreadData;
 const slots = new Float64Array(shared);
+const budget = new ThreadBudget(sharedBudget, slots);
+boundMemories({
+  max: budget.max("memories"),
+  take: (count) => budget.take("memories", count),
+  give: (count) => budget.give("memories", count),
+  used: () => budget.used("memories"),
+  scarce: () => send({ type: "memories-scarce" }),
+});
 // Nobody knows this path: connections come once the pod's socket has been renamed to its own.
 const listener = createServer();
 const send = (event: ThreadEvent): void => port.postMessage(event);
@@ -49,7 +59,7 @@ function serve(modules: ReadonlyMap<string, WebAssembly.Module>, warmCache?: Uin
       if (warmCache === undefined && component.glueCache !== undefined) shareGlueCache(component.glueCache());
     };
     server = new PodServer({
-      ...{ start, listener, component, clock: systemClock, relay, slots, warmed },
+      ...{ start, listener, component, clock: systemClock, relay, slots, budget, warmed },
       breached: (code, text) => notices.met(code, text),
     });
     send({ type: "loaded" });
@@ -79,6 +89,9 @@ port.on("message", (command: ThreadCommand) => {
       break;
     case "modules":
       serve(command.modules, command.glueCache);
+      break;
+    case "collect":
+      collectMemories();
       break;
     case "interrupted":
       interrupted(command);

@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import type { Clock, Timer } from "@shallop/sdk/internal";
 import { interruptThread } from "./interrupt-thread.ts";
+import { budgetFor, mapsMaxUsual, type SharedBudget, shareBudget, ThreadBudget } from "./process-budget.ts";
 import {
   freshSlots,
   sharedNowMs,
@@ -25,6 +26,14 @@ export interface ThreadHandlers {
   gone(error: Error | undefined): void;
 }
 
+export interface ThreadOptions {
+  readonly flushes?: boolean;
+  /** The process's; a thread that is alone has one of its own. */
+  readonly budget?: SharedBudget;
+}
+
+const ownBudget = (): SharedBudget => shareBudget(budgetFor(mapsMaxUsual));
+
 /** The main thread's end of one pod thread. */
 export class PodThread {
   readonly #socketPath: string;
@@ -39,11 +48,11 @@ export class PodThread {
    * `socketPath`: where it listens until it is given a pod. `compileCache`: see HostServerSettings; with it a thread
    * starts in a third of the time and with half the memory, because no TypeScript is read. `flushes`: see ThreadData.
    */
-  constructor(socketPath: string, compileCache: string, { flushes } = { flushes: false }) {
+  constructor(socketPath: string, compileCache: string, { flushes = false, budget = ownBudget() }: ThreadOptions = {}) {
     this.#socketPath = socketPath;
     this.#slots = freshSlots();
     this.#worker = new Worker(program, {
-      workerData: { shared: this.#slots.buffer, socketPath, flushes } satisfies ThreadData,
+      workerData: { shared: this.#slots.buffer, socketPath, flushes, budget } satisfies ThreadData,
       env: compileCache === "" ? {} : { NODE_COMPILE_CACHE: compileCache },
       stdin: false,
       resourceLimits: { maxOldGenerationSizeMb: threadHeapMb },
@@ -57,6 +66,7 @@ export class PodThread {
     });
     this.#worker.once("exit", () => {
       this.#isGone = true;
+      new ThreadBudget(budget, this.#slots).giveBack();
       rmSync(this.#socketPath, { force: true });
       this.#handlers?.gone(this.#error);
     });

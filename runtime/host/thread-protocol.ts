@@ -1,3 +1,4 @@
+import type { SharedBudget } from "./process-budget.ts";
 import type { PodLimits, PodLogLine } from "../pod/pod-runtime.ts";
 
 /** Main thread → pod thread: become this pod. Once in the life of a thread. */
@@ -25,6 +26,7 @@ export interface ThreadData {
   readonly socketPath: string;
   /** It writes what it has compiled to Node's cache before it says that it is `spare`. */
   readonly flushes: boolean;
+  readonly budget: SharedBudget;
 }
 
 /** Main thread → pod thread. */
@@ -38,6 +40,8 @@ export type ThreadCommand =
     }
   /** Take no new requests; say `drained` when the last has ended. */
   | { readonly type: "drain" }
+  /** Memories that nobody has any more are to be collected. */
+  | { readonly type: "collect" }
   /** What ran for the call `number` was taken off this thread: it ends with `code`, all others go on. */
   | {
       readonly type: "interrupted";
@@ -56,6 +60,8 @@ export type ThreadEvent =
   | { readonly type: "drained" }
   /** The thread has heard that it was interrupted; a thread that is not well does not serve on. */
   | { readonly type: "interrupted"; readonly isWell: boolean }
+  /** The process has few memories left: all its threads are to collect theirs. */
+  | { readonly type: "memories-scarce" }
   /** Code cache of the glue after the first requests, in shared memory. */
   | { readonly type: "glue-cache"; readonly glueCache: Uint8Array }
   | { readonly type: "logged"; readonly lines: readonly PodLogLine[] }
@@ -77,8 +83,11 @@ export const slot = {
   /** The watchdog's: the number of the call whose guest is to end when it calls out, and why, by `stopCodes`. */
   stop: 4,
   stopCode: 5,
+  /** What the thread holds of the process's budget: see process-budget.ts. */
+  memories: 6,
+  stacks: 7,
 } as const;
-const slotCount = 6;
+const slotCount = 8;
 
 export const stopCodes = ["GUEST_CPU", "GUEST_TIMEOUT"] as const;
 export type StopCode = (typeof stopCodes)[number];

@@ -16,6 +16,7 @@ import type { Cells } from "../sandbox/cell/cells.ts";
 import type { HostMessage, HostPod } from "./control-protocol.ts";
 import { type HostJail, hostLimits } from "./host-jail.ts";
 import { HostProcess, killProcess } from "./host-process.ts";
+import { readMapsMax } from "./process-budget.ts";
 import { PrepareQueue } from "./prepare-queue.ts";
 import { fillCompileCache } from "./compile-cache.ts";
 import { componentsDirectory, HostPlace, type HostPlaceSettings } from "./host-place.ts";
@@ -35,6 +36,8 @@ export interface WasmRuntimeSettings {
   readonly cacheDirectory: string;
   /** Node's compile cache of our own programs; beside the components when absent. */
   readonly compileCache?: string;
+  /** Mappings that a host process may have; what the machine says, unless given. */
+  readonly mapsMax?: number;
   readonly observer: PodObserver;
   readonly hostJail: HostJail;
   /** How host processes are closed in. */
@@ -271,7 +274,8 @@ export class WasmRuntime implements PodRuntime {
     const { cells, clock, random } = this.#settings;
     let host: Host | undefined;
     const place = await HostPlace.make(this.#placeSettings, random.suffix(6));
-    const options = { place, cells, compileCache: this.#compileCache, clock };
+    const mapsMax = this.#settings.mapsMax ?? (await readMapsMax());
+    const options = { place, cells, compileCache: this.#compileCache, mapsMax, clock };
     const handlers = {
       message: (message: HostMessage) => host !== undefined && this.#receive(host, message),
       exited: () => host !== undefined && void this.#exited(host),

@@ -49,6 +49,11 @@ describe("capMemories", () => {
     expect([...capped.subarray(-exportMemory.length)]).toEqual(exportMemory);
   });
 
+  test("a cap beyond what 32 bits address is no cap, and the module is still one", () => {
+    const capped = capMemories(module([1, 0x00, 1]), 16 * 2 ** 30);
+    expect(WebAssembly.validate(Uint8Array.from(capped))).toBe(true);
+  });
+
   test("caps a 64-bit memory too", () => {
     const capped = capMemories(module([1, 0x04, 1]), 3 * pageBytes);
     expect([...capped.subarray(8, 14)]).toEqual([0x05, 0x04, 1, 0x05, 1, 3]);

@@ -5,6 +5,8 @@ import { readerOf, sectionId, sectionsOf, withSection } from "./sections.ts";
 
 /** A page of linear memory (core spec 4.2.8). */
 export const pageBytes = 64 * 1024;
+// What 32 bits address: a module that says more is none.
+const pagesMax = 65_536;
 
 /**
  * The core module with the maximum of each memory that it defines lowered to `bytesMax`, so that `memory.grow` beyond
@@ -19,7 +21,7 @@ export function capMemories(module: Uint8Array, bytesMax: number): Uint8Array {
   if (imports.memories.some(({ isShared }) => isShared)) refuseShared(0);
   const memories = readerOf(module, sections, sectionId.memory);
   if (memories === undefined) return module;
-  const content = cappedMemories(memories, BigInt(Math.floor(bytesMax / pageBytes)));
+  const content = cappedMemories(memories, BigInt(Math.min(pagesMax, Math.floor(bytesMax / pageBytes))));
   return withSection(module, sections, { id: sectionId.memory, content });
 }
 

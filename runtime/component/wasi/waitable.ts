@@ -1,3 +1,4 @@
+import { GuestFault } from "../guest-fault.ts";
 import type { GuestContext } from "./guest-context.ts";
 
 /** Something that a guest may wait for. */
@@ -29,13 +30,13 @@ export class Listeners {
 export const alwaysReady: Waitable = { ready: () => true, subscribe: () => () => undefined };
 
 /**
- * Resolves when one of `waitables` is ready. When the instance ends first it never settles: the suspended stack of the
- * guest is then unreachable, and is collected with it.
+ * Resolves when one of `waitables` is ready. When the instance ends first it rejects: a guest that is suspended has to leave
+ * its stack, which V8 keeps for as long as it is suspended, with all that the guest has. @throws GuestFault
  */
 export function whenAnyReady(context: GuestContext, waitables: readonly Waitable[]): Promise<void> {
   if (waitables.some((waitable) => waitable.ready())) return Promise.resolve();
   context.isWoken = false;
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     const undo: (() => void)[] = [];
     const stop = (): void => {
       for (const one of undo) one();
@@ -47,6 +48,11 @@ export function whenAnyReady(context: GuestContext, waitables: readonly Waitable
       resolve();
     };
     for (const waitable of waitables) undo.push(waitable.subscribe(check));
-    undo.push(context.onEnd(stop));
+    undo.push(
+      context.onEnd(() => {
+        stop();
+        reject(new GuestFault("GUEST_FAILED", "the request was over while the guest waited"));
+      }),
+    );
   });
 }

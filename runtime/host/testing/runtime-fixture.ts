@@ -40,7 +40,10 @@ export class RuntimeFixture implements AsyncDisposable {
   }
 
   /** A runtime over the same directories; a second one is a second agent. */
-  async runtime(egressAllowed: readonly string[] = [], cells?: Cells): Promise<WasmRuntime> {
+  async runtime(
+    egressAllowed: readonly string[] = [],
+    { cells, mapsMax }: { readonly cells?: Cells; readonly mapsMax?: number } = {},
+  ): Promise<WasmRuntime> {
     const runtime = new WasmRuntime({
       runDirectory: this.runDirectory,
       cacheDirectory: join(this.directory, "components"),
@@ -57,6 +60,7 @@ export class RuntimeFixture implements AsyncDisposable {
       random: systemRandom,
       log: silentLog,
       egressAllowed,
+      ...(mapsMax === undefined ? {} : { mapsMax }),
     });
     this.#runtimes.push(runtime);
     await runtime.open();

@@ -1,0 +1,63 @@
+import { expect, test } from "vitest";
+import { budgetFor } from "./process-budget.ts";
+import { hostileComponent } from "./testing/hostile-guests.ts";
+import { never, RuntimeFixture } from "./testing/runtime-fixture.ts";
+import type { WireClient } from "./testing/wire-client.ts";
+
+// The budget is gone to, in a real process: what is too much is refused with a code, and the process lives. A smaller one than
+// a process usually has: thousands of instances take a busy machine half a minute.
+const mapsMax = 8000;
+const { memoriesMax, stacksMax } = budgetFor(mapsMax);
+
+/** Sends requests that wait for an hour, and gives the ends of those that have one. */
+function crowd(client: WireClient, count: number): { readonly code: string; readonly message: string }[] {
+  const ended: { readonly code: string; readonly message: string }[] = [];
+  for (let index = 0; index < count; index++) {
+    client
+      .get("/p", { requestId: `r-${index}` })
+      .catch((fault: { readonly code: string; readonly message: string }) => ended.push(fault));
+  }
+  return ended;
+}
+
+test("pods with more instances than the process can have memories: the rest is refused, and the process lives", async () => {
+  await using fixture = await RuntimeFixture.open();
+  const runtime = await fixture.runtime([], { mapsMax });
+  const image = await fixture.imageOf(await hostileComponent());
+  const limits = { memoryBytes: 2 ** 30, requestTimeoutMs: 60_000 };
+  const pods = await Promise.all([1, 2].map(() => runtime.start(fixture.launch(image, "default", limits), never)));
+  const clients = await Promise.all(pods.map((pod) => fixture.connect(pod)));
+  const count = Math.ceil(memoriesMax * 0.75);
+  const ended = clients.map((client) => crowd(client, count));
+  const tooMany = 2 * count - memoriesMax;
+  await fixture.until(() => ended.flat().length >= tooMany);
+  const message = `The process of this namespace has ${memoriesMax} memories, which is all that it may have.`;
+  for (const fault of ended.flat()) expect(fault).toMatchObject({ code: "REFUSED", message });
+  // Each pod may have made one instance ahead.
+  expect(ended.flat().length).toBeLessThanOrEqual(tooMany + 2);
+  for (const client of clients) client[Symbol.dispose]();
+  // Memories are there until they are collected, which is looked for when they are asked for.
+  using again = await fixture.connect(pods[0]!);
+  await fixture.until(() =>
+    again.get("/a").then(
+      () => true,
+      () => false,
+    ),
+  );
+  expect(fixture.exits.size).toBe(0);
+  await fixture.until(() => fixture.notices.some(({ reason }) => reason === "Refused"));
+});
+
+test("more requests in flight than there may be stacks are refused at once", async () => {
+  await using fixture = await RuntimeFixture.open();
+  const runtime = await fixture.runtime([], { mapsMax });
+  const image = await fixture.imageOf(await hostileComponent());
+  // One instance: all others wait for it, and are in flight all the same.
+  const launch = fixture.launch(image, "default", { instancesMax: 1, requestTimeoutMs: 60_000 });
+  using client = await fixture.connect(await runtime.start(launch, never));
+  const ended = crowd(client, stacksMax + 50);
+  await fixture.until(() => ended.length >= 50);
+  const message = `The process of this namespace has ${stacksMax} requests in flight, all that it may have.`;
+  for (const fault of ended) expect(fault).toMatchObject({ code: "REFUSED", message });
+  expect(ended).toHaveLength(50);
+});
