@@ -109,7 +109,7 @@ export class InstancePool {
       this.#hasMade = false;
     });
     const taker = this.#takers.shift();
-    taker?.resolve(this.#instantiate(taker.starting));
+    if (taker !== undefined) inMicrotask(() => taker.resolve(this.#instantiate(taker.starting)));
   };
 
   /** One that was made ahead, or one that the component has had before. */

@@ -53,11 +53,11 @@ const pauseMs = 250;
 let lookedMs = Number.NEGATIVE_INFINITY;
 let collect: (() => void) | undefined;
 
-function lookForGarbage({ scarce }: MemoryBudget): void {
+function lookForGarbage(bound: MemoryBudget): void {
   const nowMs = performance.now();
   if (nowMs - lookedMs < pauseMs) return;
   lookedMs = nowMs;
-  scarce();
+  bound.scarce();
 }
 
 /** Collects the garbage of this thread. Not for a stack with a guest on it. */

@@ -42,13 +42,11 @@ describe("poll", () => {
     expect(() => open().poll([])).toThrow("empty list");
   });
 
-  test("is never woken once its instance has ended", async () => {
-    const { clock, context, clocks, poll } = open();
-    let woken = false;
-    void Promise.resolve(poll([clocks.subscribeDuration(10_000_000n)])).then(() => (woken = true));
+  test("ends with its instance, so that a guest that is suspended leaves its stack", async () => {
+    const { context, clocks, poll } = open();
+    const polled = poll([clocks.subscribeDuration(10_000_000n)]);
     context.end();
-    await clock.advance(1000);
-    expect(woken).toBe(false);
+    await expect(polled).rejects.toMatchObject({ code: "GUEST_FAILED" });
   });
 });
 

@@ -34,6 +34,15 @@ export const alwaysReady: Waitable = { ready: () => true, subscribe: () => () =>
  * its stack, which V8 keeps for as long as it is suspended, with all that the guest has. @throws GuestFault
  */
 export function whenAnyReady(context: GuestContext, waitables: readonly Waitable[]): Promise<void> {
+  return anyReady(context, waitables, true);
+}
+
+/** As `whenAnyReady`, for what no guest's stack waits for: when the instance ends first it never settles. */
+export function untilAnyReady(context: GuestContext, waitables: readonly Waitable[]): Promise<void> {
+  return anyReady(context, waitables, false);
+}
+
+function anyReady(context: GuestContext, waitables: readonly Waitable[], rejects: boolean): Promise<void> {
   if (waitables.some((waitable) => waitable.ready())) return Promise.resolve();
   context.isWoken = false;
   return new Promise((resolve, reject) => {
@@ -51,7 +60,7 @@ export function whenAnyReady(context: GuestContext, waitables: readonly Waitable
     undo.push(
       context.onEnd(() => {
         stop();
-        reject(new GuestFault("GUEST_FAILED", "the request was over while the guest waited"));
+        if (rejects) reject(new GuestFault("GUEST_FAILED", "the request was over while the guest waited"));
       }),
     );
   });

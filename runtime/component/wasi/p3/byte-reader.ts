@@ -3,7 +3,7 @@ import type { ByteSource } from "../byte-source.ts";
 import type { GuestContext } from "../guest-context.ts";
 import type { IoErrorCause } from "../io-error.ts";
 import { done, err, type Result } from "../result.ts";
-import { Listeners, whenAnyReady } from "../waitable.ts";
+import { Listeners, untilAnyReady } from "../waitable.ts";
 import { Outcome } from "./waiting.ts";
 
 export interface ByteReaderOptions<Code> {
@@ -49,7 +49,7 @@ export class ByteReader<Code> implements StreamReader<number> {
 
   async #readLater(countMax: number): Promise<Uint8Array | undefined> {
     const over = { ready: () => this.#isOver, subscribe: (listener: () => void) => this.#dropped.add(listener) };
-    await whenAnyReady(this.#context, [this.#options.source, over]);
+    await untilAnyReady(this.#context, [this.#options.source, over]);
     return this.read(countMax);
   }
 

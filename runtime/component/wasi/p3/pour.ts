@@ -2,7 +2,7 @@ import type { StreamReader } from "../../abi/stream.ts";
 import { type ByteSink, type SinkFailure, whenFlushed } from "../byte-sink.ts";
 import type { GuestContext } from "../guest-context.ts";
 import { done, err, type Result } from "../result.ts";
-import { whenAnyReady } from "../waitable.ts";
+import { untilAnyReady } from "../waitable.ts";
 
 /**
  * All that a guest writes to a stream goes to `sink`, as fast as that takes it. Resolves when it has been written, or with
@@ -21,7 +21,7 @@ export async function pour(
     while (sink.failure() === undefined) {
       const capacity = sink.capacity();
       if (capacity <= 0) {
-        await whenAnyReady(context, [sink]);
+        await untilAnyReady(context, [sink]);
         continue;
       }
       const reading = reader.read(capacity);
