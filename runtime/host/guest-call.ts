@@ -145,6 +145,8 @@ export class GuestCall {
   }
 
   #returned(): void {
+    // A guest of WASI 0.3 comes to its end after it was given up.
+    if (this.#over) return;
     const { outcome } = this.#response;
     if (outcome === undefined) {
       this.#fail("GUEST_FAILED", "the guest returned before its answer was complete");

@@ -8,9 +8,11 @@ import { compileGuest } from "../support/async-guests.ts";
 import { Platform } from "../support/platform.ts";
 import { missingTools } from "../support/toolchains.ts";
 
+const note = missingTools.c === undefined ? "" : ` (not tested: ${missingTools.c})`;
+
 // A component of WASI 0.3 through the whole platform: built into an image, pushed, deployed, asked from zero. What such a guest can do
 // is asked in test/conformance.
-describe.skipIf(missingTools.c !== undefined)("a service of WASI 0.3", () => {
+describe.skipIf(missingTools.c !== undefined)(`a service of WASI 0.3${note}`, () => {
   let platform: Platform;
   let directory: string;
 
@@ -41,7 +43,7 @@ describe.skipIf(missingTools.c !== undefined)("a service of WASI 0.3", () => {
     await platform.run("deploy", "shared", "--image", "service:1.0.0", "--max-scale", "1");
     const [first] = await texts("shared", "/", 1);
     expect(first).toMatch(/^served \d+, at once 1/);
-    const crowd = await texts("shared", "/wait/300", 8);
+    const crowd = await texts("shared", "/wait/1500", 8);
     expect(Math.max(...crowd.map((text) => Number(/most (\d+)/.exec(text)?.[1])))).toBe(8);
   });
 
@@ -69,6 +71,7 @@ describe.skipIf(missingTools.c !== undefined)("a service of WASI 0.3", () => {
     ];
     await platform.run(...annotated("1"));
     expect(await texts("fresh", "/wait/50", 4)).toEqual(Array(4).fill("served 1, at once 1, most 1\n"));
+    expect(await platform.run("describe", "fresh")).toMatch(/requests +1 +1 +set\n *at-once +1 +1\n/);
     const refused = await platform.shallop(...annotated("none"));
     expect([refused.code, refused.stderr]).toEqual([1, expect.stringMatching(/whole number from 1 to 1000000/)]);
   });

@@ -3,7 +3,7 @@ import type { HttpsClient } from "../../client/index.ts";
 import type { Context } from "../context.ts";
 import { age, orDash, table } from "../output/table.ts";
 import { eventRows } from "./event-rows.ts";
-import { limitTable } from "./limit-rows.ts";
+import { limitTable, reuseTable } from "./limit-rows.ts";
 import { getService, namespaceOf, readyCondition } from "./services.ts";
 import { eventsOf } from "./warnings.ts";
 
@@ -40,6 +40,7 @@ export async function describe(
   const latest = ofRevisions.items.find(({ metadata }) => metadata.name === service.status?.latestReadyRevisionName);
   if (latest !== undefined) {
     section(context, `Limits of ${latest.metadata.name}`, ["LIMIT", "VALUE", "", "BREACH"], limitTable(latest));
+    section(context, "Instances of its guest", ["REUSE", "OF WASI 0.2", "OF WASI 0.3", ""], reuseTable(latest));
   }
   section(
     context,
