@@ -1,11 +1,10 @@
 import { parse } from "@bytecodealliance/jco";
 import { expect, test } from "vitest";
-import { mapValueType } from "../link/type-arena.ts";
-import type { ValueType } from "../link/value-type.ts";
 import { guestOf } from "../testing/guest.ts";
 import { jcoGuestOf } from "../testing/jco-guest.ts";
+import { jcoSamples, normal, sampleOf } from "../testing/jco-values.ts";
 import { passThroughComponent, type Signature } from "../testing/pass-through.ts";
-import { chance, compoundKinds, Samples, SampleThing, type Sample } from "../testing/samples.ts";
+import { chance, type Sample, type Samples, SampleThing } from "../testing/samples.ts";
 
 // The same component through jco's bindings and through ours: what the host is given and what the caller is answered are the
 // same values. Where jco's JavaScript is another than ours, and not looked at here:
@@ -24,24 +23,6 @@ interface Case extends Signature {
   readonly values: () => readonly unknown[];
 }
 
-/** Whether there are three options in each other anywhere in a type. */
-function hasThreeOptions(types: readonly ValueType[], index: number, options = 0): boolean {
-  const type = types[index];
-  if (type?.kind === "option") return options === 2 || hasThreeOptions(types, type.some, options + 1);
-  return type !== undefined && partsOf(type).some((part) => hasThreeOptions(types, part));
-}
-
-function partsOf(type: ValueType): readonly number[] {
-  const parts: number[] = [];
-  mapValueType(type, { type: (index) => (parts.push(index), index), resource: (resource) => resource });
-  return parts;
-}
-
-function sampleOf(samples: Samples): Sample {
-  const sample = samples.any(3);
-  return hasThreeOptions(samples.types, sample.type) ? sampleOf(samples) : sample;
-}
-
 function makeCases(samples: Samples, below: (below: number) => number): readonly Case[] {
   return Array.from({ length: functionsMax }, (_, index) => {
     const several: readonly Sample[] = Array.from({ length: 1 + below(5) }, () => sampleOf(samples));
@@ -54,23 +35,9 @@ function makeCases(samples: Samples, below: (below: number) => number): readonly
   });
 }
 
-function normal(value: unknown): unknown {
-  if (ArrayBuffer.isView(value) || Array.isArray(value))
-    return Array.from(value as unknown as readonly unknown[], normal);
-  if (typeof value !== "object" || value === null || value instanceof SampleThing) return value;
-  return Object.fromEntries(
-    Object.entries(value)
-      .filter(([, inner]) => inner !== undefined)
-      .map(([name, inner]) => [name, normal(inner)]),
-  );
-}
-
 async function compare(seed: number): Promise<void> {
   const below = chance(seed);
-  const samples = new Samples(
-    below,
-    compoundKinds.filter((kind) => kind !== "fixed"),
-  );
+  const samples = jcoSamples(below);
   const cases = makeCases(samples, below);
   const component = await parse(passThroughComponent({ types: samples.types, signatures: cases, encodings: ["utf8"] }));
   const got: (readonly unknown[])[] = [];

@@ -16,7 +16,9 @@ export function asyncPassThroughComponent(types: readonly ValueType[], signature
   const each = (text: (index: number, signature: Signature) => string): string =>
     signatures.map((signature, index) => text(index, signature)).join("\n    ");
   return `(component
-    (import "test:host/api" (instance $in ${api}))
+    (import "test:host/api" (instance $host ${api}))
+    (component $stage
+    (import "api" (instance $in ${api}))
     (alias export $in "thing" (type $thing))
     ${types
       .map((type, index) =>
@@ -59,11 +61,11 @@ export function asyncPassThroughComponent(types: readonly ValueType[], signature
         (canon lift (core func $guest "f${index}") async (callback (core func $guest "f${index}-cb"))
           (memory $memory) (realloc $realloc)))`,
     )}
-    (instance $out
-      (export "thing" (type $thing))
-      ${types.map((type, index) => (namedKinds.has(type.kind) ? `(export "t${index}" (type $t${index}))` : "")).join(" ")}
-      ${each((index) => `(export "f${index}" (func $g${index}))`)})
-    (export "test:guest/api" (instance $out)))`;
+    (export "thing" (type $thing))
+    ${types.map((type, index) => (namedKinds.has(type.kind) ? `(export "t${index}" (type $t${index}))` : "")).join(" ")}
+    ${each((index) => `(export "f${index}" (func $g${index}))`)})
+    (instance $made (instantiate $stage (with "api" (instance $host))))
+    (export "test:guest/api" (instance $made)))`;
 }
 
 function coreFunctions(
