@@ -6,7 +6,9 @@ import { componentEmbed, componentNew, parse } from "@bytecodealliance/jco";
 import { parsePlan, planFile, planText, sha256 } from "../../runtime/component/component-plan.ts";
 import { prepare, prepareLimits } from "../../runtime/component/prepare.ts";
 import { Cells } from "../../runtime/sandbox/cell/cells.ts";
-import { buildComponent } from "../../sdk/build/index.ts";
+import { buildComponent, BuildFault } from "../../sdk/build/index.ts";
+import { languageOf } from "../../sdk/build/language/language.ts";
+import { Tools } from "../../sdk/build/language/tools.ts";
 import { systemClock } from "../../sdk/internal/index.ts";
 
 const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
@@ -29,6 +31,19 @@ export async function minimalComponent(pages = 2): Promise<Uint8Array> {
     wit += one.replace(/^package (wasi:\w+@0\.2\.3);/m, "package $1 {").concat("\n}\n");
   }
   return componentNew(await componentEmbed({ binary: await parse(text), witSource: wit, world: "hello" }), []);
+}
+
+/** `samples/c`, by this machine's clang; undefined where there is none that makes WebAssembly. */
+export async function cComponent(directory: string): Promise<Uint8Array | undefined> {
+  const path = here("../../samples/c/src/main.c");
+  const source = { path, directory: here("../../samples/c"), args: [], libc: false, step: () => undefined };
+  const places = { scratch: directory, cacheDirectory: join(directory, "build") };
+  try {
+    return await languageOf(path)?.component({ ...source, ...places, tools: new Tools(process.env) });
+  } catch (error) {
+    if (error instanceof BuildFault && error.code === "TOOL_MISSING") return undefined;
+    throw error;
+  }
 }
 
 /** `samples/hello` with an engine for JavaScript in it. */

@@ -14,7 +14,8 @@ export interface InsideTask {
 }
 
 export interface InsideAnswer {
-  readonly firstByteMs: number;
+  /** `processorMs`: of the thread that serves, which on a busy machine has to wait for its turn. */
+  readonly firstByte: { readonly ms: number; readonly processorMs: number };
   readonly forkReadyUs: { readonly oneMiB: number; readonly starlingMonkey: number };
   readonly idleForkBytes: { readonly minimal: number; readonly starlingMonkey: number };
 }

@@ -9,6 +9,7 @@ test("the benchmark of the engine prints each of its figures", { timeout: 180_00
   const { stdout } = await promisify(execFile)(process.execPath, [program, "engine", "--small"]);
   const lines = stdout.split("\n");
   const figures = [
+    /^the minimal component: (samples\/c|written by hand, as there is no clang)$/,
     /^ {2}answers: sha256 [0-9a-f]{16}$/,
     /shallop serve, a fresh instance a request +[1-9]\d*\/s +[\d.]+ µs/,
     /shallop serve --reuse 100 +[1-9]\d*\/s/,
