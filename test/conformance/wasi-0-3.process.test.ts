@@ -138,7 +138,7 @@ describe.skipIf(missingTools.c !== undefined)(`guests of WASI 0.3${note}`, () =>
       const trapped = await get(`${served.url}/trap/50`);
       expect([trapped.status, (await waiting).status]).toEqual([502, 502]);
       expect((await get(`${served.url}/`)).text).toBe("served 1, at once 1, most 1\n");
-      expect(served.output().match(/failed: the guest failed: trap/g)).toHaveLength(2);
+      await expect.poll(() => served.output().match(/failed: the guest failed: trap/g) ?? [], patient).toHaveLength(2);
     });
 
     test("an error of the guest is a 502 that its log explains, and no trap", async () => {
