@@ -20,6 +20,7 @@ import {
 } from "./answers.ts";
 import { RegistryFault } from "./fault.ts";
 import { parseContentRange, parseRange } from "./route.ts";
+import { sendFile } from "./send-file.ts";
 import type { UploadSession } from "./uploads.ts";
 import type { RegistryParts } from "./parts.ts";
 
@@ -71,7 +72,7 @@ export class BlobHandlers {
     if (range !== undefined) response.setHeader("Content-Range", `bytes ${start}-${end - 1}/${sizeBytes}`);
     response.statusCode = range === undefined ? 200 : 206;
     if (request.method === "HEAD") response.end();
-    else await pipeline(await this.#parts.store.read({ digest, size: sizeBytes }, { start, end }), response);
+    else await sendFile(this.#parts.store.path(digest), { start, end }, response);
   }
 
   async delete(call: Call, name: RepositoryName, digest: Digest): Promise<void> {

@@ -165,5 +165,5 @@ function refuse(request: IncomingMessage, response: ServerResponse, error: unkno
 /** The client went away in the middle of its answer. */
 const isBroken = (error: unknown): boolean => {
   const code = errorCode(error instanceof ImageFault ? error.cause : error);
-  return code === "ECONNRESET" || code === "ERR_STREAM_PREMATURE_CLOSE" || code === "EPIPE";
+  return ["ECONNRESET", "ERR_STREAM_PREMATURE_CLOSE", "ERR_STREAM_DESTROYED", "EPIPE"].includes(code ?? "");
 };
