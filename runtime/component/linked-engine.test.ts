@@ -1,3 +1,4 @@
+import { FakeClock } from "@shallop/sdk/internal/testing";
 import { parse } from "@bytecodealliance/jco";
 import { beforeAll, describe, expect, test } from "vitest";
 import { exposeState } from "./core-module/expose-state.ts";
@@ -6,6 +7,7 @@ import { linkedEngine } from "./linked-engine.ts";
 import { planLinks } from "./link/plan-links.ts";
 import { ByteQueue } from "./wasi/byte-queue.ts";
 import { testContext } from "./wasi/context.fixture.ts";
+import { idleMs } from "./fork/kept-forks.ts";
 
 /**
  * A guest that leaves traces wherever it can, and answers with those that it finds: its status is 200, and 1 more for a
@@ -108,6 +110,7 @@ async function artifactOf(wat: string): Promise<LinkedArtifact> {
 /** A component, and how often it has been initialised: its start reads the environment. */
 class Guest {
   initialised = 0;
+  readonly clock = new FakeClock();
   readonly #component: LoadedComponent;
 
   constructor(artifact: LinkedArtifact) {
@@ -122,6 +125,7 @@ class Guest {
     };
     return this.#component.instantiate({
       ...settings,
+      clock: this.clock,
       get environment() {
         return count();
       },
@@ -211,7 +215,7 @@ describe("a fresh instance for every request", () => {
     expect(guest.initialised).toBe(31);
     await crowd();
     expect(guest.initialised).toBe(31);
-    for (let round = 0; round < 2 * 1024; round++) (await guest.instantiate()).dispose();
+    await guest.clock.advance(3 * idleMs);
     await crowd();
     expect(guest.initialised).toBe(60);
   });

@@ -1,4 +1,5 @@
 import { ImageSources } from "./fork/image-sources.ts";
+import { KeptForks } from "./fork/kept-forks.ts";
 import { type CapturedInstance, captureInstances, type InstanceImage } from "./fork/instance-image.ts";
 import { type GuestFault, guestFaultOf } from "./guest-fault.ts";
 import type { Engine, GuestRequest, GuestResponse, Instance, LinkedArtifact, LoadedComponent } from "./engine.ts";
@@ -18,29 +19,18 @@ import { mayWait } from "./wasi/waiting-imports.ts";
 /** Runs components by their link plan. */
 export const linkedEngine: Engine<LinkedArtifact> = { load: (artifact) => new ForkedComponent(artifact) };
 
-// Instances that wait to be used again, each with what its last request has touched. After a crowd there are as many as it
-// has needed, so that the next one finds them, as long as their memories come to no more than a small pod's limit.
-const forksMin = 8;
-const forksMax = 64;
-const forkBytesMax = 64 * 1024 * 1024;
-// Those that nobody has needed for as many requests go.
-const requestsBetweenCounts = 1024;
-
 class ForkedComponent implements LoadedComponent {
   readonly isConcurrent: boolean;
   readonly #component: LinkedComponent;
   readonly #artifact: LinkedArtifact;
   readonly #handler: Callee;
   readonly #isResettable: boolean;
-  readonly #forks: LiveFork[] = [];
+  readonly #forks = new KeptForks<LiveFork>(({ image }) => image?.dispose());
   /** What instances have in common is in memory once. */
   readonly #sources = new ImageSources();
   /** Of one instance. */
   readonly #memoryCount: number;
   #made = 0;
-  #givenBack = 0;
-  /** How many forks have waited at any moment since they were last counted. */
-  #unneeded = 0;
 
   constructor(artifact: LinkedArtifact) {
     const { plan, states } = artifact.links;
@@ -59,9 +49,8 @@ class ForkedComponent implements LoadedComponent {
   }
 
   takeReady(settings: () => GuestSettings): Instance | undefined {
-    const fork = this.#forks.pop();
+    const fork = this.#forks.take();
     if (fork === undefined) return undefined;
-    this.#unneeded = Math.min(this.#unneeded, this.#forks.length);
     fork.caller.context = new GuestContext(settings());
     fork.live.reset();
     return this.#use(fork);
@@ -118,21 +107,9 @@ class ForkedComponent implements LoadedComponent {
     if (image === undefined) return;
     // What one request has left behind is gone before the next is here.
     const isOver = isClean && fork.live.isQuiet;
-    if (isOver && this.#hasRoomFor(image) && image.restore()) this.#forks.push(fork);
-    else image.dispose();
-    this.#givenBack++;
-    if (this.#givenBack % requestsBetweenCounts === 0) this.#dropUnneeded();
-  }
-
-  #hasRoomFor(image: InstanceImage): boolean {
-    const count = this.#forks.length;
-    return count < forksMin || (count < forksMax && (count + 1) * image.byteLength <= forkBytesMax);
-  }
-
-  /** Forks are taken from the end, so that those in front are the ones that no request has come to. */
-  #dropUnneeded(): void {
-    for (const { image } of this.#forks.splice(0, this.#unneeded)) image?.dispose();
-    this.#unneeded = this.#forks.length;
+    if (isOver && this.#forks.hasRoomFor(image.byteLength) && image.restore()) {
+      this.#forks.keep(fork, fork.caller.context.settings.clock);
+    } else image.dispose();
   }
 
   #memoriesOf(live: LiveInstance): readonly WebAssembly.Memory[] {
