@@ -25,6 +25,17 @@ describe("createProject", () => {
     },
   );
 
+  test("gives languages whose modules lie in the project what they import", async () => {
+    for (const [template, file] of [
+      ["go", "shallop/go.mod"],
+      ["rust", "shallop/src/lib.rs"],
+    ] as const) {
+      const target = join(directory, "guests", template);
+      await createProject(template, target, directory);
+      expect(await readFile(join(target, file), "utf8")).toContain("shallop");
+    }
+  });
+
   test.each([
     ["Hello", "hello"],
     ["7up", "app-7up"],

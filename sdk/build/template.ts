@@ -42,7 +42,7 @@ export async function createProject(template: string, directory: string, cacheDi
   }
   await cp(join(templates, known), target, { recursive: true });
   await nameFiles(target, projectName(target));
-  if (known in guests) await cp(guests[known as keyof typeof guests], join(target, "shallop"), { recursive: true });
+  if (known === "go" || known === "rust") await copyGuest(guests[known], join(target, "shallop"));
   if (known === "component") await writeGreeting(target, cacheDirectory);
 }
 
@@ -51,6 +51,10 @@ const unwritable = (directory: string, error: unknown): BuildFault =>
     "TARGET_EXISTS",
     `${directory} cannot be written (${errorCode(error) ?? "unknown"}); name a new directory`,
   );
+
+/** Without what a compiler has left there. */
+const copyGuest = (from: string, to: string): Promise<void> =>
+  cp(from, to, { recursive: true, filter: (path) => !["target", "Cargo.lock"].includes(basename(path)) });
 
 /** So that the template of a prebuilt component has one: a function, built here. */
 async function writeGreeting(target: string, cacheDirectory: string): Promise<void> {

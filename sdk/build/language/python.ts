@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { witText, worldName } from "../engine/wit.ts";
@@ -7,7 +7,7 @@ import type { Language, Source } from "./language.ts";
 import { sourceFault, ToolFailure } from "./tools.ts";
 
 /** What stands between WASI and an application. */
-const guest = fileURLToPath(new URL("../../guest/python/", import.meta.url));
+const guest = fileURLToPath(new URL("../../guest/python/shallop_wsgi.py", import.meta.url));
 
 const compiler = { name: "componentize-py", version: "0.25.1" };
 
@@ -26,9 +26,11 @@ async function component(source: Source): Promise<Uint8Array> {
   const compilerDirectory = await installed(source, interpreter);
   const packages = await requirements(source, interpreter);
   await writeFile(join(scratch, `${entryModule}.py`), await entry(path));
+  // A copy: Python leaves its own files beside what it imports.
+  await copyFile(guest, join(scratch, basename(guest)));
   await writeFile(join(scratch, "world.wit"), await witText());
   const output = join(scratch, "function.wasm");
-  const modules = [dirname(path), scratch, guest, packages].flatMap((directory) => ["-p", directory]);
+  const modules = [dirname(path), scratch, packages].flatMap((directory) => ["-p", directory]);
   const world = ["-d", join(scratch, "world.wit"), "-w", worldName];
   try {
     await tools.run(
