@@ -49,3 +49,18 @@ test("a repository has a quota of its own, of blobs and manifests, mounted ones 
   expect(await bench.outcome("DELETE", `/v2/one/blobs/${first}`)).toBe("202");
   expect(await bench.outcome("POST", third, { body: differently(3) })).toBe("201");
 });
+
+test("what an earlier process was sent counts, until it is finished or cancelled", async () => {
+  const quota = { bytesMax: 1_500 };
+  await using bench = await RegistryBench.open({ quota });
+  const { headers } = await bench.call("POST", "/v2/app/blobs/uploads/");
+  const location = headers.get("location") ?? "";
+  expect(await bench.outcome("PATCH", location, { body: differently(1) })).toBe("202");
+  await bench.server[Symbol.asyncDispose]();
+  await using later = await RegistryBench.open({ quota, directory: bench.directory });
+  const other = `/v2/app/blobs/uploads/?digest=${digestOf(differently(2))}`;
+  expect(await later.outcome("POST", other, { body: differently(2) })).toBe("403 DENIED");
+  expect(await later.outcome("PUT", `${location}?digest=${digestOf(differently(1))}`)).toBe("201");
+  expect(await later.outcome("POST", other, { body: differently(2) })).toBe("403 DENIED");
+  expect(await later.has("app", `blobs/${digestOf(differently(1))}`)).toBe(true);
+});

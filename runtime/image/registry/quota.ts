@@ -10,7 +10,8 @@ export interface QuotaLimits {
 }
 
 interface Growing {
-  readonly name: RepositoryName;
+  /** Undefined when an earlier process began it. */
+  readonly name: RepositoryName | undefined;
   readonly bytes: number;
 }
 
@@ -69,6 +70,11 @@ export class QuotaKeeper {
     if (this.#limits.bytesMax === undefined && this.#limits.repositoryBytesMax === undefined) return;
     this.#growing.set(id, { name, bytes });
     this.check(name);
+  }
+
+  /** There is an upload of an earlier process. */
+  left(id: string, bytes: number): void {
+    this.#growing.set(id, { name: undefined, bytes });
   }
 
   /** An upload is over. */

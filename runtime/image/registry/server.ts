@@ -135,6 +135,7 @@ async function openParts(
   const claims = new Claims({ store, repositories, clock });
   const limits = { blobBytesMax: options.blobBytesMax ?? blobBytesMaxDefault };
   const uploads = new RegistryUploads({ directory, store, random, limits, quota, claims });
+  await uploads.recount();
   const upstream = new UpstreamCache(options.upstream, {
     ...{ directory, store, repositories, claims, quota, clock, random, log },
   });

@@ -73,6 +73,14 @@ export class RegistryUploads {
     this.#claims = options.claims;
   }
 
+  /** Counts what an earlier process has left to be gone on with. Call once, before the first upload. */
+  async recount(): Promise<void> {
+    for (const id of await readdir(this.#directory).catch(() => [])) {
+      const found = await stat(this.#path(id)).catch(() => undefined);
+      if (found !== undefined) this.#quota.left(id, found.size);
+    }
+  }
+
   /** @returns the id @throws RegistryFault TOOMANYREQUESTS | DENIED when the quota is used up */
   async start(name: RepositoryName, algorithm: DigestAlgorithm): Promise<string> {
     await this.#quota.open(name);
