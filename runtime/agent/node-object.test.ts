@@ -47,9 +47,13 @@ test("registers, then beats: the heartbeat time moves, the transition time does 
       lastHeartbeatTime: "2026-01-01T00:00:05Z",
       lastTransitionTime: "2026-01-01T00:00:00Z",
     },
+    { type: "IsolationComplete", status: "True", reason: "NothingMissing", message: "" },
   ]);
   await registration.farewell(signal);
-  expect(read(api)?.status?.conditions).toMatchObject([{ status: "False", reason: "AgentStopped" }]);
+  expect(read(api)?.status?.conditions).toMatchObject([
+    { status: "False", reason: "AgentStopped" },
+    { type: "IsolationComplete" },
+  ]);
 });
 
 test("keeps what others wrote: taints, labels, conditions; and comes back after a deletion", async () => {
@@ -68,8 +72,28 @@ test("keeps what others wrote: taints, labels, conditions; and comes back after 
   });
   await registration.beat(signal);
   expect(read(api)).toMatchObject({ metadata: { labels: { zone: "a" } }, spec: { unschedulable: true } });
-  expect(read(api)?.status?.conditions?.map(({ type }) => type)).toEqual(["DiskPressure", "Ready"]);
+  expect(read(api)?.status?.conditions?.map(({ type }) => type)).toEqual([
+    "DiskPressure",
+    "Ready",
+    "IsolationComplete",
+  ]);
   api.remove(nodes, undefined, "n1");
   await registration.beat(signal);
-  expect(read(api)?.status?.conditions).toMatchObject([{ type: "Ready", status: "True" }]);
+  expect(read(api)?.status?.conditions).toMatchObject([{ type: "Ready", status: "True" }, {}]);
+});
+
+test("says what the machine lacks, and since when", async () => {
+  const [api, clock] = [new FakeApi(), new FakeClock()];
+  const missing = ["host processes run as the agent's own user: only root may give them others", "cgroups need root"];
+  const registration = new NodeRegistration(api, clock, { ...facts, features: { ...facts.features, missing } });
+  await registration.beat(signal);
+  await clock.advance(5000);
+  await registration.beat(signal);
+  expect(read(api)?.status?.conditions?.[1]).toEqual({
+    type: "IsolationComplete",
+    status: "False",
+    reason: "MachineLacks",
+    message: missing.join("; "),
+    lastTransitionTime: "2026-01-01T00:00:00Z",
+  });
 });

@@ -35,6 +35,8 @@ export interface NodeFacts {
 
 /** Kubernetes' `node-status-update-frequency` is 10 s; half of it lets a lost node be noticed sooner. */
 export const heartbeatMs = 5_000;
+// Kubernetes' own bound on the message of a condition.
+const messageCharsMax = 32_768;
 // Each try reads first.
 const conflictTriesMax = 5;
 
@@ -77,8 +79,9 @@ export function nodeObject(
       capacity: amounts(facts.memoryBytes),
       allocatable: amounts(facts.room.memoryBytes),
       conditions: [
-        ...(current?.status?.conditions ?? []).filter(({ type }) => type !== "Ready"),
+        ...(current?.status?.conditions ?? []).filter(({ type }) => type !== "Ready" && type !== "IsolationComplete"),
         readyCondition(ready, current?.status?.conditions, wallMs),
+        isolationCondition(facts.features.missing, current?.status?.conditions, wallMs),
       ],
       addresses: [
         { type: "InternalIP", address: facts.hostIp },
@@ -87,6 +90,23 @@ export function nodeObject(
       daemonEndpoints: { kubeletEndpoint: { Port: facts.agentPort } },
       nodeInfo: facts.nodeInfo,
     },
+  };
+}
+
+/** Whether pods are walled in as well as Shallop can; the message says what is missing here, each with what to do. */
+function isolationCondition(
+  missing: readonly string[],
+  before: readonly Condition[] | undefined,
+  wallMs: number,
+): Condition {
+  const status = missing.length === 0 ? "True" : "False";
+  const same = before?.find((condition) => condition.type === "IsolationComplete" && condition.status === status);
+  return {
+    type: "IsolationComplete",
+    status,
+    reason: missing.length === 0 ? "NothingMissing" : "MachineLacks",
+    message: missing.join("; ").slice(0, messageCharsMax),
+    lastTransitionTime: same?.lastTransitionTime ?? rfc3339(wallMs),
   };
 }
 

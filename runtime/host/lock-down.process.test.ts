@@ -1,7 +1,8 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { chown, copyFile, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { createServer as createHttpServer } from "node:http";
 import { type AddressInfo, connect, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,6 +10,9 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { RunningPod } from "../pod/pod-runtime.ts";
 import { Cells } from "../sandbox/cell/cells.ts";
+import { runCommand } from "../sandbox/kernel/command.ts";
+import type { AsUser } from "./testing/as-user-main.ts";
+import { guestComponent } from "./testing/components.ts";
 import type { Findings, Temptations } from "./testing/evil.ts";
 import { never, RuntimeFixture } from "./testing/runtime-fixture.ts";
 
@@ -187,4 +191,37 @@ describe.skipIf(tree === "none")("a host process", () => {
     expect(await mounts()).toBe(before);
     await rm(directory, { recursive: true });
   });
+});
+
+test.skipIf(process.getuid?.() !== 0)("a user without rights has host processes in a user namespace", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "sh-user-"));
+  const server = createHttpServer((_, response) => response.end("outside")).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const component = join(directory, "guest.wasm");
+  await copyFile((await guestComponent()).path, component);
+  const nobody = "65534";
+  for (const path of [directory, component]) await chown(path, Number(nobody), Number(nobody));
+  const program = fileURLToPath(new URL("testing/as-user-main.ts", import.meta.url));
+  const { code, stdout, stderr } = await runCommand(
+    "setpriv",
+    [
+      ...["--reuid", nobody, "--regid", nobody, "--clear-groups", process.execPath, "--no-warnings", program],
+      ...[component, String((server.address() as AddressInfo).port)],
+    ],
+    { timeoutMs: 60_000, env: { TMPDIR: directory } },
+  );
+  server.close();
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  const found = JSON.parse(stdout) as AsUser;
+  expect(found).toMatchObject({ status: 200, fetched: "200 outside", left: [] });
+  // Where this machine has none for users, that is said.
+  expect(found.missing.join()).toMatch(found.tree === "user" ? /only root may give them others/ : /not allowed here/);
+  if (found.tree === "user") {
+    for (const status of found.processes) {
+      expect(status).toMatch(/^Uid:\t65534\t/m);
+      expect(status).toMatch(/^CapBnd:\t0+$/m);
+      expect(status).toMatch(/^Seccomp:\t2$/m);
+    }
+  }
+  await rm(directory, { recursive: true });
 });
