@@ -19,7 +19,7 @@ export interface AsUser {
 const [component = "", port = ""] = process.argv.slice(2);
 const fixture = await RuntimeFixture.open();
 const cells = await Cells.open({ directory: join(fixture.directory, "node") });
-const runtime = await fixture.runtime(["127.0.0.1"], cells);
+const runtime = await fixture.runtime(["127.0.0.1"], { cells });
 const pod = await runtime.start(fixture.launch(await fixture.imageOf(readFileSync(component))), never);
 const client = await fixture.connect(pod);
 const { status } = (await client.get("/hello")).head;
