@@ -3,7 +3,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ContentStore, parseReference, pushImage, RegistryClient, writeImage } from "../../sdk/image/index.ts";
-import { dockerdPath } from "../support/dockerd.ts";
+import { dockerdPath, dockerPath } from "../support/dockerd.ts";
 import { goProgram } from "../support/go-programs.ts";
 import { OpenRegistry } from "./registry.fixture.ts";
 
@@ -191,19 +191,18 @@ withClient(debian("containerd") === undefined ? undefined : debian("ctr"), "cont
   });
 });
 
-withClient(debian("docker"), "docker's client", (docker) => {
-  test("logs in, makes a list of manifests, pushes and reads it, without an engine", async () => {
-    const { guarded, user } = registry;
-    // No engine: what the client does by itself then is what it would ask of one.
-    const run = (args: readonly string[], input?: string): Promise<string> =>
-      registry.run(docker, ["--host", `unix://${registry.directory}/no-engine.sock`, ...args], {
-        ...(input === undefined ? {} : { input }),
+withClient(dockerPath(), "docker's client", (docker) => {
+  test("makes a list of manifests, pushes and reads it, without an engine", async () => {
+    const { directory, guarded } = registry;
+    // No engine: what the client does by itself then is what it would ask of one. Logging in is none of it, in old ones.
+    const run = (args: readonly string[]): Promise<string> =>
+      registry.run(docker, ["--host", `unix://${directory}/no-engine.sock`, ...args], {
+        env: { DOCKER_CONFIG: join(directory, "docker-client") },
       });
-    await run(["login", "-u", user.name, "--password-stdin", guarded], user.password);
-    const index = JSON.parse(await (await fetch(`http://${registry.plain}/v2/base/manifests/1`)).text()) as {
-      manifests: { digest: string; platform: { os: string } }[];
-    };
-    const native = index.manifests.find(({ platform }) => platform.os === "linux")?.digest ?? "";
+    await mkdir(join(directory, "docker-client"));
+    const auth = Buffer.from(credentials()).toString("base64");
+    await writeFile(join(directory, "docker-client/config.json"), JSON.stringify({ auths: { [guarded]: { auth } } }));
+    const native = await inDockersFormat();
     await run(["manifest", "create", "--insecure", `${guarded}/base:2`, `${guarded}/base@${native}`]);
     const pushed = (await run(["manifest", "push", "--insecure", `${guarded}/base:2`])).trim();
     expect(await registry.digestOf("base", "2")).toBe(pushed);
@@ -211,8 +210,24 @@ withClient(debian("docker"), "docker's client", (docker) => {
   });
 });
 
+/** The native image of `base:1` in Docker's own format, which is all that clients before 23 can read. Its digest. */
+async function inDockersFormat(): Promise<string> {
+  const at = (reference: string): string => `http://${registry.plain}/v2/base/manifests/${reference}`;
+  const index = JSON.parse(await (await fetch(at("1"))).text()) as {
+    manifests: { digest: string; platform: { os: string } }[];
+  };
+  const native = index.manifests.find(({ platform }) => platform.os === "linux")?.digest ?? "";
+  const text = (await (await fetch(at(native))).text())
+    .replaceAll("vnd.oci.image.manifest.v1+json", "vnd.docker.distribution.manifest.v2+json")
+    .replaceAll("vnd.oci.image.config.v1+json", "vnd.docker.container.image.v1+json")
+    .replaceAll("vnd.oci.image.layer.v1.tar+gzip", "vnd.docker.image.rootfs.diff.tar.gzip");
+  const headers = { "content-type": "application/vnd.docker.distribution.manifest.v2+json" };
+  const stored = await fetch(at("docker"), { method: "PUT", body: text, headers });
+  return stored.headers.get("docker-content-digest") ?? "";
+}
+
 const isRoot = process.getuid?.() === 0;
-const dockerd = debian("docker") === undefined || !isRoot ? undefined : dockerdPath();
+const dockerd = dockerPath() === undefined || !isRoot ? undefined : dockerdPath();
 
 withClient(dockerd, "Docker's engine", (engine) => {
   test("logs in, pushes, pulls, and is refused when it is logged out", async () => {
@@ -231,7 +246,7 @@ withClient(dockerd, "Docker's engine", (engine) => {
       { stdio: "ignore" },
     );
     const docker = (args: readonly string[], input?: string): Promise<string> =>
-      registry.run("docker", ["-H", socket, ...args], input === undefined ? {} : { input });
+      registry.run(dockerPath() ?? "docker", ["-H", socket, ...args], input === undefined ? {} : { input });
     try {
       await expect
         .poll(

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { installSandbox } from "../../runtime/sandbox/install.ts";
 import { unpackDebian13 } from "./debian.ts";
-import { dockerdPath, unpackDockerd } from "./dockerd.ts";
+import { dockerdPath, dockerPath, unpackDockerd } from "./dockerd.ts";
 import { installGoPrograms } from "./go-programs.ts";
 import { rustForWasm, unpackRust } from "./rust.ts";
 
@@ -58,7 +58,7 @@ function mayInstall(): boolean {
 }
 
 function installDockerd(): void {
-  if (dockerdPath() !== undefined) return;
+  if (dockerdPath() !== undefined && dockerPath() !== undefined) return;
   if (mayInstall()) console.log("unpacking dockerd from Debian's package");
   if (!mayInstall() || !unpackDockerd()) {
     console.log("dockerd is not there, and cannot be installed from here: not tested is Docker against the registry");
