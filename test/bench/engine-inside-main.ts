@@ -147,15 +147,16 @@ function privateBytes(): PrivateBytes {
 const task = JSON.parse(argv[2] ?? "") as InsideTask;
 // As a thread that waits for its pod: the engine has run, and what comes is new.
 await warmUp(await load(task.minimal), 5);
+const { minimal, starlingMonkey, rounds, forks } = task;
 const answer: InsideAnswer = {
   firstByte: await firstByte(task.unseen),
   forkReadyUs: {
-    oneMiB: await forkReadyUs(task.oneMiB, task.rounds),
-    starlingMonkey: await forkReadyUs(task.starlingMonkey, task.rounds),
+    oneMiB: await forkReadyUs(task.oneMiB, rounds),
+    ...(starlingMonkey === undefined ? {} : { starlingMonkey: await forkReadyUs(starlingMonkey, rounds) }),
   },
   idleForkBytes: {
-    minimal: await idleForkBytes(task.minimal, task.forks),
-    starlingMonkey: await idleForkBytes(task.starlingMonkey, task.forks),
+    minimal: await idleForkBytes(minimal, forks),
+    ...(starlingMonkey === undefined ? {} : { starlingMonkey: await idleForkBytes(starlingMonkey, forks) }),
   },
 };
 console.log(JSON.stringify(answer));

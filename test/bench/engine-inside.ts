@@ -7,7 +7,7 @@ import { guestV8Flags } from "../../sdk/internal/index.ts";
 export interface InsideTask {
   readonly minimal: string;
   readonly oneMiB: string;
-  readonly starlingMonkey: string;
+  readonly starlingMonkey: string | undefined;
   readonly unseen: readonly string[];
   readonly rounds: number;
   readonly forks: number;
@@ -16,8 +16,8 @@ export interface InsideTask {
 export interface InsideAnswer {
   /** `processorMs`: of the thread that serves, which on a busy machine has to wait for its turn. */
   readonly firstByte: { readonly ms: number; readonly processorMs: number };
-  readonly forkReadyUs: { readonly oneMiB: number; readonly starlingMonkey: number };
-  readonly idleForkBytes: { readonly minimal: number; readonly starlingMonkey: number };
+  readonly forkReadyUs: { readonly oneMiB: number; readonly starlingMonkey?: number };
+  readonly idleForkBytes: { readonly minimal: number; readonly starlingMonkey?: number };
 }
 
 /** Measures in a fresh process that is started as one that runs guests. */

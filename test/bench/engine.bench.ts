@@ -4,7 +4,7 @@ import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { putLoad } from "../support/load.ts";
 import { cComponent, functionComponent, minimalComponent, prepared, unseenCopies } from "./engine-guests.ts";
-import { type InsideTask, measureInside } from "./engine-inside.ts";
+import { type InsideAnswer, measureInside } from "./engine-inside.ts";
 import { figure, median } from "./figures.ts";
 import { answerOf, bareNode, type HttpPeer, jcoServe, shallopServe, workerd } from "./http-peers.ts";
 import { processorMs } from "./processes.ts";
@@ -14,6 +14,8 @@ export interface EngineBenchSize {
   readonly roundMs: number;
   /** With a peer that has to be fetched from the registry. */
   readonly withWorkerd: boolean;
+  /** With components that hold an engine for JavaScript, which takes a while to build. */
+  readonly withJavaScript: boolean;
   readonly forkRounds: number;
   readonly unseen: number;
   readonly forks: number;
@@ -23,6 +25,7 @@ export const largeEngineBench: EngineBenchSize = {
   rounds: 5,
   roundMs: 2000,
   withWorkerd: true,
+  withJavaScript: true,
   forkRounds: 400,
   unseen: 15,
   forks: 64,
@@ -32,6 +35,7 @@ export const smallEngineBench: EngineBenchSize = {
   rounds: 1,
   roundMs: 200,
   withWorkerd: false,
+  withJavaScript: false,
   forkRounds: 8,
   unseen: 2,
   forks: 4,
@@ -120,40 +124,39 @@ async function sameAnswer(peers: readonly HttpPeer[]): Promise<string> {
 }
 
 async function inside(minimal: string, directory: string, size: EngineBenchSize): Promise<void> {
-  const quickjs = await prepared("quickjs", await functionComponent("quickjs", directory), directory);
-  const task: InsideTask = {
+  const build = async (engine: "quickjs" | "starlingmonkey"): Promise<string | undefined> =>
+    size.withJavaScript ? prepared(engine, await functionComponent(engine, directory), directory) : undefined;
+  const quickjs = await build("quickjs");
+  const answer = await measureInside({
     minimal,
     oneMiB: await prepared("one-mib", await minimalComponent(16), directory),
-    starlingMonkey: await prepared("starlingmonkey", await functionComponent("starlingmonkey", directory), directory),
-    unseen: await unseenCopies(quickjs, size.unseen),
+    starlingMonkey: await build("starlingmonkey"),
+    unseen: await unseenCopies(quickjs ?? minimal, size.unseen),
     rounds: size.forkRounds,
     forks: size.forks,
+  });
+  const { size: bytes } = await stat(join(directory, quickjs === undefined ? "minimal.wasm" : "quickjs.wasm"));
+  report(answer, bytes / 1e6);
+}
+
+function report({ firstByte, forkReadyUs, idleForkBytes }: InsideAnswer, megabytes: number): void {
+  const line = (what: string, value: number | undefined, { goal, unit }: Goal, beside = ""): void => {
+    if (value === undefined) return figure(what, "not asked", "the small size builds no engine for JavaScript");
+    const share = `goal ${goal} ${unit}: ${(value / goal).toFixed(2)} of it`;
+    figure(what, `${value.toFixed(unit === "KiB" ? 0 : 1)} ${unit}`, `${share}${beside}`);
   };
-  const { firstByte, forkReadyUs, idleForkBytes } = await measureInside(task);
-  const megabytes = (await stat(join(directory, "quickjs.wasm"))).size / 1e6;
-  const against = (value: number, goal: number, unit: string): string =>
-    `goal ${goal} ${unit}: ${(value / goal).toFixed(2)} of it`;
-  const us = (value: number): string => `${value.toFixed(1)} µs`;
-  const kib = (bytes: number): string => `${(bytes / 1024).toFixed(0)} KiB`;
-  figure("a fork made ready, 1 MiB of memory, p50", us(forkReadyUs.oneMiB), against(forkReadyUs.oneMiB, 50, "µs"));
-  figure(
-    "a fork made ready, StarlingMonkey, p50",
-    us(forkReadyUs.starlingMonkey),
-    against(forkReadyUs.starlingMonkey, 200, "µs"),
-  );
-  figure(
-    `first byte, ${megabytes.toFixed(1)} MB never seen, on disk, p50`,
-    `${firstByte.ms.toFixed(1)} ms`,
-    `${against(firstByte.ms, 10, "ms")}; ${firstByte.processorMs.toFixed(1)} ms of processor`,
-  );
-  figure(
-    "an idle fork beyond its written pages, minimal",
-    kib(idleForkBytes.minimal),
-    against(idleForkBytes.minimal / 1024, 64, "KiB"),
-  );
-  figure(
-    "an idle fork beyond its written pages, StarlingMonkey",
-    kib(idleForkBytes.starlingMonkey),
-    against(idleForkBytes.starlingMonkey / 1024, 64, "KiB"),
-  );
+  const kib = (bytes: number | undefined): number | undefined => bytes && bytes / 1024;
+  const ofProcessor = `; ${firstByte.processorMs.toFixed(1)} ms of processor`;
+  line("a fork made ready, 1 MiB of memory, p50", forkReadyUs.oneMiB, { goal: 50, unit: "µs" });
+  line("a fork made ready, StarlingMonkey, p50", forkReadyUs.starlingMonkey, { goal: 200, unit: "µs" });
+  const what = `first byte, ${megabytes.toFixed(1)} MB never seen, on disk, p50`;
+  line(what, firstByte.ms, { goal: 10, unit: "ms" }, ofProcessor);
+  const idle: Goal = { goal: 64, unit: "KiB" };
+  line("an idle fork beyond its written pages, minimal", kib(idleForkBytes.minimal), idle);
+  line("an idle fork beyond its written pages, StarlingMonkey", kib(idleForkBytes.starlingMonkey), idle);
+}
+
+interface Goal {
+  readonly goal: number;
+  readonly unit: "µs" | "ms" | "KiB";
 }

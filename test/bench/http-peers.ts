@@ -32,12 +32,21 @@ async function freePort(): Promise<number> {
 }
 
 async function start(name: string, port: number, [program = "", ...args]: readonly string[]): Promise<HttpPeer> {
-  const child = spawn(program, args, { stdio: ["ignore", "ignore", "inherit"] });
+  // A group of its own: jco leaves the process that serves behind when it is ended.
+  const child = spawn(program, args, { stdio: ["ignore", "ignore", "inherit"], detached: true });
   const { pid } = child;
   if (pid === undefined) throw new Error(`${name} cannot be started: ${program}`);
-  const peer = { name, port, pid, [Symbol.dispose]: () => void child.kill() };
+  const peer = { name, port, pid, [Symbol.dispose]: () => endGroup(pid) };
   await answering(peer, child);
   return peer;
+}
+
+function endGroup(pid: number): void {
+  try {
+    process.kill(-pid);
+  } catch {
+    // All of it has ended by itself.
+  }
 }
 
 async function answering(peer: HttpPeer, child: ChildProcess): Promise<void> {

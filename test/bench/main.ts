@@ -15,5 +15,3 @@ const asked = process.argv.slice(2).filter((argument) => !argument.startsWith("-
 for (const [name, bench] of Object.entries(benches)) {
   if (asked.length === 0 || asked.includes(name)) await bench();
 }
-// What builds components, and what serves them beside us, may leave something open: whoever waits has the figures.
-process.exit();
