@@ -225,3 +225,21 @@ test.skipIf(process.getuid?.() !== 0)("a user without rights has host processes 
   }
   await rm(directory, { recursive: true });
 });
+
+test("an egress proxy that is killed is started again, and pods reach what they may", async () => {
+  await using fixture = await RuntimeFixture.open();
+  const runtime = await fixture.runtime(["127.0.0.1"]);
+  const pod = await runtime.start(fixture.launch(await fixture.guestImage()), never);
+  using client = await fixture.connect(pod);
+  const server = createHttpServer((_, response) => response.end("outside")).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  const fetched = async (): Promise<string> => (await client.get(`/fetch?127.0.0.1:${port}`)).body.toString();
+  await fixture.until(async () => (await fetched()) === "200 outside");
+  const pid = await pidOf(join(fixture.runDirectory, "e"));
+  process.kill(pid, "SIGKILL");
+  // Between the two nobody is recorded.
+  await fixture.until(async () => (await pidOf(join(fixture.runDirectory, "e")).catch(() => pid)) !== pid);
+  await fixture.until(async () => (await fetched()) === "200 outside");
+  server.close();
+});

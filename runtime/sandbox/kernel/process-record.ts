@@ -16,8 +16,17 @@ export async function recordProcess(path: string, { pid, note }: RecordedProcess
 
 /** The process of the record, when it lives still; on systems without /proc, whether it does or not. */
 export async function recordedProcess(path: string): Promise<RecordedProcess | undefined> {
-  const text = await readFile(path, "utf8").catch(() => undefined);
-  if (text === undefined) return undefined;
-  const { pid, start, note } = JSON.parse(text) as RecordedProcess & { readonly start: string };
+  const found = await readRecord(path);
+  if (found === undefined) return undefined;
+  const { pid, start, note } = found;
   return start === "" || (await processStart(pid)) === start ? { pid, note } : undefined;
+}
+
+/** Undefined when there is none, or a full disk has left half of one. */
+async function readRecord(path: string): Promise<(RecordedProcess & { readonly start: string }) | undefined> {
+  try {
+    return JSON.parse(await readFile(path, "utf8")) as RecordedProcess & { readonly start: string };
+  } catch {
+    return undefined;
+  }
 }
