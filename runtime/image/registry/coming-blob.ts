@@ -39,6 +39,11 @@ export class ComingBlob {
     return this.#blob.size;
   }
 
+  /** It will not come whole any more: who asks now asks for another. */
+  get hasFailed(): boolean {
+    return this.#outcome !== undefined && this.#outcome !== "whole";
+  }
+
   /** Writes what `source` gives, and hands the whole to the store. @throws what the source and the store throw */
   async fill(source: AsyncIterable<Uint8Array>): Promise<void> {
     const digester = new Digester(digestAlgorithm(this.#blob.digest));

@@ -159,6 +159,9 @@ export class UpstreamCache {
     const source = this.#source(name);
     if (source === undefined) return undefined;
     const key = `${name} ${digest}`;
+    const known = this.#blobs.get(key);
+    const hasFailed = (await known?.catch(() => undefined))?.hasFailed === true;
+    if (hasFailed && this.#blobs.get(key) === known) this.#blobs.delete(key);
     let coming = this.#blobs.get(key);
     if (coming === undefined) {
       if (this.#blobs.size >= fetchesMax) {
@@ -166,11 +169,12 @@ export class UpstreamCache {
           headers: { "Retry-After": "5" },
         });
       }
-      coming = this.#begin(name, source, digest);
-      this.#blobs.set(key, coming);
-      coming.then(
-        (blob) => blob === undefined && this.#blobs.delete(key),
-        () => this.#blobs.delete(key),
+      const begun = this.#begin(name, source, digest);
+      coming = begun;
+      this.#blobs.set(key, begun);
+      begun.then(
+        (blob) => blob === undefined && this.#forget(key, begun),
+        () => this.#forget(key, begun),
       );
     }
     try {
@@ -196,11 +200,21 @@ export class UpstreamCache {
       .pass(() => this.#fetch(coming, { name, source, blob }))
       .catch((error: unknown) => log.warn("pulling a blob through failed", { name, digest, why: String(error) }))
       .finally(() => {
-        this.#blobs.delete(`${name} ${digest}`);
+        void this.#forgetBlob(`${name} ${digest}`, coming);
         this.#running.delete(fetching);
       });
     this.#running.add(fetching);
     return coming;
+  }
+
+  /** Unless another one took its place. */
+  #forget(key: string, begun: Promise<ComingBlob | undefined>): void {
+    if (this.#blobs.get(key) === begun) this.#blobs.delete(key);
+  }
+
+  async #forgetBlob(key: string, blob: ComingBlob): Promise<void> {
+    const begun = this.#blobs.get(key);
+    if (begun !== undefined && (await begun.catch(() => undefined)) === blob) this.#forget(key, begun);
   }
 
   async #fetch(
