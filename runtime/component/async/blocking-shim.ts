@@ -1,13 +1,14 @@
-import type { CoreType } from "../abi/codec.ts";
-import { functionType, moduleHeader, name, opcodes, section, typeCodes, u32 } from "../core-module/encode.ts";
-
-/** The core function of a built-in that may have to wait. */
-export interface BlockingSignature {
-  readonly params: readonly CoreType[];
-  readonly result: CoreType | undefined;
-}
-
-const resultTypes: readonly (CoreType | undefined)[] = [undefined, "i32", "i64", "f32", "f64"];
+import {
+  type CoreSignature,
+  functionImport,
+  functionType,
+  globalImport,
+  opcodes,
+  resultsOf,
+  shimModule,
+  typeCodes,
+  u32,
+} from "../core-module/encode.ts";
 
 /**
  * A core module that stands between a guest and the built-ins that may have to wait. Each is tried first; as long as the linker says,
@@ -21,42 +22,25 @@ const resultTypes: readonly (CoreType | undefined)[] = [undefined, "i32", "i64",
  *
  * Imports: `try` "0", "1", … ; `finish` "", "i32", … (by result); `state` "wait" and "pending" (mutable i32). Exports: "0", "1", ….
  */
-export function blockingShim(signatures: readonly BlockingSignature[]): Uint8Array {
-  const finishes = resultTypes.filter((type) => signatures.some(({ result }) => result === type));
-  const waitType = signatures.length + finishes.length;
-  const types = [
-    ...signatures.map(({ params, result }) => functionType(params, result)),
-    ...finishes.map((result) => functionType(["i32"], result)),
-    functionType([], "i32"),
-  ];
-  const imports = [
-    ...signatures.map((_, index) => [...name("try"), ...name(String(index)), 0x00, ...u32(index)]),
-    ...finishes.map((result, index) => [
-      ...name("finish"),
-      ...name(result ?? ""),
-      0x00,
-      ...u32(signatures.length + index),
-    ]),
-    [...name("state"), ...name("wait"), 0x00, ...u32(waitType)],
-    [...name("state"), ...name("pending"), 0x03, typeCodes.i32, 0x01],
-  ];
-  const bodies = signatures.map((signature, index) =>
-    body(signature, { attempt: index, finish: signatures.length + finishes.indexOf(signature.result), wait: waitType }),
-  );
-  return Uint8Array.from([
-    ...moduleHeader,
-    ...section(1, types),
-    ...section(2, imports),
-    ...section(
-      3,
-      signatures.map((_, index) => u32(index)),
+export function blockingShim(signatures: readonly CoreSignature[]): Uint8Array {
+  const finishes = resultsOf(signatures);
+  const wait = signatures.length + finishes.length;
+  return shimModule({
+    types: [
+      ...signatures.map(({ params, result }) => functionType(params, result)),
+      ...finishes.map((result) => functionType(["i32"], result)),
+      functionType([], "i32"),
+    ],
+    functionImports: [
+      ...signatures.map((_, index) => functionImport("try", String(index), index)),
+      ...finishes.map((result, index) => functionImport("finish", result ?? "", signatures.length + index)),
+      functionImport("state", "wait", wait),
+    ],
+    globalImports: [globalImport("state", "pending")],
+    bodies: signatures.map((signature, index) =>
+      body(signature, { attempt: index, finish: signatures.length + finishes.indexOf(signature.result), wait }),
     ),
-    ...section(
-      7,
-      signatures.map((_, index) => [...name(String(index)), 0x00, ...u32(waitType + 1 + index)]),
-    ),
-    ...section(10, bodies),
-  ]);
+  });
 }
 
 const { callFunction, localGet, localSet, globalGet, loopBlock, ifBlock, branch, endBlock, noResult } = opcodes;
@@ -67,7 +51,7 @@ interface Functions {
   readonly finish: number;
 }
 
-function body({ params, result }: BlockingSignature, { attempt, wait, finish }: Functions): readonly number[] {
+function body({ params, result }: CoreSignature, { attempt, wait, finish }: Functions): readonly number[] {
   const answer = u32(params.length);
   const keep = result === undefined ? [] : [localSet, ...answer];
   const code = [

@@ -1,12 +1,12 @@
 import type { CoreType } from "../abi/codec.ts";
 import type { BuiltinOf, BuiltinPlan } from "../link/link-plan.ts";
-import type { BlockingSignature } from "./blocking-shim.ts";
+import type { CoreSignature } from "../core-module/encode.ts";
 
 /** Of the built-ins that may have to wait. */
 export function blockingSignature(
   plan: BuiltinPlan,
-  lowered: (plan: BuiltinOf<"lower">) => BlockingSignature,
-): BlockingSignature {
+  lowered: (plan: BuiltinOf<"lower">) => CoreSignature,
+): CoreSignature {
   if (plan.op === "lower") return lowered(plan);
   return { params: Array.from({ length: paramCounts[plan.op] ?? 1 }, (): CoreType => "i32"), result: "i32" };
 }

@@ -1,18 +1,11 @@
-import type { CoreType } from "../abi/codec.ts";
-import { functionType, moduleHeader, name, opcodes, section, u32 } from "../core-module/encode.ts";
-
-/** A core function of a guest. */
-export interface EntrySignature {
-  readonly params: readonly CoreType[];
-  readonly result: CoreType | undefined;
-}
+import { type CoreSignature, functionType, moduleHeader, name, opcodes, section, u32 } from "../core-module/encode.ts";
 
 /**
  * A core module that calls a guest's function and says when it has returned, and with what:
  *
  *     (func (export "run") (param …) (call $done (call $run (local.get …))))
  */
-export function entryShim({ params, result }: EntrySignature): Uint8Array {
+export function entryShim({ params, result }: CoreSignature): Uint8Array {
   const { callFunction, localGet, endBlock } = opcodes;
   const code = [
     0,

@@ -4,7 +4,7 @@ import type { FunctionCodec } from "../abi/function-codec.ts";
 import { cancelEvent, type GuestEvent, noEvent, WaitableSet } from "../abi/waitable.ts";
 import type { LiveInstance } from "../instance/live-instance.ts";
 import type { LiftPlan } from "../link/link-plan.ts";
-import type { EntrySignature } from "./entry-shim.ts";
+import type { CoreSignature } from "../core-module/encode.ts";
 import type { Task } from "./task.ts";
 import type { Tasks } from "./tasks.ts";
 
@@ -13,7 +13,7 @@ type CoreFunction = (...values: readonly CoreValue[]) => unknown;
 /** CanonicalABI.md, "CallbackCode". */
 const callbackCodes = { exit: 0, yield: 1, wait: 2 } as const;
 
-const callbackSignature: EntrySignature = { params: ["i32", "i32", "i32"], result: "i32" };
+const callbackSignature: CoreSignature = { params: ["i32", "i32", "i32"], result: "i32" };
 
 /** A function of the component, ready to be called. */
 export interface Lifted {
@@ -22,7 +22,7 @@ export interface Lifted {
   readonly context: CanonicalContext;
   readonly core: CoreFunction;
   readonly callback: CoreFunction | undefined;
-  readonly signature: EntrySignature;
+  readonly signature: CoreSignature;
 }
 
 export function liftedOf(live: LiveInstance, lift: number): Lifted {
@@ -81,7 +81,7 @@ export class TaskRun {
       returned,
     }: {
       readonly values: readonly CoreValue[];
-      readonly signature: EntrySignature;
+      readonly signature: CoreSignature;
       readonly returned: (value: unknown) => void;
     },
   ): void {

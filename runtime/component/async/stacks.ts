@@ -2,7 +2,7 @@ import type { CoreValue } from "../abi/codec.ts";
 import { GuestFault } from "../guest-fault.ts";
 import type { LiveInstance } from "../instance/live-instance.ts";
 import { suspendedMax } from "./bounds.ts";
-import type { EntrySignature } from "./entry-shim.ts";
+import type { CoreSignature } from "../core-module/encode.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { Thread } from "./thread.ts";
 
@@ -18,7 +18,7 @@ interface Suspended {
 /** How a core function is entered. */
 export interface Entry {
   readonly core: CoreFunction;
-  readonly signature: EntrySignature;
+  readonly signature: CoreSignature;
 }
 
 /**

@@ -19,6 +19,56 @@ export const opcodes = {
   noResult: 0x40,
 } as const;
 
+/** What a core function takes and gives. */
+export interface CoreSignature {
+  readonly params: readonly CoreType[];
+  readonly result: CoreType | undefined;
+}
+
+/** Results of `signatures`, each once. */
+export function resultsOf(signatures: readonly CoreSignature[]): readonly (CoreType | undefined)[] {
+  return [...new Set(signatures.map(({ result }) => result))];
+}
+
+interface ShimParts {
+  /** Those of the exported functions come first, in their order. */
+  readonly types: readonly (readonly number[])[];
+  readonly functionImports: readonly (readonly number[])[];
+  readonly globalImports: readonly (readonly number[])[];
+  /** Of the exported functions: "0", "1", …. */
+  readonly bodies: readonly (readonly number[])[];
+}
+
+/** A core module of functions between a guest and what it imports. */
+export function shimModule({ types, functionImports, globalImports, bodies }: ShimParts): Uint8Array {
+  return Uint8Array.from([
+    ...moduleHeader,
+    ...section(1, types),
+    ...section(2, [...functionImports, ...globalImports]),
+    ...section(
+      3,
+      bodies.map((_, index) => u32(index)),
+    ),
+    ...section(
+      7,
+      bodies.map((_, index) => [...name(String(index)), 0x00, ...u32(functionImports.length + index)]),
+    ),
+    ...section(10, bodies),
+  ]);
+}
+
+/** `type`: its index among the module's types. */
+export const functionImport = (from: string, member: string, type: number): readonly number[] => [
+  ...[...name(from), ...name(member), 0x00],
+  ...u32(type),
+];
+
+/** Of type i32, mutable. */
+export const globalImport = (from: string, member: string): readonly number[] => [
+  ...[...name(from), ...name(member), 0x03],
+  ...[typeCodes.i32, 0x01],
+];
+
 export function functionType(params: readonly CoreType[], result: CoreType | undefined): readonly number[] {
   const results = result === undefined ? [0] : [1, typeCodes[result]];
   return [0x60, ...u32(params.length), ...params.map((type) => typeCodes[type]), ...results];

@@ -2,14 +2,15 @@ import { CodecTable } from "../abi/codec-table.ts";
 import { FunctionCodec } from "../abi/function-codec.ts";
 import type { TransferredType } from "../abi/async-codecs.ts";
 import { AsyncPlan, isAsync } from "../async/async-plan.ts";
-import { blockingShim, type BlockingSignature } from "../async/blocking-shim.ts";
+import { blockingShim } from "../async/blocking-shim.ts";
 import { blockingSignature } from "../async/blocking-signature.ts";
-import { entryShim, type EntrySignature } from "../async/entry-shim.ts";
+import type { CoreSignature } from "../core-module/encode.ts";
+import { entryShim } from "../async/entry-shim.ts";
 import type { BuiltinOf, Callee, CoreReference, LinkPlan } from "../link/link-plan.ts";
 import type { FunctionType, TypeIndex } from "../link/value-type.ts";
 import { familyOf } from "./host-binding.ts";
 import { waitingInstances } from "./waiting-instances.ts";
-import { type WaitingSignature, waitingShim } from "./waiting-shim.ts";
+import { waitingShim } from "./waiting-shim.ts";
 
 /** A call out of a component, as it was planned. */
 export interface LoweredCall {
@@ -65,7 +66,7 @@ export class LinkedComponent {
   }
 
   #planLowered(lowered: Map<number, LoweredCall>): WebAssembly.Module | undefined {
-    const signatures: WaitingSignature[] = [];
+    const signatures: CoreSignature[] = [];
     for (const [index, builtin] of this.plan.builtins.entries()) {
       if (builtin.op !== "lower") continue;
       const shim = this.calleeWaits(builtin.callee) ? signatures.push(this.codec(builtin.type).lowered) - 1 : undefined;
@@ -75,11 +76,10 @@ export class LinkedComponent {
   }
 
   #planBlocking(async: AsyncPlan, blocking: Map<number, number>): WebAssembly.Module | undefined {
-    const signatures: BlockingSignature[] = [];
+    const signatures: CoreSignature[] = [];
     for (const [index, builtin] of this.plan.builtins.entries()) {
       if (!async.builtinBlocks(builtin)) continue;
-      const lowered = ({ type, options }: BuiltinOf<"lower">): BlockingSignature =>
-        this.codec(type, options.async).lowered;
+      const lowered = ({ type, options }: BuiltinOf<"lower">): CoreSignature => this.codec(type, options.async).lowered;
       blocking.set(index, signatures.push(blockingSignature(builtin, lowered)) - 1);
     }
     return signatures.length === 0 ? undefined : new WebAssembly.Module(blockingShim(signatures));
@@ -102,7 +102,7 @@ export class LinkedComponent {
   }
 
   /** Made once for each signature. */
-  entryShim(signature: EntrySignature): WebAssembly.Module {
+  entryShim(signature: CoreSignature): WebAssembly.Module {
     const key = `${signature.params.join()}:${signature.result}`;
     let shim = this.#entryShims.get(key);
     if (shim === undefined) {

@@ -1,11 +1,12 @@
 import { expect, test } from "vitest";
 import type { CoreType } from "../abi/codec.ts";
-import { waitingShim, type WaitingSignature } from "./waiting-shim.ts";
+import type { CoreSignature } from "../core-module/encode.ts";
+import { waitingShim } from "./waiting-shim.ts";
 
 const types: readonly CoreType[] = ["i32", "i64", "f32", "f64"];
 
 // More than one byte of an index counts, with up to 17 parameters (16, and the place of a result).
-const signatures: readonly WaitingSignature[] = Array.from({ length: 213 }, (_, index) => ({
+const signatures: readonly CoreSignature[] = Array.from({ length: 213 }, (_, index) => ({
   params: Array.from({ length: index % 18 }, (_, at) => types[(index + at) % types.length] ?? "i32"),
   result: [undefined, ...types][index % 5],
 }));

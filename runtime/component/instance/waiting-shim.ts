@@ -1,15 +1,16 @@
-import type { CoreType } from "../abi/codec.ts";
-import { functionType, moduleHeader, name, opcodes, section, typeCodes, u32 } from "../core-module/encode.ts";
+import {
+  type CoreSignature,
+  functionImport,
+  functionType,
+  globalImport,
+  opcodes,
+  resultsOf,
+  shimModule,
+  typeCodes,
+  u32,
+} from "../core-module/encode.ts";
 
 const { localGet, localSet, globalGet, callFunction, ifBlock, elseBlock, endBlock, noResult } = opcodes;
-
-/** The core function of an import that may have to wait. */
-export interface WaitingSignature {
-  readonly params: readonly CoreType[];
-  readonly result: CoreType | undefined;
-}
-
-const resultTypes: readonly (CoreType | undefined)[] = [undefined, "i32", "i64", "f32", "f64"];
 
 /**
  * A core module that stands between a guest and the imports that may have to wait. A function that JSPI can suspend always
@@ -21,39 +22,26 @@ const resultTypes: readonly (CoreType | undefined)[] = [undefined, "i32", "i64",
  *
  * Imports: `try` "0", "1", … ; `wait` "", "i32", … (by result); `state` "pending" (mutable i32). Exports: "0", "1", ….
  */
-export function waitingShim(signatures: readonly WaitingSignature[]): Uint8Array {
-  const waits = resultTypes.filter((type) => signatures.some(({ result }) => result === type));
-  const types = [
-    ...signatures.map(({ params, result }) => functionType(params, result)),
-    ...waits.map((result) => functionType([], result)),
-  ];
-  const imports = [
-    ...signatures.map((_, index) => [...name("try"), ...name(String(index)), 0x00, ...u32(index)]),
-    ...waits.map((result, index) => [...name("wait"), ...name(result ?? ""), 0x00, ...u32(signatures.length + index)]),
-    [...name("state"), ...name("pending"), 0x03, typeCodes.i32, 0x01],
-  ];
-  const firstOwn = signatures.length + waits.length;
-  const bodies = signatures.map((signature, index) =>
-    body(signature, { tryFunction: index, waitFunction: signatures.length + waits.indexOf(signature.result) }),
-  );
-  return Uint8Array.from([
-    ...moduleHeader,
-    ...section(1, types),
-    ...section(2, imports),
-    ...section(
-      3,
-      signatures.map((_, index) => u32(index)),
+export function waitingShim(signatures: readonly CoreSignature[]): Uint8Array {
+  const waits = resultsOf(signatures);
+  return shimModule({
+    types: [
+      ...signatures.map(({ params, result }) => functionType(params, result)),
+      ...waits.map((result) => functionType([], result)),
+    ],
+    functionImports: [
+      ...signatures.map((_, index) => functionImport("try", String(index), index)),
+      ...waits.map((result, index) => functionImport("wait", result ?? "", signatures.length + index)),
+    ],
+    globalImports: [globalImport("state", "pending")],
+    bodies: signatures.map((signature, index) =>
+      body(signature, { tryFunction: index, waitFunction: signatures.length + waits.indexOf(signature.result) }),
     ),
-    ...section(
-      7,
-      signatures.map((_, index) => [...name(String(index)), 0x00, ...u32(firstOwn + index)]),
-    ),
-    ...section(10, bodies),
-  ]);
+  });
 }
 
 function body(
-  { params, result }: WaitingSignature,
+  { params, result }: CoreSignature,
   { tryFunction, waitFunction }: { readonly tryFunction: number; readonly waitFunction: number },
 ): readonly number[] {
   const attempt = [...params.flatMap((_, index) => [localGet, ...u32(index)]), callFunction, ...u32(tryFunction)];
