@@ -44,6 +44,8 @@ export interface ClientRequest {
 
 // The pod ends a guest that is too slow itself, and says so; the gateway is the second to notice.
 const timeoutGraceMs = 250;
+// What took a pod may be taking its node's other pods, too. By then the gateway has heard of those.
+const lostPauseMs = 50;
 // A timer of Node may fire a millisecond early, in the pod as here.
 const timerSlackMs = 2;
 
@@ -226,7 +228,10 @@ export class Exchange implements Waiter, UpstreamHandlers {
     };
     if (!mayRetry(attempt, this.#context.budget)) return this.#fail(fault);
     this.#release(fault.code);
-    this.#acquire();
+    if (fault.code !== "CONNECTION_LOST" || isKnown) return this.#acquire();
+    this.#context.clock.after(lostPauseMs, () => {
+      if (!this.#done) this.#acquire();
+    });
   }
 
   /** Sends the head, and what is held of the body; unless that has been done, or the answer is over. */
