@@ -1,8 +1,9 @@
 import { Agent } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { WireFault } from "@shallop/sdk/wire";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { call, failing, silent, start, until } from "../client.fake.ts";
-import { fakePod, reflecting, saying, type WireHandler } from "../gateway.fake.ts";
+import { activation, fakePod, reflecting, saying, type WireHandler } from "../gateway.fake.ts";
 
 describe("faults", () => {
   const guestFaults: { code: ConstructorParameters<typeof WireFault>[0]; status: number }[] = [
@@ -174,6 +175,26 @@ describe("faults", () => {
     );
     expect(answers.map(({ body }) => body)).toEqual(Array.from({ length: 10 }, () => "new"));
     expect(cluster.asked).toEqual([]);
+  });
+
+  test("pods of a node that go one after the other cost a request that may be repeated nothing", async () => {
+    const cluster = await start();
+    cluster.service("gone");
+    const { handler } = silent();
+    const dying = [await cluster.wirePod(handler), await cluster.wirePod(handler), await cluster.wirePod(handler)];
+    for (const [index, { endpoint }] of dying.entries()) {
+      cluster.gateway.cluster.set("pods", fakePod(`gone-00001-${index}`, "gone-00001", { endpoint }));
+    }
+    const healthy = await cluster.wirePod(saying("new"));
+    cluster.activate = () => Promise.resolve(activation("gone-00001-new", healthy.endpoint));
+    const answer = call(cluster, "gone");
+    await until(() => dying.some(({ seen }) => seen.length > 0));
+    for (const pod of dying.toSorted((a, b) => b.seen.length - a.seen.length)) {
+      pod.kill();
+      await sleep(10);
+    }
+    expect((await answer).body).toBe("new");
+    expect(dying.flatMap(({ seen }) => seen)).toHaveLength(1);
   });
 
   const invalidAnswers: { name: string; handler: WireHandler }[] = [
