@@ -210,6 +210,19 @@ export class FakeCluster implements AsyncDisposable {
     return { endpoint: { protocol: "wire", socket }, connections, seen, kill };
   }
 
+  /** A wasm pod that ends each connection before it has said a word. */
+  async leavingPod(): Promise<{ readonly endpoint: PodEndpoint; readonly dialled: () => number }> {
+    const socket = join(this.folder, `${this.#sockets++}.sock`);
+    let dialled = 0;
+    const server = createServer((accepted) => {
+      dialled++;
+      accepted.destroy();
+    });
+    await new Promise<void>((resolve) => void server.listen(socket, resolve));
+    this.#cleanups.push(() => server.close());
+    return { endpoint: { protocol: "wire", socket }, dialled: () => dialled };
+  }
+
   async nativePod(listener: RequestListener): Promise<{ readonly server: Server; readonly endpoint: PodEndpoint }> {
     const server = createHttpServer(listener);
     return { server, endpoint: await this.listening(server) };

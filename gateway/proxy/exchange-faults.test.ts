@@ -177,6 +177,21 @@ describe("faults", () => {
     expect(cluster.asked).toEqual([]);
   });
 
+  test("a pod that ends while a connection waits to be taken has begun nothing", async () => {
+    const cluster = await start();
+    cluster.service("leaving");
+    // A connection that nobody reads is reset when its listener goes, with the request in it or not.
+    const leaving = await cluster.leavingPod();
+    const other = await cluster.wirePod(saying("new"));
+    cluster.gateway.cluster.set("pods", fakePod("leaving-00001-a", "leaving-00001", { endpoint: leaving.endpoint }));
+    cluster.gateway.cluster.set("pods", fakePod("leaving-00001-b", "leaving-00001", { endpoint: other.endpoint }));
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, () => call(cluster, "leaving", { method: "POST", body: "x" })),
+    );
+    expect(answers.map(({ body }) => body)).toEqual(Array.from({ length: 10 }, () => "new"));
+    expect(leaving.dialled()).toBeGreaterThan(0);
+  });
+
   test("pods of a node that go one after the other cost a request that may be repeated nothing", async () => {
     const cluster = await start();
     cluster.service("gone");

@@ -49,26 +49,35 @@ export class WireUpstream implements Upstream {
     this.#options.dial().then(
       (socket) => this.#dialled(socket),
       (error: unknown) => {
-        const fault =
-          error instanceof GatewayFault
-            ? error
-            : new GatewayFault("CONNECT_FAILED", describeError(error), { cause: error });
-        for (const waiting of this.#waiting.splice(0)) if (!waiting.cancelled) waiting.handlers.failed(fault);
+        const isFault = error instanceof GatewayFault;
+        this.#failWaiting(isFault ? error : new GatewayFault("CONNECT_FAILED", describeError(error), { cause: error }));
       },
     );
   }
 
+  /** What waits goes out when the pod has said hello: until then, a connection that is lost has cost nothing. */
   #dialled(socket: Duplex): void {
-    // One that takes no more streams finishes those that it has.
-    this.#connection?.close();
+    let isGreeted = false;
     const connection = new WireConnection(socket, {
+      greeted: () => {
+        isGreeted = true;
+        this.#greeted(connection);
+      },
       draining: () => {
         this.#forget(connection);
         connection.close();
         this.#options.draining();
       },
-      closed: () => this.#forget(connection),
+      closed: (fault) => {
+        this.#forget(connection);
+        if (!isGreeted) this.#failWaiting(ungreetedFault(fault));
+      },
     });
+  }
+
+  #greeted(connection: WireConnection): void {
+    // One that takes no more streams finishes those that it has.
+    this.#connection?.close();
     this.#connection = connection;
     const waiting = this.#waiting.splice(0);
     for (const one of waiting) {
@@ -77,6 +86,10 @@ export class WireUpstream implements Upstream {
       else one.handlers.failed(new GatewayFault("REFUSED", "the connection to the pod takes no more requests"));
     }
     if (this.#retired) this.retire();
+  }
+
+  #failWaiting(fault: GatewayFault): void {
+    for (const waiting of this.#waiting.splice(0)) if (!waiting.cancelled) waiting.handlers.failed(fault);
   }
 
   #forget(connection: WireConnection): void {
@@ -94,4 +107,9 @@ function openStream(connection: WireConnection, request: UpstreamRequest, handle
   });
   handlers.opened(stream);
   return () => stream.abort("CANCELLED", "the client has gone, or its time is over");
+}
+
+function ungreetedFault(cause: WireFault | undefined): GatewayFault {
+  const code = cause?.code === "PROTOCOL" ? "PROTOCOL" : "CONNECT_FAILED";
+  return new GatewayFault(code, "the pod ended the connection before it had taken it", { cause });
 }

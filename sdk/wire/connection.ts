@@ -22,6 +22,8 @@ export interface ConnectionHandlers {
    * a WireFault with its own code, anything else as `GUEST_FAILED`.
    */
   request?(head: RequestHead, stream: WireStream): StreamHandlers;
+  /** The peer has said hello. A pod does before it reads: with a connection that is lost before that, nothing was begun. */
+  greeted?(): void;
   /** The peer takes no new streams. */
   draining?(): void;
   /** The connection is gone; every open stream has been told before. */
@@ -211,6 +213,7 @@ export class WireConnection {
     if (version !== protocolVersion)
       return this.#protocolError(`the peer speaks version ${JSON.stringify(version)}, not ${protocolVersion}`);
     this.#greeted = true;
+    this.#handlers.greeted?.();
   }
 
   #receiveRequest(id: number, payload: Buffer): void {

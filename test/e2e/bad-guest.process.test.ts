@@ -78,7 +78,8 @@ test("a function that floods the log is answered or stopped, and its log stays b
   const floods = await besideBystander(platform, () =>
     Promise.all([1, 2, 3].map(() => platform.ask("hostile.default", "/flood"))),
   );
-  for (const { status } of floods) expect([200, 502, 504]).toContain(status);
+  // 503: the others held the pod for all of its time.
+  for (const { status } of floods) expect([200, 502, 503, 504]).toContain(status);
   // They write what they can. Two files of 10 MB are kept of it.
   const text = await platform.run("logs", "hostile");
   expect(text.length).toBeGreaterThan(1024 * 1024);
