@@ -37,6 +37,20 @@ test.each(cases)("$user $verb $plural/$subresource: $may", ({ user, verb, plural
   expect(mayAccess({ user: users[user]!, verb, kind: kindNamed(plural), subresource })).toBe(may);
 });
 
+test.each([
+  ["gateway", "list", "type=kubernetes.io/tls", true],
+  ["gateway", "watch", "type=kubernetes.io/basic-auth", true],
+  ["gateway", "list", undefined, false],
+  ["gateway", "list", "type=Opaque", false],
+  ["gateway", "list", "type!=kubernetes.io/tls", false],
+  ["gateway", "get", undefined, false],
+  ["gateway", "update", "type=kubernetes.io/tls", false],
+  ["node", "list", "type=kubernetes.io/tls", false],
+  ["admin", "list", undefined, true],
+] as const)("secrets: %s %s %s: %s", (user, verb, fieldSelector, may) => {
+  expect(mayAccess({ user: users[user]!, verb, kind: kindNamed("secrets"), fieldSelector })).toBe(may);
+});
+
 test("a refusal says who may not do what, and where", async () => {
   const request = { user: gatewayUser, kind: kindNamed("services"), namespace: "team" };
   expect((await refusal(() => authorize({ ...request, verb: "delete", name: "hello" }))).message).toBe(

@@ -23,7 +23,7 @@ export async function openApi(store: Store = new FakeStore()): Promise<TestApi> 
 export const admin = { user: adminUser } as const;
 
 export function kindNamed(plural: string): KindDefinition {
-  const kind = kindAt("", "v1", plural) ?? kindAt("serving.knative.dev", "v1", plural);
+  const kind = kindAt("serving.knative.dev", "v1", plural) ?? kindAt("", "v1", plural);
   assert(kind !== undefined, `${plural} are served`);
   return kind;
 }

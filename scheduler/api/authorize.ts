@@ -1,4 +1,4 @@
-import { ApiFault, type KindDefinition, type Subresource, type Verb } from "@shallop/sdk/api";
+import { ApiFault, type KindDefinition, secretType, secrets, type Subresource, type Verb } from "@shallop/sdk/api";
 import { qualifiedResource } from "./faults.ts";
 import { gatewayUserName, mastersGroup, nodeNameOf, type User } from "./user.ts";
 
@@ -9,7 +9,12 @@ export interface AccessRequest {
   readonly subresource?: Subresource | undefined;
   readonly namespace?: string | undefined;
   readonly name?: string | undefined;
+  /** Of a list or a watch. */
+  readonly fieldSelector?: string | undefined;
 }
+
+/** What a gateway asks for when it asks for secrets: those of a type that it has a use for, never all of a tenant's. */
+const gatewaySecrets: ReadonlySet<string> = new Set(Object.values(secretType).map((type) => `type=${type}`));
 
 const reads: ReadonlySet<Verb> = new Set(["get", "list", "watch"]);
 
@@ -31,12 +36,17 @@ export function mayAccess(request: AccessRequest): boolean {
   const { user, verb, kind, subresource } = request;
   if (user.groups.includes(mastersGroup)) return true;
   const isNode = nodeNameOf(user) !== undefined;
+  if (kind.resource.plural === secrets.plural && kind.resource.group === secrets.group) return maySeeSecrets(request);
   // Logs are what programs of tenants say; only people read them.
   if (reads.has(verb) && subresource !== "log") return isNode || user.name === gatewayUserName;
   if (!isNode) return false;
   const resource = qualifiedResource(kind) + (subresource === undefined ? "" : `/${subresource}`);
   return nodeWrites[resource]?.includes(verb) ?? false;
 }
+
+/** A node needs none: a node that is taken over must not have the tenants' keys. */
+const maySeeSecrets = ({ user, verb, fieldSelector }: AccessRequest): boolean =>
+  user.name === gatewayUserName && reads.has(verb) && gatewaySecrets.has(fieldSelector ?? "");
 
 /** @throws ApiFault Forbidden, with apiserver's sentence. */
 export function authorize(request: AccessRequest): void {

@@ -170,7 +170,7 @@ describe("protobuf", () => {
 
   test("kinds that are not served in protobuf are refused", async () => {
     for (const [apiVersion, kind] of [
-      ["v1", "Secret"],
+      ["v1", "ConfigMapNone"],
       ["serving.knative.dev/v1", "Service"],
       ["v1", "constructor"],
     ]) {

@@ -47,7 +47,7 @@ const pageEntries = 500;
  */
 export function listObjects(machinery: Machinery, target: Target, options: ListOptions, user: User): ObjectList {
   const { objects } = machinery;
-  authorize({ user, verb: "list", ...target });
+  authorize({ user, verb: "list", ...target, fieldSelector: options.fieldSelector });
   validateListOptions(options);
   const selection = parseSelection(target.kind, options.labelSelector ?? "", options.fieldSelector ?? "");
   const prefix = objects.prefix(target.kind, target.namespace);

@@ -46,7 +46,7 @@ export function watchObjects(
   options: WatchOptions & { readonly user: User },
   signal: AbortSignal,
 ): AsyncGenerator<readonly WatchFrame[], void, undefined> {
-  authorize({ user: options.user, verb: "watch", ...target });
+  authorize({ user: options.user, verb: "watch", ...target, fieldSelector: options.fieldSelector });
   validateWatchOptions(options);
   const selection = parseSelection(target.kind, options.labelSelector ?? "", options.fieldSelector ?? "");
   const from = parseResourceVersion(options.resourceVersion);

@@ -27,20 +27,43 @@ export {
 export { kindAt, kindOf, kinds } from "./kinds.ts";
 export { guestLimitsOf } from "./limits.ts";
 export { instanceReuseOf } from "./reuse.ts";
+export type * from "./gateway-api.ts";
 export type * from "./meta.ts";
-export { annotation, autoscalingPrefix, label, servingGroup } from "./names.ts";
+export {
+  annotation,
+  autoscalingPrefix,
+  gatewayController,
+  gatewayGroup,
+  label,
+  networkingGroup,
+  secretType,
+  servingGroup,
+  shallopGroup,
+} from "./names.ts";
+export type * from "./network.ts";
 export { parseQuantity } from "./quantity.ts";
 export {
   apiVersionOf,
   configurations,
+  coreServices,
+  domainMappings,
+  endpointSlices,
   events,
+  gatewayClasses,
+  gateways,
+  httpRoutes,
+  ingressClasses,
+  ingresses,
   namespaces,
   nodes,
   pods,
+  referenceGrants,
   type Resource,
   revisions,
   routes,
+  secrets,
   services,
+  trafficPolicies,
 } from "./resources.ts";
 export type {
   Configuration,

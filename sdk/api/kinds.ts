@@ -1,12 +1,20 @@
 import type { KindDefinition } from "./kind.ts";
 import { configurationKind } from "./kinds/configuration.ts";
+import { coreServiceKind } from "./kinds/core-service.ts";
+import { domainMappingKind } from "./kinds/domain-mapping.ts";
+import { endpointSliceKind } from "./kinds/endpoint-slice.ts";
 import { eventKind } from "./kinds/event.ts";
+import { gatewayClassKind, gatewayKind } from "./kinds/gateway.ts";
+import { httpRouteKind, referenceGrantKind } from "./kinds/http-route.ts";
+import { ingressClassKind, ingressKind } from "./kinds/ingress.ts";
 import { knativeServiceKind } from "./kinds/knative-service.ts";
 import { namespaceKind } from "./kinds/namespace.ts";
 import { nodeKind } from "./kinds/node.ts";
 import { podKind } from "./kinds/pod.ts";
 import { revisionKind } from "./kinds/revision.ts";
 import { routeKind } from "./kinds/route.ts";
+import { secretKind } from "./kinds/secret.ts";
+import { trafficPolicyKind } from "./kinds/traffic-policy.ts";
 import type { ApiObject } from "./meta.ts";
 import type { Resource } from "./resources.ts";
 
@@ -16,10 +24,22 @@ export const kinds: readonly KindDefinition[] = [
   nodeKind,
   podKind,
   eventKind,
+  secretKind,
+  endpointSliceKind,
+  ingressKind,
+  ingressClassKind,
   knativeServiceKind,
   configurationKind,
   revisionKind,
   routeKind,
+  // After the one of Knative, which has the same name.
+  coreServiceKind,
+  domainMappingKind,
+  gatewayClassKind,
+  gatewayKind,
+  httpRouteKind,
+  referenceGrantKind,
+  trafficPolicyKind,
 ];
 
 const kindsByPath = new Map(

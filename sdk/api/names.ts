@@ -1,6 +1,21 @@
 /** The names of groups, labels and annotations, each with who writes it. One list, so that nobody spells them twice. */
 
 export const servingGroup = "serving.knative.dev";
+export const networkingGroup = "networking.k8s.io";
+export const gatewayGroup = "gateway.networking.k8s.io";
+/** Shallop's own kinds. */
+export const shallopGroup = "shallop.dev";
+
+/** `spec.controller` and `spec.controllerName` of the classes that Shallop's gateway serves. */
+export const gatewayController = "shallop.dev/gateway";
+
+/** Types of Secrets. The gateway reads those that it can use, and no others. */
+export const secretType = {
+  tls: "kubernetes.io/tls",
+  basicAuth: "kubernetes.io/basic-auth",
+  /** A JSON Web Key Set, under the key `jwks.json`. */
+  jwks: "shallop.dev/jwks",
+} as const;
 
 export const label = {
   /** On Revisions and Pods: the Knative Service they belong to. Written by the controllers. */

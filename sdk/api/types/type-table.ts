@@ -1,6 +1,8 @@
 import { assert } from "../../internal/assert.ts";
 import { coreTypes } from "./core-v1.ts";
+import { gatewayTypes } from "./gateway-v1.ts";
 import { metaTypes } from "./meta-v1.ts";
+import { networkTypes } from "./network-v1.ts";
 import { servingTypes } from "./serving-v1.ts";
 
 /**
@@ -70,7 +72,7 @@ let table: TypeTable | undefined;
 
 /** All types, parsed when they are first asked for: a process that only reads names pays nothing. */
 export function typeTable(): TypeTable {
-  table ??= parseTypeTable(coreTypes + metaTypes + servingTypes);
+  table ??= parseTypeTable(coreTypes + metaTypes + networkTypes + servingTypes + gatewayTypes);
   return table;
 }
 
