@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { createHash } from "node:crypto";
 import { type Digest, ImageFault } from "@shallop/sdk/image";
 import { errorCode, type Random } from "@shallop/sdk/internal";
+import type { PrivilegePolicy } from "./layer-rewriter.ts";
 
 /** An unpacked layer on this node. */
 export interface UnpackedLayer {
@@ -96,11 +97,20 @@ export class LayerDirectory {
   }
 }
 
-/** The name of a layer that depends on nothing. */
-export const layerKey = (diffId: Digest): string => diffId.replace(":", "-");
+/** The name of a layer that depends on nothing below it. */
+export const layerKey = (diffId: Digest, privileges: PrivilegePolicy): string =>
+  `${diffId.replace(":", "-")}${privilegeSuffix(privileges)}`;
 
 /** The name of a layer that depends on those below. */
-export const chainedLayerKey = (chainId: Digest): string => `chain-${chainId.replace(":", "-")}`;
+export const chainedLayerKey = (chainId: Digest, privileges: PrivilegePolicy): string =>
+  `chain-${layerKey(chainId, privileges)}`;
+
+/** The same archive unpacked with other privileges is another directory. */
+function privilegeSuffix(privileges: PrivilegePolicy): string {
+  const letters = { setIds: "s", capabilities: "c", devices: "d" } satisfies Record<keyof PrivilegePolicy, string>;
+  const held = Object.entries(letters).filter(([name]) => privileges[name as keyof PrivilegePolicy]);
+  return held.length === 0 ? "" : `-${held.map(([, letter]) => letter).join("")}`;
+}
 
 /** Image specification, "Layer ChainID": names a layer together with all below it. Of each layer, the base first. */
 export function chainIds(diffIds: readonly Digest[]): readonly Digest[] {

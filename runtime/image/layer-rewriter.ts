@@ -1,4 +1,4 @@
-import { archiveEnd, encodeEntry, LayerError, paddingOf, type TarEntry } from "./tar-format.ts";
+import { archiveEnd, bodyBytes, encodeEntry, LayerError, noDevice, paddingOf, type TarEntry } from "./tar-format.ts";
 import { type ReadEntry, shown } from "./tar-reader.ts";
 
 interface LayerLimits {
@@ -15,11 +15,21 @@ export interface LowerLayers {
   file(path: string): Promise<LowerFile | undefined>;
 }
 
-export type DirectoryAttributes = Pick<TarEntry, "mode" | "uid" | "gid" | "mtime">;
+export type DirectoryAttributes = Pick<TarEntry, "mode" | "uid" | "gid" | "mtime" | "mtimeNanos">;
 export type LowerFile = DirectoryAttributes & { readonly size: number; readonly body: AsyncIterable<Buffer> };
+
+/** What a layer may bring that gives privileges to who runs or opens it. Nothing, unless a node says so. */
+export interface PrivilegePolicy {
+  /** The bits that change user or group. */
+  readonly setIds: boolean;
+  /** The attribute `security.capability`. */
+  readonly capabilities: boolean;
+  readonly devices: boolean;
+}
 
 export interface RewriteOptions {
   readonly limits: LayerLimits;
+  readonly privileges: PrivilegePolicy;
   /** Undefined when they are not known yet; then what needs them is LayerError NEEDS_LOWERS. */
   readonly lowers: LowerLayers | undefined;
   /** Of the opaque mark: `trusted.` for root, `user.` for others (overlayfs option `userxattr`). */
@@ -31,13 +41,13 @@ export interface RewriteSummary {
   entries: number;
   /** The layer hides everything below it. */
   rootOpaque: boolean;
-  /** Device files, which are not unpacked. */
+  /** Device files that were left out. */
   devicesDropped: number;
 }
 
 type Node =
   | ({ readonly kind: "directory"; opaque: boolean } & DirectoryAttributes)
-  | { readonly kind: "symlink"; readonly target: string }
+  | { readonly kind: "symlink"; readonly target: string; readonly entry: TarEntry }
   | { readonly kind: "file" };
 
 // NAME_MAX, PATH_MAX of Linux; a path that is deeper has no room for names.
@@ -49,13 +59,16 @@ const linksMax = 40;
 /** Linux' greatest user number; the one after it means "no change" to chown. */
 const idMax = 2 ** 32 - 2;
 
-const rootDirectory: DirectoryAttributes = { mode: 0o755, uid: 0, gid: 0, mtime: 0 };
+const rootDirectory: DirectoryAttributes = { mode: 0o755, uid: 0, gid: 0, mtime: 0, mtimeNanos: 0 };
+
+/** What an entry that is not a file of the archive has not. */
+const bare = { size: 0, linkPath: "", device: noDevice, xattrs: new Map<string, string>() };
 
 /**
  * Turns a layer's archive into one that a plain, trusting `tar` can unpack into an empty directory, so that the result
  * is a lower directory of overlayfs. Every path that comes out is relative, has no `..`, and passes through
  * no symbolic link: links are followed here, in a model of the tree, never on the disk. Set-user-id bits, devices and
- * attributes that give privileges are left out. Whiteouts become character devices 0:0 at the end, because
+ * attributes that give privileges are left out unless the policy lets them in. Whiteouts become character devices 0:0 at the end, because
  * they hide what is below, not what is beside them, in whatever order the archive has them (image specification,
  * "Layers").
  */
@@ -94,9 +107,12 @@ export class LayerRewriter {
       yield* this.#whiteout(parts, last);
       return;
     }
-    if (entry.type === "character" || entry.type === "block") {
+    if (isDevice(entry) && !this.#options.privileges.devices) {
       this.summary.devicesDropped++;
       return;
+    }
+    if (isDevice(entry) && entry.device.major === 0 && entry.device.minor === 0) {
+      throw new LayerError("LAYER_INVALID", `${shown(entry.path)} is what overlayfs takes for a whiteout`);
     }
     const parent = yield* this.#parent(parts);
     const path = joined(parent, last);
@@ -104,7 +120,7 @@ export class LayerRewriter {
     if (existing?.kind === "directory" && entry.type !== "directory") {
       throw new LayerError("LAYER_INVALID", `${shown(path)} is a directory and something else in one layer`);
     }
-    const clean = { ...safe(entry), path };
+    const clean = { ...safe(entry, this.#options.privileges), path };
     switch (entry.type) {
       case "directory": {
         const opaque = existing?.kind === "directory" && existing.opaque;
@@ -116,13 +132,14 @@ export class LayerRewriter {
         if (entry.linkPath === "" || entry.linkPath.length > pathBytesMax) {
           throw new LayerError("LAYER_INVALID", `${shown(path)} is a link to nothing, or to a path that is too long`);
         }
-        this.#tree.set(path, { kind: "symlink", target: entry.linkPath });
-        yield encodeEntry({ ...clean, linkPath: entry.linkPath });
+        this.#tree.set(path, { kind: "symlink", target: entry.linkPath, entry: clean });
         return;
       case "hardlink":
         yield* this.#hardlink(clean, entry.linkPath);
         return;
       case "fifo":
+      case "character":
+      case "block":
         this.#tree.set(path, { kind: "file" });
         yield encodeEntry(clean);
         return;
@@ -143,7 +160,7 @@ export class LayerRewriter {
       size += piece.length;
       yield piece;
     }
-    if (size !== entry.size)
+    if (size !== bodyBytes(entry))
       throw new LayerError("LAYER_INVALID", `the archive ends in the middle of ${shown(entry.path)}`);
     yield Buffer.alloc(paddingOf(size));
   }
@@ -163,7 +180,7 @@ export class LayerRewriter {
     }
     if (node !== undefined) {
       this.#tree.set(entry.path, node);
-      yield encodeEntry({ ...entry, linkPath: target });
+      if (node.kind === "file") yield encodeEntry({ ...entry, linkPath: target });
       return;
     }
     const lower = await this.#lowers(entry.path).file(target);
@@ -175,7 +192,8 @@ export class LayerRewriter {
     }
     this.#tree.set(entry.path, { kind: "file" });
     const { body, ...attributes } = lower;
-    yield* this.#file({ ...entry, ...attributes, mode: attributes.mode & 0o1777, type: "file", linkPath: "" }, body);
+    const modeMask = this.#options.privileges.setIds ? 0o7777 : 0o1777;
+    yield* this.#file({ ...entry, ...attributes, mode: attributes.mode & modeMask, type: "file", linkPath: "" }, body);
   }
 
   async *#whiteout(parts: readonly string[], last: string): AsyncGenerator<Buffer, void, undefined> {
@@ -195,27 +213,32 @@ export class LayerRewriter {
     else if (node?.kind === "directory") node.opaque = true;
   }
 
-  /** Whiteouts and opaque marks, now that it is known what the layer itself has. */
+  /** Links, whiteouts and opaque marks, now that it is known what the layer itself has. */
   *#finish(): Generator<Buffer, void, undefined> {
+    yield* this.#symlinks();
     for (const path of this.#whiteouts) {
       const node = this.#tree.get(path);
       // Hidden below and made anew here: a directory must not show what the hidden one had.
       if (node?.kind === "directory") node.opaque = true;
       if (node !== undefined) continue;
-      yield encodeEntry({
-        ...rootDirectory,
-        mode: 0,
-        path,
-        type: "character",
-        size: 0,
-        linkPath: "",
-        xattrs: new Map(),
-      });
+      yield encodeEntry({ ...rootDirectory, ...bare, mode: 0, path, type: "character" });
     }
     for (const [path, node] of this.#tree) {
       if (node.kind !== "directory" || !node.opaque) continue;
       const xattrs = new Map([[this.#options.opaqueXattr, "y"]]);
-      yield encodeEntry({ ...attributesOf(node), path, type: "directory", size: 0, linkPath: "", xattrs });
+      yield encodeEntry({ ...attributesOf(node), ...bare, path, type: "directory", xattrs });
+    }
+  }
+
+  /** Last of all: so nothing can be written through one, whatever `tar` does, and a later entry of its name wins. */
+  *#symlinks(): Generator<Buffer, void, undefined> {
+    const firstNames = new Map<Node, string>();
+    for (const [path, node] of this.#tree) {
+      if (node.kind !== "symlink") continue;
+      const first = firstNames.get(node);
+      firstNames.set(node, first ?? path);
+      const own = { ...node.entry, path, linkPath: node.target };
+      yield encodeEntry(first === undefined ? own : { ...own, type: "hardlink", linkPath: first });
     }
   }
 
@@ -232,9 +255,8 @@ export class LayerRewriter {
       }
       this.#count();
       const attributes = (await this.#lowers(path).directory(path)) ?? rootDirectory;
-      const made: TarEntry = { ...attributes, path, type: "directory", size: 0, linkPath: "", xattrs: new Map() };
       this.#tree.set(path, { kind: "directory", opaque: false, ...attributes });
-      yield encodeEntry(made);
+      yield encodeEntry({ ...attributes, ...bare, path, type: "directory" });
     }
     return parent;
   }
@@ -259,16 +281,21 @@ export class LayerRewriter {
       const node = this.#tree.get([...done, part].join("/"));
       if (node?.kind !== "symlink") {
         done.push(part);
+        // Here, not at the end: forty links of 2,000 directories each would make every step long.
+        if (done.length > depthMax) throw tooDeep();
         continue;
       }
       if (++links > linksMax) throw new LayerError("LAYER_INVALID", `${shown(parts.join("/"))} goes round in links`);
       if (node.target.startsWith("/")) done = [];
       todo.unshift(...node.target.split("/"));
     }
-    if (done.length > depthMax) throw new LayerError("LAYER_INVALID", `a path is deeper than ${depthMax} directories`);
     return done.join("/");
   }
 }
+
+const tooDeep = (): LayerError => new LayerError("LAYER_INVALID", `a path is deeper than ${depthMax} directories`);
+
+const isDevice = (entry: TarEntry): boolean => entry.type === "character" || entry.type === "block";
 
 const joined = (parent: string, name: string): string => (parent === "" ? name : `${parent}/${name}`);
 
@@ -286,16 +313,19 @@ function partsOf(path: string): readonly string[] {
 }
 
 /** Without what gives privileges to who runs it, also on this machine: set-id bits and capabilities. */
-function safe(entry: TarEntry): TarEntry {
+function safe(entry: TarEntry, policy: PrivilegePolicy): TarEntry {
   if (entry.uid > idMax || entry.gid > idMax) {
     throw new LayerError("LAYER_INVALID", `${shown(entry.path)} belongs to a user number that Linux does not have`);
   }
   const takesXattrs = entry.type === "file" || entry.type === "directory";
   // Of the others `trusted.` and `user.overlay.` steer overlayfs, and `security.` the kernel.
   const xattrs = [...entry.xattrs].filter(
-    ([key]) => takesXattrs && /^user\.[\x21-\x3c\x3e-\x7e]{1,200}$/.test(key) && !key.startsWith("user.overlay."),
+    ([key]) =>
+      (takesXattrs && /^user\.[\x21-\x3c\x3e-\x7e]{1,200}$/.test(key) && !key.startsWith("user.overlay.")) ||
+      (policy.capabilities && entry.type === "file" && key === "security.capability"),
   );
-  return { ...entry, mode: entry.mode & 0o1777, linkPath: "", xattrs: new Map(xattrs) };
+  const mode = entry.mode & (policy.setIds ? 0o7777 : 0o1777);
+  return { ...entry, mode, linkPath: "", xattrs: new Map(xattrs) };
 }
 
 const attributesOf = (entry: DirectoryAttributes): DirectoryAttributes => ({
@@ -303,4 +333,5 @@ const attributesOf = (entry: DirectoryAttributes): DirectoryAttributes => ({
   uid: entry.uid,
   gid: entry.gid,
   mtime: entry.mtime,
+  mtimeNanos: entry.mtimeNanos,
 });

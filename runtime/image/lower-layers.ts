@@ -1,4 +1,4 @@
-import { createReadStream } from "node:fs";
+import { type BigIntStats, createReadStream } from "node:fs";
 import { lstat } from "node:fs/promises";
 import type { DirectoryAttributes, LowerFile, LowerLayers } from "./layer-rewriter.ts";
 
@@ -22,8 +22,6 @@ async function* fileBytes(file: Buffer): AsyncGenerator<Buffer, void, undefined>
   yield* createReadStream(file) as AsyncIterable<Buffer>;
 }
 
-type Stats = Awaited<ReturnType<typeof lstat>>;
-
 /**
  * What overlayfs would show at a path, without links: a path through a link of an image is not followed, because it is
  * this machine's tree that it would lead into.
@@ -31,15 +29,15 @@ type Stats = Awaited<ReturnType<typeof lstat>>;
 async function lookUp(
   directories: readonly string[],
   path: string,
-): Promise<{ readonly file: Buffer; readonly stats: Stats } | undefined> {
+): Promise<{ readonly file: Buffer; readonly stats: BigIntStats } | undefined> {
   const parts = path.split("/");
   for (const directory of directories) {
     // The archive's names are bytes, and so are the file system's.
     let file = Buffer.from(directory);
-    let stats: Stats | undefined;
+    let stats: BigIntStats | undefined;
     for (const [index, part] of parts.entries()) {
       file = Buffer.concat([file, Buffer.from("/"), Buffer.from(part, "latin1")]);
-      stats = await lstat(file).catch(() => undefined);
+      stats = await lstat(file, { bigint: true }).catch(() => undefined);
       if (stats === undefined) break;
       // A whiteout, a link or a file on the way: what is below it is hidden, too.
       if (index < parts.length - 1 && !stats.isDirectory()) return undefined;
@@ -49,9 +47,13 @@ async function lookUp(
   return undefined;
 }
 
-const attributesOf = (stats: Stats): DirectoryAttributes => ({
-  mode: Number(stats.mode) & 0o7777,
-  uid: Number(stats.uid),
-  gid: Number(stats.gid),
-  mtime: Math.max(0, Math.floor(Number(stats.mtimeMs) / 1000)),
-});
+const attributesOf = (stats: BigIntStats): DirectoryAttributes => {
+  const nanos = ((stats.mtimeNs % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n;
+  return {
+    mode: Number(stats.mode) & 0o7777,
+    uid: Number(stats.uid),
+    gid: Number(stats.gid),
+    mtime: Number((stats.mtimeNs - nanos) / 1_000_000_000n),
+    mtimeNanos: Number(nanos),
+  };
+};

@@ -10,6 +10,7 @@ import {
 } from "@shallop/sdk/image";
 import { chainedLayerKey, chainIds, type LayerDirectory, layerKey, type UnpackedLayer } from "./layer-directory.ts";
 import { Turnstile } from "@shallop/sdk/internal";
+import type { PrivilegePolicy } from "./layer-rewriter.ts";
 import { SharedWork } from "./shared-work.ts";
 import { type JailLimits, NeedsLowers, type UnpackJail } from "./unpack-jail.ts";
 
@@ -18,7 +19,7 @@ export interface UnpackLimits {
   readonly archiveBytesMax: number;
   /** Files and directories of a layer. */
   readonly entriesMax: number;
-  /** Layers that overlayfs stacks. Docker's bound; the kernel's is 500. */
+  /** Layers that overlayfs stacks. */
   readonly layersMax: number;
 }
 
@@ -35,6 +36,7 @@ export class NativeLayers {
   readonly #jail: UnpackJail;
   readonly #limits: UnpackLimits;
   readonly #opaqueXattr: string;
+  readonly #privileges: PrivilegePolicy;
   readonly #unpacking = new SharedWork<UnpackedLayer>();
   readonly #unpacks = new Turnstile(unpacksMax);
 
@@ -43,17 +45,21 @@ export class NativeLayers {
     readonly layers: LayerDirectory;
     readonly jail: UnpackJail;
     readonly limits: UnpackLimits;
+    readonly privileges: PrivilegePolicy;
     readonly isRoot: boolean;
   }) {
     this.#store = parts.store;
     this.#layers = parts.layers;
     this.#jail = parts.jail;
     this.#limits = parts.limits;
+    this.#privileges = parts.privileges;
     this.#opaqueXattr = parts.isRoot ? "trusted.overlay.opaque" : "user.overlay.opaque";
   }
 
   /**
-   * All layers, the base first, without those that an opaque root above hides.
+   * All layers, the base first, without those that an opaque root above hides. A layer that an image has twice, as the
+   * empty one of many builds, is there once, at its topmost place: all that it shows below it shows there, and overlayfs
+   * refuses a directory that it has already.
    *
    * @throws ImageFault MANIFEST_INVALID | LAYER_INVALID | DIGEST_MISMATCH | TOO_LARGE | STORE_FAILED, and those of `fetch`
    */
@@ -91,12 +97,16 @@ export class NativeLayers {
       unpacked.push(alone[index] ?? (await this.#chained(step, lowers, fetch, signal)));
     }
     const hiding = unpacked.findLastIndex((layer) => layer.rootOpaque);
-    return hiding < 0 ? unpacked : unpacked.slice(hiding);
+    const visible = hiding < 0 ? unpacked : unpacked.slice(hiding);
+    return visible.filter((layer, index) => visible.findLastIndex(({ path }) => path === layer.path) === index);
   }
 
   /** Layers that the image may use, found or not: what garbage collection keeps. */
-  static keysOf(config: ImageConfig): readonly string[] {
-    return [...config.diffIds.map(layerKey), ...chainIds(config.diffIds).map(chainedLayerKey)];
+  keysOf(config: ImageConfig): readonly string[] {
+    return [
+      ...config.diffIds.map((diffId) => layerKey(diffId, this.#privileges)),
+      ...chainIds(config.diffIds).map((chainId) => chainedLayerKey(chainId, this.#privileges)),
+    ];
   }
 
   /** Undefined when the layer depends on those below. */
@@ -106,8 +116,9 @@ export class NativeLayers {
     fetch: FetchLayer,
     signal: AbortSignal,
   ): Promise<UnpackedLayer | undefined> {
-    const key = layerKey(step.diffId);
-    const found = (await this.#layers.find(key)) ?? (await this.#layers.find(chainedLayerKey(step.chainId)));
+    const key = layerKey(step.diffId, this.#privileges);
+    const chainedKey = chainedLayerKey(step.chainId, this.#privileges);
+    const found = (await this.#layers.find(key)) ?? (await this.#layers.find(chainedKey));
     if (found !== undefined) return found;
     try {
       return await this.#once(key, step, { fetch, signal, ...(isBase ? { lowers: [] } : {}) });
@@ -118,7 +129,7 @@ export class NativeLayers {
   }
 
   #chained(step: Step, lowers: readonly string[], fetch: FetchLayer, signal: AbortSignal): Promise<UnpackedLayer> {
-    return this.#once(chainedLayerKey(step.chainId), step, { fetch, signal, lowers });
+    return this.#once(chainedLayerKey(step.chainId, this.#privileges), step, { fetch, signal, lowers });
   }
 
   #once(
@@ -155,6 +166,7 @@ export class NativeLayers {
         ...limits,
         entriesMax: this.#limits.entriesMax,
         opaqueXattr: this.#opaqueXattr,
+        privileges: this.#privileges,
         ...(lowers === undefined ? {} : { lowers }),
       },
       { layerPath: this.#store.path(step.layer.digest), directory },

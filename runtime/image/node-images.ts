@@ -23,6 +23,7 @@ import {
 import { type Clock, type Log, type Random, silentLog, systemClock, systemRandom } from "@shallop/sdk/internal";
 import { LayerDirectory } from "./layer-directory.ts";
 import type { LocalImage, LocalNativeImage, LocalWasmImage } from "./local-image.ts";
+import type { PrivilegePolicy } from "./layer-rewriter.ts";
 import { NativeLayers, type UnpackLimits } from "./native-layers.ts";
 import { SharedWork } from "./shared-work.ts";
 import { UnpackJail } from "./unpack-jail.ts";
@@ -36,6 +37,8 @@ export interface NodeImagesOptions {
   readonly random?: Random;
   readonly log?: Log;
   readonly limits?: Partial<UnpackLimits>;
+  /** What layers may bring; nothing that gives privileges unless said. */
+  readonly privileges?: Partial<PrivilegePolicy>;
 }
 
 /** An image whose reference was looked up: which bytes it is, and what it can run as. */
@@ -65,8 +68,11 @@ const limitsDefault: UnpackLimits = {
   archiveBytesMax: 16 * 1024 ** 3,
   // A distribution with a compiler has 200,000 files.
   entriesMax: 500_000,
-  layersMax: 127,
+  // The kernel's bound is 500, and the pod's own layer is one of them. Docker builds 127 at most.
+  layersMax: 499,
 };
+
+const privilegesDefault: PrivilegePolicy = { setIds: false, capabilities: false, devices: false };
 
 /**
  * The images of a node: pulled, verified, unpacked, kept over restarts, and let go of. Everything is found by digest,
@@ -110,7 +116,8 @@ export class NodeImages {
     const store = await ContentStore.open(directory, { random });
     const layers = await LayerDirectory.open(join(directory, "layers"), random);
     const jail = new UnpackJail(options.clock ?? systemClock, isRoot);
-    const native = new NativeLayers({ store, layers, jail, limits, isRoot });
+    const privileges = { ...privilegesDefault, ...options.privileges };
+    const native = new NativeLayers({ store, layers, jail, limits, privileges, isRoot });
     const wasm = await WasmFiles.open({ directory: join(directory, "wasm"), store, jail, limits, random });
     return new NodeImages({ store, layers, wasm, native }, options);
   }
@@ -203,7 +210,7 @@ export class NodeImages {
   async #layerKeys(manifest: ImageManifest): Promise<readonly string[]> {
     if (!(await this.#store.has(manifest.config.digest))) return [];
     try {
-      return NativeLayers.keysOf(parseImageConfig(await this.#store.readBytes(manifest.config)));
+      return this.#native.keysOf(parseImageConfig(await this.#store.readBytes(manifest.config)));
     } catch (error) {
       // The config of a Wasm artifact is none of an image.
       if (error instanceof ImageFault) return [];

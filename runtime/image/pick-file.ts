@@ -1,5 +1,6 @@
 import { LayerError } from "./tar-format.ts";
 import { type ReadEntry, shown } from "./tar-reader.ts";
+import { withHoles } from "./tar-sparse.ts";
 
 /** `hidden`: the layer removes the file, so that it is not to be looked for below. */
 export type PickResult = "found" | "absent" | "hidden";
@@ -30,7 +31,8 @@ export async function pickFile(
     if (entry.size > fileBytesMax) {
       throw new LayerError("TOO_LARGE", `${shown(path)} has ${entry.size} bytes, at most ${fileBytesMax} are taken`);
     }
-    for await (const piece of body) await write(piece);
+    const whole = entry.extents === undefined ? body : withHoles({ size: entry.size, extents: entry.extents }, body);
+    for await (const piece of whole) await write(piece);
     result = "found";
   }
   return result;

@@ -5,7 +5,7 @@ import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { collectBytes, type DigestAlgorithm, ImageFault } from "@shallop/sdk/image";
 import { assert, type Clock } from "@shallop/sdk/internal";
-import type { RewriteSummary } from "./layer-rewriter.ts";
+import type { PrivilegePolicy, RewriteSummary } from "./layer-rewriter.ts";
 import type { PickResult } from "./pick-file.ts";
 import type { LayerErrorCode } from "./tar-format.ts";
 
@@ -18,6 +18,7 @@ export type JailOrder = JailLimits &
         /** Directories of the layers below, the topmost first; absent when they are not known. */
         readonly lowers?: readonly string[];
         readonly opaqueXattr: string;
+        readonly privileges: PrivilegePolicy;
       }
     | { readonly kind: "pick"; readonly path: string; readonly fileBytesMax: number }
   );
@@ -157,19 +158,7 @@ export class UnpackJail {
   }
 
   async #spawnTar(directory: string, signal: AbortSignal): Promise<Job> {
-    const tar = [
-      "tar",
-      "--extract",
-      "--file=-",
-      "--numeric-owner",
-      this.#isRoot ? "--same-owner" : "--no-same-owner",
-      "--same-permissions",
-      "--delay-directory-restore",
-      "--xattrs",
-      "--xattrs-include=*",
-      "--warning=no-timestamp",
-      `--directory=${directory}`,
-    ];
+    const tar = ["tar", ...tarArguments(directory, this.#isRoot)];
     const script = 'mount --bind "$0" "$0" && mount -o remount,bind,ro / && exec "$@"';
     const argv = (await this.#canIsolate()) ? [...isolated(script, directory), ...tar] : tar;
     return start(argv, { stdin: "pipe", signal });
@@ -182,6 +171,20 @@ export class UnpackJail {
     return this.#namespaces;
   }
 }
+
+/** Of the `tar` that unpacks what the jail gives it. It trusts that archive; the jail does not trust the layer. */
+export const tarArguments = (directory: string, isRoot: boolean): readonly string[] => [
+  "--extract",
+  "--file=-",
+  "--numeric-owner",
+  isRoot ? "--same-owner" : "--no-same-owner",
+  "--same-permissions",
+  "--delay-directory-restore",
+  "--xattrs",
+  "--xattrs-include=*",
+  "--warning=no-timestamp",
+  `--directory=${directory}`,
+];
 
 interface Job {
   readonly child: ChildProcess;

@@ -34,6 +34,7 @@ async function carryOut(): Promise<JailOutcome> {
     limits: { bytesMax: order.archiveBytesMax, entriesMax: order.entriesMax },
     lowers: order.lowers === undefined ? undefined : lowerLayers(order.lowers),
     opaqueXattr: order.opaqueXattr,
+    privileges: order.privileges,
   });
   for await (const chunk of rewriter.rewrite(entries)) await write(chunk);
   process.stdout.end();
