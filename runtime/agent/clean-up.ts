@@ -7,6 +7,7 @@ import { detectFeatures } from "../sandbox/features.ts";
 import { Cells } from "../sandbox/cell/cells.ts";
 import { hostJail } from "../sandbox/host-jail.ts";
 import { NativeRuntime } from "../sandbox/native-runtime.ts";
+import { openPrepared } from "./prepared.ts";
 import { runDirectory } from "./run-directory.ts";
 import { wasmJail } from "./wasm-jail.ts";
 
@@ -36,7 +37,8 @@ export async function cleanUp(settings: CleanUpSettings): Promise<void> {
   const cells = await Cells.open({ directory });
   const wasm = new WasmRuntime({
     runDirectory: run,
-    cacheDirectory: path.join(directory, "prepared"),
+    cacheDirectory: path.join(directory, "hosts"),
+    prepared: await openPrepared(directory, settings),
     observer: silent,
     hostJail: wasmJail(jail),
     cells,

@@ -6,6 +6,7 @@ import { EventRecorder, startInformer } from "@shallop/sdk/client";
 import { DockerCredentials, RegistryClient, type RegistryEndpoint, type RegistryMirrors } from "@shallop/sdk/image";
 import { type Clock, describeError, errorCode, type Log, machineIdentity, type Random } from "@shallop/sdk/internal";
 import { providedInterfaces } from "../component/requirements.ts";
+import type { PreparedStore } from "../component/prepared-store.ts";
 import { WasmRuntime } from "../host/wasm-runtime.ts";
 import { imageArchitecture } from "../image/choose.ts";
 import { NodeImages } from "../image/node-images.ts";
@@ -33,6 +34,7 @@ import { heartbeatMs, NodeRegistration } from "./node-object.ts";
 import { PodRecords } from "./pod-record.ts";
 import { type NodeRegistry, startNodeRegistry } from "./node-registry.ts";
 import type { RegistrySettings } from "./registry-settings.ts";
+import { imagesDirectory, openPrepared } from "./prepared.ts";
 import { runDirectory } from "./run-directory.ts";
 import { VariantPreparer } from "./variant-preparer.ts";
 
@@ -101,8 +103,9 @@ export async function startNode(settings: NodeSettings, signal: AbortSignal): Pr
   const endpoints = new Map<string, RegistryEndpoint>();
   const place = { settings, directory, membership, registry, features, machine, client, hostIp, endpoints };
   nameBuiltinRegistry(place, membership);
-  const { agent, logs, events, runtimes } = await openAgent(place, closing.signal);
-  const open = await openRuntimes({ settings, directory, run, agent, runtimes, sandbox, jail, cells });
+  const prepared = await openPrepared(directory, settings);
+  const { agent, logs, events, runtimes } = await openAgent({ ...place, prepared }, closing.signal);
+  const open = await openRuntimes({ settings, directory, run, agent, runtimes, prepared, sandbox, jail, cells });
   await agent.start();
   await open.warmUp();
   const activate: AgentServerSettings["activate"] = (request) => agent.activator.activate(request);
@@ -167,14 +170,18 @@ interface OpenAgent {
 }
 
 /** Builds the agent and what it looks through: images, logs, events, informers. */
-async function openAgent(place: NodePlace, signal: AbortSignal): Promise<OpenAgent> {
-  const { settings, directory, features, machine, client, hostIp } = place;
+async function openAgent(
+  place: NodePlace & { readonly prepared: PreparedStore },
+  signal: AbortSignal,
+): Promise<OpenAgent> {
+  const { settings, directory, features, machine, client, hostIp, prepared } = place;
   const { clock, log } = settings;
   const runtimes: PodRuntime[] = [];
   const images = new VariantPreparer({
     images: await NodeImages.open({
-      directory: path.join(directory, "images"),
+      directory: imagesDirectory(directory),
       client: registryClient(place),
+      prepared,
       clock,
       log,
     }),
@@ -241,6 +248,7 @@ interface RuntimeParts {
   readonly agent: NodeAgent;
   /** Filled here. */
   readonly runtimes: PodRuntime[];
+  readonly prepared: PreparedStore;
   readonly sandbox: SandboxFeatures;
   readonly jail: ProcessJail;
   readonly cells: Cells;
@@ -254,14 +262,15 @@ interface OpenRuntimes {
 
 /** Opens the runtimes that this machine can have. */
 async function openRuntimes(parts: RuntimeParts): Promise<OpenRuntimes> {
-  const { settings, directory, run, agent, runtimes, sandbox, jail, cells } = parts;
+  const { settings, directory, run, agent, runtimes, prepared, sandbox, jail, cells } = parts;
   const { clock, random, log } = settings;
   const observer = agent.pods;
-  const cacheDirectory = path.join(directory, "prepared");
+  const cacheDirectory = path.join(directory, "hosts");
   await mkdir(cacheDirectory, { recursive: true, mode: 0o700 });
   const wasm = new WasmRuntime({
     runDirectory: run,
     cacheDirectory,
+    prepared,
     observer,
     hostJail: wasmJail(jail),
     cells,

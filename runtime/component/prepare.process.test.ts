@@ -1,14 +1,15 @@
 import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse } from "@bytecodealliance/jco";
-import { systemClock } from "@shallop/sdk/internal";
+import { systemClock, systemRandom } from "@shallop/sdk/internal";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { guestComponent } from "../host/testing/components.ts";
 import { Cells } from "../sandbox/cell/cells.ts";
 import type { PreparedLinks } from "./engine.ts";
 import { type PrepareLimits, prepare, prepareLimits, type PrepareRequest } from "./prepare.ts";
+import { PreparedStore } from "./prepared-store.ts";
 
 const never = new AbortController().signal;
 
@@ -21,8 +22,13 @@ describe("prepare", () => {
   beforeEach(async () => {
     directory = await mkdtemp(join(tmpdir(), "shallop-prepare-"));
     const { path, digest } = await guestComponent();
-    const outDir = join(directory, "cache", "one");
-    request = { componentPath: path, componentDigest: digest, outDir, cells: () => cells };
+    const settings = { directory, bytesMax: 2 ** 30, clock: systemClock, random: systemRandom };
+    request = {
+      componentPath: path,
+      componentDigest: digest,
+      store: await PreparedStore.open(settings),
+      cells: () => cells,
+    };
   });
   afterEach(() => rm(directory, { recursive: true, force: true }));
 
@@ -30,62 +36,29 @@ describe("prepare", () => {
     prepare(request, { ...prepareLimits, ...limits }, systemClock, signal);
 
   test("leaves modules, links and a plan, and nothing beside them", async () => {
-    const plan = await prepare(request, prepareLimits, systemClock, never);
+    const { plan, pathOf } = await prepare(request, prepareLimits, systemClock, never);
     expect(plan.entry).toBe("wasi:http/incoming-handler@0.2.3");
     expect(plan.imports).toContain("wasi:http/types@0.2.3");
-    expect(await readdir(join(directory, "cache"))).toEqual(["one"]);
-    const files = await readdir(request.outDir);
-    expect(new Set(files)).toEqual(new Set(["plan.json", "links.json", ...plan.modules.map(({ name }) => name)]));
-    const links = JSON.parse(await readFile(join(request.outDir, "links.json"), "utf8")) as PreparedLinks;
+    const names = [...plan.files, ...plan.modules].map(({ name }) => name);
+    expect(new Set(names)).toEqual(new Set(["links.json", ...plan.modules.map(({ name }) => name)]));
+    const links = JSON.parse(await readFile(pathOf("links.json"), "utf8")) as PreparedLinks;
     expect(links.states).toHaveLength(plan.modules.length);
     expect(links.plan.steps.length).toBeGreaterThanOrEqual(plan.modules.length);
   });
 
   test("uses what is there, and makes a broken entry again", async () => {
-    await run();
-    const marker = join(request.outDir, "marker");
-    const links = join(request.outDir, "links.json");
+    const { plan, pathOf } = await prepare(request, prepareLimits, systemClock, never);
+    const links = pathOf("links.json");
     const whole = await readFile(links, "utf8");
-    await writeFile(marker, "");
-    await run();
-    expect(await readdir(request.outDir)).toContain("marker");
+    // Nothing is prepared while the component cannot be read.
+    const unreadable = { ...request, componentPath: join(directory, "nowhere.wasm") };
+    expect((await prepare(unreadable, prepareLimits, systemClock, never)).plan).toEqual(plan);
     // A plan that would wire one thing more.
+    await rm(links);
     await writeFile(links, whole.replace('"instance":0', '"instance":1'));
-    await run();
-    expect(await readdir(request.outDir)).not.toContain("marker");
+    await expect(prepare(unreadable, prepareLimits, systemClock, never)).rejects.toThrow("ENOENT");
+    expect((await prepare(request, prepareLimits, systemClock, never)).plan).toEqual(plan);
     expect(await readFile(links, "utf8")).toBe(whole);
-  });
-
-  test.each([
-    { what: "a module is cut short", spoil: (directory: string) => truncate(join(directory, "module0.wasm"), 100) },
-    { what: "a file is gone", spoil: (directory: string) => rm(join(directory, "links.json")) },
-    { what: "the plan is another text", spoil: (directory: string) => writeFile(join(directory, "plan.json"), "{}") },
-    {
-      what: "a directory is in the place of the plan",
-      spoil: async (directory: string) => {
-        await rm(join(directory, "plan.json"));
-        await mkdir(join(directory, "plan.json"));
-      },
-    },
-    {
-      what: "a file is in the place of the entry",
-      spoil: async (directory: string) => {
-        await rm(directory, { recursive: true });
-        await writeFile(directory, "");
-      },
-    },
-  ])("an entry is made again when $what", async ({ spoil }) => {
-    // A small component: what is looked at is the directory.
-    const text = `(component (core module $m (func (export "run") (result i32) (i32.const 0)))
-      (core instance $i (instantiate $m))
-      (func $run (result (result)) (canon lift (core func $i "run"))) (instance $r (export "run" (func $run)))
-      (export "wasi:cli/run@0.2.0" (instance $r)))`;
-    await writeFile(join(directory, "small.wasm"), await parse(text));
-    const small = { ...request, componentPath: join(directory, "small.wasm"), purpose: "run" as const };
-    const plan = await prepare(small, prepareLimits, systemClock, never);
-    await spoil(small.outDir);
-    expect(await prepare(small, prepareLimits, systemClock, never)).toEqual(plan);
-    expect(new Set(await readdir(small.outDir))).toEqual(new Set(["plan.json", "links.json", "module0.wasm"]));
   });
 
   test("is not fooled by another component's entry", async () => {
@@ -108,7 +81,7 @@ describe("prepare", () => {
       code: "IMAGE_INVALID",
       message: expect.stringContaining(message),
     });
-    expect(await readdir(directory)).toEqual([]);
+    expect(await readdir(join(directory, "prepared"))).toEqual([]);
   });
 
   test("names all that the component lacks here, interfaces and what is in them", async () => {

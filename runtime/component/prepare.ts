@@ -1,11 +1,11 @@
-import { open, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import { type Clock, errorCode } from "@shallop/sdk/internal";
+import { open } from "node:fs/promises";
+import type { Clock } from "@shallop/sdk/internal";
 import { ImportsUnmetFault, PodFault } from "../pod/pod-runtime.ts";
-import { type ComponentPlan, parsePlan, planFile, planFormat, planText, sha256 } from "./component-plan.ts";
+import { type ComponentPlan, planFormat, sha256 } from "./component-plan.ts";
 import type { Cells } from "../sandbox/cell/cells.ts";
 import { runJail } from "./jail.ts";
 import { type JailAnswer, parseJailOutput } from "./jail-protocol.ts";
+import type { PreparedComponent, PreparedStore } from "./prepared-store.ts";
 import type { Purpose } from "./requirements.ts";
 import { engineIdentity } from "./v8-flags.ts";
 
@@ -35,8 +35,8 @@ export interface PrepareRequest {
   readonly componentPath: string;
   /** Names the component in messages and in the plan: `sha256:…`. */
   readonly componentDigest: string;
-  /** Directory of this component in the cache; made when it is missing. */
-  readonly outDir: string;
+  /** Where it is kept. */
+  readonly store: PreparedStore;
   /** What it is wanted for; a pod's serve. */
   readonly purpose?: Purpose;
   /** Asked for when it is to be prepared: how the jail is closed in. */
@@ -44,54 +44,26 @@ export interface PrepareRequest {
 }
 
 /**
- * Makes a component ready to start: what it needs is checked, its core modules and glue are in `outDir` with
- * `plan.json`. What is there already is used; a broken entry is made again. The directory appears whole or not at all.
- * @throws PodFault IMAGE_INVALID, ImportsUnmetFault
+ * Makes a component ready to start: what it needs is checked, its link plan and core modules are in the store. What is there
+ * already is used; a broken entry is made again. An entry appears whole or not at all.
+ * @throws PodFault IMAGE_INVALID, ImportsUnmetFault; ImageFault STORE_FAILED
  */
 export async function prepare(
   request: PrepareRequest,
   limits: PrepareLimits,
   clock: Clock,
   signal: AbortSignal,
-): Promise<ComponentPlan> {
-  const ready = await readPrepared(request);
-  if (ready !== undefined) return ready;
+): Promise<PreparedComponent> {
+  const { store, componentDigest } = request;
+  const ready = await store.find({ componentDigest, purpose: purposeOf(request) });
+  if (ready?.plan.engine === engineIdentity) return ready;
   const output = await runInJail(request, limits, clock, signal);
   const parsed = parseJailOutput(output);
   if (parsed === undefined) throw invalid(request, "its preparation gave no usable result");
   const { answer, contents } = parsed;
   if (answer.outcome === "invalid") throw invalid(request, answer.message);
   if (answer.outcome === "unmet") throw unmetFault(request, answer.unmet);
-  const plan = planOf(request, answer, contents);
-  await store(request.outDir, plan, contents);
-  return plan;
-}
-
-/** The plan in `outDir` when the entry is whole: it and every file are what was written. */
-async function readPrepared(
-  request: Pick<PrepareRequest, "outDir" | "componentDigest" | "purpose">,
-): Promise<ComponentPlan | undefined> {
-  try {
-    const plan = parsePlan(await readFile(join(request.outDir, planFile), "utf8"));
-    if (plan?.componentDigest !== request.componentDigest || plan.engine !== engineIdentity) return undefined;
-    if (plan.purpose !== purposeOf(request)) return undefined;
-    const files = [...plan.modules, ...plan.files];
-    const isWhole = await Promise.all(files.map((file) => isUnchanged(join(request.outDir, file.name), file)));
-    return isWhole.every(Boolean) ? plan : undefined;
-  } catch (error) {
-    if (brokenEntry.has(errorCode(error) ?? "")) return undefined;
-    throw error;
-  }
-}
-
-/** Nothing there, or something else than files. */
-const brokenEntry: ReadonlySet<string> = new Set(["ENOENT", "ENOTDIR", "EISDIR"]);
-
-/** A disk can lose what it said it had written, and somebody can write there: a link plan must not be a little different. */
-async function isUnchanged(path: string, file: { readonly bytes: number; readonly sha256: string }): Promise<boolean> {
-  await using opened = await open(path);
-  if ((await opened.stat()).size !== file.bytes) return false;
-  return sha256(await opened.readFile()) === file.sha256;
+  return store.keep(planOf(request, answer, contents), contents);
 }
 
 async function runInJail(
@@ -135,21 +107,6 @@ function planOf(
     modules,
     files: listed.filter(({ name }) => !name.endsWith(".wasm")),
   };
-}
-
-/** Written beside its place, then moved there: nobody sees half of it. */
-async function store(outDir: string, plan: ComponentPlan, contents: ReadonlyMap<string, Buffer>): Promise<void> {
-  await mkdir(dirname(outDir), { recursive: true, mode: 0o700 });
-  const temporary = await mkdtemp(`${outDir}.`);
-  try {
-    for (const [name, bytes] of contents) await writeFile(join(temporary, name), bytes, { mode: 0o600 });
-    await writeFile(join(temporary, planFile), planText(plan), { mode: 0o600 });
-    await rm(outDir, { recursive: true, force: true });
-    await rename(temporary, outDir);
-  } catch (error) {
-    await rm(temporary, { recursive: true, force: true });
-    throw error;
-  }
 }
 
 const purposeOf = ({ purpose }: Pick<PrepareRequest, "purpose">): Purpose => purpose ?? "serve";

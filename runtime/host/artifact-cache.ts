@@ -1,9 +1,8 @@
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { LRUCache } from "lru-cache";
-import { parsePlan, planFile } from "../component/component-plan.ts";
 import { capMemories } from "../component/core-module/memory-cap.ts";
 import { capTables } from "../component/core-module/table-cap.ts";
+import { type PathOf, readPlan } from "../component/prepared-files.ts";
 import type { PodLimits } from "../pod/pod-runtime.ts";
 
 export type CompiledModules = ReadonlyMap<string, WebAssembly.Module>;
@@ -42,25 +41,23 @@ export class ArtifactCache {
   }
 
   /** @throws CapError when the component cannot start within the caps */
-  async modules(componentDigest: string, preparedDir: string, caps: ModuleCaps): Promise<CompiledModules> {
+  async modules(componentDigest: string, pathOf: PathOf, caps: ModuleCaps): Promise<CompiledModules> {
     const key = `${componentDigest} ${caps.memoryBytes} ${caps.tableEntriesMax}`;
     const cached = this.#cache.get(key);
     if (cached !== undefined) return cached.modules;
-    const loaded = compile(preparedDir, caps);
+    const loaded = compile(pathOf, caps);
     this.#cache.set(key, loaded);
     return loaded.modules;
   }
 }
 
 function compile(
-  preparedDir: string,
+  pathOf: PathOf,
   { memoryBytes, tableEntriesMax }: ModuleCaps,
 ): { readonly modules: CompiledModules; readonly bytes: number } {
   // Synchronously: a request waits for it, and files that were prepared a moment ago are in memory. By way of libuv's threads
   // the same takes four times as long (6 ms instead of 1.5 ms for 2.7 MB).
-  const plan = parsePlan(readFileSync(join(preparedDir, planFile), "utf8"));
-  if (plan === undefined) throw new Error(`${preparedDir} holds no prepared component`);
-  const files = plan.modules.map(({ name }) => [name, readFileSync(join(preparedDir, name))] as const);
+  const files = readPlan(pathOf).modules.map(({ name }) => [name, readFileSync(pathOf(name))] as const);
   const modules = new Map<string, WebAssembly.Module>();
   // With lazy compilation this is a scan, and cheaper than a turn through the compiler's threads.
   for (const [name, bytes] of files) {

@@ -1,7 +1,6 @@
-import { chmodSync, copyFileSync, existsSync, linkSync, mkdirSync, readdirSync } from "node:fs";
 import { chown, mkdir, readdir, rm, stat } from "node:fs/promises";
-import { basename, join } from "node:path";
-import { errorCode } from "@shallop/sdk/internal";
+import { join } from "node:path";
+import { layOut, type PathOf } from "../component/prepared-files.ts";
 import type { EgressProcess } from "../egress/egress-process.ts";
 import { type Cells, seen } from "../sandbox/cell/cells.ts";
 import type { CellMount } from "../sandbox/kernel/cell-spec.ts";
@@ -10,7 +9,7 @@ import { egressSocket, hostDirectory, hostName, hostPodSocket, hostSocket } from
 
 export interface HostPlaceSettings {
   readonly runDirectory: string;
-  /** Prepared components, by digest, of all tenants. */
+  /** What each process sees of prepared components. */
   readonly cacheDirectory: string;
   /** Directory of Node's compile cache of our own programs. */
   readonly compileCache: string;
@@ -48,7 +47,7 @@ export class HostPlace {
     await mkdir(place.directory, { recursive: true, mode: 0o700 });
     if (place.uid !== undefined) await chown(place.directory, place.uid, place.uid);
     await settings.egress.makeDirectory(hostName(place.directory));
-    if (place.#isApart) await mkdir(place.#components, { recursive: true, mode: 0o755 });
+    await mkdir(place.#components, { recursive: true, mode: 0o755 });
     return place;
   }
 
@@ -88,14 +87,9 @@ export class HostPlace {
    * Makes a prepared component visible to the process, at once: a request may wait for it. The files are the same ones.
    * @returns the directory to read it from
    */
-  offer(preparedDir: string): string {
-    if (!this.#isApart) return preparedDir;
-    const offered = join(this.#components, basename(preparedDir));
-    if (existsSync(join(offered, "plan.json"))) return offered;
-    mkdirSync(offered, { recursive: true, mode: 0o755 });
-    // The plan last: it says that the others are there.
-    const names = readdirSync(preparedDir).sort((a, b) => Number(a === "plan.json") - Number(b === "plan.json"));
-    for (const name of names) share(join(preparedDir, name), join(offered, name));
+  offer(componentDigest: string, pathOf: PathOf): string {
+    const offered = join(this.#components, componentDigest.replace(":", "-"));
+    layOut(pathOf, offered);
     return offered;
   }
 
@@ -142,16 +136,4 @@ export class HostPlace {
   }
 }
 
-export const componentsDirectory = (cacheDirectory: string): string => join(cacheDirectory, "hosts");
-
-function share(from: string, to: string): void {
-  chmodSync(from, 0o644);
-  try {
-    linkSync(from, to);
-  } catch (error) {
-    if (errorCode(error) === "EEXIST") return;
-    // A file system without hard links.
-    copyFileSync(from, to);
-    chmodSync(to, 0o644);
-  }
-}
+export const componentsDirectory = (cacheDirectory: string): string => join(cacheDirectory, "components");

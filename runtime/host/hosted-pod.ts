@@ -1,6 +1,7 @@
 import { rmSync } from "node:fs";
 import { breachText, type Clock, describeError, Fault } from "@shallop/sdk/internal";
 import { CapError } from "../component/core-module/cap-error.ts";
+import { inDirectory } from "../component/prepared-files.ts";
 import type { ArtifactCache } from "./artifact-cache.ts";
 import type { HostMessage, HostPod, HostRefusal } from "./control-protocol.ts";
 import { CpuMeter } from "./cpu-meter.ts";
@@ -86,7 +87,7 @@ export class HostedPod {
     const { uid, preparedDir, env, limits, egressAllowed, egressSocket } = pod;
     thread.send({ type: "start", uid, preparedDir, env, limits, egressAllowed, egressSocket });
     try {
-      const modules = await artifacts.modules(pod.componentDigest, preparedDir, limits);
+      const modules = await artifacts.modules(pod.componentDigest, inDirectory(preparedDir), limits);
       const glueCache = artifacts.glueCache(pod.componentDigest);
       thread.send({ type: "modules", modules, ...(glueCache === undefined ? {} : { glueCache }) });
       await loaded;

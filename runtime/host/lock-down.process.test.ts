@@ -91,7 +91,7 @@ describe.skipIf(process.arch !== "x64" || tree === "none" || !closesCalls)("a ho
     await writeFile(join(fixture.directory, "secret"), "secret", { mode: 0o644 });
     findings = await ask(join(ownDirectory, "evil.sock"), {
       otherDirectory,
-      otherComponents: join(fixture.directory, "components", "hosts", otherDirectory.slice(-8)),
+      otherComponents: join(fixture.directory, "hosts", "components", otherDirectory.slice(-8)),
       otherPid: await pidOf(otherDirectory),
       ownPid: await pidOf(ownDirectory),
       runDirectory: fixture.runDirectory,
@@ -186,7 +186,7 @@ describe.skipIf(tree === "none")("a host process", () => {
       expect(existsSync(left)).toBe(false);
       await second.close();
       expect(await readdir(fixture.runDirectory)).toEqual([]);
-      expect(await readdir(join(fixture.directory, "components", "hosts"))).toEqual([]);
+      expect(await readdir(join(fixture.directory, "hosts", "components"))).toEqual([]);
     }
     expect(await mounts()).toBe(before);
     await rm(directory, { recursive: true });

@@ -5,7 +5,7 @@ import { createServer } from "node:net";
 import { parentPort, workerData } from "node:worker_threads";
 import { assert, breachText, describeError, systemClock } from "@shallop/sdk/internal";
 import { componentEngine } from "../component/component-engine.ts";
-import { artifactOf, type PreparedFiles, readPreparedFiles } from "../component/prepared-files.ts";
+import { artifactOf, inDirectory, type PreparedFiles, readPreparedFiles } from "../component/prepared-files.ts";
 import { boundMemories, collectMemories } from "../component/instance/memory-budget.ts";
 import { BreachNotices } from "./breach-notices.ts";
 import { LogRelay } from "./log-relay.ts";
@@ -51,7 +51,7 @@ function shareGlueCache(cache: Uint8Array): void {
 function serve(modules: ReadonlyMap<string, WebAssembly.Module>, warmCache?: Uint8Array): void {
   assert(start !== undefined, "modules come after start");
   try {
-    files ??= readPreparedFiles(start.preparedDir);
+    files ??= readPreparedFiles(inDirectory(start.preparedDir));
     const component = componentEngine.load(artifactOf(files, modules, warmCache));
     files = undefined;
     const warmed = (): void => {
@@ -82,7 +82,7 @@ port.on("message", (command: ThreadCommand) => {
       relay.limit(command.limits.logBytesPerS);
       // While the main thread compiles. What cannot be read is told of when the modules are there.
       try {
-        files = readPreparedFiles(command.preparedDir);
+        files = readPreparedFiles(inDirectory(command.preparedDir));
       } catch {
         files = undefined;
       }

@@ -1,5 +1,8 @@
+import { existsSync } from "node:fs";
 import { type Clock, SingleFlight } from "@shallop/sdk/internal";
+import { planFile } from "../component/component-plan.ts";
 import { prepare, type PrepareLimits } from "../component/prepare.ts";
+import type { PreparedComponent, PreparedStore } from "../component/prepared-store.ts";
 import type { Cells } from "../sandbox/cell/cells.ts";
 import type { LocalWasmImage } from "../image/local-image.ts";
 
@@ -7,18 +10,19 @@ export interface PrepareQueueSettings {
   readonly limits: PrepareLimits;
   readonly clock: Clock;
   readonly cells: Cells;
-  /** Directory of a prepared component. */
-  readonly directoryOf: (componentDigest: string) => string;
+  readonly store: PreparedStore;
 }
 
 // Preparing takes a core and up to 300 MB: never more than this at once.
 const atOnceMax = 2;
+// Components that are started without a look at their bytes: as many as a node remembers images.
+const knownMax = 1000;
 
 /** Prepares components: each once, however many ask, and few at a time. */
 export class PrepareQueue {
   readonly #settings: PrepareQueueSettings;
-  readonly #flights = new SingleFlight<string, void>();
-  readonly #prepared = new Set<string>();
+  readonly #flights = new SingleFlight<string, PreparedComponent>();
+  readonly #prepared = new Map<string, PreparedComponent>();
   readonly #closing = new AbortController();
   readonly #waiting: (() => void)[] = [];
   #running = 0;
@@ -28,8 +32,9 @@ export class PrepareQueue {
   }
 
   /** Rejects with `signal.reason` when this caller gives up; others who wait for the same component are not affected. */
-  async prepare(image: LocalWasmImage, signal: AbortSignal): Promise<void> {
-    if (this.#prepared.has(image.componentDigest)) return;
+  async prepare(image: LocalWasmImage, signal: AbortSignal): Promise<PreparedComponent> {
+    const known = this.known(image.componentDigest);
+    if (known !== undefined) return known;
     signal.throwIfAborted();
     const { promise, reject } = Promise.withResolvers<never>();
     const onAbort = (): void => reject(signal.reason);
@@ -37,10 +42,18 @@ export class PrepareQueue {
     const flight = this.#flights.run(image.componentDigest, () => this.#run(image));
     flight.catch(() => undefined);
     try {
-      await Promise.race([flight, promise]);
+      return await Promise.race([flight, promise]);
     } finally {
       signal.removeEventListener("abort", onAbort);
     }
+  }
+
+  /** What was prepared here, if it is still there: it may have been let go of. At once: a request may wait for it. */
+  known(componentDigest: string): PreparedComponent | undefined {
+    const prepared = this.#prepared.get(componentDigest);
+    if (prepared === undefined || existsSync(prepared.pathOf(planFile))) return prepared;
+    this.#prepared.delete(componentDigest);
+    return undefined;
   }
 
   /** Ends what is being prepared. */
@@ -48,20 +61,27 @@ export class PrepareQueue {
     this.#closing.abort(new Error("the node agent stops"));
   }
 
-  async #run(image: LocalWasmImage): Promise<void> {
+  /** One that an earlier agent has prepared, too. */
+  async find(componentDigest: string): Promise<PreparedComponent | undefined> {
+    return this.known(componentDigest) ?? (await this.#settings.store.find({ componentDigest, purpose: "serve" }));
+  }
+
+  #remember(componentDigest: string, prepared: PreparedComponent): void {
+    this.#prepared.set(componentDigest, prepared);
+    const [oldest] = this.#prepared.keys();
+    if (this.#prepared.size > knownMax && oldest !== undefined) this.#prepared.delete(oldest);
+  }
+
+  async #run(image: LocalWasmImage): Promise<PreparedComponent> {
     while (this.#running >= atOnceMax) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     this.#running++;
     try {
       const { componentDigest, componentPath } = image;
-      const { limits, clock, cells, directoryOf } = this.#settings;
-      const request = {
-        componentPath,
-        componentDigest,
-        outDir: directoryOf(componentDigest),
-        cells: async () => cells,
-      };
-      await prepare(request, limits, clock, this.#closing.signal);
-      this.#prepared.add(componentDigest);
+      const { limits, clock, cells, store } = this.#settings;
+      const request = { componentPath, componentDigest, store, cells: async () => cells };
+      const prepared = await prepare(request, limits, clock, this.#closing.signal);
+      this.#remember(componentDigest, prepared);
+      return prepared;
     } finally {
       this.#running--;
       this.#waiting.shift()?.();

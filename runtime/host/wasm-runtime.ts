@@ -2,6 +2,8 @@ import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type Clock, describeError, type Log, type Random, type Timer } from "@shallop/sdk/internal";
 import { type PrepareLimits, prepareLimits } from "../component/prepare.ts";
+import type { PathOf } from "../component/prepared-files.ts";
+import type { PreparedStore } from "../component/prepared-store.ts";
 import type { LocalImage, LocalWasmImage } from "../image/local-image.ts";
 import {
   PodFault,
@@ -32,8 +34,10 @@ import {
 export interface WasmRuntimeSettings {
   /** Sockets live here; a short path, the owner's alone. */
   readonly runDirectory: string;
-  /** Prepared components, by digest. */
+  /** What each host process sees of prepared components; on the file system of their store, so that nothing is copied. */
   readonly cacheDirectory: string;
+  /** Prepared components. */
+  readonly prepared: PreparedStore;
   /** Node's compile cache of our own programs; beside the components when absent. */
   readonly compileCache?: string;
   /** Mappings that a host process may have; what the machine says, unless given. */
@@ -64,6 +68,12 @@ interface Host {
 /** A pod without what depends on the process that it gets. */
 type PodPlan = Omit<HostPod, "socketPath" | "preparedDir" | "egressSocket">;
 
+interface PodStart {
+  readonly pod: PodPlan;
+  /** Of its component's files. */
+  readonly pathOf: PathOf;
+}
+
 // A namespace without pods keeps its process this long: what is compiled in it makes the next start fast, and 60 MB
 // are not worth more than that.
 const idleHostMs = 180_000;
@@ -85,13 +95,13 @@ export class WasmRuntime implements PodRuntime {
   constructor(settings: WasmRuntimeSettings) {
     this.#settings = settings;
     const { runDirectory, cacheDirectory, cells, clock, log } = settings;
-    this.#compileCache = settings.compileCache ?? join(cacheDirectory, "node");
+    this.#compileCache = settings.compileCache ?? join(cacheDirectory, "compiled");
     this.#egress = new EgressProcess({ runDirectory, cells, compileCache: this.#compileCache, clock, log });
     this.#preparing = new PrepareQueue({
       limits: settings.prepareLimits ?? prepareLimits,
       clock: settings.clock,
       cells: settings.cells,
-      directoryOf: (digest) => this.#preparedDir(digest),
+      store: settings.prepared,
     });
   }
 
@@ -120,9 +130,9 @@ export class WasmRuntime implements PodRuntime {
     const pod = this.#plan(launch, image);
     const known = this.#hostByPod.get(pod.uid);
     if (known?.pods.has(pod.uid) === true) return this.#running(pod);
-    await this.prepare(image, signal);
+    const { pathOf } = await this.#preparing.prepare(image, signal);
     const host = await this.#hostFor(pod.namespace);
-    await this.#startIn(host, pod, launch.limits.startTimeoutMs, signal);
+    await this.#startIn(host, { pod, pathOf }, signal);
     return this.#running(pod);
   }
 
@@ -213,9 +223,11 @@ export class WasmRuntime implements PodRuntime {
     return status.pods.map((pod) => this.#running(pod));
   }
 
-  async #startIn(host: Host, plan: PodPlan, timeoutMs: number, signal: AbortSignal): Promise<void> {
+  async #startIn(host: Host, start: PodStart, signal: AbortSignal): Promise<void> {
+    const { pod: plan, pathOf } = start;
+    const timeoutMs = plan.limits.startTimeoutMs;
     host.idleTimer?.cancel();
-    const preparedDir = host.place.offer(this.#preparedDir(plan.componentDigest));
+    const preparedDir = host.place.offer(plan.componentDigest, pathOf);
     const socketPath = host.place.podSocket(plan.uid);
     const pod: HostPod = { ...plan, preparedDir, socketPath, egressSocket: host.place.egressSocket(plan.uid) };
     host.pods.set(pod.uid, pod);
@@ -338,8 +350,10 @@ export class WasmRuntime implements PodRuntime {
 
   async #restart(pod: HostPod, exit: PodExit): Promise<void> {
     try {
+      const prepared = await this.#preparing.find(pod.componentDigest);
+      if (prepared === undefined) return await this.#report(pod, exit);
       const host = await this.#hostFor(pod.namespace);
-      await this.#startIn(host, pod, pod.limits.startTimeoutMs, new AbortController().signal);
+      await this.#startIn(host, { pod, pathOf: prepared.pathOf }, new AbortController().signal);
     } catch {
       await this.#report(pod, exit);
     }
@@ -424,9 +438,5 @@ export class WasmRuntime implements PodRuntime {
 
   #podSocket(uid: string): string {
     return podSocket(this.#settings.runDirectory, uid);
-  }
-
-  #preparedDir(componentDigest: string): string {
-    return join(this.#settings.cacheDirectory, componentDigest.replace(/^sha256:/, "").replaceAll(/[^\w-]/g, "_"));
   }
 }

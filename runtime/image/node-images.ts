@@ -39,6 +39,14 @@ export interface NodeImagesOptions {
   readonly limits?: Partial<UnpackLimits>;
   /** What layers may bring; nothing that gives privileges unless said. */
   readonly privileges?: Partial<PrivilegePolicy>;
+  /** What is made of components, in the same store. */
+  readonly prepared?: ComponentLeftovers;
+}
+
+/** What is kept in the store for components: it goes with their images. */
+export interface ComponentLeftovers {
+  /** @returns the blobs that stay: those of components in use, and of what was used after `keepSinceMs` */
+  collect(components: ReadonlySet<string>, keepSinceMs: number): Promise<readonly Digest[]>;
 }
 
 /** An image whose reference was looked up: which bytes it is, and what it can run as. */
@@ -54,10 +62,17 @@ export interface FetchOptions {
 }
 
 export interface ImageUsage {
-  /** Blobs: manifests, components, layers on their way. */
+  /** Blobs: manifests, components, what they were prepared to, layers on their way. */
   readonly blobBytes: number;
   /** Unpacked layers. */
   readonly layerBytes: number;
+}
+
+interface ReachedManifest {
+  readonly digest: Digest;
+  readonly layers: readonly Digest[];
+  /** Of its unpacked layers. */
+  readonly layerKeys: readonly string[];
 }
 
 /** What was pulled for a start that has not happened yet is not garbage. */
@@ -85,6 +100,7 @@ export class NodeImages {
   readonly #layers: LayerDirectory;
   readonly #native: NativeLayers;
   readonly #wasm: WasmFiles;
+  readonly #prepared: ComponentLeftovers | undefined;
   readonly #fetching = new SharedWork<LocalImage>();
   readonly #downloading = new SharedWork<void>();
   readonly #log: Log;
@@ -102,6 +118,7 @@ export class NodeImages {
     this.#layers = parts.layers;
     this.#wasm = parts.wasm;
     this.#native = parts.native;
+    this.#prepared = options.prepared;
     this.#client = options.client;
     this.#clock = options.clock ?? systemClock;
     this.#log = options.log ?? silentLog;
@@ -166,13 +183,16 @@ export class NodeImages {
   /**
    * Lets go of everything that no image in use needs.
    *
-   * @param inUse digests of images or of variants' manifests
+   * @param images digests of those in use, or of their variants' manifests
    */
-  async collect(inUse: Iterable<string>): Promise<{ readonly removedBytes: number }> {
-    const roots = [...inUse].filter(isDigest);
+  async collect(images: Iterable<string>): Promise<{ readonly removedBytes: number }> {
+    const roots = [...images].filter(isDigest);
     const { components, manifests } = await this.#reached(roots);
     const keepSinceMs = this.#clock.wallMs() - keepMs;
-    const { removedBytes } = await this.#store.collect({ roots: [...roots, ...components], keepSinceMs });
+    // Most components are a layer as it is.
+    const inUse = new Set<string>([...components, ...manifests.flatMap(({ layers }) => layers)]);
+    const prepared = (await this.#prepared?.collect(inUse, keepSinceMs)) ?? [];
+    const { removedBytes } = await this.#store.collect({ roots: [...roots, ...components, ...prepared], keepSinceMs });
     await this.#wasm.collect(new Set(manifests.map((manifest) => manifest.digest)), keepSinceMs);
     const keys = new Set(manifests.flatMap((manifest) => manifest.layerKeys));
     let layerBytes = 0;
@@ -187,10 +207,10 @@ export class NodeImages {
   /** The variants below some images, with what each needs that is not a blob that its manifest names. */
   async #reached(roots: readonly Digest[]): Promise<{
     readonly components: readonly Digest[];
-    readonly manifests: readonly { readonly digest: Digest; readonly layerKeys: readonly string[] }[];
+    readonly manifests: readonly ReachedManifest[];
   }> {
     const components: Digest[] = [];
-    const manifests: { digest: Digest; layerKeys: readonly string[] }[] = [];
+    const manifests: ReachedManifest[] = [];
     const open = [...roots];
     for (let digest = open.pop(); digest !== undefined; digest = open.pop()) {
       if (!(await this.#store.has(digest))) continue;
@@ -202,7 +222,8 @@ export class NodeImages {
       }
       const component = await this.#wasm.known(digest);
       if (component !== undefined) components.push(component.digest);
-      manifests.push({ digest, layerKeys: await this.#layerKeys(document) });
+      const layers = document.layers.map((layer) => layer.digest);
+      manifests.push({ digest, layers, layerKeys: await this.#layerKeys(document) });
     }
     return { components, manifests };
   }

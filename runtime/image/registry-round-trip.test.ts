@@ -1,8 +1,9 @@
 import { join } from "node:path";
 import { ContentStore, copyImage, pullImage, pushImage, retagged } from "@shallop/sdk/image";
+import { systemClock } from "@shallop/sdk/internal";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type Bench, openBench } from "./image.fixture.ts";
-import { NodeImages } from "./node-images.ts";
+import { type ComponentLeftovers, NodeImages } from "./node-images.ts";
 
 let bench: Bench;
 const signal = new AbortController().signal;
@@ -68,6 +69,30 @@ test("a node takes the component as it is, once, and keeps it without the regist
   const again = await NodeImages.open({ directory, client: bench.client });
   const pinned = await again.resolve({ ...bench.reference("app:1"), digest: image.digest }, signal);
   expect(await again.fetch(pinned, variant!, { signal })).toEqual(local);
+});
+
+test("what a component was prepared to goes with its image", async () => {
+  const { index } = await bench.publish("app:1");
+  const directory = join(bench.directory, "node");
+  const store = await ContentStore.open(directory);
+  const plan = await store.put(Buffer.from("{}"), "application/json");
+  const asked: (readonly string[])[] = [];
+  const prepared: ComponentLeftovers = {
+    collect: async (components) => {
+      asked.push([...components]);
+      return components.size > 0 ? [plan.digest] : [];
+    },
+  };
+  const clock = { ...systemClock, wallMs: () => systemClock.wallMs() + 3_600_000 };
+  const images = await NodeImages.open({ directory, client: bench.client, clock, prepared });
+  const image = await images.resolve(bench.reference("app:1"), signal);
+  const local = await images.fetch(image, image.variants[0]!, { signal });
+  await images.collect([index.digest]);
+  expect(asked[0]).toEqual([local.variant === "wasm" ? local.componentDigest : undefined]);
+  expect(await store.has(plan.digest)).toBe(true);
+  await images.collect([]);
+  expect(asked[1]).toEqual([]);
+  expect(await store.has(plan.digest)).toBe(false);
 });
 
 test("what is called Wasm and is not is refused", async () => {

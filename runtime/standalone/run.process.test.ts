@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { chown, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { chown, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -128,11 +128,16 @@ test("a component is prepared once", async () => {
   const again = (): Promise<Outcome> => shallop(["run", "component.wasm"], { cache: own, cwd: directory });
   await again();
   const prepared = join(own, "shallop", "prepared");
-  const [entry = ""] = await readdir(prepared);
-  await writeFile(join(prepared, entry, "marker"), "");
+  const kept = async (): Promise<readonly number[]> => {
+    const blobs = join(prepared, "blobs", "sha256");
+    const files = (await readdir(blobs)).toSorted();
+    return Promise.all(files.map(async (name) => (await stat(join(blobs, name))).ino));
+  };
+  const first = await kept();
   expect((await again()).code).toBe(0);
-  expect(await readdir(prepared)).toEqual([entry]);
-  expect(await readdir(join(prepared, entry))).toContain("marker");
+  // The very same files: nothing was written again.
+  expect(await kept()).toEqual(first);
+  expect(await readdir(join(prepared, "prepared"))).toHaveLength(1);
 });
 
 describe("what cannot be run is told in a sentence", () => {

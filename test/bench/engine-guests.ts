@@ -1,15 +1,17 @@
-import { cp, readFile, writeFile } from "node:fs/promises";
+import { cp, readFile, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { componentEmbed, componentNew, parse } from "@bytecodealliance/jco";
-import { parsePlan, planFile, planText, sha256 } from "../../runtime/component/component-plan.ts";
+import { planFile, planText, sha256 } from "../../runtime/component/component-plan.ts";
 import { prepare, prepareLimits } from "../../runtime/component/prepare.ts";
+import { inDirectory, layOut, readPlan } from "../../runtime/component/prepared-files.ts";
+import { PreparedStore } from "../../runtime/component/prepared-store.ts";
 import { Cells } from "../../runtime/sandbox/cell/cells.ts";
 import { buildComponent, BuildFault } from "../../sdk/build/index.ts";
 import { languageOf } from "../../sdk/build/language/language.ts";
 import { Tools } from "../../sdk/build/language/tools.ts";
-import { systemClock } from "../../sdk/internal/index.ts";
+import { systemClock, systemRandom } from "../../sdk/internal/index.ts";
 
 const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
@@ -58,19 +60,21 @@ export async function prepared(name: string, component: Uint8Array, directory: s
   const componentDigest = `sha256:${sha256(component)}`;
   const outDir = join(directory, `${name}-prepared`);
   const cells = (): Promise<Cells> => Cells.open({ directory: join(directory, "cells") });
-  await prepare(
-    { componentPath, componentDigest, outDir, cells },
-    prepareLimits,
-    systemClock,
-    new AbortController().signal,
-  );
+  const settings = {
+    directory: join(directory, "store"),
+    bytesMax: Infinity,
+    clock: systemClock,
+    random: systemRandom,
+  };
+  const request = { componentPath, componentDigest, store: await PreparedStore.open(settings), cells };
+  const { pathOf } = await prepare(request, prepareLimits, systemClock, new AbortController().signal);
+  layOut(pathOf, outDir);
   return outDir;
 }
 
 /** The same component `count` times, each with core modules that V8 has never seen: they differ in a section of no meaning. */
 export async function unseenCopies(preparedDir: string, count: number): Promise<readonly string[]> {
-  const plan = parsePlan(await readFile(join(preparedDir, planFile), "utf8"));
-  if (plan === undefined) throw new Error(`${preparedDir} holds no prepared component`);
+  const plan = readPlan(inDirectory(preparedDir));
   const copies: string[] = [];
   for (let index = 0; index < count; index++) {
     const copy = `${preparedDir}-${index}`;
@@ -79,9 +83,12 @@ export async function unseenCopies(preparedDir: string, count: number): Promise<
     for (const { name } of plan.modules) {
       // A custom section: id 0, four bytes, a name of two, and its content.
       const marked = Buffer.concat([await readFile(join(copy, name)), Buffer.from([0, 4, 2, 0x6e, 0x6f, index])]);
+      // What was prepared may only be read.
+      await rm(join(copy, name));
       await writeFile(join(copy, name), marked);
       modules.push({ name, bytes: marked.length, sha256: sha256(marked) });
     }
+    await rm(join(copy, planFile));
     await writeFile(join(copy, planFile), planText({ ...plan, modules }));
     copies.push(copy);
   }

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { argv } from "node:process";
 import type { GuestResponse, Instance, LoadedComponent } from "../../runtime/component/engine.ts";
 import { componentEngine } from "../../runtime/component/component-engine.ts";
-import { artifactOf, readPreparedFiles } from "../../runtime/component/prepared-files.ts";
+import { artifactOf, inDirectory, readPreparedFiles } from "../../runtime/component/prepared-files.ts";
 import { addressJudge } from "../../runtime/component/egress/address-judge.ts";
 import { Egress } from "../../runtime/component/egress/egress.ts";
 import { emptyQueue } from "../../runtime/component/wasi/byte-queue.ts";
@@ -28,8 +28,8 @@ const caps = { memoryBytes: 1024 * 1024 * 1024, tableEntriesMax: guestLimitDefau
 const cache = new ArtifactCache();
 
 async function load(preparedDir: string): Promise<LoadedComponent> {
-  const modules = await cache.modules(preparedDir, preparedDir, caps);
-  return componentEngine.load(artifactOf(readPreparedFiles(preparedDir), modules));
+  const modules = await cache.modules(preparedDir, inDirectory(preparedDir), caps);
+  return componentEngine.load(artifactOf(readPreparedFiles(inDirectory(preparedDir)), modules));
 }
 
 /** One request; the instance is not given back. @returns when the answer began */

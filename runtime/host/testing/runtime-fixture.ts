@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Clock, guestLimitDefaults, silentLog, systemClock, systemRandom } from "@shallop/sdk/internal";
+import { PreparedStore } from "../../component/prepared-store.ts";
 import type { LocalWasmImage } from "../../image/local-image.ts";
 import type { PodExit, PodLaunch, PodLimits, PodLogLine, RunningPod } from "../../pod/pod-runtime.ts";
 import { Cells } from "../../sandbox/cell/cells.ts";
@@ -46,7 +47,8 @@ export class RuntimeFixture implements AsyncDisposable {
   ): Promise<WasmRuntime> {
     const runtime = new WasmRuntime({
       runDirectory: this.runDirectory,
-      cacheDirectory: join(this.directory, "components"),
+      cacheDirectory: join(this.directory, "hosts"),
+      prepared: await this.prepared(),
       observer: {
         exited: (uid, exit) => this.exits.set(uid, exit),
         logged: (uid, line) => this.lines.set(uid, [...(this.lines.get(uid) ?? []), line]),
@@ -65,6 +67,11 @@ export class RuntimeFixture implements AsyncDisposable {
     this.#runtimes.push(runtime);
     await runtime.open();
     return runtime;
+  }
+
+  prepared(): Promise<PreparedStore> {
+    const directory = join(this.directory, "images");
+    return PreparedStore.open({ directory, bytesMax: 1024 ** 3, clock: this.clock, random: systemRandom });
   }
 
   async guestImage(): Promise<LocalWasmImage> {
