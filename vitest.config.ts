@@ -1,7 +1,13 @@
 import { defineConfig } from "vitest/config";
 
 // Unit tests share one process and run in random order, so that no test can lean on another. What starts processes,
-// opens ports or touches cgroups is named *.process.test.ts and runs in the second project, one file at a time.
+// opens ports or touches cgroups is named *.process.test.ts. Those that build, link or store, and for which it is all the
+// same how long that takes, run two files at a time; those that tell of time, load or a whole platform one at a time.
+const processTests = "{sdk,runtime,gateway,scheduler,samples,test}/**/*.process.test.ts";
+const patientTests =
+  "{sdk/build,sdk/image,runtime/component,runtime/image,scheduler/store,test/conformance,test/tidy}/**/*.process.test.ts";
+const ofProcesses = { pool: "forks", testTimeout: 60_000, hookTimeout: 120_000 } as const;
+
 export default defineConfig({
   test: {
     projects: [
@@ -23,13 +29,22 @@ export default defineConfig({
       },
       {
         test: {
-          name: "process",
-          include: ["{sdk,runtime,gateway,scheduler,samples,test}/**/*.process.test.ts"],
+          ...ofProcesses,
+          name: "process-patient",
+          include: [patientTests],
           exclude: ["**/node_modules/**"],
-          pool: "forks",
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          ...ofProcesses,
+          name: "process",
+          include: [processTests],
+          exclude: ["**/node_modules/**", patientTests],
           fileParallelism: false,
-          testTimeout: 60_000,
-          hookTimeout: 120_000,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

@@ -108,20 +108,15 @@ async function deploySpread(service: string, nodes: readonly string[]): Promise<
   await eventuallyOn(service, nodes);
 }
 
-/** Calls `service` while `happens`, and until its pods are on `nodes`. No request may fail. */
-async function expectNoneFails(
-  service: string,
-  nodes: readonly string[],
-  happens: () => Promise<unknown> | void,
-): Promise<void> {
+/** Calls `service` while `happens`. No request may fail. */
+async function expectNoneFails(service: string, happens: () => Promise<unknown>): Promise<void> {
   const caller = callSteadily(platform, `${service}.default`, { path: "/wait?ms=20", connections: 16 });
   await new Promise((resolve) => setTimeout(resolve, 500));
   await happens();
-  await eventuallyOn(service, nodes);
   await expectAllAnswer(service);
   const { requests, failed, said } = await caller.stop();
   expect(failed, said).toBe(0);
-  expect(requests).toBeGreaterThan(300);
+  expect(requests).toBeGreaterThan(100);
 }
 
 /** Has all pods of a service on `node`, the other nodes being homes still. */
@@ -140,23 +135,24 @@ test("placement uses both nodes, and the gateway reaches pods on both", async ()
   expect(explained).toMatch(/placed spread-00001-\w+ on node-b: /);
 });
 
-test("the loss of a node is survived: its pod comes up on the other, and requests are answered", async () => {
-  const caller = callSteadily(platform, "spread.default", { path: "/hello", connections: 2 });
-  await nodeB.lose();
-  await eventuallyOn("spread", ["node-a", "node-a"]);
-  await expectAllAnswer("spread");
-  const { requests, failed, said } = await caller.stop();
-  expect(await readyOf(platform, "node-b")).not.toBe("True");
-  expect(failed, said).toBe(0);
-  expect(requests).toBeGreaterThan(50);
-}, 120_000);
-
-test("a node that dies with every pod of a service costs no request that may be repeated", async () => {
+test("nodes that die, one with every pod of a service, cost no request that may be repeated, and their pods come up on another", async () => {
   nodeD = await JoinedNode.start(platform, { name: "node-d" });
+  await kubectl(["cordon", "node-b"]);
   await deploySpread("lone", ["node-a", "node-d"]);
   await gatherOn("lone", "node-d", ["node-a"]);
-  const dies = nodeD;
-  await expectNoneFails("lone", ["node-a", "node-a"], () => dies.lose());
+  const [some, all] = [nodeB, nodeD];
+  // Each has its own caller; the wait until the API gives the nodes up is the same.
+  await Promise.all([
+    expectNoneFails("spread", async () => {
+      await some.lose();
+      await eventuallyOn("spread", ["node-a", "node-a"]);
+    }),
+    expectNoneFails("lone", async () => {
+      await all.lose();
+      await eventuallyOn("lone", ["node-a", "node-a"]);
+    }),
+  ]);
+  expect(await readyOf(platform, "node-b")).not.toBe("True");
 }, 180_000);
 
 test.runIf(root)("a node behind another network joins, and its pods are reached through its agent", async () => {
@@ -189,7 +185,10 @@ test.runIf(root)(
     await gatherOn("far", "node-c", ["node-a"]);
     // Every packet to it goes astray, and nobody is told.
     const astray = ["neigh", "replace", inner, "lladdr", "02:00:00:00:00:01", "dev", link, "nud", "permanent"];
-    await expectNoneFails("far", ["node-a", "node-a"], () => ip(...astray));
+    await expectNoneFails("far", async () => {
+      ip(...astray);
+      await eventuallyOn("far", ["node-a", "node-a"]);
+    });
     ip("neigh", "del", inner, "dev", link);
     await eventually("node-c is back", async () => ((await readyOf(platform, "node-c")) === "True" ? true : undefined));
   },
@@ -197,10 +196,14 @@ test.runIf(root)(
 );
 
 test.runIf(root)(
-  "the loss of that node is survived as well",
+  "the death of that node costs no request either",
   async () => {
     await gatherOn("far", "node-c", ["node-a"]);
-    await expectNoneFails("far", ["node-a", "node-a"], async () => nodeC?.lose());
+    await expectNoneFails("far", async () => {
+      await nodeC?.lose();
+      // Long before the API gives the node up.
+      await new Promise((resolve) => setTimeout(resolve, 3_000));
+    });
   },
   180_000,
 );
