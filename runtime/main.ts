@@ -29,6 +29,7 @@ const { values } = parseArgs({
     "registry-untagged-lifetime": { type: "string" },
     "registry-upstream": { type: "string", multiple: true },
     "registry-mirror": { type: "string", multiple: true },
+    "known-escapes": { type: "string", default: "refuse" },
     "keep-pods": { type: "boolean", default: false },
     "clean-up": { type: "boolean", default: false },
   },
@@ -66,6 +67,7 @@ try {
       port: port("port", values.port),
       ...(registry === undefined ? {} : { registry }),
       mirrors: readMirrors(values),
+      knownEscapes: knownEscapes(values["known-escapes"]),
       ...(values["builtin-registry"] === undefined ? {} : { builtinRegistry: values["builtin-registry"] }),
       ...joinSource(),
       ...(process.env["DOCKER_CONFIG"] === undefined ? {} : { dockerConfigDirectory: process.env["DOCKER_CONFIG"] }),
@@ -92,6 +94,11 @@ function joinSource() {
   if (server !== undefined && token !== undefined) return { source: { server, token } };
   if (server !== undefined || token !== undefined) throw new Error("--join URL and --token T come together");
   return credentials === undefined ? {} : { source: { credentialsFile: path.resolve(credentials) } };
+}
+
+function knownEscapes(value: string): "refuse" | "allow" {
+  if (value === "refuse" || value === "allow") return value;
+  throw new Error(`--known-escapes is "${value}"; it takes refuse or allow`);
 }
 
 function port(flag: string, text: string): number {

@@ -51,6 +51,8 @@ export interface NodeSettings {
   readonly mirrors: RegistryMirrors;
   /** The registry host that means the built-in one; what the control plane says when absent. */
   readonly builtinRegistry?: string;
+  /** Whether native pods run by an OCI runtime of which ways out of containers are known. */
+  readonly knownEscapes: "refuse" | "allow";
   readonly source?: JoinSource;
   readonly dockerConfigDirectory?: string;
   readonly clock: Clock;
@@ -92,7 +94,7 @@ export async function startNode(settings: NodeSettings, signal: AbortSignal): Pr
   const [membership, machine, sandbox, jail, cells, registry] = await Promise.all([
     joined,
     machineFacts(),
-    detectFeatures(),
+    detectFeatures({ directory: path.join(directory, "native"), knownEscapes: settings.knownEscapes }),
     hostJail({ directory, clock, log }),
     Cells.open({ directory }),
     startRegistry(settings, joined, client),

@@ -1,6 +1,6 @@
 import { guestLimitDefaults } from "@shallop/sdk/internal";
 import { expect, test } from "vitest";
-import { bundleConfig, type BundleInput } from "./bundle.ts";
+import { bundleConfig, type BundleInput, networkSysctls } from "./bundle.ts";
 
 const input: BundleInput = {
   hostname: "hello-1",
@@ -20,15 +20,14 @@ const input: BundleInput = {
     concurrencyMax: 0,
     startTimeoutMs: 1,
   },
-  rootfs: "/state/rootfs",
   networkNamespace: "/run/netns/pod",
   cgroupsPath: "/shallop/n/k/run",
-  machine: { arch: "x64", cgroupV2: false, swapLimit: true, ipv6: true, openFilesMax: 4096 },
+  machine: { arch: "x64", cgroupV2: false, swapLimit: true, ipv6: true, shiftsUsers: true, openFilesMax: 4096 },
 };
 
 test("every wall is up", () => {
   const spec = bundleConfig(input);
-  expect(spec.root).toEqual({ path: "/state/rootfs", readonly: true });
+  expect(spec.root).toEqual({ path: "/run/shallop/pod/root", readonly: true });
   expect(spec.process).toMatchObject({ noNewPrivileges: true, terminal: false, cwd: "/work", args: ["/app"] });
   expect(spec.linux.namespaces.map((namespace) => namespace.type)).toEqual([
     "pid",
@@ -43,8 +42,10 @@ test("every wall is up", () => {
   expect(spec.linux.readonlyPaths).toContain("/proc/sys");
   expect(spec.linux.resources.devices).toEqual([{ allow: false, access: "rwm" }]);
   expect(spec.mounts.filter((mount) => !mount.options.includes("nosuid"))).toEqual([]);
-  // Nothing of the machine's file system comes in.
-  expect(spec.mounts.filter((mount) => mount.type === "bind" || mount.source.startsWith("/"))).toEqual([]);
+  // Nothing of the machine's file system comes in; /sys is made for the pod.
+  expect(
+    spec.mounts.filter((mount) => mount.type === "bind" || mount.source.startsWith("/")).map((mount) => mount.source),
+  ).toEqual(["/run/shallop/pod/sys"]);
   expect(
     spec.mounts.filter(
       (mount) => mount.type === "tmpfs" && !mount.options.some((option) => option.startsWith("size=")),
@@ -69,12 +70,19 @@ test("limits: a quarter of a core, no swap, all at least what a start needs", ()
 test("the machine's kind shows: swap that is not counted, v2, no IPv6, few files", () => {
   const spec = bundleConfig({
     ...input,
-    machine: { arch: "arm64", cgroupV2: true, swapLimit: false, ipv6: false, openFilesMax: 512 },
+    machine: { arch: "arm64", cgroupV2: true, swapLimit: false, ipv6: false, shiftsUsers: false, openFilesMax: 512 },
   });
   expect(spec.linux.resources.memory).toEqual({ limit: 64 << 20 });
   expect(spec.linux.resources.unified).toEqual({ "memory.oom.group": "1" });
-  expect(Object.keys(spec.linux.sysctl)).toEqual(["net.ipv4.ip_unprivileged_port_start"]);
+  expect(Object.keys(networkSysctls({ ipv6: false }))).toEqual(["net.ipv4.ip_unprivileged_port_start"]);
   expect(spec.process.rlimits).toContainEqual({ type: "RLIMIT_NOFILE", hard: 512, soft: 512 });
+});
+
+test("with a range of ids there is a user namespace of exactly these", () => {
+  const { linux } = bundleConfig({ ...input, users: { first: 0x0200_0000, size: 65_536 } });
+  expect(linux.namespaces).toContainEqual({ type: "user" });
+  const mappings = [{ containerID: 0, hostID: 0x0200_0000, size: 65_536 }];
+  expect([linux.uidMappings, linux.gidMappings]).toEqual([mappings, mappings]);
 });
 
 test("only root has capabilities, and hands none on", () => {

@@ -2,6 +2,8 @@ import { assert } from "@shallop/sdk/internal";
 import type { PodLimits } from "../pod/pod-runtime.ts";
 import type { ImageProcess } from "./image-process.ts";
 import { cpuPeriodUs, cpuQuotaUs, cpuShares } from "./kernel/cgroup.ts";
+import type { IdRange } from "./kernel/kernel.ts";
+import { podRootPath, podSysPath } from "./kernel/pod-mounts.ts";
 import type { OciCapabilitySet, OciLinux, OciMount, OciResources, OciSpec } from "./oci-spec.ts";
 import { type SeccompArch, seccompProfile } from "./seccomp.ts";
 
@@ -10,7 +12,8 @@ export interface BundleInput {
   readonly hostname: string;
   readonly process: ImageProcess;
   readonly limits: PodLimits;
-  readonly rootfs: string;
+  /** Undefined: without a user namespace. */
+  readonly users?: IdRange;
   readonly networkNamespace: string;
   readonly cgroupsPath: string;
   readonly machine: BundleMachine;
@@ -23,6 +26,8 @@ export interface BundleMachine {
   /** The v1 memory controller counts swap. v2 does always, or there is no swap. */
   readonly swapLimit: boolean;
   readonly ipv6: boolean;
+  /** Pods have user namespaces, with owners of files shifted. */
+  readonly shiftsUsers: boolean;
   /** What this process may hand on at most. */
   readonly openFilesMax: number;
 }
@@ -90,7 +95,7 @@ export function bundleConfig(input: BundleInput): OciSpec {
       noNewPrivileges: true,
       oomScoreAdj,
     },
-    root: { path: input.rootfs, readonly: true },
+    root: { path: podRootPath, readonly: true },
     mounts: mounts(input.limits.memoryBytes),
     linux: linux(input),
   };
@@ -126,7 +131,8 @@ function mounts(memoryBytes: number): readonly OciMount[] {
     kernel("/dev/pts", "devpts", ["newinstance", "ptmxmode=0666", "mode=0620", "gid=5"]),
     scratch("/dev/shm", Math.min(shmBytes, memoryBytes), ["noexec", "mode=1777"]),
     kernel("/dev/mqueue", "mqueue", ["nodev"]),
-    kernel("/sys", "sysfs", ["nodev", "ro"]),
+    // Made with the root, of the pod's own network: a container in a user namespace may not make one of it.
+    { destination: "/sys", type: "bind", source: podSysPath, options: ["rbind", "ro", "nosuid", "noexec", "nodev"] },
     // Language runtimes read their limits here and size their heaps by them.
     kernel("/sys/fs/cgroup", "cgroup", ["nodev", "ro"]),
     scratch("/tmp", scratchBytes, ["mode=1777"]),
@@ -144,21 +150,31 @@ function linux(input: BundleInput): OciLinux {
       { type: "uts" },
       { type: "mount" },
       { type: "cgroup" },
+      ...(input.users === undefined ? [] : [{ type: "user" } as const]),
     ],
+    ...userMappings(input.users),
     cgroupsPath: input.cgroupsPath,
     resources: resources(input),
     seccomp: seccompProfile(input.machine.arch),
     maskedPaths,
     readonlyPaths,
-    sysctl: {
-      // With this, programs that serve on port 80 need neither root nor a capability.
-      "net.ipv4.ip_unprivileged_port_start": "0",
-      // The pod's link speaks IPv4 only. Loopback keeps ::1, which programs like to listen on.
-      ...(input.machine.ipv6 ? { "net.ipv6.conf.eth0.disable_ipv6": "1" } : {}),
-    },
     rootfsPropagation: "private",
   };
 }
+
+function userMappings(users: IdRange | undefined): Pick<OciLinux, "uidMappings" | "gidMappings"> {
+  if (users === undefined) return {};
+  const mappings = [{ containerID: 0, hostID: users.first, size: users.size }];
+  return { uidMappings: mappings, gidMappings: mappings };
+}
+
+/** Settings of a pod's network namespace. */
+export const networkSysctls = (machine: Pick<BundleMachine, "ipv6">): Readonly<Record<string, string>> => ({
+  // With this, programs that serve on port 80 need neither root nor a capability.
+  "net.ipv4.ip_unprivileged_port_start": "0",
+  // The pod's link speaks IPv4 only. Loopback keeps ::1, which programs like to listen on.
+  ...(machine.ipv6 ? { "net.ipv6.conf.eth0.disable_ipv6": "1" } : {}),
+});
 
 function resources(input: BundleInput): OciResources {
   const { memoryBytes, cpu, pidsMax } = input.limits;

@@ -1,8 +1,7 @@
 // An agent that is killed in the middle of a start: `crash.fixture.ts DIRECTORY HOOK before|within|after`.
 import { silentLog, systemClock } from "@shallop/sdk/internal";
-import { detectFeatures } from "./features.ts";
 import { NativeRuntime } from "./native-runtime.ts";
-import { launchOf } from "./sandbox.fixture.ts";
+import { launchOf, sandboxMachines } from "./sandbox.fixture.ts";
 import { type StartHook, startHooks } from "./start.ts";
 
 const [, , directory = "", hookName = "", moment = ""] = process.argv;
@@ -30,7 +29,7 @@ const hooks = startHooks.map((hook): StartHook => {
   };
 });
 
-const { machine } = await detectFeatures();
+const [machine] = (await sandboxMachines()).machines;
 if (machine === undefined) throw new Error("no native pods here");
 const runtime = await NativeRuntime.open({
   directory,

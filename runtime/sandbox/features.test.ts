@@ -1,12 +1,13 @@
 import { expect, test } from "vitest";
-import { detectFeatures, type MachineProbe, parseVersion, runtimeWarnings } from "./features.ts";
+import { detectFeatures, type MachineProbe } from "./features.ts";
 
 const able: MachineProbe = {
   platform: "linux",
   arch: "x64",
   uid: 0,
   find: async (program) => (program === "crun" ? undefined : `/usr/bin/${program}`),
-  version: async () => "runc version 1.3.3\n",
+  version: async () => "runc version 1.3.6\n",
+  tryMounts: async () => undefined,
   cgroups: async () => ({
     mode: "v2",
     rootByController: new Map(["cpu", "memory", "pids"].map((controller) => [controller, "/sys/fs/cgroup"])),
@@ -22,10 +23,11 @@ const able: MachineProbe = {
 };
 
 test("a machine that has everything", async () => {
-  const features = await detectFeatures(able);
-  expect(features.native).toBe(true);
+  const features = await detectFeatures({}, able);
+  expect(features).toMatchObject({ native: true, warnings: [] });
   expect(features.machine).toMatchObject({
-    runtime: { kind: "runc", version: "1.3.3" },
+    runtime: { kind: "runc", version: "1.3.6" },
+    shiftsUsers: true,
     swapLimit: true,
     ipv6: false,
     openFilesMax: 9000,
@@ -41,9 +43,16 @@ const lacking: { name: string; probe: Partial<MachineProbe>; says: RegExp }[] = 
   { name: "macOS", probe: { platform: "darwin" }, says: /need Linux.*darwin/ },
   { name: "another processor", probe: { arch: "riscv64" }, says: /x86-64 or arm64/ },
   { name: "no root", probe: { uid: 1000 }, says: /need root.*sudo/ },
-  { name: "no runtime", probe: { find: without("runc") }, says: /apt-get install runc/ },
+  { name: "no runtime", probe: { find: without("runc") }, says: /apt-get install crun/ },
   { name: "no ip", probe: { find: without("ip") }, says: /apt-get install iproute2/ },
   { name: "no unshare", probe: { find: without("unshare") }, says: /apt-get install util-linux/ },
+  { name: "no nsenter", probe: { find: without("nsenter") }, says: /apt-get install util-linux/ },
+  { name: "no mounts", probe: { tryMounts: async () => "mounting: EPERM" }, says: /file tree here: mounting: EPERM/ },
+  {
+    name: "a runc with known escapes",
+    probe: { version: async () => "runc version 1.1.5\n" },
+    says: /refused: runc 1\.1\.5 .*CVE-2024-21626.*install crun.*--known-escapes=allow/,
+  },
   { name: "no overlayfs", probe: { readText: async () => "" }, says: /overlayfs.*modprobe/ },
   {
     name: "no controllers",
@@ -58,7 +67,7 @@ const lacking: { name: string; probe: Partial<MachineProbe>; says: RegExp }[] = 
 ];
 
 test.each(lacking)("$name: a sentence that says what to do", async ({ probe, says }) => {
-  const features = await detectFeatures({ ...able, ...probe });
+  const features = await detectFeatures({}, { ...able, ...probe });
   expect(features.native).toBe(false);
   expect(features.machine).toBeUndefined();
   expect(features.nativeMissing).toMatch(says);
@@ -66,7 +75,7 @@ test.each(lacking)("$name: a sentence that says what to do", async ({ probe, say
 
 test("crun is taken where runc is missing", async () => {
   const find: MachineProbe["find"] = async (program) => (program === "runc" ? undefined : `/usr/bin/${program}`);
-  const features = await detectFeatures({ ...able, find, version: async () => "crun version 1.8.1\n" });
+  const features = await detectFeatures({}, { ...able, find, version: async () => "crun version 1.8.1\n" });
   expect(features.machine?.runtime).toEqual({ kind: "crun", path: "/usr/bin/crun", version: "1.8.1" });
 });
 
@@ -76,26 +85,29 @@ test("this machine is looked at without an error, whatever it is", async () => {
   expect(features.native).toBe(features.nativeMissing === undefined);
 });
 
-const versions = [
-  { version: "1.0.0", warned: true },
-  { version: "1.1.5", warned: true },
-  { version: "1.2.7", warned: true },
-  { version: "1.2.8", warned: false },
-  { version: "1.3.2", warned: true },
-  { version: "1.3.3", warned: false },
-  { version: "1.4.0-rc.2", warned: true },
-  { version: "1.4.0-rc.3", warned: false },
-  { version: "1.4.0", warned: false },
-  { version: "1.5.0", warned: false },
-  { version: "2.0.0", warned: false },
-  { version: "unknown", warned: true },
-];
-test.each(versions)("runc $version is warned of: $warned", ({ version, warned }) => {
-  expect(runtimeWarnings({ kind: "runc", path: "/usr/sbin/runc", version }).length > 0).toBe(warned);
+const both = {
+  find: async (program: string) => `/usr/bin/${program}`,
+  version: async (path: string) => (path.endsWith("runc") ? "runc version 1.1.5\n" : "crun version 1.8.1\n"),
+};
+
+test("of two runtimes the one without known escapes is used, and the other one is named", async () => {
+  const features = await detectFeatures({}, { ...able, ...both });
+  expect(features.machine?.runtime).toMatchObject({ kind: "crun", version: "1.8.1" });
+  expect(features.warnings).toEqual([
+    expect.stringMatching(/^runc 1\.1\.5 has .*CVE-2025-31133.*; crun is used instead$/),
+  ]);
 });
 
-test("versions are read as Debian and upstream print them", () => {
-  expect(parseVersion("runc version 1.1.5+ds1\ncommit: 1.1.5+ds1-1+deb12u1\n")).toBe("1.1.5");
-  expect(parseVersion("runc version 1.4.0-rc.3\n")).toBe("1.4.0-rc.3");
-  expect(parseVersion("nonsense")).toBe("unknown");
+test("a runtime with known escapes is used where that is allowed, and named", async () => {
+  const version = async (): Promise<string> => "runc version 1.1.5\n";
+  const features = await detectFeatures({ knownEscapes: "allow" }, { ...able, version });
+  expect(features.machine?.runtime).toMatchObject({ kind: "runc", version: "1.1.5" });
+  expect(features.warnings).toEqual([expect.stringContaining("CVE-2024-21626")]);
+});
+
+test("without shifted owners there are native pods all the same, and it is said", async () => {
+  const tryMounts = async (shifted: boolean): Promise<string | undefined> => (shifted ? "EINVAL" : undefined);
+  const features = await detectFeatures({}, { ...able, tryMounts });
+  expect(features.machine).toMatchObject({ shiftsUsers: false });
+  expect(features.warnings).toEqual([expect.stringMatching(/share user ids with this machine.*EINVAL/)]);
 });

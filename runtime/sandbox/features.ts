@@ -1,8 +1,12 @@
-import { access, constants, readFile } from "node:fs/promises";
+import { access, constants, mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describeError } from "@shallop/sdk/internal";
-import { type CgroupLayout, detectCgroupLayout, neededControllers } from "./kernel/cgroup.ts";
+import { describeError, systemClock } from "@shallop/sdk/internal";
+import { type CgroupLayout, CgroupTree, detectCgroupLayout, neededControllers } from "./kernel/cgroup.ts";
 import { runCommand, systemPath } from "./kernel/command.ts";
+import { LinuxKernel } from "./kernel/linux.ts";
+import { escapesOf } from "./known-escapes.ts";
+import { type OciRuntimeProgram, parseVersion } from "./oci-runtime-program.ts";
 import type { SeccompArch } from "./seccomp.ts";
 
 /** What this machine can do for native pods. */
@@ -22,14 +26,10 @@ export interface SandboxMachine {
   readonly cgroups: CgroupLayout;
   readonly swapLimit: boolean;
   readonly ipv6: boolean;
+  /** Pods have user namespaces, and owners of files are shifted for each (ID-mapped mounts below overlayfs). */
+  readonly shiftsUsers: boolean;
   /** This process's own hard limit: without CAP_SYS_RESOURCE no child can have more. */
   readonly openFilesMax: number;
-}
-
-export interface OciRuntimeProgram {
-  readonly kind: "runc" | "crun";
-  readonly path: string;
-  readonly version: string;
 }
 
 /** What detection looks at, so that a test can say what a machine is like. */
@@ -42,9 +42,18 @@ export interface MachineProbe {
   version(path: string): Promise<string>;
   cgroups(): Promise<CgroupLayout>;
   readText(path: string): Promise<string>;
+  /** Makes a pod's file tree, with shifted owners or as they are. Undefined: it works; else what was refused. */
+  tryMounts(shifted: boolean): Promise<string | undefined>;
 }
 
-const systemProbe = (): MachineProbe => ({
+export interface DetectionSettings {
+  /** Where the node keeps its layers: not every file system can shift owners. */
+  readonly directory?: string;
+  /** What to do with an OCI runtime of which ways out of containers are known; refused unless said otherwise. */
+  readonly knownEscapes?: "refuse" | "allow";
+}
+
+const systemProbe = ({ directory = tmpdir() }: DetectionSettings): MachineProbe => ({
   platform: process.platform,
   arch: process.arch,
   uid: process.getuid?.() ?? -1,
@@ -52,7 +61,30 @@ const systemProbe = (): MachineProbe => ({
   version: async (path) => (await runCommand(path, ["--version"])).stdout,
   cgroups: detectCgroupLayout,
   readText: (path) => readFile(path, "utf8").catch(() => ""),
+  tryMounts: (shifted) => tryMounts(directory, shifted),
 });
+
+/** Any range will do: nothing is ever owned by it. */
+const trialRange = { first: 0x0100_0000, size: 65_536 };
+
+async function tryMounts(parent: string, shifted: boolean): Promise<string | undefined> {
+  await mkdir(parent, { recursive: true, mode: 0o700 });
+  const directory = await mkdtemp(join(parent, "try-mounts-"));
+  const kernel = new LinuxKernel(new CgroupTree(await detectCgroupLayout(), systemClock));
+  try {
+    const layers = [join(directory, "upper"), join(directory, "lower")];
+    for (const layer of layers) await mkdir(layer);
+    using users = shifted ? await kernel.userNamespace(trialRange) : undefined;
+    const usersFd = users === undefined ? {} : { usersFd: users.fd };
+    using _ = await kernel.podMounts({ layers, networkNamespace: "/proc/self/ns/net", sysctls: {}, ...usersFd });
+    return undefined;
+  } catch (error) {
+    return describeError(error);
+  } finally {
+    await kernel.close();
+    await rm(directory, { recursive: true, force: true });
+  }
+}
 
 /** Absolute path of a program in the system's directories. */
 export async function findProgram(program: string): Promise<string | undefined> {
@@ -73,21 +105,27 @@ export async function findProgram(program: string): Promise<string | undefined> 
 export const neededPrograms: Readonly<Record<string, string>> = {
   ip: "iproute2",
   tc: "iproute2",
-  mount: "mount",
+  nsenter: "util-linux",
   unshare: "util-linux",
   mkfifo: "coreutils",
 };
 
 /** Looks at this machine. Throws nothing, on no system: what cannot be found out counts as missing. */
-export async function detectFeatures(probe: MachineProbe = systemProbe()): Promise<SandboxFeatures> {
+export async function detectFeatures(
+  settings: DetectionSettings = {},
+  probe: MachineProbe = systemProbe(settings),
+): Promise<SandboxFeatures> {
   try {
-    return await detect(probe);
+    return await detect(probe, settings.knownEscapes ?? "refuse");
   } catch (error) {
     return missing(`native pods cannot run here: looking at this machine failed: ${describeError(error)}`);
   }
 }
 
-async function detect(probe: MachineProbe): Promise<SandboxFeatures> {
+async function detect(
+  probe: MachineProbe,
+  escapesPolicy: NonNullable<DetectionSettings["knownEscapes"]>,
+): Promise<SandboxFeatures> {
   if (probe.platform !== "linux") {
     return missing(
       `native pods need Linux, and this is ${probe.platform}; add a Linux machine with \`shallop agent --join\``,
@@ -96,9 +134,16 @@ async function detect(probe: MachineProbe): Promise<SandboxFeatures> {
   const arch = probe.arch;
   if (arch !== "x64" && arch !== "arm64") return missing(`native pods need x86-64 or arm64, and this is ${arch}`);
   if (probe.uid !== 0) return missing("native pods need root: start shallop with sudo");
-  const runtime = await findRuntime(probe);
+  const runtimes = await findRuntimes(probe);
+  const runtime = runtimes.find((candidate) => escapesOf(candidate)?.length === 0) ?? runtimes[0];
   if (runtime === undefined) {
-    return missing("native pods need runc or crun, and neither is installed: run `apt-get install runc`");
+    return missing("native pods need runc or crun, and neither is installed: run `apt-get install crun`");
+  }
+  const escapes = escapeWarning(runtime);
+  if (escapes !== undefined && escapesPolicy === "refuse") {
+    return missing(
+      `native pods are refused: ${escapes}; install crun, or a newer runc, or start with --known-escapes=allow when you trust every native image`,
+    );
   }
   for (const [program, debianPackage] of Object.entries(neededPrograms)) {
     if ((await probe.find(program)) !== undefined) continue;
@@ -116,26 +161,37 @@ async function detect(probe: MachineProbe): Promise<SandboxFeatures> {
       `native pods need the cgroup controllers ${absent.join(", ")}, which are not mounted here: mount cgroup2 at /sys/fs/cgroup`,
     );
   }
-  return capable(probe, { arch, runtime, cgroups });
+  const others = runtimes.filter((other) => other !== runtime).flatMap((other) => escapeWarning(other) ?? []);
+  const unused = others.map((warning) => `${warning}; ${runtime.kind} is used instead`);
+  return capable(probe, { arch, runtime, cgroups }, [...(escapes === undefined ? [] : [escapes]), ...unused]);
 }
 
 async function capable(
   probe: MachineProbe,
   found: Pick<SandboxMachine, "arch" | "runtime" | "cgroups">,
+  escapes: readonly string[],
 ): Promise<SandboxFeatures> {
   const memoryRoot = found.cgroups.rootByController.get("memory") ?? "";
   const swapLimit =
     found.cgroups.mode === "v2" || (await probe.readText(join(memoryRoot, "memory.memsw.limit_in_bytes"))) !== "";
   const ipv6 = (await probe.readText("/proc/sys/net/ipv6/conf/default/disable_ipv6")) !== "";
+  const unshifted = await probe.tryMounts(true);
+  const unmountable = unshifted === undefined ? undefined : await probe.tryMounts(false);
+  if (unmountable !== undefined) return missing(`native pods cannot have a file tree here: ${unmountable}`);
   const warnings = [
-    ...runtimeWarnings(found.runtime),
+    ...escapes,
     ...(swapLimit
       ? []
       : ["this kernel does not count swap: a native pod may swap beyond its memory limit (boot with swapaccount=1)"]),
-    "native pods share user ids with this machine: no user namespace is used",
+    ...(unshifted === undefined
+      ? []
+      : [
+          `native pods share user ids with this machine, for it cannot shift owners of files (Linux 5.19, and ext4, XFS or Btrfs): ${unshifted}`,
+        ]),
   ];
   const openFilesMax = parseOpenFilesMax(await probe.readText("/proc/self/limits"));
-  return { native: true, warnings, machine: { ...found, swapLimit, ipv6, openFilesMax } };
+  const shiftsUsers = unshifted === undefined;
+  return { native: true, warnings, machine: { ...found, swapLimit, ipv6, shiftsUsers, openFilesMax } };
 }
 
 const missing = (nativeMissing: string): SandboxFeatures => ({ native: false, nativeMissing, warnings: [] });
@@ -144,40 +200,22 @@ const missing = (nativeMissing: string): SandboxFeatures => ({ native: false, na
 const parseOpenFilesMax = (limits: string): number =>
   Number(/^Max open files\s+\d+\s+(\d+)/m.exec(limits)?.[1] ?? 1024);
 
-async function findRuntime(probe: MachineProbe): Promise<OciRuntimeProgram | undefined> {
+/** Both, runc first: it is what most people run. */
+async function findRuntimes(probe: MachineProbe): Promise<readonly OciRuntimeProgram[]> {
+  const found: OciRuntimeProgram[] = [];
   for (const kind of ["runc", "crun"] as const) {
     const path = await probe.find(kind);
-    if (path !== undefined) return { kind, path, version: parseVersion(await probe.version(path)) };
+    if (path !== undefined) found.push({ kind, path, version: parseVersion(await probe.version(path)) });
   }
-  return undefined;
+  return found;
 }
 
-/** `1.1.5` of `runc version 1.1.5+ds1\ncommit: …`; `unknown` when it says none. */
-export const parseVersion = (text: string): string =>
-  /version (\d+\.\d+\.\d+(?:-rc\.\d+)?)/.exec(text)?.[1] ?? "unknown";
-
-/** Versions of runc with breakouts of November 2025: all before these, each in its own line. */
-const fixedRunc: Readonly<Record<string, readonly [patch: number, candidate: number]>> = {
-  "1.2": [8, 0],
-  "1.3": [3, 0],
-  "1.4": [0, 3],
-};
-
-export function runtimeWarnings(runtime: OciRuntimeProgram): readonly string[] {
-  const match = /^(\d+)\.(\d+)\.(\d+)(?:-rc\.(\d+))?$/.exec(runtime.version);
-  if (match === null)
-    return [`the version of ${runtime.path} is unknown: whether it has known container breakouts is too`];
-  if (runtime.kind === "crun") return [];
-  const [major = 0, minor = 0, patch = 0] = match.slice(1, 4).map(Number);
-  const candidate = match[4] === undefined ? Infinity : Number(match[4]);
-  const fixed = fixedRunc[`${major}.${minor}`];
-  const affected =
-    fixed === undefined
-      ? major === 0 || (major === 1 && minor < 2)
-      : patch < fixed[0] || (patch === fixed[0] && candidate < fixed[1]);
-  if (!affected) return [];
-  return [
-    `runc ${runtime.version} has known container breakouts (CVE-2025-31133, CVE-2025-52565, CVE-2025-52881) unless your ` +
-      "distribution has patched it: run only native images you trust, or install runc 1.2.8, 1.3.3 or newer",
-  ];
+/** What is known against a runtime, in a sentence without its end; undefined when nothing is. */
+function escapeWarning(runtime: OciRuntimeProgram): string | undefined {
+  const escapes = escapesOf(runtime);
+  if (escapes === undefined) {
+    return `the version of ${runtime.path} is unknown, and so is whether ways out of its containers are`;
+  }
+  if (escapes.length === 0) return undefined;
+  return `${runtime.kind} ${runtime.version} has known ways out of containers (${escapes.join(", ")}) unless your distribution has mended them`;
 }

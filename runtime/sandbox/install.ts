@@ -32,8 +32,11 @@ async function installMissing(apt: string, say: (line: string) => void): Promise
     if ((await findProgram(program)) === undefined) packages.add(debianPackage);
   }
   if (packages.size > 0 && !(await install(apt, [...packages], say))) return;
-  for (const runtime of ["runc", "crun"]) if ((await findProgram(runtime)) !== undefined) return;
-  if (!(await install(apt, ["runc"], say))) await install(apt, ["crun"], say);
+  // crun first: it starts in half the time, and some distributions' runc has known escapes.
+  for (const runtime of ["crun", "runc"]) {
+    if ((await detectFeatures()).native) return;
+    if ((await findProgram(runtime)) === undefined) await install(apt, [runtime], say);
+  }
 }
 
 /** Installs; when that fails, once more with fresh package lists, which new machines lack. */

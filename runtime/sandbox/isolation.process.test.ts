@@ -1,13 +1,16 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { systemClock } from "@shallop/sdk/internal";
 import type { RunningPod } from "../pod/pod-runtime.ts";
 import type { SandboxMachine } from "./features.ts";
 import { lookUp } from "./image-files.ts";
+import { LinuxKernel } from "./kernel/linux.ts";
+import { nodeKey, podKey, podNames } from "./pod-files.ts";
 import { inside, inspectorImage, launchOf, openSandbox, type Sandbox, sandboxMachines } from "./sandbox.fixture.ts";
 
 // What a guest sees and can do, asked from inside of it.
@@ -19,6 +22,10 @@ if (missing !== undefined) {
     expect(missing).toMatch(/native pods/);
   });
 }
+
+/** Of a process; from its status, for its directory in /proc belongs to root when it may not be traced. */
+const ownerOf = async (pid: number): Promise<number> =>
+  Number(/^Uid:\s+(\d+)/m.exec(await readFile(`/proc/${pid}/status`, "utf8"))?.[1]);
 
 const hashOf = async (path: string): Promise<string> =>
   createHash("sha256")
@@ -51,6 +58,25 @@ function viewTests(machine: SandboxMachine): void {
     for (const name of ["CapInh", "CapAmb"]) expect(value(name)).toBe("0000000000000000");
     expect(value("NoNewPrivs")).toBe("1");
     expect(value("Seccomp")).toBe("2");
+  });
+
+  test("root is an unprivileged user of the machine, owners of files are shifted for it, and no two pods share ids", async () => {
+    const [, first = "", size] = String(await inside(pod, `return fs.readFileSync("/proc/self/uid_map", "utf8")`))
+      .trim()
+      .split(/\s+/);
+    expect(Number(first)).toBeGreaterThanOrEqual(1 << 24);
+    expect(size).toBe("65536");
+    expect(
+      await inside(pod, `return [process.getuid(), fs.statSync("/usr/bin/node").uid, fs.statSync("/etc/hosts").uid]`),
+    ).toEqual([0, 0, 0]);
+    const kernel = await LinuxKernel.open(systemClock);
+    const { cgroup } = podNames(nodeKey(await realpath(sandbox.directory)), podKey("inspected"));
+    const pids = await kernel.cgroups.processes(cgroup);
+    expect(pids.length).toBeGreaterThan(0);
+    for (const pid of pids) expect(await ownerOf(pid)).toBe(Number(first));
+    const other = await sandbox.start({ uid: "beside" });
+    expect(await inside(other, `return fs.readFileSync("/proc/self/uid_map", "utf8")`)).not.toContain(first);
+    await sandbox.runtime.stop("beside", 0);
   });
 
   const calls = [

@@ -47,7 +47,6 @@ export async function explainExit(
   const written = (await readFile(pod.files.exit, "utf8").catch(() => "")).trim();
   const complaint = await runtimeComplaint(pod.files);
   const said = [complaint, pod.lastLines].filter((text) => text !== undefined && text !== "").join("\n");
-  if (written === "mount") return { exitCode: 128, reason: "Error", message: `its root could not be mounted: ${said}` };
   if (!/^\d{1,3}$/.test(written)) {
     return { exitCode: killedCode, reason: "Error", message: `the process that ran the container was killed. ${said}` };
   }

@@ -12,6 +12,7 @@ import {
 } from "../pod/pod-runtime.ts";
 import { memoryBytesMin } from "./bundle.ts";
 import type { SandboxMachine } from "./features.ts";
+import { IdRanges } from "./id-ranges.ts";
 import type { NativeLaunch } from "./image-process.ts";
 import { CgroupTree } from "./kernel/cgroup.ts";
 import type { Kernel } from "./kernel/kernel.ts";
@@ -41,6 +42,8 @@ export interface NativeRuntimeSettings {
 
 // Where podman's pods live by habit too; what is routed already is left out.
 const defaultAddressRange = "10.88.0.0/16";
+// All nodes of this machine take ids out of one list.
+const idRangesDirectory = "/run/shallop/ids";
 // Looks at what limits refused; a person reads the event a moment later.
 const limitsLookMs = 2000;
 // After SIGKILL a process ends when the kernel has freed its memory; a second a gigabyte is slow already.
@@ -76,14 +79,15 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
     const range = settings.addressRange ?? defaultAddressRange;
     this.#network = new PodNetwork(kernel, log, { directory, node: this.#node, range });
     this.#runtime = new OciRuntime(kernel, machine.runtime, join(directory, "containers"));
-    const { arch, swapLimit, ipv6, openFilesMax, cgroups } = machine;
+    const { arch, swapLimit, ipv6, shiftsUsers, openFilesMax, cgroups } = machine;
     this.#tools = {
       kernel,
       clock,
       removeFiles,
       network: this.#network,
+      users: new IdRanges(idRangesDirectory, this.#node),
       runtime: this.#runtime,
-      machine: { arch, swapLimit, ipv6, openFilesMax, cgroupV2: cgroups.mode === "v2" },
+      machine: { arch, swapLimit, ipv6, shiftsUsers, openFilesMax, cgroupV2: cgroups.mode === "v2" },
     };
     this.#limitsTimer = clock.every(limitsLookMs, () => void this.#lookAtLimits());
   }
@@ -145,6 +149,7 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
     }
     const living = new Set([...this.#pods.values()].map((pod) => pod.names.key));
     await this.#network.sweep(living);
+    await this.#tools.users.sweep(living);
     await this.#sweepCgroups(living);
     await this.#closeNetworkIfUnused();
     return adopted;
@@ -164,6 +169,7 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
     await this.#closeNetworkIfUnused();
     await this.#kernel.cgroups.removeIfEmpty(nodeCgroup(this.#node));
     await this.#kernel.cgroups.removeIfEmpty("shallop");
+    await this.#kernel.close();
   }
 
   /** Waits for the start under way. How it ended is told to whoever began it; here it matters that it did. */

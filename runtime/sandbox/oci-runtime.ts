@@ -2,7 +2,7 @@ import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { describeError } from "@shallop/sdk/internal";
 import type { Kernel, ShimProcess } from "./kernel/kernel.ts";
-import type { OciRuntimeProgram } from "./features.ts";
+import type { OciRuntimeProgram } from "./oci-runtime-program.ts";
 import type { PodFiles, PodNames } from "./pod-files.ts";
 
 /** `runc state` (runtime-spec, runtime.md "State"), as far as it is acted on. */
@@ -11,7 +11,7 @@ export type ContainerStatus = "creating" | "created" | "running" | "paused" | "s
 export interface ContainerLaunch {
   readonly names: PodNames;
   readonly files: PodFiles;
-  readonly lowerNames: readonly string[];
+  readonly mountsFd: number;
   readonly stdoutFd: number;
   readonly stderrFd: number;
 }
@@ -41,11 +41,8 @@ export class OciRuntime {
     const { names, files } = launch;
     const { kind, path } = this.program;
     const keep = kind === "runc" ? ["--keep"] : [];
-    const { unified, mode } = this.#kernel.cgroups.layout;
     return this.#kernel.startShim({
-      lowerNames: launch.lowerNames,
-      lowerDirectory: files.lower,
-      rootfs: files.rootfs,
+      mountsFd: launch.mountsFd,
       exitFile: files.exit,
       runtime: path,
       runtimeArgs: [
@@ -60,10 +57,15 @@ export class OciRuntime {
         files.bundle,
         names.containerId,
       ],
-      ...(kind === "crun" && mode === "hybrid" && unified !== undefined ? { hiddenCgroup: unified } : {}),
       stdoutFd: launch.stdoutFd,
       stderrFd: launch.stderrFd,
     });
+  }
+
+  /** A cgroup tree that the runtime must not see: crun refuses machines with v1 controllers and a v2 tree beside them. */
+  get hiddenCgroup(): string | undefined {
+    const { unified, mode } = this.#kernel.cgroups.layout;
+    return this.program.kind === "crun" && mode === "hybrid" ? unified : undefined;
   }
 
   async status(names: PodNames): Promise<ContainerStatus> {

@@ -37,16 +37,23 @@ export interface OciMount {
 
 export interface OciLinux {
   readonly namespaces: readonly {
-    readonly type: "pid" | "network" | "ipc" | "uts" | "mount" | "cgroup";
+    readonly type: "pid" | "network" | "ipc" | "uts" | "mount" | "cgroup" | "user";
     readonly path?: string;
   }[];
+  readonly uidMappings?: readonly OciIdMapping[];
+  readonly gidMappings?: readonly OciIdMapping[];
   readonly cgroupsPath: string;
   readonly resources: OciResources;
   readonly seccomp: OciSeccomp;
   readonly maskedPaths: readonly string[];
   readonly readonlyPaths: readonly string[];
-  readonly sysctl: Readonly<Record<string, string>>;
   readonly rootfsPropagation: "private";
+}
+
+interface OciIdMapping {
+  readonly containerID: number;
+  readonly hostID: number;
+  readonly size: number;
 }
 
 export interface OciResources {

@@ -22,9 +22,7 @@ export interface PodFiles {
   readonly record: string;
   readonly bundle: string;
   readonly config: string;
-  readonly rootfs: string;
   readonly top: string;
-  readonly lower: string;
   readonly stdout: string;
   readonly stderr: string;
   /** The runtime's exit code, once it has ended. */
@@ -73,9 +71,7 @@ export function podFiles(podsDirectory: string, key: string): PodFiles {
     record: join(directory, "pod.json"),
     bundle,
     config: join(bundle, "config.json"),
-    rootfs: join(directory, "rootfs"),
     top: join(directory, "top"),
-    lower: join(directory, "lower"),
     stdout: join(directory, "stdout"),
     stderr: join(directory, "stderr"),
     exit: join(directory, "exit"),

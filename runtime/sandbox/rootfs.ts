@@ -1,7 +1,7 @@
-import { chmod, mkdir, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { PodFault } from "../pod/pod-runtime.ts";
-import { overlayOptionBytesMax, shimOverlayOptions } from "./kernel/shim.ts";
+import { layersMax } from "./kernel/pod-mounts.ts";
 import type { PodFiles } from "./pod-files.ts";
 
 /** What the pod's own layer says about the pod. */
@@ -50,30 +50,16 @@ export async function makeInTopLayer(files: PodFiles, path: string): Promise<voi
   }
 }
 
-/**
- * Gives each layer a name of one to three characters in the pod's `lower` directory, and returns the names, the topmost
- * first. Neither the length of a path nor a colon or comma in it then matters to the mount.
- * @throws PodFault IMAGE_INVALID when there are more layers than a mount takes
- */
-export async function linkLayers(files: PodFiles, layersTopFirst: readonly string[]): Promise<readonly string[]> {
-  const names = layersTopFirst.map((_, index) => index.toString(36));
-  if (shimOverlayOptions(names).length > overlayOptionBytesMax || names.length > layersMax) {
-    throw new PodFault(
-      "IMAGE_INVALID",
-      `the image has ${layersTopFirst.length - 1} layers; at most ${layersMax - 1} can be mounted`,
-    );
-  }
-  await rm(files.lower, { recursive: true, force: true });
-  await mkdir(files.lower, { recursive: true });
-  await Promise.all(layersTopFirst.map((layer, index) => symlink(layer, join(files.lower, names[index] ?? ""))));
-  return names;
+/** @throws PodFault IMAGE_INVALID when there are more layers than a mount takes */
+export function checkLayerCount(layersTopFirst: readonly string[]): void {
+  if (layersTopFirst.length <= layersMax()) return;
+  throw new PodFault(
+    "IMAGE_INVALID",
+    `the image has ${layersTopFirst.length - 1} layers; at most ${layersMax() - 1} can be mounted`,
+  );
 }
-
-// OVL_MAX_STACK of the kernel's overlayfs, and its bound on lower layers: 500. Docker's own is 127.
-const layersMax = 500;
 
 /** The directory that holds a pod's files, ready to be filled. */
 export async function makePodDirectory(files: PodFiles): Promise<void> {
   await mkdir(dirname(files.config), { recursive: true, mode: 0o700 });
-  await mkdir(files.rootfs, { recursive: true, mode: 0o755 });
 }

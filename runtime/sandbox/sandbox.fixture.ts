@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { guestLimitDefaults, silentLog, systemClock } from "@shallop/sdk/internal";
 import { type NativeImageOptions, nativeImage } from "../../test/support/native-image.ts";
 import type { PodExit, PodLaunch, PodLimits, PodLogLine, RunningPod } from "../pod/pod-runtime.ts";
-import { detectFeatures, findProgram, type OciRuntimeProgram, type SandboxMachine } from "./features.ts";
+import { detectFeatures, findProgram, type SandboxMachine } from "./features.ts";
 import { LinuxKernel } from "./kernel/linux.ts";
 import { NativeRuntime } from "./native-runtime.ts";
 import { nodeKey } from "./pod-files.ts";
@@ -15,13 +15,15 @@ export async function sandboxMachines(): Promise<{
   readonly machines: readonly SandboxMachine[];
   readonly missing?: string;
 }> {
-  const features = await detectFeatures();
+  const features = await detectFeatures({ knownEscapes: "allow" });
   const { machine } = features;
   if (machine === undefined) return { machines: [], missing: features.nativeMissing ?? "no reason given" };
-  const crun = machine.runtime.kind === "runc" ? await findProgram("crun") : undefined;
-  const second: OciRuntimeProgram | undefined =
-    crun === undefined ? undefined : { kind: "crun", path: crun, version: "unknown" };
-  return { machines: [machine, ...(second === undefined ? [] : [{ ...machine, runtime: second }])] };
+  const machines: SandboxMachine[] = [];
+  for (const kind of ["runc", "crun"] as const) {
+    const path = await findProgram(kind);
+    if (path !== undefined) machines.push({ ...machine, runtime: { kind, path, version: "unknown" } });
+  }
+  return { machines };
 }
 
 /** Answers a POST with what its body, run as a function in the pod, returns. */

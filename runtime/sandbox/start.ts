@@ -1,20 +1,22 @@
 import { writeFile } from "node:fs/promises";
 import { assert, type Clock } from "@shallop/sdk/internal";
-import type { PodLogLine } from "../pod/pod-runtime.ts";
-import { type BundleMachine, bundleConfig } from "./bundle.ts";
+import { PodFault, type PodLogLine } from "../pod/pod-runtime.ts";
+import { type BundleMachine, bundleConfig, networkSysctls } from "./bundle.ts";
 import { imageProcess, type NativeLaunch } from "./image-process.ts";
-import type { Kernel, ShimProcess } from "./kernel/kernel.ts";
+import type { IdRanges } from "./id-ranges.ts";
+import type { IdRange, Kernel, ShimProcess } from "./kernel/kernel.ts";
 import type { PodNetwork } from "./network.ts";
 import type { OciRuntime } from "./oci-runtime.ts";
 import { PodOutput } from "./pod-output.ts";
 import type { PodFiles, PodNames } from "./pod-files.ts";
-import { linkLayers, makeInTopLayer, makePodDirectory, makeTopLayer } from "./rootfs.ts";
+import { checkLayerCount, makeInTopLayer, makePodDirectory, makeTopLayer } from "./rootfs.ts";
 
 /** What the hooks of a start work with. */
 export interface StartTools {
   readonly kernel: Kernel;
   readonly clock: Clock;
   readonly network: PodNetwork;
+  readonly users: IdRanges;
   readonly runtime: OciRuntime;
   readonly machine: BundleMachine;
   readonly removeFiles: (files: PodFiles) => Promise<void>;
@@ -28,7 +30,9 @@ export interface Start {
   readonly hostname: string;
   readonly logged: (line: PodLogLine) => void;
   address?: string;
-  lowerNames?: readonly string[];
+  /** The ids of this machine that the pod's own stand for; undefined: its own are the machine's. */
+  users?: IdRange;
+  layersTopFirst?: readonly string[];
   output?: PodOutput;
   shim?: ShimProcess;
 }
@@ -58,6 +62,13 @@ export const startHooks: readonly StartHook[] = [
     undo: ({ names }, { network }) => network.release(names),
   },
   {
+    name: "users",
+    run: async (start, { users, machine }) => {
+      if (machine.shiftsUsers) start.users = await claimUsers(start, users);
+    },
+    undo: ({ names }, { users }) => users.release(names.key),
+  },
+  {
     name: "network",
     run: async ({ names, address }, { network }) => {
       assert(address !== undefined);
@@ -84,15 +95,32 @@ export const startHooks: readonly StartHook[] = [
   },
 ];
 
-async function launch(start: Start, { kernel, clock, runtime }: StartTools): Promise<void> {
-  const { names, files, lowerNames } = start;
-  assert(lowerNames !== undefined);
+/** @throws PodFault NO_CAPACITY */
+async function claimUsers({ names }: Start, users: IdRanges): Promise<IdRange> {
+  const range = await users.claim(names.key);
+  if (range !== undefined) return range;
+  throw new PodFault("NO_CAPACITY", "all user ids for pods of this machine are in use", { retryable: true });
+}
+
+async function launch(start: Start, { kernel, clock, runtime, machine }: StartTools): Promise<void> {
+  const { names, files, users, layersTopFirst } = start;
+  assert(layersTopFirst !== undefined);
+  using usersNamespace = users === undefined ? undefined : await kernel.userNamespace(users);
+  using mounts = await kernel.podMounts({
+    layers: layersTopFirst,
+    networkNamespace: networkNamespacePath(names),
+    sysctls: networkSysctls(machine),
+    ...(usersNamespace === undefined ? {} : { usersFd: usersNamespace.fd }),
+    ...(runtime.hiddenCgroup === undefined ? {} : { hiddenCgroup: runtime.hiddenCgroup }),
+  });
   // Readers come before the only writer can go: with neither, what is in a FIFO is lost.
   await using stdout = await kernel.openFifoForWriting(files.stdout);
   await using stderr = await kernel.openFifoForWriting(files.stderr);
   start.output = PodOutput.open(files, clock, start.logged);
-  start.shim = runtime.launch({ names, files, lowerNames, stdoutFd: stdout.fd, stderrFd: stderr.fd });
+  start.shim = runtime.launch({ names, files, mountsFd: mounts.fd, stdoutFd: stdout.fd, stderrFd: stderr.fd });
 }
+
+const networkNamespacePath = (names: PodNames): string => `/run/netns/${names.netns}`;
 
 // A killed process is gone within milliseconds; it may be making a cgroup in the kernel, which is not cut short.
 const endTries = 500;
@@ -120,13 +148,14 @@ async function writeBundle(start: Start, tools: StartTools): Promise<void> {
   const layersTopFirst = [files.top, ...launch.image.layerPaths.toReversed()];
   const process = await imageProcess(launch, layersTopFirst);
   if (process.cwdMissing) await makeInTopLayer(files, process.cwd);
-  start.lowerNames = await linkLayers(files, layersTopFirst);
+  checkLayerCount(layersTopFirst);
+  start.layersTopFirst = layersTopFirst;
   const config = bundleConfig({
     hostname,
     process,
     limits: launch.limits,
-    rootfs: files.rootfs,
-    networkNamespace: `/run/netns/${names.netns}`,
+    networkNamespace: networkNamespacePath(names),
+    ...(start.users === undefined ? {} : { users: start.users }),
     cgroupsPath: `/${names.runtimeCgroup}`,
     machine: tools.machine,
   });

@@ -10,6 +10,8 @@ import { rustForWasm, unpackRust } from "./rust.ts";
 
 /** Programs of Debian's packages, and what is not tested without them. */
 const tools: Readonly<Record<string, { readonly packages: readonly string[]; readonly untested: string }>> = {
+  runc: { packages: ["runc"], untested: "native pods by runc" },
+  crun: { packages: ["crun"], untested: "native pods by crun" },
   skopeo: { packages: ["skopeo"], untested: "another client against the registry" },
   strace: { packages: ["strace"], untested: "a disk that fails" },
   clang: { packages: ["clang", "lld", "wasi-libc", "libclang-rt-dev-wasm32"], untested: "functions in C" },

@@ -1,5 +1,6 @@
 import type { CgroupTree } from "./cgroup.ts";
 import type { CommandResult } from "./command.ts";
+import type { PodMounts } from "./pod-mounts.ts";
 
 /**
  * Each privileged act of native pods. Nothing else in the sandbox starts a program, touches a cgroup or a namespace, or
@@ -26,7 +27,11 @@ export interface Kernel {
   /** Opens a FIFO for a child to write: read-write, so that neither opening nor writing depends on a reader. */
   openFifoForWriting(path: string): Promise<OpenFile>;
 
-  /** Starts the shim that mounts a pod's root and runs the OCI runtime in the foreground. It outlives this process. */
+  /** A user namespace whose 0 is the first id of `range`. @throws KernelFault COMMAND_MISSING, COMMAND_FAILED */
+  userNamespace(range: IdRange): Promise<OpenDescriptor>;
+  /** A mount namespace with a pod's file tree, which nobody is in yet. @throws KernelFault COMMAND_FAILED */
+  podMounts(mounts: PodMounts): Promise<OpenDescriptor>;
+  /** Starts the shim that runs the OCI runtime in the foreground. It outlives this process. */
   startShim(shim: Shim): ShimProcess;
   /** Runs the OCI runtime to its end: `state`, `kill`, `delete`, `list`. @throws KernelFault COMMAND_MISSING, COMMAND_TIMEOUT */
   runtime(file: string, args: readonly string[]): Promise<CommandResult>;
@@ -37,6 +42,8 @@ export interface Kernel {
   processesNaming(text: string): Promise<readonly number[]>;
   /** When the process began, in ticks since boot; tells it from a later one of the same id. Undefined: it is gone. */
   processStart(pid: number): Promise<string | undefined>;
+  /** Ends what the kernel's door itself has started. */
+  close(): Promise<void>;
 }
 
 export interface Link {
@@ -49,18 +56,24 @@ export interface OpenFile extends AsyncDisposable {
   readonly fd: number;
 }
 
+/** As OpenFile, for what is closed at once. */
+export interface OpenDescriptor extends Disposable {
+  readonly fd: number;
+}
+
+/** User and group ids of this machine: `size` of them from `first` on. */
+export interface IdRange {
+  readonly first: number;
+  readonly size: number;
+}
+
 export interface Shim {
-  /** Short names of the layers, the topmost first, relative to `lowerDirectory`: the kernel takes one page of options. */
-  readonly lowerNames: readonly string[];
-  readonly lowerDirectory: string;
-  /** Where the root is mounted, in the shim's own mount namespace: the machine's never shows it. */
-  readonly rootfs: string;
+  /** Of `podMounts`. */
+  readonly mountsFd: number;
   /** Written at the end: the runtime's exit code in decimal. */
   readonly exitFile: string;
   readonly runtime: string;
   readonly runtimeArgs: readonly string[];
-  /** A v2 cgroup tree to be hidden from the runtime: crun refuses machines that have both. */
-  readonly hiddenCgroup?: string;
   readonly stdoutFd: number;
   readonly stderrFd: number;
 }

@@ -17,6 +17,13 @@ const signatures = {
   __errno_location: { arguments: [], return: "pointer" },
   mount: { arguments: ["string", "string", "pointer", "uint64", "string"], return: "int32" },
   umount2: { arguments: ["string", "int32"], return: "int32" },
+  unshare: { arguments: ["int32"], return: "int32" },
+  setns: { arguments: ["int32", "int32"], return: "int32" },
+  open: { arguments: ["string", "int32"], return: "int32" },
+  write: { arguments: ["int32", "pointer", "uint64"], return: "int64" },
+  close: { arguments: ["int32"], return: "int32" },
+  mkdir: { arguments: ["string", "uint32"], return: "int32" },
+  chdir: { arguments: ["string"], return: "int32" },
   sethostname: { arguments: ["string", "uint64"], return: "int32" },
   setgroups: { arguments: ["uint64", "pointer"], return: "int32" },
   setresgid: { arguments: ["uint32", "uint32", "uint32"], return: "int32" },
@@ -72,9 +79,9 @@ export class Libc {
     return this.#functions.syscall(BigInt(number), BigInt(a), BigInt(b), BigInt(c), BigInt(d), BigInt(e));
   }
 
-  /** @throws SystemCallFault CALL_FAILED unless `result` is 0 or more */
-  check(what: string, result: number | bigint): void {
-    if (result >= 0) return;
+  /** Returns `result`. @throws SystemCallFault CALL_FAILED unless it is 0 or more */
+  check(what: string, result: number | bigint): number {
+    if (result >= 0) return Number(result);
     throw new SystemCallFault("CALL_FAILED", `${what}: ${this.#errorName()}`);
   }
 

@@ -2,13 +2,17 @@ import { open, readdir, readFile } from "node:fs/promises";
 import type { Clock } from "@shallop/sdk/internal";
 import { CgroupTree, detectCgroupLayout } from "./cgroup.ts";
 import { checkCommand, type CommandResult, runCommand } from "./command.ts";
-import type { Kernel, Link, OpenFile, Shim, ShimProcess } from "./kernel.ts";
+import type { IdRange, Kernel, Link, OpenDescriptor, OpenFile, Shim, ShimProcess } from "./kernel.ts";
+import { MountThread } from "./mount-thread.ts";
+import type { PodMounts } from "./pod-mounts.ts";
 import { processStart } from "./process-start.ts";
 import { startShim } from "./shim.ts";
+import { openUserNamespace } from "./user-namespace.ts";
 
 /** The door to the Linux kernel of this machine. */
 export class LinuxKernel implements Kernel {
   readonly cgroups: CgroupTree;
+  readonly #mountThread = new MountThread();
 
   constructor(cgroups: CgroupTree) {
     this.cgroups = cgroups;
@@ -58,6 +62,14 @@ export class LinuxKernel implements Kernel {
     return open(path, "r+");
   }
 
+  userNamespace(range: IdRange): Promise<OpenDescriptor> {
+    return openUserNamespace(range);
+  }
+
+  podMounts(mounts: PodMounts): Promise<OpenDescriptor> {
+    return this.#mountThread.make(mounts);
+  }
+
   startShim(shim: Shim): ShimProcess {
     return startShim(shim);
   }
@@ -82,6 +94,10 @@ export class LinuxKernel implements Kernel {
 
   processStart(pid: number): Promise<string | undefined> {
     return processStart(pid);
+  }
+
+  async close(): Promise<void> {
+    await this.#mountThread[Symbol.asyncDispose]();
   }
 }
 

@@ -48,6 +48,10 @@ export const partFlags = {
       about: "a registry to be a cache of, such as docker.io; may be repeated",
     },
     "registry-mirror": { value: "host=url", about: "where a registry is read first; may be repeated" },
+    "known-escapes": {
+      value: "refuse|allow",
+      about: "native pods by a runc or crun with known ways out of containers; refuse unless given",
+    },
     "keep-pods": { about: "leave the pods running when it stops" },
     "clean-up": { about: "remove what a killed agent has left, and end" },
   },

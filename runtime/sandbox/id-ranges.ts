@@ -1,0 +1,82 @@
+import { mkdir, readdir, readlink, rm, symlink } from "node:fs/promises";
+import { join } from "node:path";
+import { errorCode } from "@shallop/sdk/internal";
+import type { IdRange } from "./kernel/kernel.ts";
+
+// The first that holds every id an image may use, 65534 (nobody) among them.
+const rangeSize = 65_536;
+// Above people's subordinate ids (useradd gives them from 100,000 on, some dozens of ranges), below those of cells
+// (cell/user-ids.ts), as multiples of the size.
+const firstRange = 256;
+const rangesMax = 0x7000 - firstRange;
+
+/**
+ * Which pod of this machine has which range of user ids, as a directory of symbolic links `number → holder`, like
+ * IpClaims. One directory for all nodes of a machine, below /run: ranges outlive agents, not a boot, for no file keeps
+ * an owner out of them.
+ */
+export class IdRanges {
+  readonly #directory: string;
+  readonly #node: string;
+  #next: number;
+
+  constructor(directory: string, node: string) {
+    this.#directory = directory;
+    this.#node = node;
+    // Nodes begin at different places, so that they seldom try what another one has.
+    this.#next = Number.parseInt(node, 16) % rangesMax;
+  }
+
+  /** The pod's range; the one it has already, when it has one. Undefined: all are taken. */
+  async claim(key: string): Promise<IdRange | undefined> {
+    await mkdir(this.#directory, { recursive: true, mode: 0o755 });
+    const taken = await this.#all();
+    for (const [index, holder] of taken) if (holder === this.#holder(key)) return rangeOf(index);
+    for (let tried = 0; tried < rangesMax; tried++) {
+      const index = this.#next;
+      this.#next = (this.#next + 1) % rangesMax;
+      if (!taken.has(index) && (await this.#take(index, key))) return rangeOf(index);
+    }
+    return undefined;
+  }
+
+  async release(key: string): Promise<void> {
+    for (const [index, holder] of await this.#all()) {
+      if (holder === this.#holder(key)) await rm(join(this.#directory, String(index)), { force: true });
+    }
+  }
+
+  /** Gives back what pods of this node have that are not `living`. */
+  async sweep(living: ReadonlySet<string>): Promise<void> {
+    const prefix = this.#holder("");
+    for (const [index, holder] of await this.#all()) {
+      if (holder.startsWith(prefix) && !living.has(holder.slice(prefix.length))) {
+        await rm(join(this.#directory, String(index)), { force: true });
+      }
+    }
+  }
+
+  readonly #holder = (key: string): string => `${this.#node}-${key}`;
+
+  async #all(): Promise<ReadonlyMap<number, string>> {
+    const names = await readdir(this.#directory).catch(() => []);
+    const holders = new Map<number, string>();
+    for (const name of names) {
+      const holder = await readlink(join(this.#directory, name)).catch(() => undefined);
+      if (holder !== undefined) holders.set(Number(name), holder);
+    }
+    return holders;
+  }
+
+  async #take(index: number, key: string): Promise<boolean> {
+    try {
+      await symlink(this.#holder(key), join(this.#directory, String(index)));
+      return true;
+    } catch (error) {
+      if (errorCode(error) === "EEXIST") return false;
+      throw error;
+    }
+  }
+}
+
+const rangeOf = (index: number): IdRange => ({ first: (firstRange + index) * rangeSize, size: rangeSize });

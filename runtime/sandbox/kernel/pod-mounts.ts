@@ -1,0 +1,185 @@
+import type { Libc } from "./libc.ts";
+
+/** What a pod's own mount namespace holds beside the machine's files, for its OCI runtime to start from. */
+export interface PodMounts {
+  /** Directories of the image's layers, the topmost first; relative names of one to three characters stand for them. */
+  readonly layers: readonly string[];
+  /** User namespace by whose map owners of files are shifted; undefined: they stay what they are. */
+  readonly usersFd?: number;
+  /** Its devices are what the pod's /sys shows. */
+  readonly networkNamespace: string;
+  /** Settings of that network namespace, `net.…`, by name. */
+  readonly sysctls: Readonly<Record<string, string>>;
+  /** A v2 cgroup tree to be hidden: crun refuses machines that have both. */
+  readonly hiddenCgroup?: string;
+}
+
+/**
+ * Where a pod's mount namespace has its mounts. Every user may pass through the directories above, as root of a user
+ * namespace has to; the node's own data is closed to him. The machine sees an empty directory here.
+ */
+export const podMountPoint = "/run/shallop/pod";
+export const podRootPath = `${podMountPoint}/root`;
+export const podSysPath = `${podMountPoint}/sys`;
+const layersPath = `${podMountPoint}/layers`;
+
+// <fcntl.h>, <sched.h>, <linux/mount.h>: the same on x86-64 and arm64.
+const closeOnExec = 0o2000000;
+const writeOnly = 1;
+const newMounts = 0x2_0000;
+const newNetwork = 0x4000_0000;
+const mountFlags = { readOnly: 1n, noSuid: 2n, noDevices: 4n, noExec: 8n } as const;
+const slaveRecursive = BigInt(0x8_0000 | 0x4000);
+const attributes = { readOnly: 1, noSuid: 2, noDevices: 4, idMapped: 0x10_0000 } as const;
+const detach = 2;
+const calls = { openTree: 428, moveMount: 429, mountSetattr: 442 } as const;
+const currentDirectory = -100;
+const emptyPath = 0x1000;
+const cloneTree = 1;
+const fromEmptyPath = 4;
+
+// redirect_dir, metacopy: layers are untrusted, and these make overlayfs follow paths that a layer names.
+const overlayOptions = "redirect_dir=nofollow,metacopy=off,index=off";
+// The data of mount(2) is one page; the last byte ends the string.
+const overlayOptionBytesMax = 4095;
+// OVL_MAX_STACK of the kernel's overlayfs, its bound on lower layers.
+const overlayLayersMax = 500;
+
+const layerName = (index: number): string => index.toString(36);
+
+const overlayData = (layerCount: number): string =>
+  `${overlayOptions},lowerdir=${Array.from({ length: layerCount }, (_, index) => layerName(index)).join(":")}`;
+
+/** How many layers one overlay takes, the pod's own among them: 500, or what fits into a page of options. */
+export function layersMax(): number {
+  let count = 2;
+  while (count < overlayLayersMax && overlayData(count + 1).length <= overlayOptionBytesMax) count++;
+  return count;
+}
+
+/**
+ * Makes the mount namespace of a pod and returns its descriptor; the namespace lives as long as the descriptor or a
+ * process in it. The calling thread must share its file system's state with no other (see mount-thread-main.ts), and
+ * is back in the machine's namespaces afterwards. @throws SystemCallFault CALL_FAILED
+ */
+export function makePodMounts(libc: Libc, mounts: PodMounts): number {
+  const { functions } = libc;
+  using home = openNamespace(libc, "mnt");
+  libc.check("unshare", functions.unshare(newMounts));
+  try {
+    // What the machine unmounts is to go here too, and nothing of what is mounted here is to be seen there.
+    mount(libc, { source: "none", target: "/", type: "none", flags: slaveRecursive });
+    if (mounts.hiddenCgroup !== undefined) {
+      libc.check(`hiding ${mounts.hiddenCgroup}`, functions.umount2(mounts.hiddenCgroup, detach));
+    }
+    mountRoot(libc, mounts);
+    mountSys(libc, mounts);
+    return functions.open("/proc/thread-self/ns/mnt", closeOnExec);
+  } finally {
+    libc.check("going back", functions.setns(home.fd, newMounts));
+  }
+}
+
+function mountRoot(libc: Libc, { layers, usersFd }: PodMounts): void {
+  const { functions } = libc;
+  const { readOnly, noSuid, noDevices, noExec } = mountFlags;
+  // Directories only.
+  const staging = { source: "shallop", target: podMountPoint, type: "tmpfs", flags: noSuid | noDevices | noExec };
+  mount(libc, { ...staging, data: "mode=0755,size=64k" });
+  for (const path of [podRootPath, podSysPath, layersPath]) makeDirectory(libc, path);
+  libc.check(`chdir ${layersPath}`, functions.chdir(layersPath));
+  for (const [index, layer] of layers.entries()) attachLayer(libc, { layer, name: layerName(index), usersFd });
+  const overlay = { source: "shallop", target: podRootPath, type: "overlay", flags: readOnly | noSuid | noDevices };
+  mount(libc, { ...overlay, data: overlayData(layers.length) });
+}
+
+/** Shows a layer's directory under its short name, with shifted owners (mount_setattr(2), "ID-mapped mounts"). */
+function attachLayer(
+  libc: Libc,
+  { layer, name, usersFd }: { readonly layer: string; readonly name: string; readonly usersFd: number | undefined },
+): void {
+  const [source, target, nothing] = [layer, name, ""].map((text) => Buffer.from(`${text}\0`));
+  if (source === undefined || target === undefined || nothing === undefined) return;
+  const address = (bytes: Uint8Array): bigint => libc.addressOf(bytes);
+  const tree = libc.check(
+    `opening the layer ${layer}`,
+    libc.call(calls.openTree, currentDirectory, address(source), cloneTree | closeOnExec),
+  );
+  using _ = closing(libc, tree);
+  const { readOnly, noSuid, noDevices, idMapped } = attributes;
+  const set = readOnly | noSuid | noDevices | (usersFd === undefined ? 0 : idMapped);
+  // struct mount_attr: set, clear, propagation, user namespace.
+  const attr = new Uint8Array(new BigUint64Array([BigInt(set), 0n, 0n, BigInt(usersFd ?? 0)]).buffer);
+  libc.check(
+    `shifting owners of the layer ${layer}`,
+    libc.call(calls.mountSetattr, tree, address(nothing), emptyPath, address(attr), attr.length),
+  );
+  makeDirectory(libc, name);
+  libc.check(
+    `showing the layer ${layer}`,
+    libc.call(calls.moveMount, tree, address(nothing), currentDirectory, address(target), fromEmptyPath),
+  );
+}
+
+/**
+ * The pod's /sys, and the settings of its network: a user namespace of the pod's has no rights over a network
+ * namespace that the node has made, and is to have none.
+ */
+function mountSys(libc: Libc, { networkNamespace, sysctls }: PodMounts): void {
+  const { functions } = libc;
+  const { readOnly, noSuid, noDevices, noExec } = mountFlags;
+  using home = openNamespace(libc, "net");
+  using pod = opened(libc, networkNamespace, closeOnExec);
+  libc.check("entering the pod's network", functions.setns(pod.fd, newNetwork));
+  try {
+    mount(libc, {
+      source: "sysfs",
+      target: podSysPath,
+      type: "sysfs",
+      flags: readOnly | noSuid | noDevices | noExec,
+    });
+    for (const [name, value] of Object.entries(sysctls)) writeSysctl(libc, name, value);
+  } finally {
+    libc.check("leaving the pod's network", functions.setns(home.fd, newNetwork));
+  }
+}
+
+/** By this thread, for /proc/sys/net is that of whoever opens it: Node would open it in another thread. */
+function writeSysctl(libc: Libc, name: string, value: string): void {
+  using file = opened(libc, `/proc/sys/${name.replaceAll(".", "/")}`, writeOnly | closeOnExec);
+  const bytes = Buffer.from(value);
+  libc.check(`setting ${name}`, libc.functions.write(file.fd, libc.addressOf(bytes), BigInt(bytes.length)));
+}
+
+interface Mount {
+  readonly source: string;
+  readonly target: string;
+  readonly type: string;
+  readonly flags: bigint;
+  readonly data?: string;
+}
+
+function mount(libc: Libc, { source, target, type, flags, data = "" }: Mount): void {
+  const typeBytes = Buffer.from(`${type}\0`);
+  const result = libc.functions.mount(source, target, libc.addressOf(typeBytes), flags, data);
+  libc.check(`mounting ${type} at ${target}`, result);
+}
+
+function makeDirectory(libc: Libc, path: string): void {
+  libc.check(`making ${path}`, libc.functions.mkdir(path, 0o755));
+}
+
+interface Descriptor extends Disposable {
+  readonly fd: number;
+}
+
+const closing = (libc: Libc, fd: number): Descriptor => ({
+  fd,
+  [Symbol.dispose]: () => void libc.functions.close(fd),
+});
+
+const opened = (libc: Libc, path: string, flags: number): Descriptor =>
+  closing(libc, libc.check(`opening ${path}`, libc.functions.open(path, flags)));
+
+const openNamespace = (libc: Libc, kind: "mnt" | "net"): Descriptor =>
+  opened(libc, `/proc/thread-self/ns/${kind}`, closeOnExec);
