@@ -99,6 +99,15 @@ describe("shallop inspect FILE.wasm", () => {
     expect(lines.indexOf("refused by this node")).toBeGreaterThan(lines.indexOf("exports"));
   });
 
+  test("knows a file by what it holds, or by a path that can be no image's name", async () => {
+    await writeProgram(directory, "tool", await toolModule());
+    await writeProgram(join(directory, "build"), "tool:1", await toolModule());
+    for (const name of ["tool", "build/tool:1", "./tool", join(directory, "tool")]) {
+      expect((await inspect(name)).stdout.toString(), name).toMatch(/, a core module of/);
+    }
+    expect(await inspect("./nothing")).toMatchObject({ code: 1, stderr: expect.stringContaining("no such file") });
+  });
+
   test("a file that is no WebAssembly is an error", async () => {
     await writeFile(join(directory, "text.wasm"), "no WebAssembly");
     expect(await inspect("text.wasm")).toMatchObject({ code: 1, stderr: expect.stringContaining("no WebAssembly") });

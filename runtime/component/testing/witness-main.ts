@@ -1,6 +1,7 @@
 // A thousand requests in random order and number at once through one component's forks, in a process of its own, whose flags
-// choose how forks are put back. Arguments: the component, requests, seed. Prints JSON: what any of them has seen of another.
-import { readFileSync } from "node:fs";
+// choose how forks are put back. Arguments: the component, a directory for its files, requests, seed. Prints JSON: what any of them has seen of another.
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { join } from "node:path";
 import { systemClock, systemRandom } from "@shallop/sdk/internal";
 import { seededRandom } from "@shallop/sdk/internal/testing";
 import { addressJudge } from "../egress/address-judge.ts";
@@ -14,7 +15,7 @@ import { ByteQueue } from "../wasi/byte-queue.ts";
 import { guestBounds, type GuestSettings, noGrants } from "../wasi/guest-context.ts";
 import { readReport, type Report, reportBytes } from "./witness.ts";
 
-const [file = "", requests = "0", seed = "0"] = process.argv.slice(2);
+const [file = "", directory = "", requests = "0", seed = "0"] = process.argv.slice(2);
 const chance = seededRandom(Number(seed));
 
 let made = 0;
@@ -36,6 +37,7 @@ const component = linkedEngine.load({
 const settings: GuestSettings = {
   environment: [],
   ...noGrants,
+  directories: [{ host: directory, guest: "/w", writable: true }],
   clock: systemClock,
   random: systemRandom,
   egress: new Egress(addressJudge()),
@@ -78,27 +80,43 @@ new MessageChannel().port1.ref();
 const first = await request("/a00000000", false);
 const reports: Report[] = [];
 let left = Number(requests);
-const letters = "aaaawwwgxt";
+const letters = "aaaawwwgxd";
+let intruders = 0;
 
 async function client(): Promise<void> {
   while (left > 0) {
     left--;
     const letter = letters[chance.below(letters.length)];
-    const report = await request(`/${letter}${chance.token(8)}`, chance.below(20) === 0);
-    if (report !== undefined) reports.push(report);
+    const number = letter === "d" ? String.fromCharCode(48 + (first?.file ?? 0)) : chance.token(1);
+    const report = await request(`/${letter}${number}${chance.token(7)}`, chance.below(20) === 0);
+    if (report === undefined) continue;
+    reports.push(report);
+    if (letter === "d") intruders++;
     if (chance.below(8) === 0) await systemClock.sleep(chance.below(3));
   }
 }
 await Promise.all(Array.from({ length: 6 }, client));
 
-const asFirst = ({ memory, pages, globals, isTableEmpty, tableEntries, handle }: Report): string =>
-  [memory, pages, ...globals, isTableEmpty, tableEntries, handle].join(" ");
+const asFirst = ({ memory, pages, globals, isTableEmpty, tableEntries, handle, ...files }: Report): string =>
+  [memory, pages, ...globals, isTableEmpty, tableEntries, handle, files.directory, files.file].join(" ");
+/** Descriptors of this process that lead into the directory. */
+const openFiles = readdirSync("/proc/self/fd").filter((fd) => {
+  try {
+    return readlinkSync(join("/proc/self/fd", fd)).startsWith(directory);
+  } catch {
+    return false;
+  }
+}).length;
 const maps = readFileSync("/proc/self/maps", "utf8");
 process.stdout.write(
   JSON.stringify({
     reports: reports.length,
     /** Beside what the first one has seen. */
     states: [...new Set(reports.map(asFirst))].filter((state) => first === undefined || state !== asFirst(first)),
+    /** Requests that have found a descriptor which they had not opened. */
+    intruders,
+    openFiles,
+    files: readdirSync(directory).length,
     chances: new Set(reports.map((report) => report.chance)).size,
     seeds: new Set(reports.map((report) => report.seed)).size,
     clockGoesOn: reports.every(({ nowNs }) => first !== undefined && nowNs >= first.nowNs),

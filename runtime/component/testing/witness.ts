@@ -1,5 +1,5 @@
 /** Where what the guest found begins, in its answer and in its memory. */
-export const reportBytes = 88;
+export const reportBytes = 96;
 
 /** What the guest found before it left anything itself. */
 export interface Report {
@@ -11,6 +11,9 @@ export interface Report {
   readonly isTableEmpty: boolean;
   /** The number of the first handle that it makes. */
   readonly handle: number;
+  /** Its number for the directory that it was granted, and for the file that it makes there. */
+  readonly directory: number;
+  readonly file: number;
   readonly chance: bigint;
   readonly seed: bigint;
   /** Its monotonic clock, in nanoseconds. */
@@ -28,6 +31,8 @@ export function readReport(bytes: Buffer): Report {
     chance: bytes.readBigUInt64LE(56),
     nowNs: bytes.readBigUInt64LE(64),
     seed: bytes.readBigUInt64LE(72),
+    directory: bytes.readInt32LE(88),
+    file: bytes.readInt32LE(92),
   };
 }
 
@@ -47,6 +52,10 @@ const imports = `
   (import "wasi:io/poll@0.2.3" "[resource-drop]pollable" (func $drop-pollable (param i32)))
   (import "wasi:random/random@0.2.3" "get-random-u64" (func $chance (result i64)))
   (import "wasi:random/insecure-seed@0.2.3" "insecure-seed" (func $seed (param i32)))
+  (import "wasi:filesystem/preopens@0.2.3" "get-directories" (func $directories (param i32)))
+  (import "wasi:filesystem/types@0.2.3" "[method]descriptor.open-at"
+    (func $open-at (param i32 i32 i32 i32 i32 i32 i32)))
+  (import "wasi:filesystem/types@0.2.3" "[method]descriptor.write" (func $write-file (param i32 i32 i32 i64 i32)))
   (import "wasi:io/streams@0.2.3" "[method]output-stream.blocking-write-and-flush" (func $write (param i32 i32 i32 i32)))
   (import "wasi:io/streams@0.2.3" "[resource-drop]output-stream" (func $drop-stream (param i32)))`;
 
@@ -74,7 +83,9 @@ const helpers = `
 /**
  * A guest that looks for what others have left, says what it found, and leaves as much of its own as it can. Its path is a
  * letter for what it does, and eight bytes that only it has: `w` waits in between, `g` grows its memory, `x` traps at its
- * end, `t` writes its table (only where `writesTable`, which makes it one that cannot be put back).
+ * end, `d` first writes to the file that another may have left open: to the descriptor whose number is the byte after. Where
+ * `writesTable` all write their table, which makes it one that cannot be put back. It is granted a directory, in which it makes
+ * a file of its own name, and leaves it open.
  */
 export const witnessText = (pages: number, writesTable: boolean): string => `(module
   ${imports}
@@ -87,7 +98,10 @@ export const witnessText = (pages: number, writesTable: boolean): string => `(mo
   (global $long (mut i64) (i64.const 8))
   (global $real (mut f64) (f64.const 1.5))
   (func $nothing)
-  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 256))
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+    ;; The list of directories, the path of the request, the name of a directory.
+    (if (i32.eq (local.get 2) (i32.const 4)) (then (return (i32.const 192))))
+    (select (i32.const 256) (i32.const 240) (i32.ge_u (local.get 3) (i32.const 8))))
 
   ${helpers}
   (func (export "wasi:http/incoming-handler@0.2.3#handle") (param $request i32) (param $out i32)
@@ -95,6 +109,9 @@ export const witnessText = (pages: number, writesTable: boolean): string => `(mo
     (call $path (local.get $request) (i32.const 16))
     (local.set $letter (i32.load8_u (i32.add (i32.load (i32.const 20)) (i32.const 1))))
     (local.set $canary (i64.load (i32.add (i32.load (i32.const 20)) (i32.const 2))))
+    (if (i32.eq (local.get $letter) (i32.const 0x64)) (then
+      (call $write-file (i32.sub (i32.load8_u (i32.const 258)) (i32.const 48)) (i32.const 256) (i32.const 8) (i64.const 0)
+        (i32.const 144))))
 
     (i64.store (i32.const 512) (call $hash))
     (i32.store (i32.const 520) (memory.size))
@@ -108,6 +125,13 @@ export const witnessText = (pages: number, writesTable: boolean): string => `(mo
     (i64.store (i32.const 568) (call $chance))
     (i64.store (i32.const 576) (call $now))
     (call $seed (i32.const 584))
+    (call $directories (i32.const 96))
+    (i32.store (i32.const 600) (i32.load (i32.load (i32.const 96))))
+    (call $open-at (i32.load (i32.const 600)) (i32.const 0) (i32.const 258) (i32.const 8) (i32.const 1) (i32.const 3)
+      (i32.const 104))
+    (if (i32.load8_u (i32.const 104)) (then (unreachable)))
+    (i32.store (i32.const 604) (i32.load (i32.const 108)))
+    (call $write-file (i32.load (i32.const 604)) (i32.const 256) (i32.const 10) (i64.const 0) (i32.const 144))
 
     (if (i32.eq (local.get $letter) (i32.const 0x77)) (then
       (local.set $wait (call $after (i64.const 1000000)))

@@ -137,7 +137,8 @@ export async function wasiComponent(text: string): Promise<Uint8Array> {
       return `package ${head} {${body}}`;
     }),
   );
-  const own = world.replace("world guest {", "world guest {\n  import wasi:random/insecure-seed@0.2.3;");
+  const more = ["wasi:random/insecure-seed@0.2.3", "wasi:filesystem/preopens@0.2.3"];
+  const own = world.replace("world guest {", `world guest {${more.map((name) => `\n  import ${name};`).join("")}`);
   return handlerComponent(text, `${own}\n${nested.join("\n")}`);
 }
 
