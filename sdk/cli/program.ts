@@ -15,6 +15,8 @@ import { downCommand } from "./commands/down.ts";
 import { eventsCommand } from "./commands/events.ts";
 import { explainCommand } from "./commands/explain.ts";
 import { imagesCommand } from "./commands/images.ts";
+import { keyCommand } from "./commands/key.ts";
+import { signCommands } from "./commands/sign.ts";
 import { inspectCommand } from "./commands/inspect.ts";
 import { listCommand } from "./commands/list.ts";
 import { logsCommand } from "./commands/logs.ts";
@@ -41,6 +43,8 @@ const commands: readonly CommandModule[] = [
   imagesCommand,
   registryCommand,
   inspectCommand,
+  keyCommand,
+  signCommands,
   runCommand,
   serveCommand,
   deployCommand,

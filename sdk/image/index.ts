@@ -65,8 +65,10 @@ export {
   type RepositoryName,
   repositoryName,
   retagged,
+  signatureTag,
   wasmTag,
 } from "./reference.ts";
+export { attach, type Attachment } from "./referrers.ts";
 export type { RegistryEndpoint } from "./registry-call.ts";
 export {
   type OnProgress,

@@ -151,6 +151,12 @@ export function retagged(reference: ImageReference, tag: string): ImageReference
 /** The extra tag that points straight at the Wasm manifest, for tools that cannot read an index: `1.2.3-wasm`. */
 export const wasmTag = (tag: ImageTag): ImageTag => imageTag(`${tag}-wasm`);
 
+/** Distribution specification, "Referrers Tag Schema": where the list is in a registry that keeps none itself. */
+export const referrersTag = (subject: Digest): string => subject.replace(":", "-").slice(0, 128);
+
+/** Where cosign looks for the signatures of an image. */
+export const signatureTag = (subject: Digest): ImageTag => imageTag(`${subject.replace(":", "-").slice(0, 124)}.sig`);
+
 /** Whether the host is this machine by name or address; for such a registry plain HTTP is allowed. */
 export function isLoopbackHost(host: string): boolean {
   const name = host.startsWith("[") ? host.slice(0, host.indexOf("]") + 1) : host.replace(/:\d+$/, "");

@@ -13,8 +13,15 @@ import {
   manifestBytesMax,
   parseManifest,
 } from "./manifest.ts";
-import { isIndexType, isManifestType, manifestMediaTypes } from "./media-types.ts";
-import { formatReference, type ImageReference, isImageTag, type RepositoryName } from "./reference.ts";
+import { isIndexType, isManifestType, manifestMediaTypes, mediaType } from "./media-types.ts";
+import {
+  formatReference,
+  imageTag,
+  type ImageReference,
+  isImageTag,
+  referrersTag,
+  type RepositoryName,
+} from "./reference.ts";
 import { RegistryAuth } from "./registry-auth.ts";
 import { RegistryCaller, type RegistryEndpoint } from "./registry-call.ts";
 import type { RegistryMirrors } from "./registry-mirrors.ts";
@@ -342,6 +349,43 @@ export class RegistryClient {
       if (next === undefined || next === query || page.length === 0) return tags;
       query = next;
     }
+  }
+
+  /**
+   * Manifests whose subject is `subject`: signatures, bills of materials, provenance. A registry without that API has them
+   * in the index under the tag `sha256-<hex>` (distribution specification, "Referrers Tag Schema").
+   *
+   * @returns `hasApi`: whether the registry keeps that list by itself
+   * @throws ImageFault as `manifest`
+   */
+  async referrers(
+    repository: Repository,
+    subject: Digest,
+    signal?: AbortSignal,
+  ): Promise<{ readonly hasApi: boolean; readonly manifests: readonly Descriptor[] }> {
+    const what = `listing what refers to ${subject} in ${repository.registry}/${repository.repository}`;
+    const answer = await this.#caller.call({
+      registry: repository.registry,
+      method: "GET",
+      target: `${repository.repository}/referrers/${subject}`,
+      scope: pullScope(repository.repository),
+      what,
+      headers: { accept: mediaType.index },
+      accept: [200, 400, 404, 405],
+      signal,
+    });
+    if (answer.status === 200) {
+      const document = parseManifest(await this.#readAll(answer, what, signal), mediaType.index, what);
+      return { hasApi: true, manifests: document.kind === "index" ? document.manifests : [] };
+    }
+    answer.body.resume();
+    const { registry, repository: name } = repository;
+    const tagged = { registry, repository: name, tag: imageTag(referrersTag(subject)) };
+    const found = await this.manifest(tagged, signal).catch((error: unknown) => {
+      if (error instanceof ImageFault && error.code === "MANIFEST_UNKNOWN") return undefined;
+      throw error;
+    });
+    return { hasApi: false, manifests: found?.document.kind === "index" ? found.document.manifests : [] };
   }
 
   /** Closes the connections. */
