@@ -195,6 +195,8 @@ function activateCode(error: unknown): ActivateFaultCode {
     case "IMPORTS_UNMET":
     case "UNSUPPORTED":
       return "NO_USABLE_VARIANT";
+    case "NOT_RUNNING":
+    case "EXEC_FAILED":
     case "EXITED":
     case "START_TIMEOUT":
       return "START_FAILED";

@@ -11,6 +11,7 @@ import type { LogStore } from "../pod/log-store.ts";
 import { AgentFault, faultAnswer } from "./fault-status.ts";
 import { parseLogQuery } from "./log-query.ts";
 import { agentPod, type NodePods } from "./node-pods.ts";
+import { PodStreams } from "./streams/pod-streams.ts";
 import { asksForTunnel, dialPod, runTunnel } from "./tunnel.ts";
 
 export interface AgentServerSettings {
@@ -49,12 +50,14 @@ export class AgentServer {
   readonly #servers: (Server | TlsServer)[] = [];
   readonly #sockets = new Set<Duplex>();
   readonly #closing = new AbortController();
+  readonly #podStreams: PodStreams;
   #tls: TlsServer | undefined;
   #tunnels = 0;
   #logReaders = 0;
 
   constructor(settings: AgentServerSettings) {
     this.#settings = settings;
+    this.#podStreams = new PodStreams(settings);
   }
 
   /** Serves on a unix socket, which only this process's owner may use. */
@@ -194,6 +197,7 @@ export class AgentServer {
 
   async #tunnel(request: IncomingMessage, socket: Duplex, first: Buffer): Promise<void> {
     checkPeer(request);
+    if (this.#podStreams.isFor(request)) return this.#podStreams.serve(request, { socket, first });
     const uid = /^\/v1\/pods\/([^/?]+)\/tunnel$/.exec(request.url ?? "")?.[1];
     if (uid === undefined || !asksForTunnel(request)) {
       throw new AgentFault("NOT_FOUND", "the agent upgrades only /v1/pods/{uid}/tunnel to shallop-tunnel");

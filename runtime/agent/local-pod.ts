@@ -1,4 +1,5 @@
 import { type Clock, describeError, type Log, type Timer, unreachable } from "@shallop/sdk/internal";
+import type { ContainerProcess, ExecRequest } from "../pod/container-process.ts";
 import type { LogStore } from "../pod/log-store.ts";
 import { type PodExit, PodFault, type PodRuntime, type RunningPod } from "../pod/pod-runtime.ts";
 import {
@@ -14,7 +15,8 @@ import {
   step,
 } from "../pod/pod-state.ts";
 import type { ImageSource, PreparedImage } from "./image-source.ts";
-import { launchOf, type PodManifest, servingContainer, wishOf } from "./manifest.ts";
+import { AgentFault } from "./fault-status.ts";
+import { containerName, launchOf, type PodManifest, servingContainer, wishOf } from "./manifest.ts";
 import { podKey, type PodRecord, type PodRecords } from "./pod-record.ts";
 
 export interface PodNote {
@@ -134,6 +136,26 @@ export class LocalPod {
   /** Clients of these requests have gone. */
   async abandoned(requestIds: readonly string[]): Promise<void> {
     await this.#chosenRuntime()?.abandoned?.(this.uid, requestIds);
+  }
+
+  /** @throws AgentFault NOT_FOUND when the pod has no such container */
+  expectContainer(container: string): void {
+    if (containerName(this.manifest.spec) === container) return;
+    throw new AgentFault("NOT_FOUND", `pod ${this.key} has no container ${container}`);
+  }
+
+  /** Runs a command in a container. @throws PodFault NOT_RUNNING, EXEC_FAILED, UNSUPPORTED */
+  async exec(_container: string, request: ExecRequest): Promise<ContainerProcess> {
+    const runtime = this.#chosenRuntime();
+    if (runtime?.exec !== undefined) return runtime.exec(this.uid, request);
+    throw new PodFault("UNSUPPORTED", `pod ${this.key} runs a component: there is no program in it but the component`);
+  }
+
+  /** Joins a container's own program: its output from now on. @throws PodFault NOT_RUNNING, UNSUPPORTED */
+  async attach(_container: string): Promise<ContainerProcess> {
+    const runtime = this.#chosenRuntime();
+    if (runtime?.attach !== undefined) return runtime.attach(this.uid);
+    throw new PodFault("UNSUPPORTED", `pod ${this.key} runs a component: its output is in its log`);
   }
 
   stop(graceMs: number): void {

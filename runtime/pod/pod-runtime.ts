@@ -1,6 +1,7 @@
 import type { PodEndpoint } from "@shallop/sdk/api";
 import { Fault, type GuestLimits, type InstanceReuse } from "@shallop/sdk/internal";
 import type { LocalImage } from "../image/local-image.ts";
+import type { ContainerProcess, ExecRequest } from "./container-process.ts";
 
 /**
  * What runs pods of one variant: `host/` for wasm, `sandbox/` for native. The agent knows only this. Every method is
@@ -16,6 +17,10 @@ export interface PodRuntime {
   stop(uid: string, graceMs: number): Promise<void>;
   /** Clients of these requests have gone, and the pod may be too busy with one to notice. For runtimes that can tell. */
   abandoned?(uid: string, requestIds: readonly string[]): Promise<void>;
+  /** Runs a command beside the pod's program. For runtimes that can. @throws PodFault NOT_RUNNING, EXEC_FAILED */
+  exec?(uid: string, request: ExecRequest): Promise<ContainerProcess>;
+  /** Joins the pod's own program: its output from now on. For runtimes that can. @throws PodFault NOT_RUNNING */
+  attach?(uid: string): Promise<ContainerProcess>;
   /** After a restart of the agent: the pods that still run, taken over. What cannot be taken over is removed first. */
   adopt(): Promise<readonly RunningPod[]>;
 }
@@ -102,6 +107,10 @@ export type PodFaultCode =
   | "EXITED"
   /** The pod was not ready within `startTimeoutMs`. */
   | "START_TIMEOUT"
+  /** The container is not running: it has ended, or not begun. */
+  | "NOT_RUNNING"
+  /** The command could not be run in the container. Message says why. */
+  | "EXEC_FAILED"
   /** The node has no room: a budget for pods, memory or threads is used up. */
   | "NO_CAPACITY";
 

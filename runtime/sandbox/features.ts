@@ -70,7 +70,7 @@ const trialRange = { first: 0x0100_0000, size: 65_536 };
 async function tryMounts(parent: string, shifted: boolean): Promise<string | undefined> {
   await mkdir(parent, { recursive: true, mode: 0o700 });
   const directory = await mkdtemp(join(parent, "try-mounts-"));
-  const kernel = new LinuxKernel(new CgroupTree(await detectCgroupLayout(), systemClock));
+  const kernel = await LinuxKernel.open(systemClock);
   try {
     const layers = [join(directory, "upper"), join(directory, "lower")];
     for (const layer of layers) await mkdir(layer);

@@ -16,6 +16,8 @@ export interface NativePod {
   readonly output: PodOutput;
   /** Resolves when its shim has ended. */
   readonly ended: Promise<void>;
+  /** How it ended, once that is known. */
+  readonly exit: PromiseWithResolvers<PodExit>;
   /** Set once somebody is ending it: its end is then no news. */
   stopping?: Promise<void>;
   /** What its limits had refused when last looked at. */
@@ -45,7 +47,7 @@ export async function explainExit(
   cgroups: CgroupTree,
 ): Promise<PodExit> {
   const written = (await readFile(pod.files.exit, "utf8").catch(() => "")).trim();
-  const complaint = await runtimeComplaint(pod.files);
+  const complaint = await runtimeComplaint(pod.files.runtimeLog);
   const said = [complaint, pod.lastLines].filter((text) => text !== undefined && text !== "").join("\n");
   if (!/^\d{1,3}$/.test(written)) {
     return { exitCode: killedCode, reason: "Error", message: `the process that ran the container was killed. ${said}` };

@@ -2,6 +2,7 @@ import { access, mkdir, readdir, realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { type Clock, describeError, errorCode, type Log, SingleFlight, type Timer } from "@shallop/sdk/internal";
 import type { LocalImage } from "../image/local-image.ts";
+import type { ContainerProcess, ExecRequest } from "../pod/container-process.ts";
 import {
   type PodExit,
   PodFault,
@@ -18,6 +19,8 @@ import { CgroupTree } from "./kernel/cgroup.ts";
 import type { Kernel } from "./kernel/kernel.ts";
 import { LinuxKernel } from "./kernel/linux.ts";
 import { explainExit, type NativePod, removeFiles, runningPod, untilGone } from "./native-pod.ts";
+import { attachTo } from "./attach.ts";
+import { startExec } from "./exec.ts";
 import { PodNetwork } from "./network.ts";
 import { OciRuntime, runtimeComplaint } from "./oci-runtime.ts";
 import { isPodKey, nodeCgroup, nodeKey, podFiles, podKey, podNames } from "./pod-files.ts";
@@ -97,7 +100,7 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
     await mkdir(join(settings.directory, "pods"), { recursive: true, mode: 0o700 });
     // One directory has one name, whatever links led to it: bridge, cgroups and containers are named after it.
     const directory = await realpath(settings.directory);
-    const kernel = new LinuxKernel(new CgroupTree(settings.machine.cgroups, settings.clock));
+    const kernel = new LinuxKernel(new CgroupTree(settings.machine.cgroups, settings.clock), settings.clock);
     return new NativeRuntime(settings, kernel, directory);
   }
 
@@ -133,6 +136,20 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
     if (pod === undefined) return;
     pod.stopping ??= this.#stop(pod, graceMs);
     await pod.stopping;
+  }
+
+  async exec(uid: string, request: ExecRequest): Promise<ContainerProcess> {
+    const pod = this.#pods.get(uid);
+    if (pod === undefined || pod.stopping !== undefined)
+      throw new PodFault("NOT_RUNNING", "the container does not run");
+    return startExec(pod, request, { runtime: this.#runtime, kernel: this.#kernel, clock: this.#settings.clock });
+  }
+
+  async attach(uid: string): Promise<ContainerProcess> {
+    const pod = this.#pods.get(uid);
+    if (pod === undefined || pod.stopping !== undefined)
+      throw new PodFault("NOT_RUNNING", "the container does not run");
+    return attachTo(pod);
   }
 
   async adopt(): Promise<readonly RunningPod[]> {
@@ -232,14 +249,22 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
     const memoryBytes = Math.max(memoryBytesMin, limits.memoryBytes);
     const record: PodRecord = { uid, namespace, name, address, port, memoryBytes, shimPid: shim.pid, shimStart };
     await writePodRecord(files, record);
-    return { record, names, files, output, ended: shim.ended, seen: { oomKills: 0, pidsRefused: 0 } };
+    return {
+      record,
+      names,
+      files,
+      output,
+      ended: shim.ended,
+      exit: Promise.withResolvers(),
+      seen: { oomKills: 0, pidsRefused: 0 },
+    };
   }
 
   async #earlyExit(start: Start, output: PodOutput): Promise<PodFault> {
     const { names, files, launch } = start;
     const memoryBytes = Math.max(memoryBytesMin, launch.limits.memoryBytes);
     const exit = await explainExit({ names, files, memoryBytes, lastLines: output.lastLines() }, this.#kernel.cgroups);
-    return earlyExitFault(launch, exit, await runtimeComplaint(files));
+    return earlyExitFault(launch, exit, await runtimeComplaint(files.runtimeLog));
   }
 
   async #endQuickly(remains: Remains, ended: Promise<void>): Promise<void> {
@@ -253,7 +278,16 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
       await this.#within(pod.ended, graceMs);
     }
     await this.#endQuickly(pod, pod.ended);
+    await this.#explain(pod);
     await this.#forget(pod);
+  }
+
+  async #explain(pod: NativePod): Promise<PodExit> {
+    await pod.output.drained();
+    const facts = { names: pod.names, files: pod.files, memoryBytes: pod.record.memoryBytes };
+    const exit = await explainExit({ ...facts, lastLines: pod.output.lastLines() }, this.#kernel.cgroups);
+    pod.exit.resolve(exit);
+    return exit;
   }
 
   /** The pod's shim has ended. Tells so, unless somebody wanted it. */
@@ -264,9 +298,7 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
     pod.stopping = (async () => {
       // Without its shim it may still run, and nobody would hear of its end: it shares the shim's fate.
       await this.#runtime.signal(pod.names, "KILL");
-      await pod.output.drained();
-      const facts = { names: pod.names, files: pod.files, memoryBytes: pod.record.memoryBytes };
-      exit = await explainExit({ ...facts, lastLines: pod.output.lastLines() }, this.#kernel.cgroups);
+      exit = await this.#explain(pod);
       await this.#forget(pod);
     })();
     try {
@@ -278,7 +310,6 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
   }
 
   async #forget(pod: NativePod): Promise<void> {
-    await pod.output.drained();
     try {
       await this.#undo(pod);
     } finally {
@@ -322,7 +353,7 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
     const output = PodOutput.open(files, clock, (line) => observer.logged(record.uid, line));
     const ended = untilGone(shimLives, clock, this.#watching);
     const seen = await this.#kernel.cgroups.counters(names.runtimeCgroup);
-    const pod: NativePod = { record, names, files, output, ended, seen };
+    const pod: NativePod = { record, names, files, output, ended, exit: Promise.withResolvers(), seen };
     this.#pods.set(record.uid, pod);
     void ended.then(() => this.#ended(pod));
     return pod;

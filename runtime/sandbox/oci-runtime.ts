@@ -1,6 +1,7 @@
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { describeError } from "@shallop/sdk/internal";
+import type { InteractiveProcess } from "./kernel/interactive.ts";
 import type { Kernel, ShimProcess } from "./kernel/kernel.ts";
 import type { OciRuntimeProgram } from "./oci-runtime-program.ts";
 import type { PodFiles, PodNames } from "./pod-files.ts";
@@ -14,6 +15,16 @@ export interface ContainerLaunch {
   readonly mountsFd: number;
   readonly stdoutFd: number;
   readonly stderrFd: number;
+}
+
+export interface ContainerExec {
+  /** File of the process to run: the runtime-spec's `process` object. */
+  readonly process: string;
+  /** Where the runtime writes its id on this machine. */
+  readonly pidFile: string;
+  readonly log: string;
+  readonly terminal: boolean;
+  readonly shimPid: number;
 }
 
 /** Containers by runc or crun, with a state directory of our own. */
@@ -68,6 +79,22 @@ export class OciRuntime {
     return this.program.kind === "crun" && mode === "hybrid" ? unified : undefined;
   }
 
+  /** Runs a command in the container, as the bundle's `process` object in `files.process` says. */
+  exec(names: PodNames, exec: ContainerExec): InteractiveProcess {
+    const { path } = this.program;
+    const args = [
+      ...this.#globals(),
+      ...["--log", exec.log, "--log-format", "json", "exec", "--pid-file", exec.pidFile],
+      ...["--process", exec.process, names.containerId],
+    ];
+    // The shim sees no cgroup tree that the runtime must not see.
+    const program =
+      this.hiddenCgroup !== undefined
+        ? { file: "nsenter", args: ["--mount", "--target", String(exec.shimPid), "--", path, ...args] }
+        : { file: path, args };
+    return this.#kernel.interactive({ ...program, terminal: exec.terminal });
+  }
+
   async status(names: PodNames): Promise<ContainerStatus> {
     const result = await this.#kernel.runtime(this.program.path, [...this.#globals(), "state", names.containerId]);
     if (result.code !== 0) return "none";
@@ -98,8 +125,8 @@ const isStatus = (text: string | undefined): text is (typeof statuses)[number] =
 const runtimeLogBytesMax = 64 * 1024;
 
 /** Why the runtime could not start the container, in its own words; undefined when it did not complain. */
-export async function runtimeComplaint(files: PodFiles): Promise<string | undefined> {
-  const text = (await readFile(files.runtimeLog, "utf8").catch(() => "")).slice(-runtimeLogBytesMax);
+export async function runtimeComplaint(log: string): Promise<string | undefined> {
+  const text = (await readFile(log, "utf8").catch(() => "")).slice(-runtimeLogBytesMax);
   const complaints = text.split("\n").flatMap((line) => complaintOf(line) ?? []);
   return complaints.at(-1);
 }

@@ -1,5 +1,6 @@
 import { constants, openSync } from "node:fs";
 import { Socket } from "node:net";
+import { PassThrough, type Readable } from "node:stream";
 import { type Clock, LineSplitter, type Timer } from "@shallop/sdk/internal";
 import type { PodLogLine } from "../pod/pod-runtime.ts";
 import type { PodFiles } from "./pod-files.ts";
@@ -15,6 +16,16 @@ const windowBytesMax = 512 * 1024;
 // After the end of a pod its output ends at once; a process that was handed the FIFO and lives on must not hold us.
 const drainMs = 500;
 
+// What somebody who reads slowly may be behind; who is further back is let go, and the pod goes on.
+const tapBytesMax = 4 << 20;
+
+/** A pod's output, byte for byte, from when somebody joined. */
+export interface OutputTap {
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  close(): void;
+}
+
 /** Reads what a pod writes, line by line. The pod's ends of the FIFOs stay open without us, so nothing is lost or blocks
  * over a restart of the agent unless it writes more than the pipe holds (64 KiB) meanwhile; then it waits. */
 export class PodOutput implements AsyncDisposable {
@@ -23,6 +34,7 @@ export class PodOutput implements AsyncDisposable {
   readonly #ended: Promise<unknown>;
   readonly #clock: Clock;
   readonly #tail: string[];
+  readonly #taps = new Set<Readonly<Record<PodLogLine["stream"], PassThrough>>>();
 
   private constructor(clock: Clock, sockets: readonly Socket[], tail: string[]) {
     this.#clock = clock;
@@ -53,6 +65,19 @@ export class PodOutput implements AsyncDisposable {
     return this.#tail.join("\n").slice(-tailCharactersMax);
   }
 
+  tap(): OutputTap {
+    const streams = { stdout: new PassThrough(), stderr: new PassThrough() };
+    this.#taps.add(streams);
+    const close = (): void => {
+      this.#taps.delete(streams);
+      for (const stream of Object.values(streams)) stream.destroy();
+    };
+    void this.#ended.then(() => {
+      for (const stream of Object.values(streams)) stream.end();
+    });
+    return { ...streams, close };
+  }
+
   /** Resolves when all that was written has been read, at the latest a moment after the pod's end. */
   async drained(): Promise<void> {
     const stop = new AbortController();
@@ -79,6 +104,10 @@ export class PodOutput implements AsyncDisposable {
     socket.on("data", (chunk: Uint8Array) => {
       const nowMs = this.#clock.nowMs();
       if (nowMs >= windowEndMs) [windowEndMs, windowBytes] = [nowMs + windowMs, 0];
+      for (const tap of this.#taps) {
+        if (tap[stream].writableLength > tapBytesMax) tap[stream].destroy();
+        else tap[stream].write(chunk);
+      }
       windowBytes += chunk.byteLength;
       if (windowBytes > windowBytesMax) this.#pause(socket, windowEndMs - nowMs);
       splitter.push(chunk);

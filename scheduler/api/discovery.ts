@@ -43,6 +43,9 @@ export const groupVersionAt = (group: string, version: string): GroupVersion | u
 const subresourceVerbs: Readonly<Record<Subresource, readonly string[]>> = {
   status: ["get", "patch", "update"],
   log: ["get"],
+  exec: ["create", "get"],
+  attach: ["create", "get"],
+  portforward: ["create", "get"],
   finalize: ["update"],
 };
 

@@ -1,3 +1,5 @@
+import type { AgentAddress } from "./agent-link.ts";
+
 /** What `kubectl logs` asks of one container. */
 export interface PodLogRequest {
   readonly namespace: string;
@@ -5,13 +7,6 @@ export interface PodLogRequest {
   readonly container: string;
   /** `core/v1` PodLogOptions as query parameters: follow, tailLines, timestamps, sinceSeconds, sinceTime, limitBytes, previous. */
   readonly query: URLSearchParams;
-}
-
-/** An agent that can be asked: the Node it is on, and how it is reached. */
-export interface AgentAddress {
-  readonly node: string;
-  /** `host:port`, from the Node's annotation. */
-  readonly address: string;
 }
 
 /** Where logs are read: the agents of the nodes. The streams end when `signal` is aborted. */

@@ -103,7 +103,8 @@ test("says who it is to anybody, and all else to those with a token only", async
 test.each([
   { name: "unknown path", path: "/nope", code: 404 },
   { name: "unknown kind", path: "/api/v1/nothings", code: 404 },
-  { name: "unknown subresource", path: "/api/v1/namespaces/default/pods/a/exec", code: 404 },
+  { name: "unknown subresource", path: "/api/v1/namespaces/default/pods/a/frobnicate", code: 404 },
+  { name: "exec without an upgrade", path: "/api/v1/namespaces/default/pods/a/exec", code: 400 },
   { name: "a name with a slash in it", path: "/api/v1/namespaces/a%2Fb/pods/c", code: 404 },
   { name: "a broken escape", path: "/api/v1/namespaces/%zz", code: 404 },
   { name: "a missing object", path: "/api/v1/namespaces/default/pods/nope", code: 404 },

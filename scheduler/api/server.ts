@@ -1,10 +1,14 @@
+import type { IncomingMessage } from "node:http";
 import { createSecureServer, type Http2SecureServer, type ServerHttp2Session } from "node:http2";
 import type { AddressInfo, Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { getRequestListener } from "@hono/node-server";
 import { Fault } from "@shallop/sdk/internal";
+import { AgentLink } from "./agent-link.ts";
 import { AgentPodLogs } from "./agent-pod-logs.ts";
 import { expireEvents } from "./event-expiry.ts";
 import { createApp } from "./http/app.ts";
+import { PodStreamProxy } from "./http/pod-stream-proxy.ts";
 import type { BuiltinRegistry } from "./http/registry-proxy.ts";
 import type { Explainer, LoadSink } from "./http/shallop-routes.ts";
 import type { Machinery } from "./machinery.ts";
@@ -67,13 +71,13 @@ export async function createApiServer(api: Machinery, options: ApiServerOptions)
     [material.tokens.admin, adminUser],
     [material.tokens.gateway, gatewayUser],
   ]);
+  const authenticator = { authenticate: (token: string) => fixed.authenticate(token) ?? nodes.authenticate(token) };
   using agents = new DisposableStack();
-  const podLogs =
-    options.podLogs ??
-    agents.use(new AgentPodLogs({ authority: material.authority.certificate, ...material.controlPlane }));
+  const link = agents.use(new AgentLink({ authority: material.authority.certificate, ...material.controlPlane }));
+  const streams = agents.use(new PodStreamProxy({ machinery: api, authenticator, link, log: api.log }));
   const app = createApp({
     machinery: api,
-    authenticator: { authenticate: (token) => fixed.authenticate(token) ?? nodes.authenticate(token) },
+    authenticator,
     join: {
       authority: material.authority,
       joinToken: material.joinToken,
@@ -82,7 +86,7 @@ export async function createApiServer(api: Machinery, options: ApiServerOptions)
       clock: api.clock,
       random: api.random,
     },
-    podLogs,
+    podLogs: options.podLogs ?? new AgentPodLogs(link),
     loads: options.loads,
     explainer: options.explainer,
     registry: options.registry,
@@ -100,6 +104,9 @@ export async function createApiServer(api: Machinery, options: ApiServerOptions)
     },
     (request, response) => void listener(request, response),
   );
+  server.on("upgrade", (request: IncomingMessage, socket: Duplex, first: Buffer) => {
+    streams.serve(request, socket, first);
+  });
   const connections = new Connections(server);
   await listen(server, options);
   const address = server.address() as AddressInfo;

@@ -2,7 +2,8 @@ import { annotation, kindOf, nodes, services, textAt, type KindDefinition } from
 import { assert, describeError, LineSplitter } from "@shallop/sdk/internal";
 import { EventQueue } from "./event-queue.ts";
 import type { Machinery } from "./machinery.ts";
-import type { AgentAddress, PodLogs, ServiceLogRequest } from "./pod-logs.ts";
+import type { AgentAddress } from "./agent-link.ts";
+import type { PodLogs, ServiceLogRequest } from "./pod-logs.ts";
 import { existing } from "./read.ts";
 
 // A longer line is handed on in pieces.

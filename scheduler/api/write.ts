@@ -186,6 +186,9 @@ function ownPart(target: Target, wanted: JsonObject, old: StoredObject): JsonObj
       // k8s.io/kubernetes: an empty list is what ends the namespace, so it is kept as one.
       return withAt(old, ["spec", "finalizers"], listAt(wanted, "spec", "finalizers"));
     case "log":
+    case "exec":
+    case "attach":
+    case "portforward":
       throw methodNotAllowed(target.kind);
     default:
       return target.subresource satisfies never;

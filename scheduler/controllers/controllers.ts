@@ -11,6 +11,7 @@ import { ConfigurationController } from "./configuration/controller.ts";
 import { GarbageController } from "./garbage/controller.ts";
 import { NamespaceController, type NamespaceFinalizer } from "./namespace/controller.ts";
 import { NodeController } from "./node/controller.ts";
+import { PodController } from "./pod/controller.ts";
 import { RevisionController } from "./revision/controller.ts";
 import type { ImageResolver } from "./revision/image-resolver.ts";
 import { NodeRoom } from "./revision/node-room.ts";
@@ -113,6 +114,8 @@ export class Controllers implements AsyncDisposable {
     const configuration = new ConfigurationController(cluster, clock);
     const route = new RouteController(cluster, clock, addresses);
     const namespace = new NamespaceController(cluster, client);
+    const room = new NodeRoom(cluster);
+    const pod = new PodController({ cluster, clock, events: this.#events, room });
     const revision = new RevisionController({
       cluster,
       clock,
@@ -120,7 +123,7 @@ export class Controllers implements AsyncDisposable {
       events: this.#events,
       scale: this.#autoscaler,
       resolutions: this.#resolutions,
-      room: new NodeRoom(cluster),
+      room,
       nodeState: (node) => this.#nodes.stateOf(node),
     });
     const queue = (name: string, reconcile: (key: string) => Promise<number | undefined>): WorkQueue =>
@@ -140,6 +143,7 @@ export class Controllers implements AsyncDisposable {
       service: named("service", (space, name) => service.reconcile(space, name)),
       configuration: named("configuration", (space, name) => configuration.reconcile(space, name)),
       revision: named("revision", (space, name) => revision.reconcile(space, name)),
+      pod: named("pod", (space, name) => pod.reconcile(space, name)),
       route: named("route", (space, name) => route.reconcile(space, name)),
       routingState: named("routing state", (space, name) => route.label(space, name)),
       namespace: queue("namespace", (key) => namespace.reconcile(key)),
@@ -181,6 +185,7 @@ export class Controllers implements AsyncDisposable {
       case "pods": {
         const revision = object.metadata.labels?.[label.revision];
         if (revision !== undefined) this.#queues.revision.add(keyAt(namespace, revision));
+        else this.#queues.pod.add(key);
         break;
       }
       default:
@@ -256,8 +261,9 @@ export class Controllers implements AsyncDisposable {
     add("configuration", this.#cluster.of("configurations").items());
     add("route", this.#cluster.of("routes").items());
     add("revision", this.#cluster.of("revisions").items());
+    add("pod", this.#cluster.of("pods").items());
     add("namespace", this.#cluster.of("namespaces").items());
   }
 }
 
-type QueueName = "service" | "configuration" | "revision" | "route" | "routingState" | "namespace" | "garbage";
+type QueueName = "service" | "configuration" | "revision" | "pod" | "route" | "routingState" | "namespace" | "garbage";

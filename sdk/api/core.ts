@@ -32,6 +32,7 @@ export interface PodSpec {
   readonly nodeName?: string;
   readonly terminationGracePeriodSeconds?: number;
   readonly restartPolicy?: "Always" | "OnFailure" | "Never";
+  readonly schedulerName?: string;
 }
 
 export type PodPhase = "Pending" | "Running" | "Succeeded" | "Failed" | "Unknown";

@@ -18,7 +18,7 @@ export const allVerbs: readonly Verb[] = [
   "watch",
 ];
 
-export type Subresource = "status" | "log" | "finalize";
+export type Subresource = "status" | "log" | "exec" | "attach" | "portforward" | "finalize";
 
 /** A column of `kubectl get`. */
 export interface Column {

@@ -12,6 +12,8 @@ import type { PodEndpoint } from "../api/core.ts";
  *   GET  /v1/pods/{uid}/tunnel   Upgrade: shallop-tunnel      → 101, then the bytes of a connection to the pod
  *   GET  /containerLogs/{namespace}/{pod}/{container}         kubelet's own; follow, tailLines, timestamps, sinceSeconds,
  *                                                             sinceTime, limitBytes, previous
+ *   GET  /exec/{namespace}/{pod}/{container}  Upgrade         kubelet's own, as /attach and /portForward/{namespace}/{pod}:
+ *                                                             WebSocket or SPDY/3.1
  *   GET  /v1/logs?namespace=&service=&follow=&tailLines=      log lines of every pod of a service this node has had
  */
 export interface ActivateRequest {

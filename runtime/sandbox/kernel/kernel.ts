@@ -1,6 +1,7 @@
 import type { CgroupTree } from "./cgroup.ts";
 import type { CommandResult } from "./command.ts";
 import type { PodMounts } from "./pod-mounts.ts";
+import type { InteractiveProcess, InteractiveProgram } from "./interactive.ts";
 
 /**
  * Each privileged act of native pods. Nothing else in the sandbox starts a program, touches a cgroup or a namespace, or
@@ -35,6 +36,8 @@ export interface Kernel {
   startShim(shim: Shim): ShimProcess;
   /** Runs the OCI runtime to its end: `state`, `kill`, `delete`, `list`. @throws KernelFault COMMAND_MISSING, COMMAND_TIMEOUT */
   runtime(file: string, args: readonly string[]): Promise<CommandResult>;
+  /** Starts a program whose streams somebody holds, on a terminal if wanted. */
+  interactive(program: InteractiveProgram): InteractiveProcess;
 
   /** False when there is no such process. */
   signal(pid: number, signal: "SIGTERM" | "SIGKILL"): boolean;

@@ -5,6 +5,7 @@ import { checkCommand, type CommandResult, runCommand } from "./command.ts";
 import type { IdRange, Kernel, Link, OpenDescriptor, OpenFile, Shim, ShimProcess } from "./kernel.ts";
 import { MountThread } from "./mount-thread.ts";
 import type { PodMounts } from "./pod-mounts.ts";
+import { type InteractiveProcess, type InteractiveProgram, startInteractive } from "./interactive.ts";
 import { processStart } from "./process-start.ts";
 import { startShim } from "./shim.ts";
 import { openUserNamespace } from "./user-namespace.ts";
@@ -13,13 +14,15 @@ import { openUserNamespace } from "./user-namespace.ts";
 export class LinuxKernel implements Kernel {
   readonly cgroups: CgroupTree;
   readonly #mountThread = new MountThread();
+  readonly #clock: Clock;
 
-  constructor(cgroups: CgroupTree) {
+  constructor(cgroups: CgroupTree, clock: Clock) {
     this.cgroups = cgroups;
+    this.#clock = clock;
   }
 
   static async open(clock: Clock): Promise<LinuxKernel> {
-    return new LinuxKernel(new CgroupTree(await detectCgroupLayout(), clock));
+    return new LinuxKernel(new CgroupTree(await detectCgroupLayout(), clock), clock);
   }
 
   async network(commands: readonly string[], netns?: string): Promise<void> {
@@ -76,6 +79,10 @@ export class LinuxKernel implements Kernel {
 
   runtime(file: string, args: readonly string[]): Promise<CommandResult> {
     return runCommand(file, args);
+  }
+
+  interactive(program: InteractiveProgram): InteractiveProcess {
+    return startInteractive(program, this.#clock);
   }
 
   signal(pid: number, signal: "SIGTERM" | "SIGKILL"): boolean {

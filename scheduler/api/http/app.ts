@@ -3,13 +3,16 @@ import { assert, describeError, type Random } from "@shallop/sdk/internal";
 import { Hono } from "hono";
 import { authorize } from "../authorize.ts";
 import { serverVersion } from "../discovery.ts";
+import { badRequest } from "../faults.ts";
 import { joinNode, type JoinSettings } from "../join.ts";
 import type { Machinery, Target } from "../machinery.ts";
 import type { PodLogs } from "../pod-logs.ts";
 import { serviceLogs } from "../service-logs.ts";
 import type { Authenticator, User } from "../user.ts";
 import { discoveryResponse } from "./discovery-routes.ts";
+import { bearerToken, identified } from "./identify.ts";
 import { podLogResponse } from "./pod-log-routes.ts";
+import { isStreamSubresource } from "./pod-stream-proxy.ts";
 import { booleanParameter, integerParameter } from "./query.ts";
 import { type BuiltinRegistry, proxyRegistry } from "./registry-proxy.ts";
 import { readObject } from "./request-body.ts";
@@ -63,7 +66,7 @@ export function createApp(parts: AppParts): Hono<Context> {
   });
   addOpenRoutes(app, parts);
   app.use(async (context, next) => {
-    context.set("user", identified(parts.authenticator, context.req.header("authorization")));
+    context.set("user", identified(parts.authenticator, bearerToken(context.req.header("authorization"))));
     await next();
   });
   addShallopRoutes(app, parts);
@@ -141,6 +144,8 @@ function addKubernetesRoutes(app: Hono<Context>, parts: AppParts): void {
     if (target.subresource === "log" && target.name !== undefined && request.method === "GET") {
       return podLogResponse(parts, { ...target, name: target.name }, call);
     }
+    // Those that ask for another protocol never come here.
+    if (isStreamSubresource(target.subresource)) throw badRequest("Upgrade request required");
     return routes.handle(target, call);
   });
 }
@@ -149,14 +154,4 @@ function serviceTarget(namespace: string, name: string): Target {
   const kind = kindOf(services);
   assert(kind !== undefined, "services are served");
   return { kind, namespace, name };
-}
-
-/** RFC 6750, section 2.1. */
-const bearerToken = (header: string | undefined): string => /^Bearer +([\w.~+/-]+=*) *$/i.exec(header ?? "")?.[1] ?? "";
-
-/** @throws ApiFault Unauthorized */
-function identified(authenticator: Authenticator, header: string | undefined): User {
-  const user = authenticator.authenticate(bearerToken(header));
-  if (user === undefined) throw new ApiFault("Unauthorized", "Unauthorized");
-  return user;
 }

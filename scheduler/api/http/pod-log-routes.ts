@@ -1,11 +1,9 @@
-import { annotation, ApiFault, dig, kindOf, listAt, nodes, textAt } from "@shallop/sdk/api";
-import { assert } from "@shallop/sdk/internal";
 import { authorize } from "../authorize.ts";
 import { badRequest } from "../faults.ts";
 import type { Machinery, ObjectTarget } from "../machinery.ts";
-import type { StoredObject } from "../objects.ts";
-import type { AgentAddress, PodLogs } from "../pod-logs.ts";
+import type { PodLogs } from "../pod-logs.ts";
 import { existing } from "../read.ts";
+import { agentOf, containerOf } from "./pod-agent.ts";
 import { booleanParameter, integerParameter } from "./query.ts";
 import type { ResourceRequest } from "./resource-routes.ts";
 import { streamResponse } from "./stream-response.ts";
@@ -30,38 +28,6 @@ export async function podLogResponse(
   const signal = AbortSignal.any([closing, request.signal, gone.signal]);
   const log = { namespace: target.namespace ?? "", pod: target.name, container, query: logQuery(query) };
   return streamResponse(await podLogs.container(agent, log, signal), gone);
-}
-
-/** The container that is meant, when there is a choice. @throws ApiFault BadRequest */
-function containerOf(pod: StoredObject, asked: string | null): string {
-  const names = listAt(pod, "spec", "containers").map((container) => textAt(container, "name") ?? "");
-  const { name } = pod.metadata;
-  if (asked !== null && asked !== "") {
-    if (!names.includes(asked)) throw badRequest(`container ${asked} is not valid for pod ${name}`);
-    return asked;
-  }
-  const [only] = names;
-  if (names.length !== 1 || only === undefined) {
-    throw badRequest(`a container name must be specified for pod ${name}, choose one of: [${names.join(" ")}]`);
-  }
-  return only;
-}
-
-function agentOf(machinery: Machinery, pod: StoredObject): AgentAddress {
-  const nodeName = textAt(pod, "spec", "nodeName");
-  if (nodeName === undefined) throw badRequest(`pod ${pod.metadata.name} does not have a host assigned`);
-  const kind = kindOf(nodes);
-  assert(kind !== undefined, "nodes are served");
-  const node = machinery.objects.get(kind, undefined, nodeName);
-  const address = textAt(node, "metadata", "annotations", annotation.agentAddress);
-  if (address === undefined) {
-    const why = dig(node, "metadata") === undefined ? "is not there any more" : "does not say where its agent is";
-    throw new ApiFault(
-      "ServiceUnavailable",
-      `the log of pod ${pod.metadata.name} is on node ${nodeName}, which ${why}`,
-    );
-  }
-  return { node: nodeName, address };
 }
 
 /** Only what is known, and has the right form, goes on to the agent. @throws ApiFault BadRequest */

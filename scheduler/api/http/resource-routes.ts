@@ -179,6 +179,9 @@ function methodsOf(subresource: Subresource | undefined): readonly string[] {
     case "finalize":
       return ["PUT"];
     case "log":
+    case "exec":
+    case "attach":
+    case "portforward":
       return [];
     default:
       return subresource satisfies never;

@@ -165,7 +165,7 @@ export const podKind: KindDefinition = {
   categories: ["all"],
   description: "Pod is a container, or an instance of a component, that runs on a node.",
   verbs: allVerbs,
-  subresources: ["log", "status"],
+  subresources: ["attach", "exec", "log", "portforward", "status"],
   type: "Pod",
   builtin: true,
   nameRule: "subdomain-1123",

@@ -1,0 +1,28 @@
+import type { Readable, Writable } from "node:stream";
+
+/** Characters, as a terminal shows them. */
+export interface TerminalSize {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+/** A command to be run beside a container's own program. */
+export interface ExecRequest {
+  readonly command: readonly string[];
+  /** Give it a terminal: one output, line editing, signals by keys. */
+  readonly terminal: boolean;
+}
+
+/** A program in a container, with its streams in our hands: run by exec, or the container's own by attach. */
+export interface ContainerProcess {
+  /** Undefined when nobody may write to it. */
+  readonly stdin: Writable | undefined;
+  readonly stdout: Readable;
+  /** Undefined with a terminal: it has one output. */
+  readonly stderr: Readable | undefined;
+  /** Resolves with its exit code when it has ended and its output was read. @throws PodFault when it could not run */
+  readonly ended: Promise<number>;
+  resize(size: TerminalSize): Promise<void>;
+  /** Nobody listens any more. A command is hung up, and killed if that does not end it; a container runs on. */
+  leave(): void;
+}
