@@ -2,7 +2,7 @@ import { access, constants, mkdir, mkdtemp, readFile, rm } from "node:fs/promise
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describeError, systemClock } from "@shallop/sdk/internal";
-import { type CgroupLayout, CgroupTree, detectCgroupLayout, neededControllers } from "./kernel/cgroup.ts";
+import { type CgroupLayout, detectCgroupLayout, neededControllers } from "./kernel/cgroup.ts";
 import { runCommand, systemPath } from "./kernel/command.ts";
 import { LinuxKernel } from "./kernel/linux.ts";
 import { escapesOf } from "./known-escapes.ts";
