@@ -14,6 +14,7 @@ import { serveRequest } from "./serve-request.ts";
 import { ServiceInstance } from "./service-instance.ts";
 import { GuestContext, type GuestSettings } from "./wasi/guest-context.ts";
 import { wasiImports } from "./wasi/imports.ts";
+import { wasiFunction } from "./wasi/lowered/wasi-functions.ts";
 import { mayWait } from "./wasi/waiting-imports.ts";
 
 /** Runs components by their link plan. */
@@ -36,7 +37,13 @@ class ForkedComponent implements LoadedComponent {
     const { plan, states } = artifact.links;
     this.#artifact = artifact;
     const starts = states.map(({ start }) => start);
-    this.#component = new LinkedComponent({ plan, modules: artifact.modules, starts, mayWait });
+    this.#component = new LinkedComponent({
+      plan,
+      modules: artifact.modules,
+      starts,
+      mayWait,
+      coreFunction: wasiFunction,
+    });
     const { callee, family } = entryOf(artifact.links.plan, "serve");
     this.#handler = callee;
     this.isConcurrent = family === "0.3";

@@ -6,12 +6,15 @@ import type { Codec } from "./codec.ts";
 const listBytesMax = 2 ** 28 - 1;
 const pointerBytes = 4;
 
-/** How the elements lie in memory. */
-export interface Elements {
+export interface ElementLayout {
   readonly size: number;
   readonly alignment: number;
   /** What JavaScript needs for one, about. */
   readonly heldBytes: number;
+}
+
+/** How the elements lie in memory. */
+export interface Elements extends ElementLayout {
   readonly read: (context: CanonicalContext, pointer: number, count: number) => unknown;
   readonly write: (context: CanonicalContext, values: ArrayLike<unknown>, pointer: number) => void;
   /** The list of these elements, as JavaScript has it. */
@@ -22,20 +25,11 @@ export interface Elements {
 export function listCodec(element: Codec, kind: string): Codec {
   const elements = elementsOf(element, kind);
   const read = (context: CanonicalContext, pointer: number, count: number): unknown => {
-    const byteLength = count * elements.size;
-    if (byteLength > listBytesMax) {
-      context.state.trap(`a list has ${byteLength} bytes; ${listBytesMax} is the most`);
-    }
-    context.check(pointer, byteLength, elements.alignment);
-    context.takePassed(count * elements.heldBytes);
+    checkList(context, pointer, count, elements);
     return elements.read(context, pointer, count);
   };
   const write = (context: CanonicalContext, values: ArrayLike<unknown>): number => {
-    const byteLength = values.length * elements.size;
-    if (byteLength > listBytesMax) {
-      context.state.trap(`a list has ${byteLength} bytes; ${listBytesMax} is the most`);
-    }
-    const pointer = context.allocate(byteLength, elements.alignment);
+    const pointer = allocateList(context, values.length, elements);
     elements.write(context, values, pointer);
     return pointer;
   };
@@ -50,16 +44,58 @@ export function listCodec(element: Codec, kind: string): Codec {
     lift: (context, values, at) => read(context, Number(values[at]) >>> 0, Number(values[at + 1]) >>> 0),
     store(context, value, pointer) {
       const values = value as ArrayLike<unknown>;
-      const at = write(context, values);
-      const { view } = context;
-      view.setUint32(pointer, at, true);
-      view.setUint32(pointer + pointerBytes, values.length, true);
+      storeListAt(context, pointer, write(context, values), values.length);
     },
     lower(context, value, values) {
       const list = value as ArrayLike<unknown>;
       values.push(write(context, list), list.length);
     },
   };
+}
+
+/** Before a list is read. @throws GuestFault when it is not all in the memory, or too long */
+export function checkList(
+  context: CanonicalContext,
+  pointer: number,
+  count: number,
+  { size, alignment, heldBytes }: ElementLayout,
+): void {
+  checkLength(context, count * size);
+  context.check(pointer, count * size, alignment);
+  context.takePassed(count * heldBytes);
+}
+
+/** Space for a list. @throws GuestFault when the guest gives none that is usable */
+export function allocateList(
+  context: CanonicalContext,
+  count: number,
+  { size, alignment }: Omit<ElementLayout, "heldBytes">,
+): number {
+  checkLength(context, count * size);
+  return context.allocate(count * size, alignment);
+}
+
+function checkLength(context: CanonicalContext, byteLength: number): void {
+  if (byteLength > listBytesMax) context.state.trap(`a list has ${byteLength} bytes; ${listBytesMax} is the most`);
+}
+
+/** `list<u8>`. @throws GuestFault */
+export function readOctets(context: CanonicalContext, pointer: number, count: number): Uint8Array {
+  checkList(context, pointer, count, octets);
+  return octets.read(context, pointer, count) as Uint8Array;
+}
+
+/** Pointer and length are written to `at`, the bytes where the guest's `realloc` says. @throws GuestFault */
+export function storeOctets(context: CanonicalContext, bytes: Uint8Array, at: number): void {
+  const pointer = allocateList(context, bytes.length, octets);
+  context.bytes.set(bytes, pointer);
+  storeListAt(context, at, pointer, bytes.length);
+}
+
+/** Where a list lies, and how many it is of. */
+export function storeListAt({ view }: CanonicalContext, at: number, pointer: number, count: number): void {
+  view.setUint32(at, pointer, true);
+  view.setUint32(at + pointerBytes, count, true);
 }
 
 /** `list<T, N>`: its elements lie where it lies. */

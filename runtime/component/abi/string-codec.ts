@@ -20,27 +20,31 @@ export const stringCodec: Codec = {
   flat: ["i32", "i32"],
   load(context, pointer) {
     const { view } = context;
-    return read(context, view.getUint32(pointer, true), view.getUint32(pointer + pointerBytes, true));
+    return readString(context, view.getUint32(pointer, true), view.getUint32(pointer + pointerBytes, true));
   },
-  lift: (context, values, at) => read(context, Number(values[at]) >>> 0, Number(values[at + 1]) >>> 0),
-  store(context, value, pointer) {
-    const written = write(context, value as string);
-    const { view } = context;
-    view.setUint32(pointer, written.pointer, true);
-    view.setUint32(pointer + pointerBytes, written.length, true);
-  },
+  lift: (context, values, at) => readString(context, Number(values[at]) >>> 0, Number(values[at + 1]) >>> 0),
+  store: (context, value, pointer) => storeString(context, value as string, pointer),
   lower(context, value, values) {
     const { pointer, length } = write(context, value as string);
     values.push(pointer, length);
   },
 };
 
-function read(context: CanonicalContext, pointer: number, length: number): string {
+/** `length` as the encoding counts it. @throws GuestFault */
+export function readString(context: CanonicalContext, pointer: number, length: number): string {
   if (context.encoding === "utf8") return readUtf8(context, pointer, length);
   if (context.encoding === "utf16") return readUtf16(context, pointer, length);
   if (length >= utf16Tag) return readUtf16(context, pointer, length - utf16Tag);
   checkRange(context, pointer, length, 2);
   return context.bytes.toString("latin1", pointer, pointer + length);
+}
+
+/** Pointer and length are written to `at`, the text where the guest's `realloc` says. @throws GuestFault */
+export function storeString(context: CanonicalContext, text: string, at: number): void {
+  const { pointer, length } = write(context, text);
+  const { view } = context;
+  view.setUint32(at, pointer, true);
+  view.setUint32(at + pointerBytes, length, true);
 }
 
 function readUtf8(context: CanonicalContext, pointer: number, length: number): string {

@@ -16,11 +16,8 @@ interface Tagged {
 
 /** `variant { … }`: `{ tag, val }`. */
 export function variantCodec(cases: readonly { readonly name: string; readonly codec: Codec | undefined }[]): Codec {
-  const indexByName = new Map(cases.map(({ name }, index) => [name, index]));
-  const indexOf: Cases["indexOf"] = (value) => {
-    const { tag } = value as Tagged;
-    return knownIndex(indexByName.get(tag), tag);
-  };
+  const names = new CaseNames(cases.map(({ name }) => name));
+  const indexOf: Cases["indexOf"] = (value) => names.index((value as Tagged).tag);
   const make: Cases["make"] = (index, payload) => {
     const { name, codec } = cases[index] ?? { name: "", codec: undefined };
     return codec === undefined ? { tag: name } : { tag: name, val: payload };
@@ -35,11 +32,11 @@ const valueOf = (value: unknown): unknown => (value as Tagged).val;
 
 /** `enum { … }`: the name. */
 export function enumCodec(names: readonly string[]): Codec {
-  const indexByName = new Map(names.map((name, index) => [name, index]));
+  const cases = new CaseNames(names);
   return casesCodec(
     names.map(() => undefined),
     {
-      indexOf: (value) => knownIndex(indexByName.get(String(value)), String(value)),
+      indexOf: (value) => cases.index(String(value)),
       payloadOf: () => undefined,
       make: (index) => names[index],
     },
@@ -71,10 +68,32 @@ export const optionCodec = (some: Codec, isNested: boolean): Codec =>
         },
   );
 
-function knownIndex(index: number | undefined, name: string): number {
-  // The host's own mistake, not the guest's.
-  if (index === undefined) throw new TypeError(`no case is called ${name}`);
-  return index;
+/** The cases of a variant or an enum. */
+export class CaseNames {
+  readonly #names: readonly string[];
+  readonly #indexByName: ReadonlyMap<string, number>;
+
+  constructor(names: readonly string[]) {
+    this.#names = names;
+    this.#indexByName = new Map(names.map((name, index) => [name, index]));
+  }
+
+  index(name: string): number {
+    const index = this.#indexByName.get(name);
+    // The host's own mistake, not the guest's.
+    if (index === undefined) throw new TypeError(`no case is called ${name}`);
+    return index;
+  }
+
+  /** @throws GuestFault when there is no such case */
+  name(context: CanonicalContext, index: number): string {
+    return this.#names[index] ?? noCase(context, index, this.#names.length);
+  }
+}
+
+/** @throws GuestFault always */
+export function noCase(context: CanonicalContext, index: number, count: number): never {
+  return context.state.trap(`a variant has ${count} cases, and this is case ${index}`);
 }
 
 /** CanonicalABI.md, "load_variant", "store_variant", "lift_flat_variant", "lower_flat_variant". */
@@ -89,7 +108,7 @@ function casesCodec(payloads: readonly (Codec | undefined)[], { indexOf, payload
   const joined = joinFlat(known);
   const passages = payloads.map((codec) => (codec === undefined ? undefined : passage(codec, joined)));
   const checked = (context: CanonicalContext, index: number): number => {
-    if (index >= count) context.state.trap(`a variant has ${count} cases, and this is case ${index}`);
+    if (index >= count) noCase(context, index, count);
     return index;
   };
   return {

@@ -5,6 +5,7 @@ import type { FunctionCodec, LiftingCall } from "../abi/function-codec.ts";
 import type { Callee } from "../link/link-plan.ts";
 import { callIn, callInNow } from "./call-in.ts";
 import { guestWatch } from "./guest-watch.ts";
+import type { CoreFunction } from "./calling-guest.ts";
 import type { LoweredCall } from "./linked-component.ts";
 import type { LiveInstance } from "./live-instance.ts";
 
@@ -17,11 +18,14 @@ export interface PendingCall {
 type LoweredFunction = (...values: readonly CoreValue[]) => CoreValue | undefined;
 
 /**
- * The core function by which a guest calls out (`canon lower`, CanonicalABI.md): the arguments are lifted, the host or another
- * component is called, the result is lowered. Where the answer has to be waited for it says so to the shim, and what it
- * returns is of no meaning. It is put together when it is first called: most of what a guest imports it never calls.
+ * The core function by which a guest calls out (`canon lower`, CanonicalABI.md). WASI's functions are there as core functions.
+ * For any other the arguments are lifted, the host or another component is called, and the result is lowered; that is put
+ * together when it is first called: most of what a guest imports it never calls. Where the answer has to be waited for the
+ * function says so to the shim, and what it returns is of no meaning.
  */
-export function lowerCall(live: LiveInstance, call: LoweredCall): LoweredFunction {
+export function lowerCall(live: LiveInstance, call: LoweredCall): CoreFunction {
+  const hostCall = live.component.hostCall(call.plan);
+  if (hostCall !== undefined) return live.hostFunction(hostCall, call.plan);
   let run: LoweredFunction = (...values) => {
     try {
       run = linkedCall(live, call);

@@ -17,21 +17,30 @@ export class HostBinding {
   readonly #plans: readonly HostFunctionPlan[];
   readonly #interfaces: Readonly<Record<string, unknown>>;
   readonly #functions: (HostFunction | undefined)[];
+  /** By the index of the function: 1 when it has been called. */
+  readonly #isUsed: Uint8Array;
 
   constructor(plans: readonly HostFunctionPlan[], interfaces: Readonly<Record<string, unknown>>) {
     this.#plans = plans;
     this.#interfaces = interfaces;
     this.#functions = Array.from({ length: plans.length });
+    this.#isUsed = new Uint8Array(plans.length);
   }
 
   /** `index`: of `LinkPlan.hostFunctions`. */
   callable(index: number): HostFunction {
+    this.markUsed(index);
     return (this.#functions[index] ??= this.#find(index));
+  }
+
+  /** For a function that is reached without `callable`: a method of an object that the guest has. */
+  markUsed(index: number): void {
+    this.#isUsed[index] = 1;
   }
 
   /** Interfaces of which a function has been called, as the component writes them. */
   used(): readonly string[] {
-    return this.#plans.filter((_, index) => this.#functions[index] !== undefined).map((plan) => plan.interface);
+    return this.#plans.filter((_, index) => this.#isUsed[index] === 1).map((plan) => plan.interface);
   }
 
   #find(index: number): HostFunction {

@@ -1,13 +1,16 @@
 import { CodecTable } from "../abi/codec-table.ts";
 import { FunctionCodec } from "../abi/function-codec.ts";
 import type { TransferredType } from "../abi/async-codecs.ts";
+import { noResource } from "../abi/handle-table.ts";
 import { AsyncPlan, isAsync } from "../async/async-plan.ts";
 import { blockingShim } from "../async/blocking-shim.ts";
 import { blockingSignature } from "../async/blocking-signature.ts";
 import type { CoreSignature } from "../core-module/encode.ts";
 import { entryShim } from "../async/entry-shim.ts";
-import type { BuiltinOf, Callee, CoreReference, LinkPlan } from "../link/link-plan.ts";
+import type { BuiltinOf, Callee, CanonicalOptions, CoreReference, LinkPlan } from "../link/link-plan.ts";
+import { functionResources } from "../link/type-resources.ts";
 import type { FunctionType, TypeIndex } from "../link/value-type.ts";
+import type { LoweredFunction, ResourceNumbers } from "./calling-guest.ts";
 import { familyOf } from "./host-binding.ts";
 import { waitingInstances } from "./waiting-instances.ts";
 import { waitingShim } from "./waiting-shim.ts";
@@ -19,6 +22,14 @@ export interface LoweredCall {
   readonly shim: number | undefined;
 }
 
+/** A function of the host that is there as a core function, and what it has to know of this component. */
+export interface HostCall {
+  readonly make: LoweredFunction;
+  /** Of `LinkPlan.hostFunctions`. */
+  readonly host: number;
+  readonly resources: ResourceNumbers;
+}
+
 export interface LinkedComponentOptions {
   readonly plan: LinkPlan;
   /** In the order of the plan. */
@@ -27,6 +38,8 @@ export interface LinkedComponentOptions {
   readonly starts?: readonly (string | undefined)[];
   /** Whether a function of the host may return a promise. */
   readonly mayWait: (interfaceFamily: string, name: string) => boolean;
+  /** The functions of the host that are there as core functions; a call of any other goes through codecs and `HostBinding`. */
+  readonly coreFunction?: (interfaceFamily: string, name: string) => LoweredFunction | undefined;
 }
 
 /** A component as all its instances of one thread share it: the plan, its modules, and codecs for its types. */
@@ -47,14 +60,19 @@ export class LinkedComponent {
   readonly #asyncCodecs = new Map<FunctionType, FunctionCodec>();
   readonly #entryShims = new Map<string, WebAssembly.Module>();
   readonly #mayWait: LinkedComponentOptions["mayWait"];
+  readonly #coreFunction: LinkedComponentOptions["coreFunction"];
+  readonly #hostCalls = new Map<BuiltinOf<"lower">, HostCall | undefined>();
+  readonly #contexts = new WeakMap<CanonicalOptions, { readonly instance: number; readonly number: number }>();
+  readonly #contextNumbers = new Map<string, number>();
   /** Component instances a call into which may wait. */
   readonly #waiting: ReadonlySet<number>;
 
-  constructor({ plan, modules, starts = [], mayWait }: LinkedComponentOptions) {
+  constructor({ plan, modules, starts = [], mayWait, coreFunction }: LinkedComponentOptions) {
     this.plan = plan;
     this.modules = modules;
     this.starts = starts;
     this.#mayWait = mayWait;
+    this.#coreFunction = coreFunction;
     this.#table = new CodecTable(plan);
     this.#waiting = waitingInstances(plan, (host) => this.#hostWaits(host));
     this.async = isAsync(plan) ? new AsyncPlan(plan, (host) => this.#hostWaits(host)) : undefined;
@@ -94,6 +112,41 @@ export class LinkedComponent {
       codecs.set(type, codec);
     }
     return codec;
+  }
+
+  /** The host's function that `plan` calls, where it is there as a core function and is called as one that does not wait for others. */
+  hostCall(plan: BuiltinOf<"lower">): HostCall | undefined {
+    if (!this.#hostCalls.has(plan)) this.#hostCalls.set(plan, this.#findHostCall(plan));
+    return this.#hostCalls.get(plan);
+  }
+
+  #findHostCall({ callee, type, options }: BuiltinOf<"lower">): HostCall | undefined {
+    if (callee.kind !== "host" || options.async || type.async) return undefined;
+    const host = this.plan.hostFunctions[callee.host];
+    const make = host && this.#coreFunction?.(familyOf(host.interface), host.name);
+    return make && { make, host: callee.host, resources: this.#resourceNumbers(type) };
+  }
+
+  /** By their names: to a component that was composed of others they may be several of one name. */
+  #resourceNumbers(type: FunctionType): ResourceNumbers {
+    const byName = new Map<string, number>();
+    for (const number of functionResources(type, (index) => this.plan.types[index])) {
+      const resource = this.plan.resources[number];
+      if (resource?.kind === "host" && !byName.has(resource.name)) byName.set(resource.name, number);
+    }
+    const [first = noResource, second = noResource, third = noResource, fourth = noResource] = byName.values();
+    return [first, second, third, fourth];
+  }
+
+  /** The same number for options that say the same of the same component instance. */
+  contextNumber(instance: number, options: CanonicalOptions): number {
+    const known = this.#contexts.get(options);
+    if (known?.instance === instance) return known.number;
+    const key = JSON.stringify([instance, options.encoding, options.memory, options.realloc]);
+    const number = this.#contextNumbers.get(key) ?? this.#contextNumbers.size;
+    this.#contextNumbers.set(key, number);
+    this.#contexts.set(options, { instance, number });
+    return number;
   }
 
   /** What a stream or future type carries. */

@@ -8,11 +8,10 @@ import type { GuestCall } from "../abi/stream.ts";
 import type { BuiltinOf, Callee, CanonicalOptions, CoreReference, StepPlan } from "../link/link-plan.ts";
 import { lowerCall, type PendingCall } from "./call-out.ts";
 import { callIn, callInNow, type LiftedFunction, liftedFunction } from "./call-in.ts";
+import { CallingGuest, type CoreFunction } from "./calling-guest.ts";
 import type { HostBinding } from "./host-binding.ts";
-import type { LinkedComponent } from "./linked-component.ts";
+import type { HostCall, LinkedComponent } from "./linked-component.ts";
 import { resourceBuiltin, waitingDrop } from "./resource-builtins.ts";
-
-type CoreFunction = (...values: readonly (number | bigint)[]) => unknown;
 
 /** One instance of a component: its core instances, its handles, and the host that it talks to. */
 export class LiveInstance {
@@ -32,7 +31,9 @@ export class LiveInstance {
   readonly #pendingFlag = new WebAssembly.Global({ value: "i32", mutable: true }, 0);
   readonly #shim: WebAssembly.Instance | undefined;
   readonly #builtins: (CoreFunction | undefined)[] = [];
-  readonly #contexts = new Map<string, CanonicalContext>();
+  /** By the component's numbers for them. */
+  readonly #contexts: (CanonicalContext | undefined)[] = [];
+  readonly #callingGuests: (CallingGuest | undefined)[] = [];
   readonly #lifted: (LiftedFunction | undefined)[] = [];
 
   /** Nothing of the guest has run; `begin` comes next. */
@@ -142,8 +143,8 @@ export class LiveInstance {
   }
 
   context(instance: number, options: CanonicalOptions): CanonicalContext {
-    const key = JSON.stringify([instance, options.encoding, options.memory, options.realloc]);
-    let context = this.#contexts.get(key);
+    const number = this.component.contextNumber(instance, options);
+    let context = this.#contexts[number];
     if (context === undefined) {
       const { encoding, memory, realloc } = options;
       context = new CanonicalContext({
@@ -152,9 +153,16 @@ export class LiveInstance {
         memory: memory && (this.core(memory) as WebAssembly.Memory),
         realloc: realloc && this.#realloc(instance, realloc),
       });
-      this.#contexts.set(key, context);
+      this.#contexts[number] = context;
     }
     return context;
+  }
+
+  /** A function of the host as the core function that a guest calls. */
+  hostFunction({ make, host, resources }: HostCall, { instance, options }: BuiltinOf<"lower">): CoreFunction {
+    const number = this.component.contextNumber(instance, options);
+    const guest = (this.#callingGuests[number] ??= new CallingGuest(this, instance, options));
+    return make(guest, host, resources);
   }
 
   #realloc(instance: number, reference: CoreReference): Realloc {

@@ -13,7 +13,7 @@ import { takeSlot } from "./socket-slot.ts";
 type Addresses = Result<readonly IpAddress[], NetworkErrorCode>;
 
 /** `wasi:sockets/ip-name-lookup.resolve-address-stream`. */
-class ResolveAddressStream extends Resource {
+export class ResolveAddressStream extends Resource {
   readonly #listeners = new Listeners();
   #addresses: Addresses | undefined;
   #next = 0;

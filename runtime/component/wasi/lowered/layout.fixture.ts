@@ -1,0 +1,98 @@
+import { alignTo, camelCase, type CoreType } from "../../abi/codec.ts";
+import { CodecTable } from "../../abi/codec-table.ts";
+import { elementsOf } from "../../abi/list-codec.ts";
+import { functionResources, typeResources } from "../../link/type-resources.ts";
+import type { FunctionType, TypeIndex, ValueType } from "../../link/value-type.ts";
+import type { WasiInterfaces } from "../interfaces.ts";
+
+/** What a type comes to, in memory and as core values (CanonicalABI.md, "Alignment", "Element Size", "Flattening"). */
+export interface Layout {
+  readonly size: number;
+  readonly alignment: number;
+  readonly flat: readonly CoreType[];
+}
+
+interface Case {
+  readonly name: string;
+  readonly type: TypeIndex | undefined;
+}
+
+/** WASI's types with their layouts, which are those of the codecs: there is one place where they are worked out. */
+export class Layouts {
+  readonly #interfaces: WasiInterfaces;
+  readonly #codecs: CodecTable;
+
+  constructor(interfaces: WasiInterfaces) {
+    this.#interfaces = interfaces;
+    const { types, resources } = interfaces;
+    this.#codecs = new CodecTable({ types, resources: resources.map((name) => ({ kind: "host", ...name })) });
+  }
+
+  type(index: TypeIndex): ValueType {
+    const type = this.#interfaces.types[index];
+    if (type === undefined) throw new RangeError(`WASI has no type ${index}`);
+    return type;
+  }
+
+  of(index: TypeIndex): Layout {
+    return this.#codecs.codec(index);
+  }
+
+  /** How JavaScript counts one element of a list. */
+  heldBytes(element: TypeIndex): number {
+    return elementsOf(this.#codecs.codec(element), this.type(element).kind).heldBytes;
+  }
+
+  resource(number: number): string {
+    return this.#interfaces.resources[number]?.name ?? "";
+  }
+
+  /** Of a record or tuple: where each part begins. */
+  parts(index: TypeIndex): readonly { readonly key: string; readonly type: TypeIndex; readonly offset: number }[] {
+    const type = this.type(index);
+    const parts =
+      type.kind === "record"
+        ? type.fields.map(({ name, type: part }) => ({ key: `.${camelCase(name)}`, type: part }))
+        : type.kind === "tuple"
+          ? type.items.map((part, at) => ({ key: `[${at}]`, type: part }))
+          : [];
+    let end = 0;
+    return parts.map((part) => {
+      const { size, alignment } = this.of(part.type);
+      const offset = alignTo(end, alignment);
+      end = offset + size;
+      return { ...part, offset };
+    });
+  }
+
+  /** Of a variant, an option or a result; `some` and `none`, `ok` and `err`. */
+  cases(index: TypeIndex): readonly Case[] {
+    const type = this.type(index);
+    if (type.kind === "variant") return type.cases.map(({ name, type: payload }) => ({ name, type: payload }));
+    if (type.kind === "option") {
+      return [
+        { name: "none", type: undefined },
+        { name: "some", type: type.some },
+      ];
+    }
+    if (type.kind !== "result") throw new TypeError(`a ${type.kind} has no cases`);
+    return [
+      { name: "ok", type: type.ok },
+      { name: "err", type: type.err },
+    ];
+  }
+
+  payloadOffset(index: TypeIndex): number {
+    const payloads = this.cases(index).flatMap(({ type }) => (type === undefined ? [] : [this.of(type).alignment]));
+    return alignTo(1, Math.max(1, ...payloads));
+  }
+
+  /** The resources in a function's type by name, in the order in which the linker has their numbers. */
+  functionResources(type: FunctionType): readonly string[] {
+    return functionResources(type, (index) => this.type(index)).map((number) => this.resource(number));
+  }
+
+  resourcesIn(index: TypeIndex): readonly string[] {
+    return typeResources([index], (one) => this.type(one)).map((number) => this.resource(number));
+  }
+}

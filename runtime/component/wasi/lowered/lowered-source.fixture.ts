@@ -1,0 +1,174 @@
+import { camelCase, pascalCase } from "../../abi/codec.ts";
+import type { FunctionType } from "../../link/value-type.ts";
+import type { WasiInterfaces } from "../interfaces.ts";
+import { mayWait } from "../waiting-imports.ts";
+import { Layouts } from "./layout.fixture.ts";
+import { flatType, typeOfResource, ValueSource } from "./value-source.fixture.ts";
+
+/** The module that holds each helper that the functions call. */
+const helperModules: Readonly<Record<string, string>> = {
+  CaseNames: "../../abi/variant-codecs.ts",
+  noCase: "../../abi/variant-codecs.ts",
+  readString: "../../abi/string-codec.ts",
+  storeString: "../../abi/string-codec.ts",
+  allocateList: "../../abi/list-codec.ts",
+  checkList: "../../abi/list-codec.ts",
+  readOctets: "../../abi/list-codec.ts",
+  storeListAt: "../../abi/list-codec.ts",
+  storeOctets: "../../abi/list-codec.ts",
+};
+
+// More than these go through memory (CanonicalABI.md, "MAX_FLAT_PARAMS", "MAX_FLAT_RESULTS"). No function of WASI has so many.
+const flatParamsMax = 16;
+
+// As many as `ResourceNumbers` has.
+const resourcesMax = 4;
+
+const head = `// Made by lowered.test.ts from WASI's WIT: \`npx vitest run --project unit runtime/component/wasi/lowered -u\` writes it anew.
+`;
+
+/** Where the class of a resource is: its methods are called by their names. */
+export type ResourceClasses = Readonly<Record<string, readonly [name: string, module: string]>>;
+
+/** What a component exports: the host has no function of it. */
+const entries: ReadonlySet<string> = new Set(["wasi:cli/run", "wasi:http/incoming-handler"]);
+
+/** The functions of the interfaces of one package, `io`, as TypeScript. */
+export function loweredSource(interfaces: WasiInterfaces, packageName: string, classes: ResourceClasses): string {
+  const layouts = new Layouts(interfaces);
+  const values = new ValueSource(layouts);
+  const classesUsed = new Map<string, string>();
+  const members = Object.entries(interfaces.interfaces)
+    .filter(([name]) => name.startsWith(`wasi:${packageName}/`) && !entries.has(name))
+    .map(([name, { functions }]) => {
+      const texts = Object.entries(functions).map(([member, type]) => {
+        const writer = new FunctionSource({ interface: name, member, type }, { layouts, values, classes, classesUsed });
+        return `    ${JSON.stringify(member)}: ${writer.text().replaceAll("\n", "\n  ")},\n`;
+      });
+      return `  ${JSON.stringify(name)}: {\n${texts.join("")}  },\n`;
+    });
+  const types = [...(values.text().includes("CallingGuest") ? ["CallingGuest"] : []), "LoweredInterfaces"];
+  const imports = [
+    `import type { ${types.join(", ")} } from "../../instance/calling-guest.ts";`,
+    ...importsOf("import", new Map([...values.helpers].map((name) => [name, helperModules[name] ?? ""]))),
+    ...importsOf("import type", classesUsed),
+  ];
+  const functions = `export const ${packageName}Functions: LoweredInterfaces = {\n${members.join("")}};\n`;
+  return [head, imports.join("\n"), "\n\n", values.text(), "\n", functions].join("");
+}
+
+function importsOf(word: string, moduleByName: ReadonlyMap<string, string>): readonly string[] {
+  const byModule = Map.groupBy([...moduleByName.keys()].toSorted(), (name) => moduleByName.get(name) ?? "");
+  return [...byModule].map(([module, names]) => `${word} { ${names.join(", ")} } from "${module}";`);
+}
+
+interface Written {
+  readonly layouts: Layouts;
+  readonly values: ValueSource;
+  readonly classes: ResourceClasses;
+  readonly classesUsed: Map<string, string>;
+}
+
+interface Named {
+  readonly interface: string;
+  readonly member: string;
+  readonly type: FunctionType;
+}
+
+/** One core function: arguments out of core values, the call, its result into core values and memory. */
+class FunctionSource {
+  readonly #named: Named;
+  readonly #written: Written;
+  readonly #params: readonly { readonly text: string; readonly type: "i32" | "i64" }[];
+  readonly #resultInMemory: boolean;
+
+  constructor(named: Named, written: Written) {
+    this.#named = named;
+    this.#written = written;
+    const { params, result } = named.type;
+    const flat = params.flatMap(({ type }) => written.layouts.of(type).flat);
+    if (flat.length > flatParamsMax) throw new TypeError(`${named.member} has too many parameters`);
+    this.#resultInMemory = result !== undefined && written.layouts.of(result).flat.length > 1;
+    const all = this.#resultInMemory ? [...flat, "i32"] : flat;
+    this.#params = all.map((type, at) => {
+      if (type !== "i32" && type !== "i64") throw new TypeError(`${named.member} has a parameter that is ${type}`);
+      return { text: `p${at}`, type };
+    });
+  }
+
+  text(): string {
+    const { layouts } = this.#written;
+    const { type } = this.#named;
+    const resources = layouts.functionResources(type).map(typeOfResource);
+    if (resources.length > resourcesMax) throw new TypeError(`${this.#named.member} has too many resources`);
+    const factory = resources.length === 0 ? "(guest, index)" : `(guest, index, [${resources.join(", ")}])`;
+    const params = this.#params.map(({ text, type }) => `${text}: ${flatType(type)}`).join(", ");
+    const family = this.#named.interface.replace(/@0\.2.*$/, "");
+    const isWaiting = mayWait(family, this.#named.member);
+    const finish = isWaiting ? `    const finish = ${this.#finish()};\n` : "";
+    const body = [
+      "    try {",
+      "      guest.enter(index);",
+      `      ${type.result === undefined && !isWaiting ? "" : "const result = "}${this.#call()};`,
+      "      guest.leave();",
+      ...(isWaiting ? this.#waits() : this.#returns()).map((line) => `      ${line}`),
+      "    } catch (error) {",
+      "      throw guest.failed(error);",
+      "    }",
+    ];
+    const factoryBody = isWaiting
+      ? `${factory} => {\n${finish}    return (${params}) => {\n${body.map((line) => `  ${line}`).join("\n")}\n    };\n  }`
+      : `${factory} => (${params}) => {\n${body.join("\n")}\n  }`;
+    return factoryBody;
+  }
+
+  /** What the result becomes. */
+  #returns(): readonly string[] {
+    const { layouts, values } = this.#written;
+    const { result } = this.#named.type;
+    if (result === undefined) return [];
+    if (!this.#resultInMemory) return [`return ${values.lower(result, "result")};`];
+    const { size, alignment } = layouts.of(result);
+    const pointer = `guest.at(${this.#params.at(-1)?.text}, ${size}, ${alignment})`;
+    return [values.store(result, "result", pointer)];
+  }
+
+  #waits(): readonly string[] {
+    const pointer = this.#resultInMemory ? this.#params.at(-1)?.text : "0";
+    return [
+      `if (result instanceof Promise) return guest.wait<any>(result, finish, ${pointer});`,
+      `finish(result, ${pointer});`,
+    ];
+  }
+
+  /** Hands over the result of a call that may have been waited for. */
+  #finish(): string {
+    const { layouts, values } = this.#written;
+    const { result } = this.#named.type;
+    if (result === undefined) return "(_result: any, _pointer: number): void => undefined";
+    if (!this.#resultInMemory) throw new TypeError("what is waited for has its result in memory");
+    const { size, alignment } = layouts.of(result);
+    const store = values.store(result, "result", `guest.at(pointer, ${size}, ${alignment})`);
+    return `(result: any, pointer: number): void => {\n      ${store}\n    }`;
+  }
+
+  #call(): string {
+    const { layouts, values, classes, classesUsed } = this.#written;
+    let at = 0;
+    const args = this.#named.type.params.map(({ type }) => {
+      const { length } = layouts.of(type).flat;
+      at += length;
+      return values.lift(type, this.#params.slice(at - length, at));
+    });
+    const [, resource = "", method = ""] = /^\[method\]([^.]+)\.(.+)$/.exec(this.#named.member) ?? [];
+    if (method === "") return `guest.callable(index)(${args.join(", ")})${this.#anyResult()}`;
+    const [name, module] = classes[resource] ?? [pascalCase(resource), ""];
+    classesUsed.set(name, module);
+    const [self = "", ...others] = args;
+    return `${self.replace("<any>", `<${name}>`)}.${camelCase(method)}(${others.join(", ")})`;
+  }
+
+  #anyResult(): string {
+    return this.#named.type.result === undefined ? "" : " as any";
+  }
+}

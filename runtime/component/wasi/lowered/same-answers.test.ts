@@ -1,0 +1,210 @@
+import { parse } from "@bytecodealliance/jco";
+import { beforeAll, describe, expect, test } from "vitest";
+import { camelCase, type CoreValue, pascalCase } from "../../abi/codec.ts";
+import type { Handle } from "../../abi/handle-table.ts";
+import { HostBinding } from "../../instance/host-binding.ts";
+import { LinkedComponent } from "../../instance/linked-component.ts";
+import { LiveInstance } from "../../instance/live-instance.ts";
+import type { BuiltinOf, CanonicalOptions, LinkPlan, StringEncoding } from "../../link/link-plan.ts";
+import { chance } from "../../testing/samples.ts";
+import { wasiInterfaces } from "../interfaces.ts";
+import { mayWait } from "../waiting-imports.ts";
+import { wasiFunction } from "./wasi-functions.ts";
+import { Thing, valueOf } from "./wasi-values.fixture.ts";
+
+// Each function of WASI is called twice with the same core values and the same memory: through the codecs, which follow
+// CanonicalABI.md type by type, and as the core function that is made of them. Whatever comes of it has to be the same: what
+// the host is given, the result, every byte of the memory, the handles, and the trap.
+
+const { types, resources, interfaces } = wasiInterfaces("0.2");
+const entries = ["wasi:cli/run", "wasi:http/incoming-handler"];
+const functions = Object.entries(interfaces)
+  .filter(([name]) => !entries.includes(name))
+  .flatMap(([name, { functions: ofInterface }]) =>
+    Object.entries(ofInterface).map(([member, type]) => ({ interface: name, name: member, type })),
+  );
+
+const memoryOf = { kind: "export", instance: 0, name: "memory" } as const;
+const topOf = { kind: "export", instance: 0, name: "top" } as const;
+const reallocOf = { kind: "export", instance: 0, name: "realloc" } as const;
+
+type LowerPlan = BuiltinOf<"lower">;
+
+function planOf(encoding: StringEncoding): LinkPlan {
+  const options: CanonicalOptions = { encoding, memory: memoryOf, realloc: reallocOf, async: false };
+  return {
+    types,
+    resources: resources.map((named) => ({ kind: "host", ...named })),
+    componentInstances: 1,
+    instanceParents: [-1],
+    hostFunctions: functions.map(({ interface: from, name }) => ({ interface: `${from}@0.2.3`, name })),
+    lifts: [],
+    builtins: functions.map(({ type }, host) => ({
+      op: "lower",
+      instance: 0,
+      callee: { kind: "host", host },
+      type,
+      options,
+    })),
+    steps: [{ op: "instantiate", module: 0, imports: [] }],
+    exports: [],
+  };
+}
+
+/** Space from the middle of one page on; what is asked for beyond its end is given as well, and trapped for. */
+const guestText = `(module (memory (export "memory") 1) (global $top (export "top") (mut i32) (i32.const 32768))
+  (func (export "realloc") (param i32 i32 i32 i32) (result i32) (local $at i32)
+    (local.set $at (i32.and (i32.add (global.get $top) (i32.const 15)) (i32.const -16)))
+    (global.set $top (i32.add (local.get $at) (local.get 3))) (local.get $at)))`;
+let guestModule: WebAssembly.Module;
+beforeAll(async () => {
+  guestModule = new WebAssembly.Module(await parse(guestText));
+});
+
+/** A guest that may call all of WASI, and a host that answers what it is told to. */
+class Side {
+  readonly live: LiveInstance;
+  answer: unknown;
+  /** What the host was last called with. */
+  got: readonly unknown[] | undefined;
+
+  constructor(plan: LinkPlan, isCore: boolean) {
+    const component = new LinkedComponent({
+      plan,
+      modules: [guestModule],
+      mayWait,
+      ...(isCore ? { coreFunction: wasiFunction } : {}),
+    });
+    this.live = new LiveInstance(component, new HostBinding(plan.hostFunctions, this.#host()), 1000);
+    void this.live.begin();
+  }
+
+  #host(): Record<string, unknown> {
+    const answering = (...args: readonly unknown[]): unknown => {
+      this.got = args;
+      return this.answer;
+    };
+    const host: Record<string, Record<string, unknown>> = {};
+    for (const { interface: from, name } of functions) {
+      const members = (host[from] ??= {});
+      const [, form, resource = "", member = ""] = /^\[(\w+)\]([^.]+)(?:\.(.+))?$/.exec(name) ?? [];
+      if (form === undefined) {
+        members[camelCase(name)] = answering;
+        continue;
+      }
+      const made = (members[pascalCase(resource)] ??= function make(...args: readonly unknown[]): unknown {
+        return answering(...args);
+      }) as { prototype: object };
+      if (form === "static") Object.assign(made, { [camelCase(member)]: answering });
+      if (form === "method") made.prototype = Things.prototype;
+    }
+    return host;
+  }
+
+  /** `isLate`: the guest has to wait for the answer. */
+  async call(index: number, values: readonly CoreValue[], isLate: boolean): Promise<unknown> {
+    this.got = undefined;
+    const core = this.live.core({ kind: "builtin", builtin: index }) as (...values: readonly CoreValue[]) => unknown;
+    try {
+      if (!isLate) return { returned: core(...values) };
+      this.answer = Promise.resolve(this.answer);
+      return { returned: await WebAssembly.promising(core)(...values) };
+    } catch (error) {
+      return { thrown: (error as Error).message };
+    }
+  }
+
+  /** As before the first call, but for the memory. */
+  reset(): void {
+    this.live.reset();
+    (this.live.core(topOf) as WebAssembly.Global).value = 32_768;
+  }
+
+  get memory(): Buffer {
+    return Buffer.from((this.live.core(memoryOf) as WebAssembly.Memory).buffer);
+  }
+
+  /** Calls that have ended with a trap may leave handles lent: the guest is over. */
+  handles(): unknown {
+    const items = [...this.live.state(0).handles.items()] as Handle[];
+    return items.map(({ resource, own, representation }) => ({ resource, own, representation }));
+  }
+}
+
+/** Has every method of WASI; the object is the first of what it was called with. */
+class Things extends Thing {}
+let serving: Side | undefined;
+for (const { name } of functions) {
+  const method = camelCase(/^\[method\][^.]+\.(.+)$/.exec(name)?.[1] ?? "");
+  if (method === "") continue;
+  const value = function method(this: Thing, ...args: readonly unknown[]): unknown {
+    if (serving === undefined) throw new Error("nobody is served");
+    serving.got = [this, ...args];
+    return serving.answer;
+  };
+  Object.defineProperty(Things.prototype, method, { value, configurable: true });
+}
+
+interface Call {
+  readonly values: readonly CoreValue[];
+  readonly answer: unknown;
+}
+
+/** Core values for a call: right ones, or one of them anything. */
+function makeCall({ live }: Side, { type, options }: LowerPlan, below: (below: number) => number): Call {
+  let things = 0;
+  const made = { types, below, thing: () => new Things(things++) };
+  const codec = live.component.codec(type);
+  const state = live.state(0);
+  const args = type.params.map((param) => valueOf(param.type, made));
+  state.borrowing = { borrows: 0 };
+  const values = [...codec.lowerParams(live.context(0, options), args)];
+  state.borrowing = undefined;
+  if (codec.lowered.params.length > values.length) values.push(8 * below(1000));
+  const answer = type.result === undefined ? undefined : valueOf(type.result, made);
+  if (below(2) === 0 && values.length > 0) {
+    const at = below(values.length);
+    const odd = [0, 1, 3, 7, 65_529, 65_536, -1, 2 ** 31 - 1, -(2 ** 31), below(64)][below(10)] ?? 0;
+    values[at] = codec.lowered.params[at] === "i64" ? BigInt(odd) : odd;
+  }
+  return { values, answer };
+}
+
+const rounds = 25;
+const reached = { returned: 0, waited: 0, trapped: 0 };
+
+describe.each(["utf8", "utf16", "latin1+utf16"] as const)("a guest whose strings are %s", (encoding) => {
+  let through: Side;
+  let core: Side;
+  beforeAll(() => {
+    const plan = planOf(encoding);
+    through = new Side(plan, false);
+    core = new Side(plan, true);
+  });
+
+  test.each(functions.map(({ interface: from, name }, index): [string, number] => [`${from}#${name}`, index]))(
+    "%s, as a core function and through codecs",
+    async (_, index) => {
+      const plan = through.live.component.plan.builtins[index] as LowerPlan;
+      for (let round = 0; round < rounds; round++) {
+        const isLate = round % 3 === 0 && mayWait(functions[index]!.interface, functions[index]!.name);
+        const outcome = async (side: Side): Promise<unknown> => {
+          serving = side;
+          side.reset();
+          const call = makeCall(side, plan, chance(1000 * index + round));
+          side.answer = call.answer;
+          const result = await side.call(index, call.values, isLate);
+          return { call, result, got: side.got, handles: side.handles() };
+        };
+        const [expected, got] = [await outcome(through), await outcome(core)];
+        expect(got).toEqual(expected);
+        expect(core.memory.equals(through.memory)).toBe(true);
+        reached["thrown" in (got as { result: object }).result ? "trapped" : isLate ? "waited" : "returned"]++;
+      }
+    },
+  );
+});
+
+test("calls have returned, waited and trapped", () => {
+  for (const count of Object.values(reached)) expect(count).toBeGreaterThan(100);
+});
