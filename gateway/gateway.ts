@@ -4,6 +4,7 @@ import type { Clock, Log, Random } from "@shallop/sdk/internal";
 import type { LoadReport } from "@shallop/sdk/wire";
 import { Dispatcher, type NodeAgents } from "./activate/dispatcher.ts";
 import { WaitBudget } from "./activate/wait-queue.ts";
+import { type Forwarded, Passages, type Passed } from "./filter/passage.ts";
 import type { OpenRequest } from "./listen/connections.ts";
 import { HeapGuard } from "./listen/heap-guard.ts";
 import { type AcceptedRequest, HttpServer } from "./listen/http-server.ts";
@@ -20,6 +21,7 @@ import { Cluster } from "./route/cluster.ts";
 import { type NodeTarget, revisionKey, unknownRevision, type WatchedPod } from "./route/target.ts";
 import { LoadMeter, type RevisionNow } from "./stats/load.ts";
 import { LoadReporter } from "./stats/reporter.ts";
+import { answerDirectly, WaitingRequest } from "./waiting-request.ts";
 
 export interface GatewayOptions {
   readonly clock: Clock;
@@ -63,6 +65,7 @@ export class Gateway {
   readonly #heap: HeapGuard;
   readonly #server: HttpServer;
   readonly #context: ExchangeContext;
+  readonly #passages: Passages;
 
   constructor(options: GatewayOptions) {
     const { clock, random, log, limits, machine, tls, serverTiming } = options;
@@ -82,16 +85,27 @@ export class Gateway {
       machine,
       tls,
       node: (name) => this.cluster.node(name),
-      draining: (pod) => this.#dispatcherByRevision.get(pod.revision)?.drain(pod.uid),
+      draining: (pod) => {
+        for (const dispatcher of this.#dispatcherByRevision.values()) dispatcher.drain(pod.uid);
+      },
     });
     this.cluster = new Cluster(options.domain, {
       revisionChanged: (target) => this.#dispatcherByRevision.get(target.key)?.update(target),
       revisionGone: (key) => this.#revisionGone(key),
       podChanged: (pod) => {
+        const { revision = "" } = pod;
         // A pod without target and requests needs no dispatcher; one that is ready will need it.
-        if (pod.ready || this.#dispatcherByRevision.has(pod.revision)) this.#dispatcher(pod.revision).podChanged(pod);
+        if (pod.ready || this.#dispatcherByRevision.has(revision)) this.#dispatcher(revision).podChanged(pod);
       },
       podGone: (pod) => this.#podGone(pod),
+      certificatesChanged: () => undefined,
+    });
+    this.#passages = new Passages({
+      clock,
+      random,
+      secrets: (namespace, name) => this.cluster.object("secrets", namespace, name),
+      backends: this.cluster,
+      httpsPort: () => undefined,
     });
     this.#faults = new FaultLog(log, clock);
     this.#heap = new HeapGuard(clock, () => {
@@ -143,21 +157,48 @@ export class Gateway {
 
   /** For people and for probes. */
   status(): GatewayStatus {
-    const { complete, routes } = this.cluster;
+    const { complete, router } = this.cluster;
     const revisions = this.#meter.now().map((now) => {
       const dispatcher = this.#dispatcherByRevision.get(revisionKey(now.namespace, now.revision));
       return { ...now, waiting: dispatcher?.waiting ?? 0, pods: dispatcher?.usablePods ?? 0 };
     });
-    return { complete, hosts: routes.size, connections: this.#server.connections, ...this.load, revisions };
+    return { complete, hosts: router.size, connections: this.#server.connections, ...this.load, revisions };
   }
 
   #accept(request: AcceptedRequest, over: () => void): OpenRequest {
-    const split = this.cluster.routes.lookup(request.host);
-    if (split === undefined) throw new GatewayFault(this.cluster.complete ? "HOST_UNKNOWN" : "ROUTES_UNKNOWN", "");
-    const revision = split.next(this.#options.random);
-    if (revision === undefined) throw new GatewayFault("NOT_PREPARED", "");
+    const { scheme, host, target, peer, headers } = request;
+    const match = this.cluster.router.match({ scheme, host, target, method: peer.method, headers: headers.headers });
+    if (match === undefined) throw this.#unrouted(host);
+    const passed = this.#passages.pass(request, match);
+    if (!(passed instanceof Promise)) return this.#proceed(passed, over);
+    const waiting = new WaitingRequest(request, over);
+    passed.then(
+      (result) => waiting.proceed(() => this.#proceed(result, over)),
+      (error: unknown) => waiting.refuseWith(error),
+    );
+    return waiting;
+  }
+
+  #unrouted(host: string): GatewayFault {
+    if (!this.cluster.complete) return new GatewayFault("ROUTES_UNKNOWN", "");
+    return new GatewayFault(this.cluster.router.knows(host) ? "ROUTE_UNKNOWN" : "HOST_UNKNOWN", "");
+  }
+
+  #proceed(passed: Passed, over: () => void): OpenRequest {
+    if ("status" in passed) return answerDirectly(passed, over);
+    const { request, target, rules, mirrors, whenWritten } = passed;
+    for (const mirror of mirrors) this.#exchange(mirror, () => undefined);
+    const done = whenWritten === undefined ? over : (): void => whenWritten(over);
+    return this.#exchange({ request, target, ...(rules === undefined ? {} : { rules }) }, done);
+  }
+
+  #exchange(
+    { request, target, rules }: Pick<Forwarded, "request" | "target"> & { readonly rules?: Forwarded["rules"] },
+    over: () => void,
+  ): Exchange {
     const { client } = request.connection;
-    const exchange = new Exchange(this.#context, { ...request, client }, this.#dispatcher(revision), over);
+    const asked = { ...request, client, ...(rules === undefined ? {} : { rules }) };
+    const exchange = new Exchange(this.#context, asked, this.#dispatcher(target), over);
     exchange.start();
     return exchange;
   }
@@ -184,11 +225,12 @@ export class Gateway {
   }
 
   #podGone(pod: WatchedPod): void {
-    const dispatcher = this.#dispatcherByRevision.get(pod.revision);
+    const { revision = "" } = pod;
+    const dispatcher = this.#dispatcherByRevision.get(revision);
     dispatcher?.podGone(pod.uid);
     // One that was made for a pod with the name of a revision that never was.
-    const known = this.cluster.revision(pod.revision) !== undefined;
-    if (!known && dispatcher?.idle === true) this.#dispatcherByRevision.delete(pod.revision);
+    const known = this.cluster.revision(revision) !== undefined;
+    if (!known && dispatcher?.idle === true) this.#dispatcherByRevision.delete(revision);
   }
 
   #revisionGone(key: string): void {

@@ -54,7 +54,7 @@ async function main(): Promise<void> {
   const synced = watchCluster(cluster, { client, clock, random, log, signal: watching.signal, changed });
   await Promise.race([synced.catch(() => undefined), clock.sleep(readyWithinMs, stop).catch(() => undefined)]);
   const url = `http://${settings.host.includes(":") ? `[${settings.host}]` : settings.host}:${port}`;
-  log.info("serving", { url, hosts: cluster.routes.size, complete: cluster.complete });
+  log.info("serving", { url, hosts: cluster.router.size, complete: cluster.complete });
   announceReady({ url });
   await aborted(stop);
   log.info("stopping");

@@ -16,7 +16,13 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 
 const ignore = (): void => undefined;
 const emptyCluster = (): Cluster =>
-  new Cluster("localhost", { revisionChanged: ignore, revisionGone: ignore, podChanged: ignore, podGone: ignore });
+  new Cluster("localhost", {
+    revisionChanged: ignore,
+    revisionGone: ignore,
+    podChanged: ignore,
+    podGone: ignore,
+    certificatesChanged: ignore,
+  });
 const stateFile = (cluster: Cluster, clock = new FakeClock()): StateFile =>
   new StateFile(cluster, { file: join(folder, "deep", "state.json"), clock, log: silentLog });
 
@@ -38,7 +44,7 @@ describe("StateFile", () => {
     await written.close();
     const next = emptyCluster();
     await stateFile(next).load();
-    expect(next.routes.lookup("hello.default.localhost")?.revisions).toEqual(["default/r"]);
+    expect(next.split("default/hello")?.revisions).toEqual(["default/r"]);
     expect(next.revision("default/r")?.homes).toEqual(["n1"]);
     expect(next.node("n1")?.machine).toBe("here");
     expect([...next.objects("pods")]).toEqual([]);
@@ -62,7 +68,7 @@ describe("StateFile", () => {
       await writeFile(file, text);
       const cluster = emptyCluster();
       await new StateFile(cluster, { file, clock: new FakeClock(), log: silentLog }).load();
-      expect(cluster.routes.size).toBe(0);
+      expect(cluster.router.size).toBe(0);
     },
   );
 

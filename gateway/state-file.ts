@@ -2,7 +2,7 @@ import { mkdir, open, readFile, rename } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { ApiObject } from "@shallop/sdk/api";
 import { type Clock, describeError, errorCode, type Log, type Timer } from "@shallop/sdk/internal";
-import { type Cluster, keptKinds, type WatchedObjects } from "./route/cluster.ts";
+import { type Cluster, keptKinds, type WatchedKind, type WatchedObjects } from "./route/cluster.ts";
 
 // A deployment changes a handful of objects within a second; they make one file.
 const writeDelayMs = 1_000;
@@ -17,8 +17,8 @@ export interface StateFileOptions {
 }
 
 /**
- * Keeps the routes, revisions and nodes that were last known in a file, so that a gateway that starts while the control
- * plane is away can serve. Pods are left out: an address may have gone to another tenant's pod meanwhile, and the home
+ * Keeps all that was last known but pods in a file, secrets of TLS among it (mode 0600), so that a gateway that starts while the
+ * control plane is away can serve. Pods are left out: an address may have gone to another tenant's pod meanwhile, and the home
  * nodes tell where the pods of a revision are when they are asked to activate it.
  */
 export class StateFile {
@@ -96,11 +96,12 @@ function restore(cluster: Cluster, state: unknown): number {
   if (record["version"] !== formatVersion) throw new Error("it is of another version");
   let count = 0;
   for (const kind of keptKinds) {
-    const objects = record[kind];
-    if (!Array.isArray(objects)) throw new Error(`it has no ${kind}`);
+    // Those of a gateway that knew fewer kinds say nothing of the others.
+    const objects = record[kind] ?? [];
+    if (!Array.isArray(objects)) throw new Error(`its ${kind} are no list`);
     for (const object of objects) {
       if (!isNamed(object)) throw new Error(`an object of its ${kind} has no name`);
-      cluster.set(kind, object as WatchedObjects[typeof kind]);
+      cluster.set(kind, object as WatchedObjects[WatchedKind]);
       count++;
     }
   }

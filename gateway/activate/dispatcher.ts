@@ -147,6 +147,12 @@ export class Dispatcher {
     if (outcome === "unreachable") this.#activateIfNeeded();
   }
 
+  /** The pod answers, and badly: others first, for `durationMs`. */
+  eject(slot: PodSlot, durationMs: number): void {
+    this.#pods.eject(slot, durationMs);
+    this.#activateIfNeeded();
+  }
+
   /** The pod asks for no more requests. */
   drain(uid: string): void {
     this.#pods.drain(uid);

@@ -13,6 +13,8 @@ const target = (uid: string, name = uid): PodTarget => ({
 });
 const watched = (uid: string, more: Partial<WatchedPod> = {}): WatchedPod => ({
   uid,
+  namespace: "default",
+  labels: {},
   revision: "default/r",
   target: target(uid),
   ready: true,

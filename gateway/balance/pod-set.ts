@@ -35,6 +35,8 @@ interface PodEntry {
   /** Reached in vain so often in a row. */
   failures: number;
   setAside: Timer | undefined;
+  /** It can be reached, and answers badly. */
+  ejected: Timer | undefined;
 }
 
 export interface PodSetOptions {
@@ -164,6 +166,18 @@ export class PodSet {
     this.#refresh();
   }
 
+  /** The pod answers, and badly: others first, for as long as the rule says. */
+  eject(slot: PodSlot, durationMs: number): void {
+    const entry = slot as PodEntry;
+    if (this.#entries.get(entry.target.uid) !== entry) return;
+    entry.ejected?.cancel();
+    entry.ejected = this.#options.clock.after(durationMs, () => {
+      entry.ejected = undefined;
+      this.#refresh();
+    });
+    this.#refresh();
+  }
+
   /** Forgets every pod. */
   clear(): void {
     for (const uid of this.#entries.keys()) this.gone(uid);
@@ -204,6 +218,7 @@ export class PodSet {
       draining: false,
       failures: 0,
       setAside: undefined,
+      ejected: undefined,
     };
     this.#entries.set(target.uid, entry);
     return entry;
@@ -218,12 +233,17 @@ export class PodSet {
   #endSetAside(entry: PodEntry): void {
     entry.setAside?.cancel();
     entry.setAside = undefined;
+    entry.ejected?.cancel();
+    entry.ejected = undefined;
   }
 
   #refresh(): void {
     const entries = [...this.#entries.values()];
     for (const entry of entries) entry.isWell = entry.ready && !entry.draining && entry.setAside === undefined;
-    this.#usable = entries.filter(({ isWell }) => isWell);
+    const well = entries.filter(({ isWell }) => isWell);
+    const liked = well.filter(({ ejected }) => ejected === undefined);
+    // A bad answer is better than none: when there is nobody else, those that answer badly are asked.
+    this.#usable = liked.length > 0 ? liked : well;
     if (this.#usable.length > 0) this.#options.available();
   }
 }

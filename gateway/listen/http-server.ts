@@ -163,7 +163,13 @@ function refuse({ peer, expectsContinue }: ReceivedRequest, fault: GatewayFault,
   const text = fault.message === "" ? undefined : fault.message;
   // After a request whose end is in doubt there is no next one; nor after one whose body may come or not.
   const clear = answeredInPeace.has(fault.code) && !expectsContinue;
-  answerFault(peer, { code: fault.code, requestId, text, inDoubt: !peer.complete && !clear });
+  answerFault(peer, {
+    code: fault.code,
+    requestId,
+    text,
+    headers: fault.headers,
+    inDoubt: !peer.complete && !clear,
+  });
   peer.discardRest();
 }
 
@@ -171,6 +177,12 @@ function refuse({ peer, expectsContinue }: ReceivedRequest, fault: GatewayFault,
 const answeredInPeace: ReadonlySet<string> = new Set<GatewayFaultCode>([
   "HOST_UNKNOWN",
   "ROUTES_UNKNOWN",
+  "ROUTE_UNKNOWN",
+  "CLIENT_REFUSED",
+  "UNAUTHENTICATED",
+  "RATE_LIMITED",
+  "BACKEND_MISSING",
+  "RULE_UNUSABLE",
   "NOT_PREPARED",
   "OVERLOADED",
   "BODY_TOO_LARGE",

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Clock } from "@shallop/sdk/internal";
 import type { ClientBodyHandlers, ClientEnd } from "../proxy/client-end.ts";
-import { pairs } from "../proxy/trailers.ts";
+import { byName, pairs } from "../proxy/trailers.ts";
 
 // What a client may still send of a request that has been answered before its end. Closing at once would make the
 // kernel reset the connection, and the client could lose the answer (RFC 9112, 9.6).
@@ -47,6 +47,16 @@ export class Http1Client implements ClientEnd {
 
   resume(): void {
     this.#incoming.resume();
+  }
+
+  inform(status: number, headers: readonly string[]): void {
+    // RFC 9110, 15.2: HTTP/1.0 has no interim answers.
+    if (status !== 103 || this.#outgoing.headersSent || this.#incoming.httpVersion !== "1.1") return;
+    try {
+      this.#outgoing.writeEarlyHints(byName(headers) as Record<string, string | string[]>);
+    } catch {
+      // Node takes well-formed links only; a hint may be left out.
+    }
   }
 
   writeHead(status: number, headers: readonly string[]): void {

@@ -47,6 +47,11 @@ export class Http2Client implements ClientEnd {
     this.#stream.resume();
   }
 
+  inform(status: number, headers: readonly string[]): void {
+    if (this.#stream.headersSent || this.#stream.destroyed) return;
+    this.#stream.additionalHeaders({ ...byName(headers), ":status": status });
+  }
+
   writeHead(status: number, headers: readonly string[], isAll: boolean): void {
     // With a length there are no trailers; without one they may still come.
     const waitForTrailers = !isAll && !headers.includes("content-length");

@@ -63,6 +63,10 @@ export class UpgradeClient implements ClientEnd {
     this.#socket.resume();
   }
 
+  inform(): void {
+    // What is no 101 ends it.
+  }
+
   writeHead(status: number, headers: readonly string[]): void {
     const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}`];
     for (let index = 0; index < headers.length; index += 2) lines.push(`${headers[index]}: ${headers[index + 1]}`);

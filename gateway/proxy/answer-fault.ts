@@ -6,13 +6,18 @@ export interface FaultAnswer {
   readonly requestId: string;
   /** Replaces the table's sentence. */
   readonly text?: string | undefined;
+  /** More headers, flat. */
+  readonly headers?: readonly string[];
   /** Where the request ends is not clear. */
   readonly inDoubt?: boolean;
 }
 
 /** Answers a request with a fault. The head must not have been sent. */
-export function answerFault(client: ClientEnd, { code, requestId, text, inDoubt }: FaultAnswer): void {
-  const { status, headers, body } = faultResponse(code, requestId, text);
+export function answerFault(
+  client: ClientEnd,
+  { code, requestId, text, inDoubt, headers: more = [] }: FaultAnswer,
+): void {
+  const { status, headers, body } = faultResponse(code, requestId, { text, more });
   if (inDoubt === true) client.framingInDoubt();
   client.writeHead(status, headers, false);
   client.end(body);

@@ -8,6 +8,8 @@ export interface ClientEnd {
   receive(handlers: ClientBodyHandlers): void;
   pause(): void;
   resume(): void;
+  /** Sends an interim answer before the answer itself (RFC 8297: 103); flat. One that cannot be sent is left out. */
+  inform(status: number, headers: readonly string[]): void;
   /**
    * Begins the answer. Headers are flat; `isAll` when neither a body nor trailers follow.
    * @throws what Node says of a head that it does not write

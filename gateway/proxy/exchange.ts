@@ -3,6 +3,7 @@ import type { ResponseHead } from "@shallop/sdk/wire";
 import type { Dispatcher, Waiter } from "../activate/dispatcher.ts";
 import type { PodSlot } from "../balance/pod-set.ts";
 import type { GatewayLimits } from "../limits.ts";
+import type { PodTarget } from "../route/target.ts";
 import type { LoadEntry, LoadMeter } from "../stats/load.ts";
 import type { Abandonments } from "./abandonments.ts";
 import { answerFault } from "./answer-fault.ts";
@@ -11,7 +12,7 @@ import type { ClientEnd } from "./client-end.ts";
 import type { FaultLog } from "./fault-log.ts";
 import { clientText, faultStatus, GatewayFault, type GatewayFaultCode } from "./fault-status.ts";
 import { addForwarded, type ClientAddress, type ClientHeaders, isIdempotent } from "./request-head.ts";
-import { type AnswerHead, readAnswerHead } from "./response-head.ts";
+import { type AnswerHead, readAnswerHead, readInterimHead } from "./response-head.ts";
 import { mayRetry, type RetryBudget } from "./retry.ts";
 import { formatServerTiming, type ServerTimingMode } from "./server-timing.ts";
 import { readTrailers } from "./trailers.ts";
@@ -40,6 +41,23 @@ export interface ClientRequest {
   readonly headers: ClientHeaders;
   /** The client waits for `100 Continue` before it sends the body. */
   readonly expectsContinue: boolean;
+  /** What the rule says of it beside where it goes. */
+  readonly rules?: ExchangeRules;
+}
+
+/** What a routing rule says of the life of a request. */
+export interface ExchangeRules {
+  /** For all of it, attempts that failed included. */
+  readonly timeoutMs?: number | undefined;
+  /** For one attempt to begin its answer. */
+  readonly attemptTimeoutMs?: number | undefined;
+  readonly bodyBytesMax?: number | undefined;
+  /** Answers that may be asked for again, and how often; by methods that may be done twice, and within the budget. */
+  readonly retry?:
+    | { readonly codes: ReadonlySet<number>; readonly attempts: number; readonly backoffMs: number }
+    | undefined;
+  /** A pod has answered with this status. @returns for how long it is to be left alone; undefined: it is not. */
+  readonly judge?: ((pod: PodTarget, status: number, usablePods: number) => number | undefined) | undefined;
 }
 
 // The pod ends a guest that is too slow itself, and says so; the gateway is the second to notice.
@@ -63,6 +81,8 @@ export class Exchange implements Waiter, UpstreamHandlers {
   #cancel: CancelUpstream | undefined;
   #stream: UpstreamStream | undefined;
   #losses = 0;
+  /** Answers that were asked for again. */
+  #repeats = 0;
   #podsLost = 0;
   #grantedMs: number | undefined;
   /** When the attempt under way began. */
@@ -91,7 +111,7 @@ export class Exchange implements Waiter, UpstreamHandlers {
     this.#arrivedMs = context.clock.nowMs();
     this.#load = context.meter.arrived(dispatcher.target.key, this.#arrivedMs);
     context.budget.earn();
-    this.#body = new ClientBody(request, context.limits.bodyBytesMax, context.clock);
+    this.#body = new ClientBody(request, request.rules?.bodyBytesMax ?? context.limits.bodyBytesMax, context.clock);
     this.#upstreamRequest = this.#makeRequest();
   }
 
@@ -144,7 +164,13 @@ export class Exchange implements Waiter, UpstreamHandlers {
     this.#watchBody();
   }
 
+  informed(status: number, headers: readonly string[]): void {
+    if (!this.#done && this.#answer === undefined) this.#request.peer.inform(status, readInterimHead(headers));
+  }
+
   head(head: ResponseHead): void {
+    this.#judge(head.status);
+    if (this.#request.rules?.retry?.codes.has(head.status) === true && this.#repeat()) return;
     if (head.status === 101 && !this.#upstreamRequest.isUpgrade) {
       return this.#abandon(new GatewayFault("ANSWER_INVALID", "the pod switched protocols without being asked"));
     }
@@ -244,6 +270,34 @@ export class Exchange implements Waiter, UpstreamHandlers {
     else this.#pass(held);
   }
 
+  /** Tells the rule's judge how the pod has answered. */
+  #judge(status: number): void {
+    const slot = this.#slot;
+    if (slot === undefined) return;
+    const ejectedMs = this.#request.rules?.judge?.(slot.target, status, this.#dispatcher.usablePods);
+    if (ejectedMs !== undefined) this.#dispatcher.eject(slot, ejectedMs);
+  }
+
+  /** Gives the attempt up and makes another one, if the rule, the request and the budget allow it. */
+  #repeat(): boolean {
+    const { retry } = this.#request.rules ?? {};
+    const may =
+      retry !== undefined &&
+      this.#repeats < retry.attempts &&
+      isIdempotent(this.#request.peer.method) &&
+      this.#body.replayable &&
+      !this.#upstreamRequest.isUpgrade;
+    if (!may || !this.#context.budget.take()) return false;
+    this.#cancel?.();
+    this.#stream = undefined;
+    this.#body.detach();
+    this.#release("OVERLOADED");
+    this.#context.clock.after(retry.backoffMs * 2 ** this.#repeats++, () => {
+      if (!this.#done) this.#acquire();
+    });
+    return true;
+  }
+
   #acquire(): void {
     const slot = this.#dispatcher.acquire(this);
     if (slot !== undefined) this.granted(slot);
@@ -261,7 +315,10 @@ export class Exchange implements Waiter, UpstreamHandlers {
         authority,
         headers: headers.headers,
         requestId: id,
-        timeoutMs: this.#dispatcher.target.timeoutMs,
+        timeoutMs: Math.min(
+          this.#dispatcher.target.timeoutMs,
+          this.#request.rules?.timeoutMs ?? Number.POSITIVE_INFINITY,
+        ),
       },
       contentLength: headers.contentLength,
       hasBody: this.#body.expected,
@@ -331,6 +388,7 @@ export class Exchange implements Waiter, UpstreamHandlers {
       code: fault.code,
       requestId: id,
       text: clientText(fault),
+      headers: fault.headers,
       inDoubt: inDoubt || unclear,
     });
     if (!inDoubt) peer.discardRest();
@@ -393,15 +451,38 @@ export class Exchange implements Waiter, UpstreamHandlers {
     const { atMs, code } = this.#nextLimitMs();
     // A timer of Node may fire a millisecond early.
     if (atMs > nowMs + 1) return this.#arm(nowMs);
+    if (code === "ANSWER_TIMEOUT" && this.#isAttemptOver(nowMs) && this.#repeat()) return this.#arm(nowMs);
     this.#cancel?.();
     this.#fail(new GatewayFault(code, `a limit on time was reached after ${Math.round(nowMs - this.#arrivedMs)} ms`));
   }
 
+  /** This attempt has had its time, and the request has some left. */
+  #isAttemptOver(nowMs: number): boolean {
+    const wholeMs = this.#arrivedMs + (this.#request.rules?.timeoutMs ?? Number.POSITIVE_INFINITY);
+    return this.#answer === undefined && nowMs < wholeMs && nowMs >= this.#attemptUntilMs() - 1;
+  }
+
+  #attemptUntilMs(): number {
+    return (this.#sentMs ?? 0) + (this.#request.rules?.attemptTimeoutMs ?? Number.POSITIVE_INFINITY);
+  }
+
   #nextLimitMs(): { readonly atMs: number; readonly code: GatewayFaultCode } {
+    const limit = this.#limitOfPod();
+    const { rules } = this.#request;
+    if (rules === undefined || this.#answer?.status === 101) return limit;
+    const wholeMs = this.#arrivedMs + (rules.timeoutMs ?? Number.POSITIVE_INFINITY);
+    const attemptMs =
+      this.#slot === undefined || this.#answer !== undefined ? Number.POSITIVE_INFINITY : this.#attemptUntilMs();
+    const atMs = Math.min(wholeMs, attemptMs);
+    return atMs < limit.atMs ? { atMs, code: "ANSWER_TIMEOUT" } : limit;
+  }
+
+  #limitOfPod(): { readonly atMs: number; readonly code: GatewayFaultCode } {
     const { limits } = this.#context;
     const { timeoutMs, responseStartTimeoutMs, idleTimeoutMs } = this.#dispatcher.target;
     if (this.#slot === undefined) {
-      const atMs = this.#arrivedMs + Math.min(timeoutMs, limits.activationTimeoutMs);
+      const { waitMsMax = limits.activationTimeoutMs } = this.#dispatcher.target;
+      const atMs = this.#arrivedMs + Math.min(timeoutMs, limits.activationTimeoutMs, waitMsMax);
       return { atMs, code: this.#dispatcher.usablePods > 0 ? "QUEUE_TIMEOUT" : "START_TIMEOUT" };
     }
     if (this.#answer?.status === 101) return { atMs: this.#silentUntilMs(idleTimeoutMs), code: "ANSWER_TIMEOUT" };

@@ -4,6 +4,16 @@ import type { ActivateFaultCode, WireFaultCode } from "@shallop/sdk/wire";
 export type GatewayFaultCode =
   | "BAD_REQUEST"
   | "HOST_UNKNOWN"
+  /** The host is somebody's, and no rule of it takes the request. */
+  | "ROUTE_UNKNOWN"
+  /** The address of the client is not among those that may come. */
+  | "CLIENT_REFUSED"
+  | "UNAUTHENTICATED"
+  | "RATE_LIMITED"
+  /** What the rule sends its requests to is not there, or may not be used. */
+  | "BACKEND_MISSING"
+  /** The rule wants done what this gateway does not do, or has not what it needs for it. */
+  | "RULE_UNUSABLE"
   /** The gateway has just started and has not been told of all routes yet. */
   | "ROUTES_UNKNOWN"
   | "REQUEST_TIMEOUT"
@@ -29,7 +39,19 @@ export type GatewayFaultCode =
   | WireFaultCode;
 
 /** Why a request was not answered by a guest. The message is for the client, and says nothing of the inside. */
-export class GatewayFault extends Fault<GatewayFaultCode> {}
+export class GatewayFault extends Fault<GatewayFaultCode> {
+  /** More headers of the answer, flat. */
+  readonly headers: readonly string[];
+
+  constructor(
+    code: GatewayFaultCode,
+    message: string,
+    options: ErrorOptions & { readonly headers?: readonly string[] } = {},
+  ) {
+    super(code, message, options);
+    this.headers = options.headers ?? [];
+  }
+}
 
 interface FaultRule {
   readonly status: number;
@@ -43,6 +65,12 @@ interface FaultRule {
 export const faultRules: Readonly<Record<GatewayFaultCode, FaultRule>> = {
   BAD_REQUEST: { status: 400, text: "The request is not valid HTTP/1.1." },
   HOST_UNKNOWN: { status: 404, text: "No service has this host name." },
+  ROUTE_UNKNOWN: { status: 404, text: "Nothing at this host takes this request." },
+  CLIENT_REFUSED: { status: 403, text: "Your address may not make this request." },
+  UNAUTHENTICATED: { status: 401, text: "This request needs credentials, and had none that are valid." },
+  RATE_LIMITED: { status: 429, text: "Too many requests." },
+  BACKEND_MISSING: { status: 500, text: "What this request is routed to does not exist." },
+  RULE_UNUSABLE: { status: 500, text: "The rule for this request cannot be carried out." },
   REQUEST_TIMEOUT: { status: 408, text: "The request did not arrive in time." },
   BODY_TOO_LARGE: { status: 413, text: "The body of the request is larger than this gateway takes." },
   EXPECTATION_FAILED: { status: 417, text: "The only expectation that can be met is 100-continue." },
@@ -110,8 +138,12 @@ export interface FaultResponse {
   readonly body: string;
 }
 
-/** The whole answer to a request that failed. `text` replaces the table's sentence. */
-export function faultResponse(code: GatewayFaultCode, requestId: string, text?: string): FaultResponse {
+/** The whole answer to a request that failed. `text` replaces the table's sentence; `more` are headers of it, flat. */
+export function faultResponse(
+  code: GatewayFaultCode,
+  requestId: string,
+  { text, more = [] }: { readonly text?: string | undefined; readonly more?: readonly string[] } = {},
+): FaultResponse {
   const rule = faultRules[code];
   const body = `${code}: ${text ?? rule.text}\nrequest id: ${requestId}\n`;
   const headers = [
@@ -124,6 +156,7 @@ export function faultResponse(code: GatewayFaultCode, requestId: string, text?: 
     "x-request-id",
     requestId,
   ];
+  headers.push(...more);
   if (rule.retryAfterSeconds !== undefined) headers.push("retry-after", String(rule.retryAfterSeconds));
   return { status: rule.status, headers, body };
 }

@@ -153,6 +153,9 @@ class HttpExchange implements UpstreamStream {
     this.#outgoing = outgoing;
     outgoing.on("error", (error) => this.#fail(error));
     outgoing.on("response", (incoming) => this.#respond(incoming));
+    outgoing.on("information", ({ statusCode, rawHeaders }) => {
+      if (!this.#over && statusCode === 103) this.#handlers.informed(103, rawHeaders);
+    });
     // A connection that the pod takes for something else is nobody's any more.
     outgoing.once("upgrade", (_incoming, socket) => {
       socket.destroy();

@@ -130,6 +130,7 @@ class Http2Exchange implements UpstreamStream {
     let error: Error | undefined;
     stream.on("error", (reason) => (error = reason));
     stream.on("response", (headers, _flags, raw) => this.#respond(headers, raw));
+    stream.on("headers", (headers: IncomingHttpHeaders) => this.#inform(headers));
     stream.on("trailers", (_headers, _flags, raw?: readonly string[]) => (this.#received = raw ?? []));
     stream.on("data", (chunk: Buffer) => {
       if (this.#over) return;
@@ -142,6 +143,15 @@ class Http2Exchange implements UpstreamStream {
       this.fail(faultOf(stream.rstCode, !session.destroyed), error ?? new Error("the pod reset the stream")),
     );
     if (this.#request.hasBody) stream.on("drain", () => this.#over || this.#handlers.writable());
+  }
+
+  /** RFC 9113, 8.1: interim answers come before the head. */
+  #inform(headers: IncomingHttpHeaders): void {
+    if (this.#over || Number(headers[":status"]) !== 103) return;
+    const flat = Object.entries(headers).flatMap(([name, value]) =>
+      name.startsWith(":") ? [] : [value ?? []].flat().flatMap((one) => [name, one]),
+    );
+    this.#handlers.informed(103, flat);
   }
 
   #respond(headers: IncomingHttpHeaders, raw: readonly string[] = []): void {

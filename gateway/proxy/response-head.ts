@@ -32,6 +32,18 @@ const valueForm = /^[\t\x20-\x7e\x80-\xff]*$/;
 /** Whether it can be sent as one header, and be read as that only. */
 export const isHeader = (name: string, value: string): boolean => tokenForm.test(name) && valueForm.test(value);
 
+/** Headers of an interim answer that can be passed on, flat; what cannot is left out. */
+export function readInterimHead(raw: readonly string[]): readonly string[] {
+  const headers: string[] = [];
+  for (let index = 0; index < raw.length; index += 2) {
+    const name = (raw[index] ?? "").toLowerCase();
+    const value = raw[index + 1] ?? "";
+    const passes = !hopByHop.has(name) && !name.startsWith("x-shallop-") && name !== "content-length";
+    if (passes && isHeader(name, value)) headers.push(name, value);
+  }
+  return headers;
+}
+
 /**
  * Checks a head that a guest gave: the guest is not trusted to make one that Node's own writer takes, nor one that means
  * one thing only.

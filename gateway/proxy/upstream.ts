@@ -5,6 +5,8 @@ import type { GatewayFault } from "./fault-status.ts";
 export interface UpstreamHandlers {
   /** The pod can be sent the body. Called once, before all others but `failed`; perhaps within `open`. */
   opened(stream: UpstreamStream): void;
+  /** An interim answer came before the head: 103. Headers are flat. */
+  informed(status: number, headers: readonly string[]): void;
   head(head: ResponseHead): void;
   /** The receiver owes `stream.consumed(chunk.length)`. */
   data(chunk: Buffer): void;

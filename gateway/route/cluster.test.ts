@@ -11,6 +11,7 @@ beforeEach(() => {
     revisionGone: (key) => told.push(`gone ${key}`),
     podChanged: ({ uid }) => told.push(`pod ${uid}`),
     podGone: ({ uid }) => told.push(`pod gone ${uid}`),
+    certificatesChanged: () => undefined,
   });
 });
 
@@ -23,7 +24,7 @@ describe("Cluster", () => {
     expect(told).toEqual(["revision default/r", "pod uid-p"]);
     expect(cluster.node("n1")?.name).toBe("n1");
     expect(cluster.revision("default/r")?.name).toBe("r");
-    expect(cluster.routes.lookup("hello.default.localhost")?.revisions).toEqual(["default/r"]);
+    expect(cluster.router.split("default/hello")?.revisions).toEqual(["default/r"]);
   });
 
   test("what is deleted is gone, and told of once", () => {
@@ -48,7 +49,7 @@ describe("Cluster", () => {
   test("a complete list removes what it does not name", () => {
     for (const name of ["a", "b", "c"]) cluster.set("routes", fakeRoute(name, [{ revisionName: "r", percent: 100 }]));
     cluster.replace("routes", [fakeRoute("b", [{ revisionName: "s", percent: 100 }])]);
-    expect(["a", "b", "c"].map((name) => cluster.routes.lookup(`${name}.default.localhost`)?.revisions)).toEqual([
+    expect(["a", "b", "c"].map((name) => cluster.split(`default/${name}`)?.revisions)).toEqual([
       undefined,
       ["default/s"],
       undefined,

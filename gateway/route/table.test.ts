@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { fakeRoute } from "../gateway.fake.ts";
 import { RouteTable } from "./table.ts";
 
-const to = (table: RouteTable, host: string): string | undefined => table.lookup(host)?.next(seededRandom(1));
+const to = (table: RouteTable, host: string): string | undefined => table.lookup(host)?.split.next(seededRandom(1));
 
 describe("RouteTable", () => {
   test("knows a route by its host, and its tags by theirs", () => {
@@ -40,7 +40,7 @@ describe("RouteTable", () => {
         { percent: 100, latestRevision: true },
       ]),
     );
-    expect(table.lookup("hello.default.localhost")?.revisions).toEqual(["default/a"]);
+    expect(table.lookup("hello.default.localhost")?.split.revisions).toEqual(["default/a"]);
   });
 
   test("a route that changes or goes takes its old tags with it", () => {

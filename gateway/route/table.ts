@@ -2,21 +2,23 @@ import type { Route, TrafficTarget } from "@shallop/sdk/api";
 import { revisionKey } from "./target.ts";
 import { TrafficSplit, type WeightedRevision } from "./split.ts";
 
-interface TagEntry {
+/** What a host means: a Route of `NAMESPACE/NAME`, and where its requests go. */
+export interface RouteHost {
   readonly route: string;
   readonly split: TrafficSplit;
 }
 
 /**
- * Hosts to traffic splits. A route is compiled when it changes; a request costs one lookup, two for a tag.
+ * Hosts of Knative's Routes to traffic splits. A route is compiled when it changes; a request costs one lookup, two for a tag.
  * `NAME.NAMESPACE.DOMAIN` wins over a tag's `TAG-NAME.NAMESPACE.DOMAIN` that reads the same, and of two such tags the
  * one whose route comes first in the alphabet: a newcomer with a clever name takes no traffic away from a service.
  */
 export class RouteTable {
   readonly #domain: string;
-  readonly #splitByHost = new Map<string, TrafficSplit>();
-  readonly #tagsByHost = new Map<string, readonly TagEntry[]>();
+  readonly #routeByHost = new Map<string, RouteHost>();
+  readonly #tagsByHost = new Map<string, readonly RouteHost[]>();
   readonly #tagHostsByRoute = new Map<string, readonly string[]>();
+  readonly #splitByRoute = new Map<string, TrafficSplit>();
 
   /** `domain` is what follows the namespace: `localhost`. */
   constructor(domain: string) {
@@ -25,26 +27,33 @@ export class RouteTable {
 
   /** How many hosts are known. */
   get size(): number {
-    return this.#splitByHost.size + this.#tagsByHost.size;
+    return this.#routeByHost.size + this.#tagsByHost.size;
   }
 
   /** `host` as `normalizeHost` gives it. */
-  lookup(host: string): TrafficSplit | undefined {
-    return this.#splitByHost.get(host) ?? this.#tagsByHost.get(host)?.[0]?.split;
+  lookup(host: string): RouteHost | undefined {
+    return this.#routeByHost.get(host) ?? this.#tagsByHost.get(host)?.[0];
+  }
+
+  /** Where the requests of a Route go: `NAMESPACE/NAME`. */
+  split(route: string): TrafficSplit | undefined {
+    return this.#splitByRoute.get(route);
   }
 
   set(route: Route): void {
     const { name, namespace = "" } = route.metadata;
     this.delete(namespace, name);
     const traffic = route.status?.traffic ?? [];
-    this.#splitByHost.set(this.#host(name, namespace), new TrafficSplit(shares(namespace, traffic)));
     const key = revisionKey(namespace, name);
+    const split = new TrafficSplit(shares(namespace, traffic));
+    this.#routeByHost.set(this.#host(name, namespace), { route: key, split });
+    this.#splitByRoute.set(key, split);
     const tagHosts: string[] = [];
     for (const { tag, revisionName } of traffic) {
       if (tag === undefined || tag === "" || revisionName === undefined) continue;
       const host = this.#host(`${tag}-${name}`, namespace);
-      const split = new TrafficSplit([{ revision: revisionKey(namespace, revisionName), percent: 100 }]);
-      const entries = [...(this.#tagsByHost.get(host) ?? []), { route: key, split }];
+      const tagged = new TrafficSplit([{ revision: revisionKey(namespace, revisionName), percent: 100 }]);
+      const entries = [...(this.#tagsByHost.get(host) ?? []), { route: key, split: tagged }];
       this.#tagsByHost.set(
         host,
         entries.sort((a, b) => (a.route < b.route ? -1 : 1)),
@@ -55,8 +64,9 @@ export class RouteTable {
   }
 
   delete(namespace: string, name: string): void {
-    this.#splitByHost.delete(this.#host(name, namespace));
     const key = revisionKey(namespace, name);
+    this.#routeByHost.delete(this.#host(name, namespace));
+    this.#splitByRoute.delete(key);
     for (const host of this.#tagHostsByRoute.get(key) ?? []) {
       const entries = (this.#tagsByHost.get(host) ?? []).filter(({ route }) => route !== key);
       if (entries.length === 0) this.#tagsByHost.delete(host);

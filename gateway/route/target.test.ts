@@ -56,7 +56,7 @@ describe("compilePod", () => {
   const endpoint = { protocol: "wire", socket: "/run/x.sock" } as const;
 
   test("a ready pod with an endpoint can be used", () => {
-    expect(compilePod(fakePod("p", "r", { endpoint }))).toEqual({
+    expect(compilePod(fakePod("p", "r", { endpoint }))).toMatchObject({
       uid: "uid-p",
       revision: "default/r",
       target: { uid: "uid-p", namespace: "default", name: "p", revision: "default/r", node: "n1", endpoint },
@@ -66,12 +66,12 @@ describe("compilePod", () => {
   });
 
   test("one that is not ready, without endpoint, being deleted, or of no revision", () => {
-    expect(compilePod(fakePod("p", "r", { endpoint, ready: false }))?.ready).toBe(false);
-    expect(compilePod(fakePod("p", "r"))?.target).toBeUndefined();
-    expect(compilePod(fakePod("p", "r", { endpoint, deleting: true }))?.ending).toBe(true);
+    expect(compilePod(fakePod("p", "r", { endpoint, ready: false })).ready).toBe(false);
+    expect(compilePod(fakePod("p", "r")).target).toBeUndefined();
+    expect(compilePod(fakePod("p", "r", { endpoint, deleting: true })).ending).toBe(true);
     const failed = fakePod("p", "r", { endpoint });
-    expect(compilePod({ ...failed, status: { phase: "Failed" } })?.ending).toBe(true);
-    expect(compilePod({ ...failed, metadata: { ...failed.metadata, labels: {} } })).toBeUndefined();
+    expect(compilePod({ ...failed, status: { phase: "Failed" } }).ending).toBe(true);
+    expect(compilePod({ ...failed, metadata: { ...failed.metadata, labels: {} } }).revision).toBeUndefined();
   });
 });
 

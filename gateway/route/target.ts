@@ -16,6 +16,8 @@ export interface RevisionTarget {
   readonly isHttp2: boolean;
   /** Nodes to ask for an activation, the best first. */
   readonly homes: readonly string[];
+  /** How long a request waits for a pod where nobody can be asked for one; absent: as long as for an activation. */
+  readonly waitMsMax?: number;
 }
 
 export interface PodTarget {
@@ -31,7 +33,10 @@ export interface PodTarget {
 /** A pod as the API shows it. `ready` and `ending` may be both true while it drains. */
 export interface WatchedPod {
   readonly uid: string;
-  readonly revision: string;
+  readonly namespace: string;
+  /** Undefined for one that belongs to no revision. */
+  readonly revision: string | undefined;
+  readonly labels: Readonly<Record<string, string>>;
   /** Undefined until its node has said how to reach it. */
   readonly target: PodTarget | undefined;
   readonly ready: boolean;
@@ -97,23 +102,23 @@ export const unknownRevision = (namespace: string, name: string): RevisionTarget
   homes: [],
 });
 
-/** Undefined for a pod that belongs to no revision. */
-export function compilePod(pod: Pod): WatchedPod | undefined {
+export function compilePod(pod: Pod): WatchedPod {
   const { metadata, spec, status } = pod;
   const revision = metadata.labels?.[label.revision];
-  const { uid, name, namespace } = metadata;
-  if (revision === undefined || namespace === undefined) return undefined;
-  const key = revisionKey(namespace, revision);
+  const { uid, name, namespace = "", labels = {} } = metadata;
+  const key = revision === undefined ? undefined : revisionKey(namespace, revision);
   const endpoint = parseEndpoint(metadata.annotations?.[annotation.endpoint]);
   const node = spec.nodeName;
   const ready = status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") ?? false;
   return {
     uid,
+    namespace,
     revision: key,
+    labels,
     target:
       endpoint === undefined || node === undefined
         ? undefined
-        : { uid, namespace, name, revision: key, node, endpoint },
+        : { uid, namespace, name, revision: key ?? "", node, endpoint },
     ready,
     ending: metadata.deletionTimestamp !== undefined || status?.phase === "Succeeded" || status?.phase === "Failed",
   };

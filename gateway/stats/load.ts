@@ -61,7 +61,9 @@ export class LoadMeter {
     for (const [key, meter] of this.#meterByRevision) {
       advance(meter, nowMs);
       const busy = meter.concurrency > 0 || meter.arrived > 0 || meter.area > 0;
-      if (busy || meter.reported) loads.push(load(meter, nowMs, waiting(key)));
+      // The pods of a Service of core/v1 are nobody's to scale.
+      const isScaled = !meter.revision.includes(":");
+      if (isScaled && (busy || meter.reported)) loads.push(load(meter, nowMs, waiting(key)));
       meter.reported = busy;
       restart(meter, nowMs);
     }

@@ -1,3 +1,14 @@
+export {
+  anyHost,
+  attach,
+  type Attachment,
+  commonHosts,
+  covers,
+  type CrossReference,
+  isGranted,
+  type NamespaceLabels,
+  selects,
+} from "./attachment.ts";
 export { humanDuration } from "./columns.ts";
 export { type Conformed, conform, missingFields } from "./conform.ts";
 export type * from "./core.ts";
@@ -77,6 +88,7 @@ export type {
   TrafficTarget,
 } from "./serving.ts";
 export { type FieldType, isScalar, type MessageType, messageType, type Scalar, typeTable } from "./types/type-table.ts";
+export { compilePattern } from "./validation/hosts.ts";
 export { forbidden, invalid, notSupported, required } from "./validation/cause.ts";
 export { validateMetadata } from "./validation/metadata.ts";
 export { labelValueFault, nameFault, type NameRule, qualifiedNameFault } from "./validation/name-rules.ts";

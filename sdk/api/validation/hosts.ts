@@ -40,7 +40,7 @@ export const checkOneOf = (value: string | undefined, path: string, supported: r
 const patternCharsMax = 512;
 
 /** A regular expression that has to match the whole text; undefined when the pattern is none. */
-function compilePattern(pattern: string): RegExp | undefined {
+export function compilePattern(pattern: string): RegExp | undefined {
   try {
     return new RegExp(`^(?:${pattern})$`, "v");
   } catch {

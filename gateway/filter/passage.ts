@@ -1,0 +1,226 @@
+import type { Clock, Random } from "@shallop/sdk/internal";
+import type { AcceptedRequest } from "../listen/http-server.ts";
+import type { ClientEnd } from "../proxy/client-end.ts";
+import type { ExchangeRules } from "../proxy/exchange.ts";
+import { GatewayFault } from "../proxy/fault-status.ts";
+import type { BackendSource, Picked } from "../route/backends.ts";
+import { changeHeaders, changePath, type HeaderChanges, redirectLocation } from "../route/filters.ts";
+import type { CompiledPolicy } from "../route/policy.ts";
+import { headerValue } from "../route/predicates.ts";
+import type { Match } from "../route/rule.ts";
+import { AnswerHeaders } from "./answer-headers.ts";
+import { CompressedAnswer, negotiateCoding } from "./compressed-answer.ts";
+import { corsChanges, isPreflight, preflightHeaders } from "./cors.ts";
+import { guard, type Pass } from "./guard.ts";
+import { MirrorEnd, MirroredRequest } from "./mirror.ts";
+import { PolicyState, type SecretSource } from "./policy-state.ts";
+import { sessionHeaders, sessionToken } from "./session.ts";
+
+export interface PassageContext {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly secrets: SecretSource;
+  readonly backends: BackendSource;
+  /** Port of HTTPS, as redirects name it; undefined: there is none. */
+  readonly httpsPort: () => number | undefined;
+}
+
+/** A request that goes on, as its rule would have it. */
+export interface Forwarded {
+  readonly request: AcceptedRequest;
+  /** Key of a revision, or of a Service's pods. */
+  readonly target: string;
+  readonly rules: ExchangeRules | undefined;
+  readonly mirrors: readonly { readonly request: AcceptedRequest; readonly target: string }[];
+  /** Calls `listener` once the answer has been given to the connection: some of it may be in a compressor. */
+  readonly whenWritten: ((listener: () => void) => void) | undefined;
+}
+
+/** An answer that the rule gives itself. */
+export interface DirectAnswer {
+  readonly peer: ClientEnd;
+  readonly status: number;
+  /** Flat. */
+  readonly headers: readonly string[];
+}
+
+export type Passed = Forwarded | DirectAnswer;
+
+/** What rules do with requests before they go on, and with answers. State of policies lives as long as they do. */
+export class Passages {
+  readonly #context: PassageContext;
+  readonly #states = new WeakMap<CompiledPolicy, PolicyState>();
+
+  constructor(context: PassageContext) {
+    this.#context = context;
+  }
+
+  /**
+   * `peer` of the result is the client's end with what the rule does to answers.
+   * @throws GatewayFault of guards; BACKEND_MISSING, NOT_PREPARED, RULE_UNUSABLE
+   */
+  pass(request: AcceptedRequest, match: Match): Passed | Promise<Passed> {
+    const { filters, policy } = match.rule;
+    if (filters === undefined && policy === undefined) return this.#plain(request, match);
+    if (filters?.isUnknown === true) throw new GatewayFault("RULE_UNUSABLE", "the rule has a filter that is not known");
+    const early = this.#answerEarly(request, match);
+    if (early !== undefined) return early;
+    if (policy === undefined) return this.#forward(request, match, undefined);
+    const passed = guard(request, { policy, state: this.#stateOf(policy) }, this.#context);
+    if (passed instanceof Promise) return passed.then((pass) => this.#forward(request, match, pass));
+    return this.#forward(request, match, passed);
+  }
+
+  #plain(request: AcceptedRequest, match: Match): Forwarded {
+    const picked = this.#pick(request, match);
+    const { requestHeaders, responseHeaders } = picked.backend ?? {};
+    const target = targetOf(picked);
+    if (requestHeaders === undefined && responseHeaders === undefined)
+      return { request, target, rules: undefined, mirrors: [], whenWritten: undefined };
+    const peer = responseHeaders === undefined ? request.peer : new AnswerHeaders(request.peer, [responseHeaders]);
+    const headers = { ...request.headers, headers: changeHeaders(request.headers.headers, requestHeaders) };
+    return { request: { ...request, peer, headers }, target, rules: undefined, mirrors: [], whenWritten: undefined };
+  }
+
+  /** Redirects, and what browsers ask before they ask: no pod is needed for these, and no credentials. */
+  #answerEarly(request: AcceptedRequest, { rule, prefix }: Match): DirectAnswer | undefined {
+    const { peer, scheme, host, target } = request;
+    const { filters, policy } = rule;
+    const httpsPort = this.#context.httpsPort();
+    if (policy?.redirectToHttps === true && scheme === "http" && httpsPort !== undefined) {
+      const filter = { scheme: "https", port: httpsPort } as const;
+      const location = redirectLocation(filter, { scheme, host, port: undefined, target, prefix });
+      return { peer, status: 308, headers: ["location", location] };
+    }
+    if (filters?.cors !== undefined && isPreflight(peer.method, request.headers.headers))
+      return { peer, status: 204, headers: preflightHeaders(filters.cors, request.headers.headers) };
+    if (filters?.redirect === undefined) return undefined;
+    const port = portOf(request.authority);
+    const location = redirectLocation(filters.redirect, { scheme, host, port, target, prefix });
+    const changes = filters.responseHeaders;
+    return {
+      peer: changes === undefined ? peer : new AnswerHeaders(peer, [changes]),
+      status: filters.redirect.statusCode ?? 302,
+      headers: ["location", location],
+    };
+  }
+
+  #forward(original: AcceptedRequest, match: Match, pass: Pass | undefined): Forwarded {
+    const { filters, policy } = match.rule;
+    const picked = this.#pick(original, match);
+    const target = targetOf(picked);
+    const changes: readonly (HeaderChanges | undefined)[] = [
+      pass,
+      filters?.requestHeaders,
+      picked.backend?.requestHeaders,
+    ];
+    const headers = changes.reduce((list, one) => changeHeaders(list, one), original.headers.headers);
+    const answer = this.#answerChanges(original, match, { picked, target });
+    const compressed = this.#compressed(original, policy);
+    const shaped = answer.length === 0 ? original.peer : new AnswerHeaders(original.peer, answer);
+    const client = compressed === undefined ? shaped : new CompressedAnswer(shaped, compressed.rule, compressed.coding);
+    const rewritten: AcceptedRequest = {
+      ...original,
+      peer: client,
+      headers: { ...original.headers, headers },
+      authority: filters?.rewriteHost ?? original.authority,
+      target: changePath(original.target, filters?.rewritePath, match.prefix),
+    };
+    const mirrors = this.#mirrors(rewritten, match);
+    const copies = mirrors.map(({ request }) => request.peer as MirrorEnd);
+    return {
+      request: copies.length === 0 ? rewritten : { ...rewritten, peer: new MirroredRequest(client, copies) },
+      target,
+      rules: policy === undefined ? undefined : this.#rules(policy),
+      mirrors,
+      whenWritten: client instanceof CompressedAnswer ? (listener) => client.whenWritten(listener) : undefined,
+    };
+  }
+
+  #pick(request: AcceptedRequest, { rule, split }: Match): Picked {
+    const { random, backends } = this.#context;
+    // A tag names its revision: there is nothing to choose.
+    if (split !== undefined && split.revisions.length === 1) return { backend: undefined, target: split.revisions[0] };
+    const session = rule.policy?.session;
+    const token = session === undefined ? undefined : sessionToken(session, request.headers.headers);
+    const kept = token === undefined ? undefined : rule.backends.pickSticky(token, backends);
+    return kept ?? rule.backends.pick(backends, random);
+  }
+
+  #answerChanges(
+    { headers, scheme }: AcceptedRequest,
+    { rule }: Match,
+    { picked, target }: { readonly picked: Picked; readonly target: string },
+  ): readonly (HeaderChanges | undefined)[] {
+    const { filters, policy } = rule;
+    const changes: (HeaderChanges | undefined)[] = [filters?.responseHeaders, picked.backend?.responseHeaders];
+    if (filters?.cors !== undefined) changes.push(corsChanges(filters.cors, headers.headers));
+    const session = policy?.session;
+    if (session !== undefined) changes.push({ drop: none, add: sessionHeaders(session, target, scheme) });
+    return changes.filter((one) => one !== undefined);
+  }
+
+  #compressed(
+    { headers }: AcceptedRequest,
+    policy: CompiledPolicy | undefined,
+  ):
+    | { readonly rule: NonNullable<CompiledPolicy["compression"]>; readonly coding: "br" | "gzip" | "zstd" }
+    | undefined {
+    const rule = policy?.compression;
+    if (rule === undefined || headers.isUpgrade) return undefined;
+    const coding = negotiateCoding(headerValue(headers.headers, "accept-encoding"), rule.algorithms);
+    return coding === undefined ? undefined : { rule, coding };
+  }
+
+  #mirrors(request: AcceptedRequest, { rule }: Match): Forwarded["mirrors"] {
+    const { random, backends } = this.#context;
+    const { headers, peer } = request;
+    if (headers.isUpgrade) return [];
+    return (rule.filters?.mirrors ?? []).flatMap(({ filter, perMillion }) => {
+      if (perMillion < 1_000_000 && random.below(1_000_000) >= perMillion) return [];
+      const key = `${filter.backendRef.namespace ?? rule.namespace}/${filter.backendRef.name}`;
+      const target = backends.split(key)?.next(random) ?? backends.service(key);
+      if (target === undefined) return [];
+      const hasBody = headers.chunked || (headers.contentLength ?? 0) > 0;
+      const copy = { ...request, peer: new MirrorEnd(peer.method, hasBody), id: random.uuid() };
+      return [{ request: { ...copy, headers: { ...headers, headers: [...headers.headers] } }, target }];
+    });
+  }
+
+  #rules(policy: CompiledPolicy): ExchangeRules {
+    const { outliers } = this.#stateOf(policy);
+    const { clock } = this.#context;
+    return {
+      timeoutMs: policy.timeoutMs,
+      attemptTimeoutMs: policy.attemptTimeoutMs,
+      bodyBytesMax: policy.bodyBytesMax,
+      retry: policy.retry,
+      judge:
+        outliers === undefined
+          ? undefined
+          : (pod, status, usablePods) => outliers.judge(pod.uid, status, { nowMs: clock.nowMs(), usablePods }),
+    };
+  }
+
+  #stateOf(policy: CompiledPolicy): PolicyState {
+    let state = this.#states.get(policy);
+    if (state === undefined) {
+      state = new PolicyState(policy);
+      this.#states.set(policy, state);
+    }
+    return state;
+  }
+}
+
+const none: ReadonlySet<string> = new Set();
+
+function targetOf({ backend, target }: Picked): string {
+  if (target !== undefined) return target;
+  if (backend === undefined || backend.isRefused) throw new GatewayFault("BACKEND_MISSING", "");
+  throw new GatewayFault(backend.isKnative ? "NOT_PREPARED" : "BACKEND_MISSING", "");
+}
+
+function portOf(authority: string): number | undefined {
+  const [, port] = /:([0-9]{1,5})$/.exec(authority) ?? [];
+  return port === undefined ? undefined : Number(port);
+}

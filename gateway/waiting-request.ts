@@ -1,0 +1,63 @@
+import type { OpenRequest } from "./listen/connections.ts";
+import type { AcceptedRequest } from "./listen/http-server.ts";
+import { answerFault } from "./proxy/answer-fault.ts";
+import { GatewayFault } from "./proxy/fault-status.ts";
+import type { DirectAnswer } from "./filter/passage.ts";
+
+/** A request that is still held against its rule, such as while a token is verified. */
+export class WaitingRequest implements OpenRequest {
+  readonly #request: AcceptedRequest;
+  readonly #over: () => void;
+  #next: OpenRequest | undefined;
+  #isOver = false;
+
+  constructor(request: AcceptedRequest, over: () => void) {
+    this.#request = request;
+    this.#over = over;
+    request.peer.onceClosed(() => this.#end());
+  }
+
+  /** It may pass: `begin` takes it on, unless its client has gone. */
+  proceed(begin: () => OpenRequest): void {
+    if (this.#isOver) return;
+    this.#next = begin();
+  }
+
+  refuseWith(error: unknown): void {
+    if (this.#isOver) return;
+    const { peer, id, expectsContinue } = this.#request;
+    this.#end();
+    const fault = error instanceof GatewayFault ? error : new GatewayFault("RULE_UNUSABLE", "", { cause: error });
+    const { code, headers } = fault;
+    answerFault(peer, { code, requestId: id, headers, inDoubt: !peer.complete && expectsContinue });
+    peer.discardRest();
+  }
+
+  refuse(code: "BAD_REQUEST"): void {
+    if (this.#next !== undefined) return this.#next.refuse(code);
+    this.refuseWith(new GatewayFault(code, ""));
+  }
+
+  closeAfter(): void {
+    this.#request.peer.closeAfter();
+  }
+
+  #end(): void {
+    if (this.#isOver || this.#next !== undefined) return;
+    this.#isOver = true;
+    this.#over();
+  }
+}
+
+/** Gives an answer that needs no pod. */
+export function answerDirectly({ peer, status, headers }: DirectAnswer, over: () => void): OpenRequest {
+  over();
+  peer.writeHead(
+    status,
+    [...headers, "content-length", "0"].slice(0, status === 204 ? headers.length : undefined),
+    true,
+  );
+  peer.end(undefined);
+  peer.discardRest();
+  return { refuse: () => undefined, closeAfter: () => peer.closeAfter() };
+}
