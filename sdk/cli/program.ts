@@ -15,8 +15,13 @@ import { downCommand } from "./commands/down.ts";
 import { eventsCommand } from "./commands/events.ts";
 import { explainCommand } from "./commands/explain.ts";
 import { imagesCommand } from "./commands/images.ts";
+import { historyCommand } from "./commands/history.ts";
 import { keyCommand } from "./commands/key.ts";
+import { removeCommands } from "./commands/rmi.ts";
+import { saveCommands } from "./commands/save.ts";
 import { signCommands } from "./commands/sign.ts";
+import { systemCommand } from "./commands/system.ts";
+import { tagCommand } from "./commands/tag.ts";
 import { inspectCommand } from "./commands/inspect.ts";
 import { listCommand } from "./commands/list.ts";
 import { logsCommand } from "./commands/logs.ts";
@@ -41,6 +46,11 @@ const commands: readonly CommandModule[] = [
   pushCommand,
   pullCommand,
   imagesCommand,
+  tagCommand,
+  historyCommand,
+  saveCommands,
+  removeCommands,
+  systemCommand,
   registryCommand,
   inspectCommand,
   keyCommand,

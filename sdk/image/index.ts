@@ -1,3 +1,5 @@
+export { type LoadedImage, readArchive } from "./archive-reader.ts";
+export { type ArchivedImage, writeArchive } from "./archive-writer.ts";
 export { type BlobInfo, type BlobRange, collectBytes, ContentStore, once, syncDirectory } from "./content-store.ts";
 export {
   checkBytes,
@@ -16,6 +18,7 @@ export {
 } from "./digest.ts";
 export { type Credentials, type CredentialSource, DockerCredentials, noCredentials } from "./docker-credentials.ts";
 export { ImageFault, type ImageFaultCode } from "./fault.ts";
+export { type HistoryStep, parseHistory } from "./history.ts";
 export { ImageTags, type TaggedImage } from "./image-tags.ts";
 export type { StoredLayer } from "./layer-archive.ts";
 export {
@@ -86,6 +89,7 @@ export {
   type RegistryUser,
   RegistryUsers,
 } from "./registry-users.ts";
+export { freedBy, removeImages, type StoredImage, storedImages } from "./store-usage.ts";
 export {
   type NativeVariant,
   type ReadBlob,

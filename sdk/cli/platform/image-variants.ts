@@ -1,10 +1,10 @@
-import { type Descriptor, formatPlatform, parseManifest, readVariants } from "../../image/index.ts";
+import { type Descriptor, type Digest, formatPlatform, parseManifest, readVariants } from "../../image/index.ts";
 import type { LocalImages } from "./image-store.ts";
 
 export interface VariantSummary {
   readonly kind: "wasm" | "native";
   readonly platform: string;
-  readonly digest: string;
+  readonly digest: Digest;
   readonly sizeBytes: number;
   readonly imports?: readonly string[];
   readonly exports?: readonly string[];
