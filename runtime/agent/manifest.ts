@@ -15,6 +15,7 @@ import {
 import { limitRows, rfc3339Micro } from "@shallop/sdk/internal";
 import type { LocalImage } from "../image/local-image.ts";
 import type { PodLaunch, PodLimits } from "../pod/pod-runtime.ts";
+import { podSecurity } from "../pod/pod-security.ts";
 
 /** What a pod of this node is to be: the part of the pod object that its start depends on. */
 export interface PodManifest {
@@ -165,6 +166,7 @@ export function launchOf(
     ...(command === undefined ? {} : { command }),
     ...(args === undefined ? {} : { args }),
     ...(workingDir === undefined ? {} : { workingDir }),
+    security: podSecurity(spec, servingContainer(spec)),
     port: ports?.[0]?.containerPort ?? portDefault,
     limits: pod.limits,
   };

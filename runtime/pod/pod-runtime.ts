@@ -2,6 +2,7 @@ import type { PodEndpoint } from "@shallop/sdk/api";
 import { Fault, type GuestLimits, type InstanceReuse } from "@shallop/sdk/internal";
 import type { LocalImage } from "../image/local-image.ts";
 import type { ContainerProcess, ExecRequest } from "./container-process.ts";
+import type { PodSecurity } from "./pod-security.ts";
 
 /**
  * What runs pods of one variant: `host/` for wasm, `sandbox/` for native. The agent knows only this. Every method is
@@ -64,6 +65,8 @@ export interface PodLaunch {
   readonly command?: readonly string[];
   readonly args?: readonly string[];
   readonly workingDir?: string;
+  /** Native only; undefined: nothing is asked for. */
+  readonly security?: PodSecurity;
   /** Where a native pod listens. */
   readonly port: number;
   readonly limits: PodLimits;

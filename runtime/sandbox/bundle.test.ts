@@ -1,6 +1,7 @@
 import { guestLimitDefaults } from "@shallop/sdk/internal";
 import { expect, test } from "vitest";
 import { bundleConfig, type BundleInput, networkSysctls } from "./bundle.ts";
+import { containerRights } from "./rights.ts";
 
 const input: BundleInput = {
   hostname: "hello-1",
@@ -11,6 +12,7 @@ const input: BundleInput = {
     user: { uid: 0, gid: 0, additionalGids: [] },
     cwdMissing: false,
   },
+  rights: containerRights({ isRoot: true, arch: "x64", shiftsUsers: true }),
   limits: {
     ...guestLimitDefaults,
     memoryBytes: 64 << 20,
@@ -83,21 +85,6 @@ test("with a range of ids there is a user namespace of exactly these", () => {
   expect(linux.namespaces).toContainEqual({ type: "user" });
   const mappings = [{ containerID: 0, hostID: 0x0200_0000, size: 65_536 }];
   expect([linux.uidMappings, linux.gidMappings]).toEqual([mappings, mappings]);
-});
-
-test("only root has capabilities, and hands none on", () => {
-  const { capabilities } = bundleConfig(input).process;
-  expect(capabilities.bounding).toEqual([
-    "CAP_CHOWN",
-    "CAP_DAC_OVERRIDE",
-    "CAP_FOWNER",
-    "CAP_KILL",
-    "CAP_SETGID",
-    "CAP_SETUID",
-  ]);
-  expect([capabilities.inheritable, capabilities.ambient]).toEqual([[], []]);
-  const user = { ...input.process, user: { uid: 1, gid: 0, additionalGids: [] } };
-  expect(Object.values(bundleConfig({ ...input, process: user }).process.capabilities).flat()).toEqual([]);
 });
 
 test("a cgroup path that would be below the agent's own is a bug", () => {

@@ -4,13 +4,15 @@ import type { ImageProcess } from "./image-process.ts";
 import { cpuPeriodUs, cpuQuotaUs, cpuShares } from "./kernel/cgroup.ts";
 import type { IdRange } from "./kernel/kernel.ts";
 import { podRootPath, podSysPath } from "./kernel/pod-mounts.ts";
-import type { OciCapabilitySet, OciLinux, OciMount, OciResources, OciSpec } from "./oci-spec.ts";
-import { type SeccompArch, seccompProfile } from "./seccomp.ts";
+import type { OciLinux, OciMount, OciResources, OciSpec } from "./oci-spec.ts";
+import type { ContainerRights } from "./rights.ts";
+import type { SeccompArch } from "./seccomp.ts";
 
 /** All that a bundle's `config.json` says; nothing in it is a path that an image chose. */
 export interface BundleInput {
   readonly hostname: string;
   readonly process: ImageProcess;
+  readonly rights: ContainerRights;
   readonly limits: PodLimits;
   /** Undefined: without a user namespace. */
   readonly users?: IdRange;
@@ -32,21 +34,6 @@ export interface BundleMachine {
   readonly openFilesMax: number;
 }
 
-/**
- * What root in a container keeps. CHOWN, FOWNER, DAC_OVERRIDE: entrypoints make directories in /run and /tmp and give
- * them to the user they serve as. SETUID, SETGID: they then become that user. KILL: a master signals its workers of
- * that user. Not among them: NET_BIND_SERVICE (each port is unprivileged in the pod's network), NET_RAW, MKNOD,
- * SYS_CHROOT, AUDIT_WRITE, SETFCAP, SETPCAP, FSETID, which serving requests does not need.
- */
-const rootCapabilities = [
-  "CAP_CHOWN",
-  "CAP_DAC_OVERRIDE",
-  "CAP_FOWNER",
-  "CAP_KILL",
-  "CAP_SETGID",
-  "CAP_SETUID",
-] as const;
-
 // Enough for ten thousand connections and their files; a program that leaks them stops before the machine has none.
 const openFilesWanted = 65_536;
 // Twice the middle between "never" and "first": under memory pressure of the machine pods go before the node.
@@ -60,17 +47,6 @@ export const memoryBytesMin = 12 << 20;
 const shmBytes = 64 << 20;
 // A quarter of the pod's memory, at most this: a full /tmp leaves the program what it needs to say so.
 const scratchBytesMax = 256 << 20;
-
-/** Facts about the machine that a container has no use for; and triggers. */
-const maskedPaths = [
-  "acpi asound interrupts kallsyms kcore keys kmsg kpagecount kpageflags latency_stats pressure sched_debug scsi"
-    .split(" ")
-    .map((name) => `/proc/${name}`),
-  ["/proc/timer_list", "/proc/timer_stats", "/sys/firmware", "/sys/kernel", "/sys/module"],
-  ["/sys/devices/virtual/powercap", "/sys/devices/virtual/dmi"],
-].flat();
-
-const readonlyPaths = ["bus", "fs", "irq", "sys", "sysrq-trigger"].map((name) => `/proc/${name}`);
 
 /** The bundle's `config.json`: OCI runtime-spec v1.0.2, the version that every runtime in use reads. Pure. */
 export function bundleConfig(input: BundleInput): OciSpec {
@@ -86,24 +62,19 @@ export function bundleConfig(input: BundleInput): OciSpec {
       args,
       env: [...env, `HOSTNAME=${input.hostname}`],
       cwd,
-      capabilities: capabilitySets(user.uid === 0 ? rootCapabilities : []),
+      capabilities: input.rights.capabilities,
       rlimits: [
         { type: "RLIMIT_NOFILE", hard: openFiles, soft: openFiles },
         // A core of a guest would be written by the machine's own handler, outside of all limits.
         { type: "RLIMIT_CORE", hard: 0, soft: 0 },
       ],
-      noNewPrivileges: true,
+      noNewPrivileges: input.rights.noNewPrivileges,
       oomScoreAdj,
     },
-    root: { path: podRootPath, readonly: true },
+    root: { path: podRootPath, readonly: input.rights.readOnlyRoot },
     mounts: mounts(input.limits.memoryBytes),
     linux: linux(input),
   };
-}
-
-function capabilitySets(names: readonly string[]): Readonly<Record<OciCapabilitySet, readonly string[]>> {
-  // Inheritable and ambient stay empty: nothing is to pass a capability on to a program of another user.
-  return { bounding: names, effective: names, permitted: names, inheritable: [], ambient: [] };
 }
 
 function mounts(memoryBytes: number): readonly OciMount[] {
@@ -142,6 +113,7 @@ function mounts(memoryBytes: number): readonly OciMount[] {
 }
 
 function linux(input: BundleInput): OciLinux {
+  const { seccomp, maskedPaths, readonlyPaths, otherSysctls } = input.rights;
   return {
     namespaces: [
       { type: "pid" },
@@ -155,9 +127,10 @@ function linux(input: BundleInput): OciLinux {
     ...userMappings(input.users),
     cgroupsPath: input.cgroupsPath,
     resources: resources(input),
-    seccomp: seccompProfile(input.machine.arch),
+    ...(seccomp === undefined ? {} : { seccomp }),
     maskedPaths,
     readonlyPaths,
+    ...(Object.keys(otherSysctls).length === 0 ? {} : { sysctl: otherSysctls }),
     rootfsPropagation: "private",
   };
 }

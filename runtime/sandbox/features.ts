@@ -64,6 +64,7 @@ const systemProbe = ({ directory = tmpdir() }: DetectionSettings): MachineProbe 
   tryMounts: (shifted) => tryMounts(directory, shifted),
 });
 
+const trialMounts = { networkNamespace: "/proc/self/ns/net", sysctls: {}, allowsSetuid: false };
 /** Any range will do: nothing is ever owned by it. */
 const trialRange = { first: 0x0100_0000, size: 65_536 };
 
@@ -76,7 +77,7 @@ async function tryMounts(parent: string, shifted: boolean): Promise<string | und
     for (const layer of layers) await mkdir(layer);
     using users = shifted ? await kernel.userNamespace(trialRange) : undefined;
     const usersFd = users === undefined ? {} : { usersFd: users.fd };
-    using _ = await kernel.podMounts({ layers, networkNamespace: "/proc/self/ns/net", sysctls: {}, ...usersFd });
+    using _ = await kernel.podMounts({ ...trialMounts, layers, ...usersFd });
     return undefined;
   } catch (error) {
     return describeError(error);

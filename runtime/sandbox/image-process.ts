@@ -43,9 +43,26 @@ export async function imageProcess(launch: NativeLaunch, layersTopFirst: readonl
   const [passwd, group] = await Promise.all(
     ["/etc/passwd", "/etc/group"].map((path) => readImageFile(layersTopFirst, path, userFileBytesMax)),
   );
-  const user = resolveUser(launch.image.config.user, { passwd: passwd ?? "", group: group ?? "" });
+  const user = resolveUser(wantedUser(launch), { passwd: passwd ?? "", group: group ?? "" });
   if (typeof user === "string") throw invalid(launch, user);
-  return { args, env, user, ...cwd };
+  const { runAsNonRoot = false, supplementalGroups = [] } = launch.security ?? {};
+  if (runAsNonRoot && user.uid === 0) {
+    throw invalid(
+      launch,
+      "it runs as root, and the pod says runAsNonRoot; give the image a USER, or the pod a runAsUser",
+    );
+  }
+  const additionalGids = [...new Set([...user.additionalGids, ...supplementalGroups])];
+  return { args, env, user: { ...user, additionalGids }, ...cwd };
+}
+
+/** What the pod says, as an image would write it; else what the image says. */
+function wantedUser({ security, image }: NativeLaunch): string {
+  const { runAsUser, runAsGroup } = security ?? {};
+  const [ofImage] = image.config.user.split(":");
+  if (runAsUser === undefined && runAsGroup === undefined) return image.config.user;
+  const group = runAsGroup === undefined ? "" : `:${runAsGroup}`;
+  return `${runAsUser ?? (ofImage === "" ? "0" : ofImage)}${group}`;
 }
 
 /** As Kubernetes combines them: a command replaces the entrypoint and drops the image's own arguments. */

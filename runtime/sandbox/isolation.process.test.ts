@@ -1,12 +1,13 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { cp, mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, realpath, rm, symlink, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { systemClock } from "@shallop/sdk/internal";
 import type { RunningPod } from "../pod/pod-runtime.ts";
+import { plainSecurity } from "../pod/pod-security.ts";
 import type { SandboxMachine } from "./features.ts";
 import { lookUp } from "./image-files.ts";
 import { LinuxKernel } from "./kernel/linux.ts";
@@ -34,6 +35,7 @@ const hashOf = async (path: string): Promise<string> =>
 
 describe.each(machines.map((machine) => ({ kind: machine.runtime.kind, machine })))("with $kind", ({ machine }) => {
   viewTests(machine);
+  securityTests(machine);
   networkTests(machine);
   imageTests(machine);
 });
@@ -159,6 +161,37 @@ function viewTests(machine: SandboxMachine): void {
       "PATH",
       "PORT",
     ]);
+  });
+}
+
+function securityTests(machine: SandboxMachine): void {
+  test("what the pod's security context asks for: users, groups, a root to write, settings of its namespaces", async () => {
+    await using sandbox = await openSandbox(machine);
+    const sysctls = { "net.core.somaxconn": "777", "kernel.shm_rmid_forced": "1" };
+    const ids = { runAsUser: 1234, runAsGroup: 77, runAsNonRoot: true, supplementalGroups: [88, 99] };
+    const files = { "/data/of-image": "image" };
+    const image = inspectorImage({ files });
+    const pod = await sandbox.start({ uid: "asks", image, security: { ...plainSecurity, ...ids, sysctls } });
+    expect(await inside(pod, "return [process.getuid(), process.getgid(), process.getgroups().toSorted()]")).toEqual([
+      1234,
+      77,
+      [77, 88, 99],
+    ]);
+    const read = (path: string): string => `return fs.readFileSync("/proc/sys/${path}", "utf8").trim()`;
+    expect(await inside(pod, read("net/core/somaxconn"))).toBe("777");
+    expect(await inside(pod, read("kernel/shm_rmid_forced"))).toBe("1");
+    const writable = await sandbox.start({ uid: "writes", image, security: { ...plainSecurity, readOnlyRoot: false } });
+    const body = `fs.writeFileSync("/data/of-image", "changed"); fs.mkdirSync("/new"); fs.unlinkSync("/etc/hostname");
+      fs.chownSync("/new", 5, 6); const { uid, gid } = fs.statSync("/new"); return [fs.readFileSync("/data/of-image", "utf8"), uid, gid]`;
+    expect(await inside(writable, body)).toEqual(["changed", 5, 6]);
+    expect(await inside(pod, `return fs.readFileSync("/data/of-image", "utf8")`)).toBe("image");
+    const refused = sandbox.start({ uid: "root", image, security: { ...plainSecurity, runAsNonRoot: true } });
+    await expect(refused).rejects.toMatchObject({
+      code: "IMAGE_INVALID",
+      message: expect.stringContaining("runAsNonRoot"),
+    });
+    for (const uid of ["asks", "writes"]) await sandbox.runtime.stop(uid, 0);
+    expect(await readdir(join(sandbox.directory, "pods"))).toEqual([]);
   });
 }
 

@@ -3,7 +3,7 @@ export interface OciSpec {
   readonly ociVersion: "1.0.2";
   readonly hostname: string;
   readonly process: OciProcess;
-  readonly root: { readonly path: string; readonly readonly: true };
+  readonly root: { readonly path: string; readonly readonly: boolean };
   readonly mounts: readonly OciMount[];
   readonly linux: OciLinux;
 }
@@ -16,7 +16,7 @@ interface OciProcess {
   readonly cwd: string;
   readonly capabilities: Readonly<Record<OciCapabilitySet, readonly string[]>>;
   readonly rlimits: readonly { readonly type: string; readonly hard: number; readonly soft: number }[];
-  readonly noNewPrivileges: true;
+  readonly noNewPrivileges: boolean;
   readonly oomScoreAdj: number;
 }
 
@@ -44,9 +44,10 @@ export interface OciLinux {
   readonly gidMappings?: readonly OciIdMapping[];
   readonly cgroupsPath: string;
   readonly resources: OciResources;
-  readonly seccomp: OciSeccomp;
+  readonly seccomp?: OciSeccomp;
   readonly maskedPaths: readonly string[];
   readonly readonlyPaths: readonly string[];
+  readonly sysctl?: Readonly<Record<string, string>>;
   readonly rootfsPropagation: "private";
 }
 

@@ -23,6 +23,8 @@ export interface PodFiles {
   readonly bundle: string;
   readonly config: string;
   readonly top: string;
+  /** What a root that may be written holds: `upper`, `work`. */
+  readonly writable: string;
   readonly stdout: string;
   readonly stderr: string;
   /** The runtime's exit code, once it has ended. */
@@ -72,6 +74,7 @@ export function podFiles(podsDirectory: string, key: string): PodFiles {
     bundle,
     config: join(bundle, "config.json"),
     top: join(directory, "top"),
+    writable: join(directory, "writable"),
     stdout: join(directory, "stdout"),
     stderr: join(directory, "stderr"),
     exit: join(directory, "exit"),

@@ -1,6 +1,7 @@
-import { chmod, mkdir, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { PodFault } from "../pod/pod-runtime.ts";
+import type { IdRange } from "./kernel/kernel.ts";
 import { layersMax } from "./kernel/pod-mounts.ts";
 import type { PodFiles } from "./pod-files.ts";
 
@@ -57,6 +58,15 @@ export function checkLayerCount(layersTopFirst: readonly string[]): void {
     "IMAGE_INVALID",
     `the image has ${layersTopFirst.length - 1} layers; at most ${layersMax() - 1} can be mounted`,
   );
+}
+
+/** Where a container's writes to its root go: on the node's disk, and away with the pod. */
+export async function makeWritableDirectory(files: PodFiles, users: IdRange | undefined): Promise<void> {
+  for (const part of ["upper", "work"]) {
+    const directory = join(files.writable, part);
+    await makeDirectory(directory, 0o755);
+    if (users !== undefined) await chown(directory, users.first, users.first);
+  }
 }
 
 /** The directory that holds a pod's files, ready to be filled. */

@@ -78,7 +78,7 @@ export function launchOf(options: LaunchOptions = {}): PodLaunch {
     port: 8080,
     limits: testLimits,
     ...(options.command === undefined ? {} : { command: options.command }),
-    ...pick(options, "namespace", "name", "args", "limits", "port"),
+    ...pick(options, "namespace", "name", "args", "limits", "port", "security"),
   };
 }
 
@@ -148,7 +148,8 @@ export async function openSandbox(
 
 /** Runs JavaScript in a pod made of inspectorImage. @throws Error with the code of what it threw */
 export async function inside(pod: RunningPod, body: string): Promise<unknown> {
-  const response = await fetch(`http://${pod.ip}:8080/`, { method: "POST", body });
+  // Not kept open: another test's pod may have this address by then.
+  const response = await fetch(`http://${pod.ip}:8080/`, { method: "POST", body, headers: { connection: "close" } });
   const answer: unknown = await response.json();
   if (typeof answer === "object" && answer !== null && "result" in answer) return answer.result;
   throw new Error(JSON.stringify(answer));

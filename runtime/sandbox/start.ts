@@ -9,7 +9,8 @@ import type { PodNetwork } from "./network.ts";
 import type { OciRuntime } from "./oci-runtime.ts";
 import { PodOutput } from "./pod-output.ts";
 import type { PodFiles, PodNames } from "./pod-files.ts";
-import { checkLayerCount, makeInTopLayer, makePodDirectory, makeTopLayer } from "./rootfs.ts";
+import { type ContainerRights, containerRights } from "./rights.ts";
+import { checkLayerCount, makeInTopLayer, makePodDirectory, makeTopLayer, makeWritableDirectory } from "./rootfs.ts";
 
 /** What the hooks of a start work with. */
 export interface StartTools {
@@ -33,6 +34,7 @@ export interface Start {
   /** The ids of this machine that the pod's own stand for; undefined: its own are the machine's. */
   users?: IdRange;
   layersTopFirst?: readonly string[];
+  rights?: ContainerRights;
   output?: PodOutput;
   shim?: ShimProcess;
 }
@@ -103,13 +105,15 @@ async function claimUsers({ names }: Start, users: IdRanges): Promise<IdRange> {
 }
 
 async function launch(start: Start, { kernel, clock, runtime, machine }: StartTools): Promise<void> {
-  const { names, files, users, layersTopFirst } = start;
-  assert(layersTopFirst !== undefined);
+  const { names, files, users, layersTopFirst, rights } = start;
+  assert(layersTopFirst !== undefined && rights !== undefined);
   using usersNamespace = users === undefined ? undefined : await kernel.userNamespace(users);
   using mounts = await kernel.podMounts({
     layers: layersTopFirst,
     networkNamespace: networkNamespacePath(names),
-    sysctls: networkSysctls(machine),
+    sysctls: { ...networkSysctls(machine), ...rights.networkSysctls },
+    allowsSetuid: !rights.noNewPrivileges,
+    ...(rights.readOnlyRoot ? {} : { writableDirectory: files.writable }),
     ...(usersNamespace === undefined ? {} : { usersFd: usersNamespace.fd }),
     ...(runtime.hiddenCgroup === undefined ? {} : { hiddenCgroup: runtime.hiddenCgroup }),
   });
@@ -147,12 +151,19 @@ async function writeBundle(start: Start, tools: StartTools): Promise<void> {
   await Promise.all([makeTopLayer(files, { hostname, address }), tools.kernel.makeFifos([files.stdout, files.stderr])]);
   const layersTopFirst = [files.top, ...launch.image.layerPaths.toReversed()];
   const process = await imageProcess(launch, layersTopFirst);
+  const { arch, shiftsUsers } = tools.machine;
+  const { security } = launch;
+  const isRoot = process.user.uid === 0;
+  const rights = containerRights({ ...(security === undefined ? {} : { security }), isRoot, arch, shiftsUsers });
+  start.rights = rights;
+  if (!rights.readOnlyRoot) await makeWritableDirectory(files, start.users);
   if (process.cwdMissing) await makeInTopLayer(files, process.cwd);
   checkLayerCount(layersTopFirst);
   start.layersTopFirst = layersTopFirst;
   const config = bundleConfig({
     hostname,
     process,
+    rights,
     limits: launch.limits,
     networkNamespace: networkNamespacePath(names),
     ...(start.users === undefined ? {} : { users: start.users }),

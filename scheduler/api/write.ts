@@ -11,6 +11,7 @@ import {
 } from "@shallop/sdk/api";
 import { errorCode } from "@shallop/sdk/internal";
 import { admitNamespace, admitNode, withUserAnnotations } from "./admission.ts";
+import { admitPodSecurity } from "./pod-security.ts";
 import { ownersAfterUpdate } from "./apply/managed-fields.ts";
 import { authorize } from "./authorize.ts";
 import { alreadyExists, conflict, invalidObject, methodNotAllowed, staleObject } from "./faults.ts";
@@ -59,6 +60,7 @@ export async function createObject(
     const object = withInitialStatus(target, completed(machinery, target, annotated, undefined), options);
     admitNamespace(machinery, target, name);
     admitNode(options.user, target, { next: object });
+    admitPodSecurity(machinery, target, { next: object });
     const key = machinery.objects.key(kind, target.namespace, name);
     const taken = machinery.objects.store.get(key) !== undefined;
     try {
@@ -157,6 +159,7 @@ function nextState(machinery: Machinery, target: Target, { old, wanted, options 
   const annotated = withUserAnnotations(target, merged, old, options.user);
   const next = withGeneration(target, completed(machinery, target, annotated, old), old);
   admitNode(options.user, target, { old, next });
+  admitPodSecurity(machinery, target, { old, next });
   const writing = { target, manager: options.fieldManager ?? "unknown", wallMs: machinery.clock.wallMs() };
   const owners =
     options.applied === true ? dig(wanted, "metadata", "managedFields") : ownersAfterUpdate(old, next, writing);

@@ -16,6 +16,29 @@ export interface EnvVar {
 /** Quantities as Kubernetes writes them: `100m`, `64Mi`. */
 export type ResourceList = Readonly<Record<string, string | number>>;
 
+/** Of a container; what it leaves open, the pod's says. */
+export interface SecurityContext {
+  readonly capabilities?: { readonly add?: readonly string[]; readonly drop?: readonly string[] };
+  readonly privileged?: boolean;
+  readonly runAsUser?: number;
+  readonly runAsGroup?: number;
+  readonly runAsNonRoot?: boolean;
+  readonly readOnlyRootFilesystem?: boolean;
+  readonly allowPrivilegeEscalation?: boolean;
+  readonly procMount?: string;
+  readonly seccompProfile?: { readonly type: string };
+}
+
+export interface PodSecurityContext {
+  readonly runAsUser?: number;
+  readonly runAsGroup?: number;
+  readonly runAsNonRoot?: boolean;
+  readonly supplementalGroups?: readonly number[];
+  readonly fsGroup?: number;
+  readonly sysctls?: readonly { readonly name: string; readonly value: string }[];
+  readonly seccompProfile?: { readonly type: string };
+}
+
 export interface Container {
   readonly name?: string;
   readonly image: string;
@@ -25,6 +48,7 @@ export interface Container {
   readonly workingDir?: string;
   readonly ports?: readonly { readonly name?: string; readonly containerPort: number; readonly protocol?: string }[];
   readonly resources?: { readonly limits?: ResourceList; readonly requests?: ResourceList };
+  readonly securityContext?: SecurityContext;
 }
 
 export interface PodSpec {
@@ -33,6 +57,10 @@ export interface PodSpec {
   readonly terminationGracePeriodSeconds?: number;
   readonly restartPolicy?: "Always" | "OnFailure" | "Never";
   readonly schedulerName?: string;
+  readonly securityContext?: PodSecurityContext;
+  readonly hostNetwork?: boolean;
+  readonly hostPID?: boolean;
+  readonly hostIPC?: boolean;
 }
 
 export type PodPhase = "Pending" | "Running" | "Succeeded" | "Failed" | "Unknown";

@@ -38,6 +38,7 @@ export {
 export { kindAt, kindOf, kinds } from "./kinds.ts";
 export { guestLimitsOf } from "./limits.ts";
 export { instanceReuseOf } from "./reuse.ts";
+export { isPodSecurityLevel, type PodSecurityLevel, podSecurityViolations } from "./validation/pod-security.ts";
 export type * from "./gateway-api.ts";
 export type * from "./meta.ts";
 export {

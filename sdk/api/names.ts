@@ -29,6 +29,8 @@ export const label = {
   configurationUid: "serving.knative.dev/configurationUID",
   /** On every Pod that Shallop made for a revision: the variant that runs in it, `wasm` or `native`. */
   variant: "shallop.dev/variant",
+  /** On Namespaces: the Pod Security Standards' level that its pods are held to. */
+  podSecurity: "pod-security.kubernetes.io/enforce",
   hostname: "kubernetes.io/hostname",
   os: "kubernetes.io/os",
   arch: "kubernetes.io/arch",

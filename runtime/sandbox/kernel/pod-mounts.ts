@@ -6,6 +6,10 @@ export interface PodMounts {
   readonly layers: readonly string[];
   /** User namespace by whose map owners of files are shifted; undefined: they stay what they are. */
   readonly usersFd?: number;
+  /** Has `upper`, where what the container writes to its root goes, and `work`; undefined: the root is read-only. */
+  readonly writableDirectory?: string;
+  /** Programs of the image that change the user are followed. */
+  readonly allowsSetuid: boolean;
   /** Its devices are what the pod's /sys shows. */
   readonly networkNamespace: string;
   /** Settings of that network namespace, `net.…`, by name. */
@@ -30,7 +34,7 @@ const newMounts = 0x2_0000;
 const newNetwork = 0x4000_0000;
 const mountFlags = { readOnly: 1n, noSuid: 2n, noDevices: 4n, noExec: 8n } as const;
 const slaveRecursive = BigInt(0x8_0000 | 0x4000);
-const attributes = { readOnly: 1, noSuid: 2, noDevices: 4, idMapped: 0x10_0000 } as const;
+const attributes = { readOnly: 1, noDevices: 4, idMapped: 0x10_0000 } as const;
 const detach = 2;
 const calls = { openTree: 428, moveMount: 429, mountSetattr: 442 } as const;
 const currentDirectory = -100;
@@ -45,15 +49,18 @@ const overlayOptionBytesMax = 4095;
 // OVL_MAX_STACK of the kernel's overlayfs, its bound on lower layers.
 const overlayLayersMax = 500;
 
+// No layer has this name: it would be the 1,106th.
+const writableName = "up";
 const layerName = (index: number): string => index.toString(36);
 
-const overlayData = (layerCount: number): string =>
-  `${overlayOptions},lowerdir=${Array.from({ length: layerCount }, (_, index) => layerName(index)).join(":")}`;
+const writableOptions = `,upperdir=${writableName}/upper,workdir=${writableName}/work`;
+const overlayData = (layerCount: number, isWritable: boolean): string =>
+  `${overlayOptions}${isWritable ? writableOptions : ""},lowerdir=${Array.from({ length: layerCount }, (_, index) => layerName(index)).join(":")}`;
 
 /** How many layers one overlay takes, the pod's own among them: 500, or what fits into a page of options. */
 export function layersMax(): number {
   let count = 2;
-  while (count < overlayLayersMax && overlayData(count + 1).length <= overlayOptionBytesMax) count++;
+  while (count < overlayLayersMax && overlayData(count + 1, true).length <= overlayOptionBytesMax) count++;
   return count;
 }
 
@@ -80,24 +87,34 @@ export function makePodMounts(libc: Libc, mounts: PodMounts): number {
   }
 }
 
-function mountRoot(libc: Libc, { layers, usersFd }: PodMounts): void {
+function mountRoot(libc: Libc, { layers, usersFd, writableDirectory, allowsSetuid }: PodMounts): void {
   const { functions } = libc;
   const { readOnly, noSuid, noDevices, noExec } = mountFlags;
+  const isWritable = writableDirectory !== undefined;
   // Directories only.
   const staging = { source: "shallop", target: podMountPoint, type: "tmpfs", flags: noSuid | noDevices | noExec };
   mount(libc, { ...staging, data: "mode=0755,size=64k" });
   for (const path of [podRootPath, podSysPath, layersPath]) makeDirectory(libc, path);
   libc.check(`chdir ${layersPath}`, functions.chdir(layersPath));
-  for (const [index, layer] of layers.entries()) attachLayer(libc, { layer, name: layerName(index), usersFd });
-  const overlay = { source: "shallop", target: podRootPath, type: "overlay", flags: readOnly | noSuid | noDevices };
-  mount(libc, { ...overlay, data: overlayData(layers.length) });
+  for (const [index, layer] of layers.entries()) {
+    attachLayer(libc, { layer, name: layerName(index), usersFd, isWritable: false });
+  }
+  // Not shifted: overlayfs makes files there as this thread's user, whom the pod's ids do not hold.
+  if (isWritable) attachLayer(libc, { layer: writableDirectory, name: writableName, usersFd: undefined, isWritable });
+  const flags = noDevices | (isWritable ? 0n : readOnly) | (allowsSetuid ? 0n : noSuid);
+  const data = overlayData(layers.length, isWritable);
+  mount(libc, { source: "shallop", target: podRootPath, type: "overlay", flags, data });
+}
+
+interface Layer {
+  readonly layer: string;
+  readonly name: string;
+  readonly usersFd: number | undefined;
+  readonly isWritable: boolean;
 }
 
 /** Shows a layer's directory under its short name, with shifted owners (mount_setattr(2), "ID-mapped mounts"). */
-function attachLayer(
-  libc: Libc,
-  { layer, name, usersFd }: { readonly layer: string; readonly name: string; readonly usersFd: number | undefined },
-): void {
+function attachLayer(libc: Libc, { layer, name, usersFd, isWritable }: Layer): void {
   const [source, target, nothing] = [layer, name, ""].map((text) => Buffer.from(`${text}\0`));
   if (source === undefined || target === undefined || nothing === undefined) return;
   const address = (bytes: Uint8Array): bigint => libc.addressOf(bytes);
@@ -106,8 +123,9 @@ function attachLayer(
     libc.call(calls.openTree, currentDirectory, address(source), cloneTree | closeOnExec),
   );
   using _ = closing(libc, tree);
-  const { readOnly, noSuid, noDevices, idMapped } = attributes;
-  const set = readOnly | noSuid | noDevices | (usersFd === undefined ? 0 : idMapped);
+  // Whether setuid counts is a matter of the overlay, which alone the container sees.
+  const { readOnly, noDevices, idMapped } = attributes;
+  const set = noDevices | (isWritable ? 0 : readOnly) | (usersFd === undefined ? 0 : idMapped);
   // struct mount_attr: set, clear, propagation, user namespace.
   const attr = new Uint8Array(new BigUint64Array([BigInt(set), 0n, 0n, BigInt(usersFd ?? 0)]).buffer);
   libc.check(

@@ -1,7 +1,10 @@
 import { ageColumn, nameColumn, textColumn } from "../columns.ts";
 import { textAt, withAt } from "../json.ts";
 import { allVerbs, type KindDefinition } from "../kind.ts";
+import { label } from "../names.ts";
 import { namespaces } from "../resources.ts";
+import { notSupported } from "../validation/cause.ts";
+import { isPodSecurityLevel, podSecurityLevels } from "../validation/pod-security.ts";
 
 /** core/v1 Namespace. Deleted in two steps: Terminating until its finalizer `kubernetes` is taken away by `finalize`. */
 export const namespaceKind: KindDefinition = {
@@ -28,5 +31,9 @@ export const namespaceKind: KindDefinition = {
     return name === undefined ? object : withAt(object, ["metadata", "labels", "kubernetes.io/metadata.name"], name);
   },
   initialStatus: () => ({ phase: "Active" }),
-  validate: () => [],
+  validate: (object) => {
+    const level = textAt(object, "metadata", "labels", label.podSecurity);
+    if (level === undefined || isPodSecurityLevel(level)) return [];
+    return [notSupported(`metadata.labels[${label.podSecurity}]`, level, podSecurityLevels)];
+  },
 };
