@@ -11,13 +11,17 @@ import { threadBuiltin } from "./thread-builtins.ts";
 import { transferBuiltin } from "./transfer-builtins.ts";
 import { waitableBuiltin } from "./waitable-builtins.ts";
 
-export type CoreFunction = (...values: readonly CoreValue[]) => CoreValue | undefined;
+export type CoreFunction = (...values: readonly CoreValue[]) => CoreValue | void;
 
 /** A core function that the linker makes for an asynchronous component. */
 export function asyncBuiltin(live: LiveInstance, tasks: Tasks, plan: BuiltinPlan): CoreFunction {
   switch (plan.op) {
-    case "lower":
+    case "lower": {
+      const hostCall = live.component.hostCall(plan);
+      // What has to wait keeps the task that calls it: that is for tasks to see to.
+      if (hostCall !== undefined && !live.component.calleeWaits(plan.callee)) return live.hostFunction(hostCall, plan);
       return lowerAsync(live, tasks, plan);
+    }
     case "resource.new":
     case "resource.rep":
     case "resource.drop":

@@ -14,17 +14,27 @@ export function typeResources(
   typeAt: (index: TypeIndex) => ValueType | undefined,
 ): readonly number[] {
   const found = new Set<number>();
-  // A type may hold another one many times over: each is walked once.
-  const walked = new Set<TypeIndex>();
-  const walk = (index: TypeIndex): void => {
-    if (walked.has(index)) return;
-    walked.add(index);
+  for (const index of typesIn(types, typeAt)) {
     const type = typeAt(index);
     if (type?.kind === "own" || type?.kind === "borrow") found.add(type.resource);
-    else if (type !== undefined) for (const part of partsOf(type)) walk(part);
+  }
+  return [...found];
+}
+
+/** `types` and all that are in them, in the order in which they are first met: a type may hold another one many times over. */
+export function typesIn(
+  types: readonly TypeIndex[],
+  typeAt: (index: TypeIndex) => ValueType | undefined,
+): ReadonlySet<TypeIndex> {
+  const met = new Set<TypeIndex>();
+  const walk = (index: TypeIndex): void => {
+    const type = typeAt(index);
+    if (type === undefined || met.has(index)) return;
+    met.add(index);
+    for (const part of partsOf(type)) walk(part);
   };
   for (const type of types) walk(type);
-  return [...found];
+  return met;
 }
 
 function partsOf(type: ValueType): readonly TypeIndex[] {
@@ -33,5 +43,5 @@ function partsOf(type: ValueType): readonly TypeIndex[] {
   if (type.kind === "variant") return type.cases.flatMap((one) => one.type ?? []);
   if (type.kind === "option") return [type.some];
   if (type.kind === "result") return [type.ok ?? [], type.err ?? []].flat();
-  return "element" in type ? [type.element] : [];
+  return "element" in type && type.element !== undefined ? [type.element] : [];
 }

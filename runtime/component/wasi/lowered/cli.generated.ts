@@ -157,10 +157,6 @@ export const cliFunctions: LoweredInterfaces = {
       }
     },
   },
-  "wasi:cli/terminal-input": {
-  },
-  "wasi:cli/terminal-output": {
-  },
   "wasi:cli/terminal-stdin": {
     "get-terminal-stdin": (guest, index, [terminalInputType]) => (p0: number) => {
       try {

@@ -1,7 +1,7 @@
 import { alignTo, camelCase, type CoreType } from "../../abi/codec.ts";
 import { CodecTable } from "../../abi/codec-table.ts";
 import { elementsOf } from "../../abi/list-codec.ts";
-import { functionResources, typeResources } from "../../link/type-resources.ts";
+import { functionResources, typeResources, typesIn } from "../../link/type-resources.ts";
 import type { FunctionType, TypeIndex, ValueType } from "../../link/value-type.ts";
 import type { WasiInterfaces } from "../interfaces.ts";
 
@@ -85,6 +85,13 @@ export class Layouts {
   payloadOffset(index: TypeIndex): number {
     const payloads = this.cases(index).flatMap(({ type }) => (type === undefined ? [] : [this.of(type).alignment]));
     return alignTo(1, Math.max(1, ...payloads));
+  }
+
+  /** It gives its answer when it is called, and passes nothing that goes on after it. */
+  isSynchronous({ params, result, async: isAsync }: FunctionType): boolean {
+    const types = params.map(({ type }) => type);
+    const all = typesIn(result === undefined ? types : [...types, result], (index) => this.type(index));
+    return !isAsync && [...all].every((index) => !["stream", "future"].includes(this.type(index).kind));
   }
 
   /** The resources in a function's type by name, in the order in which the linker has their numbers. */

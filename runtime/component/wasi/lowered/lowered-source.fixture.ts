@@ -33,19 +33,31 @@ export type ResourceClasses = Readonly<Record<string, readonly [name: string, mo
 /** What a component exports: the host has no function of it. */
 const entries: ReadonlySet<string> = new Set(["wasi:cli/run", "wasi:http/incoming-handler"]);
 
-/** The functions of the interfaces of one package, `io`, as TypeScript. */
-export function loweredSource(interfaces: WasiInterfaces, packageName: string, classes: ResourceClasses): string {
+export interface PackageOfWasi {
+  readonly interfaces: WasiInterfaces;
+  /** `io` */
+  readonly packageName: string;
+  readonly exportName: string;
+  readonly classes: ResourceClasses;
+}
+
+/**
+ * The functions of the interfaces of one package, as TypeScript. Those of WASI 0.3 that are `async` or pass streams and futures
+ * are left out: they are a matter of tasks.
+ */
+export function loweredSource({ interfaces, packageName, exportName, classes }: PackageOfWasi): string {
   const layouts = new Layouts(interfaces);
   const values = new ValueSource(layouts);
   const classesUsed = new Map<string, string>();
   const members = Object.entries(interfaces.interfaces)
     .filter(([name]) => name.startsWith(`wasi:${packageName}/`) && !entries.has(name))
     .map(([name, { functions }]) => {
-      const texts = Object.entries(functions).map(([member, type]) => {
+      const synchronous = Object.entries(functions).filter(([, type]) => layouts.isSynchronous(type));
+      const texts = synchronous.map(([member, type]) => {
         const writer = new FunctionSource({ interface: name, member, type }, { layouts, values, classes, classesUsed });
         return `    ${JSON.stringify(member)}: ${writer.text().replaceAll("\n", "\n  ")},\n`;
       });
-      return `  ${JSON.stringify(name)}: {\n${texts.join("")}  },\n`;
+      return texts.length === 0 ? "" : `  ${JSON.stringify(name)}: {\n${texts.join("")}  },\n`;
     });
   const types = [...(values.text().includes("CallingGuest") ? ["CallingGuest"] : []), "LoweredInterfaces"];
   const imports = [
@@ -53,7 +65,7 @@ export function loweredSource(interfaces: WasiInterfaces, packageName: string, c
     ...importsOf("import", new Map([...values.helpers].map((name) => [name, helperModules[name] ?? ""]))),
     ...importsOf("import type", classesUsed),
   ];
-  const functions = `export const ${packageName}Functions: LoweredInterfaces = {\n${members.join("")}};\n`;
+  const functions = `export const ${exportName}: LoweredInterfaces = {\n${members.join("")}};\n`;
   return [head, imports.join("\n"), "\n\n", values.text(), "\n", functions].join("");
 }
 

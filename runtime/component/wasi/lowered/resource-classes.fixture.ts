@@ -1,7 +1,8 @@
+import type { WasiFamily } from "../../requirements.ts";
 import type { ResourceClasses } from "./lowered-source.fixture.ts";
 
 /** The classes of the host's resources of WASI 0.2, by the name of the resource. */
-export const resourceClasses: ResourceClasses = {
+const classes02: ResourceClasses = {
   error: ["IoError", "../io-error.ts"],
   pollable: ["Pollable", "../io-poll.ts"],
   "input-stream": ["InputStream", "../input-stream.ts"],
@@ -25,3 +26,15 @@ export const resourceClasses: ResourceClasses = {
   "incoming-datagram-stream": ["IncomingDatagramStream", "../sockets/udp-streams.ts"],
   "outgoing-datagram-stream": ["OutgoingDatagramStream", "../sockets/udp-streams.ts"],
 };
+
+const classes03: ResourceClasses = {
+  descriptor: ["Descriptor", "../p3/descriptor.ts"],
+  fields: ["Fields", "../p3/http-fields.ts"],
+  "request-options": ["RequestOptions", "../p3/http-request-options.ts"],
+  request: ["HttpRequest", "../p3/http-request.ts"],
+  response: ["HttpResponse", "../p3/http-response.ts"],
+  "tcp-socket": ["TcpSocket", "../p3/tcp-socket.ts"],
+  "udp-socket": ["UdpSocket", "../p3/udp-socket.ts"],
+};
+
+export const resourceClasses: Readonly<Record<WasiFamily, ResourceClasses>> = { "0.2": classes02, "0.3": classes03 };

@@ -6,6 +6,8 @@ import { HostBinding } from "../../instance/host-binding.ts";
 import { LinkedComponent } from "../../instance/linked-component.ts";
 import { LiveInstance } from "../../instance/live-instance.ts";
 import type { BuiltinOf, CanonicalOptions, LinkPlan, StringEncoding } from "../../link/link-plan.ts";
+import type { FunctionType } from "../../link/value-type.ts";
+import type { WasiFamily } from "../../requirements.ts";
 import { chance } from "../../testing/samples.ts";
 import { wasiInterfaces } from "../interfaces.ts";
 import { mayWait } from "../waiting-imports.ts";
@@ -16,12 +18,18 @@ import { Thing, valueOf } from "./wasi-values.fixture.ts";
 // CanonicalABI.md type by type, and as the core function that is made of them. Whatever comes of it has to be the same: what
 // the host is given, the result, every byte of the memory, the handles, and the trap.
 
-const { types, resources, interfaces } = wasiInterfaces("0.2");
-const entries = ["wasi:cli/run", "wasi:http/incoming-handler"];
-const functions = Object.entries(interfaces)
-  .filter(([name]) => !entries.includes(name))
-  .flatMap(([name, { functions: ofInterface }]) =>
-    Object.entries(ofInterface).map(([member, type]) => ({ interface: name, name: member, type })),
+interface Named {
+  readonly interface: string;
+  readonly name: string;
+  readonly type: FunctionType;
+}
+
+/** Those that are there as core functions. */
+const functionsOf = (family: WasiFamily): readonly Named[] =>
+  Object.entries(wasiInterfaces(family).interfaces).flatMap(([from, { functions }]) =>
+    Object.entries(functions)
+      .filter(([name]) => wasiFunction(from, name) !== undefined)
+      .map(([name, type]) => ({ interface: from, name, type })),
   );
 
 const memoryOf = { kind: "export", instance: 0, name: "memory" } as const;
@@ -30,14 +38,19 @@ const reallocOf = { kind: "export", instance: 0, name: "realloc" } as const;
 
 type LowerPlan = BuiltinOf<"lower">;
 
-function planOf(encoding: StringEncoding): LinkPlan {
+function planOf(family: WasiFamily, encoding: StringEncoding): LinkPlan {
+  const { types, resources } = wasiInterfaces(family);
+  const functions = functionsOf(family);
   const options: CanonicalOptions = { encoding, memory: memoryOf, realloc: reallocOf, async: false };
   return {
     types,
     resources: resources.map((named) => ({ kind: "host", ...named })),
     componentInstances: 1,
     instanceParents: [-1],
-    hostFunctions: functions.map(({ interface: from, name }) => ({ interface: `${from}@0.2.3`, name })),
+    hostFunctions: functions.map(({ interface: from, name }) => ({
+      interface: `${from.replace("@0.3", "")}@${family}.0`,
+      name,
+    })),
     lifts: [],
     builtins: functions.map(({ type }, host) => ({
       op: "lower",
@@ -68,18 +81,19 @@ class Side {
   /** What the host was last called with. */
   got: readonly unknown[] | undefined;
 
-  constructor(plan: LinkPlan, isCore: boolean) {
+  constructor(family: WasiFamily, encoding: StringEncoding, isCore: boolean) {
+    const plan = planOf(family, encoding);
     const component = new LinkedComponent({
       plan,
       modules: [guestModule],
       mayWait,
       ...(isCore ? { coreFunction: wasiFunction } : {}),
     });
-    this.live = new LiveInstance(component, new HostBinding(plan.hostFunctions, this.#host()), 1000);
+    this.live = new LiveInstance(component, new HostBinding(plan.hostFunctions, this.#host(functionsOf(family))), 1000);
     void this.live.begin();
   }
 
-  #host(): Record<string, unknown> {
+  #host(functions: readonly Named[]): Record<string, unknown> {
     const answering = (...args: readonly unknown[]): unknown => {
       this.got = args;
       return this.answer;
@@ -106,9 +120,10 @@ class Side {
     this.got = undefined;
     const core = this.live.core({ kind: "builtin", builtin: index }) as (...values: readonly CoreValue[]) => unknown;
     try {
-      if (!isLate) return { returned: core(...values) };
+      // What a function gives that has no result is of no meaning.
+      if (!isLate) return { returned: core(...values) ?? 0 };
       this.answer = Promise.resolve(this.answer);
-      return { returned: await WebAssembly.promising(core)(...values) };
+      return { returned: (await WebAssembly.promising(core)(...values)) ?? 0 };
     } catch (error) {
       return { thrown: (error as Error).message };
     }
@@ -134,7 +149,7 @@ class Side {
 /** Has every method of WASI; the object is the first of what it was called with. */
 class Things extends Thing {}
 let serving: Side | undefined;
-for (const { name } of functions) {
+for (const { name } of [...functionsOf("0.2"), ...functionsOf("0.3")]) {
   const method = camelCase(/^\[method\][^.]+\.(.+)$/.exec(name)?.[1] ?? "");
   if (method === "") continue;
   const value = function method(this: Thing, ...args: readonly unknown[]): unknown {
@@ -153,7 +168,7 @@ interface Call {
 /** Core values for a call: right ones, or one of them anything. */
 function makeCall({ live }: Side, { type, options }: LowerPlan, below: (below: number) => number): Call {
   let things = 0;
-  const made = { types, below, thing: () => new Things(things++) };
+  const made = { types: live.component.plan.types, below, thing: () => new Things(things++) };
   const codec = live.component.codec(type);
   const state = live.state(0);
   const args = type.params.map((param) => valueOf(param.type, made));
@@ -173,13 +188,21 @@ function makeCall({ live }: Side, { type, options }: LowerPlan, below: (below: n
 const rounds = 25;
 const reached = { returned: 0, waited: 0, trapped: 0 };
 
-describe.each(["utf8", "utf16", "latin1+utf16"] as const)("a guest whose strings are %s", (encoding) => {
+const guests = (["utf8", "utf16", "latin1+utf16"] as const).flatMap(
+  (encoding) =>
+    [
+      ["0.2", encoding],
+      ["0.3", encoding],
+    ] as const,
+);
+
+describe.each(guests)("a guest of WASI %s whose strings are %s", (family, encoding) => {
+  const functions = functionsOf(family);
   let through: Side;
   let core: Side;
   beforeAll(() => {
-    const plan = planOf(encoding);
-    through = new Side(plan, false);
-    core = new Side(plan, true);
+    through = new Side(family, encoding, false);
+    core = new Side(family, encoding, true);
   });
 
   test.each(functions.map(({ interface: from, name }, index): [string, number] => [`${from}#${name}`, index]))(
