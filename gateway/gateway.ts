@@ -6,6 +6,7 @@ import { Dispatcher, type NodeAgents } from "./activate/dispatcher.ts";
 import { WaitBudget } from "./activate/wait-queue.ts";
 import { type Forwarded, Passages, type Passed } from "./filter/passage.ts";
 import type { OpenRequest } from "./listen/connections.ts";
+import { CertificateStore } from "./listen/certificate-store.ts";
 import { HeapGuard } from "./listen/heap-guard.ts";
 import { type AcceptedRequest, HttpServer } from "./listen/http-server.ts";
 import type { GatewayLimits } from "./limits.ts";
@@ -17,6 +18,7 @@ import { GatewayFault } from "./proxy/fault-status.ts";
 import { RetryBudget } from "./proxy/retry.ts";
 import type { ServerTimingMode } from "./proxy/server-timing.ts";
 import { Upstreams } from "./proxy/upstreams.ts";
+import { certificateNames } from "./route/certificates.ts";
 import { Cluster } from "./route/cluster.ts";
 import { type NodeTarget, revisionKey, unknownRevision, type WatchedPod } from "./route/target.ts";
 import { LoadMeter, type RevisionNow } from "./stats/load.ts";
@@ -35,6 +37,8 @@ export interface GatewayOptions {
   readonly machine: string;
   readonly tls: AgentTls | undefined;
   readonly agents: NodeAgents;
+  /** Of HTTPS, as clients know it, where that is another one than the gateway listens on. */
+  readonly httpsPublicPort?: number | undefined;
   /** Tells a node's agent of requests of one of its pods whose clients have gone. */
   readonly tellAbandoned: (node: NodeTarget, podUid: string, requestIds: readonly string[]) => void;
   readonly sendReport: (report: LoadReport, signal: AbortSignal) => Promise<void>;
@@ -66,6 +70,8 @@ export class Gateway {
   readonly #server: HttpServer;
   readonly #context: ExchangeContext;
   readonly #passages: Passages;
+  readonly #certificates: CertificateStore;
+  #httpsPort: number | undefined;
 
   constructor(options: GatewayOptions) {
     const { clock, random, log, limits, machine, tls, serverTiming } = options;
@@ -98,14 +104,15 @@ export class Gateway {
         if (pod.ready || this.#dispatcherByRevision.has(revision)) this.#dispatcher(revision).podChanged(pod);
       },
       podGone: (pod) => this.#podGone(pod),
-      certificatesChanged: () => undefined,
+      certificatesChanged: () => this.#certificates.changed(),
     });
+    this.#certificates = new CertificateStore(() => certificateNames(this.cluster), log);
     this.#passages = new Passages({
       clock,
       random,
       secrets: (namespace, name) => this.cluster.object("secrets", namespace, name),
       backends: this.cluster,
-      httpsPort: () => undefined,
+      httpsPort: () => options.httpsPublicPort ?? this.#httpsPort,
     });
     this.#faults = new FaultLog(log, clock);
     this.#heap = new HeapGuard(clock, () => {
@@ -132,12 +139,20 @@ export class Gateway {
       log,
       limits,
       heap: this.#heap,
+      contextFor: (serverName) => this.#certificates.contextFor(serverName),
       accept: (request, over) => this.#accept(request, over),
     });
   }
 
   listen(host: string, port: number): Promise<AddressInfo> {
     return this.#server.listen(host, port);
+  }
+
+  /** HTTPS beside it, with the certificates that the cluster names. */
+  async listenTls(host: string, port: number): Promise<AddressInfo> {
+    const address = await this.#server.listenTls(host, port);
+    this.#httpsPort = address.port;
+    return address;
   }
 
   /** Stops taking connections, lets what runs finish for at most `drainTimeoutMs`, and lets go of everything. */

@@ -22,6 +22,15 @@ export interface GatewayLimits {
   readonly connectionsPerAddressMax: number;
   /** Then the connection is closed politely, so that what a connection gathers is freed now and then. */
   readonly requestsPerConnectionMax: number;
+  /** HTTP/2: requests of one connection at once. Envoy's advice for an edge, as the next two. */
+  readonly streamsMax: number;
+  /** HTTP/2: what a client may send of one body ahead of its reader. */
+  readonly streamWindowBytes: number;
+  /** HTTP/2: the same for all bodies of a connection. */
+  readonly connectionWindowBytes: number;
+  /** HTTP/2: a connection that resets streams faster is given up (CVE-2023-44487): so many at once, and a second. */
+  readonly resetBurst: number;
+  readonly resetsPerSecond: number;
   /** At a stop, requests that run have this long. Kubernetes' default grace period. */
   readonly drainTimeoutMs: number;
   /** Requests that wait for a pod of one revision. Knative's `breakerQueueDepth`. */
@@ -43,6 +52,11 @@ export const defaultLimits: GatewayLimits = {
   connectionsMax: 10_000,
   connectionsPerAddressMax: 100,
   requestsPerConnectionMax: 1_000,
+  streamsMax: 100,
+  streamWindowBytes: 64 * 1024,
+  connectionWindowBytes: 1024 * 1024,
+  resetBurst: 200,
+  resetsPerSecond: 33,
   drainTimeoutMs: 30_000,
   queueDepthMax: 10_000,
   queueTotalMax: 50_000,

@@ -39,6 +39,7 @@ async function main(): Promise<void> {
     domain: settings.domain,
     machine,
     tls,
+    httpsPublicPort: settings.httpsPublicPort,
     agents,
     tellAbandoned: (node, podUid, requestIds) => void agents.abandoned(node, podUid, requestIds),
     sendReport: (report, signal) => postLoadReport(client, report, signal),
@@ -47,6 +48,7 @@ async function main(): Promise<void> {
   const state = settings.state === undefined ? undefined : new StateFile(cluster, { file: settings.state, clock, log });
   await state?.load();
   const { port } = await gateway.listen(settings.host, settings.port);
+  if (settings.httpsPort !== undefined) await gateway.listenTls(settings.host, settings.httpsPort);
   const status = new StatusServer(() => gateway.status());
   if (settings.statusPort !== undefined) await status.listen(settings.statusPort);
   const watching = new AbortController();

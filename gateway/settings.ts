@@ -8,11 +8,24 @@ export const settingOptions = {
   credentials: { type: "string" },
   host: { type: "string", default: "127.0.0.1" },
   port: { type: "string", default: "8080" },
+  "https-port": { type: "string" },
+  "https-public-port": { type: "string" },
   domain: { type: "string", default: "localhost" },
   state: { type: "string" },
   "status-port": { type: "string" },
   "server-timing": { type: "string", default: "cold" },
   "body-max": { type: "string" },
+  "body-idle-timeout": { type: "string" },
+  "header-count-max": { type: "string" },
+  "header-bytes-max": { type: "string" },
+  "header-timeout": { type: "string" },
+  "requests-per-connection-max": { type: "string" },
+  "queue-total-max": { type: "string" },
+  "streams-max": { type: "string" },
+  "stream-window": { type: "string" },
+  "connection-window": { type: "string" },
+  "reset-burst": { type: "string" },
+  "reset-rate": { type: "string" },
   "connections-max": { type: "string" },
   "connections-per-address-max": { type: "string" },
   "queue-depth-max": { type: "string" },
@@ -27,6 +40,10 @@ export interface Settings {
   readonly credentials: string;
   readonly host: string;
   readonly port: number;
+  /** Undefined: no HTTPS. */
+  readonly httpsPort: number | undefined;
+  /** In redirects, where clients know another one. */
+  readonly httpsPublicPort: number | undefined;
   readonly domain: string;
   /** Where the last known state is kept; undefined: nowhere. */
   readonly state: string | undefined;
@@ -47,6 +64,17 @@ export function readSettings(values: SettingValues): Settings {
   const limits: GatewayLimits = {
     ...defaultLimits,
     bodyBytesMax: bytes(values, "body-max") ?? defaultLimits.bodyBytesMax,
+    bodyIdleTimeoutMs: duration(values, "body-idle-timeout") ?? defaultLimits.bodyIdleTimeoutMs,
+    headerCountMax: count(values, "header-count-max") ?? defaultLimits.headerCountMax,
+    headerBytesMax: bytes(values, "header-bytes-max") ?? defaultLimits.headerBytesMax,
+    headerTimeoutMs: duration(values, "header-timeout") ?? defaultLimits.headerTimeoutMs,
+    requestsPerConnectionMax: count(values, "requests-per-connection-max") ?? defaultLimits.requestsPerConnectionMax,
+    queueTotalMax: count(values, "queue-total-max") ?? defaultLimits.queueTotalMax,
+    streamsMax: count(values, "streams-max") ?? defaultLimits.streamsMax,
+    streamWindowBytes: bytes(values, "stream-window") ?? defaultLimits.streamWindowBytes,
+    connectionWindowBytes: bytes(values, "connection-window") ?? defaultLimits.connectionWindowBytes,
+    resetBurst: count(values, "reset-burst") ?? defaultLimits.resetBurst,
+    resetsPerSecond: count(values, "reset-rate") ?? defaultLimits.resetsPerSecond,
     connectionsMax: count(values, "connections-max") ?? defaultLimits.connectionsMax,
     connectionsPerAddressMax: count(values, "connections-per-address-max") ?? defaultLimits.connectionsPerAddressMax,
     queueDepthMax: count(values, "queue-depth-max") ?? defaultLimits.queueDepthMax,
@@ -54,7 +82,20 @@ export function readSettings(values: SettingValues): Settings {
     idleTimeoutMs: duration(values, "idle-timeout") ?? defaultLimits.idleTimeoutMs,
     drainTimeoutMs: duration(values, "drain-timeout") ?? defaultLimits.drainTimeoutMs,
   };
-  return { credentials, host, port, domain, state, statusPort, serverTiming, limits };
+  const httpsPort = portNumber(values, "https-port");
+  const httpsPublicPort = portNumber(values, "https-public-port");
+  return {
+    credentials,
+    host,
+    port,
+    httpsPort,
+    httpsPublicPort,
+    domain,
+    state,
+    statusPort,
+    serverTiming,
+    limits: { ...limits, headerCheckMs: Math.min(limits.headerCheckMs, Math.ceil(limits.headerTimeoutMs / 2)) },
+  };
 }
 
 type Name = keyof typeof settingOptions;

@@ -4,6 +4,7 @@ import { type ClientAddress, clientAddress } from "../proxy/request-head.ts";
 /** What the gateway remembers of a client's connection. */
 export interface ClientConnection {
   readonly client: ClientAddress;
+  readonly scheme: "http" | "https";
   /** Requests that came over it. */
   requests: number;
   /** Those that are not over, the oldest first; more than one when the client pipelines. */
@@ -36,14 +37,29 @@ export class Connections {
 
   /** Undefined when the address has too many connections; the caller closes this one. */
   add(socket: Socket): ClientConnection | undefined {
-    const client = clientAddress(socket.remoteAddress);
-    const { address } = client;
+    return this.admit(socket) ? this.#keep(socket, "http") : undefined;
+  }
+
+  /** A connection that was admitted, and speaks TLS now. */
+  addSecured(socket: Socket): ClientConnection {
+    return this.#keep(socket, "https");
+  }
+
+  /** Counts a connection while it is open. @returns false when its address has too many; the caller closes it */
+  admit(socket: Socket): boolean {
+    const { address } = clientAddress(socket.remoteAddress);
     const count = (this.#countByAddress.get(address) ?? 0) + 1;
-    if (this.#perAddressMax > 0 && count > this.#perAddressMax && !isLoopback(address)) return undefined;
+    if (this.#perAddressMax > 0 && count > this.#perAddressMax && !isLoopback(address)) return false;
     this.#countByAddress.set(address, count);
-    const connection: ClientConnection = { client, requests: 0, open: new Set() };
+    socket.once("close", () => this.#uncount(address));
+    return true;
+  }
+
+  #keep(socket: Socket, scheme: "http" | "https"): ClientConnection {
+    const client = clientAddress(socket.remoteAddress);
+    const connection: ClientConnection = { client, scheme, requests: 0, open: new Set() };
     this.#bySocket.set(socket, connection);
-    socket.once("close", () => this.#remove(socket, address));
+    socket.once("close", () => this.#bySocket.delete(socket));
     return connection;
   }
 
@@ -55,8 +71,7 @@ export class Connections {
     return this.#bySocket;
   }
 
-  #remove(socket: Socket, address: string): void {
-    this.#bySocket.delete(socket);
+  #uncount(address: string): void {
     const count = (this.#countByAddress.get(address) ?? 1) - 1;
     if (count === 0) this.#countByAddress.delete(address);
     else this.#countByAddress.set(address, count);

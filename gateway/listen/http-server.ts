@@ -1,4 +1,5 @@
-import type { AddressInfo, Socket } from "node:net";
+import type { AddressInfo, Server, Socket } from "node:net";
+import type { SecureContext, TLSSocket } from "node:tls";
 import type { Clock, Log, Random } from "@shallop/sdk/internal";
 import type { GatewayLimits } from "../limits.ts";
 import { answerFault } from "../proxy/answer-fault.ts";
@@ -11,6 +12,7 @@ import type { HeapGuard } from "./heap-guard.ts";
 import { Http1Listener } from "./http1-listener.ts";
 import { Http2Listener } from "./http2-listener.ts";
 import { readPreface } from "./preface.ts";
+import { TlsListener } from "./tls-listener.ts";
 import type { ReceivedRequest } from "./received-request.ts";
 
 /** A request that is well-formed; what becomes of it is another's business. */
@@ -29,6 +31,8 @@ export interface HttpServerOptions {
   readonly log: Log;
   readonly limits: GatewayLimits;
   readonly heap: HeapGuard;
+  /** The certificate for the name that a client of HTTPS asks for. */
+  readonly contextFor: (serverName: string) => SecureContext | undefined;
   /**
    * Takes a request on; `over` is to be called once it is done with. A throw of GatewayFault is answered.
    */
@@ -41,6 +45,7 @@ export class HttpServer {
   readonly #connections: Connections;
   readonly #http1: Http1Listener;
   readonly #http2: Http2Listener;
+  readonly #tls: TlsListener;
   #stopping = false;
   #openRequests = 0;
   #idle: (() => void) | undefined;
@@ -54,6 +59,13 @@ export class HttpServer {
     this.#http1 = new Http1Listener({ clock, random, log, limits, connections, received });
     this.#http2 = new Http2Listener({ log, limits, received });
     this.#http1.server.on("connection", (socket: Socket) => this.#connected(socket));
+    this.#tls = new TlsListener({
+      log,
+      limits,
+      contextFor: options.contextFor,
+      admit: (socket) => connections.admit(socket),
+      secured: (socket, isHttp2) => this.#secured(socket, isHttp2),
+    });
   }
 
   /** Requests that are under way. */
@@ -68,7 +80,15 @@ export class HttpServer {
 
   /** @returns the port. @throws what Node says: EADDRINUSE, EACCES. */
   listen(host: string, port: number): Promise<AddressInfo> {
-    const { server } = this.#http1;
+    return this.#bind(this.#http1.server, host, port);
+  }
+
+  /** HTTPS beside HTTP. @returns the port. @throws what Node says: EADDRINUSE, EACCES. */
+  listenTls(host: string, port: number): Promise<AddressInfo> {
+    return this.#bind(this.#tls.server, host, port);
+  }
+
+  #bind(server: Server, host: string, port: number): Promise<AddressInfo> {
     return new Promise((resolve, reject) => {
       server.once("error", reject);
       server.listen({ host, port, backlog: backlogMax }, () => {
@@ -84,7 +104,7 @@ export class HttpServer {
     const { clock, limits, log } = this.#options;
     this.#stopping = true;
     const { server } = this.#http1;
-    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    const closed = Promise.all([server, this.#tls.server].map(closeServer));
     server.closeIdleConnections();
     this.#http2.close();
     for (const [, { open }] of this.#connections.all()) for (const request of open) request.closeAfter();
@@ -115,6 +135,12 @@ export class HttpServer {
       if (isHttp2) this.#http2.take(socket, connection);
       else this.#http1.take(socket);
     });
+  }
+
+  #secured(socket: TLSSocket, isHttp2: boolean): void {
+    const connection = this.#connections.addSecured(socket);
+    if (isHttp2) this.#http2.take(socket, connection);
+    else this.#http1.take(socket);
   }
 
   #received(request: ReceivedRequest): void {
@@ -158,6 +184,9 @@ export class HttpServer {
     }
   }
 }
+
+const closeServer = (server: Server): Promise<void> =>
+  server.listening ? new Promise((resolve) => void server.close(() => resolve())) : Promise.resolve();
 
 function refuse({ peer, expectsContinue }: ReceivedRequest, fault: GatewayFault, requestId: string): void {
   const text = fault.message === "" ? undefined : fault.message;

@@ -88,7 +88,7 @@ export class Http1Listener {
     received({
       peer: new Http1Client(incoming, outgoing, clock, expects === true),
       connection,
-      scheme: "http",
+      scheme: connection.scheme,
       expectsContinue: expects !== false,
       read: () => {
         if (expects === "unknown") throw new GatewayFault("EXPECTATION_FAILED", "");
@@ -104,7 +104,7 @@ export class Http1Listener {
     received({
       peer: new UpgradeClient(socket, head, clock),
       connection,
-      scheme: "http",
+      scheme: connection.scheme,
       expectsContinue: false,
       read: () => {
         const { headers, target } = this.#read(incoming);

@@ -19,13 +19,6 @@ export interface Http2ListenerOptions {
   readonly received: (request: ReceivedRequest) => void;
 }
 
-// Envoy's advice for an edge: what one connection may have at once, and what it may send ahead of its reader.
-const streamsMax = 100;
-const streamWindowBytes = 64 * 1024;
-const connectionWindowBytes = 1024 * 1024;
-// nghttp2 gives a connection up that resets streams faster than this (CVE-2023-44487): a burst, and so many a second.
-const resetBurst = 200;
-const resetsPerSecond = 33;
 // A client that pings, changes its settings or breaks frames more than this is no browser.
 const settingsMax = 32;
 const pingsMax = 10;
@@ -47,8 +40,8 @@ export class Http2Listener {
     this.#sessionOptions = {
       settings: {
         enablePush: false,
-        maxConcurrentStreams: streamsMax,
-        initialWindowSize: streamWindowBytes,
+        maxConcurrentStreams: limits.streamsMax,
+        initialWindowSize: limits.streamWindowBytes,
         maxHeaderListSize: limits.headerBytesMax,
       },
       // One more than is let through, so that it is refused with an answer.
@@ -57,8 +50,8 @@ export class Http2Listener {
       maxOutstandingPings: pingsMax,
       maxSessionInvalidFrames: invalidFramesMax,
       maxSessionMemory: sessionMegabytesMax,
-      streamResetBurst: resetBurst,
-      streamResetRate: resetsPerSecond,
+      streamResetBurst: limits.resetBurst,
+      streamResetRate: limits.resetsPerSecond,
     };
   }
 
@@ -69,7 +62,7 @@ export class Http2Listener {
     this.#sessions.add(session);
     session.once("close", () => this.#sessions.delete(session));
     session.on("error", (error) => log.debug("a client of HTTP/2 broke off", { reason: describeError(error) }));
-    session.setLocalWindowSize(connectionWindowBytes);
+    session.setLocalWindowSize(limits.connectionWindowBytes);
     session.setTimeout(limits.idleTimeoutMs, () => {
       if (connection.open.size === 0) session.close();
     });
@@ -93,7 +86,7 @@ export class Http2Listener {
     received({
       peer: new Http2Client(stream, method, expectsContinue),
       connection,
-      scheme: "http",
+      scheme: connection.scheme,
       expectsContinue,
       read: () => {
         const expectation = expectationOf(raw);

@@ -177,6 +177,46 @@ describe("a request to a native pod", () => {
     expect([status, body, headers["x-t"], headers["link"]]).toEqual([200, "ok", undefined, undefined]);
   });
 
+  test("early hints reach the client before the answer, without what is the hop's own", async () => {
+    const cluster = await start();
+    await cluster.nativeService("native", (_incoming, outgoing) => {
+      outgoing.writeEarlyHints({ link: "</style.css>; rel=preload; as=style", "x-hint": "1" });
+      outgoing.end("done");
+    });
+    const client = cluster
+      .connect()
+      .send("GET / HTTP/1.1\r\nHost: native.default.localhost\r\nConnection: close\r\n\r\n");
+    const text = await client.ended();
+    expect(text).toMatch(
+      /^HTTP\/1.1 103 Early Hints\r\nLink: <\/style.css>; rel=preload; as=style\r\nx-hint: 1\r\n\r\nHTTP\/1.1 200 /i,
+    );
+  });
+
+  test("ranges, conditions and events pass as they are", async () => {
+    const cluster = await start();
+    await cluster.nativeService("native", (incoming, outgoing) => {
+      if (incoming.url === "/events") {
+        outgoing.writeHead(200, { "content-type": "text/event-stream" });
+        outgoing.write("data: first\n\n");
+        setTimeout(() => outgoing.end("data: last\n\n"), 20);
+        return;
+      }
+      const asked = [incoming.headers.range, incoming.headers["if-range"]].join(" ");
+      outgoing.writeHead(206, { "content-range": "bytes 0-3/10", "x-asked": asked }).end("0123");
+    });
+    const part = await call(cluster, "native", { headers: { range: "bytes=0-3", "if-range": '"v1"' } });
+    expect([part.status, part.headers["content-range"], part.headers["x-asked"], part.body]).toEqual([
+      206,
+      "bytes 0-3/10",
+      'bytes=0-3 "v1"',
+      "0123",
+    ]);
+    const client = cluster.connect().send("GET /events HTTP/1.1\r\nHost: native.default.localhost\r\n\r\n");
+    // The first event comes while the function goes on.
+    expect(await client.until(/data: first/)).not.toContain("last");
+    await client.until(/data: last/);
+  });
+
   test("HEAD and 304 with a length have no body, and the connection is good afterwards", async () => {
     const cluster = await start();
     await cluster.nativeService("native", (incoming, outgoing) => {

@@ -15,7 +15,7 @@ import { type Backend, Backends } from "./backends.ts";
 import { compileFilters, compileHeaders } from "./filters.ts";
 import type { HostEntries } from "./host-index.ts";
 import type { Entry, PathMatch } from "./path-table.ts";
-import { httpRouteTargets, type PolicyBook, targetKey } from "./policy.ts";
+import { httpRouteTargets, ownPolicy, type PolicyBook, targetKey } from "./policy.ts";
 import { compilePredicates } from "./predicates.ts";
 import { allSchemes, type Rule } from "./rule.ts";
 
@@ -90,7 +90,7 @@ function compileRule(
     namespace,
     backends: new Backends((rule.backendRefs ?? []).map((backend) => compileBackend(route, backend, world))),
     filters: compileFilters([...world.policies.filters(targets), ...(rule.filters ?? [])]),
-    policy: world.policies.policy(targets, rule, namespace),
+    policy: world.policies.policy(targets, ownPolicy(rule), namespace),
   };
   const matches = (rule.matches ?? [{}]).map((match, place) => ({
     path: pathMatchOf(match),

@@ -1,4 +1,5 @@
 import {
+  type ApiObject,
   gatewayGroup,
   type HttpRouteFilter,
   type HttpRouteRule,
@@ -82,6 +83,17 @@ const compressedTypes = [
 ];
 const cookieName = "shallop-session";
 
+/** What a rule of a HTTPRoute says itself of what policies are about. */
+export const ownPolicy = ({ timeouts, retry, sessionPersistence }: HttpRouteRule): PolicySpec => ({
+  ...(timeouts === undefined ? {} : { timeouts }),
+  ...(retry === undefined ? {} : { retry }),
+  ...(sessionPersistence === undefined ? {} : { sessionPersistence }),
+});
+
+/** What Knative's annotation `http-protocol` says: `Redirected` sends HTTP to HTTPS. */
+export const knativePolicy = ({ metadata }: ApiObject): PolicySpec =>
+  metadata.annotations?.["networking.knative.dev/http-protocol"] === "Redirected" ? { redirectToHttps: true } : {};
+
 /** All policies, and which of them hold for what. */
 export class PolicyBook {
   readonly #policies = new Map<string, TrafficPolicy>();
@@ -123,13 +135,8 @@ export class PolicyBook {
    * What holds for a rule: of each field what the narrowest of `targets` says, and before that what the rule says itself.
    * Undefined when nobody says anything.
    */
-  policy(targets: readonly string[], rule: HttpRouteRule, namespace: string): CompiledPolicy | undefined {
+  policy(targets: readonly string[], own: PolicySpec, namespace: string): CompiledPolicy | undefined {
     const applying = this.#applying(targets);
-    const own: PolicySpec = {
-      ...(rule.timeouts === undefined ? {} : { timeouts: rule.timeouts }),
-      ...(rule.retry === undefined ? {} : { retry: rule.retry }),
-      ...(rule.sessionPersistence === undefined ? {} : { sessionPersistence: rule.sessionPersistence }),
-    };
     if (applying.length === 0 && Object.keys(own).length === 0) return undefined;
     const key = JSON.stringify([applying.map(({ metadata }) => [metadata.uid, metadata.generation]), own, namespace]);
     const known = this.#compiled.get(key);

@@ -18,7 +18,7 @@ import { compileFilters } from "./filters.ts";
 import { HostIndex } from "./host-index.ts";
 import { compileHttpRoute, parentsOf } from "./http-route.ts";
 import { compileIngress, isOurs } from "./ingress.ts";
-import { PolicyBook, targetKey } from "./policy.ts";
+import { knativePolicy, PolicyBook, targetKey } from "./policy.ts";
 import { compilePredicates } from "./predicates.ts";
 import { allSchemes, type Match, type RoutedRequest, type Rule } from "./rule.ts";
 import type { TrafficSplit } from "./split.ts";
@@ -91,7 +91,7 @@ export class Router {
 
   /** Undefined: nobody has this host, or no rule of it takes the request. */
   match(request: RoutedRequest): Match | undefined {
-    const owner = this.#ownerOf(request.host);
+    const owner = this.ownerOf(request.host);
     const mayUse = owner === undefined ? anyRule : (rule: Rule): boolean => rule.namespace === owner;
     const named = this.#hosts.size === 0 ? undefined : this.#hosts.exact(request, mayUse);
     if (named !== undefined) return named;
@@ -171,7 +171,7 @@ export class Router {
       namespace,
       backends: new Backends([{ weight: 1, key, isKnative: true, isRefused: false }]),
       filters: compileFilters(this.#policies.filters(targets)),
-      policy: this.#policies.policy(targets, {}, namespace),
+      policy: this.#policies.policy(targets, knativePolicy(route), namespace),
     });
   }
 
@@ -229,7 +229,7 @@ export class Router {
         { weight: 1, key: `${namespace}/${mapping.spec.ref.name}`, isKnative: true, isRefused: false },
       ]),
       filters: compileFilters(this.#policies.filters(targets)),
-      policy: this.#policies.policy(targets, {}, namespace),
+      policy: this.#policies.policy(targets, knativePolicy(mapping), namespace),
     };
     const path = { kind: "prefix", path: "/" } as const;
     const predicates = compilePredicates({});
@@ -262,7 +262,7 @@ export class Router {
   }
 
   /** The namespace that a host of the platform's own domain belongs to: `NAME.NAMESPACE.DOMAIN`. */
-  #ownerOf(host: string): string | undefined {
+  ownerOf(host: string): string | undefined {
     if (!host.endsWith(this.#domain)) return undefined;
     const end = host.length - this.#domain.length - 1;
     if (end <= 0 || host[end] !== ".") return undefined;

@@ -19,6 +19,13 @@ function register(program: Command, context: Context): void {
       [],
     )
     .option("--port <port>", "of the gateway", "8080")
+    .option("--https-port <port>", "of the gateway with TLS (default: none)")
+    .option(
+      "--gateway <flag=value>",
+      "a flag of shallop gateway, such as header-timeout=5s; may be repeated",
+      collect,
+      [],
+    )
     .option("--api-port <port>", "of the Kubernetes API", "6443")
     .option("--registry-port <port>", "of the built-in registry", "5000")
     .option("--registry-auth <kind>", "login on that port: none, basic or token (default: none)")

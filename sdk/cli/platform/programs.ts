@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { ProgramSpec } from "../../supervise/index.ts";
 import { CliFault } from "../cli-fault.ts";
+import { checkPartFlags } from "./part-flags.ts";
 import type { UpFlags } from "./up-flags.ts";
 
 /** The processes of a platform are started by path: the SDK imports no other folder. */
@@ -14,6 +15,8 @@ export const gatewayMain = mainOf("gateway");
 
 export interface Ports {
   readonly gateway: number;
+  /** Undefined: no HTTPS. */
+  readonly https: number | undefined;
   readonly api: number;
   readonly registry: number;
   readonly agent: number;
@@ -23,16 +26,17 @@ export interface Ports {
 export function portsOf(flags: UpFlags): Ports {
   const ports = {
     gateway: port("--port", flags.port),
+    https: flags.httpsPort === undefined ? undefined : port("--https-port", flags.httpsPort),
     api: port("--api-port", flags.apiPort),
     registry: port("--registry-port", flags.registryPort),
     agent: port("--agent-port", flags.agentPort),
   };
-  const wanted = Object.values(ports);
+  const wanted = Object.values(ports).filter((value) => value !== undefined);
   const twice = wanted.find((value, at) => wanted.indexOf(value) !== at);
   if (twice !== undefined) {
     throw new CliFault(
       "USAGE",
-      `port ${twice} is given twice; --port, --api-port, --registry-port and --agent-port differ`,
+      `port ${twice} is given twice; --port, --https-port, --api-port, --registry-port and --agent-port differ`,
     );
   }
   return ports;
@@ -115,8 +119,21 @@ export function gatewayProgram(dataDirectory: string, flags: UpFlags, ports: Por
       flags.domain,
       "--state",
       join(dataDirectory, "gateway-state.json"),
+      ...(ports.https === undefined ? [] : ["--https-port", String(ports.https)]),
+      ...gatewayArguments(flags),
     ],
   };
+}
+
+/** Flags of the gateway that are given to the platform, checked here: the gateway could only say it in its log. @throws CliFault USAGE */
+function gatewayArguments(flags: UpFlags): readonly string[] {
+  const given = flags.gateway.flatMap((setting) => {
+    const equals = setting.indexOf("=");
+    if (equals <= 0) throw new CliFault("USAGE", `--gateway is ${JSON.stringify(setting)}; it is FLAG=VALUE`);
+    return [`--${setting.slice(0, equals)}`, setting.slice(equals + 1)];
+  });
+  checkPartFlags("gateway", given);
+  return given;
 }
 
 /** The flags of the registry, as the node agent takes them. */

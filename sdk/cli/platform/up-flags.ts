@@ -5,6 +5,9 @@ export interface UpFlags {
   /** Names and addresses beside localhost by which other machines reach the API. */
   readonly advertise: readonly string[];
   readonly port: string;
+  readonly httpsPort?: string;
+  /** `FLAG=VALUE` of `shallop gateway`. */
+  readonly gateway: readonly string[];
   readonly apiPort: string;
   readonly registryPort: string;
   readonly agentPort: string;

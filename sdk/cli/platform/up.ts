@@ -31,6 +31,7 @@ export async function up(context: Context, flags: UpFlags): Promise<void> {
   using _lock = lockDataDirectory(dataDirectory);
   await checkPorts(flags.host, [
     { port: ports.gateway, flag: "--port", what: "the gateway" },
+    ...(ports.https === undefined ? [] : [{ port: ports.https, flag: "--https-port", what: "the gateway with TLS" }]),
     { port: ports.api, flag: "--api-port", what: "the API" },
     { port: ports.registry, flag: "--registry-port", what: "the registry" },
     { port: ports.agent, flag: "--agent-port", what: "the node agent" },
@@ -88,6 +89,7 @@ function announce(context: Context, { facts, tookMs, ...platform }: Started): vo
 function printPlaces({ print, style }: Context, { dataDirectory, flags, ports }: Platform, facts: Facts): void {
   const lines = [
     ["functions", `http://NAME.NAMESPACE.${flags.domain}:${ports.gateway}`],
+    ...(ports.https === undefined ? [] : [["with TLS", `https://NAME.NAMESPACE.${flags.domain}:${ports.https}`]]),
     ["api", `https://${flags.host}:${ports.api}`],
     ["registry", `127.0.0.1:${ports.registry}`],
     ["kubeconfig", join(dataDirectory, "kubeconfig")],
