@@ -1,7 +1,7 @@
 import { Script } from "node:vm";
 import type { BindingsArtifact, Engine, GuestRequest, GuestResponse, Instance, LoadedComponent } from "./engine.ts";
 import { type GuestFault, guestFaultOf } from "./guest-fault.ts";
-import { serveRequest } from "./serve-request.ts";
+import { ServedRequest } from "./serve-request.ts";
 import { GuestContext, type GuestSettings } from "./wasi/guest-context.ts";
 import type { IncomingRequest } from "./wasi/http-incoming.ts";
 import type { ResponseOutparam } from "./wasi/http-outgoing.ts";
@@ -77,7 +77,9 @@ class JcoInstance implements Instance {
 
   async handle(request: GuestRequest, response: GuestResponse): Promise<void> {
     try {
-      await serveRequest({ context: this.#context, request, response }, this.#handle);
+      const served = new ServedRequest(this.#context, request, response);
+      await this.#handle(served.incoming, served.outparam);
+      served.expectAnswer();
     } catch (error) {
       throw guestFaultOf(error, "the guest failed");
     }

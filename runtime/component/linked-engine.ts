@@ -10,7 +10,7 @@ import { giveMemories, keepMemories, takeMemories } from "./instance/memory-budg
 import type { Callee } from "./link/link-plan.ts";
 import { entryOf } from "./instance/entry.ts";
 import { breachOf, type LiveFork, memoryBytesOf } from "./live-fork.ts";
-import { serveRequest } from "./serve-request.ts";
+import { ServedRequest } from "./serve-request.ts";
 import { ServiceInstance } from "./service-instance.ts";
 import { GuestContext, type GuestSettings } from "./wasi/guest-context.ts";
 import { wasiImports } from "./wasi/imports.ts";
@@ -183,8 +183,9 @@ class ForkInstance implements Instance {
     };
     request.running?.(true);
     try {
-      const served = { context, request, response };
-      await serveRequest(served, (incoming, outparam) => live.call(this.#handler, [incoming, outparam]));
+      const served = new ServedRequest(context, request, response);
+      await live.call(this.#handler, [served.incoming, served.outparam]);
+      served.expectAnswer();
       if (this.#state === "running") this.#state = "returned";
     } catch (error) {
       if (this.#state === "running") this.#state = "failed";

@@ -4,19 +4,18 @@ import type { GuestContext } from "./wasi/guest-context.ts";
 import { IncomingRequest } from "./wasi/http-incoming.ts";
 import { ResponseOutparam } from "./wasi/http-outgoing.ts";
 
-export interface ServedRequest {
-  readonly context: GuestContext;
-  readonly request: GuestRequest;
-  readonly response: GuestResponse;
-}
+/** A request as a guest's `wasi:http/incoming-handler.handle` is given it. */
+export class ServedRequest {
+  readonly incoming: IncomingRequest;
+  readonly outparam: ResponseOutparam;
 
-/** Gives a request to a guest's `wasi:http/incoming-handler.handle`. @throws what `handle` throws, and GuestFault */
-export async function serveRequest(
-  { context, request, response }: ServedRequest,
-  handle: (incoming: IncomingRequest, outparam: ResponseOutparam) => unknown,
-): Promise<void> {
-  const incoming = new IncomingRequest(context, request);
-  const outparam = new ResponseOutparam(context, response, request.method === "HEAD");
-  await handle(incoming, outparam);
-  if (!outparam.isSet) throw new GuestFault("GUEST_FAILED", "the guest returned without an answer");
+  constructor(context: GuestContext, request: GuestRequest, response: GuestResponse) {
+    this.incoming = new IncomingRequest(context, request);
+    this.outparam = new ResponseOutparam(context, response, request.method === "HEAD");
+  }
+
+  /** The guest has returned. @throws GuestFault when it has not answered */
+  expectAnswer(): void {
+    if (!this.outparam.isSet) throw new GuestFault("GUEST_FAILED", "the guest returned without an answer");
+  }
 }

@@ -70,6 +70,12 @@ export class ComponentState {
     if (this.guest.fault !== undefined) throw this.guest.fault;
   }
 
+  /** For where a guest calls out. @throws GuestFault when it is over, or must not */
+  checkCallOut(): void {
+    this.throwIfOver();
+    if (!this.mayLeave) this.trap("the guest called out while it must not: in realloc or in a post-return function");
+  }
+
   /** @throws GuestFault always: the guest broke a rule of the canonical ABI, and is over */
   trap(why: string): never {
     return this.fail(new GuestFault("GUEST_FAILED", `trap: ${why}`));

@@ -89,10 +89,8 @@ function guarded(live: LiveInstance, { op, instance }: BuiltinPlan, run: CoreFun
   const state = live.state(instance);
   const isAnyTime = anyTime.has(op);
   return (...values) => {
-    state.throwIfOver();
-    if (!isAnyTime && !state.mayLeave) {
-      state.trap("the guest called out while it must not: in realloc or in a post-return function");
-    }
+    if (isAnyTime) state.throwIfOver();
+    else state.checkCallOut();
     try {
       return run(...values);
     } catch (error) {

@@ -17,8 +17,7 @@ export function lowerAsync(live: LiveInstance, tasks: Tasks, plan: LowerPlan): C
   const state = live.state(plan.instance);
   let lowering: Lowering | undefined;
   return (...values) => {
-    state.throwIfOver();
-    if (!state.mayLeave) state.trap("the guest called out while it must not: in realloc or in a post-return function");
+    state.checkCallOut();
     const verdict = guestWatch.verdict();
     if (verdict !== undefined) state.fail(verdict);
     try {

@@ -43,8 +43,7 @@ function linkedCall(live: LiveInstance, { plan, shim }: LoweredCall): LoweredFun
   const codec = live.component.codec(plan.type);
   const invoke = invocation(live, plan.callee, codec, shim !== undefined);
   return (...values) => {
-    state.throwIfOver();
-    if (!state.mayLeave) state.trap("the guest called out while it must not: in realloc or in a post-return function");
+    state.checkCallOut();
     const verdict = guestWatch.verdict();
     if (verdict !== undefined) state.fail(verdict);
     const { lentCount } = state;

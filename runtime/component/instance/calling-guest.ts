@@ -48,8 +48,7 @@ export class CallingGuest {
   /** The guest calls the host's function `index`. @throws GuestFault when it must not */
   enter(index: number): void {
     const state = this.#state;
-    state.throwIfOver();
-    if (!state.mayLeave) state.trap("the guest called out while it must not: in realloc or in a post-return function");
+    state.checkCallOut();
     const verdict = guestWatch.verdict();
     if (verdict !== undefined) state.fail(verdict);
     this.#host.markUsed(index);

@@ -1,7 +1,7 @@
 import { unreachable } from "@shallop/sdk/internal";
 import type { CoreReference, ResourcePlan } from "../link/link-plan.ts";
 import { dropShim } from "./drop-shim.ts";
-import { inHost } from "./guest-watch.ts";
+import { guestWatch } from "./guest-watch.ts";
 import type { LiveInstance, ResourceBuiltinPlan } from "./live-instance.ts";
 
 type CoreFunction = (value: number) => number | undefined;
@@ -18,6 +18,7 @@ export function resourceBuiltin(live: LiveInstance, plan: ResourceBuiltinPlan): 
     case "resource.rep":
       return guarded(live, plan, (index) => Number(handles.get(index >>> 0, resource).representation) | 0);
     case "resource.drop":
+      if (live.component.plan.resources[resource]?.kind === "host") return hostDrop(live, plan);
       return guarded(live, plan, (index) => {
         drop(live, { index: index >>> 0, resource, instance });
         return undefined;
@@ -25,6 +26,26 @@ export function resourceBuiltin(live: LiveInstance, plan: ResourceBuiltinPlan): 
     default:
       return unreachable(op);
   }
+}
+
+/** `canon resource.drop` of a resource of the host: what a guest calls most. */
+function hostDrop(live: LiveInstance, { resource, instance }: ResourceBuiltinPlan): CoreFunction {
+  const state = live.state(instance);
+  return (index) => {
+    state.checkCallOut();
+    try {
+      const { own, scope, representation } = state.handles.remove(index >>> 0, resource);
+      if (own) {
+        guestWatch.inHost = true;
+        (representation as Partial<Disposable>)[Symbol.dispose]?.();
+        guestWatch.inHost = false;
+      } else if (scope !== undefined) scope.borrows--;
+      return undefined;
+    } catch (error) {
+      guestWatch.inHost = false;
+      throw live.ended(error);
+    }
+  };
 }
 
 /** `canon resource.drop` of a resource whose destructor may have to wait. */
@@ -51,11 +72,9 @@ function guarded(
 ): CoreFunction {
   return (value) => {
     const state = live.state(instance);
-    state.throwIfOver();
     // A representation may be looked up at any time (CanonicalABI.md, "canon resource.rep").
-    if (!state.mayLeave && op !== "resource.rep") {
-      state.trap("the guest called out while it must not: in realloc or in a post-return function");
-    }
+    if (op === "resource.rep") state.throwIfOver();
+    else state.checkCallOut();
     try {
       return run(value);
     } catch (error) {
@@ -73,9 +92,8 @@ function drop(
     if (handle.scope !== undefined) handle.scope.borrows--;
     return;
   }
-  const plan: ResourcePlan | undefined = live.component.plan.resources[resource];
+  const plan = live.component.plan.resources[resource];
   if (plan?.kind === "guest") destroy(live, { plan, caller: instance }, Number(handle.representation));
-  else inHost(() => (handle.representation as Partial<Disposable>)[Symbol.dispose]?.());
 }
 
 /**

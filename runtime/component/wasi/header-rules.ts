@@ -1,8 +1,7 @@
 /** What header fields may be: RFC 9110, 5.1 and 5.5; RFC 9113, 8.2.2 for those that belong to one connection only. */
 
 const tokenPattern = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-// Visible characters, spaces, tabs and obs-text; no other control character, so no line can be ended.
-const valuePattern = /^[\t\x20-\x7e\x80-\xff]*$/;
+const [tab, space, del] = [0x09, 0x20, 0x7f];
 
 /** Names that a guest may neither see as its own to set nor send: they speak of the connection, not of the message. */
 export const hopByHopNames: ReadonlySet<string> = new Set([
@@ -27,8 +26,14 @@ export function nameProblem(name: string): HeaderProblem | undefined {
   return hopByHopNames.has(name.toLowerCase()) ? "forbidden" : undefined;
 }
 
-/** `value` as bytes; latin1 shows each byte as one character. */
-export const isHeaderValue = (value: Uint8Array): boolean => valuePattern.test(latin1(value));
+/** Visible characters, spaces, tabs and obs-text; no other control character, so no line can be ended. */
+export function isHeaderValue(value: Uint8Array): boolean {
+  for (let index = 0; index < value.length; index++) {
+    const byte = value[index] ?? del;
+    if ((byte < space && byte !== tab) || byte === del) return false;
+  }
+  return true;
+}
 
 export const latin1 = (bytes: Uint8Array): string =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");

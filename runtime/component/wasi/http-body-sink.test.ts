@@ -5,7 +5,7 @@ import { BodySink } from "./http-body-sink.ts";
 class Target {
   readonly written: string[] = [];
   outcome = "open";
-  readonly sink: ByteSink = {
+  readonly body: ByteSink = {
     capacity: () => 8,
     write: (bytes) => this.written.push(Buffer.from(bytes).toString()),
     flushed: () => true,

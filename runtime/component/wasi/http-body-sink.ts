@@ -3,7 +3,7 @@ import { Listeners } from "./waitable.ts";
 
 /** Where a body goes once the message is on its way. */
 export interface BodyTarget {
-  readonly sink: ByteSink;
+  readonly body: ByteSink;
   /** The body is complete. `trailers`: flat, as headers. */
   finish(trailers: readonly string[]): void;
   /** The body will never be complete. */
@@ -42,35 +42,35 @@ export class BodySink implements ByteSink {
     this.#target = target;
     this.#contentLength = options.discard ? undefined : options.contentLength;
     this.#discarding = options.discard;
-    this.#undo = target.sink.subscribe(() => this.#listeners.notify());
+    this.#undo = target.body.subscribe(() => this.#listeners.notify());
     const waiting = this.#waiting;
     this.#waiting = [];
-    if (!options.discard) for (const chunk of waiting) target.sink.write(chunk);
+    if (!options.discard) for (const chunk of waiting) target.body.write(chunk);
     if (this.#end !== undefined) this.#settle();
     this.#listeners.notify();
   }
 
   capacity(): number {
     if (this.#target === undefined) return this.#bufferBytesMax - this.#waitingBytes;
-    return this.#discarding ? this.#bufferBytesMax : this.#target.sink.capacity();
+    return this.#discarding ? this.#bufferBytesMax : this.#target.body.capacity();
   }
 
   write(bytes: Uint8Array): void {
     this.#written += bytes.length;
     if (this.#discarding) return;
     if (this.#tooMuch()) return this.#failLength("more");
-    if (this.#target !== undefined) return this.#target.sink.write(bytes);
+    if (this.#target !== undefined) return this.#target.body.write(bytes);
     this.#waiting.push(bytes);
     this.#waitingBytes += bytes.length;
   }
 
   flushed(): boolean {
-    return this.#target === undefined || this.#discarding || this.#target.sink.flushed();
+    return this.#target === undefined || this.#discarding || this.#target.body.flushed();
   }
 
   failure(): SinkFailure | undefined {
     if (this.#end?.failure !== undefined) return { kind: "broken", message: this.#end.failure };
-    return this.#end === undefined ? this.#target?.sink.failure() : { kind: "closed" };
+    return this.#end === undefined ? this.#target?.body.failure() : { kind: "closed" };
   }
 
   ready(): boolean {

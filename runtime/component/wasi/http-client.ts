@@ -108,7 +108,7 @@ export class HttpCall {
       request.destroy();
     };
     body.attach(
-      { sink, finish: (trailers) => endWith(request, trailers), fail },
+      { body: sink, finish: (trailers) => endWith(request, trailers), fail },
       {
         contentLength: parseContentLength(lengths) ?? undefined,
         discard: false,

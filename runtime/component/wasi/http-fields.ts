@@ -10,9 +10,36 @@ export interface HeaderError {
   readonly tag: HeaderProblem | "immutable" | "size-exceeded";
 }
 
-/** `written`: the name in the case that it was given in. */
-type Entry = readonly [name: string, value: Uint8Array, written: string];
 type GivenEntry = readonly [name: string, value: Uint8Array];
+
+/** One name and one value, which is read as bytes or as text, mostly as one of them only. */
+class Entry {
+  readonly name: string;
+  /** The name in the case that it was given in. */
+  readonly written: string;
+  #bytes: Uint8Array | undefined;
+  #text: string | undefined;
+
+  constructor(written: string, value: Uint8Array | string) {
+    this.name = written.toLowerCase();
+    this.written = written;
+    if (typeof value === "string") this.#text = value;
+    else this.#bytes = value;
+  }
+
+  get bytes(): Uint8Array {
+    return (this.#bytes ??= Buffer.from(this.#text ?? "", "latin1"));
+  }
+
+  /** A character for each byte. */
+  get text(): string {
+    return (this.#text ??= latin1(this.bytes));
+  }
+
+  get size(): number {
+    return sizeOf(this.name, this.#bytes ?? this.#text ?? "");
+  }
+}
 
 // What each entry costs beside its bytes, as HTTP/2 counts it (RFC 9113, 6.5.2).
 const entryOverheadBytes = 32;
@@ -31,7 +58,7 @@ export class Fields extends Resource {
   ): Made {
     const fields = new this(context);
     for (let index = 0; index + 1 < flat.length; index += 2) {
-      fields.#add(flat[index] ?? "", Buffer.from(flat[index + 1] ?? "", "latin1"));
+      fields.#add(flat[index] ?? "", flat[index + 1] ?? "");
     }
     fields.#immutable = true;
     return fields;
@@ -50,12 +77,17 @@ export class Fields extends Resource {
 
   get(name: string): readonly Uint8Array[] {
     const wanted = name.toLowerCase();
-    return this.#entries.filter((entry) => entry[0] === wanted).map((entry) => entry[1]);
+    return this.#entries.filter((entry) => entry.name === wanted).map((entry) => entry.bytes);
+  }
+
+  /** As `get`, with a character for each byte. */
+  getText(name: string): readonly string[] {
+    return this.has(name) ? this.#entries.filter((entry) => entry.name === name).map((entry) => entry.text) : noTexts;
   }
 
   has(name: string): boolean {
     const wanted = name.toLowerCase();
-    return this.#entries.some((entry) => entry[0] === wanted);
+    return this.#entries.some((entry) => entry.name === wanted);
   }
 
   set(name: string, values: readonly Uint8Array[]): Result<undefined, HeaderError> {
@@ -80,8 +112,8 @@ export class Fields extends Resource {
     return done;
   }
 
-  entries(): readonly Entry[] {
-    return this.#entries;
+  entries(): readonly GivenEntry[] {
+    return this.#entries.map(({ name, bytes }) => [name, bytes]);
   }
 
   clone(): Fields {
@@ -101,7 +133,7 @@ export class Fields extends Resource {
 
   toFlat(): string[] {
     const flat: string[] = [];
-    for (const [name, value] of this.#entries) flat.push(name, latin1(value));
+    for (const { name, text } of this.#entries) flat.push(name, text);
     return flat;
   }
 
@@ -112,7 +144,7 @@ export class Fields extends Resource {
   }
 
   protected writtenEntries(): readonly GivenEntry[] {
-    return this.#entries.map(([, value, written]) => [written, value]);
+    return this.#entries.map(({ written, bytes }) => [written, bytes]);
   }
 
   /**
@@ -122,9 +154,9 @@ export class Fields extends Resource {
   protected fits(name: string, values: readonly Uint8Array[], replaced?: string): boolean {
     const { headersMax, headerBytesMax } = this.context.settings.bounds;
     const gone = replaced === undefined ? undefined : replaced.toLowerCase();
-    const kept = gone === undefined ? this.#entries : this.#entries.filter((entry) => entry[0] !== gone);
+    const kept = gone === undefined ? this.#entries : this.#entries.filter((entry) => entry.name !== gone);
     const keptBytes = gone === undefined ? this.#bytes : sumOf(kept);
-    const addedBytes = values.reduce((sum, value) => sum + sizeOf([name, value]), 0);
+    const addedBytes = values.reduce((sum, value) => sum + sizeOf(name, value), 0);
     const isMany = kept.length + values.length > headersMax;
     if (!isMany && keptBytes + addedBytes <= headerBytesMax) return true;
     const text = isMany ? breachText("headersMax", headersMax) : breachText("headerBytesMax", headerBytesMax);
@@ -138,25 +170,25 @@ export class Fields extends Resource {
 
   #remove(name: string): void {
     const unwanted = name.toLowerCase();
-    this.#entries = this.#entries.filter((entry) => entry[0] !== unwanted);
+    this.#entries = this.#entries.filter((entry) => entry.name !== unwanted);
     this.#bytes = sumOf(this.#entries);
   }
 
   /** @throws GuestFault GUEST_HEADERS */
-  #add(name: string, value: Uint8Array): void {
+  #add(name: string, value: Uint8Array | string): void {
     const { headersMax, headerBytesMax } = this.context.settings.bounds;
-    const entry: Entry = [name.toLowerCase(), value, name];
-    this.#bytes += sizeOf(entry);
+    this.#bytes += sizeOf(name, value);
     if (this.#entries.length >= headersMax) throw new GuestFault("GUEST_HEADERS", breachText("headersMax", headersMax));
     if (this.#bytes > headerBytesMax) {
       throw new GuestFault("GUEST_HEADERS", breachText("headerBytesMax", headerBytesMax));
     }
-    this.#entries.push(entry);
+    this.#entries.push(new Entry(name, value));
   }
 }
 
-const sizeOf = ([name, value]: GivenEntry | Entry): number => name.length + value.length + entryOverheadBytes;
-const sumOf = (entries: readonly Entry[]): number => entries.reduce((sum, entry) => sum + sizeOf(entry), 0);
+const noTexts: readonly string[] = [];
+const sizeOf = (name: string, value: Uint8Array | string): number => name.length + value.length + entryOverheadBytes;
+const sumOf = (entries: readonly Entry[]): number => entries.reduce((sum, entry) => sum + entry.size, 0);
 const valueProblem = (value: Uint8Array): HeaderProblem | undefined =>
   isHeaderValue(value) ? undefined : "invalid-syntax";
 

@@ -1,6 +1,6 @@
 import type { GuestResponse } from "../engine.ts";
 import type { GuestContext } from "./guest-context.ts";
-import { latin1, parseContentLength } from "./header-rules.ts";
+import { parseContentLength } from "./header-rules.ts";
 import { BodySink } from "./http-body-sink.ts";
 import { describeErrorCode, type HttpErrorCode } from "./http-error-code.ts";
 import type { Fields } from "./http-fields.ts";
@@ -74,23 +74,16 @@ export class OutgoingResponse extends Resource {
   /** Begins the answer. */
   send(response: GuestResponse, isHead: boolean): void {
     this[Symbol.dispose]();
-    const contentLength = parseContentLength(latin1Values(this.#headers, "content-length"));
+    const contentLength = parseContentLength(this.#headers.getText("content-length"));
     if (contentLength === null) return response.fail("the guest's content-length is not one number");
     response.respond(this.#status, this.#headers.toFlat());
     const body = this.#body ?? new BodySink(0);
     const discard = isHead || this.#status === 204 || this.#status === 304;
-    const target = {
-      sink: response.body,
-      finish: (trailers: readonly string[]) => response.finish(trailers),
-      fail: (text: string) => response.fail(text),
-    };
-    body.attach(target, { contentLength, discard });
+    body.attach(response, { contentLength, discard });
     // The guest asked for no body: there is none.
     if (this.#body === undefined) body.finish();
   }
 }
-
-const latin1Values = (fields: Fields, name: string): string[] => fields.get(name).map(latin1);
 
 /** `wasi:http/types.response-outparam`. */
 export class ResponseOutparam extends Resource {

@@ -10,19 +10,21 @@ export interface Waitable {
 
 /** The listeners of a Waitable. */
 export class Listeners {
-  readonly #listeners = new Set<() => void>();
+  // Made when it is first needed: most of what a request has is never waited for.
+  #listeners: Set<() => void> | undefined;
 
   add(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    const listeners = (this.#listeners ??= new Set());
+    listeners.add(listener);
+    return () => listeners.delete(listener);
   }
 
   notify(): void {
-    for (const listener of Array.from(this.#listeners)) listener();
+    if (this.#listeners !== undefined) for (const listener of Array.from(this.#listeners)) listener();
   }
 
   clear(): void {
-    this.#listeners.clear();
+    this.#listeners?.clear();
   }
 }
 

@@ -3,7 +3,7 @@ import type { GuestResponse } from "../../engine.ts";
 import type { Caller, GuestContext } from "../guest-context.ts";
 import { BodySink } from "../http-body-sink.ts";
 import type { CallAnswer } from "../http-client.ts";
-import { latin1, parseContentLength } from "../header-rules.ts";
+import { parseContentLength } from "../header-rules.ts";
 import { guestClass, notConstructible, Resource } from "../resource.ts";
 import { done, failed, type Result } from "../result.ts";
 import { type GivenBody, internalError, MessageBody, type Sent, type Trailers } from "./http-body.ts";
@@ -75,21 +75,15 @@ export class HttpResponse extends Resource {
   /** Gives the answer. Resolves when all of it is with `response`, well or not; rejects when the guest fails. */
   async send(response: GuestResponse, options: SendOptions): Promise<void> {
     const { context } = this;
-    const contentLength = parseContentLength(this.#headers.get("content-length").map(latin1));
+    const contentLength = parseContentLength(this.#headers.getText("content-length"));
     if (contentLength === null) {
       this[Symbol.dispose]();
       return response.fail("the guest's content-length is not one number");
     }
     const sink = new BodySink(context.settings.bounds.bufferBytesMax);
     response.respond(this.#status, this.#headers.toFlat());
-    sink.attach(
-      {
-        sink: response.body,
-        finish: (trailers) => response.finish(trailers),
-        fail: (message) => response.fail(message),
-      },
-      { contentLength, discard: options.isHead || this.#status === 204 || this.#status === 304 },
-    );
+    const discard = options.isHead || this.#status === 204 || this.#status === 304;
+    sink.attach(response, { contentLength, discard });
     options.begun?.(sink);
     const sent = this.#body.sendTo(context, sink, "HTTP-response-body-size");
     this[Symbol.dispose]();

@@ -1,6 +1,6 @@
 import { cancellable } from "../../abi/stream.ts";
 import type { Caller } from "../guest-context.ts";
-import { latin1, parseContentLength } from "../header-rules.ts";
+import { parseContentLength } from "../header-rules.ts";
 import { callTarget, callTimeouts } from "../http-call-target.ts";
 import { HttpCall } from "../http-client.ts";
 import { BodySink } from "../http-body-sink.ts";
@@ -63,7 +63,7 @@ export const httpClient = (caller: Caller): object => ({
 /** A request without contents has no body, whatever it announces. */
 function announcedLength({ body, headers }: HttpRequest): number | undefined {
   if (!body.hasContents) return undefined;
-  return parseContentLength(headers.get("content-length").map(latin1)) ?? undefined;
+  return parseContentLength(headers.getText("content-length")) ?? undefined;
 }
 
 function refuse(request: HttpRequest, code: HttpErrorCode): Answer {
