@@ -7,6 +7,8 @@ import { inProcessClient } from "./api/client.ts";
 import { ensureClusterMaterial } from "./api/pki/cluster-material.ts";
 import { createApiServer } from "./api/server.ts";
 import { controllersUser } from "./api/user.ts";
+import { IdleBook } from "./autoscale/idle-book.ts";
+import { IdleFile } from "./controllers/autoscaler/idle-file.ts";
 import { Controllers } from "./controllers/controllers.ts";
 import { RegistryImageResolver } from "./controllers/revision/registry-image-resolver.ts";
 import { readSettings, type SettingValues } from "./settings.ts";
@@ -50,6 +52,8 @@ export async function startControlPlane(
       random,
     }),
   );
+  const idleTimes = new IdleBook();
+  opened.use(await IdleFile.open(idleTimes, { file: join(dataDir, "idle-times.json"), clock, log }));
   const controllers = opened.use(
     new Controllers({
       client: inProcessClient(api, controllersUser),
@@ -59,6 +63,7 @@ export async function startControlPlane(
       images: new RegistryImageResolver(registries, registry.host, settings.registryAliases),
       addresses: { domain: settings.domain, gatewayPort: settings.gatewayPort },
       autoscaler: settings.autoscaler,
+      idleTimes,
     }),
   );
   const material = await ensureClusterMaterial({ dataDir, advertise: settings.advertise, clock, random });

@@ -83,6 +83,7 @@ describe("spec of a revision", () => {
     podRetentionMs: 0,
     aggregation: "linear",
     activationTimeoutMs: 630_000,
+    keepWarmWorthMs: { native: 900_000, wasm: 0 },
   };
   const cases: {
     name: string;
@@ -92,6 +93,16 @@ describe("spec of a revision", () => {
     spec: Partial<ScaleSpec>;
   }[] = [
     { name: "nothing given", spec: {} },
+    {
+      name: "what a cold start is worth",
+      annotations: { "autoscaling.shallop.dev/keep-warm-worth": "5m" },
+      spec: { keepWarmWorthMs: { native: 300_000, wasm: 300_000 } },
+    },
+    {
+      name: "cold starts are worth nothing",
+      settings: ["keep-warm-worth=0s"],
+      spec: { keepWarmWorthMs: { native: 0, wasm: 0 } },
+    },
     { name: "a hard limit", concurrency: 10, spec: { total: 10, target: 7 } },
     { name: "a soft target", annotations: on({ target: "50" }), spec: { total: 50, target: 35 } },
     { name: "the smaller of both", annotations: on({ target: "50" }), concurrency: 10, spec: { total: 10, target: 7 } },

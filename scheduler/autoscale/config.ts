@@ -24,6 +24,8 @@ export interface AutoscalerConfig {
   readonly maxScale: number;
   /** Above 0: no revision gets more, nor an unlimited scale. */
   readonly maxScaleLimit: number;
+  /** Shallop's own key `keep-warm-worth`: how long a native pod may wait for a cold start to be avoided; 0 = not at all. */
+  readonly keepWarmWorthMs: number;
 }
 
 /** knative/serving config/core/configmaps/autoscaler.yaml. */
@@ -46,6 +48,7 @@ export const defaultConfig: AutoscalerConfig = {
   minScale: 0,
   maxScale: 0,
   maxScaleLimit: 0,
+  keepWarmWorthMs: 900_000,
 };
 
 /** knative/serving pkg/apis/autoscaling: TargetMin. A smaller target would ask for more pods than there are requests. */
@@ -121,6 +124,7 @@ const setters: Readonly<Record<string, Setter>> = {
   "min-scale": count("minScale"),
   "max-scale": count("maxScale"),
   "max-scale-limit": count("maxScaleLimit"),
+  "keep-warm-worth": duration("keepWarmWorthMs", 0),
 };
 
 /**

@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { defaultConfig, parseConfig } from "./config.ts";
 import { decisionsMax, withDecision } from "./history.ts";
-import { type PodCounts, RevisionScaler } from "./revision-scaler.ts";
+import { IdleTimes } from "./idle-times.ts";
+import { type Moment, type PodCounts, RevisionScaler } from "./revision-scaler.ts";
 import { parseSpec, type ScaleSpec } from "./spec.ts";
 
 /** A revision on a clock of its own: each second a load is recorded, each two seconds a decision is made. */
@@ -11,16 +12,23 @@ class World {
   nowMs = 0;
   counts: PodCounts;
 
-  constructor(spec: Partial<ScaleSpec> = {}, counts: Partial<PodCounts> = {}) {
-    this.counts = { pods: 0, ready: 0, reachable: true, initialized: true, activation: undefined, ...counts };
-    this.scaler = new RevisionScaler({ ...parseSpec({}, 0, defaultConfig), ...spec }, this.counts, 0);
+  constructor(spec: Partial<ScaleSpec> = {}, counts: Partial<PodCounts> = {}, idle = new IdleTimes()) {
+    this.counts = {
+      ...{ pods: 0, ready: 0, reachable: true, initialized: true, activation: undefined, native: false },
+      ...counts,
+    };
+    this.scaler = new RevisionScaler({ ...parseSpec({}, 0, defaultConfig), ...spec }, this.counts, { nowMs: 0, idle });
+  }
+
+  get moment(): Moment {
+    return { nowMs: this.nowMs, wallMs: this.nowMs };
   }
 
   /** Lets seconds pass under a load; pods become what is wanted, at once. */
   pass(seconds: number, concurrency: number, follow = true): number {
     for (let second = 0; second < seconds; second++) {
       this.nowMs += 1000;
-      if (this.counts.ready > 0 || concurrency > 0) this.scaler.record(this.nowMs, { concurrency, rps: concurrency });
+      if (this.counts.ready > 0 || concurrency > 0) this.scaler.record(this.moment, { concurrency, rps: concurrency });
       if (this.nowMs % 2000 === 0) this.decide();
       if (follow) this.set({ pods: this.scaler.want, ready: this.scaler.want });
     }
@@ -133,8 +141,8 @@ describe("life of a revision", () => {
 
   test("rps is a metric of its own", () => {
     const spec = parseSpec({ "autoscaling.knative.dev/metric": "rps" }, 0, defaultConfig);
-    const scaler = new RevisionScaler(spec, new World().counts, 0);
-    scaler.record(1000, { concurrency: 1, rps: 700 });
+    const scaler = new RevisionScaler(spec, new World().counts, { nowMs: 0, idle: new IdleTimes() });
+    scaler.record({ nowMs: 1000, wallMs: 0 }, { concurrency: 1, rps: 700 });
     const decision = scaler.decide({ nowMs: 1000, wallMs: 0 }, new World().counts);
     expect(decision.want).toBe(5);
     expect(decision.inputs["stableRequestsPerSecond"]).toBe(700);
@@ -143,7 +151,7 @@ describe("life of a revision", () => {
   test("a decision has everything that it was made from", () => {
     const world = new World({}, { pods: 2, ready: 2 });
     world.nowMs = 61_000;
-    world.scaler.record(61_000, { concurrency: 142, rps: 0 });
+    world.scaler.record(world.moment, { concurrency: 142, rps: 0 });
     world.nowMs = 62_000;
     expect(world.decide()).toEqual({
       at: "1970-01-01T00:01:02Z",
@@ -265,5 +273,48 @@ describe("properties", () => {
     const world = new World(spec);
     world.pass(4, 10);
     expect(world.pass(8, 0)).toBe(0);
+  });
+});
+
+describe("a pod that is kept warm", () => {
+  const hourly = (): IdleTimes => {
+    const idle = new IdleTimes();
+    for (let times = 0; times < 24; times++) idle.record(3_600_000, 0);
+    return idle;
+  };
+
+  test("a native one goes, comes back ahead of the hour, and goes when nothing has come", () => {
+    const world = new World({}, { pods: 1, ready: 1, native: true }, hourly());
+    world.pass(120, 1);
+    expect(world.pass(200, 0)).toBe(0);
+    // Idle for 58 minutes and 40 seconds.
+    expect(world.pass(58 * 60 + 40 - 200, 0)).toBe(0);
+    expect(world.pass(60, 0)).toBe(1);
+    const kept = world.scaler.decisions.at(-1);
+    expect(kept).toMatchObject({ want: 1, inputs: { activity: "inactive" } });
+    expect(kept?.bound).toMatch(/^keep-warm: idle for 59 to 62 minutes: up to \d+ % chance /);
+    expect(world.pass(240, 0)).toBe(0);
+  });
+
+  test("the request that it waited for finds it, and the next hour begins", () => {
+    const idle = hourly();
+    const world = new World({}, { pods: 1, ready: 1, native: true }, idle);
+    world.pass(10, 1);
+    expect(world.pass(60 * 60, 0)).toBe(1);
+    world.pass(10, 1);
+    // The others have faded a little.
+    expect(idle.weight(60)).toBeGreaterThan(24.5);
+    expect(world.scaler.activity.phase).toBe("active");
+    expect(world.pass(30 * 60, 0)).toBe(0);
+  });
+
+  test.each([
+    { why: "a Wasm pod's start costs next to nothing", counts: { native: false }, spec: {} },
+    { why: "no route leads to it", counts: { native: true, reachable: false }, spec: {} },
+    { why: "it is worth nothing", counts: { native: true }, spec: { keepWarmWorthMs: { native: 0, wasm: 0 } } },
+  ])("none: $why", ({ counts, spec }) => {
+    const world = new World(spec, { pods: 1, ready: 1, ...counts }, hourly());
+    world.pass(120, 1);
+    expect(world.pass(60 * 60, 0)).toBe(0);
   });
 });

@@ -8,6 +8,8 @@ export interface Situation extends Observation {
   readonly initialized: boolean;
   /** Mark of the newest pod that an activation made; another one than last time means that a request came. */
   readonly activation: string | undefined;
+  /** Why a pod is worth its memory although nothing asks for one; undefined: it is not. */
+  readonly warm: string | undefined;
 }
 
 /** What is remembered from one decision to the next. */
@@ -87,6 +89,11 @@ export function decide(spec: ScaleSpec, before: ScaleMemory, situation: Situatio
     ({ want, activity } = verdict);
     if (verdict.bound !== undefined) bounds.push(verdict.bound);
     desired = want === 0 || activity.phase === "inactive" ? 0 : want;
+  }
+  // The revision is no more active for it: it waits, and goes when its time is over.
+  if (want === 0 && situation.warm !== undefined && initialized) {
+    want = 1;
+    bounds.push(`keep-warm: ${situation.warm}`);
   }
   const readyMin = initialized
     ? Math.max(1, reachable ? spec.minScale : 0)

@@ -2,6 +2,8 @@ import { rfc3339 } from "@shallop/sdk/internal";
 import type { ScaleDecision } from "@shallop/sdk/wire";
 import { decide, initialMemory, type ScaleMemory } from "./decide.ts";
 import { withDecision } from "./history.ts";
+import type { IdleTimes } from "./idle-times.ts";
+import { type KeepWarm, keepWhileWorth, type WarmPlan, warmSpanAt } from "./keep-warm.ts";
 import { LoadWindow } from "./load-window.ts";
 import type { ScaleSpec } from "./spec.ts";
 
@@ -15,12 +17,24 @@ export interface PodCounts {
   readonly initialized: boolean;
   /** Mark of the newest pod that an activation made. */
   readonly activation: string | undefined;
+  /** It has native pods, or would: their starts cost something. */
+  readonly native: boolean;
 }
+
+const secondMs = 1000;
 
 /** Both times of a moment: one for intervals, one for people. */
 export interface Moment {
   readonly nowMs: number;
   readonly wallMs: number;
+}
+
+export interface ScalerStart {
+  readonly nowMs: number;
+  /** What is known of the function's idle times; the scaler adds to it. */
+  readonly idle: IdleTimes;
+  /** When an idle pod is kept, given what a cold start is worth. */
+  readonly keepWarm?: (worthMs: number) => KeepWarm;
 }
 
 /** The scale of one revision over time: its windows of load, what it remembers, and what it decided. */
@@ -30,9 +44,17 @@ export class RevisionScaler {
   #panic: LoadWindow;
   #memory: ScaleMemory;
   #decisions: readonly ScaleDecision[] = [];
+  readonly #idle: IdleTimes;
+  readonly #keepWarm: (worthMs: number) => KeepWarm;
+  /** End of the last second with a request; undefined: there was none yet. */
+  #busyMs: number | undefined;
+  /** When to keep a pod in the present idle time. Made when it is first asked for. */
+  #warmPlan: WarmPlan | undefined;
 
-  constructor(spec: ScaleSpec, counts: PodCounts, nowMs: number) {
+  constructor(spec: ScaleSpec, counts: PodCounts, { nowMs, idle, keepWarm = keepWhileWorth }: ScalerStart) {
     this.#spec = spec;
+    this.#idle = idle;
+    this.#keepWarm = keepWarm;
     this.#stable = new LoadWindow(spec.stableWindowMs);
     this.#panic = new LoadWindow(spec.panicWindowMs);
     this.#memory = initialMemory(spec, { ...counts, nowMs });
@@ -62,7 +84,8 @@ export class RevisionScaler {
   }
 
   /** The load over the second that ends now: requests at once, or per second, as the revision's metric asks. */
-  record(nowMs: number, load: { readonly concurrency: number; readonly rps: number }): void {
+  record({ nowMs, wallMs }: Moment, load: { readonly concurrency: number; readonly rps: number }): void {
+    if (load.concurrency > 0 || load.rps > 0) this.#busy(nowMs, wallMs);
     const value = this.#spec.metric === "rps" ? load.rps : load.concurrency;
     this.#stable.record(nowMs, value);
     this.#panic.record(nowMs, value);
@@ -75,7 +98,8 @@ export class RevisionScaler {
     const load = isKnown
       ? { stable: this.#average(this.#stable, nowMs), panic: this.#average(this.#panic, nowMs) }
       : undefined;
-    const outcome = decide(this.#spec, this.#memory, { nowMs, ready, reachable, initialized, activation, load });
+    const warm = this.#warm(nowMs, counts);
+    const outcome = decide(this.#spec, this.#memory, { nowMs, ready, reachable, initialized, activation, load, warm });
     this.#memory = outcome.memory;
     const decision: ScaleDecision = {
       at: rfc3339(wallMs),
@@ -88,6 +112,22 @@ export class RevisionScaler {
     };
     this.#decisions = withDecision(this.#decisions, decision);
     return decision;
+  }
+
+  #busy(nowMs: number, wallMs: number): void {
+    // Seconds next to each other are one time at work.
+    if (this.#busyMs !== undefined && nowMs - this.#busyMs > 2 * secondMs)
+      this.#idle.record(nowMs - this.#busyMs, wallMs);
+    this.#busyMs = nowMs;
+    this.#warmPlan = undefined;
+  }
+
+  /** Why a pod shall be there although nothing asks for one. */
+  #warm(nowMs: number, { native, reachable }: PodCounts): string | undefined {
+    const worthMs = native ? this.#spec.keepWarmWorthMs.native : this.#spec.keepWarmWorthMs.wasm;
+    if (worthMs === 0 || !reachable || this.#busyMs === undefined) return undefined;
+    this.#warmPlan ??= this.#keepWarm(worthMs)(this.#idle);
+    return warmSpanAt(this.#warmPlan, nowMs - this.#busyMs)?.why;
   }
 
   #average(window: LoadWindow, nowMs: number): number {

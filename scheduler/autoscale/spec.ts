@@ -1,4 +1,4 @@
-import { autoscalingPrefix } from "@shallop/sdk/api";
+import { annotation, autoscalingPrefix } from "@shallop/sdk/api";
 import { parseDurationMs } from "@shallop/sdk/internal";
 import { type AutoscalerConfig, targetMin } from "./config.ts";
 
@@ -29,6 +29,8 @@ export interface ScaleSpec {
   readonly aggregation: "linear" | "weighted-exponential";
   /** A start that takes longer is given up. */
   readonly activationTimeoutMs: number;
+  /** How long a pod may wait for a cold start to be avoided. A Wasm pod's costs next to nothing, so by default it does not. */
+  readonly keepWarmWorthMs: { readonly native: number; readonly wasm: number };
 }
 
 const secondMs = 1000;
@@ -62,6 +64,7 @@ export function parseSpec(annotations: Annotations, containerConcurrency: number
   const metric = given.get("metric") === "rps" ? "rps" : "concurrency";
   const stableWindowMs = duration("window") ?? config.stableWindowMs;
   const panicPercentage = number("panic-window-percentage", (v) => v >= 1 && v <= 100) ?? config.panicWindowPercentage;
+  const worthMs = parseDurationMs(annotations[annotation.keepWarmWorth] ?? "");
   const aggregation = given.get("metric-aggregation-algorithm");
   return {
     metric,
@@ -88,6 +91,7 @@ export function parseSpec(annotations: Annotations, containerConcurrency: number
     podRetentionMs: duration("scale-to-zero-pod-retention-period") ?? config.podRetentionMs,
     aggregation: aggregation === "weighted-exponential" ? aggregation : "linear",
     activationTimeoutMs: progressDeadlineMs(annotations) + activationBufferMs,
+    keepWarmWorthMs: { native: worthMs ?? config.keepWarmWorthMs, wasm: worthMs ?? 0 },
   };
 }
 

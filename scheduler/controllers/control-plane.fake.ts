@@ -20,6 +20,7 @@ import { createApi } from "../api/api.ts";
 import { type ControlClient, inProcessClient } from "../api/client.ts";
 import { controllersUser } from "../api/user.ts";
 import { parseConfig } from "../autoscale/config.ts";
+import { IdleBook } from "../autoscale/idle-book.ts";
 import { FakeStore } from "../store/store.fake.ts";
 import { FakeAgent } from "./agent.fake.ts";
 import { Controllers } from "./controllers.ts";
@@ -87,6 +88,7 @@ export class World implements AsyncDisposable {
       images: this.images,
       addresses: { domain: "localhost", gatewayPort: 8080 },
       autoscaler: parseConfig(this.#settings),
+      idleTimes: new IdleBook(),
     });
     await this.controllers.start();
   }

@@ -3,6 +3,7 @@ import { type ApiClient, EventRecorder } from "@shallop/sdk/client";
 import type { Clock, Log, Random, Timer } from "@shallop/sdk/internal";
 import type { Explanation, LoadReport } from "@shallop/sdk/wire";
 import type { AutoscalerConfig } from "../autoscale/config.ts";
+import type { IdleBook } from "../autoscale/idle-book.ts";
 import { nodeView } from "../place/node-view.ts";
 import { nothingTaken } from "../place/demand.ts";
 import { Autoscaler } from "./autoscaler/autoscaler.ts";
@@ -31,6 +32,7 @@ export interface ControllersOptions {
   readonly images: ImageResolver;
   readonly addresses: Addresses;
   readonly autoscaler: AutoscalerConfig;
+  readonly idleTimes: IdleBook;
 }
 
 const nodeLookMs = 1_000;
@@ -66,7 +68,14 @@ export class Controllers implements AsyncDisposable {
     this.#events = new EventRecorder(client, { component: "shallop-scheduler", clock, random, log });
     const events = this.#events;
     const onChange = (key: string): void => this.#queues.revision.add(key);
-    this.#autoscaler = new Autoscaler({ config: options.autoscaler, clock, log, events, onChange });
+    this.#autoscaler = new Autoscaler({
+      config: options.autoscaler,
+      idleTimes: options.idleTimes,
+      clock,
+      log,
+      events,
+      onChange,
+    });
     this.#explainer = new ServiceExplainer(cluster, (key) => this.#autoscaler.decisions(key));
     this.#resolutions = new Resolutions(options.images, { clock, log }, (key) => this.#queues.revision.add(key));
     this.#nodes = new NodeController({ cluster, clock, log, events, onStateChange: () => this.#addAllRevisions() });

@@ -46,6 +46,8 @@ export const annotation = {
   noGc: "serving.knative.dev/no-gc",
   /** The user's wish for a revision: `wasm`, `native`, or absent for Wasm first. On the revision template. */
   preferVariant: "shallop.dev/prefer-variant",
+  /** On revision templates, by the user: how long a pod may wait for a cold start to be avoided, such as `15m`; `0s`: not at all. */
+  keepWarmWorth: "autoscaling.shallop.dev/keep-warm-worth",
   /** On Pods: JSON of PodEndpoint, how a gateway reaches the pod. Written by the node that runs it. */
   endpoint: "shallop.dev/endpoint",
   /** On Pods: why this variant runs, in a sentence. Written by the node. */

@@ -6,6 +6,7 @@ import { createApi } from "../../api/api.ts";
 import { inProcessClient } from "../../api/client.ts";
 import { controllersUser } from "../../api/user.ts";
 import { defaultConfig } from "../../autoscale/config.ts";
+import { IdleBook } from "../../autoscale/idle-book.ts";
 import type { PodCounts } from "../../autoscale/revision-scaler.ts";
 import { seededRandom } from "@shallop/sdk/internal/testing";
 import { FakeStore } from "../../store/store.fake.ts";
@@ -18,6 +19,7 @@ const counts = (more: Partial<PodCounts> = {}): PodCounts => ({
   reachable: true,
   initialized: true,
   activation: undefined,
+  native: false,
   ...more,
 });
 
@@ -28,7 +30,14 @@ async function start() {
   const events = new EventRecorder(inProcessClient(api, controllersUser), { component: "test", clock, random });
   const changed: string[] = [];
   const onChange = (key: string): void => void changed.push(key);
-  const autoscaler = new Autoscaler({ config: defaultConfig, clock, log: silentLog, events, onChange });
+  const autoscaler = new Autoscaler({
+    config: defaultConfig,
+    idleTimes: new IdleBook(),
+    clock,
+    log: silentLog,
+    events,
+    onChange,
+  });
   autoscaler.start();
   const report = (averageConcurrency: number, waiting = 0, name = "hello-00001"): void => {
     const load = { namespace: "default", revision: name, averageConcurrency, requestCount: 1, periodMs: 1000, waiting };

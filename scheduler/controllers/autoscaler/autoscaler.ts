@@ -1,12 +1,13 @@
-import type { Revision } from "@shallop/sdk/api";
+import { label, type Revision } from "@shallop/sdk/api";
 import { type EventRecorder, referenceTo } from "@shallop/sdk/client";
 import type { Clock, Log, Timer } from "@shallop/sdk/internal";
 import type { LoadReport, ScaleDecision } from "@shallop/sdk/wire";
 import type { Activity } from "../../autoscale/activity.ts";
 import type { AutoscalerConfig } from "../../autoscale/config.ts";
-import { type PodCounts, RevisionScaler } from "../../autoscale/revision-scaler.ts";
+import type { IdleBook } from "../../autoscale/idle-book.ts";
+import { type Moment, type PodCounts, RevisionScaler } from "../../autoscale/revision-scaler.ts";
 import { parseSpec } from "../../autoscale/spec.ts";
-import { keyOf } from "../shared/mirror.ts";
+import { keyAt, keyOf } from "../shared/mirror.ts";
 import { LoadBook } from "./load-book.ts";
 
 export interface AutoscalerOptions {
@@ -14,6 +15,8 @@ export interface AutoscalerOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly events: EventRecorder;
+  /** What is known of idle times; the autoscaler adds to it. */
+  readonly idleTimes: IdleBook;
   /** The revision wants another number of pods, or is active in another way: look at it. */
   readonly onChange: (key: string) => void;
 }
@@ -65,7 +68,7 @@ export class Autoscaler implements Disposable {
     for (const key of this.#book.report(report, nowMs)) {
       const scaled = this.#scaled.get(key);
       if (scaled === undefined || scaled.counts.ready > 0) continue;
-      scaled.scaler.record(nowMs, this.#book.now(key, nowMs));
+      scaled.scaler.record(this.#moment(), this.#book.now(key, nowMs));
       this.#decide(key, scaled);
     }
   }
@@ -76,11 +79,12 @@ export class Autoscaler implements Disposable {
     counts: PodCounts,
   ): { readonly want: number; readonly initialScale: number; readonly activity: Activity["phase"] } {
     const key = keyOf(revision);
-    const { clock, config } = this.#options;
+    const { clock, config, idleTimes } = this.#options;
     let scaled = this.#scaled.get(key);
     if (scaled === undefined || scaled.revision.metadata.uid !== revision.metadata.uid) {
       const spec = parseSpec(revision.metadata.annotations ?? {}, revision.spec.containerConcurrency ?? 0, config);
-      const scaler = new RevisionScaler(spec, counts, clock.nowMs());
+      const idle = idleTimes.of(configurationKey(revision));
+      const scaler = new RevisionScaler(spec, counts, { nowMs: clock.nowMs(), idle });
       const told = { want: scaler.want, phase: scaler.activity.phase };
       scaled = { revision, scaler, announced: scaler.want, counts, told };
       this.#scaled.set(key, scaled);
@@ -106,24 +110,29 @@ export class Autoscaler implements Disposable {
     this.#scaled.delete(key);
   }
 
+  #moment(): Moment {
+    const { clock } = this.#options;
+    return { nowMs: clock.nowMs(), wallMs: clock.wallMs() };
+  }
+
   #tick(): void {
-    const nowMs = this.#options.clock.nowMs();
-    const loads = this.#book.sample(nowMs);
+    const moment = this.#moment();
+    const loads = this.#book.sample(moment.nowMs);
     const isDecision = ++this.#samples % samplesPerDecision === 0;
     for (const [key, scaled] of this.#scaled) {
       const load = loads.get(key);
       // Silence of a revision that has or wants pods is a load of nothing; of one at zero it is nothing at all.
       if (load !== undefined || scaled.counts.ready > 0 || scaled.scaler.want > 0) {
-        scaled.scaler.record(nowMs, load ?? { concurrency: 0, rps: 0 });
+        scaled.scaler.record(moment, load ?? { concurrency: 0, rps: 0 });
       }
       if (isDecision) this.#decide(key, scaled);
     }
   }
 
   #decide(key: string, scaled: Scaled, { isAsked = false } = {}): void {
-    const { clock, events, onChange } = this.#options;
+    const { events, onChange } = this.#options;
     const { scaler, revision, counts, announced } = scaled;
-    const decision = scaler.decide({ nowMs: clock.nowMs(), wallMs: clock.wallMs() }, counts);
+    const decision = scaler.decide(this.#moment(), counts);
     // Pods of an image that nobody has found yet are wanted in vain: people are told once they can come.
     if (decision.want !== announced && isResolved(revision)) {
       scaled.announced = decision.want;
@@ -141,3 +150,7 @@ export class Autoscaler implements Disposable {
 
 /** The image is known by its digest. */
 const isResolved = ({ status }: Revision): boolean => (status?.containerStatuses ?? []).length > 0;
+
+/** Revisions of one configuration are called as the function is: what one has shown holds for the next. */
+const configurationKey = ({ metadata }: Revision): string =>
+  keyAt(metadata.namespace, metadata.labels?.[label.configuration] ?? metadata.name);

@@ -131,6 +131,7 @@ export class RevisionController {
       ),
       reachable: revision.metadata.labels?.[label.routingState] !== "reserve",
       initialized: isConditionTrue(revision, initializedCondition),
+      native: (revision.status?.preparedNodes ?? []).some(({ variant }) => variant === "native"),
     };
     const workload = workloadOf(key, revision);
     return {

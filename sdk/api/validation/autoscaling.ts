@@ -1,7 +1,7 @@
 import { parseDurationMs } from "../../internal/duration.ts";
 import type { StatusCause } from "../fault.ts";
 import type { ValidationSettings } from "../kind.ts";
-import { autoscalingPrefix } from "../names.ts";
+import { annotation, autoscalingPrefix } from "../names.ts";
 import { invalid } from "./cause.ts";
 
 // knative/serving pkg/apis/autoscaling/annotation_validation.go: the ranges of the autoscaler's annotations.
@@ -83,6 +83,10 @@ export function validateAutoscaling(
     if (fault !== undefined) causes.push(invalid(`${path}.${key}`, value, fault));
     else scale[name] = Number(value);
   }
+  const worth = annotations[annotation.keepWarmWorth];
+  const worthFault = worth === undefined ? undefined : upToOneHour(worth, settings);
+  if (worth !== undefined && worthFault !== undefined)
+    causes.push(invalid(`${path}.${annotation.keepWarmWorth}`, worth, worthFault));
   const max = scale["max-scale"] ?? 0;
   if (max > 0 && (scale["min-scale"] ?? 0) > max) {
     const detail = `must not be more than ${autoscalingPrefix}max-scale ${max}`;
