@@ -1,8 +1,9 @@
-import { breachText, type Clock, type Timer } from "@shallop/sdk/internal";
+import { breachText, type Clock } from "@shallop/sdk/internal";
 import type { RequestHead, StreamHandlers, WireFaultCode } from "@shallop/sdk/wire";
-import type { Instance } from "../component/engine.ts";
+import type { GuestRequest, Instance } from "../component/engine.ts";
 import { GuestFault, type GuestFaultCode } from "../component/guest-fault.ts";
 import { ByteQueue } from "../component/wasi/byte-queue.ts";
+import type { Expiring } from "./open-calls.ts";
 import { type GuestStream, WireResponse } from "./wire-response.ts";
 
 export interface GuestCallSettings {
@@ -12,14 +13,7 @@ export interface GuestCallSettings {
   readonly memoryBytesMax: number;
   /** Told when the guest is at work for a request, and when it is not. */
   readonly running?: (call: GuestCall, isRunning: boolean) => void;
-  /**
-   * Never at once: a guest that is taken off the thread takes along whatever called it, which shall be no parser of a
-   * connection. Undefined when it is not `wanted` any more by the time there is one; `starting` is told while the guest starts.
-   */
-  readonly takeInstance: (
-    wanted: () => boolean,
-    starting: (isStarting: boolean) => void,
-  ) => Promise<Instance | undefined>;
+  readonly instances: InstanceSource;
   readonly instancesMax: number;
   /** The request has met a limit; the sentence says which. */
   readonly breached: (code: WireFaultCode, text: string) => void;
@@ -29,20 +23,30 @@ export interface GuestCallSettings {
   readonly ended: (call: GuestCall) => void;
 }
 
+/** Where a request's instance comes from. */
+export interface InstanceSource {
+  /** One that is there and needs only to be taken; undefined when there is none, or when others wait for one already. */
+  takeNow(wanted: () => boolean): Instance | undefined;
+  /** Undefined when it is not `wanted` any more by the time there is one; `starting` is told while the guest starts. */
+  take(wanted: () => boolean, starting: (isStarting: boolean) => void): Promise<Instance | undefined>;
+}
+
 let lastNumber = 0;
 
 /** One request on its way through one instance. Ends exactly once: answered, failed, too late, or its client gone. */
-export class GuestCall {
+export class GuestCall implements Expiring<GuestCall> {
   /** Of this call, in its thread; a request that comes twice has two. */
   readonly number = ++lastNumber;
-  /** On the clock's own scale. */
   readonly deadlineMs: number;
+  /** For the list of those that are open. */
+  previous: GuestCall | undefined;
+  next: GuestCall | undefined;
   readonly #head: RequestHead;
   readonly #stream: GuestStream;
   readonly #settings: GuestCallSettings;
   readonly #body: ByteQueue;
   readonly #response: WireResponse;
-  readonly #timer: Timer;
+  readonly #timeoutMs: number;
   readonly #startedMs: number;
   #instantiatedMs: number;
   #instance: Instance | undefined;
@@ -63,9 +67,8 @@ export class GuestCall {
     this.#settings = settings;
     this.#startedMs = settings.clock.nowMs();
     this.#instantiatedMs = this.#startedMs;
-    const timeoutMs = Math.max(0, Math.min(settings.requestTimeoutMs, head.timeoutMs));
-    this.deadlineMs = this.#startedMs + timeoutMs;
-    this.#timer = settings.clock.after(timeoutMs, () => this.#late(timeoutMs));
+    this.#timeoutMs = Math.max(0, Math.min(settings.requestTimeoutMs, head.timeoutMs));
+    this.deadlineMs = this.#startedMs + this.#timeoutMs;
     this.#body = new ByteQueue((byteCount) => stream.consumed(byteCount));
     this.#response = new WireResponse(stream, () => this.#phases());
   }
@@ -83,32 +86,47 @@ export class GuestCall {
     };
   }
 
-  async run(): Promise<void> {
-    this.#tries++;
-    const tries = this.#tries;
+  /**
+   * Begins, in a microtask: a guest that is taken off the thread takes along whatever called it, which shall be no parser of
+   * a connection. Not by `queueMicrotask`, which Node counts as it does timers.
+   */
+  run(): void {
+    const tries = ++this.#tries;
     const wanted = (): boolean => !this.#over && tries === this.#tries;
+    void Promise.resolve().then(() => (wanted() ? this.#begin(wanted) : undefined));
+  }
+
+  async #begin(wanted: () => boolean): Promise<void> {
+    const { instances, clock } = this.#settings;
     try {
-      const instance = await this.#settings.takeInstance(wanted, this.#running);
+      const instance = instances.takeNow(wanted) ?? (await instances.take(wanted, this.#running));
       if (instance === undefined) return;
       if (!wanted()) return instance.dispose();
       this.#instance = instance;
-      this.#instantiatedMs = this.#settings.clock.nowMs();
-      const { method, target, scheme, authority, headers } = this.#head;
-      const request = {
-        method,
-        target,
-        scheme,
-        authority,
-        headers,
-        body: this.#body,
-        running: this.#running,
-        trailers: this.#trailersOf,
-      };
-      await instance.handle(request, this.#response);
+      this.#instantiatedMs = clock.nowMs();
+      const handled = instance.handle(this.#request(), this.#response);
+      // The guest has returned, or it waits.
+      this.#stream.uncork?.();
+      await handled;
       this.#returned();
     } catch (error) {
-      if (tries === this.#tries) this.#failedWith(error);
+      // One that was lost with an interrupted guest, and begun again, is none of this one's.
+      if (this.#instance !== undefined || wanted()) this.#failedWith(error);
     }
+  }
+
+  #request(): GuestRequest {
+    const { method, target, scheme, authority, headers } = this.#head;
+    return {
+      method,
+      target,
+      scheme,
+      authority,
+      headers,
+      body: this.#body,
+      running: this.#running,
+      trailers: this.#trailersOf,
+    };
   }
 
   /** A guest is at work for it; between two turns of the event loop: one was, and was taken off the thread. */
@@ -129,7 +147,7 @@ export class GuestCall {
    */
   goOn(): void {
     if (this.#over) return;
-    if (this.#instance === undefined) return void this.run();
+    if (this.#instance === undefined) return this.run();
     if (!this.#isAtWork && !this.#instance.isWoken()) return;
     if (this.#response.outcome !== undefined) return this.#end();
     this.#fail("CONNECTION_LOST", "it was lost when another request of the pod was stopped");
@@ -172,11 +190,11 @@ export class GuestCall {
     this.#fail("GUEST_FAILED", message);
   }
 
-  /** Its time is up. One that no instance was free for has not begun. */
-  #late(timeoutMs: number): void {
+  /** One that no instance was free for has not begun. */
+  late(): void {
     const { instancesMax } = this.#settings;
     const hasBegun = this.#instance !== undefined || this.#isAtWork;
-    if (hasBegun) this.#breach("GUEST_TIMEOUT", breachText("requestTimeoutMs", timeoutMs));
+    if (hasBegun) this.#breach("GUEST_TIMEOUT", breachText("requestTimeoutMs", this.#timeoutMs));
     else this.#breach("REFUSED", breachText("instancesMax", instancesMax), "it waited for an instance");
   }
 
@@ -212,7 +230,6 @@ export class GuestCall {
   #end(): void {
     if (this.#over) return;
     this.#over = true;
-    this.#timer.cancel();
     this.#instance?.dispose();
     this.#settings.ended(this);
   }

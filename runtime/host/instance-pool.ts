@@ -61,8 +61,13 @@ export class InstancePool {
     return this.#ready.length;
   }
 
+  /** One that waits; undefined when there is none, or when others wait. */
+  takeNow(): Instance | undefined {
+    return this.#takers.length === 0 ? this.#takeReady() : undefined;
+  }
+
   /**
-   * A fresh instance: one that waits, at once, or a new one; `starting` is told when its guest starts, and when it has.
+   * A fresh instance: one that waits, in its turn, or a new one; `starting` is told when its guest starts, and when it has.
    * @throws GuestFault when the guest cannot be initialised
    */
   take(starting?: (isStarting: boolean) => void): Promise<Instance> {

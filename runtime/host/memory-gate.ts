@@ -1,5 +1,7 @@
 import type { GuestRequest, GuestResponse, Instance } from "../component/engine.ts";
 import type { GuestFault } from "../component/guest-fault.ts";
+import { type Linked, LinkedList } from "./linked-list.ts";
+import type { InstanceSource } from "./guest-call.ts";
 
 /**
  * Lets in as many instances as the pod's memory holds; the others wait their turn, and their deadlines go on. A pod's
@@ -9,11 +11,10 @@ import type { GuestFault } from "../component/guest-fault.ts";
 export class MemoryGate {
   readonly #bytesMax: number;
   readonly #instancesMax: number;
-  /** With who wants it: a request that is over may not have given it back. */
-  readonly #inside = new Map<Instance, () => boolean>();
-  readonly #waiting: (() => boolean)[] = [];
+  readonly #inside = new LinkedList<GatedInstance>();
+  readonly #waiting: (() => void)[] = [];
   /** Entered, and the instance is not there yet. */
-  readonly #entering = new Set<() => boolean>();
+  readonly #entering = new LinkedList<Entering>();
   /** What an instance has at its start, as far as is known. */
   #startBytes = 0;
 
@@ -22,41 +23,49 @@ export class MemoryGate {
     this.#instancesMax = instancesMax;
   }
 
+  /** What `take` takes, when there is room for it now; undefined when there is none, or others wait for it. */
+  takeNow(take: () => Instance | undefined, wanted: () => boolean): Instance | undefined {
+    if (this.#waiting.length > 0 || !this.#hasRoom()) return undefined;
+    const instance = take();
+    return instance && this.#letIn(instance, wanted);
+  }
+
   /**
    * An instance of `make`, when there is room for it; undefined when it is not `wanted` any more by then. Its place is
    * given back by its `dispose`. @throws what `make` throws
    */
   take(make: () => Promise<Instance>, wanted: () => boolean): Promise<Instance | undefined> {
     if (this.#waiting.length > 0 || !this.#hasRoom()) return this.#takeLater(make, wanted);
-    this.#entering.add(wanted);
-    return this.#whenMade(make(), wanted);
+    return this.#whenMade(make, this.#enter(wanted));
   }
 
   async #takeLater(make: () => Promise<Instance>, wanted: () => boolean): Promise<Instance | undefined> {
-    const enters = await new Promise<boolean>((resolve) => {
-      this.#waiting.push(() => {
-        const isWanted = wanted();
-        if (isWanted) this.#entering.add(wanted);
-        resolve(isWanted);
-        return isWanted;
-      });
+    const entering = await new Promise<Entering | undefined>((resolve) => {
+      this.#waiting.push(() => resolve(wanted() ? this.#enter(wanted) : undefined));
     });
-    return enters ? this.#whenMade(make(), wanted) : undefined;
+    return entering && this.#whenMade(make, entering);
   }
 
-  async #whenMade(made: Promise<Instance>, wanted: () => boolean): Promise<Instance> {
+  #enter(isWanted: () => boolean): Entering {
+    const entering: Entering = { isWanted, previous: undefined, next: undefined };
+    this.#entering.push(entering);
+    return entering;
+  }
+
+  async #whenMade(make: () => Promise<Instance>, entering: Entering): Promise<Instance> {
     try {
-      return this.#letIn(await made, wanted);
+      return this.#letIn(await make(), entering.isWanted);
     } finally {
-      this.#entering.delete(wanted);
+      this.#entering.remove(entering);
       if (this.#waiting.length > 0) this.#admit();
     }
   }
 
   #letIn(instance: Instance, wanted: () => boolean): Instance {
-    this.#inside.set(instance, wanted);
     this.#startBytes = Math.max(this.#startBytes, instance.memoryBytes());
-    return new GatedInstance(instance, this);
+    const gated = new GatedInstance(instance, wanted, this.#leave);
+    this.#inside.push(gated);
+    return gated;
   }
 
   /** One is always let in: a guest that needs more than the pod has meets its own cap. */
@@ -65,18 +74,14 @@ export class MemoryGate {
     if (count === 0) return true;
     if (count >= this.#instancesMax) return false;
     let usedBytes = (this.#entering.size + 1) * this.#startBytes + (count + 1) * overheadBytes;
-    for (const instance of this.#inside.keys()) usedBytes += instance.memoryBytes();
+    for (const instance of this.#inside) usedBytes += instance.memoryBytes();
     return usedBytes <= this.#bytesMax;
   }
 
   /** A guest that is interrupted takes along what was under way for others: places are left that nobody gives back. */
   forgetUnwanted(): void {
-    for (const wanted of this.#entering) if (!wanted()) this.#entering.delete(wanted);
-    for (const [instance, wanted] of this.#inside) {
-      if (wanted()) continue;
-      this.#inside.delete(instance);
-      instance.dispose();
-    }
+    for (const entering of this.#entering) if (!entering.isWanted()) this.#entering.remove(entering);
+    for (const instance of this.#inside) if (!instance.isWanted()) instance.dispose();
     this.#admit();
   }
 
@@ -85,20 +90,41 @@ export class MemoryGate {
   }
 
   /** An instance is given back. */
-  leave(instance: Instance): void {
-    if (this.#inside.delete(instance)) this.#admit();
-  }
+  readonly #leave = (instance: GatedInstance): void => {
+    if (this.#inside.remove(instance)) this.#admit();
+  };
 }
 
+interface Entering extends Linked<Entering> {
+  readonly isWanted: () => boolean;
+}
+
+/** Where the gate's instances come from. */
+interface Pool {
+  takeNow(): Instance | undefined;
+  /** @throws GuestFault */
+  take(starting: (isStarting: boolean) => void): Promise<Instance>;
+}
+
+export const gatedInstances = (gate: MemoryGate, pool: Pool): InstanceSource => ({
+  takeNow: (wanted) => gate.takeNow(() => pool.takeNow(), wanted),
+  take: (wanted, starting) => gate.take(() => pool.take(starting), wanted),
+});
+
 /** An instance that has a place inside, and gives it back with itself. */
-class GatedInstance implements Instance {
+class GatedInstance implements Instance, Linked<GatedInstance> {
+  previous: GatedInstance | undefined;
+  next: GatedInstance | undefined;
+  /** A request that is over may not have given it back. */
+  readonly isWanted: () => boolean;
   readonly #instance: Instance;
-  readonly #gate: MemoryGate;
+  readonly #left: (instance: GatedInstance) => void;
   readonly abandon?: (request: GuestRequest) => void;
 
-  constructor(instance: Instance, gate: MemoryGate) {
+  constructor(instance: Instance, isWanted: () => boolean, left: (instance: GatedInstance) => void) {
     this.#instance = instance;
-    this.#gate = gate;
+    this.isWanted = isWanted;
+    this.#left = left;
     if (instance.abandon !== undefined) this.abandon = (request) => instance.abandon?.(request);
   }
 
@@ -120,7 +146,7 @@ class GatedInstance implements Instance {
 
   dispose(): void {
     this.#instance.dispose();
-    this.#gate.leave(this.#instance);
+    this.#left(this);
   }
 }
 

@@ -18,7 +18,8 @@ import { guestBoundsOf, type GuestSettings, noGrants, withLog } from "../compone
 import { GuestCall, type GuestCallSettings } from "./guest-call.ts";
 import { InstancePool } from "./instance-pool.ts";
 import type { LogRelay } from "./log-relay.ts";
-import { MemoryGate } from "./memory-gate.ts";
+import { gatedInstances, MemoryGate } from "./memory-gate.ts";
+import { OpenCalls } from "./open-calls.ts";
 import type { ThreadBudget } from "./process-budget.ts";
 import { SharedInstances } from "./shared-instances.ts";
 import {
@@ -74,7 +75,7 @@ export class PodServer {
   readonly #egress: Egress;
   readonly #listener: Server;
   readonly #connections = new Set<WireConnection>();
-  readonly #calls = new Set<GuestCall>();
+  readonly #calls: OpenCalls<GuestCall>;
   readonly #callsMax: number;
   readonly #callSettings: GuestCallSettings;
   /** From the clock's scale to the one that the watchdog reads. */
@@ -86,6 +87,7 @@ export class PodServer {
 
   constructor(settings: PodServerSettings) {
     this.#settings = settings;
+    this.#calls = new OpenCalls(settings.clock);
     this.#sharedOffsetMs = sharedNowMs() - settings.clock.nowMs();
     const { limits } = settings.start;
     this.#callsMax = limits.concurrencyMax === 0 ? callsMax : Math.min(callsMax, limits.concurrencyMax);
@@ -100,7 +102,7 @@ export class PodServer {
     this.#gate = new MemoryGate(limits.memoryBytes, limits.instancesMax);
     guestWatch.verdict = () => this.#verdict();
     this.#instances = new SharedInstances(
-      (wanted, starting) => this.#gate.take(() => this.#pool.take(starting), wanted),
+      gatedInstances(this.#gate, this.#pool),
       instanceReuse(limits.reuse ?? {}, settings.component.isConcurrent),
       settings.clock,
     );
@@ -137,7 +139,7 @@ export class PodServer {
       this.#pool.startFailed();
       breached(code, `${message} It had not begun to serve.`);
     }
-    for (const call of [...this.#calls]) {
+    for (const call of this.#calls) {
       if (call.isAtWork && call.number === number) call.interrupted(code, message);
       else if (isWell) call.goOn();
     }
@@ -190,7 +192,7 @@ export class PodServer {
     const call = new GuestCall(head, stream, this.#callSettings);
     this.#calls.add(call);
     this.#publishDeadline();
-    void call.run();
+    call.run();
     return call.handlers();
   }
 
@@ -203,7 +205,7 @@ export class PodServer {
       instancesMax: start.limits.instancesMax,
       breached,
       running: this.#running,
-      takeInstance: this.#instances.take,
+      instances: this.#instances,
       log: (text) => relay.line("stderr", text),
       ended: (ended) => this.#ended(ended),
     };

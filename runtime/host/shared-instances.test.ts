@@ -2,17 +2,23 @@ import { FakeClock } from "@shallop/sdk/internal/testing";
 import { describe, expect, test } from "vitest";
 import type { GuestRequest, GuestResponse, Instance } from "../component/engine.ts";
 import { emptyQueue } from "../component/wasi/byte-queue.ts";
+import type { InstanceSource } from "./guest-call.ts";
 import { type InstanceReuse, SharedInstances } from "./shared-instances.ts";
 
 /** Instances whose requests end when they are told to. */
-class Made {
+class Made implements InstanceSource {
   readonly instances: FakeInstance[] = [];
   failing = false;
   /** While it is there, none of them comes. */
   held: Promise<void> | undefined;
   wanted: () => boolean = () => false;
 
-  readonly make = async (wanted: () => boolean): Promise<Instance | undefined> => {
+  /** None is made ahead. */
+  takeNow(): undefined {
+    return undefined;
+  }
+
+  readonly take = async (wanted: () => boolean): Promise<Instance | undefined> => {
     this.wanted = wanted;
     await this.held;
     if (this.failing) throw new Error("cannot start");
@@ -77,8 +83,8 @@ function opened(reuse: Partial<InstanceReuse> = {}): {
 } {
   const made = new Made();
   const clock = new FakeClock();
-  const shared = new SharedInstances(made.make, { requestsMax: 4, atOnceMax: 2, idleMs: 1000, ...reuse }, clock);
-  return { made, clock, shared, take: async () => (await shared.take(wanted, idle))! };
+  const shared = new SharedInstances(made, { requestsMax: 4, atOnceMax: 2, idleMs: 1000, ...reuse }, clock);
+  return { made, clock, shared, take: async () => shared.takeNow(wanted) ?? (await shared.take(wanted, idle))! };
 }
 
 describe("instances that are shared", () => {

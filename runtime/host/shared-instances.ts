@@ -1,9 +1,7 @@
 import type { Clock } from "@shallop/sdk/internal";
 import { GuestFault } from "../component/guest-fault.ts";
 import type { GuestRequest, GuestResponse, Instance } from "../component/engine.ts";
-import type { GuestCallSettings } from "./guest-call.ts";
-
-type TakeInstance = GuestCallSettings["takeInstance"];
+import type { InstanceSource } from "./guest-call.ts";
 
 /** How often, and by how many at once, an instance is used before it is dropped. */
 export interface InstanceReuse {
@@ -15,26 +13,30 @@ export interface InstanceReuse {
 }
 
 /** Instances that serve several requests: one after the other, or at once where the guest is made for it (WASI 0.3). */
-export class SharedInstances {
-  readonly #make: TakeInstance;
+export class SharedInstances implements InstanceSource {
+  readonly #fresh: InstanceSource;
   readonly #reuse: InstanceReuse;
   readonly #clock: Clock;
   /** Those that may be given further requests; the one that was used last is last, so that the others become idle. */
   readonly #open: SharedInstance[] = [];
 
-  /** `make`: a fresh instance. */
-  constructor(make: TakeInstance, reuse: InstanceReuse, clock: Clock) {
-    this.#make = make;
+  constructor(fresh: InstanceSource, reuse: InstanceReuse, clock: Clock) {
+    this.#fresh = fresh;
     this.#reuse = reuse;
     this.#clock = clock;
   }
 
-  /** One that has room, or a fresh one; undefined when it is not `wanted` any more by the time there is one. */
-  readonly take: TakeInstance = (wanted, starting) => {
-    if (this.#reuse.requestsMax === 1) return this.#make(wanted, starting);
+  takeNow(wanted: () => boolean): Instance | undefined {
+    if (this.#reuse.requestsMax === 1) return this.#fresh.takeNow(wanted);
+    return this.#open.findLast((one) => one.hasRoom)?.enterNow();
+  }
+
+  /** One that has room, or a fresh one. */
+  take(wanted: () => boolean, starting: (isStarting: boolean) => void): Promise<Instance | undefined> {
+    if (this.#reuse.requestsMax === 1) return this.#fresh.take(wanted, starting);
     const shared = this.#open.findLast((one) => one.hasRoom) ?? this.#begin(starting);
     return shared.enter(wanted);
-  };
+  }
 
   /** A guest was taken off the thread: instances that were on their way will not come. */
   forgetStarting(): void {
@@ -47,7 +49,7 @@ export class SharedInstances {
 
   #begin(starting: (isStarting: boolean) => void): SharedInstance {
     const shared: SharedInstance = new SharedInstance({
-      instance: this.#make(() => shared.isWanted, starting),
+      instance: this.#fresh.take(() => shared.isWanted, starting),
       reuse: this.#reuse,
       clock: this.#clock,
       ended: () => this.#remove(shared),
@@ -114,6 +116,13 @@ class SharedInstance {
     return [...this.#uses].some((use) => use.isAtWork);
   }
 
+  /** There is room; undefined while the instance starts. */
+  enterNow(): Instance | undefined {
+    if (this.#instance === undefined) return undefined;
+    this.#requestsLeft--;
+    return this.#use(this.#instance);
+  }
+
   /** There is room. @throws GuestFault */
   async enter(wanted: () => boolean): Promise<Instance | undefined> {
     this.#requestsLeft--;
@@ -124,15 +133,19 @@ class SharedInstance {
         this.#end();
         return undefined;
       }
-      const use = new Use(instance, this);
-      this.#uses.add(use);
-      return use;
+      return this.#use(instance);
     } catch (error) {
       this.#end();
       throw error;
     } finally {
       this.#waiting.delete(wanted);
     }
+  }
+
+  #use(instance: Instance): Use {
+    const use = new Use(instance, this);
+    this.#uses.add(use);
+    return use;
   }
 
   /** `isWell`: the guest may be given another request. */

@@ -1,0 +1,81 @@
+import { once } from "node:events";
+import { type AddressInfo, createServer, type Server } from "node:net";
+import type { Clock, Random, Timer } from "@shallop/sdk/internal";
+import { type ConnectionHost, HttpConnection } from "./http-connection.ts";
+
+export interface HttpListenerSettings {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly request: ConnectionHost["request"];
+}
+
+// One without a request costs some kilobytes, and a descriptor, of which there are 20,000 and more.
+const connectionsMax = 16_384;
+// How often connections that have lasted too long are looked for: one timer, and none for each request.
+const lookMs = 1000;
+
+/** A server of HTTP/1.1 that does little: strict in what it reads (RFC 9112), and quick with an answer that is there at once. */
+export class HttpListener implements ConnectionHost {
+  readonly #settings: HttpListenerSettings;
+  readonly #server: Server;
+  readonly #connections = new Set<HttpConnection>();
+  readonly #looking: Timer;
+  readonly #closed: Promise<void>;
+  readonly requestId: () => string;
+  readonly request: ConnectionHost["request"];
+  nowMs: number;
+  date: string;
+  isClosing = false;
+
+  constructor(settings: HttpListenerSettings) {
+    const { clock, random, request } = settings;
+    this.#settings = settings;
+    this.request = request;
+    this.requestId = () => random.uuid();
+    this.nowMs = clock.nowMs();
+    this.date = httpDate(clock);
+    this.#looking = clock.every(lookMs, () => this.#look());
+    this.#server = createServer({ noDelay: true }, (socket) => this.#connections.add(new HttpConnection(socket, this)));
+    this.#server.maxConnections = connectionsMax;
+    this.#closed = new Promise((resolve) => this.#server.once("close", resolve));
+  }
+
+  /** @returns the port; @throws what listening throws */
+  async listen(host: string, port: number): Promise<number> {
+    await once(this.#server.listen(port, host), "listening");
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  closed(connection: HttpConnection): void {
+    this.#connections.delete(connection);
+  }
+
+  /** Takes no new connections, and no further request on those that are there. */
+  stopTaking(): void {
+    if (this.isClosing) return;
+    this.isClosing = true;
+    this.#server.close();
+  }
+
+  /** Ends the connections: those with an answer on its way when it has left, within `graceMs`. Resolves when none is left. */
+  async close(graceMs: number): Promise<void> {
+    this.stopTaking();
+    for (const connection of this.#connections) if (connection.isIdle) connection.end();
+    const timer = this.#settings.clock.after(graceMs, () => {
+      for (const connection of this.#connections) connection.destroy();
+    });
+    await this.#closed;
+    timer.cancel();
+    this.#looking.cancel();
+  }
+
+  #look(): void {
+    const { clock } = this.#settings;
+    this.nowMs = clock.nowMs();
+    this.date = httpDate(clock);
+    for (const connection of this.#connections) connection.look(this.nowMs);
+  }
+}
+
+/** RFC 9110, 5.6.7. */
+const httpDate = (clock: Clock): string => new Date(clock.wallMs()).toUTCString();
