@@ -10,6 +10,9 @@ const rangeSize = 65_536;
 const firstRange = 256;
 const rangesMax = 0x7000 - firstRange;
 
+/** Of all nodes and builders of this machine. */
+export const idRangesDirectory = "/run/shallop/ids";
+
 /**
  * Which pod of this machine has which range of user ids, as a directory of symbolic links `number → holder`, like
  * IpClaims. One directory for all nodes of a machine, below /run: ranges outlive agents, not a boot, for no file keeps

@@ -13,7 +13,7 @@ import {
 } from "../pod/pod-runtime.ts";
 import { memoryBytesMin } from "./bundle.ts";
 import type { SandboxMachine } from "./features.ts";
-import { IdRanges } from "./id-ranges.ts";
+import { IdRanges, idRangesDirectory } from "./id-ranges.ts";
 import type { NativeLaunch } from "./image-process.ts";
 import { CgroupTree } from "./kernel/cgroup.ts";
 import type { Kernel } from "./kernel/kernel.ts";
@@ -45,8 +45,6 @@ export interface NativeRuntimeSettings {
 
 // Where podman's pods live by habit too; what is routed already is left out.
 const defaultAddressRange = "10.88.0.0/16";
-// All nodes of this machine take ids out of one list.
-const idRangesDirectory = "/run/shallop/ids";
 // Looks at what limits refused; a person reads the event a moment later.
 const limitsLookMs = 2000;
 // After SIGKILL a process ends when the kernel has freed its memory; a second a gigabyte is slow already.

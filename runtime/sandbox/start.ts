@@ -134,7 +134,10 @@ const endPauseMs = 10;
  * The shim and the runtime first, until none of them is left: on its way to start the container either could make what
  * is removed next, and either could have begun another program between being looked up and being killed.
  */
-async function endRuntime({ names, files }: Remains, { kernel, clock, runtime }: StartTools): Promise<void> {
+export async function endRuntime(
+  { names, files }: Remains,
+  { kernel, clock, runtime }: Pick<StartTools, "kernel" | "clock" | "runtime">,
+): Promise<void> {
   for (let attempt = 0; attempt < endTries; attempt++) {
     const pids = await kernel.processesNaming(files.directory);
     if (pids.length === 0) break;

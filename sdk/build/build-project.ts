@@ -4,10 +4,12 @@ import { extname, join, resolve } from "node:path";
 import {
   type ContentStore,
   type NativeSource,
+  type StoredVariant,
   type WasmSource,
   writeImage,
   type WrittenImage,
 } from "../image/index.ts";
+import { assert } from "../internal/assert.ts";
 import { checkSource } from "./bundle.ts";
 import { buildComponent, type BuiltComponent } from "./component.ts";
 import { componentNames } from "./engine/component-binary.ts";
@@ -17,7 +19,9 @@ import { languageOf, type Source } from "./language/language.ts";
 import { type Environment, Tools } from "./language/tools.ts";
 import { compiledVariant } from "./native/compiled-variant.ts";
 import { nodeVariant } from "./native/node-variant.ts";
-import type { NativeProject, Project, RootfsNativeProject } from "./project.ts";
+import type { BuildOrder, BuiltVariant } from "../wire/builder.ts";
+import { plannedVariants, type PlannedVariant } from "./planned-variants.ts";
+import type { Project, RootfsNativeProject } from "./project.ts";
 
 export interface BuildOptions {
   /** Overrides the project's. `auto` builds with every engine, and takes the one that starts soonest. */
@@ -28,6 +32,13 @@ export interface BuildOptions {
   readonly environment: Environment;
   /** Told of each step as it begins, in words for people. */
   readonly onStep?: (step: string) => void;
+  /** Only variants for these: `linux/amd64`, `wasm`. All when absent. */
+  readonly platforms?: readonly string[];
+  /** Builds what Dockerfiles say, all of a project together; needed where there is one. */
+  readonly buildDockerfiles?: (orders: readonly BuildOrder[]) => Promise<readonly BuiltVariant[]>;
+  /** Over those of the project file. */
+  readonly buildArgs?: Readonly<Record<string, string>>;
+  readonly labels?: Readonly<Record<string, string>>;
   /** What `created` says; SOURCE_DATE_EPOCH in milliseconds. 0 unless given. */
   readonly createdMs?: number;
 }
@@ -37,6 +48,8 @@ export interface BuiltImage {
   readonly wasm?: BuiltComponent;
   /** Of every engine that was tried, the chosen one first; absent where nothing was built with an engine. */
   readonly engines?: readonly EngineMeasure[];
+  /** Of the variants that Dockerfiles make. */
+  readonly fromDockerfiles: readonly BuiltVariant[];
 }
 
 interface MeasuredComponent {
@@ -61,11 +74,15 @@ export async function buildProject(project: Project, store: ContentStore, option
   const step = options.onStep ?? ((): void => undefined);
   const scratch = await mkdtemp(join(tmpdir(), "shallop-build-"));
   const build: Build = { project, options, scratch, step };
+  const planned = plannedVariants(project, options.platforms);
   try {
-    const [built, native] = await Promise.all([
-      buildWasm(build),
-      Promise.all(project.native.map((variant, index) => nativeSource(build, variant, `native-${index}`))),
+    const [built, others, fromDockerfiles] = await Promise.all([
+      planned.wasm ? buildWasm(build) : undefined,
+      Promise.all(planned.native.map((variant, index) => nativeSource(build, variant, `native-${index}`))),
+      buildDockerfiles(build, planned.native),
     ]);
+    const rest = [...fromDockerfiles];
+    const native = others.flatMap((source) => source ?? rest.shift() ?? []);
     const wasm = built === undefined ? undefined : await wasmSource(built.component, scratch);
     step("writing the image");
     const image = await writeImage(store, {
@@ -74,8 +91,9 @@ export async function buildProject(project: Project, store: ContentStore, option
       createdMs: options.createdMs ?? 0,
       ...(wasm === undefined ? {} : { wasm }),
     });
-    if (built === undefined) return { image };
-    return { image, wasm: built.component, ...(built.engines === undefined ? {} : { engines: built.engines }) };
+    if (built === undefined) return { image, fromDockerfiles };
+    const engines = built.engines === undefined ? {} : { engines: built.engines };
+    return { image, wasm: built.component, fromDockerfiles, ...engines };
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
@@ -134,8 +152,39 @@ async function wasmSource(component: BuiltComponent, scratch: string): Promise<W
   };
 }
 
-async function nativeSource(build: Build, variant: NativeProject, name: string): Promise<NativeSource> {
+/** In the order of the project. */
+async function buildDockerfiles(
+  { project, options }: Build,
+  variants: readonly PlannedVariant[],
+): Promise<readonly BuiltVariant[]> {
+  const orders = variants.flatMap((variant): readonly BuildOrder[] => {
+    if (variant.kind !== "dockerfile") return [];
+    const { dockerfile, context, target, buildArgs, platform } = variant;
+    return [
+      {
+        id: `${dockerfile} ${platform}`,
+        context: resolve(project.directory, context),
+        dockerfile: resolve(project.directory, dockerfile),
+        platform,
+        buildArgs: { ...buildArgs, ...options.buildArgs },
+        labels: options.labels ?? {},
+        ...(target === undefined ? {} : { target }),
+      },
+    ];
+  });
+  if (orders.length === 0) return [];
+  assert(options.buildDockerfiles !== undefined, "who builds projects with Dockerfiles gives a builder of them");
+  return options.buildDockerfiles(orders);
+}
+
+/** Undefined for what a Dockerfile makes: those are built together. */
+async function nativeSource(
+  build: Build,
+  variant: PlannedVariant,
+  name: string,
+): Promise<NativeSource | StoredVariant | undefined> {
   const { project, scratch, step } = build;
+  if (variant.kind === "dockerfile") return undefined;
   if (variant.kind === "rootfs") {
     step(`packing the native variant ${variant.platform} from ${variant.rootfs}`);
     return rootfsSource(project, variant);

@@ -5,5 +5,6 @@ export type { EngineChoice, EngineMeasure } from "./engine/choose.ts";
 export { type EngineName, engineNames } from "./engine/engine.ts";
 export { measureStart } from "./engine/measure-start.ts";
 export { BuildFault, type BuildFaultCode } from "./fault.ts";
-export { type Project, projectFile, readProject } from "./project.ts";
+export { ownPlatform } from "./planned-variants.ts";
+export { isLinuxPlatform, type Project, projectFile, readProject } from "./project.ts";
 export { createProject, templateNames } from "./template.ts";

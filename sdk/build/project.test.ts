@@ -132,4 +132,31 @@ native:
     expect(failure).toMatchObject({ code: "PROJECT_INVALID" });
     expect(String(failure)).toContain("shallop new typescript");
   });
+
+  test("a Dockerfile, with what it may have, and with none of it", async () => {
+    const text = `name: a
+native:
+  - dockerfile: Dockerfile
+  - dockerfile: deploy/Containerfile
+    context: ..
+    target: server
+    buildArgs: { VERSION: 1.5, NAME: x }
+    platform: [linux/amd64, linux/arm64/v8]
+`;
+    expect(await read(text)).toMatchObject({
+      native: [
+        { kind: "dockerfile", dockerfile: "Dockerfile", context: ".", buildArgs: {}, platforms: [] },
+        {
+          ...{ kind: "dockerfile", dockerfile: "deploy/Containerfile", context: "..", target: "server" },
+          buildArgs: { VERSION: "1.5", NAME: "x" },
+          platforms: ["linux/amd64", "linux/arm64/v8"],
+        },
+      ],
+    });
+    const wrong =
+      "name: a\nnative:\n  - dockerfile: D\n    cmd: [x]\n    buildArgs: [x]\n    platform: windows/amd64\n";
+    await expect(read(wrong)).rejects.toThrow(
+      /cmd: does not go with dockerfile.*must be linux.*buildArgs: must be a mapping/s,
+    );
+  });
 });

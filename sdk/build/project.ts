@@ -34,7 +34,7 @@ interface WasmProject {
   readonly libc: boolean;
 }
 
-export type NativeProject = NodeNativeProject | CompiledNativeProject | RootfsNativeProject;
+export type NativeProject = NodeNativeProject | CompiledNativeProject | RootfsNativeProject | DockerfileNativeProject;
 
 /** A static program of the same source as the Wasm variant's, for the platform that builds it. */
 interface CompiledNativeProject {
@@ -63,6 +63,19 @@ export interface RootfsNativeProject {
   readonly env: readonly string[];
   readonly user: string;
   readonly workingDir: string;
+}
+
+/** What a Dockerfile makes, for each of its platforms. */
+export interface DockerfileNativeProject {
+  readonly kind: "dockerfile";
+  readonly dockerfile: string;
+  /** A directory, or a tar file. */
+  readonly context: string;
+  /** A stage by name or number; the last one when absent. */
+  readonly target?: string;
+  readonly buildArgs: Readonly<Record<string, string>>;
+  /** `linux/amd64`; the one of the machine that builds when empty. */
+  readonly platforms: readonly string[];
 }
 
 export const projectFile = "shallop.yaml";
@@ -143,29 +156,21 @@ const nativeFields = {
   node: ["node", "env"],
   source: ["source", "args", "env"],
   rootfs: ["rootfs", "platform", "entrypoint", "cmd", "env", "user", "workingDir"],
+  dockerfile: ["dockerfile", "context", "target", "buildArgs", "platform"],
 } as const satisfies Record<string, readonly string[]>;
 
 function nativeOf(fields: Fields, path: string, value: unknown): NativeProject {
   const native = fields.record(path, value, [...new Set(Object.values(nativeFields).flat())]);
-  const kind = native["node"] !== undefined ? "node" : native["source"] !== undefined ? "source" : "rootfs";
-  const own: readonly string[] = nativeFields[kind];
-  if (kind !== "rootfs") {
-    for (const name of Object.keys(native).filter((key) => !own.includes(key))) {
-      const others = Object.entries(nativeFields).filter(([, names]) => (names as readonly string[]).includes(name));
-      if (others.length > 0)
-        fields.wrong(
-          `${path}.${name}`,
-          `does not go with ${kind}; it is for ${others.map(([other]) => other).join(" and ")}`,
-        );
-    }
-  }
+  const kind = (["node", "source", "dockerfile"] as const).find((name) => native[name] !== undefined) ?? "rootfs";
+  checkOwnFields(fields, path, { kind, names: Object.keys(native) });
   const text = (name: string): string => fields.text(`${path}.${name}`, native[name]);
   const texts = (name: string): readonly string[] => fields.texts(`${path}.${name}`, native[name]);
   if (kind === "node") return { kind, source: text("node"), env: texts("env") };
   if (kind === "source")
     return compiledOf(fields, path, { source: text("source"), args: texts("args"), env: texts("env") });
+  if (kind === "dockerfile") return dockerfileOf(fields, path, native);
   const platform = text("platform");
-  if (platform !== "" && !/^linux\/[a-z0-9]+(\/[a-z0-9]+)?$/.test(platform))
+  if (platform !== "" && !isLinuxPlatform(platform))
     fields.wrong(`${path}.platform`, `must be linux/ARCHITECTURE, such as linux/amd64, not ${platform}`);
   return {
     kind,
@@ -178,6 +183,49 @@ function nativeOf(fields: Fields, path: string, value: unknown): NativeProject {
     workingDir: native["workingDir"] === undefined ? "" : text("workingDir"),
   };
 }
+
+/** A field of another kind of native variant. */
+function checkOwnFields(
+  fields: Fields,
+  path: string,
+  { kind, names }: { readonly kind: keyof typeof nativeFields; readonly names: readonly string[] },
+): void {
+  const own: readonly string[] = nativeFields[kind];
+  for (const name of names.filter((key) => !own.includes(key))) {
+    const others = Object.entries(nativeFields).filter(([, known]) => (known as readonly string[]).includes(name));
+    if (others.length === 0) continue;
+    const kinds = others.map(([other]) => other).join(" and ");
+    fields.wrong(`${path}.${name}`, `does not go with ${kind}; it is for ${kinds}`);
+  }
+}
+
+function dockerfileOf(
+  fields: Fields,
+  path: string,
+  native: Readonly<Record<string, unknown>>,
+): DockerfileNativeProject {
+  const { platform, target, context } = native;
+  const platforms =
+    platform === undefined
+      ? []
+      : Array.isArray(platform)
+        ? fields.texts(`${path}.platform`, platform)
+        : [fields.text(`${path}.platform`, platform)];
+  for (const one of platforms) {
+    if (one !== "" && !isLinuxPlatform(one))
+      fields.wrong(`${path}.platform`, `must be linux/ARCHITECTURE, such as linux/amd64, not ${one}`);
+  }
+  return {
+    kind: "dockerfile",
+    dockerfile: fields.text(`${path}.dockerfile`, native["dockerfile"]),
+    context: context === undefined ? "." : fields.text(`${path}.context`, context),
+    buildArgs: fields.textMap(`${path}.buildArgs`, native["buildArgs"]),
+    platforms,
+    ...(target === undefined ? {} : { target: fields.text(`${path}.target`, target) }),
+  };
+}
+
+export const isLinuxPlatform = (text: string): boolean => /^linux\/[a-z0-9]+(\/[a-z0-9]+)?$/.test(text);
 
 function compiledOf(fields: Fields, path: string, variant: Omit<CompiledNativeProject, "kind">): CompiledNativeProject {
   const language = languageOf(variant.source);
@@ -231,6 +279,16 @@ class Fields {
   texts(path: string, value: unknown): readonly string[] {
     if (value === undefined) return [];
     return this.list(path, value).map((item, index) => this.text(`${path}[${index}]`, item));
+  }
+
+  /** A mapping of texts that may be left out. */
+  textMap(path: string, value: unknown): Readonly<Record<string, string>> {
+    if (value === undefined) return {};
+    if (typeof value !== "object" || value === null || Array.isArray(value)) {
+      this.wrong(path, "must be a mapping of names to texts");
+      return {};
+    }
+    return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, this.text(`${path}.${name}`, item)]));
   }
 
   check(): void {

@@ -20,7 +20,7 @@ export { type Credentials, type CredentialSource, DockerCredentials, noCredentia
 export { ImageFault, type ImageFaultCode } from "./fault.ts";
 export { type HistoryStep, parseHistory } from "./history.ts";
 export { ImageTags, type TaggedImage } from "./image-tags.ts";
-export type { StoredLayer } from "./layer-archive.ts";
+export { storeArchive, type StoredLayer } from "./layer-archive.ts";
 export {
   bareType,
   type ComponentFacts,
@@ -104,6 +104,7 @@ export {
   type LayerSource,
   type NativeConfigSource,
   type NativeSource,
+  type StoredVariant,
   type WasmSource,
   writeImage,
   type WrittenImage,

@@ -98,7 +98,7 @@ async function feed(sink: EntrySink, path: string): Promise<void> {
 }
 
 /** Stores an archive, compressed with gzip, which every reader of images knows. */
-async function storeArchive(store: ContentStore, archive: AsyncIterable<Uint8Array>): Promise<StoredLayer> {
+export async function storeArchive(store: ContentStore, archive: AsyncIterable<Uint8Array>): Promise<StoredLayer> {
   const uncompressed = new Digester();
   const stored = await store.ingestUnnamed(gzip(counted(archive, uncompressed)));
   const descriptor = { mediaType: mediaType.layerTarGzip, digest: stored.digest, size: stored.sizeBytes };

@@ -7,7 +7,7 @@ import { mediaType } from "./media-types.ts";
 /** What an image is made of. */
 export interface ImageSource {
   readonly wasm?: WasmSource;
-  readonly native?: readonly NativeSource[];
+  readonly native?: readonly (NativeSource | StoredVariant)[];
   /** On the index and on each manifest: `org.opencontainers.image.version` and its peers. */
   readonly annotations?: Readonly<Record<string, string>>;
   /** What `created` and the times of files say, milliseconds since the epoch; 0 unless given (SOURCE_DATE_EPOCH). */
@@ -29,6 +29,11 @@ export interface NativeSource {
   /** The base first. */
   readonly layers: readonly LayerSource[];
   readonly config: NativeConfigSource;
+}
+
+/** A native variant that is in the store already: its manifest, with its platform. */
+export interface StoredVariant {
+  readonly manifest: Descriptor;
 }
 
 export type LayerSource =
@@ -68,7 +73,8 @@ export async function writeImage(store: ContentStore, source: ImageSource): Prom
     throw new ImageFault("MANIFEST_INVALID", "an image needs a Wasm variant or a native one");
   }
   const native: Descriptor[] = [];
-  for (const variant of source.native ?? []) native.push(await writeNative(store, source, variant));
+  for (const variant of source.native ?? [])
+    native.push("manifest" in variant ? variant.manifest : await writeNative(store, source, variant));
   const wasm = source.wasm === undefined ? undefined : await writeWasm(store, source, source.wasm);
   const index = await putJson(store, mediaType.index, {
     schemaVersion: 2,

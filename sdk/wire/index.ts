@@ -9,6 +9,17 @@ export type {
   RevisionLoad,
   ScaleDecision,
 } from "./control.ts";
+export {
+  type BuilderMessage,
+  type BuilderRequest,
+  type BuilderSettings,
+  type BuildEvent,
+  type BuildOrder,
+  type BuiltVariant,
+  DockerfileFault,
+  type DockerfileFaultCode,
+  type RunLimits,
+} from "./builder.ts";
 export { WireFault, type WireFaultCode } from "./fault.ts";
 export { type RequestHead, type ResponseHead, streamWindowBytes } from "./frame.ts";
 export { type StreamHandlers, WireStream } from "./stream.ts";

@@ -53,7 +53,7 @@ async function fresh(user: string): Promise<void> {
     environment: { SHALLOP_DATA: join(directory, "no-platform") },
     cacheDirectory: join(directory, user),
     print: (text) => void printed.push(text),
-    progress: () => ({ step: () => undefined, done: () => undefined }),
+    progress: () => ({ step: () => undefined, line: () => undefined, done: () => undefined }),
   };
 }
 

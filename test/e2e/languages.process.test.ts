@@ -1,7 +1,9 @@
-import { homedir } from "node:os";
+import { mkdtemp, rm } from "node:fs/promises";
+import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { baseRoot, staticBusybox } from "../support/base-image.ts";
 import { Platform } from "../support/platform.ts";
 import { missingTools } from "../support/toolchains.ts";
 
@@ -64,3 +66,39 @@ describe.each([
     expect(described.revisions[0]?.status?.preparedNodes?.[0]?.variant).toBe("native");
   });
 });
+
+const busybox = staticBusybox();
+
+test.skipIf(busybox === undefined)(
+  `a Dockerfile beside a component, from one project file: built twice, deployed natively, answering${busybox === undefined ? " (not tested: there is no busybox-static)" : ""}`,
+  async ({ skip }) => {
+    if (!native) skip("this machine runs no native pods");
+    const directory = await mkdtemp(join(tmpdir(), "shallop-base-"));
+    try {
+      await baseRoot(directory, busybox ?? "", { node: true });
+      await platform.run("build", directory, "--rootfs", "-t", "node-base:1");
+    } finally {
+      await rm(directory, { recursive: true, force: true });
+    }
+    const build = async (...flags: readonly string[]): Promise<Built> =>
+      JSON.parse(
+        await platform.run("build", sample("dockerfile"), "--build-arg", "NODE=node-base:1", "-o", "json", ...flags),
+      ) as Built;
+    const first = await build("--no-cache");
+    const own = `linux/${process.arch === "x64" ? "amd64" : process.arch}`;
+    expect(first.variants.map((variant) => variant.platform)).toEqual([own, "wasip2/wasm"]);
+    const again = await build();
+    expect(again).toMatchObject({ digest: first.digest, steps: [{ platform: own, stepCount: 11, cachedCount: 11 }] });
+    await platform.run("push", "dockerfile:1.0.0");
+    await platform.run("deploy", "made", "--image", "dockerfile:1.0.0", "--prefer-variant", "native");
+    const answer = await platform.ask("made.default", "/there");
+    expect(answer).toMatchObject({ status: 200, body: "hello from /there, version 1.0.0\n" });
+  },
+  buildMsMax,
+);
+
+interface Built {
+  readonly digest: string;
+  readonly variants: readonly { readonly platform: string }[];
+  readonly steps: readonly { readonly platform: string; readonly stepCount: number; readonly cachedCount: number }[];
+}

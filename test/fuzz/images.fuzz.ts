@@ -1,3 +1,7 @@
+import { expandWords } from "../../runtime/build/dockerfile/expand.ts";
+import { Ignore } from "../../runtime/build/dockerfile/ignore.ts";
+import { parseDockerfile } from "../../runtime/build/dockerfile/parse.ts";
+import { planStages } from "../../runtime/build/dockerfile/stages.ts";
 import { LayerError } from "../../runtime/image/tar-format.ts";
 import { readTar } from "../../runtime/image/tar-reader.ts";
 import { rawTar } from "../../runtime/image/image.fixture.ts";
@@ -13,6 +17,7 @@ import {
   referencesOf,
 } from "../../sdk/image/index.ts";
 import type { Random } from "../../sdk/internal/index.ts";
+import { DockerfileFault } from "../../sdk/wire/index.ts";
 import { mutateBytes, mutateJson } from "./mutation.ts";
 
 /** A parser of hostile bytes: what it gets, and what has to hold of whatever comes out. */
@@ -75,10 +80,29 @@ const archive = rawTar([
   { name: ".wh.gone" },
 ]);
 
+const dockerfile = `# escape=\\
+ARG V=\${W:-1}
+FROM --platform=$BUILDPLATFORM base:$V AS a
+ENV A=1 B="x \${A:+y}" C=\${B#x*} D=\${B//x/z}
+RUN ["sh", "-c", "x"]
+RUN <<EOF && y
+z
+EOF
+HEALTHCHECK --interval=1m CMD x
+FROM a
+COPY --from=a --chown=1:2 b c* "d e" /f/
+ONBUILD ADD x /
+`;
+
 const targets: Readonly<Record<string, Target>> = {
   manifest: { seeds: [manifest, index], parse: (bytes) => parsedTwice(bytes) },
   "image config": { seeds: [config], parse: (bytes) => parseImageConfig(bytes) },
   "wasm config": { seeds: [wasmConfig], parse: (bytes) => parseWasmConfig(bytes) },
+  dockerfile: { seeds: [Buffer.from(dockerfile)], parse: (bytes) => dockerfileRead(bytes.toString("utf8")) },
+  "ignore file": {
+    seeds: [Buffer.from("# x\n**/a*\n!b/[^c-d]?\n/e/**/f\n\\!g\n")],
+    parse: (bytes) => Ignore.parse(bytes.toString("utf8")).ignores("b/c/a/e/x/f"),
+  },
   reference: {
     seeds: ["app", "a.b:5000/c/d:1", `docker.io/x@${digestOf("x")}`, "localhost/a__b/c--d:T_1.2-x"].map((text) =>
       Buffer.from(text),
@@ -105,6 +129,18 @@ function referenceRead(text: string): unknown {
   const path = new URL(`http://x/v2/${reference.repository}/`).pathname;
   hold(path === `/v2/${reference.repository}/`, "a name changes on its way into a URL");
   return reference;
+}
+
+/** Read, planned and expanded, with variables that stand for each other. */
+function dockerfileRead(text: string): unknown {
+  const file = parseDockerfile(text);
+  const lookup = (name: string): string | undefined => (name.length > 2 ? undefined : "x y/".repeat(20));
+  for (const { line, text: shown } of file.instructions) {
+    hold(line > 0 && line <= text.split("\n").length, "an instruction stands where nothing is");
+    const words = expandWords(shown, { escape: file.escape, lookup, line });
+    hold(words.join("").length <= 200_000, "a text grows without bound");
+  }
+  return planStages(file, { buildArgs: {}, platformArgs: {} });
 }
 
 function hold(isTrue: boolean, what: string): void {
@@ -157,7 +193,7 @@ async function survives(name: string, bytes: Buffer, act: () => Promise<unknown>
     await act();
     accepted = true;
   } catch (error) {
-    if (!(error instanceof ImageFault) && !(error instanceof LayerError)) {
+    if (![ImageFault, LayerError, DockerfileFault].some((kind) => error instanceof kind)) {
       throw new Error(`the ${name} parser failed on ${bytes.toString("base64")}`, { cause: error });
     }
   }

@@ -13,7 +13,7 @@ const tools: Readonly<Record<string, { readonly packages: readonly string[]; rea
   runc: { packages: ["runc"], untested: "native pods by runc" },
   crun: { packages: ["crun"], untested: "native pods by crun" },
   skopeo: { packages: ["skopeo"], untested: "another client against the registry" },
-  busybox: { packages: ["busybox-static"], untested: "a shell in a container" },
+  busybox: { packages: ["busybox-static"], untested: "a shell in a container, and RUN of Dockerfiles" },
   strace: { packages: ["strace"], untested: "a disk that fails" },
   clang: { packages: ["clang", "lld", "wasi-libc", "libclang-rt-dev-wasm32"], untested: "functions in C" },
   pip3: { packages: ["python3-pip"], untested: "functions in Python" },

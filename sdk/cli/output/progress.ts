@@ -4,6 +4,8 @@ import type { Clock } from "../../internal/clock.ts";
 export interface Progress {
   /** A new step has begun. */
   step(text: string): void;
+  /** Something that stays to be read, beside what is being done. */
+  line(text: string): void;
   /** All is done; what follows is the result. */
   done(): void;
 }
@@ -13,7 +15,8 @@ const frameMs = 100;
 
 /** One line that changes in place on a terminal; elsewhere a line a step. Written to stderr, so that results can be piped. */
 export function progressOn(stream: NodeJS.WriteStream, clock: Clock): Progress {
-  if (!stream.isTTY) return { step: (text) => void stream.write(`${text}\n`), done: () => undefined };
+  const say = (text: string): void => void stream.write(`${text}\n`);
+  if (!stream.isTTY) return { step: say, line: say, done: () => undefined };
   let current = "";
   let beganMs = clock.nowMs();
   const draw = (): void => {
@@ -27,6 +30,10 @@ export function progressOn(stream: NodeJS.WriteStream, clock: Clock): Progress {
     step: (text) => {
       current = text;
       beganMs = clock.nowMs();
+      draw();
+    },
+    line: (text) => {
+      stream.write(`\r\u001b[K${text}\n`);
       draw();
     },
     done: () => {

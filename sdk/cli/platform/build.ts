@@ -1,34 +1,28 @@
-import { resolve } from "node:path";
+import { buildProject, type BuiltImage, type EngineChoice, engineNames, type Project } from "../../build/index.ts";
 import {
-  buildProject,
-  type BuiltImage,
-  type EngineChoice,
-  engineNames,
-  type Project,
-  readProject,
-} from "../../build/index.ts";
-import { formatReference, type ImageReference, readVariants, parseManifest } from "../../image/index.ts";
+  formatPlatform,
+  formatReference,
+  type ImageReference,
+  readVariants,
+  parseManifest,
+} from "../../image/index.ts";
 import { CliFault } from "../cli-fault.ts";
 import type { Context } from "../context.ts";
 import { bytes, table } from "../output/table.ts";
+import { buildArgsOf, type BuildFlags, labelsOf, platformsOf } from "./build-flags.ts";
+import { buildSource } from "./build-source.ts";
+import { buildDockerfiles } from "./dockerfile-builder.ts";
 import { type LocalImages, openImages } from "./image-store.ts";
 import { pushTo } from "./push.ts";
 
-export interface BuildFlags {
-  readonly tag?: string;
-  readonly engine?: string;
-  readonly push?: boolean;
-  readonly data?: string;
-  readonly output?: string;
-}
-
-/** `shallop build`: the image of a project, in the local store under its name. */
-export async function build(context: Context, directory: string, flags: BuildFlags): Promise<void> {
-  const project = await readProject(resolve(directory));
+/** `shallop build`: an image, in the local store under its name. */
+export async function build(context: Context, path: string, flags: BuildFlags): Promise<void> {
+  await using source = await buildSource(path, flags);
+  const { project } = source;
   const images = await openImages(context, flags);
   const reference = images.reference(flags.tag ?? `${project.name}:${project.version}`);
   const beganMs = context.clock.nowMs();
-  const built = await buildWith(context, project, images, engineOf(flags.engine));
+  const built = await buildWith(context, project, images, flags);
   const { index } = built.image;
   await images.tags.set(reference, index, context.clock.wallMs());
   await report(context, images, { reference, built, tookMs: context.clock.nowMs() - beganMs }, flags);
@@ -39,17 +33,22 @@ async function buildWith(
   context: Context,
   project: Project,
   images: LocalImages,
-  engine: EngineChoice | undefined,
+  flags: BuildFlags,
 ): Promise<BuiltImage> {
+  const engine = engineOf(flags.engine);
+  const platforms = platformsOf(flags);
+  const buildArgs = buildArgsOf(flags, context);
+  const labels = labelsOf(flags);
+  const epoch = Number(context.environment["SOURCE_DATE_EPOCH"] ?? 0) * 1000;
+  const createdMs = Number.isSafeInteger(epoch) && epoch >= 0 ? epoch : 0;
   const progress = context.progress();
   try {
-    const epoch = Number(context.environment["SOURCE_DATE_EPOCH"] ?? 0) * 1000;
     return await buildProject(project, images.store, {
-      cacheDirectory: context.cacheDirectory,
-      environment: context.environment,
-      createdMs: Number.isFinite(epoch) ? epoch : 0,
+      ...{ createdMs, buildArgs, labels, cacheDirectory: context.cacheDirectory, environment: context.environment },
       onStep: (step) => progress.step(step),
+      buildDockerfiles: (orders) => buildDockerfiles(context, images, { orders, flags, createdMs }, progress),
       ...(engine === undefined ? {} : { engine }),
+      ...(platforms === undefined ? {} : { platforms }),
     });
   } finally {
     progress.done();
@@ -83,9 +82,20 @@ async function report(context: Context, images: LocalImages, outcome: Outcome, f
     sizeBytes: variant.sizeBytes ?? 0,
   }));
   const engines = built.engines ?? [];
+  const steps = built.fromDockerfiles.map(({ manifest, stepCount, cachedCount }) => ({
+    platform: manifest.platform === undefined ? "" : formatPlatform(manifest.platform),
+    ...{ stepCount, cachedCount },
+  }));
   const name = formatReference(reference);
   if (flags.output === "json") {
-    const result = { reference: name, digest: index.digest, tookMs: Math.round(tookMs), variants: facts, engines };
+    const result = {
+      reference: name,
+      digest: index.digest,
+      tookMs: Math.round(tookMs),
+      variants: facts,
+      engines,
+      steps,
+    };
     return context.print(JSON.stringify(result, null, 2));
   }
   context.print(`${context.style.green(name)} built in ${(tookMs / 1000).toFixed(1)} s`);

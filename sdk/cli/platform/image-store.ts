@@ -20,6 +20,10 @@ export interface LocalImages {
   readonly store: ContentStore;
   readonly tags: ImageTags;
   readonly registry: RegistryClient;
+  /** Where they are. */
+  readonly directory: string;
+  /** The built-in registry, with this user's way in. */
+  readonly builtin: { readonly host: string; readonly token?: string };
   /** A reference as it was typed; one without a host belongs to the built-in registry. */
   reference(text: string): ImageReference;
 }
@@ -35,12 +39,16 @@ export async function openImages(context: Context, flags: { readonly data?: stri
     builtinRegistry(context, flags),
   ]);
   const dockerDirectory = context.environment["DOCKER_CONFIG"];
+  const endpoints = await platformLogin(context, flags, defaultRegistry);
+  const token = endpoints.get(defaultRegistry)?.token;
   return {
     store,
     tags,
+    directory,
+    builtin: { host: defaultRegistry, ...(token === undefined ? {} : { token }) },
     registry: new RegistryClient({
       credentials: dockerDirectory === undefined ? new DockerCredentials() : new DockerCredentials(dockerDirectory),
-      endpoints: await platformLogin(context, flags, defaultRegistry),
+      endpoints,
       clock: context.clock,
       random: systemRandom,
     }),

@@ -1,0 +1,186 @@
+import { mkdir, rm } from "node:fs/promises";
+import { createServer, type Server } from "node:net";
+import { createHash } from "node:crypto";
+import { basename, join, resolve } from "node:path";
+import {
+  ContentStore,
+  type Descriptor,
+  DockerCredentials,
+  type ImageConfig,
+  ImageTags,
+  mediaType,
+  RegistryClient,
+  type StoredLayer,
+} from "@shallop/sdk/image";
+import type { Clock, Random } from "@shallop/sdk/internal";
+import {
+  type BuildEvent,
+  type BuilderRequest,
+  type BuilderSettings,
+  type BuildOrder,
+  type BuiltVariant,
+  DockerfileFault,
+} from "@shallop/sdk/wire";
+import { LayerDirectory } from "../image/layer-directory.ts";
+import { NativeLayers } from "../image/native-layers.ts";
+import { UnpackJail } from "../image/unpack-jail.ts";
+import { BaseImages, layersMax } from "./base-images.ts";
+import { readContext } from "./build-context.ts";
+import type { BuildTools } from "./build-tools.ts";
+import { ImageBuild } from "./image-build.ts";
+import { ImageTrees } from "./image-trees.ts";
+import { archiveBytesMax, entriesMax, LayerIndexes } from "./layer-index.ts";
+import { RunSandbox } from "./run-sandbox.ts";
+import { Spool } from "./spool.ts";
+import { StepCache } from "./step-cache.ts";
+
+export interface BuilderOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly emit: (event: BuildEvent) => void;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Carries out all orders, side by side. @returns in their order
+ * @throws DockerfileFault, ImageFault: the first, once nothing runs any more
+ */
+export async function build(request: BuilderRequest, options: BuilderOptions): Promise<readonly BuiltVariant[]> {
+  const directory = resolve(request.settings.builderDirectory);
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await using _ = await builderLock(directory, request, options);
+  const stop = new AbortController();
+  const signal = AbortSignal.any([options.signal, stop.signal]);
+  await using tools = await openTools(request.settings, { ...options, signal, directory });
+  const work = request.orders.map((order) => carryOut(tools, order));
+  for (const one of work) one.catch((error: unknown) => stop.abort(error));
+  const results = await Promise.allSettled(work);
+  // The one that failed first, not those that were stopped because of it.
+  if (stop.signal.aborted) throw options.signal.aborted ? options.signal.reason : stop.signal.reason;
+  return results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
+}
+
+async function carryOut(tools: BuildTools, order: BuildOrder): Promise<BuiltVariant> {
+  try {
+    const context = await readContext(order);
+    return await new ImageBuild(tools, order, context).run();
+  } catch (error) {
+    if (!(error instanceof DockerfileFault) || !error.message.startsWith("line ")) throw error;
+    throw new DockerfileFault(error.code, `${basename(order.dockerfile)} ${error.message}`, { cause: error });
+  }
+}
+
+/** One at a time uses the directory. @throws ImageFault STORE_FAILED */
+export async function openTools(
+  settings: BuilderSettings,
+  parts: BuilderOptions & { readonly directory: string },
+): Promise<BuildTools & AsyncDisposable> {
+  const { directory, clock, random, emit, signal } = parts;
+  const place = (name: string): string => join(directory, name);
+  // What a killed builder has left goes first.
+  await rm(place("scratch"), { recursive: true, force: true });
+  for (const name of ["scratch", "index", "steps"]) await mkdir(place(name), { recursive: true, mode: 0o700 });
+  const store = await ContentStore.open(settings.storeDirectory);
+  const { defaultRegistry, pull, knownEscapes } = settings;
+  const bases = new BaseImages({
+    ...{ store, clock, defaultRegistry, pull },
+    tags: await ImageTags.open(settings.storeDirectory),
+    client: registryClient(settings, clock, random),
+  });
+  let unpacker: Promise<Unpack> | undefined;
+  let sandbox: Promise<RunSandbox> | undefined;
+  return {
+    ...{ settings, store, bases, emit, signal },
+    scratch: place("scratch"),
+    trees: new ImageTrees(new LayerIndexes(store, place("index"))),
+    cache: new StepCache(store, place("steps"), settings.useCache),
+    spool: new Spool(store, place("scratch")),
+    unpack: async (layers, stop) => (await (unpacker ??= openUnpacker(store, directory, clock, random)))(layers, stop),
+    sandbox: () => (sandbox ??= RunSandbox.open({ directory, store, clock, random }, knownEscapes)),
+    [Symbol.asyncDispose]: async () => {
+      await (await sandbox?.catch(() => undefined))?.[Symbol.asyncDispose]();
+      await rm(place("scratch"), { recursive: true, force: true });
+    },
+  };
+}
+
+function registryClient(settings: BuilderSettings, clock: Clock, random: Random): RegistryClient {
+  const { defaultRegistry, registryToken, dockerConfigDirectory } = settings;
+  return new RegistryClient({
+    ...{ clock, random },
+    credentials:
+      dockerConfigDirectory === undefined ? new DockerCredentials() : new DockerCredentials(dockerConfigDirectory),
+    endpoints:
+      registryToken === undefined
+        ? new Map()
+        : new Map([[defaultRegistry, { url: `http://${defaultRegistry}`, token: registryToken }]]),
+  });
+}
+
+/** Unpacking looks at the layers only. */
+const configWithoutLayers: ImageConfig = {
+  ...{ platform: { os: "linux", architecture: "amd64" }, diffIds: [], env: [], entrypoint: [], cmd: [] },
+  ...{ workingDir: "", user: "", exposedPorts: [], labels: {} },
+};
+
+type Unpack = (layers: readonly StoredLayer[], signal: AbortSignal) => Promise<readonly string[]>;
+
+/** Layers as directories, in a jail, as a node unpacks them. */
+async function openUnpacker(store: ContentStore, directory: string, clock: Clock, random: Random): Promise<Unpack> {
+  const isRoot = process.getuid?.() === 0;
+  // An archive is removed once it is unpacked, and these are still to be pushed: it gets copies.
+  const copies = await ContentStore.open(join(directory, "archives"));
+  const native = new NativeLayers({
+    store: copies,
+    layers: await LayerDirectory.open(join(directory, "layers"), random),
+    jail: new UnpackJail(clock, isRoot),
+    limits: { archiveBytesMax, entriesMax, layersMax },
+    // They stay in the image that is built, and take no effect here: a container gets no new privileges.
+    privileges: { setIds: true, capabilities: true, devices: false },
+    isRoot,
+  });
+  const fetch = async (layer: Descriptor, signal: AbortSignal): Promise<void> => {
+    await copies.ingest(await store.read(layer), layer, signal);
+  };
+  return async (layers, signal) => {
+    const [base] = layers;
+    if (base === undefined) return [];
+    const manifest = {
+      ...{ kind: "manifest" as const, mediaType: mediaType.manifest, annotations: {}, config: base.descriptor },
+      layers: layers.map(({ descriptor }) => descriptor),
+    };
+    const config = { ...configWithoutLayers, diffIds: layers.map(({ diffId }) => diffId) };
+    const unpacked = await native.unpack({ manifest, config }, fetch, signal);
+    return unpacked.map(({ path }) => path);
+  };
+}
+
+// A build that waits looks this often whether the other one has ended.
+const lockLookMs = 200;
+
+/** One builder at a time uses a directory. A socket without a file is given back by the kernel, however a process ends. */
+async function builderLock(
+  directory: string,
+  { orders }: BuilderRequest,
+  { clock, emit, signal }: BuilderOptions,
+): Promise<AsyncDisposable> {
+  // Only Linux has such sockets, and only Linux runs and unpacks anything here.
+  if (process.platform !== "linux") return { [Symbol.asyncDispose]: async () => undefined };
+  const name = `\0shallop-builder-${createHash("sha256").update(directory).digest("hex").slice(0, 32)}`;
+  for (let waited = false; ; waited = true) {
+    const server = await listening(name);
+    if (server !== undefined) return { [Symbol.asyncDispose]: () => closed(server) };
+    if (!waited) emit({ id: orders[0]?.id ?? "", kind: "note", text: "waiting for another build of this user to end" });
+    await clock.sleep(lockLookMs, signal);
+  }
+}
+
+function listening(name: string): Promise<Server | undefined> {
+  return new Promise((resolve) => {
+    const server = createServer((socket) => void socket.destroy());
+    server.once("error", () => resolve(undefined));
+    server.listen(name, () => resolve(server));
+  });
+}
+
+const closed = (server: Server): Promise<void> => new Promise((resolve) => server.close(() => resolve()));

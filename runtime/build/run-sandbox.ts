@@ -1,0 +1,338 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { chmod, chown, mkdir, readdir, readFile, rm, statfs, utimes, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { PassThrough } from "node:stream";
+import type { ContentStore, StoredLayer } from "@shallop/sdk/image";
+import { assert, type Clock, guestLimitDefaults, type Random } from "@shallop/sdk/internal";
+import { type BuilderSettings, DockerfileFault, type RunLimits } from "@shallop/sdk/wire";
+import { memoryBytesMin } from "../sandbox/bundle.ts";
+import { detectFeatures, type SandboxMachine } from "../sandbox/features.ts";
+import { CgroupTree } from "../sandbox/kernel/cgroup.ts";
+import { systemPath } from "../sandbox/kernel/command.ts";
+import type { IdRange, Kernel, ShimProcess } from "../sandbox/kernel/kernel.ts";
+import { LinuxKernel } from "../sandbox/kernel/linux.ts";
+import { IdRanges, idRangesDirectory } from "../sandbox/id-ranges.ts";
+import { explainExit } from "../sandbox/native-pod.ts";
+import { OciRuntime } from "../sandbox/oci-runtime.ts";
+import type { OciUser } from "../sandbox/oci-spec.ts";
+import { isPodKey, nodeCgroup, nodeKey, podFiles, podKey, type PodNames, podNames } from "../sandbox/pod-files.ts";
+import { PodOutput } from "../sandbox/pod-output.ts";
+import { checkLayerCount, makePodDirectory, makeWritableDirectory } from "../sandbox/rootfs.ts";
+import { endRuntime, type Remains } from "../sandbox/start.ts";
+import type { DirectoryNode } from "./file-tree.ts";
+import { archiveBytesMax } from "./layer-index.ts";
+import { type ChangesOrigin, writeChanges } from "./layer-writer.ts";
+import { runBundle } from "./run-bundle.ts";
+
+/** A program to be run on an image's files. */
+export interface RunOrder {
+  readonly args: readonly string[];
+  readonly env: readonly string[];
+  readonly cwd: string;
+  readonly user: OciUser;
+  /** Unpacked layers, the base first. */
+  readonly layerPaths: readonly string[];
+  /** What they show together. */
+  readonly image: DirectoryNode;
+  readonly limits: RunLimits;
+  /** Seconds since the epoch: no time in the layer is later. */
+  readonly mtimeMax: number;
+  readonly onLine: (text: string) => void;
+}
+
+interface RunSandboxParts {
+  readonly directory: string;
+  readonly store: ContentStore;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly machine: SandboxMachine;
+}
+
+// Nothing in a build depends on it, and what programs write of it is to be the same each time.
+const hostname = "build";
+// Where the disk is full a machine has worse troubles than a build that fails.
+const freeBytesMin = 256 * 1024 ** 2;
+// A disk takes some hundred megabytes a second.
+const diskLookMs = 500;
+
+/**
+ * Runs the programs of RUN as containers, by runc or crun: closed in as native pods are, with a root whose changes become
+ * a layer. One at a time uses the directory.
+ */
+export class RunSandbox implements AsyncDisposable {
+  readonly #parts: RunSandboxParts;
+  readonly #kernel: Kernel;
+  readonly #runtime: OciRuntime;
+  readonly #runs: string;
+  readonly #node: string;
+  readonly #users: IdRanges;
+
+  private constructor(parts: RunSandboxParts) {
+    const { directory, machine, clock } = parts;
+    this.#parts = parts;
+    this.#kernel = new LinuxKernel(new CgroupTree(machine.cgroups, clock), clock);
+    this.#runtime = new OciRuntime(this.#kernel, machine.runtime, join(directory, "containers"));
+    this.#runs = join(directory, "runs");
+    this.#node = nodeKey(directory);
+    this.#users = new IdRanges(idRangesDirectory, this.#node);
+  }
+
+  /** Removes what a killed builder has left. @throws DockerfileFault BUILD_UNSUPPORTED where no program can be run */
+  static async open(
+    parts: Omit<RunSandboxParts, "machine">,
+    knownEscapes: BuilderSettings["knownEscapes"],
+  ): Promise<RunSandbox> {
+    const { machine, nativeMissing } = await detectFeatures({ directory: parts.directory, knownEscapes });
+    if (machine === undefined) {
+      throw new DockerfileFault(
+        "BUILD_UNSUPPORTED",
+        `RUN is done in a container, and ${nativeMissing ?? "this machine runs none"}. Without RUN a Dockerfile is built here`,
+      );
+    }
+    const sandbox = new RunSandbox({ ...parts, machine });
+    await mkdir(sandbox.#runs, { recursive: true, mode: 0o700 });
+    await sandbox.#sweep();
+    return sandbox;
+  }
+
+  /**
+   * Runs the program to its end. @returns what it has changed; no layer when that is nothing
+   * @throws DockerfileFault RUN_FAILED | BUILD_LIMIT | TOO_LARGE
+   */
+  async run(order: RunOrder, signal: AbortSignal): Promise<StoredLayer | undefined> {
+    const key = podKey(this.#parts.random.uuid());
+    const remains = { names: podNames(this.#node, key), files: podFiles(this.#runs, key) };
+    try {
+      const users = await this.#prepare(remains, order);
+      await this.#execute(remains, order, users, signal);
+      const upper = join(remains.files.writable, "upper");
+      const { mtimeMax } = order;
+      const changes = await this.#changes(upper, { mtimeMax, firstId: users?.first ?? 0 }, signal);
+      return changes.isEmpty ? undefined : changes.layer;
+    } finally {
+      await this.#remove(remains);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#kernel.close();
+  }
+
+  async #prepare({ names, files }: Remains, order: RunOrder): Promise<IdRange | undefined> {
+    const { arch, swapLimit, ipv6, openFilesMax, cgroups, shiftsUsers } = this.#parts.machine;
+    await makePodDirectory(files);
+    const users = shiftsUsers ? await this.#claimUsers(names.key) : undefined;
+    await makeWritableDirectory(files, users);
+    // What the root directory itself has comes from the topmost layer. Its owner is one of the container's users.
+    await copyAttributes(join(files.writable, "upper"), order.image, users?.first);
+    await makeTopLayer(files.top, order);
+    await this.#kernel.cgroups.create(names.cgroup);
+    await this.#kernel.makeFifos([files.stdout, files.stderr]);
+    if (order.limits.network === "none") {
+      await this.#kernel.network([`netns add ${names.netns}`]);
+      await this.#kernel.network(["link set lo up"], names.netns);
+    }
+    const { memoryBytes, cpu, pidsMax, timeoutMs } = order.limits;
+    const timeouts = { requestTimeoutMs: timeoutMs, startTimeoutMs: timeoutMs };
+    const { args, env, cwd, user } = order;
+    const config = runBundle(
+      {
+        hostname,
+        process: { args, env, cwd, user, cwdMissing: false },
+        limits: { ...guestLimitDefaults, ...{ memoryBytes, cpu, pidsMax, concurrencyMax: 0 }, ...timeouts },
+        cgroupsPath: `/${names.runtimeCgroup}`,
+        machine: { arch, swapLimit, ipv6, openFilesMax, shiftsUsers, cgroupV2: cgroups.mode === "v2" },
+        ...(users === undefined ? {} : { users }),
+      },
+      networkNamespaceOf(names, order),
+    );
+    await writeFile(files.config, JSON.stringify(config), { mode: 0o600 });
+    return users;
+  }
+
+  async #claimUsers(key: string): Promise<IdRange> {
+    const range = await this.#users.claim(key);
+    if (range !== undefined) return range;
+    throw new DockerfileFault("BUILD_LIMIT", "all user ids for containers of this machine are in use");
+  }
+
+  /** Starts the container. What it says goes to `onLine` as it comes. */
+  async #launch(
+    { names, files }: Remains,
+    order: RunOrder,
+    users: IdRange | undefined,
+  ): Promise<{ readonly shim: ShimProcess; readonly output: PodOutput }> {
+    const layers = [files.top, ...order.layerPaths.toReversed()];
+    checkLayerCount(layers);
+    using usersNamespace = users === undefined ? undefined : await this.#kernel.userNamespace(users);
+    const { hiddenCgroup } = this.#runtime;
+    using mounts = await this.#kernel.podMounts({
+      layers,
+      writableDirectory: files.writable,
+      allowsSetuid: false,
+      networkNamespace: networkNamespaceOf(names, order) ?? "/proc/self/ns/net",
+      sysctls: {},
+      ...(usersNamespace === undefined ? {} : { usersFd: usersNamespace.fd }),
+      ...(hiddenCgroup === undefined ? {} : { hiddenCgroup }),
+    });
+    await using stdout = await this.#kernel.openFifoForWriting(files.stdout);
+    await using stderr = await this.#kernel.openFifoForWriting(files.stderr);
+    const output = PodOutput.open(files, this.#parts.clock, ({ text }) => order.onLine(text));
+    const shim = this.#runtime.launch({ names, files, mountsFd: mounts.fd, stdoutFd: stdout.fd, stderrFd: stderr.fd });
+    return { shim, output };
+  }
+
+  async #execute(
+    { names, files }: Remains,
+    order: RunOrder,
+    users: IdRange | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { shim, output } = await this.#launch({ names, files }, order, users);
+    const stopped = await this.#untilEnded(shim, order.limits, signal);
+    if (stopped !== undefined) {
+      await this.#runtime.signal(names, "KILL");
+      await output[Symbol.asyncDispose]();
+      signal.throwIfAborted();
+      throw new DockerfileFault("BUILD_LIMIT", stopped);
+    }
+    await output.drained();
+    const memoryBytes = Math.max(memoryBytesMin, order.limits.memoryBytes);
+    const exit = await explainExit({ names, files, memoryBytes, lastLines: "" }, this.#kernel.cgroups);
+    if (exit.reason === "OOMKilled")
+      throw new DockerfileFault(
+        "BUILD_LIMIT",
+        `it used more than ${memoryBytes} bytes of memory; give it more with --memory`,
+      );
+    if (exit.exitCode !== 0)
+      throw new DockerfileFault(
+        "RUN_FAILED",
+        [`it ended with code ${exit.exitCode}`, exit.message].filter((text) => text !== "").join(": "),
+      );
+  }
+
+  /** Why it must be stopped, in a sentence; undefined when it has ended. */
+  async #untilEnded(shim: ShimProcess, limits: RunLimits, signal: AbortSignal): Promise<string | undefined> {
+    const { clock } = this.#parts;
+    const { promise: stopped, resolve: stop } = Promise.withResolvers<string | undefined>();
+    const late = clock.after(limits.timeoutMs, () =>
+      stop(`it took more than ${Math.round(limits.timeoutMs / 1000)} s; give it more with --timeout`),
+    );
+    const before = await freeBytes(this.#runs);
+    const disk = clock.every(diskLookMs, () => {
+      void freeBytes(this.#runs).then((free) => {
+        if (free < freeBytesMin) stop("the disk is full; remove images, or build on a larger one");
+        else if (before - free > archiveBytesMax) stop(`it wrote more than ${archiveBytesMax} bytes`);
+      });
+    });
+    const aborted = (): void => stop("the build was stopped");
+    signal.addEventListener("abort", aborted, { once: true });
+    if (signal.aborted) aborted();
+    try {
+      return await Promise.race([stopped, shim.ended.then(() => undefined)]);
+    } finally {
+      late.cancel();
+      disk.cancel();
+      signal.removeEventListener("abort", aborted);
+    }
+  }
+
+  async #changes(
+    upper: string,
+    origin: ChangesOrigin,
+    signal: AbortSignal,
+  ): Promise<{ readonly layer: StoredLayer; readonly isEmpty: boolean }> {
+    const tar = startTar(upper, signal);
+    let said = "";
+    tar.stderr?.setEncoding("utf8").on("data", (text: string) => (said = (said + text).slice(0, 1000)));
+    const ended = new Promise<number | null>((resolve) => {
+      tar.once("error", () => resolve(null));
+      tar.once("close", resolve);
+    });
+    assert(tar.stdout !== null, "tar has an output");
+    // At once: what nobody reads yet when a process ends, Node throws away.
+    const archive = tar.stdout.pipe(new PassThrough());
+    const changes = await writeChanges(this.#parts.store, archive as AsyncIterable<Buffer>, origin);
+    const code = await ended;
+    if (code !== 0)
+      throw new DockerfileFault(
+        "BUILD_UNSUPPORTED",
+        `its changes could not be read: tar ended with ${String(code)}: ${said.trim()}`,
+      );
+    return changes;
+  }
+
+  async #remove(remains: Remains): Promise<void> {
+    const { clock } = this.#parts;
+    await endRuntime(remains, { kernel: this.#kernel, clock, runtime: this.#runtime });
+    const { cgroup, netns, key } = remains.names;
+    await this.#kernel.cgroups.remove(cgroup);
+    if ((await this.#kernel.networkNamespaces()).includes(netns)) await this.#kernel.network([`netns delete ${netns}`]);
+    await this.#users.release(key);
+    for (const path of [nodeCgroup(this.#node), "shallop"]) await this.#kernel.cgroups.removeIfEmpty(path);
+    await rm(remains.files.directory, { recursive: true, force: true });
+  }
+
+  async #sweep(): Promise<void> {
+    for (const key of (await readdir(this.#runs)).filter(isPodKey))
+      await this.#remove({ names: podNames(this.#node, key), files: podFiles(this.#runs, key) });
+  }
+}
+
+/** Undefined: the machine's own. */
+const networkNamespaceOf = ({ netns }: PodNames, { limits }: RunOrder): string | undefined =>
+  limits.network === "none" ? `/run/netns/${netns}` : undefined;
+
+async function freeBytes(directory: string): Promise<number> {
+  const { bavail, bsize } = await statfs(directory);
+  return bavail * bsize;
+}
+
+/** Sorted, with all attributes; GNU tar knows hard links and the attributes of overlayfs, which Node cannot read. */
+function startTar(directory: string, signal: AbortSignal): ChildProcess {
+  const args = [
+    ...["--create", "--file=-", "--format=pax", "--pax-option=delete=atime,delete=ctime", "--sort=name"],
+    ...["--numeric-owner", "--xattrs", "--xattrs-include=*", "--directory", directory, "."],
+  ];
+  return spawn("tar", args, {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { PATH: systemPath, LC_ALL: "C" },
+    cwd: "/",
+    signal,
+    killSignal: "SIGKILL",
+  });
+}
+
+/**
+ * The layer below the changes: real directories where the kernel's trees are mounted, whatever the image has there, and
+ * the files by which the machine's names are found. Its directories look like the image's, for they become part of a
+ * layer when something in them is changed.
+ */
+async function makeTopLayer(top: string, { image, limits }: RunOrder): Promise<void> {
+  await mkdir(top, { recursive: true });
+  for (const name of ["proc", "sys", "dev", "etc"]) await mkdir(join(top, name), { recursive: true, mode: 0o755 });
+  const isHost = limits.network === "host";
+  const texts = {
+    hostname: `${hostname}\n`,
+    hosts: isHost ? await readFile("/etc/hosts", "utf8") : `127.0.0.1\tlocalhost ${hostname}\n::1\tlocalhost\n`,
+    // Without a network a name that cannot be found is to fail at once.
+    "resolv.conf": isHost ? await readFile("/etc/resolv.conf", "utf8") : "options timeout:1 attempts:1\n",
+  };
+  for (const [name, text] of Object.entries(texts)) {
+    const path = join(top, "etc", name);
+    await writeFile(path, text);
+    await chmod(path, 0o644);
+  }
+  await copyAttributes(top, image);
+  for (const name of ["proc", "sys", "dev", "etc"]) {
+    const node = image.children.get(name);
+    if (node?.kind === "directory") await copyAttributes(join(top, name), node);
+    else await chmod(join(top, name), 0o755);
+  }
+}
+
+async function copyAttributes(path: string, { mode, uid, gid, mtime }: DirectoryNode, firstId = 0): Promise<void> {
+  await chown(path, firstId + uid, firstId + gid);
+  await chmod(path, mode);
+  await utimes(path, mtime, mtime);
+}

@@ -1,0 +1,2 @@
+/** The Dockerfile's build stage writes another one. */
+export const version = "as it is";
