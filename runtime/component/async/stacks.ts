@@ -22,7 +22,7 @@ export interface Entry {
 }
 
 /**
- * Stacks of threads that may be suspended (JSPI). What suspends says so through the blocking shim; what is entered runs through the entry
+ * Stacks of threads that may be suspended (JSPI). What suspends says so through the waiting shim; what is entered runs through the entry
  * shim, so that it is known at once whether it has ended: JSPI alone tells that a microtask later.
  */
 export class Stacks {
@@ -68,7 +68,7 @@ export class Stacks {
   }
 
   /**
-   * The running thread cannot go on: the blocking shim shall suspend it. `suspended` is called when it has; what it waits for
+   * The running thread cannot go on: the waiting shim shall suspend it. `suspended` is called when it has; what it waits for
    * may end its turn there.
    */
   suspend(thread: Thread, suspended: () => void): void {

@@ -9,12 +9,6 @@ import type { CoreFunction } from "./calling-guest.ts";
 import type { LoweredCall } from "./linked-component.ts";
 import type { LiveInstance } from "./live-instance.ts";
 
-/** A call out of a guest whose answer is not there. */
-export interface PendingCall {
-  /** Waits for the answer, and gives the core function's own result. @throws GuestFault, and ends the guest with it */
-  settle(): Promise<CoreValue | undefined>;
-}
-
 type LoweredFunction = (...values: readonly CoreValue[]) => CoreValue | undefined;
 
 /**
@@ -50,10 +44,16 @@ function linkedCall(live: LiveInstance, { plan, shim }: LoweredCall): LoweredFun
     try {
       const answer = invoke(context, values);
       if (answer instanceof Promise) {
-        // Where the guest cannot be suspended nobody waits for the answer, and nobody is to be told how it ended.
-        answer.catch(() => undefined);
-        if (shim === undefined) state.trap("the host has to wait in a call that cannot wait");
-        live.suspend({ settle: () => settled(live, { answer, values, lentCount, state, context, codec }) });
+        if (shim === undefined) {
+          // Nobody waits for the answer, and nobody is to be told how it ended.
+          answer.catch(() => undefined);
+          state.trap("the host has to wait in a call that cannot wait");
+        }
+        const finish = (late: unknown): CoreValue | undefined => {
+          state.takeBack(lentCount);
+          return codec.lowerResult(context, late, values);
+        };
+        live.waits.suspend({ answer, finish });
         return codec.lowered.result === "i64" ? 0n : 0;
       }
       state.takeBack(lentCount);
@@ -81,26 +81,4 @@ function invocation(live: LiveInstance, callee: Callee, codec: FunctionCodec, ma
   return mayWait
     ? (context, values) => callIn(live, lift, codec.liftParams(context, values))
     : (context, values) => callInNow(live, lift, codec.liftParams(context, values));
-}
-
-interface WaitedCall {
-  readonly answer: Promise<unknown>;
-  readonly values: readonly CoreValue[];
-  readonly lentCount: number;
-  readonly state: ComponentState;
-  readonly context: CanonicalContext;
-  readonly codec: FunctionCodec;
-}
-
-async function settled(live: LiveInstance, call: WaitedCall): Promise<CoreValue | undefined> {
-  const { answer, values, lentCount, state, context, codec } = call;
-  try {
-    const late: unknown = await answer;
-    // It may have ended while this call was waited for.
-    state.throwIfOver();
-    state.takeBack(lentCount);
-    return codec.lowerResult(context, late, values);
-  } catch (error) {
-    throw live.ended(error);
-  }
 }

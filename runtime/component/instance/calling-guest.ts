@@ -102,23 +102,6 @@ export class CallingGuest {
 
   /** The answer is not there: the guest is suspended, and `finish` writes what comes to `pointer`. */
   wait<Value>(answer: Promise<Value>, finish: (value: Value, pointer: number) => void, pointer: number): void {
-    // Where the guest cannot be suspended nobody waits for the answer, and nobody is to be told how it ended.
-    answer.catch(() => undefined);
-    this.#live.suspend({ settle: () => this.#settle(answer, finish, pointer) });
-  }
-
-  async #settle<Value>(
-    answer: Promise<Value>,
-    finish: (value: Value, pointer: number) => void,
-    pointer: number,
-  ): Promise<undefined> {
-    try {
-      const value = await answer;
-      // It may have ended while this call was waited for.
-      this.#state.throwIfOver();
-      finish(value, pointer);
-    } catch (error) {
-      throw this.#live.ended(error);
-    }
+    this.#live.waits.suspend({ answer, finish: (value) => finish(value as Value, pointer) });
   }
 }

@@ -3,7 +3,6 @@ import { FunctionCodec } from "../abi/function-codec.ts";
 import type { TransferredType } from "../abi/async-codecs.ts";
 import { noResource } from "../abi/handle-table.ts";
 import { AsyncPlan, isAsync } from "../async/async-plan.ts";
-import { blockingShim } from "../async/blocking-shim.ts";
 import { blockingSignature } from "../async/blocking-signature.ts";
 import type { CoreSignature } from "../core-module/encode.ts";
 import { entryShim } from "../async/entry-shim.ts";
@@ -100,7 +99,7 @@ export class LinkedComponent {
       const lowered = ({ type, options }: BuiltinOf<"lower">): CoreSignature => this.codec(type, options.async).lowered;
       blocking.set(index, signatures.push(blockingSignature(builtin, lowered)) - 1);
     }
-    return signatures.length === 0 ? undefined : new WebAssembly.Module(blockingShim(signatures));
+    return signatures.length === 0 ? undefined : new WebAssembly.Module(waitingShim(signatures));
   }
 
   /** Made once for each function, when it is first called. `loweredAsync`: for `canon lower` with `async`. */

@@ -3,15 +3,16 @@ import { asyncBuiltin } from "../async/builtins.ts";
 import { trapped } from "../async/stacks.ts";
 import { Tasks } from "../async/tasks.ts";
 import { ComponentState, GuestState } from "../abi/component-state.ts";
-import { GuestFault, guestFaultOf } from "../guest-fault.ts";
+import { type GuestFault, guestFaultOf } from "../guest-fault.ts";
 import type { GuestCall } from "../abi/stream.ts";
 import type { BuiltinOf, Callee, CanonicalOptions, CoreReference, StepPlan } from "../link/link-plan.ts";
-import { lowerCall, type PendingCall } from "./call-out.ts";
+import { lowerCall } from "./call-out.ts";
 import { callIn, callInNow, type LiftedFunction, liftedFunction } from "./call-in.ts";
 import { CallingGuest, type CoreFunction } from "./calling-guest.ts";
 import type { HostBinding } from "./host-binding.ts";
 import type { HostCall, LinkedComponent } from "./linked-component.ts";
 import { resourceBuiltin, waitingDrop } from "./resource-builtins.ts";
+import { Waits } from "./waits.ts";
 
 /** One instance of a component: its core instances, its handles, and the host that it talks to. */
 export class LiveInstance {
@@ -26,9 +27,8 @@ export class LiveInstance {
   readonly host: HostBinding;
   /** Told when the guest waits, and when it goes on. */
   running: ((isRunning: boolean) => void) | undefined;
-  /** The call that the waiting shim is about to wait for. */
-  pending: PendingCall | undefined;
-  readonly #pendingFlag = new WebAssembly.Global({ value: "i32", mutable: true }, 0);
+  /** How a guest of the synchronous ABI waits. */
+  readonly waits = new Waits(this);
   readonly #shim: WebAssembly.Instance | undefined;
   readonly #builtins: (CoreFunction | undefined)[] = [];
   /** By the component's numbers for them. */
@@ -46,7 +46,7 @@ export class LiveInstance {
       (_, index) => new ComponentState(this.guest, index, handlesMax),
     );
     this.tasks = component.async && new Tasks(this);
-    this.#shim = this.tasks === undefined ? this.#makeShim() : this.#makeBlockingShim(this.tasks);
+    this.#shim = this.#makeShim();
   }
 
   /**
@@ -177,14 +177,6 @@ export class LiveInstance {
     return known(this.states[instance]);
   }
 
-  /** The call is not over: the shim shall wait for it. */
-  suspend(call: PendingCall): void {
-    this.pending = call;
-    this.#pendingFlag.value = 1;
-    // Until the shim has come to wait the guest is over: it can catch that it cannot be suspended, and must not go on.
-    this.guest.fault ??= cannotWait;
-  }
-
   /** Remembers what ended the guest. @returns it as a fault */
   ended(error: unknown): GuestFault {
     this.guest.fault ??= guestFaultOf(error, "the guest failed");
@@ -195,8 +187,7 @@ export class LiveInstance {
   reset(): void {
     this.guest.fault = undefined;
     this.running = undefined;
-    this.pending = undefined;
-    this.#pendingFlag.value = 0;
+    this.waits.reset();
     this.tasks?.reset();
     for (const state of this.states) state.reset();
   }
@@ -219,41 +210,22 @@ export class LiveInstance {
     return known(this.#shim).exports[String(lowered.shim)] as CoreFunction;
   }
 
-  #makeBlockingShim(tasks: Tasks): WebAssembly.Instance | undefined {
-    const { shim, blocking, plan } = this.component;
+  #makeShim(): WebAssembly.Instance | undefined {
+    const { shim, lowered, blocking, plan } = this.component;
     if (shim === undefined) return undefined;
     const attempts: Record<string, CoreFunction> = {};
-    for (const [index, at] of blocking) attempts[String(at)] = asyncBuiltin(this, tasks, known(plan.builtins[index]));
-    const { wait, finish, pending } = tasks.stacks;
+    for (const [index, at] of blocking) {
+      if (this.tasks !== undefined) attempts[String(at)] = asyncBuiltin(this, this.tasks, known(plan.builtins[index]));
+    }
+    for (const call of lowered.values()) {
+      if (call.shim !== undefined) attempts[String(call.shim)] = lowerCall(this, call);
+    }
+    const { wait, finish, pending } = this.tasks?.stacks ?? this.waits;
     const finishes = Object.fromEntries(["", "i32", "i64", "f32", "f64"].map((type) => [type, finish]));
     const state = { wait: new WebAssembly.Suspending(wait), pending };
     return new WebAssembly.Instance(shim, { try: attempts, finish: finishes, state });
   }
-
-  #makeShim(): WebAssembly.Instance | undefined {
-    const { shim, lowered } = this.component;
-    if (shim === undefined) return undefined;
-    const attempts: Record<string, CoreFunction> = {};
-    for (const call of lowered.values()) {
-      if (call.shim !== undefined) attempts[String(call.shim)] = lowerCall(this, call);
-    }
-    const wait = new WebAssembly.Suspending(async () => {
-      const { pending } = this;
-      if (this.guest.fault === cannotWait) this.guest.fault = undefined;
-      this.pending = undefined;
-      this.#pendingFlag.value = 0;
-      this.running?.(false);
-      const answer = await pending?.settle();
-      this.running?.(true);
-      return answer;
-    });
-    const waits = Object.fromEntries(["", "i32", "i64", "f32", "f64"].map((type) => [type, wait]));
-    return new WebAssembly.Instance(shim, { try: attempts, wait: waits, state: { pending: this.#pendingFlag } });
-  }
 }
-
-/** JSPI suspends what was entered so that it can be: a start function that was left in its module is not. */
-const cannotWait = new GuestFault("GUEST_FAILED", "the guest had to wait where it cannot be suspended");
 
 export type ResourceBuiltinPlan = BuiltinOf<"resource.new" | "resource.rep" | "resource.drop">;
 

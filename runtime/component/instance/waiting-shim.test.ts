@@ -27,12 +27,12 @@ test("a shim passes on what it is called with and what is answered, and waits fo
   const wait = (): never => {
     throw new Error("nothing is to be waited for");
   };
-  const waits = Object.fromEntries(["", ...types].map((type) => [type, wait]));
+  const finishes = Object.fromEntries(["", ...types].map((type) => [type, wait]));
   const pending = new WebAssembly.Global({ value: "i32", mutable: true }, 0);
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(waitingShim(signatures)), {
     try: attempts,
-    wait: waits,
-    state: { pending },
+    finish: finishes,
+    state: { pending, wait },
   });
   for (const [index, { params, result }] of signatures.entries()) {
     const values = params.map((type, at) => valueOf(type, at));
@@ -42,11 +42,12 @@ test("a shim passes on what it is called with and what is answered, and waits fo
   }
 });
 
-test("a shim with one signature imports the one wait that it needs", () => {
+test("a shim with one signature imports the one finish that it needs", () => {
   const module = new WebAssembly.Module(waitingShim([{ params: ["i64"], result: "f32" }]));
   expect(WebAssembly.Module.imports(module)).toEqual([
     { module: "try", name: "0", kind: "function" },
-    { module: "wait", name: "f32", kind: "function" },
+    { module: "finish", name: "f32", kind: "function" },
+    { module: "state", name: "wait", kind: "function" },
     { module: "state", name: "pending", kind: "global" },
   ]);
 });

@@ -1,0 +1,80 @@
+import type { CoreValue } from "../abi/codec.ts";
+import { GuestFault } from "../guest-fault.ts";
+import type { LiveInstance } from "./live-instance.ts";
+
+/** A call out of a guest whose answer is not there. */
+export interface PendingCall {
+  readonly answer: Promise<unknown>;
+  /** Hands the answer over, when the guest runs again. @returns the core function's own result @throws GuestFault */
+  readonly finish: (answer: unknown) => CoreValue | void;
+}
+
+/** How the guests of the synchronous ABI wait: what the waiting shim asks and tells. */
+export class Waits {
+  /** 1: the call is not over, and what the core function has returned is of no meaning. */
+  readonly pending = new WebAssembly.Global({ value: "i32", mutable: true }, 0);
+  readonly #live: LiveInstance;
+  /** The call that the shim is about to wait for. */
+  #call: PendingCall | undefined;
+  /** Calls whose answer is there: one for each component that called another, and the last of them the host. */
+  readonly #answered = new Map<number, () => CoreValue | void>();
+  #ids = 0;
+
+  constructor(live: LiveInstance) {
+    this.#live = live;
+  }
+
+  /** The call is not over: the shim shall wait for it. */
+  suspend(call: PendingCall): void {
+    // Where the guest cannot be suspended nobody waits for the answer, and nobody is to be told how it ended.
+    call.answer.catch(() => undefined);
+    this.#call = call;
+    this.pending.value = 1;
+    // Until the shim has come to wait the guest is over: it can catch that it cannot be suspended, and must not go on.
+    this.#live.guest.fault ??= cannotWait;
+  }
+
+  /** The shim's `wait`. */
+  readonly wait = async (): Promise<number> => {
+    const live = this.#live;
+    const call = this.#call;
+    if (call === undefined) throw new TypeError("a guest waits for nothing");
+    if (live.guest.fault === cannotWait) live.guest.fault = undefined;
+    this.#call = undefined;
+    this.pending.value = 0;
+    live.running?.(false);
+    try {
+      const answer = await call.answer;
+      const id = ++this.#ids;
+      this.#answered.set(id, () => call.finish(answer));
+      live.running?.(true);
+      return id;
+    } catch (error) {
+      throw live.ended(error);
+    }
+  };
+
+  /** The shim's `finish`: the guest runs again. */
+  readonly finish = (id: number): CoreValue | void => {
+    const live = this.#live;
+    const finish = this.#answered.get(id);
+    if (finish === undefined) throw new TypeError("a guest went on by itself");
+    this.#answered.delete(id);
+    // It may have ended while this call was waited for.
+    if (live.guest.fault !== undefined) throw live.guest.fault;
+    try {
+      return finish();
+    } catch (error) {
+      throw live.ended(error);
+    }
+  };
+
+  reset(): void {
+    this.#call = undefined;
+    this.pending.value = 0;
+    this.#answered.clear();
+  }
+}
+
+/** JSPI suspends what was entered so that it can be: a start function that was left in its module is not. */
+const cannotWait = new GuestFault("GUEST_FAILED", "the guest had to wait where it cannot be suspended");
