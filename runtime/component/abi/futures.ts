@@ -9,6 +9,7 @@ import {
   type Shared,
   type SharedSettings,
 } from "./guest-stream.ts";
+import { HostSource } from "./host-source.ts";
 import type { FutureReader } from "./stream.ts";
 
 /** A future that a guest writes (CanonicalABI.md, "SharedFutureImpl"). */
@@ -69,38 +70,15 @@ export class GuestFuture implements Shared, FutureReader {
   }
 }
 
-/** A future that the host writes and a guest reads. */
-export class HostFuture implements Shared, FutureReader {
-  readonly type: TypeIndex;
-  readonly guest: GuestState;
+/** A future that the host writes and a guest reads. Its value is kept until it is read. */
+export class HostFuture extends HostSource<unknown> implements FutureReader {
   readonly #reader: FutureReader;
-  readonly #item: ItemType;
   #state: "unread" | "reading" | "there" | "dropped" = "unread";
   #value: unknown;
-  #pending: CopySide<GuestBuffer> | undefined;
 
-  constructor(reader: FutureReader, { type, item, guest }: SharedSettings) {
+  constructor(reader: FutureReader, settings: SharedSettings) {
+    super(settings);
     this.#reader = reader;
-    this.type = type;
-    this.guest = guest;
-    this.#item = item;
-  }
-
-  take(side: CopySide): void {
-    this.#pending = side as CopySide<GuestBuffer>;
-    if (this.#state === "unread") this.#fetch();
-    this.#serve();
-  }
-
-  give(): void {
-    throw new TypeError("a guest writes to a future of the host");
-  }
-
-  /** The value is kept for the guest's next read. */
-  cancel(): void {
-    const pending = this.#pending;
-    this.#pending = undefined;
-    pending?.done(copyResults.cancelled);
   }
 
   drop(): void {
@@ -115,31 +93,23 @@ export class HostFuture implements Shared, FutureReader {
     return this.#state === "there" ? this.#value : this.#reader.read();
   }
 
-  #fetch(): void {
+  protected override fetchFor(): void {
+    if (this.#state !== "unread") return;
     this.#state = "reading";
-    const answer = this.#reader.read();
-    if (!(answer instanceof Promise)) return this.#arrived(answer);
-    answer.then(
-      (value) =>
-        this.guest.post(() => {
-          this.#arrived(value);
-          this.#serve();
-        }),
-      (error: unknown) => this.guest.failed(error),
-    );
+    this.receive(this.#reader.read());
   }
 
-  #arrived(value: unknown): void {
+  protected override arrived(value: unknown): void {
     if (this.#state !== "reading") return;
     this.#state = "there";
     this.#value = value;
   }
 
-  #serve(): void {
-    const pending = this.#pending;
+  protected override serve(): void {
+    const { pending } = this;
     if (pending === undefined || this.#state !== "there") return;
-    this.#pending = undefined;
-    storeItems(this.#item, [this.#value], pending.buffer);
+    this.pending = undefined;
+    storeItems(this.item, [this.#value], pending.buffer);
     pending.done(copyResults.completed);
   }
 }

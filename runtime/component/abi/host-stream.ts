@@ -1,7 +1,6 @@
-import type { TypeIndex } from "../link/value-type.ts";
-import type { GuestState } from "./component-state.ts";
-import { type GuestBuffer, type ItemType, sliceItems, storeItems } from "./copy-buffer.ts";
-import { copyResults, type CopySide, type Shared, type SharedSettings } from "./guest-stream.ts";
+import { type GuestBuffer, sliceItems, storeItems } from "./copy-buffer.ts";
+import { copyResults, type CopySide, type SharedSettings } from "./guest-stream.ts";
+import { HostSource } from "./host-source.ts";
 import type { Items, StreamReader } from "./stream.ts";
 
 // What is read ahead when a guest asks whether there is something (a read of nothing): one frame of bytes.
@@ -10,39 +9,16 @@ const aheadItemsMax = 16 * 1024;
 const readItemsMax = 64 * 1024;
 
 /** A stream that the host writes and a guest reads. */
-export class HostStream implements Shared, StreamReader {
-  readonly type: TypeIndex;
-  readonly guest: GuestState;
+export class HostStream extends HostSource<Items<unknown> | undefined> implements StreamReader {
   readonly #reader: StreamReader;
-  readonly #item: ItemType;
   /** Items that have come and that no read was there for. */
   #left: Items<unknown> | undefined;
   #isEnded = false;
   #isReading = false;
-  #pending: CopySide<GuestBuffer> | undefined;
 
-  constructor(reader: StreamReader, { type, item, guest }: SharedSettings) {
+  constructor(reader: StreamReader, settings: SharedSettings) {
+    super(settings);
     this.#reader = reader;
-    this.type = type;
-    this.guest = guest;
-    this.#item = item;
-  }
-
-  take(side: CopySide): void {
-    this.#pending = side as CopySide<GuestBuffer>;
-    if (this.#left === undefined && !this.#isEnded) this.#fetch(side.buffer.remain);
-    this.#serve();
-  }
-
-  give(): void {
-    throw new TypeError("a guest writes to a stream of the host");
-  }
-
-  /** A read of the host's that is under way goes on: what it brings is kept for the guest's next one. */
-  cancel(): void {
-    const pending = this.#pending;
-    this.#pending = undefined;
-    pending?.done(copyResults.cancelled);
   }
 
   drop(): void {
@@ -59,22 +35,13 @@ export class HostStream implements Shared, StreamReader {
     return this.#isEnded ? undefined : this.#reader.read(countMax);
   }
 
-  #fetch(remain: number): void {
-    if (this.#isReading) return;
+  protected override fetchFor({ buffer }: CopySide<GuestBuffer>): void {
+    if (this.#left !== undefined || this.#isEnded || this.#isReading) return;
     this.#isReading = true;
-    const answer = this.#reader.read(remain === 0 ? aheadItemsMax : Math.min(remain, readItemsMax));
-    if (!(answer instanceof Promise)) return this.#arrived(answer);
-    answer.then(
-      (items) =>
-        this.guest.post(() => {
-          this.#arrived(items);
-          this.#serve();
-        }),
-      (error: unknown) => this.guest.failed(error),
-    );
+    this.receive(this.#reader.read(buffer.remain === 0 ? aheadItemsMax : Math.min(buffer.remain, readItemsMax)));
   }
 
-  #arrived(items: Items<unknown> | undefined): void {
+  protected override arrived(items: Items<unknown> | undefined): void {
     this.#isReading = false;
     if (this.#isEnded) return;
     if (items === undefined) this.#isEnded = true;
@@ -82,14 +49,14 @@ export class HostStream implements Shared, StreamReader {
     else this.#left = items;
   }
 
-  #serve(): void {
-    const pending = this.#pending;
+  protected override serve(): void {
+    const { pending } = this;
     if (pending === undefined || this.#isReading) return;
     if (this.#left === undefined && !this.#isEnded) return;
-    this.#pending = undefined;
+    this.pending = undefined;
     if (this.#left === undefined) return pending.done(copyResults.dropped);
     const { buffer } = pending;
-    if (buffer.remain > 0) storeItems(this.#item, this.#takeLeft(buffer.remain), buffer);
+    if (buffer.remain > 0) storeItems(this.item, this.#takeLeft(buffer.remain), buffer);
     pending.done(copyResults.completed);
   }
 

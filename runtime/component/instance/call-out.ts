@@ -1,6 +1,4 @@
-import type { CanonicalContext } from "../abi/canonical-context.ts";
 import type { CoreValue } from "../abi/codec.ts";
-import type { ComponentState } from "../abi/component-state.ts";
 import type { FunctionCodec, LiftingCall } from "../abi/function-codec.ts";
 import type { Callee } from "../link/link-plan.ts";
 import { callIn, callInNow } from "./call-in.ts";
