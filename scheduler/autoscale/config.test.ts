@@ -84,6 +84,7 @@ describe("spec of a revision", () => {
     aggregation: "linear",
     activationTimeoutMs: 630_000,
     keepWarmWorthMs: { native: 900_000, wasm: 0 },
+    dryRun: false,
   };
   const cases: {
     name: string;

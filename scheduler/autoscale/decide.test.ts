@@ -318,3 +318,23 @@ describe("a pod that is kept warm", () => {
     expect(world.pass(60 * 60, 0)).toBe(0);
   });
 });
+
+describe("a dry run", () => {
+  test("says what would be wanted, and leaves the pods that are there", () => {
+    const world = new World({ dryRun: true }, { pods: 2, ready: 2 });
+    world.pass(70, 300, false);
+    expect(world.scaler.want).toBe(2);
+    const decision = world.scaler.decisions.at(-1);
+    expect(decision?.want).toBe(5);
+    expect(decision?.bound).toContain("dry-run: the 2 pods that there are stay");
+    world.pass(300, 0, false);
+    expect(world.scaler.decisions.at(-1)?.want).toBe(1);
+    expect(world.scaler.want).toBe(2);
+  });
+
+  test("the initial scale comes up all the same", () => {
+    const world = new World({ dryRun: true, initialScale: 3 }, { initialized: false });
+    world.decide();
+    expect(world.scaler.want).toBe(3);
+  });
+});

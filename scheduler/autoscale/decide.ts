@@ -8,6 +8,8 @@ export interface Situation extends Observation {
   readonly initialized: boolean;
   /** Mark of the newest pod that an activation made; another one than last time means that a request came. */
   readonly activation: string | undefined;
+  /** Pods that are not on their way out. */
+  readonly pods: number;
   /** Why a pod is worth its memory although nothing asks for one; undefined: it is not. */
   readonly warm: string | undefined;
 }
@@ -95,13 +97,22 @@ export function decide(spec: ScaleSpec, before: ScaleMemory, situation: Situatio
     want = 1;
     bounds.push(`keep-warm: ${situation.warm}`);
   }
+  // What is wanted is said, and what is there stays.
+  const isDry = spec.dryRun && initialized;
+  if (isDry) bounds.push(`dry-run: the ${String(situation.pods)} pods that there are stay`);
   const readyMin = initialized
     ? Math.max(1, reachable ? spec.minScale : 0)
     : Math.max(spec.minScale, spec.initialScale);
   activity = nextActivity(activity, { nowMs, wish: desired, ready, readyMin });
   return {
     want,
-    memory: { kpa: result.memory, activity, proxySinceMs, applied: want, activation: memory.activation },
+    memory: {
+      kpa: result.memory,
+      activity,
+      proxySinceMs,
+      applied: isDry ? situation.pods : want,
+      activation: memory.activation,
+    },
     inputs: {
       ...(situation.load === undefined ? {} : loadInputs(spec, situation.load)),
       target: spec.target,

@@ -4,6 +4,7 @@ import { decide, initialMemory, type ScaleMemory } from "./decide.ts";
 import { withDecision } from "./history.ts";
 import type { IdleTimes } from "./idle-times.ts";
 import { type KeepWarm, keepWhileWorth, type WarmPlan, warmSpanAt } from "./keep-warm.ts";
+import { LoadHistory, type LoadSample } from "./load-history.ts";
 import { LoadWindow } from "./load-window.ts";
 import type { ScaleSpec } from "./spec.ts";
 
@@ -44,6 +45,7 @@ export class RevisionScaler {
   #panic: LoadWindow;
   #memory: ScaleMemory;
   #decisions: readonly ScaleDecision[] = [];
+  readonly #history = new LoadHistory();
   readonly #idle: IdleTimes;
   readonly #keepWarm: (worthMs: number) => KeepWarm;
   /** End of the last second with a request; undefined: there was none yet. */
@@ -84,22 +86,37 @@ export class RevisionScaler {
   }
 
   /** The load over the second that ends now: requests at once, or per second, as the revision's metric asks. */
-  record({ nowMs, wallMs }: Moment, load: { readonly concurrency: number; readonly rps: number }): void {
+  record({ nowMs, wallMs }: Moment, load: LoadSample): void {
     if (load.concurrency > 0 || load.rps > 0) this.#busy(nowMs, wallMs);
     const value = this.#spec.metric === "rps" ? load.rps : load.concurrency;
+    this.#history.record(nowMs, load);
     this.#stable.record(nowMs, value);
     this.#panic.record(nowMs, value);
   }
 
+  /** The load of the last hour, second by second, to replay it with other settings. */
+  recorded(nowMs: number): readonly LoadSample[] {
+    return this.#history.samples(nowMs);
+  }
+
   /** Decides how many pods there shall be. */
   decide({ nowMs, wallMs }: Moment, counts: PodCounts): ScaleDecision {
-    const { ready, reachable, initialized, activation } = counts;
+    const { pods, ready, reachable, initialized, activation } = counts;
     const isKnown = !this.#stable.isEmpty(nowMs);
     const load = isKnown
       ? { stable: this.#average(this.#stable, nowMs), panic: this.#average(this.#panic, nowMs) }
       : undefined;
     const warm = this.#warm(nowMs, counts);
-    const outcome = decide(this.#spec, this.#memory, { nowMs, ready, reachable, initialized, activation, load, warm });
+    const outcome = decide(this.#spec, this.#memory, {
+      nowMs,
+      pods,
+      ready,
+      reachable,
+      initialized,
+      activation,
+      load,
+      warm,
+    });
     this.#memory = outcome.memory;
     const decision: ScaleDecision = {
       at: rfc3339(wallMs),

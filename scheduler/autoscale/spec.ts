@@ -27,6 +27,8 @@ export interface ScaleSpec {
   readonly scaleToZeroGraceMs: number;
   readonly podRetentionMs: number;
   readonly aggregation: "linear" | "weighted-exponential";
+  /** Decisions are made and told, and not acted on. */
+  readonly dryRun: boolean;
   /** A start that takes longer is given up. */
   readonly activationTimeoutMs: number;
   /** How long a pod may wait for a cold start to be avoided. A Wasm pod's costs next to nothing, so by default it does not. */
@@ -90,6 +92,7 @@ export function parseSpec(annotations: Annotations, containerConcurrency: number
     scaleToZeroGraceMs: config.scaleToZeroGraceMs,
     podRetentionMs: duration("scale-to-zero-pod-retention-period") ?? config.podRetentionMs,
     aggregation: aggregation === "weighted-exponential" ? aggregation : "linear",
+    dryRun: annotations[annotation.autoscalingDryRun] === "true",
     activationTimeoutMs: progressDeadlineMs(annotations) + activationBufferMs,
     keepWarmWorthMs: { native: worthMs ?? config.keepWarmWorthMs, wasm: worthMs ?? 0 },
   };

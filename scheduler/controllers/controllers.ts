@@ -76,7 +76,7 @@ export class Controllers implements AsyncDisposable {
       events,
       onChange,
     });
-    this.#explainer = new ServiceExplainer(cluster, (key) => this.#autoscaler.decisions(key));
+    this.#explainer = new ServiceExplainer(cluster, this.#autoscaler);
     this.#resolutions = new Resolutions(options.images, { clock, log }, (key) => this.#queues.revision.add(key));
     this.#nodes = new NodeController({ cluster, clock, log, events, onStateChange: () => this.#addAllRevisions() });
     this.#garbage = new GarbageController(cluster);
@@ -100,9 +100,9 @@ export class Controllers implements AsyncDisposable {
     this.#autoscaler.report(report);
   }
 
-  /** For the API. @throws ApiFault NotFound */
-  explain(namespace: string, service: string): Explanation {
-    return this.#explainer.explain(namespace, service);
+  /** For the API. @throws ApiFault NotFound, BadRequest */
+  explain(namespace: string, service: string, settings?: string): Explanation {
+    return this.#explainer.explain(namespace, service, settings);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

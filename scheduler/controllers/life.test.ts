@@ -59,6 +59,14 @@ describe("the whole way", () => {
     ).toBe(true);
     expect(explanation.revisions[0]?.placements[0]?.reason).toContain("a home of the revision");
     expect(explanation.revisions[0]?.variants).toHaveLength(2);
+    const whatIf = world.controllers.explain("default", "hello", "max-scale=2,target=50").revisions[0]?.whatIf;
+    expect(whatIf?.before.peak).toBe(5);
+    expect(whatIf?.after.peak).toBe(2);
+    for (const wrong of ["max-scale", "max-scale=x", "colour=red", "max-scale=1,min-scale=2", ""]) {
+      expect(() => world.controllers.explain("default", "hello", wrong)).toThrow(
+        expect.objectContaining({ code: "BadRequest" }),
+      );
+    }
     expect(await world.reasons()).toEqual(
       expect.arrayContaining(["Scheduled", "RevisionReady", "HomesChosen", "ScaledUp", "ScaledDown"]),
     );

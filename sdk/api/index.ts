@@ -89,6 +89,7 @@ export type {
   TrafficTarget,
 } from "./serving.ts";
 export { type FieldType, isScalar, type MessageType, messageType, type Scalar, typeTable } from "./types/type-table.ts";
+export { parseAutoscalingSettings } from "./validation/autoscaling.ts";
 export { compilePattern } from "./validation/hosts.ts";
 export { forbidden, invalid, notSupported, required } from "./validation/cause.ts";
 export { validateMetadata } from "./validation/metadata.ts";

@@ -48,6 +48,8 @@ export const annotation = {
   preferVariant: "shallop.dev/prefer-variant",
   /** On revision templates, by the user: how long a pod may wait for a cold start to be avoided, such as `15m`; `0s`: not at all. */
   keepWarmWorth: "autoscaling.shallop.dev/keep-warm-worth",
+  /** On revision templates, by the user: `true` has the autoscaler say what it would do, and do nothing. */
+  autoscalingDryRun: "autoscaling.shallop.dev/dry-run",
   /** On Pods: JSON of PodEndpoint, how a gateway reaches the pod. Written by the node that runs it. */
   endpoint: "shallop.dev/endpoint",
   /** On Pods: why this variant runs, in a sentence. Written by the node. */

@@ -23,13 +23,18 @@ export async function postLoadReport(client: RawClient, report: LoadReport, sign
   await client.request("POST", "/shallop/v1/load", { body: report, ...(signal === undefined ? {} : { signal }) });
 }
 
-/** Why a service has as many pods as it has. @throws ApiFault NotFound, … */
+/**
+ * Why a service has as many pods as it has.
+ * @param whatIf settings of the autoscaler to replay the last hour with, `max-scale=20,target=50`
+ * @throws ApiFault NotFound, BadRequest, …
+ */
 export async function explainService(
   client: RawClient,
   service: { readonly namespace: string; readonly name: string },
-  signal?: AbortSignal,
+  whatIf?: string,
 ): Promise<Explanation> {
-  const answer = await client.request("GET", `${servicePath(service)}/explain`, signal === undefined ? {} : { signal });
+  const path = `${servicePath(service)}/explain${query(whatIf === undefined ? {} : { whatIf })}`;
+  const answer = await client.request("GET", path);
   if (!isExplanation(answer)) throw new ApiFault("InternalError", "the API server answered something unexplained");
   return answer;
 }

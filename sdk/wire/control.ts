@@ -3,7 +3,8 @@
  *
  *   POST /shallop/v1/load                                     LoadReport → 204. From gateways; each second, and at once
  *                                                             when a request arrives for a revision without a ready pod
- *   GET  /shallop/v1/namespaces/{ns}/services/{name}/explain  → Explanation
+ *   GET  /shallop/v1/namespaces/{ns}/services/{name}/explain  → Explanation; whatIf: settings of the autoscaler,
+ *                                                             `max-scale=20,target=50`, to replay the last hour with
  *   GET  /shallop/v1/namespaces/{ns}/services/{name}/logs     text/plain; follow, tailLines: all pods of a service
  *   POST /shallop/v1/join                                     JoinRequest → JoinGrant, with a join token
  *   GET  /cacerts                                             the cluster's authority, PEM; no token needed
@@ -59,6 +60,28 @@ export interface RevisionExplanation {
   readonly placements: readonly { readonly pod: string; readonly node: string; readonly reason: string }[];
   /** What each home node will run, and why. */
   readonly variants: readonly { readonly node: string; readonly variant: string; readonly reason: string }[];
+  /** When it was asked for: the recorded load with the settings that the revision has, and with others. */
+  readonly whatIf?: WhatIf;
+}
+
+export interface WhatIf {
+  readonly settings: string;
+  readonly before: ScaleReplay;
+  readonly after: ScaleReplay;
+}
+
+/** What the autoscaler would have done on the load of the last hour. */
+export interface ScaleReplay {
+  /** Length of the load that was recorded. */
+  readonly seconds: number;
+  /** Most pods at once. */
+  readonly peak: number;
+  /** Pods times the seconds that they were there. */
+  readonly podSeconds: number;
+  /** How often the number of pods changed, and how often a request found none. */
+  readonly changes: number;
+  readonly startsFromZero: number;
+  readonly decisions: readonly ScaleDecision[];
 }
 
 /** One decision of the autoscaler with all that it was made from. Decisions that change nothing are folded into one. */

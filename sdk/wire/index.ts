@@ -8,6 +8,8 @@ export type {
   RevisionExplanation,
   RevisionLoad,
   ScaleDecision,
+  ScaleReplay,
+  WhatIf,
 } from "./control.ts";
 export {
   type BuilderMessage,

@@ -232,7 +232,10 @@ test("max-scale is respected under load, and the explanation names it", async ()
   const { failed, said } = await caller.stop();
   expect(failed, said).toBe(0);
   expect(Math.max(...counts)).toBe(2);
-  expect(await platform.run("explain", "bounded")).toMatch(/max-scale 2/);
+  expect(await platform.run("explain", "bounded", "--since", "1h")).toMatch(/max-scale 2/);
+  const replayed = await platform.run("explain", "bounded", "--what-if", "max-scale=1");
+  expect(replayed).toMatch(/what if max-scale=1, on the load of the last \d+s:/);
+  expect(replayed).toMatch(/as they are +2 .*\nmax-scale=1 +1 /);
   const { revisions } = JSON.parse(await platform.run("explain", "bounded", "-o", "json")) as {
     revisions: { decisions: { bound?: string; formula: string; inputs: object; want: number }[] }[];
   };

@@ -100,7 +100,8 @@ function addShallopRoutes(app: Hono<Context>, parts: AppParts): void {
     const { namespace, name } = context.req.param();
     const target = serviceTarget(namespace, name);
     authorize({ user: context.get("user"), verb: "get", ...target });
-    return Response.json(await parts.explainer.explain(namespace, name));
+    const whatIf = context.req.query("whatIf");
+    return Response.json(await parts.explainer.explain(namespace, name, whatIf));
   });
   app.get("/shallop/v1/namespaces/:namespace/services/:name/logs", (context) => {
     const { namespace, name } = context.req.param();

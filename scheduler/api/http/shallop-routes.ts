@@ -12,8 +12,8 @@ export interface LoadSink {
 
 /** Knows why a service has as many pods as it has; the autoscaler does. */
 export interface Explainer {
-  /** @throws ApiFault NotFound */
-  explain(namespace: string, service: string): Explanation | Promise<Explanation>;
+  /** `settings` of the autoscaler to replay the last hour with. @throws ApiFault NotFound, BadRequest */
+  explain(namespace: string, service: string, settings?: string): Explanation | Promise<Explanation>;
 }
 
 // A gateway reports the revisions that have requests; a cluster has some thousand.

@@ -1,10 +1,12 @@
-import { label, type Revision } from "@shallop/sdk/api";
+import { label, parseAutoscalingSettings, type Revision } from "@shallop/sdk/api";
 import { type EventRecorder, referenceTo } from "@shallop/sdk/client";
 import type { Clock, Log, Timer } from "@shallop/sdk/internal";
-import type { LoadReport, ScaleDecision } from "@shallop/sdk/wire";
+import type { LoadReport, ScaleDecision, WhatIf } from "@shallop/sdk/wire";
 import type { Activity } from "../../autoscale/activity.ts";
 import type { AutoscalerConfig } from "../../autoscale/config.ts";
 import type { IdleBook } from "../../autoscale/idle-book.ts";
+import { IdleTimes } from "../../autoscale/idle-times.ts";
+import { replay } from "../../autoscale/replay.ts";
 import { type Moment, type PodCounts, RevisionScaler } from "../../autoscale/revision-scaler.ts";
 import { parseSpec } from "../../autoscale/spec.ts";
 import { keyAt, keyOf } from "../shared/mirror.ts";
@@ -103,6 +105,33 @@ export class Autoscaler implements Disposable {
   /** Decisions about a revision, the newest last. */
   decisions(key: string): readonly ScaleDecision[] {
     return this.#scaled.get(key)?.scaler.decisions ?? [];
+  }
+
+  /**
+   * What the last hour would have been with other settings; undefined: the revision is not known.
+   * @throws ApiFault BadRequest
+   */
+  whatIf(key: string, settings: string): WhatIf | undefined {
+    const { config, idleTimes } = this.#options;
+    const annotations = parseAutoscalingSettings(settings, config);
+    const scaled = this.#scaled.get(key);
+    if (scaled === undefined) return undefined;
+    const { revision, scaler, counts } = scaled;
+    const { nowMs, wallMs } = this.#moment();
+    const samples = scaler.recorded(nowMs);
+    const own = revision.metadata.annotations ?? {};
+    const specs = [own, { ...own, ...annotations }].map((given) =>
+      parseSpec(given, revision.spec.containerConcurrency ?? 0, config),
+    );
+    const [before, after] = specs.map((spec) =>
+      replay(spec, {
+        samples,
+        startWallMs: wallMs - samples.length * sampleMs,
+        idle: IdleTimes.of(idleTimes.of(configurationKey(revision)).toJSON()),
+        native: counts.native,
+      }),
+    );
+    return before === undefined || after === undefined ? undefined : { settings, before, after };
   }
 
   /** The revision is gone. */

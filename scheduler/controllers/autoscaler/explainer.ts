@@ -1,20 +1,29 @@
 import { annotation, ApiFault, label, type Pod, type Revision } from "@shallop/sdk/api";
-import type { Explanation, RevisionExplanation, ScaleDecision } from "@shallop/sdk/wire";
+import type { Explanation, RevisionExplanation, ScaleDecision, WhatIf } from "@shallop/sdk/wire";
 import type { Cluster } from "../shared/cluster.ts";
-import { keyAt } from "../shared/mirror.ts";
+import { keyAt, keyOf } from "../shared/mirror.ts";
+
+/** What the autoscaler tells of a revision, by its key. */
+export interface ExplainableScale {
+  decisions(key: string): readonly ScaleDecision[];
+  whatIf(key: string, settings: string): WhatIf | undefined;
+}
 
 /** Says why a service has as many pods as it has, where they are and what they run. */
 export class ServiceExplainer {
   readonly #cluster: Cluster;
-  readonly #decisions: (key: string) => readonly ScaleDecision[];
+  readonly #scale: ExplainableScale;
 
-  constructor(cluster: Cluster, decisions: (key: string) => readonly ScaleDecision[]) {
+  constructor(cluster: Cluster, scale: ExplainableScale) {
     this.#cluster = cluster;
-    this.#decisions = decisions;
+    this.#scale = scale;
   }
 
-  /** @throws ApiFault NotFound */
-  explain(namespace: string, service: string): Explanation {
+  /**
+   * @param settings of the autoscaler, to replay the last hour with: `max-scale=20,target=50`
+   * @throws ApiFault NotFound, BadRequest
+   */
+  explain(namespace: string, service: string, settings?: string): Explanation {
     if (this.#cluster.of("services").get(namespace, service) === undefined) {
       throw new ApiFault("NotFound", `services.serving.knative.dev "${service}" not found`, {
         name: service,
@@ -28,7 +37,7 @@ export class ServiceExplainer {
       .map((revision) => ({ revision, pods: this.#podsOf(namespace, revision) }))
       .filter(({ revision, pods }) => pods.length > 0 || isInUse(revision))
       .sort((a, b) => (a.revision.metadata.name < b.revision.metadata.name ? -1 : 1))
-      .map(({ revision, pods }) => this.#explainRevision(namespace, revision, pods));
+      .map(({ revision, pods }) => this.#explainRevision(revision, pods, settings));
     return { namespace, service, revisions };
   }
 
@@ -36,12 +45,14 @@ export class ServiceExplainer {
     return this.#cluster.of("pods").indexed("revision", keyAt(namespace, metadata.name));
   }
 
-  #explainRevision(namespace: string, revision: Revision, pods: readonly Pod[]): RevisionExplanation {
+  #explainRevision(revision: Revision, pods: readonly Pod[], settings: string | undefined): RevisionExplanation {
     const { name } = revision.metadata;
+    const key = keyOf(revision);
+    const whatIf = settings === undefined ? undefined : this.#scale.whatIf(key, settings);
     const { preparedNodes = [], failedNodes = [] } = revision.status ?? {};
     return {
       revision: name,
-      decisions: this.#decisions(keyAt(namespace, name)),
+      decisions: this.#scale.decisions(key),
       placements: pods
         .map((pod) => ({ pod: pod.metadata.name, node: pod.spec.nodeName ?? "", reason: placementReason(pod) }))
         .sort((a, b) => (a.pod < b.pod ? -1 : 1)),
@@ -49,6 +60,7 @@ export class ServiceExplainer {
         ...preparedNodes,
         ...failedNodes.map(({ node, code, message }) => ({ node, variant: "none", reason: `${code}: ${message}` })),
       ],
+      ...(whatIf === undefined ? {} : { whatIf }),
     };
   }
 }

@@ -1,5 +1,5 @@
 import { parseDurationMs } from "../../internal/duration.ts";
-import type { StatusCause } from "../fault.ts";
+import { ApiFault, type StatusCause } from "../fault.ts";
 import type { ValidationSettings } from "../kind.ts";
 import { annotation, autoscalingPrefix } from "../names.ts";
 import { invalid } from "./cause.ts";
@@ -87,10 +87,35 @@ export function validateAutoscaling(
   const worthFault = worth === undefined ? undefined : upToOneHour(worth, settings);
   if (worth !== undefined && worthFault !== undefined)
     causes.push(invalid(`${path}.${annotation.keepWarmWorth}`, worth, worthFault));
+  const dryRun = annotations[annotation.autoscalingDryRun] ?? "false";
+  if (dryRun !== "true" && dryRun !== "false")
+    causes.push(invalid(`${path}.${annotation.autoscalingDryRun}`, dryRun, "must be true or false"));
   const max = scale["max-scale"] ?? 0;
   if (max > 0 && (scale["min-scale"] ?? 0) > max) {
     const detail = `must not be more than ${autoscalingPrefix}max-scale ${max}`;
     causes.push(invalid(`${path}.${autoscalingPrefix}min-scale`, String(scale["min-scale"]), detail));
   }
   return causes;
+}
+
+/**
+ * Reads settings of one revision's autoscaler, `max-scale=20,target=50`, by the names of its annotations.
+ * @returns the annotations that say the same. @throws ApiFault BadRequest with what a setting must be
+ */
+export function parseAutoscalingSettings(text: string, settings: ValidationSettings): Readonly<Record<string, string>> {
+  const annotations: Record<string, string> = {};
+  for (const setting of text.split(",")) {
+    const [name = "", value, ...more] = setting.trim().split("=");
+    if (value === undefined || more.length > 0 || !(Object.hasOwn(rules, name) || name === "keep-warm-worth")) {
+      const names = [...Object.keys(rules), "keep-warm-worth"].sort().join(", ");
+      throw new ApiFault(
+        "BadRequest",
+        `"${setting}" is no setting of the autoscaler: write name=value with one of ${names}`,
+      );
+    }
+    annotations[name === "keep-warm-worth" ? annotation.keepWarmWorth : autoscalingPrefix + name] = value;
+  }
+  const [cause] = validateAutoscaling(annotations, "whatIf", settings);
+  if (cause !== undefined) throw new ApiFault("BadRequest", `${cause.field}: ${cause.message}`);
+  return annotations;
 }
