@@ -56,6 +56,7 @@ export async function cleanUp(settings: CleanUpSettings): Promise<void> {
       directory: path.join(directory, "native"),
       machine,
       observer,
+      random,
       clock,
       log,
     });

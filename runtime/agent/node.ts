@@ -286,7 +286,7 @@ async function openRuntimes(parts: RuntimeParts): Promise<OpenRuntimes> {
   const native =
     machine === undefined
       ? undefined
-      : await NativeRuntime.open({ directory: path.join(directory, "native"), machine, observer, clock, log });
+      : await NativeRuntime.open({ directory: path.join(directory, "native"), machine, observer, clock, random, log });
   if (native !== undefined) runtimes.push(native);
   for (const runtime of runtimes) agent.pods.addRuntime(runtime);
   return {

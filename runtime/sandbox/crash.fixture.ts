@@ -1,5 +1,5 @@
 // An agent that is killed in the middle of a start: `crash.fixture.ts DIRECTORY HOOK before|within|after`.
-import { silentLog, systemClock } from "@shallop/sdk/internal";
+import { silentLog, systemClock, systemRandom } from "@shallop/sdk/internal";
 import { NativeRuntime } from "./native-runtime.ts";
 import { launchOf, sandboxMachines } from "./sandbox.fixture.ts";
 import { type StartHook, startHooks } from "./start.ts";
@@ -36,6 +36,7 @@ const runtime = await NativeRuntime.open({
   machine,
   hooks,
   clock: systemClock,
+  random: systemRandom,
   log: silentLog,
   observer: { exited: () => undefined, logged: () => undefined, noticed: () => undefined },
 });

@@ -105,6 +105,11 @@ test("a runtime with known escapes is used where that is allowed, and named", as
   expect(features.warnings).toEqual([expect.stringContaining("CVE-2024-21626")]);
 });
 
+test("without nft there are native pods all the same, without a way out, and it is said", async () => {
+  const features = await detectFeatures({}, { ...able, find: without("nft") });
+  expect(features).toMatchObject({ native: true, warnings: [expect.stringMatching(/no way out.*nftables/)] });
+});
+
 test("without shifted owners there are native pods all the same, and it is said", async () => {
   const tryMounts = async (shifted: boolean): Promise<string | undefined> => (shifted ? "EINVAL" : undefined);
   const features = await detectFeatures({}, { ...able, tryMounts });

@@ -176,6 +176,7 @@ async function capable(
   const swapLimit =
     found.cgroups.mode === "v2" || (await probe.readText(join(memoryRoot, "memory.memsw.limit_in_bytes"))) !== "";
   const ipv6 = (await probe.readText("/proc/sys/net/ipv6/conf/default/disable_ipv6")) !== "";
+  const hasNft = (await probe.find("nft")) !== undefined;
   const unshifted = await probe.tryMounts(true);
   const unmountable = unshifted === undefined ? undefined : await probe.tryMounts(false);
   if (unmountable !== undefined) return missing(`native pods cannot have a file tree here: ${unmountable}`);
@@ -184,6 +185,7 @@ async function capable(
     ...(swapLimit
       ? []
       : ["this kernel does not count swap: a native pod may swap beyond its memory limit (boot with swapaccount=1)"]),
+    ...(hasNft ? [] : ["native pods have no way out and no names: run `apt-get install nftables`"]),
     ...(unshifted === undefined
       ? []
       : [

@@ -11,7 +11,7 @@ const aptMsMax = 300_000;
  */
 export async function installSandbox(say: (line: string) => void): Promise<boolean> {
   const before = await detectFeatures();
-  if (before.native) {
+  if (before.native && (await findProgram("nft")) !== undefined) {
     say(`native pods: ready, by ${before.machine?.runtime.kind} ${before.machine?.runtime.version}`);
     for (const warning of before.warnings) say(`  note: ${warning}`);
     return true;
@@ -31,6 +31,8 @@ async function installMissing(apt: string, say: (line: string) => void): Promise
   for (const [program, debianPackage] of Object.entries(neededPrograms)) {
     if ((await findProgram(program)) === undefined) packages.add(debianPackage);
   }
+  // Without it they have no way out; the rest of them works.
+  if ((await findProgram("nft")) === undefined) await install(apt, ["nftables"], say);
   if (packages.size > 0 && !(await install(apt, [...packages], say))) return;
   // crun first: it starts in half the time, and some distributions' runc has known escapes.
   for (const runtime of ["crun", "runc"]) {

@@ -1,6 +1,14 @@
 import { access, mkdir, readdir, realpath } from "node:fs/promises";
 import { join } from "node:path";
-import { type Clock, describeError, errorCode, type Log, SingleFlight, type Timer } from "@shallop/sdk/internal";
+import {
+  type Clock,
+  describeError,
+  errorCode,
+  type Log,
+  type Random,
+  SingleFlight,
+  type Timer,
+} from "@shallop/sdk/internal";
 import type { LocalImage } from "../image/local-image.ts";
 import type { ContainerProcess, ExecRequest } from "../pod/container-process.ts";
 import {
@@ -37,6 +45,9 @@ export interface NativeRuntimeSettings {
   readonly observer: PodObserver;
   readonly clock: Clock;
   readonly log: Log;
+  readonly random: Random;
+  /** Special addresses that pods reach nevertheless; public ones they reach anyway. */
+  readonly egressAllowed?: readonly string[];
   /** Where nodes of this machine take their pods' subnets from; the default is 10.88.0.0/16. */
   readonly addressRange?: string;
   /** The steps of a start; tests put a fault between them. */
@@ -78,7 +89,8 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
     this.#podsDirectory = join(directory, "pods");
     this.#hooks = settings.hooks ?? startHooks;
     const range = settings.addressRange ?? defaultAddressRange;
-    this.#network = new PodNetwork(kernel, log, { directory, node: this.#node, range });
+    const { random, egressAllowed: allowed = [] } = settings;
+    this.#network = new PodNetwork(kernel, log, { directory, node: this.#node, range, allowed, clock, random });
     this.#runtime = new OciRuntime(kernel, machine.runtime, join(directory, "containers"));
     const { arch, swapLimit, ipv6, shiftsUsers, openFilesMax, cgroups } = machine;
     this.#tools = {
@@ -163,6 +175,8 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
       await this.#undoOrLater(remains);
     }
     const living = new Set([...this.#pods.values()].map((pod) => pod.names.key));
+    // They ask for names, and rules may have gone.
+    if (living.size > 0) await this.#network.open();
     await this.#network.sweep(living);
     await this.#tools.users.sweep(living);
     await this.#sweepCgroups(living);
@@ -182,6 +196,7 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
     await Promise.all(starting);
     for (const pod of this.#pods.values()) await (pod.stopping ?? pod.output[Symbol.asyncDispose]());
     await this.#closeNetworkIfUnused();
+    await this.#network[Symbol.asyncDispose]();
     await this.#kernel.cgroups.removeIfEmpty(nodeCgroup(this.#node));
     await this.#kernel.cgroups.removeIfEmpty("shallop");
     await this.#kernel.close();

@@ -1,9 +1,11 @@
 import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { describeError, type Log, SingleFlight } from "@shallop/sdk/internal";
+import { type Clock, describeError, type Log, type Random, SingleFlight } from "@shallop/sdk/internal";
 import { PodFault } from "../pod/pod-runtime.ts";
+import { BridgeFilter } from "./bridge-filter.ts";
 import { IpClaims } from "./ip-claims.ts";
 import type { Kernel, Link } from "./kernel/kernel.ts";
+import { NameForwarder } from "./name-forwarder.ts";
 import { linkNameLength, linkPrefix, netnsPrefix, type PodNames } from "./pod-files.ts";
 import { formatSubnet, freeSubnets, gatewayOf, parseSubnet, type Subnet } from "./subnet.ts";
 
@@ -13,37 +15,50 @@ export interface NetworkSettings {
   readonly node: string;
   /** Where nodes of this machine take their subnets from, `10.88.0.0/16`. */
   readonly range: string;
+  /** Special addresses that pods reach nevertheless; public ones they reach anyway. */
+  readonly allowed: readonly string[];
+  readonly clock: Clock;
+  readonly random: Random;
 }
 
 interface Bridge {
   readonly name: string;
   readonly subnet: Subnet;
+  /** Pods reach public addresses. */
+  readonly hasEgress: boolean;
 }
 
 /**
- * The node's bridge and its pods' links. Only the node reaches a pod: a pod has a route to the bridge's address and to
- * nothing else, its port on the bridge is isolated from the other pods' ports, nothing is forwarded or translated, and
- * where the kernel has packet filters a pod cannot open a connection to the machine either. No setting of the machine
- * is changed.
+ * The node's bridge and its pods' links. Only the node opens connections to a pod, and its port on the bridge is isolated
+ * from the other pods' ports. What a pod may reach the filter says: public addresses, or nothing.
  */
 export class PodNetwork {
   readonly #kernel: Kernel;
   readonly #log: Log;
   readonly #settings: NetworkSettings;
   readonly #claims: IpClaims;
+  readonly #filter: BridgeFilter;
   readonly #opening = new SingleFlight<"bridge", Bridge>();
   #bridge: Bridge | undefined;
+  #names: NameForwarder | undefined;
 
   constructor(kernel: Kernel, log: Log, settings: NetworkSettings) {
     this.#kernel = kernel;
     this.#log = log;
     this.#settings = settings;
     this.#claims = new IpClaims(join(settings.directory, "ip"));
+    const { node, allowed } = settings;
+    this.#filter = new BridgeFilter(kernel, log, { node, alias: this.#alias(), sink: sinkBridge(node), allowed });
   }
 
   /** Makes the bridge, or finds the one of an earlier run. */
   async open(): Promise<void> {
     await this.#openBridge();
+  }
+
+  /** What pods ask for names; undefined: nobody would answer. */
+  get nameServer(): string | undefined {
+    return this.#names === undefined || this.#bridge === undefined ? undefined : gatewayOf(this.#bridge.subnet);
   }
 
   /** Gives the pod an address. @throws PodFault NO_CAPACITY */
@@ -62,7 +77,7 @@ export class PodNetwork {
 
   /** Makes the pod's network namespace with its link to the bridge. */
   async connect(names: PodNames, address: string): Promise<void> {
-    const { name, subnet } = await this.#openBridge();
+    const { name, subnet, hasEgress } = await this.#openBridge();
     const gateway = gatewayOf(subnet);
     await this.#kernel.network([
       `netns add ${names.netns}`,
@@ -78,6 +93,7 @@ export class PodNetwork {
         "link set eth0 addrgenmode none",
         "link set eth0 up",
         `route add ${gateway}/32 dev eth0 scope link`,
+        ...(hasEgress ? [`route add default via ${gateway} dev eth0`] : []),
       ],
       names.netns,
     );
@@ -117,16 +133,39 @@ export class PodNetwork {
 
   /** Removes the bridge, and what says which one it was. Only when there are no pods. */
   async close(): Promise<void> {
+    await this[Symbol.asyncDispose]();
+    await this.#filter.close();
     const own = (await this.#kernel.links()).filter((link) => this.#isOwn(link));
     if (own.length > 0) await this.#kernel.network(own.map((link) => `link delete ${link.name}`));
     await rm(this.#recordPath(), { force: true });
     this.#bridge = undefined;
   }
 
+  /** Lets go of the bridge, which stays. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#names?.[Symbol.asyncDispose]();
+    this.#names = undefined;
+  }
+
   async #openBridge(): Promise<Bridge> {
     if (this.#bridge !== undefined) return this.#bridge;
-    this.#bridge = await this.#opening.run("bridge", () => this.#findOrMakeBridge());
+    this.#bridge = await this.#opening.run("bridge", async () => {
+      const bridge = await this.#findOrMakeBridge();
+      if (bridge.hasEgress) await this.#openNames(bridge);
+      return bridge;
+    });
     return this.#bridge;
+  }
+
+  async #openNames({ subnet }: Bridge): Promise<void> {
+    const { clock, random } = this.#settings;
+    try {
+      this.#names ??= await NameForwarder.open({ address: gatewayOf(subnet), clock, random });
+    } catch (error) {
+      this.#log.warn("native pods have no names: somebody else listens for questions on every address", {
+        error: describeError(error),
+      });
+    }
   }
 
   /** The record is written last: without it, or with another one, what is there of ours was left half made. */
@@ -134,7 +173,9 @@ export class PodNetwork {
     const links = await this.#kernel.links();
     const own = links.filter((link) => this.#isOwn(link)).map((link) => link.name);
     const recorded = await this.#recorded();
-    if (recorded !== undefined && own.includes(recorded.name)) return recorded;
+    if (recorded !== undefined && own.includes(recorded.name)) {
+      return { ...recorded, hasEgress: await this.#filter.open(recorded, false) };
+    }
     if (own.length > 0) await this.#kernel.network(own.map((name) => `link delete ${name}`));
     const bridge = await this.#makeBridge();
     const path = this.#recordPath();
@@ -161,12 +202,12 @@ export class PodNetwork {
     for (const subnet of freeSubnets(range, taken)) {
       const bridge = { name: bridgeName(subnet), subnet };
       if (!(await this.#rename(nameless, bridge.name))) continue;
-      await this.#shut(bridge);
+      const hasEgress = await this.#filter.open(bridge, true);
       await this.#kernel.network([
         `address add ${gatewayOf(subnet)}/${subnet.prefixLength} dev ${bridge.name}`,
         `link set ${bridge.name} up`,
       ]);
-      return bridge;
+      return { ...bridge, hasEgress };
     }
     await this.#kernel.network([`link delete ${nameless}`]);
     throw new PodFault(
@@ -186,44 +227,7 @@ export class PodNetwork {
     }
   }
 
-  /**
-   * Lets nothing through from pods to the machine but ARP and packets of connections that the machine opened: IPv4 TCP
-   * with ACK or RST. Without it (a kernel without these filters) a pod can connect to what listens on the bridge's
-   * address or on all addresses.
-   */
-  async #shut(bridge: Bridge): Promise<void> {
-    const base = `filter add dev ${bridge.name} ingress`;
-    const plainTcp = "match u8 0x45 0xff at 0 match u8 6 0xff at 9 match u16 0 0x1fff at 6";
-    try {
-      await this.#kernel.filter([
-        `qdisc add dev ${bridge.name} clsact`,
-        `${base} prio 1 protocol arp u32 match u32 0 0 classid 1:1`,
-        `${base} prio 2 protocol ip u32 ${plainTcp} match u8 0x10 0x10 at 33 classid 1:1`,
-        `${base} prio 2 protocol ip u32 ${plainTcp} match u8 0x04 0x04 at 33 classid 1:1`,
-      ]);
-      await this.#dropRest(bridge, base);
-    } catch (error) {
-      this.#log.warn("pods can open connections to this machine: its kernel lacks a packet filter", {
-        bridge: bridge.name,
-        error: describeError(error),
-      });
-      await this.#kernel.filter([`qdisc del dev ${bridge.name} clsact`]).catch(() => undefined);
-    }
-  }
-
-  async #dropRest(bridge: Bridge, base: string): Promise<void> {
-    const rest = `${base} prio 9 protocol all u32 match u32 0 0`;
-    try {
-      await this.#kernel.filter([`${rest} action drop`]);
-    } catch {
-      // Small kernels have no act_gact but act_mirred. A link that is down swallows what is sent to it.
-      const sink = sinkBridge(this.#settings.node);
-      await this.#kernel.network([`link add name ${sink} type bridge`, `link set ${sink} alias ${this.#alias()}`]);
-      await this.#kernel.filter([`${rest} action mirred egress redirect dev ${sink}`]);
-    }
-  }
-
-  async #recorded(): Promise<Bridge | undefined> {
+  async #recorded(): Promise<Omit<Bridge, "hasEgress"> | undefined> {
     const subnet = parseSubnet(await readFile(this.#recordPath(), "utf8").catch(() => ""));
     return subnet === undefined ? undefined : { name: bridgeName(subnet), subnet };
   }

@@ -9,6 +9,8 @@ import type { PodFiles } from "./pod-files.ts";
 export interface TopLayer {
   readonly hostname: string;
   readonly address: string;
+  /** Undefined: there is no way out. */
+  readonly nameServer: string | undefined;
 }
 
 /**
@@ -26,8 +28,8 @@ export async function makeTopLayer(files: PodFiles, top: TopLayer): Promise<void
   const texts = {
     hostname: `${top.hostname}\n`,
     hosts: `127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n${top.address}\t${top.hostname}\n`,
-    // No server: a pod has no way out, and a name that cannot be found is to fail at once.
-    "resolv.conf": "options timeout:1 attempts:1\n",
+    // Without a server a name that cannot be found fails at once.
+    "resolv.conf": `${top.nameServer === undefined ? "" : `nameserver ${top.nameServer}\n`}options timeout:2 attempts:2\n`,
   };
   for (const [name, text] of Object.entries(texts)) {
     const path = join(files.top, "etc", name);

@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, readFile, readlink, realpath, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { guestLimitDefaults, silentLog, systemClock } from "@shallop/sdk/internal";
+import { guestLimitDefaults, silentLog, systemClock, systemRandom } from "@shallop/sdk/internal";
 import { type NativeImageOptions, nativeImage } from "../../test/support/native-image.ts";
 import type { PodExit, PodLaunch, PodLimits, PodLogLine, RunningPod } from "../pod/pod-runtime.ts";
 import { detectFeatures, findProgram, type SandboxMachine } from "./features.ts";
@@ -105,10 +105,17 @@ export interface Sandbox extends AsyncDisposable {
 /** A native runtime in a temporary directory; at the end its pods are stopped and the directory is removed. */
 export async function openSandbox(
   machine: SandboxMachine,
-  options: { readonly directory?: string; readonly addressRange?: string; readonly hooks?: readonly StartHook[] } = {},
+  options: {
+    readonly directory?: string;
+    readonly addressRange?: string;
+    readonly egressAllowed?: readonly string[];
+    readonly hooks?: readonly StartHook[];
+  } = {},
 ): Promise<Sandbox> {
   const directory = options.directory ?? (await mkdtemp(join(tmpdir(), "shallop-sandbox-")));
-  ownNodes.add(nodeKey(await realpath(directory)));
+  const path = await realpath(directory);
+  ownNodes.add(nodeKey(path));
+  ownDirectories.add(path);
   const lines: Sandbox["lines"] = [];
   const notices: Sandbox["notices"] = [];
   const exits: Sandbox["exits"] = new Map();
@@ -117,6 +124,7 @@ export async function openSandbox(
       directory,
       machine,
       clock: systemClock,
+      random: systemRandom,
       log: silentLog,
       observer: {
         exited: (uid, exit) => void exits.set(uid, exit),
@@ -124,6 +132,7 @@ export async function openSandbox(
         noticed: (uid, { reason }) => void notices.push({ uid, reason }),
       },
       ...(options.hooks === undefined ? {} : { hooks: options.hooks }),
+      ...(options.egressAllowed === undefined ? {} : { egressAllowed: options.egressAllowed }),
       ...(options.addressRange === undefined ? {} : { addressRange: options.addressRange }),
     });
   const runtime = await open();
@@ -157,6 +166,7 @@ export async function inside(pod: RunningPod, body: string): Promise<unknown> {
 
 /** Nodes that the tests of this process opened. Others may run on the machine meanwhile, and are none of our business. */
 const ownNodes = new Set<string>();
+const ownDirectories = new Set<string>();
 
 /** The node that a link or a network namespace is named after, or has written on it; undefined: of no node at all. */
 function nodeOf({ name, alias }: { readonly name: string; readonly alias: string }): string | undefined {
@@ -177,17 +187,32 @@ export async function machineCounts(): Promise<Readonly<Record<string, number>>>
   const mounts = (await readFile("/proc/self/mountinfo", "utf8")).split("\n");
   const { roots } = kernel.cgroups.layout;
   const cgroups = await Promise.all(roots.map((root) => podCgroups(join(root, "shallop"))));
+  const tables = await kernel.packetTables("shallop_");
   const namespaces = (await kernel.networkNamespaces()).map((name) => ({ name, alias: "" }));
   return {
     // Each namespace is a mount, too; they are counted by themselves.
     mounts: mounts.filter((line) => !line.includes(" /run/netns")).length,
     namespaces: namespaces.filter((namespace) => !isOthers(nodeOf(namespace))).length,
+    tables: tables.filter((name) => ownNodes.has(name.slice("shallop_".length))).length,
+    ids: (await idHolders()).filter((holder) => ownNodes.has(holder.split("-")[0] ?? "")).length,
     links: (await kernel.links()).filter((link) => !isOthers(nodeOf(link))).length,
     cgroups: cgroups.flat().length,
-    processes: (await kernel.processesNaming("shallop-sandbox-")).length,
+    processes: await ownProcesses(kernel),
     // Of pods' files; connections of the tests themselves come and go.
     descriptors: (await openFiles()).filter((path) => path.includes("shallop-sandbox-")).length,
   };
+}
+
+async function ownProcesses(kernel: LinuxKernel): Promise<number> {
+  const found = await Promise.all([...ownDirectories].map((directory) => kernel.processesNaming(directory)));
+  return found.flat().length;
+}
+
+/** Of ranges of user ids: `node-pod` each. */
+async function idHolders(): Promise<readonly string[]> {
+  const directory = "/run/shallop/ids";
+  const names = await readdir(directory).catch(() => []);
+  return Promise.all(names.map((name) => readlink(join(directory, name)).catch(() => "")));
 }
 
 async function openFiles(): Promise<readonly string[]> {

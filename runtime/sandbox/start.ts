@@ -151,7 +151,10 @@ async function writeBundle(start: Start, tools: StartTools): Promise<void> {
   const { launch, names, files, hostname, address } = start;
   assert(address !== undefined);
   // mkfifo(1) takes as long to start as the rest takes to be written.
-  await Promise.all([makeTopLayer(files, { hostname, address }), tools.kernel.makeFifos([files.stdout, files.stderr])]);
+  await Promise.all([
+    makeTopLayer(files, { hostname, address, nameServer: tools.network.nameServer }),
+    tools.kernel.makeFifos([files.stdout, files.stderr]),
+  ]);
   const layersTopFirst = [files.top, ...launch.image.layerPaths.toReversed()];
   const process = await imageProcess(launch, layersTopFirst);
   const { arch, shiftsUsers } = tools.machine;

@@ -11,6 +11,7 @@ import { rustForWasm, unpackRust } from "./rust.ts";
 /** Programs of Debian's packages, and what is not tested without them. */
 const tools: Readonly<Record<string, { readonly packages: readonly string[]; readonly untested: string }>> = {
   runc: { packages: ["runc"], untested: "native pods by runc" },
+  nft: { packages: ["nftables"], untested: "native pods' way out" },
   crun: { packages: ["crun"], untested: "native pods by crun" },
   skopeo: { packages: ["skopeo"], untested: "another client against the registry" },
   busybox: { packages: ["busybox-static"], untested: "a shell in a container, and RUN of Dockerfiles" },

@@ -37,6 +37,11 @@ const refusedNetworks: readonly (readonly [network: string, prefix: number, reas
   ["ff00::", 8, "multicast (RFC 4291)"],
 ];
 
+/** Those of IPv4 as `network/prefix`, for who judges packets and not connections. */
+export const refusedIpv4Networks: readonly string[] = refusedNetworks
+  .filter(([network]) => isIPv4(network))
+  .map(([network, prefix]) => `${network}/${String(prefix)}`);
+
 const rules = refusedNetworks.map(([network, prefix, reason]) => {
   const list = new BlockList();
   list.addSubnet(network, prefix, isIPv4(network) ? "ipv4" : "ipv6");

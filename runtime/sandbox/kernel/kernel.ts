@@ -17,6 +17,13 @@ export interface Kernel {
   network(commands: readonly string[], netns?: string): Promise<void>;
   /** Commands of tc(8), likewise. @throws KernelFault COMMAND_FAILED */
   filter(commands: readonly string[]): Promise<void>;
+  /** A script of nft(8), carried out as a whole or not at all. @throws KernelFault COMMAND_MISSING, COMMAND_FAILED */
+  packetRules(script: string): Promise<void>;
+  /** Names of the tables of packet rules for IP that begin with `prefix`. */
+  packetTables(prefix: string): Promise<readonly string[]>;
+  /** Whether the machine passes packets on between its links; the second form says so. */
+  forwards(): Promise<boolean>;
+  setForwards(value: boolean): Promise<void>;
   links(): Promise<readonly Link[]>;
   /** Every IPv4 destination that this machine has a route to, as `address/length`, all tables. */
   routedSubnets(): Promise<readonly string[]>;

@@ -1,4 +1,4 @@
-import { open, readdir, readFile } from "node:fs/promises";
+import { open, readdir, readFile, writeFile } from "node:fs/promises";
 import type { Clock } from "@shallop/sdk/internal";
 import { CgroupTree, detectCgroupLayout } from "./cgroup.ts";
 import { checkCommand, type CommandResult, runCommand } from "./command.ts";
@@ -32,6 +32,26 @@ export class LinuxKernel implements Kernel {
 
   async filter(commands: readonly string[]): Promise<void> {
     await checkCommand("tc", ["-batch", "-"], { input: batch(commands) });
+  }
+
+  async packetRules(script: string): Promise<void> {
+    await checkCommand("nft", ["-f", "-"], { input: script });
+  }
+
+  async packetTables(prefix: string): Promise<readonly string[]> {
+    const { stdout } = await runCommand("nft", ["list", "tables", "inet"]).catch(() => ({ stdout: "" }));
+    return stdout.split("\n").flatMap((line) => {
+      const name = line.replace(/^table inet /, "");
+      return name.startsWith(prefix) ? [name] : [];
+    });
+  }
+
+  async forwards(): Promise<boolean> {
+    return (await readFile(forwardingFile, "utf8")).trim() !== "0";
+  }
+
+  async setForwards(value: boolean): Promise<void> {
+    await writeFile(forwardingFile, value ? "1" : "0");
   }
 
   async links(): Promise<readonly Link[]> {
@@ -107,6 +127,8 @@ export class LinuxKernel implements Kernel {
     await this.#mountThread[Symbol.asyncDispose]();
   }
 }
+
+const forwardingFile = "/proc/sys/net/ipv4/ip_forward";
 
 const batch = (commands: readonly string[]): string => commands.map((command) => `${command}\n`).join("");
 

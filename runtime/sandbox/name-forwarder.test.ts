@@ -1,0 +1,119 @@
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { connect, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { systemClock, systemRandom } from "@shallop/sdk/internal";
+import * as fc from "fast-check";
+import { expect, test } from "vitest";
+import { NameForwarder } from "./name-forwarder.ts";
+import { noSuchName, parseQuestion } from "./name-question.ts";
+
+/** A query for an A record (RFC 1035, 4.1). */
+function query(id: number, name: string): Buffer {
+  const labels = name.split(".").flatMap((label) => [label.length, ...Buffer.from(label)]);
+  return Buffer.from([id >> 8, id & 255, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, ...labels, 0, 0, 1, 0, 1]);
+}
+
+test("a question is read, and nothing else of a message", () => {
+  expect(parseQuestion(query(0x1234, "WWW.Example.com"))).toEqual({ id: 0x1234, name: "www.example.com", bytes: 33 });
+});
+
+test.each([
+  ["empty", Buffer.alloc(0)],
+  ["only a header", query(1, "a").subarray(0, 12)],
+  ["cut in a label", query(1, "example").subarray(0, 15)],
+  ["cut before the type", query(1, "a").subarray(0, 15)],
+  ["an answer", Buffer.from(query(1, "a").map((byte, index) => (index === 2 ? 0x81 : byte)))],
+  ["two questions", Buffer.from(query(1, "a").map((byte, index) => (index === 5 ? 2 : byte)))],
+  ["a pointer", Buffer.from([0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0xc0, 12, 0, 1, 0, 1])],
+  ["a name that is too long", query(1, Array.from({ length: 6 }, () => "x".repeat(60)).join("."))],
+])("%s is no question", (_, message) => {
+  expect(parseQuestion(message)).toBeUndefined();
+});
+
+test("no bytes break it", () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 600 }), (bytes) => {
+      const question = parseQuestion(bytes);
+      if (question !== undefined) expect(noSuchName(bytes, question).length).toBe(question.bytes);
+    }),
+  );
+});
+
+/** A name server that answers each question with the question, by both ways. */
+async function upstream() {
+  const datagrams = createSocket("udp4");
+  const seen: string[] = [];
+  datagrams.on("message", (message, from) => {
+    seen.push(parseQuestion(message)?.name ?? "");
+    const answer = Buffer.from(message);
+    answer[2] = 0x81;
+    datagrams.send(answer, from.port, from.address);
+  });
+  datagrams.bind(0, "127.0.0.1");
+  await once(datagrams, "listening");
+  const { port } = datagrams.address();
+  const streams = createServer((socket) => socket.pipe(socket)).listen(port, "127.0.0.1");
+  await once(streams, "listening");
+  const directory = await mkdtemp(join(tmpdir(), "shallop-names-"));
+  const resolvConf = join(directory, "resolv.conf");
+  await writeFile(resolvConf, "# a comment\nnameserver ::1\nnameserver 127.0.0.1\n");
+  const forwarder = await NameForwarder.open({
+    ...{ address: "127.0.0.1", port: 0, resolvConf, upstreamPort: port },
+    ...{ clock: systemClock, random: systemRandom },
+  });
+  const client = createSocket("udp4");
+  return {
+    seen,
+    forwarder,
+    ask: async (message: Uint8Array): Promise<Buffer> => {
+      const answered = once(client, "message");
+      client.send(message, forwarder.port, "127.0.0.1");
+      const [answer] = (await answered) as [Buffer];
+      return answer;
+    },
+    send: (message: Uint8Array) => client.send(message, forwarder.port, "127.0.0.1"),
+    [Symbol.asyncDispose]: async () => {
+      await forwarder[Symbol.asyncDispose]();
+      client.close();
+      datagrams.close();
+      streams.close();
+      await rm(directory, { recursive: true });
+    },
+  };
+}
+
+test("a question gets the answer of the machine's server, under its own id", async () => {
+  await using names = await upstream();
+  const answer = await names.ask(query(0x4242, "example.com"));
+  expect(answer.readUInt16BE(0)).toBe(0x4242);
+  expect(answer.subarray(3)).toEqual(query(0x4242, "example.com").subarray(3));
+  expect(names.seen).toEqual(["example.com"]);
+});
+
+test("names of the cluster are not told to the outside: there is no such name", async () => {
+  await using names = await upstream();
+  const answer = await names.ask(query(7, "shop.team.svc.Cluster.Local"));
+  expect([answer.readUInt16BE(0), (answer[3] ?? 0) & 15, answer.readUInt16BE(6)]).toEqual([7, 3, 0]);
+  expect(names.seen).toEqual([]);
+});
+
+test("nonsense gets no answer, and who asks too much waits; the next question is answered", async () => {
+  await using names = await upstream();
+  names.send(Buffer.from("nonsense"));
+  expect((await names.ask(query(1, "first.example"))).readUInt16BE(0)).toBe(1);
+  for (let id = 0; id < 300; id++) names.send(query(id, "many.example"));
+  await expect.poll(() => names.seen.length, { timeout: 5000 }).toBeGreaterThan(50);
+  expect(names.seen.length).toBeLessThanOrEqual(200);
+});
+
+test("long answers come over TCP", async () => {
+  await using names = await upstream();
+  const socket = connect(names.forwarder.port, "127.0.0.1");
+  socket.write("ping");
+  const [bytes] = (await once(socket, "data")) as [Buffer];
+  expect(bytes.toString()).toBe("ping");
+  socket.destroy();
+});
