@@ -61,7 +61,11 @@ export async function startControlPlane(
       random,
       log,
       images: new RegistryImageResolver(registries, registry.host, settings.registryAliases),
-      addresses: { domain: settings.domain, gatewayPort: settings.gatewayPort },
+      addresses: {
+        domain: settings.domain,
+        gatewayPort: settings.gatewayPort,
+        gatewayHost: isEveryAddress(host) ? (settings.advertise[0] ?? "127.0.0.1") : host,
+      },
       autoscaler: settings.autoscaler,
       idleTimes,
     }),
@@ -87,3 +91,6 @@ export async function startControlPlane(
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
+
+/** No address by which anybody reaches anything. */
+const isEveryAddress = (host: string): boolean => host === "0.0.0.0" || host === "::";

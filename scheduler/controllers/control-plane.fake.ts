@@ -86,7 +86,7 @@ export class World implements AsyncDisposable {
       random,
       log,
       images: this.images,
-      addresses: { domain: "localhost", gatewayPort: 8080 },
+      addresses: { domain: "localhost", gatewayPort: 8080, gatewayHost: "127.0.0.1" },
       autoscaler: parseConfig(this.#settings),
       idleTimes: new IdleBook(),
     });

@@ -18,6 +18,7 @@ import type { ImageResolver } from "./revision/image-resolver.ts";
 import { NodeRoom } from "./revision/node-room.ts";
 import { Resolutions } from "./revision/resolutions.ts";
 import { RouteController } from "./route/controller.ts";
+import { RoutingController } from "./routing/controller.ts";
 import { ServiceController } from "./service/controller.ts";
 import type { Addresses } from "./shared/addresses.ts";
 import { Cluster, type WatchedKind } from "./shared/cluster.ts";
@@ -55,6 +56,7 @@ export class Controllers implements AsyncDisposable {
   readonly #resolutions: Resolutions;
   readonly #nodes: NodeController;
   readonly #garbage: GarbageController;
+  readonly #routing: RoutingController;
   readonly #queues: Readonly<Record<QueueName, WorkQueue>>;
   readonly #nodeFacts = new Map<string, string>();
   readonly #timers: Timer[] = [];
@@ -80,6 +82,7 @@ export class Controllers implements AsyncDisposable {
     this.#resolutions = new Resolutions(options.images, { clock, log }, (key) => this.#queues.revision.add(key));
     this.#nodes = new NodeController({ cluster, clock, log, events, onStateChange: () => this.#addAllRevisions() });
     this.#garbage = new GarbageController(cluster);
+    this.#routing = new RoutingController(cluster, clock, options.addresses);
     this.#queues = this.#makeQueues();
     cluster.onChange((kind, change) => this.#changed(kind, change));
   }
@@ -89,6 +92,7 @@ export class Controllers implements AsyncDisposable {
     const { clock } = this.#options;
     await this.#cluster.synced();
     await this.#lookAtNodes();
+    await this.#routing.ensureClasses();
     for (const queue of Object.values(this.#queues)) queue.start();
     this.#autoscaler.start();
     this.#timers.push(clock.every(nodeLookMs, () => void this.#lookAtNodes()));
@@ -157,6 +161,7 @@ export class Controllers implements AsyncDisposable {
       routingState: named("routing state", (space, name) => route.label(space, name)),
       namespace: queue("namespace", (key) => namespace.reconcile(key)),
       garbage: queue("garbage", (key) => this.#garbage.reconcile(key)),
+      routing: queue("routing", (key) => this.#routing.reconcile(key)),
     };
   }
 
@@ -168,6 +173,7 @@ export class Controllers implements AsyncDisposable {
     const key = keyOf(object);
     const namespace = object.metadata.namespace ?? "";
     for (const dueKey of this.#garbage.keysAfter(kind, change)) this.#queues.garbage.add(dueKey);
+    for (const dueKey of this.#routing.keysAfter(kind, change)) this.#queues.routing.add(dueKey);
     switch (kind) {
       case "namespaces":
         this.#queues.namespace.add(key);
@@ -197,6 +203,19 @@ export class Controllers implements AsyncDisposable {
         else this.#queues.pod.add(key);
         break;
       }
+      case "secrets":
+      case "coreServices":
+      case "endpointSlices":
+      case "ingressClasses":
+      case "ingresses":
+      case "gatewayClasses":
+      case "gateways":
+      case "referenceGrants":
+      case "httpRoutes":
+      case "domainMappings":
+      case "trafficPolicies":
+        // Their statuses are all that has to be done.
+        break;
       default:
         kind satisfies never;
     }
@@ -275,4 +294,13 @@ export class Controllers implements AsyncDisposable {
   }
 }
 
-type QueueName = "service" | "configuration" | "revision" | "pod" | "route" | "routingState" | "namespace" | "garbage";
+type QueueName =
+  | "service"
+  | "configuration"
+  | "revision"
+  | "pod"
+  | "route"
+  | "routingState"
+  | "namespace"
+  | "garbage"
+  | "routing";

@@ -11,7 +11,20 @@ import { type Change, keyOf } from "../shared/mirror.ts";
 import { type CollectAction, foregroundFinalizer, type OwnerState, planCollect } from "./plan.ts";
 
 /** Kinds whose objects have owners. */
-const ownedKinds = ["configurations", "routes", "revisions", "pods"] as const satisfies readonly WatchedKind[];
+const ownedKinds = [
+  "configurations",
+  "routes",
+  "revisions",
+  "pods",
+  "secrets",
+  "coreServices",
+  "endpointSlices",
+  "ingresses",
+  "gateways",
+  "httpRoutes",
+  "domainMappings",
+  "trafficPolicies",
+] as const satisfies readonly WatchedKind[];
 
 interface Found {
   readonly kind: WatchedKind;

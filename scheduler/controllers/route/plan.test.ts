@@ -89,7 +89,7 @@ const rows: Row[] = [
 function worldOf(row: Row, gatewayPort = 8080): RouteWorld {
   return {
     route: route(row.route),
-    addresses: { domain: "localhost", gatewayPort },
+    addresses: { domain: "localhost", gatewayPort, gatewayHost: "127.0.0.1" },
     wallMs,
     configuration: (name) => row.configurations?.find(({ metadata }) => metadata.name === name),
     revision: (name) => row.revisions?.find(({ metadata }) => metadata.name === name),

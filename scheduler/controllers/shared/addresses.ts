@@ -4,6 +4,8 @@ export interface Addresses {
   readonly domain: string;
   /** Port of the gateway; 80 is left out. */
   readonly gatewayPort: number;
+  /** Where other machines, or this one, reach the gateway; for statuses. */
+  readonly gatewayHost: string;
 }
 
 export function urlOf(

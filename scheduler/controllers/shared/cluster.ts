@@ -2,6 +2,22 @@ import {
   type ApiObject,
   type Configuration,
   configurations,
+  type CoreService,
+  coreServices,
+  type DomainMapping,
+  domainMappings,
+  type EndpointSlice,
+  endpointSlices,
+  type Gateway,
+  type GatewayClass,
+  gatewayClasses,
+  gateways,
+  type HttpRoute,
+  httpRoutes,
+  type Ingress,
+  type IngressClass,
+  ingressClasses,
+  ingresses,
   label,
   type Namespace,
   namespaces,
@@ -10,13 +26,19 @@ import {
   nodes,
   type Pod,
   pods,
+  type ReferenceGrant,
+  referenceGrants,
   type Resource,
   type Revision,
   revisions,
   type Route,
   routes,
+  type Secret,
+  secrets,
   type Service,
   services,
+  trafficPolicies,
+  type TrafficPolicy,
 } from "@shallop/sdk/api";
 import type { ApiClient } from "@shallop/sdk/client";
 import { type Clock, errorCode, type Log, type Random } from "@shallop/sdk/internal";
@@ -31,6 +53,17 @@ export interface WatchedKinds {
   readonly revisions: Revision;
   readonly routes: Route;
   readonly pods: Pod;
+  readonly secrets: Secret;
+  readonly coreServices: CoreService;
+  readonly endpointSlices: EndpointSlice;
+  readonly ingressClasses: IngressClass;
+  readonly ingresses: Ingress;
+  readonly gatewayClasses: GatewayClass;
+  readonly gateways: Gateway;
+  readonly referenceGrants: ReferenceGrant;
+  readonly httpRoutes: HttpRoute;
+  readonly domainMappings: DomainMapping;
+  readonly trafficPolicies: TrafficPolicy;
 }
 export type WatchedKind = keyof WatchedKinds;
 
@@ -43,6 +76,17 @@ export const watchedResources: { readonly [Kind in WatchedKind]: Resource<Watche
   revisions,
   routes,
   pods,
+  secrets,
+  coreServices,
+  endpointSlices,
+  ingressClasses,
+  ingresses,
+  gatewayClasses,
+  gateways,
+  referenceGrants,
+  httpRoutes,
+  domainMappings,
+  trafficPolicies,
 };
 export const watchedKinds = Object.keys(watchedResources) as readonly WatchedKind[];
 
@@ -66,13 +110,28 @@ const byLabel =
   };
 const byOwner: Indexer<ApiObject> = ({ metadata }) => (metadata.ownerReferences ?? []).map(({ uid }) => uid);
 
+const inNamespace: Indexer<ApiObject> = ({ metadata }) => [metadata.namespace ?? ""];
+
+/** Gateways that a route names: `NAMESPACE/NAME`. */
+export const gatewaysOf = ({ metadata, spec }: HttpRoute): readonly string[] =>
+  (spec.parentRefs ?? []).map(({ namespace, name }) => `${namespace ?? metadata.namespace ?? ""}/${name}`);
+
 const indexers: { readonly [Kind in WatchedKind]?: Readonly<Record<string, Indexer<WatchedKinds[Kind]>>> } = {
   configurations: { owner: byOwner },
-  routes: { owner: byOwner, namespace: ({ metadata }) => [metadata.namespace ?? ""] },
+  routes: { owner: byOwner, namespace: inNamespace },
+  coreServices: { owner: byOwner, namespace: inNamespace },
+  endpointSlices: { owner: byOwner },
+  secrets: { owner: byOwner },
+  ingresses: { owner: byOwner },
+  gateways: { owner: byOwner },
+  httpRoutes: { owner: byOwner, gateway: gatewaysOf },
+  domainMappings: { owner: byOwner },
+  trafficPolicies: { owner: byOwner },
   revisions: { owner: byOwner, configuration: byLabel(label.configuration), service: byLabel(label.service) },
   pods: {
     owner: byOwner,
     revision: byLabel(label.revision),
+    namespace: inNamespace,
     node: ({ spec }) => (spec.nodeName === undefined ? [] : [spec.nodeName]),
   },
 };
@@ -104,6 +163,17 @@ export class Cluster {
       revisions: mirror("revisions"),
       routes: mirror("routes"),
       pods: mirror("pods"),
+      secrets: mirror("secrets"),
+      coreServices: mirror("coreServices"),
+      endpointSlices: mirror("endpointSlices"),
+      ingressClasses: mirror("ingressClasses"),
+      ingresses: mirror("ingresses"),
+      gatewayClasses: mirror("gatewayClasses"),
+      gateways: mirror("gateways"),
+      referenceGrants: mirror("referenceGrants"),
+      httpRoutes: mirror("httpRoutes"),
+      domainMappings: mirror("domainMappings"),
+      trafficPolicies: mirror("trafficPolicies"),
     };
   }
 
