@@ -407,7 +407,8 @@ export class Exchange implements Waiter, UpstreamHandlers {
     this.#body.detach();
     this.#release(outcome);
     const nowMs = this.#context.clock.nowMs();
-    this.#context.meter.left(this.#load, nowMs, nowMs - this.#arrivedMs);
+    const hasFailed = outcome === "answered" ? (this.#answer?.status ?? 0) >= 500 : isFailure(outcome);
+    this.#context.meter.left(this.#load, nowMs, { latencyMs: nowMs - this.#arrivedMs, hasFailed });
     this.#over();
   }
 
@@ -518,5 +519,8 @@ const unreachableCodes: ReadonlySet<string> = new Set<GatewayFaultCode>([
   "REFUSED",
   "PROTOCOL",
 ]);
+
+/** What a client does wrong, or that it leaves, says nothing about the revision. */
+const isFailure = (code: GatewayFaultCode): boolean => code !== "CANCELLED" && faultStatus(code) >= 500;
 
 const flushHead = (exchange: Exchange): void => exchange.flush();

@@ -9,11 +9,19 @@ describe("LoadMeter", () => {
     const meter = new LoadMeter();
     const first = meter.arrived("ns/r", 0);
     const second = meter.arrived("ns/r", 250);
-    meter.left(first, 500, 500);
-    meter.left(second, 750, 500);
+    meter.left(first, 500, { latencyMs: 500, hasFailed: true });
+    meter.left(second, 750, { latencyMs: 500, hasFailed: false });
     // 250 ms with one, 250 ms with two, 250 ms with one, 250 ms with none: (250 + 500 + 250) / 1000.
     expect(meter.report(1000, () => 7)).toEqual([
-      { namespace: "ns", revision: "r", averageConcurrency: 1, requestCount: 2, periodMs: 1000, waiting: 7 },
+      {
+        namespace: "ns",
+        revision: "r",
+        averageConcurrency: 1,
+        requestCount: 2,
+        failureCount: 1,
+        periodMs: 1000,
+        waiting: 7,
+      },
     ]);
   });
 
@@ -21,14 +29,14 @@ describe("LoadMeter", () => {
     const meter = new LoadMeter();
     const entry = meter.arrived("ns/r", 0);
     for (const nowMs of [1000, 2000]) expect(meter.report(nowMs, nobodyWaits)[0]?.averageConcurrency).toBe(1);
-    meter.left(entry, 2500, 2500);
+    meter.left(entry, 2500, { latencyMs: 2500, hasFailed: false });
     expect(meter.report(3000, nobodyWaits)[0]).toMatchObject({ averageConcurrency: 0.5, requestCount: 0 });
     expect(meter.now()).toMatchObject([{ namespace: "ns", revision: "r", concurrency: 0, requests: 1 }]);
   });
 
   test("a revision that fell silent is told once more, then no more", () => {
     const meter = new LoadMeter();
-    meter.left(meter.arrived("ns/r", 0), 0, 1);
+    meter.left(meter.arrived("ns/r", 0), 0, { latencyMs: 1, hasFailed: false });
     expect(meter.report(1000, nobodyWaits)).toMatchObject([{ requestCount: 1 }]);
     expect(meter.report(2000, nobodyWaits)).toMatchObject([{ requestCount: 0, averageConcurrency: 0 }]);
     expect(meter.report(3000, nobodyWaits)).toEqual([]);
@@ -36,7 +44,7 @@ describe("LoadMeter", () => {
 
   test("a report that did not arrive is followed by another", () => {
     const meter = new LoadMeter();
-    meter.left(meter.arrived("ns/r", 0), 0, 1);
+    meter.left(meter.arrived("ns/r", 0), 0, { latencyMs: 1, hasFailed: false });
     meter.report(1000, nobodyWaits);
     const last = meter.report(2000, nobodyWaits);
     meter.undelivered(last);
@@ -56,7 +64,7 @@ describe("LoadMeter", () => {
     const meter = new LoadMeter();
     const entry = meter.arrived("ns/r", 0);
     meter.forget("ns/r");
-    meter.left(entry, 10, 10);
+    meter.left(entry, 10, { latencyMs: 10, hasFailed: false });
     expect(meter.report(1000, nobodyWaits)).toEqual([]);
   });
 });

@@ -26,6 +26,7 @@ interface Meter extends LoadEntry {
   atMs: number;
   sinceMs: number;
   arrived: number;
+  failed: number;
   /** The last report said that something was going on: one more has to say that it is over. */
   reported: boolean;
   readonly latency: Histogram;
@@ -48,8 +49,13 @@ export class LoadMeter {
   }
 
   /** It is over: answered, failed, or left by its client. */
-  left(entry: LoadEntry, nowMs: number, latencyMs: number): void {
+  left(
+    entry: LoadEntry,
+    nowMs: number,
+    { latencyMs, hasFailed }: { readonly latencyMs: number; readonly hasFailed: boolean },
+  ): void {
     const meter = entry as Meter;
+    if (hasFailed) meter.failed++;
     advance(meter, nowMs);
     meter.concurrency--;
     meter.latency.add(latencyMs);
@@ -60,7 +66,7 @@ export class LoadMeter {
     const loads: RevisionLoad[] = [];
     for (const [key, meter] of this.#meterByRevision) {
       advance(meter, nowMs);
-      const busy = meter.concurrency > 0 || meter.arrived > 0 || meter.area > 0;
+      const busy = meter.concurrency > 0 || meter.arrived > 0 || meter.failed > 0 || meter.area > 0;
       // The pods of a Service of core/v1 are nobody's to scale.
       const isScaled = !meter.revision.includes(":");
       if (isScaled && (busy || meter.reported)) loads.push(load(meter, nowMs, waiting(key)));
@@ -107,6 +113,7 @@ export class LoadMeter {
         atMs: nowMs,
         sinceMs: nowMs,
         arrived: 0,
+        failed: 0,
         reported: false,
         latency: new Histogram(),
       };
@@ -129,6 +136,7 @@ function load(meter: Meter, nowMs: number, waiting: number): RevisionLoad {
     // A period of no length has an average of what is there now.
     averageConcurrency: periodMs > 0 ? meter.area / periodMs : meter.concurrency,
     requestCount: meter.arrived,
+    failureCount: meter.failed,
     periodMs,
     waiting,
   };
@@ -139,4 +147,5 @@ function restart(meter: Meter, nowMs: number): void {
   meter.atMs = nowMs;
   meter.sinceMs = nowMs;
   meter.arrived = 0;
+  meter.failed = 0;
 }

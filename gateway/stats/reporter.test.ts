@@ -37,7 +37,7 @@ describe("LoadReporter", () => {
     reporter.poke();
     reporter.poke();
     await clock.advance(2000);
-    meter.left(entry, clock.nowMs(), 1);
+    meter.left(entry, clock.nowMs(), { latencyMs: 1, hasFailed: false });
     await clock.advance(3000);
     expect(sent.map(({ atMs }) => atMs)).toEqual([1600, 2000, 3000, 4000, 5000]);
     expect(sent[0]?.report).toMatchObject({ gateway: "g", revisions: [{ requestCount: 1, waiting: 1 }] });
@@ -74,7 +74,7 @@ describe("LoadReporter", () => {
     const { clock, meter, reporter, sent } = reporting(() =>
       away ? Promise.reject(new Error("connection refused")) : Promise.resolve(),
     );
-    meter.left(meter.arrived("ns/r", 0), 0, 1);
+    meter.left(meter.arrived("ns/r", 0), 0, { latencyMs: 1, hasFailed: false });
     await clock.advance(5500);
     away = false;
     await clock.advance(3000);

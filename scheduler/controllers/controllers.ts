@@ -17,6 +17,7 @@ import { RevisionController } from "./revision/controller.ts";
 import type { ImageResolver } from "./revision/image-resolver.ts";
 import { NodeRoom } from "./revision/node-room.ts";
 import { Resolutions } from "./revision/resolutions.ts";
+import { OutcomeBook } from "./rollout/outcome-book.ts";
 import { RouteController } from "./route/controller.ts";
 import { RoutingController } from "./routing/controller.ts";
 import { ServiceController } from "./service/controller.ts";
@@ -57,6 +58,7 @@ export class Controllers implements AsyncDisposable {
   readonly #nodes: NodeController;
   readonly #garbage: GarbageController;
   readonly #routing: RoutingController;
+  readonly #outcomes = new OutcomeBook();
   readonly #queues: Readonly<Record<QueueName, WorkQueue>>;
   readonly #nodeFacts = new Map<string, string>();
   readonly #timers: Timer[] = [];
@@ -102,6 +104,7 @@ export class Controllers implements AsyncDisposable {
   /** For the API: load reports of gateways. */
   report(report: LoadReport): void {
     this.#autoscaler.report(report);
+    this.#outcomes.report(report);
   }
 
   /** For the API. @throws ApiFault NotFound, BadRequest */
@@ -125,7 +128,7 @@ export class Controllers implements AsyncDisposable {
     const cluster = this.#cluster;
     const service = new ServiceController(cluster, clock);
     const configuration = new ConfigurationController(cluster, clock);
-    const route = new RouteController(cluster, clock, addresses);
+    const route = new RouteController({ cluster, clock, addresses, events: this.#events, outcomes: this.#outcomes });
     const namespace = new NamespaceController(cluster, client);
     const room = new NodeRoom(cluster);
     const pod = new PodController({ cluster, clock, events: this.#events, room });
@@ -230,6 +233,7 @@ export class Controllers implements AsyncDisposable {
     this.#addRoutes(namespace, { revision: metadata.name, ...(configuration === undefined ? {} : { configuration }) });
     if (!isGone) return;
     this.#autoscaler.forget(key);
+    this.#outcomes.forget(key);
     this.#resolutions.forget(metadata.uid);
   }
 

@@ -23,6 +23,8 @@ export interface RevisionLoad {
   readonly averageConcurrency: number;
   /** Requests that arrived since the last report. */
   readonly requestCount: number;
+  /** Requests that ended since then with a status of 500 or more, or with none. */
+  readonly failureCount?: number;
   /** Length of the time since the last report, milliseconds. */
   readonly periodMs: number;
   /** Requests that wait for a pod at this moment. */

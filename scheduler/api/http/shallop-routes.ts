@@ -56,6 +56,8 @@ function parseRevisionLoad(load: Json, index: number): RevisionLoad {
     revision: name("revision"),
     averageConcurrency: amount("averageConcurrency"),
     requestCount: amount("requestCount"),
+    // Gateways of an earlier release do not say it.
+    ...(numberAt(load, "failureCount") === undefined ? {} : { failureCount: amount("failureCount") }),
     periodMs: amount("periodMs"),
     waiting: amount("waiting"),
   };

@@ -1,5 +1,6 @@
 import { annotation, type Configuration, label, type Revision, type Route, type TrafficTarget } from "@shallop/sdk/api";
 import { rfc3339 } from "@shallop/sdk/internal";
+import type { RolloutState } from "../rollout/plan.ts";
 import { type Addresses, urlOf } from "../shared/addresses.ts";
 import {
   conditionOf,
@@ -18,6 +19,8 @@ export interface RouteWorld {
   /** In the route's namespace. */
   readonly configuration: (name: string) => Configuration | undefined;
   readonly revision: (name: string) => Revision | undefined;
+  /** The newest revision gets `percent` of its share only, the stable one the rest. */
+  readonly rollout?: { readonly state: RolloutState; readonly percent: number } | undefined;
 }
 
 /** Which revisions get the requests of a Route, and what the Route says of it. */
@@ -32,9 +35,11 @@ export function planRoute(world: RouteWorld): NonNullable<Route["status"]> {
     resolved.find(({ finding }) => finding.status === "Unknown");
   const before = route.status;
   // While a target has nothing that could answer, requests go where they went: nothing fails during a rollout.
-  const traffic = bad === undefined ? resolved.map(({ target }) => withUrl(target, world)) : before?.traffic;
+  const traffic =
+    bad === undefined ? resolved.flatMap(({ target }) => inSteps(withUrl(target, world), world)) : before?.traffic;
   const isAssigned = traffic !== undefined && traffic.length > 0;
-  const findings = {
+  const findings: Record<string, Finding> = {
+    ...(world.rollout === undefined ? {} : { Rollout: rolloutFinding(world.rollout) }),
     AllTrafficAssigned: bad?.finding ?? isTrue,
     // The gateway follows the route's status by itself; there is nothing between that could be late.
     IngressReady: isAssigned
@@ -48,6 +53,28 @@ export function planRoute(world: RouteWorld): NonNullable<Route["status"]> {
     address: { url },
     ...(traffic === undefined ? {} : { traffic }),
   };
+}
+
+/** The share of a revision that is still being tried, divided between it and the one that it is to follow. */
+function inSteps(target: TrafficTarget, { rollout }: RouteWorld): readonly TrafficTarget[] {
+  const { revisionName, latestRevision, percent = 0 } = target;
+  if (rollout === undefined || latestRevision !== true || revisionName !== rollout.state.canary) return [target];
+  // A whole percent at least, so that a step is one.
+  const tried = Math.min(
+    percent,
+    rollout.percent === 0 ? 0 : Math.max(1, Math.round((percent * rollout.percent) / 100)),
+  );
+  return [
+    { ...target, percent: tried },
+    { revisionName: rollout.state.stable, latestRevision: false, percent: percent - tried },
+  ];
+}
+
+function rolloutFinding({ state, percent }: NonNullable<RouteWorld["rollout"]>): Finding {
+  const { canary, stable, phase } = state;
+  return phase === "progressing"
+    ? { status: "Unknown", reason: "Progressing", message: `${canary} gets ${percent}%`, severity: "Info" }
+    : { status: "False", reason: "RolledBack", message: `all requests go to ${stable}`, severity: "Info" };
 }
 
 interface Resolved {

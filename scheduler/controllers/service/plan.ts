@@ -180,5 +180,10 @@ function routeFinding(
     return configurationName === undefined ? rest : { ...rest, revisionName: latest };
   };
   const isMigrated = same(wanted.map(bare), (own.status?.traffic ?? []).map(bare));
-  return isMigrated ? finding : unknown("TrafficNotMigrated", "traffic is not yet migrated to the latest revision");
+  if (isMigrated) return finding;
+  // A rollout in steps says itself where it is, and a change that was taken back is one that failed.
+  const rollout = conditionOf(own, "Rollout");
+  if (rollout?.status === "False") return failed("RolledBack", rollout.message ?? "");
+  if (rollout !== undefined) return unknown("RolloutInProgress", rollout.message ?? "");
+  return unknown("TrafficNotMigrated", "traffic is not yet migrated to the latest revision");
 }
