@@ -161,10 +161,11 @@ export class AgentServer {
     query: URLSearchParams,
     response: ServerResponse,
   ): Promise<void> {
-    const log = this.#settings.logs.find(of.namespace, of.pod);
-    if (log === undefined) throw new AgentFault("NOT_FOUND", `this node has no log of pod ${of.namespace}/${of.pod}`);
-    if (log.subject.container !== of.container) {
-      throw new AgentFault("NOT_FOUND", `pod ${of.namespace}/${of.pod} has no container ${of.container}`);
+    const { logs } = this.#settings;
+    const log = logs.find(of.namespace, of.pod, of.container);
+    if (log === undefined) {
+      const what = logs.find(of.namespace, of.pod) === undefined ? "no such pod" : `no container ${of.container}`;
+      throw new AgentFault("NOT_FOUND", `this node has no log of pod ${of.namespace}/${of.pod}: ${what}`);
     }
     return this.#sendLogs({ logs: [log] }, query, response);
   }

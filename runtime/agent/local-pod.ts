@@ -1,7 +1,8 @@
 import { type Clock, describeError, type Log, type Timer, unreachable } from "@shallop/sdk/internal";
 import type { ContainerProcess, ExecRequest } from "../pod/container-process.ts";
 import type { LogStore } from "../pod/log-store.ts";
-import { type PodExit, PodFault, type PodRuntime, type RunningPod } from "../pod/pod-runtime.ts";
+import type { ContainerView } from "../pod/containers/container-view.ts";
+import { type PodExit, PodFault, type PodLaunch, type PodRuntime, type RunningPod } from "../pod/pod-runtime.ts";
 import {
   type BackoffReason,
   canServe,
@@ -14,6 +15,7 @@ import {
   type Run,
   step,
 } from "../pod/pod-state.ts";
+import { containersOf, isPlain, nativeNeed, planOf } from "./pod-plan.ts";
 import type { ImageSource, PreparedImage } from "./image-source.ts";
 import { AgentFault } from "./fault-status.ts";
 import { containerName, launchOf, type PodManifest, servingContainer, wishOf } from "./manifest.ts";
@@ -33,6 +35,8 @@ export interface PodTools {
   readonly logs: LogStore;
   readonly records: PodRecords;
   runtime(variant: "wasm" | "native"): PodRuntime | undefined;
+  /** This node, as its pods may be told of it. */
+  readonly place: { readonly node: string; readonly hostIp: string };
   /** Why the node has no room for this pod; undefined: it has. */
   roomRefusal(pod: LocalPod): string | undefined;
   /** The pod is not as it was: look at it again. */
@@ -49,6 +53,9 @@ export class LocalPod {
   #state: PodState;
   #version = 0;
   #prepared: PreparedImage | undefined;
+  /** Of a pod of several containers, by name. */
+  #images: ReadonlyMap<string, PreparedImage> = new Map();
+  #containers: readonly ContainerView[] = [];
   #cancel: AbortController | undefined;
   #timer: Timer | undefined;
   /** Activated, and not ready yet: if it fails, who asked is told, and nothing is restarted. */
@@ -62,15 +69,48 @@ export class LocalPod {
     this.#record = record;
     this.#tools = tools;
     this.#state = past === undefined ? newPod : { phase: "pending", past };
-    tools.logs.open({
-      namespace: this.manifest.namespace,
-      pod: this.manifest.name,
-      uid: record.uid,
-      container: servingContainer(this.manifest.spec).name ?? "user-container",
-      ...optionalText("service", this.manifest.labels["serving.knative.dev/service"]),
-      ...optionalText("revision", this.manifest.labels["serving.knative.dev/revision"]),
-      openedWallMs: record.acceptedWallMs,
-    });
+    this.#openLogs();
+  }
+
+  /** That of the serving container first: what a runtime says without naming a container is its. */
+  #openLogs(): void {
+    const { namespace, name, labels, spec } = this.manifest;
+    const serving = containerName(spec);
+    const others = containersOf(spec).flatMap((container) =>
+      container.name === serving ? [] : (container.name ?? []),
+    );
+    for (const container of [serving, ...others]) {
+      this.#tools.logs.open({
+        namespace,
+        pod: name,
+        uid: this.uid,
+        container,
+        ...optionalText("service", labels["serving.knative.dev/service"]),
+        ...optionalText("revision", labels["serving.knative.dev/revision"]),
+        openedWallMs: this.#record.acceptedWallMs,
+      });
+    }
+  }
+
+  /** Its containers, one by one, when it has several. */
+  get containers(): readonly ContainerView[] {
+    return this.#containers;
+  }
+
+  get isReady(): boolean {
+    return canServe(this.#state) && this.#containers.every(({ kind, ready }) => kind === "init" || ready);
+  }
+
+  /** Its runtime says how its containers are now. */
+  changed(views: readonly ContainerView[]): void {
+    const before = new Map(this.#containers.map((view) => [view.name, view]));
+    this.#containers = views;
+    for (const { name, restartCount } of views) {
+      if (restartCount <= (before.get(name)?.restartCount ?? 0)) continue;
+      void this.#tools.logs.find(this.manifest.namespace, this.manifest.name, name)?.beginRun();
+    }
+    this.#version++;
+    this.#tools.changed(this);
   }
 
   get record(): PodRecord {
@@ -120,7 +160,9 @@ export class LocalPod {
 
   /** It has been running since before this process. */
   adopt(running: RunningPod): void {
+    this.#containers = running.containers ?? [];
     this.dispatch({ kind: "adopted", run: this.#runOf(running, this.#record.acceptedWallMs) });
+    if (running.ended !== undefined) this.exited(running.ended);
   }
 
   exited(exit: PodExit): void {
@@ -140,21 +182,22 @@ export class LocalPod {
 
   /** @throws AgentFault NOT_FOUND when the pod has no such container */
   expectContainer(container: string): void {
+    if (containersOf(this.manifest.spec).some(({ name }) => name === container)) return;
     if (containerName(this.manifest.spec) === container) return;
     throw new AgentFault("NOT_FOUND", `pod ${this.key} has no container ${container}`);
   }
 
   /** Runs a command in a container. @throws PodFault NOT_RUNNING, EXEC_FAILED, UNSUPPORTED */
-  async exec(_container: string, request: ExecRequest): Promise<ContainerProcess> {
+  async exec(container: string, request: ExecRequest): Promise<ContainerProcess> {
     const runtime = this.#chosenRuntime();
-    if (runtime?.exec !== undefined) return runtime.exec(this.uid, request);
+    if (runtime?.exec !== undefined) return runtime.exec(this.uid, container, request);
     throw new PodFault("UNSUPPORTED", `pod ${this.key} runs a component: there is no program in it but the component`);
   }
 
   /** Joins a container's own program: its output from now on. @throws PodFault NOT_RUNNING, UNSUPPORTED */
-  async attach(_container: string): Promise<ContainerProcess> {
+  async attach(container: string): Promise<ContainerProcess> {
     const runtime = this.#chosenRuntime();
-    if (runtime?.attach !== undefined) return runtime.attach(this.uid);
+    if (runtime?.attach !== undefined) return runtime.attach(this.uid, container);
     throw new PodFault("UNSUPPORTED", `pod ${this.key} runs a component: its output is in its log`);
   }
 
@@ -214,6 +257,7 @@ export class LocalPod {
     const cancel = (this.#cancel = new AbortController());
     try {
       this.#choose(await this.#prepare(cancel.signal));
+      await this.#prepareOthers(cancel.signal);
       this.dispatch({ kind: "pulled" });
     } catch (error) {
       if (cancel.signal.aborted) return;
@@ -224,7 +268,28 @@ export class LocalPod {
 
   #prepare(signal: AbortSignal): Promise<PreparedImage> {
     const { image } = servingContainer(this.manifest.spec);
-    return this.#tools.images.prepare(image, wishOf(this.manifest.annotations), signal);
+    const wish = nativeNeed(this.manifest) === undefined ? wishOf(this.manifest.annotations) : "native";
+    return this.#tools.images.prepare(image, wish, signal);
+  }
+
+  /** The images of all containers of a pod that is not one program. @throws ImageFault, PodFault UNSUPPORTED */
+  async #prepareOthers(signal: AbortSignal): Promise<void> {
+    if (!this.#isPlanned) return;
+    const images = new Map<string, PreparedImage>();
+    for (const { name = "", image } of containersOf(this.manifest.spec)) {
+      const prepared = await this.#tools.images.prepare(image, "native", signal);
+      if (prepared.image.variant !== "native") {
+        const need = nativeNeed(this.manifest) ?? "its containers are native";
+        throw new PodFault("UNSUPPORTED", `image ${image} has no variant that can run in this pod natively: ${need}`);
+      }
+      images.set(name, prepared);
+    }
+    this.#images = images;
+  }
+
+  /** A pod of its own that runs natively: containers, each with its own life. */
+  get #isPlanned(): boolean {
+    return isPlain(this.manifest) && this.#record.chosen?.variant === "native";
   }
 
   #choose(prepared: PreparedImage): void {
@@ -247,7 +312,7 @@ export class LocalPod {
       }
       const refusal = this.#tools.roomRefusal(this);
       if (refusal !== undefined) throw new PodFault("NO_CAPACITY", refusal, { retryable: true });
-      const running = await runtime.start(launchOf(this.#record, prepared.image), cancel.signal);
+      const running = await runtime.start(await this.#launch(prepared, cancel.signal), cancel.signal);
       this.dispatch({ kind: "started", run: this.#runOf(running, this.#tools.clock.wallMs()) });
       if (this.#earlyExit !== undefined) this.exited(this.#earlyExit);
       this.#tools.log.info("pod started", { pod: this.key, ms: Math.round(this.#tools.clock.nowMs() - startedMs) });
@@ -256,6 +321,14 @@ export class LocalPod {
       this.#failure = error instanceof Error ? error : new Error(describeError(error));
       this.#startFailed(error);
     }
+  }
+
+  async #launch(prepared: PreparedImage, signal: AbortSignal): Promise<PodLaunch> {
+    if (!this.#isPlanned) return launchOf(this.#record, prepared.image);
+    if (this.#images.size === 0) await this.#prepareOthers(signal);
+    const { manifest } = this;
+    const facts = { ...this.#tools.place, uid: this.#record.apiUid ?? this.uid };
+    return launchOf(this.#record, prepared.image, planOf({ manifest, images: this.#images, facts }));
   }
 
   #startFailed(error: unknown): void {
@@ -294,7 +367,10 @@ export class LocalPod {
   }
 
   #restartPolicy(): RestartPolicy {
-    return this.#unproven ? "Never" : (this.manifest.spec.restartPolicy ?? "Always");
+    if (this.#unproven) return "Never";
+    // Its containers were started again one by one as long as they were to be: now it has ended for good.
+    if (this.#isPlanned && this.#containers.length > 0) return "Never";
+    return this.manifest.spec.restartPolicy ?? "Always";
   }
 
   #started(): { readonly startedWallMs?: number } {

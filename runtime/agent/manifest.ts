@@ -14,6 +14,7 @@ import {
 } from "@shallop/sdk/api";
 import { limitRows, rfc3339Micro } from "@shallop/sdk/internal";
 import type { LocalImage } from "../image/local-image.ts";
+import type { PodPlan } from "../pod/containers/container-launch.ts";
 import type { PodLaunch, PodLimits } from "../pod/pod-runtime.ts";
 import { podSecurity } from "../pod/pod-security.ts";
 
@@ -143,17 +144,33 @@ export function limitsOf({ spec, annotations }: PodManifest, revision: Revision 
   };
 }
 
+/** Limits of one container of a pod of several. */
+export function containerLimitsOf({ resources }: Container): PodLimits {
+  const limits = resources?.limits ?? {};
+  return {
+    ...guestLimitsOf({}),
+    memoryBytes: positive(limits["memory"]) ?? limitRows.memoryBytes.initial,
+    cpu: positive(limits["cpu"]) ?? cpuDefault,
+    pidsMax,
+    requestTimeoutMs: limitRows.requestTimeoutMs.initial,
+    concurrencyMax: 0,
+    startTimeoutMs,
+  };
+}
+
 /** What the pod takes of the node's memory budget: its request, else its limit, else a small pod's worth. */
 export function memoryRequestBytes(spec: PodSpec): number {
-  const resources = servingContainer(spec).resources;
-  return (
-    positive(resources?.requests?.["memory"]) ?? positive(resources?.limits?.["memory"]) ?? memoryRequestBytesDefault
+  const bytes = spec.containers.map(
+    ({ resources }) =>
+      positive(resources?.requests?.["memory"]) ?? positive(resources?.limits?.["memory"]) ?? memoryRequestBytesDefault,
   );
+  return bytes.reduce((sum, one) => sum + one, 0);
 }
 
 export function launchOf(
   pod: { readonly uid: string; readonly manifest: PodManifest; readonly limits: PodLimits },
   image: LocalImage,
+  plan?: PodPlan,
 ): PodLaunch {
   const { namespace, name, spec } = pod.manifest;
   const { env = [], command, args, workingDir, ports } = servingContainer(spec);
@@ -169,6 +186,7 @@ export function launchOf(
     security: podSecurity(spec, servingContainer(spec)),
     port: ports?.[0]?.containerPort ?? portDefault,
     limits: pod.limits,
+    ...(plan === undefined ? {} : { plan }),
   };
 }
 

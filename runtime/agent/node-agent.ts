@@ -6,8 +6,9 @@ import { Activator } from "./activation.ts";
 import { homeReport, HomeRevisions, keyOf } from "./home-revisions.ts";
 import type { ImageSource } from "./image-source.ts";
 import type { LocalPod, PodNote } from "./local-pod.ts";
-import { graceMsOf, imageOf, limitsOf, manifestOf, servingContainer, wishOf } from "./manifest.ts";
+import { graceMsOf, imageOf, limitsOf, manifestOf, wishOf } from "./manifest.ts";
 import { NodePods, type NodeRoom, pastOf } from "./node-pods.ts";
+import { containersOf } from "./pod-plan.ts";
 import { type Action, planNode, type RevisionView, type World } from "./plan.ts";
 import type { PodRecord, PodRecords } from "./pod-record.ts";
 import { isFault, Reporter } from "./report.ts";
@@ -98,6 +99,7 @@ export class NodeAgent {
     this.homes = new HomeRevisions(settings.homesDirectory, images, log);
     this.pods = new NodePods({
       ...settings,
+      place: { node, hostIp: settings.hostIp },
       changed: () => this.wake(),
       note: (pod, note) => this.#note(pod, note),
     });
@@ -188,6 +190,7 @@ export class NodeAgent {
           origin: pod.record.origin,
           ...(activatedAt === undefined ? {} : { activatedAt }),
           phase: pod.state.phase,
+          ready: pod.isReady,
           seen: report.seen,
           knownForMs: nowMs - report.knownSinceMs,
           version: pod.version,
@@ -432,7 +435,8 @@ export class NodeAgent {
   #wantedImages(): ReadonlySet<string> {
     return new Set([
       ...this.homes.all.map(({ revision }) => imageOf(revision) ?? ""),
-      ...this.pods.all.map(({ manifest }) => servingContainer(manifest.spec).image),
+      ...this.pods.all.flatMap(({ manifest }) => containersOf(manifest.spec).map(({ image }) => image)),
+      ...this.pods.all.flatMap(({ containers }) => containers.map(({ imageId }) => imageId)),
       // What runs stays, whatever its tag says by now: its layers are mounted.
       ...this.pods.all.flatMap(({ record }) => (record.chosen === undefined ? [] : [record.chosen.imageId])),
     ]);

@@ -2,7 +2,8 @@ import type { Pod } from "@shallop/sdk/api";
 import type { AgentPod } from "@shallop/sdk/wire";
 import type { Clock, Log } from "@shallop/sdk/internal";
 import type { LogStore } from "../pod/log-store.ts";
-import type { PodObserver, PodRuntime, RunningPod } from "../pod/pod-runtime.ts";
+import type { ContainerView } from "../pod/containers/container-view.ts";
+import type { PodExit, PodObserver, PodRuntime, RunningPod } from "../pod/pod-runtime.ts";
 import { holdsRoom, type Past } from "../pod/pod-state.ts";
 import type { ImageSource } from "./image-source.ts";
 import { LocalPod, type PodNote, type PodTools } from "./local-pod.ts";
@@ -22,6 +23,7 @@ export interface NodePodsSettings {
   readonly logs: LogStore;
   readonly records: PodRecords;
   readonly room: NodeRoom;
+  readonly place: PodTools["place"];
   /** A pod of this node has changed, or said something of note. */
   changed(pod: LocalPod): void;
   note(pod: LocalPod, note: PodNote): void;
@@ -34,6 +36,9 @@ export class NodePods implements PodObserver {
   readonly #podsByKey = new Map<string, LocalPod>();
   readonly #podsByUid = new Map<string, LocalPod>();
   readonly #strays: RunningPod[] = [];
+  /** Ends that were told while it was not known yet whose they are. */
+  readonly #earlyExits = new Map<string, PodExit>();
+  #adopting = false;
   readonly #tools: PodTools;
 
   constructor(settings: NodePodsSettings) {
@@ -99,11 +104,16 @@ export class NodePods implements PodObserver {
   /** After a start: takes over what still runs and is known. Returns how many. What is not known waits for the API. */
   async adopt(): Promise<number> {
     const records = new Map((await this.#settings.records.load()).map((record) => [record.uid, record]));
+    this.#adopting = true;
     const lists = await Promise.all([...this.#runtimes.values()].map((runtime) => runtime.adopt()));
+    this.#adopting = false;
     for (const running of lists.flat()) {
       const record = records.get(running.uid);
       if (record === undefined) this.#strays.push(running);
-      else this.add(record).adopt(running);
+      else {
+        const ended = running.ended ?? this.#earlyExits.get(running.uid);
+        this.add(record).adopt(ended === undefined ? running : { ...running, ended });
+      }
       records.delete(running.uid);
     }
     // What has ended meanwhile: if the API has it, it is started anew as the API says.
@@ -126,11 +136,17 @@ export class NodePods implements PodObserver {
   }
 
   exited(uid: string, exit: Parameters<PodObserver["exited"]>[1]): void {
-    this.#podsByUid.get(uid)?.exited(exit);
+    const pod = this.#podsByUid.get(uid);
+    if (pod !== undefined) pod.exited(exit);
+    else if (this.#adopting) this.#earlyExits.set(uid, exit);
   }
 
   logged(uid: string, line: Parameters<PodObserver["logged"]>[1]): void {
     this.#settings.logs.append(uid, line);
+  }
+
+  containers(uid: string, views: readonly ContainerView[]): void {
+    this.#podsByUid.get(uid)?.changed(views);
   }
 
   noticed(uid: string, notice: PodNote): void {

@@ -47,6 +47,7 @@ const local = (options: Partial<LocalView> = {}): LocalView => ({
   apiUid: "u1",
   origin: "bound",
   phase: "ready",
+  ready: (options.phase ?? "ready") === "ready",
   seen: true,
   knownForMs: 0,
   version: 3,

@@ -8,6 +8,8 @@ export interface LocalView {
   readonly origin: "bound" | "activation";
   readonly activatedAt?: string;
   readonly phase: string;
+  /** What the API shall say of its readiness. */
+  readonly ready: boolean;
   /** The API's list has had it, at some time. */
   readonly seen: boolean;
   /** Time since the API gave it its uid. */
@@ -129,7 +131,7 @@ function planReport(view: LocalView, pod: Pod): Action[] {
   // Told already. Unless somebody has written something else since, as a control plane that had lost the node does.
   if (Number(pod.metadata.resourceVersion) < view.reportedResourceVersion) return [];
   const says = readyOf(pod.status?.conditions);
-  return says === (view.phase === "ready" ? "True" : "False") ? [] : [report];
+  return says === (view.ready ? "True" : "False") ? [] : [report];
 }
 
 const readyOf = (conditions: readonly Condition[] | undefined): string =>

@@ -16,6 +16,7 @@ import type { Clock } from "@shallop/sdk/internal";
 import { podStatus } from "../pod/pod-status.ts";
 import type { LocalPod } from "./local-pod.ts";
 import { containerName, servingContainer } from "./manifest.ts";
+import { containersOf } from "./pod-plan.ts";
 
 // Each try reads first, so that a conflict means that somebody wrote within a millisecond; five of them in a row is a fight.
 const conflictTriesMax = 5;
@@ -70,6 +71,8 @@ export class Reporter {
             containerName: containerName(pod.manifest.spec),
             image: servingContainer(pod.manifest.spec).image,
             imageId: pod.record.chosen?.imageId ?? "",
+            containers: pod.containers,
+            containerImages: new Map(containersOf(pod.manifest.spec).map(({ name = "", image }) => [name, image])),
             hostIp: this.#settings.hostIp,
             acceptedWallMs: pod.record.acceptedWallMs,
           },

@@ -26,7 +26,10 @@ export class LogStore {
   readonly #directory: string;
   readonly #settings: LogSettings;
   readonly #retention: RetentionBounds;
-  readonly #logsByUid = new Map<string, PodLog>();
+  /** By uid and container. */
+  readonly #logsByKey = new Map<string, PodLog>();
+  /** The container that is meant when none is named: the one whose log was opened first. */
+  readonly #firstByUid = new Map<string, string>();
   readonly #listeners = new Set<(log: PodLog) => void>();
 
   constructor(directory: string, settings: LogSettings & { readonly retention?: RetentionBounds }) {
@@ -46,41 +49,51 @@ export class LogStore {
         await rm(directory, { recursive: true, force: true });
         continue;
       }
-      this.#logsByUid.set(subject.uid, new PodLog(directory, subject, { ...this.#settings, existing: true }));
+      this.#add(new PodLog(directory, subject, { ...this.#settings, existing: true }));
     }
   }
 
-  /** The log of a pod, made if there is none. Costs no file before the first line. */
+  /** The log of a container of a pod, made if there is none. Costs no file before the first line. */
   open(subject: LogSubject): PodLog {
-    const known = this.#logsByUid.get(subject.uid);
+    this.#firstByUid.set(subject.uid, this.#firstByUid.get(subject.uid) ?? subject.container);
+    const known = this.#logsByKey.get(keyOf(subject.uid, subject.container));
     if (known !== undefined && !known.ended) return known;
     const directory = path.join(this.#directory, directoryName(subject));
     const log = new PodLog(directory, subject, { ...this.#settings, existing: known !== undefined });
-    this.#logsByUid.set(subject.uid, log);
+    this.#add(log);
     for (const listener of this.#listeners) listener(log);
     return log;
   }
 
   append(uid: string, line: PodLogLine): void {
-    this.#logsByUid.get(uid)?.append(line);
+    const container = line.container ?? this.#firstByUid.get(uid) ?? "";
+    this.#logsByKey.get(keyOf(uid, container))?.append(line);
   }
 
-  /** The pod's uid is over. Its log stays as long as the bounds allow; one without a line is forgotten at once. */
+  /** The pod's uid is over. Its logs stay as long as the bounds allow; one without a line is forgotten at once. */
   async end(uid: string): Promise<void> {
-    const log = this.#logsByUid.get(uid);
-    if (log === undefined || log.ended) return;
-    await log.end();
-    if (!log.written) this.#logsByUid.delete(uid);
+    this.#firstByUid.delete(uid);
+    for (const [key, log] of this.#logsByKey) {
+      if (log.subject.uid !== uid || log.ended) continue;
+      await log.end();
+      if (!log.written) this.#logsByKey.delete(key);
+    }
   }
 
   /** Ends each log whose pod is not among `uids`; after a start, when it is known what still runs. */
   async endOthers(uids: ReadonlySet<string>): Promise<void> {
-    for (const uid of this.#logsByUid.keys()) if (!uids.has(uid)) await this.end(uid);
+    const known = new Set([...this.#logsByKey.values()].map(({ subject }) => subject.uid));
+    for (const uid of known) if (!uids.has(uid)) await this.end(uid);
   }
 
-  /** The log of a pod by name, the newest if the name was used again. */
-  find(namespace: string, pod: string): PodLog | undefined {
-    return this.#newestFirst(({ subject }) => subject.namespace === namespace && subject.pod === pod)[0];
+  /** The log of a pod by name, the newest if the name was used again; of any container unless one is named. */
+  find(namespace: string, pod: string, container?: string): PodLog | undefined {
+    return this.#newestFirst(
+      ({ subject }) =>
+        subject.namespace === namespace &&
+        subject.pod === pod &&
+        (container === undefined || subject.container === container),
+    )[0];
   }
 
   /** The logs of a service's pods, the oldest first, and those to come. */
@@ -114,7 +127,7 @@ export class LogStore {
         bytes = total;
         continue;
       }
-      this.#logsByUid.delete(log.subject.uid);
+      this.#logsByKey.delete(keyOf(log.subject.uid, log.subject.container));
       await rm(log.directory, { recursive: true, force: true }).catch((error: unknown) =>
         this.#settings.log.warn("a log could not be removed", {
           directory: log.directory,
@@ -125,15 +138,23 @@ export class LogStore {
   }
 
   async close(): Promise<void> {
-    for (const uid of this.#logsByUid.keys()) await this.#logsByUid.get(uid)?.end();
+    for (const log of this.#logsByKey.values()) await log.end();
+  }
+
+  #add(log: PodLog): void {
+    this.#logsByKey.set(keyOf(log.subject.uid, log.subject.container), log);
   }
 
   #newestFirst(wanted: (log: PodLog) => boolean): PodLog[] {
-    return [...this.#logsByUid.values()].filter(wanted).sort((a, b) => b.subject.openedWallMs - a.subject.openedWallMs);
+    return [...this.#logsByKey.values()].filter(wanted).sort((a, b) => b.subject.openedWallMs - a.subject.openedWallMs);
   }
 }
 
-const directoryName = (subject: LogSubject): string => `${subject.namespace}_${subject.pod}_${subject.uid}`;
+const keyOf = (uid: string, container: string): string => `${uid}/${container}`;
+
+/** Names hold no underscore. */
+const directoryName = ({ namespace, pod, uid, container }: LogSubject): string =>
+  [namespace, pod, uid, container].join("_");
 
 // A subject is a few names of at most 253 bytes.
 const subjectBytesMax = 8192;

@@ -3,6 +3,8 @@ import { Fault, type GuestLimits, type InstanceReuse } from "@shallop/sdk/intern
 import type { LocalImage } from "../image/local-image.ts";
 import type { ContainerProcess, ExecRequest } from "./container-process.ts";
 import type { PodSecurity } from "./pod-security.ts";
+import type { PodPlan } from "./containers/container-launch.ts";
+import type { ContainerView } from "./containers/container-view.ts";
 
 /**
  * What runs pods of one variant: `host/` for wasm, `sandbox/` for native. The agent knows only this. Every method is
@@ -19,9 +21,9 @@ export interface PodRuntime {
   /** Clients of these requests have gone, and the pod may be too busy with one to notice. For runtimes that can tell. */
   abandoned?(uid: string, requestIds: readonly string[]): Promise<void>;
   /** Runs a command beside the pod's program. For runtimes that can. @throws PodFault NOT_RUNNING, EXEC_FAILED */
-  exec?(uid: string, request: ExecRequest): Promise<ContainerProcess>;
+  exec?(uid: string, container: string, request: ExecRequest): Promise<ContainerProcess>;
   /** Joins the pod's own program: its output from now on. For runtimes that can. @throws PodFault NOT_RUNNING */
-  attach?(uid: string): Promise<ContainerProcess>;
+  attach?(uid: string, container: string): Promise<ContainerProcess>;
   /** After a restart of the agent: the pods that still run, taken over. What cannot be taken over is removed first. */
   adopt(): Promise<readonly RunningPod[]>;
 }
@@ -32,6 +34,8 @@ export interface PodObserver {
   exited(uid: string, exit: PodExit): void;
   /** A line of the guest's output, without newline. `partial`: the line was cut at its maximum and goes on. */
   logged(uid: string, line: PodLogLine): void;
+  /** A pod of several containers: how they are now. */
+  containers?(uid: string, views: readonly ContainerView[]): void;
   /** Something a person asking about this pod should know; becomes an Event. */
   noticed(
     uid: string,
@@ -51,6 +55,8 @@ export interface PodLogLine {
   readonly stream: "stdout" | "stderr";
   readonly text: string;
   readonly partial: boolean;
+  /** Which container of the pod; absent: its only one. */
+  readonly container?: string;
 }
 
 /** All that a runtime needs to start a pod; nothing is left to choose. */
@@ -70,6 +76,8 @@ export interface PodLaunch {
   /** Where a native pod listens. */
   readonly port: number;
   readonly limits: PodLimits;
+  /** Of a pod that is more than one program that listens; native only. What is above is that of its first container. */
+  readonly plan?: PodPlan;
 }
 
 /** Of its guests, if they are Wasm, and of the pod itself. */
@@ -97,6 +105,10 @@ export interface RunningPod {
   readonly ip?: string;
   /** For `containerStatuses[].containerID`: `wasm://…`, `runc://…`. */
   readonly containerId: string;
+  /** Its containers one by one, when it has several. */
+  readonly containers?: readonly ContainerView[];
+  /** Found after a restart of the agent, and it had ended meanwhile. */
+  readonly ended?: PodExit;
 }
 
 export type PodFaultCode =

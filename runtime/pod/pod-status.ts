@@ -1,5 +1,6 @@
 import type { Condition, ContainerState, ContainerStatus, PodPhase, PodStatus } from "@shallop/sdk/api";
 import { rfc3339, unreachable } from "@shallop/sdk/internal";
+import type { ContainerView } from "./containers/container-view.ts";
 import type { EndedRun, PodState } from "./pod-state.ts";
 
 /** Everything that a pod's status tells beside its state. */
@@ -10,6 +11,9 @@ export interface StatusSubject {
   readonly image: string;
   /** `registry/repository@sha256:…` of the variant that runs; empty while unknown. */
   readonly imageId: string;
+  /** Its containers one by one, when it has several; and their images, as the spec names them. */
+  readonly containers?: readonly ContainerView[];
+  readonly containerImages?: ReadonlyMap<string, string>;
   readonly hostIp: string;
   /** When this node took the pod. */
   readonly acceptedWallMs: number;
@@ -22,14 +26,94 @@ export interface StatusSubject {
 export function podStatus(subject: StatusSubject, previous: readonly Condition[], nowWallMs: number): PodStatus {
   const { state } = subject;
   const run = state.phase === "ready" || state.phase === "draining" ? state.run : undefined;
+  const views = subject.containers ?? [];
+  if (views.length > 0) return severalStatus(subject, views, previous, nowWallMs);
   return {
     phase: phaseOf(state),
-    conditions: conditionsOf(state, previous, nowWallMs),
+    conditions: stamped(conditionsOf(state), previous, nowWallMs),
     hostIP: subject.hostIp,
     ...(run?.ip === undefined ? {} : { podIP: run.ip, podIPs: [{ ip: run.ip }] }),
     startTime: rfc3339(subject.acceptedWallMs),
     containerStatuses: [containerStatus(subject, run?.containerId)],
   };
+}
+
+/** Of a pod whose containers have a life each. */
+function severalStatus(
+  subject: StatusSubject,
+  views: readonly ContainerView[],
+  previous: readonly Condition[],
+  nowWallMs: number,
+): PodStatus {
+  const { state } = subject;
+  const run = state.phase === "ready" || state.phase === "draining" ? state.run : undefined;
+  const statuses = (isInit: boolean): ContainerStatus[] =>
+    views
+      .filter(({ kind }) => (kind !== "main") === isInit)
+      .map((view) => viewStatus(view, subject.containerImages?.get(view.name) ?? ""));
+  const [inits, mains] = [statuses(true), statuses(false)];
+  const isInitialized = views.every(({ kind, started, ready }) => kind === "main" || ready || started);
+  const why = state.phase === "ended" ? notReady(state) : undefined;
+  const isReady = state.phase === "ready" && views.every((view) => view.kind === "init" || view.ready);
+  const waiting = views.filter((view) => view.kind !== "init" && !view.ready).map(({ name }) => name);
+  const notReadyWhy = why ?? {
+    reason: "ContainersNotReady",
+    message: `containers with unready status: [${waiting.join(" ")}]`,
+  };
+  const conditions: Condition[] = [
+    { type: "PodScheduled", status: "True" },
+    { type: "Initialized", status: isInitialized ? "True" : "False" },
+    { type: "ContainersReady", status: isReady ? "True" : "False", ...(isReady ? {} : notReadyWhy) },
+    { type: "Ready", status: isReady ? "True" : "False", ...(isReady ? {} : notReadyWhy) },
+  ];
+  const hasBegun = views.some(
+    ({ kind, now, last }) => kind === "main" && (now.phase !== "waiting" || last !== undefined),
+  );
+  const reason = state.phase === "ended" ? podReason(state.past.lastRun) : {};
+  return {
+    phase: state.phase === "ended" ? phaseOf(state) : hasBegun ? "Running" : "Pending",
+    ...reason,
+    conditions: stamped(conditions, previous, nowWallMs),
+    hostIP: subject.hostIp,
+    ...(run?.ip === undefined ? {} : { podIP: run.ip, podIPs: [{ ip: run.ip }] }),
+    startTime: rfc3339(subject.acceptedWallMs),
+    ...(inits.length === 0 ? {} : { initContainerStatuses: inits }),
+    containerStatuses: mains,
+  };
+}
+
+/** What ended the whole pod, and not one of its containers. */
+const podReasons: ReadonlySet<string> = new Set(["Evicted", "DeadlineExceeded"]);
+
+const podReason = (run: EndedRun | undefined): { readonly reason?: string; readonly message?: string } =>
+  run !== undefined && podReasons.has(run.reason) ? { reason: run.reason, message: run.message } : {};
+
+function viewStatus(view: ContainerView, image: string): ContainerStatus {
+  const { name, imageId, containerId, now, ready, started, restartCount, last } = view;
+  return {
+    name,
+    image,
+    imageID: imageId,
+    ...(containerId === undefined ? {} : { containerID: containerId }),
+    ready,
+    started,
+    restartCount,
+    state: viewState(now),
+    ...(last === undefined || now.phase === "ended" ? {} : { lastState: terminated(last) }),
+  };
+}
+
+function viewState(now: ContainerView["now"]): ContainerState {
+  switch (now.phase) {
+    case "waiting":
+      return { waiting: { reason: now.reason, ...(now.message === undefined ? {} : { message: now.message }) } };
+    case "running":
+      return { running: { startedAt: rfc3339(now.startedWallMs) } };
+    case "ended":
+      return terminated(now.run);
+    default:
+      return unreachable(now);
+  }
 }
 
 /** core/v1 PodPhase: Running once a container has run, even while it waits for its restart. */
@@ -101,15 +185,19 @@ const terminated = (run: EndedRun): ContainerState => ({
   },
 });
 
-function conditionsOf(state: PodState, previous: readonly Condition[], nowWallMs: number): Condition[] {
+function conditionsOf(state: PodState): Condition[] {
   const ready = state.phase === "ready";
   const why = ready ? undefined : notReady(state);
-  const wanted: Condition[] = [
+  return [
     { type: "PodScheduled", status: "True" },
     { type: "Initialized", status: "True" },
     { type: "ContainersReady", status: ready ? "True" : "False", ...why },
     { type: "Ready", status: ready ? "True" : "False", ...why },
   ];
+}
+
+/** A condition that did not change keeps its time. */
+function stamped(wanted: readonly Condition[], previous: readonly Condition[], nowWallMs: number): Condition[] {
   return wanted.map((condition) => {
     const before = previous.find((other) => other.type === condition.type && other.status === condition.status);
     return { ...condition, lastTransitionTime: before?.lastTransitionTime ?? rfc3339(nowWallMs) };

@@ -3,7 +3,7 @@ import type { PodLimits } from "../pod/pod-runtime.ts";
 import type { ImageProcess } from "./image-process.ts";
 import { cpuPeriodUs, cpuQuotaUs, cpuShares } from "./kernel/cgroup.ts";
 import type { IdRange } from "./kernel/kernel.ts";
-import { podRootPath, podSysPath } from "./kernel/pod-mounts.ts";
+import { podRootPath, podSysPath, podVolumePath } from "./kernel/pod-mounts.ts";
 import type { OciLinux, OciMount, OciResources, OciSpec } from "./oci-spec.ts";
 import type { ContainerRights } from "./rights.ts";
 import type { SeccompArch } from "./seccomp.ts";
@@ -17,8 +17,18 @@ export interface BundleInput {
   /** Undefined: without a user namespace. */
   readonly users?: IdRange;
   readonly networkNamespace: string;
+  /** An IPC namespace to be shared, by path; undefined: one of its own. */
+  readonly ipcNamespace?: string;
+  /** Mounts of volumes, in order. */
+  readonly volumes?: readonly VolumeOnPath[];
   readonly cgroupsPath: string;
   readonly machine: BundleMachine;
+}
+
+/** The volume of this number (podVolumePath) at a path of the container; no link of the image leads elsewhere. */
+export interface VolumeOnPath {
+  readonly path: string;
+  readonly readOnly: boolean;
 }
 
 /** What this machine's kernel can do for a container. */
@@ -72,12 +82,20 @@ export function bundleConfig(input: BundleInput): OciSpec {
       oomScoreAdj,
     },
     root: { path: podRootPath, readonly: input.rights.readOnlyRoot },
-    mounts: mounts(input.limits.memoryBytes),
+    mounts: [...mounts(input), ...volumeMounts(input.volumes ?? [])],
     linux: linux(input),
   };
 }
 
-function mounts(memoryBytes: number): readonly OciMount[] {
+const volumeMounts = (volumes: readonly VolumeOnPath[]): readonly OciMount[] =>
+  volumes.map(({ path, readOnly }, index) => ({
+    destination: path,
+    type: "bind",
+    source: podVolumePath(index),
+    options: ["rbind", readOnly ? "ro" : "rw", "nosuid", "nodev"],
+  }));
+
+function mounts({ limits: { memoryBytes }, ipcNamespace, users }: BundleInput): readonly OciMount[] {
   const scratchBytes = Math.min(scratchBytesMax, Math.floor(memoryBytes / 4));
   const scratch = (destination: string, bytes: number, options: readonly string[]): OciMount => ({
     destination,
@@ -101,7 +119,8 @@ function mounts(memoryBytes: number): readonly OciMount[] {
     },
     kernel("/dev/pts", "devpts", ["newinstance", "ptmxmode=0666", "mode=0620", "gid=5"]),
     scratch("/dev/shm", Math.min(shmBytes, memoryBytes), ["noexec", "mode=1777"]),
-    kernel("/dev/mqueue", "mqueue", ["nodev"]),
+    // Of another user namespace's IPC the kernel lets nobody mount the queues.
+    ...(ipcNamespace === undefined || users === undefined ? [kernel("/dev/mqueue", "mqueue", ["nodev"])] : []),
     // Made with the root, of the pod's own network: a container in a user namespace may not make one of it.
     { destination: "/sys", type: "bind", source: podSysPath, options: ["rbind", "ro", "nosuid", "noexec", "nodev"] },
     // Language runtimes read their limits here and size their heaps by them.
@@ -118,7 +137,7 @@ function linux(input: BundleInput): OciLinux {
     namespaces: [
       { type: "pid" },
       { type: "network", path: input.networkNamespace },
-      { type: "ipc" },
+      { type: "ipc", ...(input.ipcNamespace === undefined ? {} : { path: input.ipcNamespace }) },
       { type: "uts" },
       { type: "mount" },
       { type: "cgroup" },

@@ -31,7 +31,10 @@ let commands = 0;
  * Runs a command in a container, with the rights, user, environment and directory of the container's own program.
  * @throws PodFault EXEC_FAILED
  */
-export async function startExec(pod: NativePod, request: ExecRequest, tools: ExecTools): Promise<ContainerProcess> {
+/** A container as far as its commands go. */
+type ExecTarget = Pick<NativePod, "files" | "names" | "record">;
+
+export async function startExec(pod: ExecTarget, request: ExecRequest, tools: ExecTools): Promise<ContainerProcess> {
   const name = join(pod.files.directory, `exec-${String(process.pid)}-${String(++commands)}`);
   const files: ExecFiles = { process: `${name}.json`, pidFile: `${name}.pid`, log: `${name}.log` };
   await writeFile(files.process, JSON.stringify(await execProcess(pod, request)), { mode: 0o600 });
@@ -55,7 +58,7 @@ export async function startExec(pod: NativePod, request: ExecRequest, tools: Exe
 }
 
 /** The container's `process`, with the command for its program. */
-async function execProcess(pod: NativePod, request: ExecRequest): Promise<object> {
+async function execProcess(pod: ExecTarget, request: ExecRequest): Promise<object> {
   const { process: own } = JSON.parse(await readFile(pod.files.config, "utf8")) as Pick<OciSpec, "process">;
   const env = request.terminal ? [...own.env, "TERM=xterm"] : own.env;
   return { ...own, env, args: request.command, terminal: request.terminal };
@@ -74,7 +77,7 @@ async function removeFiles({ process, pidFile, log }: ExecFiles): Promise<void> 
 
 /** Tells the command that nobody listens any more; after a grace it is killed. */
 async function hangUp(
-  pod: NativePod,
+  pod: ExecTarget,
   command: { readonly running: InteractiveProcess; readonly files: ExecFiles },
   { kernel, clock }: ExecTools,
 ): Promise<void> {

@@ -17,7 +17,12 @@ export interface ImageProcess {
 }
 
 /** A launch whose image is known to be native. */
-export type NativeLaunch = PodLaunch & { readonly image: LocalNativeImage };
+export type NativeLaunch = Pick<
+  PodLaunch,
+  "namespace" | "name" | "env" | "command" | "args" | "workingDir" | "limits" | "security"
+> & {
+  readonly image: LocalNativeImage;
+};
 
 // execve(2) takes 2 MiB of arguments and environment with the usual stack limit, 128 KiB of one string.
 const stringBytesMax = 128 * 1024 - 1;

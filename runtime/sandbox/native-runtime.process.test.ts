@@ -166,7 +166,8 @@ function lifecycleTests(machine: SandboxMachine): void {
       await inside(second, `setTimeout(() => process.exit(1), 10)`);
       await systemClock.sleep(300);
       await using again = await sandbox.again();
-      expect(await again.adopt()).toEqual([first]);
+      const ended = { exitCode: 1, reason: "Error", message: "" };
+      expect((await again.adopt()).toSorted((a, b) => (a.uid < b.uid ? 1 : -1))).toEqual([first, { ...second, ended }]);
       await until(() => sandbox.lines.some(({ line }) => line.text === "while nobody listened"));
       expect(await inside(first, "return 2")).toBe(2);
       await inside(first, `setTimeout(() => process.exit(5), 10)`);

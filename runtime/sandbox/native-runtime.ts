@@ -22,12 +22,12 @@ import {
 import { memoryBytesMin } from "./bundle.ts";
 import type { SandboxMachine } from "./features.ts";
 import { IdRanges, idRangesDirectory } from "./id-ranges.ts";
-import type { NativeLaunch } from "./image-process.ts";
 import { CgroupTree } from "./kernel/cgroup.ts";
 import type { Kernel } from "./kernel/kernel.ts";
 import { LinuxKernel } from "./kernel/linux.ts";
 import { explainExit, type NativePod, removeFiles, runningPod, untilGone } from "./native-pod.ts";
 import { attachTo } from "./attach.ts";
+import { ContainerPods, isPlanned } from "./container-pods.ts";
 import { startExec } from "./exec.ts";
 import { PodNetwork } from "./network.ts";
 import { OciRuntime, runtimeComplaint } from "./oci-runtime.ts";
@@ -78,6 +78,7 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
   readonly #starting = new SingleFlight<string, RunningPod>();
   readonly #cancels = new Map<string, AbortController>();
   readonly #watching = new Set<Timer>();
+  readonly #containerPods: ContainerPods;
   readonly #limitsTimer: Timer;
   #closed = false;
 
@@ -102,6 +103,8 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
       runtime: this.#runtime,
       machine: { arch, swapLimit, ipv6, shiftsUsers, openFilesMax, cgroupV2: cgroups.mode === "v2" },
     };
+    const { observer } = settings;
+    this.#containerPods = new ContainerPods({ tools: this.#tools, observer, clock, log, watching: this.#watching });
     this.#limitsTimer = clock.every(limitsLookMs, () => void this.#lookAtLimits());
   }
 
@@ -142,20 +145,23 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
       cancel.abort(new Error(`pod ${uid} was stopped while it started`));
       await this.#startEnded(uid);
     }
+    if (this.#containerPods.has(uid)) return this.#containerPods.stop(uid, graceMs);
     const pod = this.#pods.get(uid);
     if (pod === undefined) return;
     pod.stopping ??= this.#stop(pod, graceMs);
     await pod.stopping;
   }
 
-  async exec(uid: string, request: ExecRequest): Promise<ContainerProcess> {
+  async exec(uid: string, container: string, request: ExecRequest): Promise<ContainerProcess> {
+    if (this.#containerPods.has(uid)) return this.#containerPods.exec(uid, container, request);
     const pod = this.#pods.get(uid);
     if (pod === undefined || pod.stopping !== undefined)
       throw new PodFault("NOT_RUNNING", "the container does not run");
     return startExec(pod, request, { runtime: this.#runtime, kernel: this.#kernel, clock: this.#settings.clock });
   }
 
-  async attach(uid: string): Promise<ContainerProcess> {
+  async attach(uid: string, container: string): Promise<ContainerProcess> {
+    if (this.#containerPods.has(uid)) return this.#containerPods.attach(uid, container);
     const pod = this.#pods.get(uid);
     if (pod === undefined || pod.stopping !== undefined)
       throw new PodFault("NOT_RUNNING", "the container does not run");
@@ -166,15 +172,22 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
     const adopted: RunningPod[] = [];
     for (const key of (await readdir(this.#podsDirectory)).filter(isPodKey)) {
       const remains = { names: podNames(this.#node, key), files: podFiles(this.#podsDirectory, key) };
+      if (this.#containerPods.keys.includes(key)) continue;
+      const several = await this.#containerPods.takeOver(remains);
+      if (several !== undefined) {
+        adopted.push(several);
+        continue;
+      }
       const pod = await this.#takeOver(remains);
       if (pod !== undefined) {
-        adopted.push(runningPod(pod, this.#runtime));
-        continue;
+        adopted.push(pod);
+        if (pod.ended === undefined) continue;
       }
       this.#settings.log.info("removing what is left of a native pod", { key });
       await this.#undoOrLater(remains);
     }
-    const living = new Set([...this.#pods.values()].map((pod) => pod.names.key));
+    const alone = [...this.#pods.values()].map((pod) => pod.names.key);
+    const living = new Set([...alone, ...this.#containerPods.keys]);
     // They ask for names, and rules may have gone.
     if (living.size > 0) await this.#network.open();
     await this.#network.sweep(living);
@@ -194,6 +207,7 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
     for (const cancel of this.#cancels.values()) cancel.abort(new Error("the node agent is stopping"));
     const starting = [...this.#cancels.keys()].map((uid) => this.#startEnded(uid));
     await Promise.all(starting);
+    await this.#containerPods.release();
     for (const pod of this.#pods.values()) await (pod.stopping ?? pod.output[Symbol.asyncDispose]());
     await this.#closeNetworkIfUnused();
     await this.#network[Symbol.asyncDispose]();
@@ -219,6 +233,7 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
       hostname: launch.name.slice(0, hostnameLengthMax),
       logged: (line) => this.#settings.observer.logged(launch.uid, line),
     };
+    if (isPlanned(launch)) return this.#containerPods.start(launch, start, signal);
     if (await isThere(start.files.directory)) await this.#undo(start);
     const timeout = new AbortController();
     const timer = this.#settings.clock.after(launch.limits.startTimeoutMs, () => timeout.abort(timedOut));
@@ -227,7 +242,7 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
         await hook.run(start, this.#tools);
         signal.throwIfAborted();
       }
-      const pod = await this.#untilReady(start, AbortSignal.any([signal, timeout.signal]));
+      const pod = await this.#untilReady(launch, start, AbortSignal.any([signal, timeout.signal]));
       this.#pods.set(launch.uid, pod);
       void pod.ended.then(() => this.#ended(pod));
       return runningPod(pod, this.#runtime);
@@ -243,8 +258,8 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
   }
 
   /** @throws PodFault EXITED, START_TIMEOUT, IMAGE_INVALID */
-  async #untilReady(start: Start, signal: AbortSignal): Promise<NativePod> {
-    const { launch, names, files, address = "", shim, output } = start;
+  async #untilReady(launch: PodLaunch, start: Start, signal: AbortSignal): Promise<NativePod> {
+    const { names, files, address = "", shim, output } = start;
     if (shim === undefined || output === undefined) throw new Error("no hook launched the container");
     const ended = new AbortController();
     void shim.ended.then(() => ended.abort());
@@ -255,7 +270,7 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
       if (!ended.signal.aborted && !late) throw error;
       await this.#endQuickly(start, shim.ended);
       await output.drained();
-      throw ended.signal.aborted && !late ? await this.#earlyExit(start, output) : lateStart(launch, output);
+      throw ended.signal.aborted && !late ? await this.#earlyExit(launch, start, output) : lateStart(launch, output);
     }
     const shimStart = (await this.#kernel.processStart(shim.pid)) ?? "";
     const { uid, namespace, name, port, limits } = launch;
@@ -273,8 +288,7 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
     };
   }
 
-  async #earlyExit(start: Start, output: PodOutput): Promise<PodFault> {
-    const { names, files, launch } = start;
+  async #earlyExit(launch: PodLaunch, { names, files }: Start, output: PodOutput): Promise<PodFault> {
     const memoryBytes = Math.max(memoryBytesMin, launch.limits.memoryBytes);
     const exit = await explainExit({ names, files, memoryBytes, lastLines: output.lastLines() }, this.#kernel.cgroups);
     return earlyExitFault(launch, exit, await runtimeComplaint(files.runtimeLog));
@@ -355,21 +369,30 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
     await this.#undo(remains).catch(() => undefined);
   }
 
-  async #takeOver(remains: Remains): Promise<NativePod | undefined> {
+  /** A pod of an earlier agent: it runs on, or has ended meanwhile and is to be removed. */
+  async #takeOver(remains: Remains): Promise<RunningPod | undefined> {
     const { names, files } = remains;
     const record = await readPodRecord(files);
     if (record === undefined || podKey(record.uid) !== names.key) return undefined;
     const { clock, observer } = this.#settings;
     const shimLives = async (): Promise<boolean> =>
       (await this.#kernel.processStart(record.shimPid)) === record.shimStart;
-    if (!(await shimLives()) || (await this.#runtime.status(names)) !== "running") return undefined;
     const output = PodOutput.open(files, clock, (line) => observer.logged(record.uid, line));
+    if (!(await shimLives())) {
+      await output.drained();
+      const facts = { names, files, memoryBytes: record.memoryBytes, lastLines: output.lastLines() };
+      return { ...runningPod({ record, names }, this.#runtime), ended: await explainExit(facts, this.#kernel.cgroups) };
+    }
+    if ((await this.#runtime.status(names)) !== "running") {
+      await output[Symbol.asyncDispose]();
+      return undefined;
+    }
     const ended = untilGone(shimLives, clock, this.#watching);
     const seen = await this.#kernel.cgroups.counters(names.runtimeCgroup);
     const pod: NativePod = { record, names, files, output, ended, exit: Promise.withResolvers(), seen };
     this.#pods.set(record.uid, pod);
     void ended.then(() => this.#ended(pod));
-    return pod;
+    return runningPod(pod, this.#runtime);
   }
 
   /** Removes cgroups of pods whose directory is gone already; those of others beside them stay. */
@@ -381,6 +404,7 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
   }
 
   async #lookAtLimits(): Promise<void> {
+    await this.#containerPods.look();
     for (const pod of this.#pods.values()) {
       if (pod.stopping !== undefined) continue;
       const now = await this.#kernel.cgroups.counters(pod.names.runtimeCgroup);
@@ -400,7 +424,7 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
   }
 
   async #closeNetworkIfUnused(): Promise<void> {
-    if (this.#pods.size === 0) await this.#network.close();
+    if (this.#pods.size + this.#containerPods.keys.length === 0) await this.#network.close();
   }
 
   /** True when `done` resolved in time. */
@@ -444,7 +468,7 @@ function lateStart(launch: PodLaunch, output: PodOutput): PodFault {
 const unrunnable =
   /executable file .*not found|no such file or directory|permission denied|exec format error|not a directory/i;
 
-function earlyExitFault(launch: NativeLaunch, exit: PodExit, complaint: string | undefined): PodFault {
+function earlyExitFault(launch: PodLaunch, exit: PodExit, complaint: string | undefined): PodFault {
   if (complaint !== undefined && unrunnable.test(complaint)) {
     return new PodFault("IMAGE_INVALID", `${titleOf(launch)} cannot run image ${launch.image.digest}: ${complaint}`);
   }

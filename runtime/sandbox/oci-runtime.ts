@@ -13,6 +13,7 @@ export interface ContainerLaunch {
   readonly names: PodNames;
   readonly files: PodFiles;
   readonly mountsFd: number;
+  readonly stdinFd?: number;
   readonly stdoutFd: number;
   readonly stderrFd: number;
 }
@@ -66,8 +67,11 @@ export class OciRuntime {
         ...keep,
         "--bundle",
         files.bundle,
+        "--pid-file",
+        files.pidFile,
         names.containerId,
       ],
+      ...(launch.stdinFd === undefined ? {} : { stdinFd: launch.stdinFd }),
       stdoutFd: launch.stdoutFd,
       stderrFd: launch.stderrFd,
     });

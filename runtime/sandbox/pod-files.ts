@@ -31,6 +31,14 @@ export interface PodFiles {
   readonly exit: string;
   /** What the runtime says, one JSON object a line. */
   readonly runtimeLog: string;
+  /** Id of the container's first process on this machine, once it runs. */
+  readonly pidFile: string;
+  /** What is written into the container's standard input, when it has one. */
+  readonly stdin: string;
+  /** Of a pod of several containers: what was asked for, its containers' own files, its volumes. */
+  readonly launch: string;
+  readonly containers: string;
+  readonly volumes: string;
 }
 
 const hexHash = (text: string, digits: number): string =>
@@ -65,8 +73,21 @@ export function podNames(node: string, key: string): PodNames {
   };
 }
 
-export function podFiles(podsDirectory: string, key: string): PodFiles {
-  const directory = join(podsDirectory, key);
+export const podFiles = (podsDirectory: string, key: string): PodFiles => filesIn(join(podsDirectory, key));
+
+/** Of one container among several: 8 hex digits of its name's hash. */
+export const containerKey = (name: string): string => hexHash(name, 8);
+
+/** Names of one container of a pod: the pod's, but for what is its own. */
+export const containerNames = (pod: PodNames, key: string): PodNames => ({
+  ...pod,
+  containerId: `${pod.containerId}-${key}`,
+  runtimeCgroup: `${pod.cgroup}/${key}`,
+});
+
+export const containerFiles = (pod: PodFiles, key: string): PodFiles => filesIn(join(pod.containers, key));
+
+function filesIn(directory: string): PodFiles {
   const bundle = join(directory, "bundle");
   return {
     directory,
@@ -79,5 +100,10 @@ export function podFiles(podsDirectory: string, key: string): PodFiles {
     stderr: join(directory, "stderr"),
     exit: join(directory, "exit"),
     runtimeLog: join(directory, "runtime.log"),
+    pidFile: join(directory, "pid"),
+    stdin: join(directory, "stdin"),
+    launch: join(directory, "launch.json"),
+    containers: join(directory, "containers"),
+    volumes: join(directory, "volumes"),
   };
 }

@@ -13,6 +13,9 @@ export interface PodRecord {
   /** The shim, and when it began: a later process may have its id. */
   readonly shimPid: number;
   readonly shimStart: string;
+  /** Of one container among several. */
+  readonly startedWallMs?: number;
+  readonly restartCount?: number;
 }
 
 /** Written when the pod is ready: a directory without a record is a start that was cut off. */

@@ -53,6 +53,12 @@ export async function makeInTopLayer(files: PodFiles, path: string): Promise<voi
   }
 }
 
+/** The same for an empty file. */
+export async function makeFileInTopLayer(files: PodFiles, path: string): Promise<void> {
+  await makeInTopLayer(files, dirname(path));
+  await writeFile(join(files.top, path), "");
+}
+
 /** @throws PodFault IMAGE_INVALID when there are more layers than a mount takes */
 export function checkLayerCount(layersTopFirst: readonly string[]): void {
   if (layersTopFirst.length <= layersMax()) return;

@@ -1,16 +1,25 @@
 import { writeFile } from "node:fs/promises";
 import { assert, type Clock } from "@shallop/sdk/internal";
 import { PodFault, type PodLogLine } from "../pod/pod-runtime.ts";
-import { type BundleMachine, bundleConfig, networkSysctls } from "./bundle.ts";
+import { type BundleMachine, bundleConfig, networkSysctls, type VolumeOnPath } from "./bundle.ts";
 import { imageProcess, type NativeLaunch } from "./image-process.ts";
+import { lookUp } from "./image-files.ts";
 import type { IdRanges } from "./id-ranges.ts";
 import type { IdRange, Kernel, ShimProcess } from "./kernel/kernel.ts";
+import type { PodVolume } from "./kernel/pod-mounts.ts";
 import type { PodNetwork } from "./network.ts";
 import type { OciRuntime } from "./oci-runtime.ts";
 import { PodOutput } from "./pod-output.ts";
 import type { PodFiles, PodNames } from "./pod-files.ts";
 import { type ContainerRights, containerRights } from "./rights.ts";
-import { checkLayerCount, makeInTopLayer, makePodDirectory, makeTopLayer, makeWritableDirectory } from "./rootfs.ts";
+import {
+  checkLayerCount,
+  makeFileInTopLayer,
+  makeInTopLayer,
+  makePodDirectory,
+  makeTopLayer,
+  makeWritableDirectory,
+} from "./rootfs.ts";
 
 /** What the hooks of a start work with. */
 export interface StartTools {
@@ -30,6 +39,8 @@ export interface Start {
   readonly files: PodFiles;
   readonly hostname: string;
   readonly logged: (line: PodLogLine) => void;
+  /** Of one container among several. */
+  readonly part?: ContainerPart;
   address?: string;
   /** The ids of this machine that the pod's own stand for; undefined: its own are the machine's. */
   users?: IdRange;
@@ -37,6 +48,19 @@ export interface Start {
   rights?: ContainerRights;
   output?: PodOutput;
   shim?: ShimProcess;
+}
+
+/** What one container among several has of its pod. */
+interface ContainerPart {
+  readonly mounts: readonly PartMount[];
+  /** A process whose IPC namespace is the pod's; undefined: none runs yet. */
+  readonly ipcOf?: number;
+  readonly stdin: boolean;
+}
+
+export interface PartMount extends PodVolume {
+  readonly mountPath: string;
+  readonly readOnly: boolean;
 }
 
 /** The names and files of a pod are all that undoing needs: it works for a pod of a process that is no more, too. */
@@ -49,13 +73,18 @@ export interface StartHook {
   undo(remains: Remains, tools: StartTools): Promise<void>;
 }
 
-/** The order in which a pod comes up. It goes down in the reverse order. */
-export const startHooks: readonly StartHook[] = [
-  {
-    name: "directory",
-    run: ({ files }) => makePodDirectory(files),
-    undo: ({ files }, { removeFiles }) => removeFiles(files),
+const directoryHook: StartHook = {
+  name: "directory",
+  run: ({ files }) => makePodDirectory(files),
+  undo: async ({ files }, { kernel, removeFiles }) => {
+    await kernel.unmountBelow(files.volumes);
+    await removeFiles(files);
   },
+};
+
+/** What a pod's containers share, in the order in which it comes up. */
+export const sandboxHooks: readonly StartHook[] = [
+  directoryHook,
   {
     name: "address",
     run: async (start, { network }) => {
@@ -84,6 +113,9 @@ export const startHooks: readonly StartHook[] = [
     run: ({ names }, { kernel }) => kernel.cgroups.create(names.cgroup),
     undo: ({ names }, { kernel }) => kernel.cgroups.remove(names.cgroup),
   },
+];
+
+const programHooks: readonly StartHook[] = [
   {
     name: "bundle",
     run: writeBundle,
@@ -97,6 +129,12 @@ export const startHooks: readonly StartHook[] = [
   },
 ];
 
+/** One container among several: files of its own, and its program. */
+export const containerHooks: readonly StartHook[] = [directoryHook, ...programHooks];
+
+/** The order in which a pod of one container comes up. It goes down in the reverse order. */
+export const startHooks: readonly StartHook[] = [...sandboxHooks, ...programHooks];
+
 /** @throws PodFault NO_CAPACITY */
 async function claimUsers({ names }: Start, users: IdRanges): Promise<IdRange> {
   const range = await users.claim(names.key);
@@ -105,7 +143,7 @@ async function claimUsers({ names }: Start, users: IdRanges): Promise<IdRange> {
 }
 
 async function launch(start: Start, { kernel, clock, runtime, machine }: StartTools): Promise<void> {
-  const { names, files, users, layersTopFirst, rights } = start;
+  const { names, files, users, layersTopFirst, part, rights } = start;
   assert(layersTopFirst !== undefined && rights !== undefined);
   using usersNamespace = users === undefined ? undefined : await kernel.userNamespace(users);
   using mounts = await kernel.podMounts({
@@ -114,6 +152,7 @@ async function launch(start: Start, { kernel, clock, runtime, machine }: StartTo
     sysctls: { ...networkSysctls(machine), ...rights.networkSysctls },
     allowsSetuid: !rights.noNewPrivileges,
     ...(rights.readOnlyRoot ? {} : { writableDirectory: files.writable }),
+    ...(part === undefined ? {} : { volumes: part.mounts }),
     ...(usersNamespace === undefined ? {} : { usersFd: usersNamespace.fd }),
     ...(runtime.hiddenCgroup === undefined ? {} : { hiddenCgroup: runtime.hiddenCgroup }),
   });
@@ -121,7 +160,13 @@ async function launch(start: Start, { kernel, clock, runtime, machine }: StartTo
   await using stdout = await kernel.openFifoForWriting(files.stdout);
   await using stderr = await kernel.openFifoForWriting(files.stderr);
   start.output = PodOutput.open(files, clock, start.logged);
-  start.shim = runtime.launch({ names, files, mountsFd: mounts.fd, stdoutFd: stdout.fd, stderrFd: stderr.fd });
+  await using stdin = part?.stdin === true ? await kernel.openFifoForWriting(files.stdin) : undefined;
+  const streams = {
+    stdoutFd: stdout.fd,
+    stderrFd: stderr.fd,
+    ...(stdin === undefined ? {} : { stdinFd: stdin.fd }),
+  };
+  start.shim = runtime.launch({ names, files, mountsFd: mounts.fd, ...streams });
 }
 
 const networkNamespacePath = (names: PodNames): string => `/run/netns/${names.netns}`;
@@ -148,12 +193,13 @@ export async function endRuntime(
 }
 
 async function writeBundle(start: Start, tools: StartTools): Promise<void> {
-  const { launch, names, files, hostname, address } = start;
+  const { launch, names, files, hostname, address, part } = start;
   assert(address !== undefined);
+  const fifos = [files.stdout, files.stderr, ...(part?.stdin === true ? [files.stdin] : [])];
   // mkfifo(1) takes as long to start as the rest takes to be written.
   await Promise.all([
     makeTopLayer(files, { hostname, address, nameServer: tools.network.nameServer }),
-    tools.kernel.makeFifos([files.stdout, files.stderr]),
+    tools.kernel.makeFifos(fifos),
   ]);
   const layersTopFirst = [files.top, ...launch.image.layerPaths.toReversed()];
   const process = await imageProcess(launch, layersTopFirst);
@@ -164,6 +210,7 @@ async function writeBundle(start: Start, tools: StartTools): Promise<void> {
   start.rights = rights;
   if (!rights.readOnlyRoot) await makeWritableDirectory(files, start.users);
   if (process.cwdMissing) await makeInTopLayer(files, process.cwd);
+  const volumes = await placeVolumes(part?.mounts ?? [], files, layersTopFirst);
   checkLayerCount(layersTopFirst);
   start.layersTopFirst = layersTopFirst;
   const config = bundleConfig({
@@ -173,8 +220,43 @@ async function writeBundle(start: Start, tools: StartTools): Promise<void> {
     limits: launch.limits,
     networkNamespace: networkNamespacePath(names),
     ...(start.users === undefined ? {} : { users: start.users }),
+    ...(part?.ipcOf === undefined ? {} : { ipcNamespace: `/proc/${String(part.ipcOf)}/ns/ipc` }),
+    volumes,
     cgroupsPath: `/${names.runtimeCgroup}`,
     machine: tools.machine,
   });
   await writeFile(files.config, JSON.stringify(config), { mode: 0o600 });
+}
+
+/** The kernel's own trees; and the root, which is the image's. */
+const forbiddenMounts = ["/proc", "/sys", "/"];
+/** File systems of the container's own, in which the runtime makes whatever is mounted on. */
+const ownFileSystems = ["/dev", "/tmp", "/var/tmp", "/run"];
+
+/**
+ * Where volumes go in a container, with links of the image followed inside the image, and something there to mount on.
+ * @throws PodFault IMAGE_INVALID
+ */
+async function placeVolumes(
+  mounts: readonly PartMount[],
+  files: PodFiles,
+  layersTopFirst: readonly string[],
+): Promise<readonly VolumeOnPath[]> {
+  const placed: VolumeOnPath[] = [];
+  for (const { mountPath, readOnly, isFile } of mounts) {
+    const { path, kind } = await lookUp(layersTopFirst, mountPath);
+    if (forbiddenMounts.some((root) => path === root || (root !== "/" && path.startsWith(`${root}/`)))) {
+      throw new PodFault(
+        "IMAGE_INVALID",
+        `a volume cannot be mounted at ${mountPath}: it is the kernel's or the image's own`,
+      );
+    }
+    const isInside = ownFileSystems.some((root) => path.startsWith(`${root}/`));
+    if (kind === "missing" && !isInside) {
+      if (isFile) await makeFileInTopLayer(files, path);
+      else await makeInTopLayer(files, path);
+    }
+    placed.push({ path, readOnly });
+  }
+  return placed;
 }

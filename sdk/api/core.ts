@@ -11,6 +11,98 @@ export interface Namespace extends ApiObject {
 export interface EnvVar {
   readonly name: string;
   readonly value?: string;
+  readonly valueFrom?: {
+    readonly fieldRef?: ObjectFieldSelector;
+    readonly resourceFieldRef?: ResourceFieldSelector;
+    readonly secretKeyRef?: KeySelector;
+    readonly configMapKeyRef?: KeySelector;
+  };
+}
+
+/** A field of the pod: `metadata.name`, `metadata.labels['app']`, `status.podIP`. */
+export interface ObjectFieldSelector {
+  readonly fieldPath: string;
+}
+
+/** A limit or request of a container: `limits.memory`. */
+export interface ResourceFieldSelector {
+  readonly containerName?: string;
+  readonly resource: string;
+  readonly divisor?: string | number;
+}
+
+export interface KeySelector {
+  readonly name: string;
+  readonly key: string;
+  readonly optional?: boolean;
+}
+
+export interface HandlerAction {
+  readonly exec?: { readonly command: readonly string[] };
+  readonly httpGet?: {
+    readonly path?: string;
+    readonly port: number | string;
+    readonly host?: string;
+    readonly scheme?: "HTTP" | "HTTPS";
+    readonly httpHeaders?: readonly { readonly name: string; readonly value: string }[];
+  };
+  readonly tcpSocket?: { readonly port: number | string; readonly host?: string };
+  readonly grpc?: { readonly port: number; readonly service?: string };
+  readonly sleep?: { readonly seconds: number };
+}
+
+export interface ContainerProbe extends HandlerAction {
+  readonly initialDelaySeconds?: number;
+  readonly timeoutSeconds?: number;
+  readonly periodSeconds?: number;
+  readonly successThreshold?: number;
+  readonly failureThreshold?: number;
+}
+
+export interface KeyToPath {
+  readonly key: string;
+  readonly path: string;
+  readonly mode?: number;
+}
+
+export interface DownwardFile {
+  readonly path: string;
+  readonly fieldRef?: ObjectFieldSelector;
+  readonly resourceFieldRef?: ResourceFieldSelector;
+  readonly mode?: number;
+}
+
+export interface PodVolume {
+  readonly name: string;
+  readonly emptyDir?: { readonly medium?: string; readonly sizeLimit?: string | number };
+  readonly hostPath?: { readonly path: string; readonly type?: string };
+  readonly secret?: {
+    readonly secretName?: string;
+    readonly items?: readonly KeyToPath[];
+    readonly defaultMode?: number;
+    readonly optional?: boolean;
+  };
+  readonly configMap?: {
+    readonly name?: string;
+    readonly items?: readonly KeyToPath[];
+    readonly defaultMode?: number;
+    readonly optional?: boolean;
+  };
+  readonly downwardAPI?: { readonly items?: readonly DownwardFile[]; readonly defaultMode?: number };
+  readonly projected?: { readonly sources?: readonly ProjectedSource[]; readonly defaultMode?: number };
+}
+
+export interface ProjectedSource {
+  readonly secret?: { readonly name?: string; readonly items?: readonly KeyToPath[]; readonly optional?: boolean };
+  readonly configMap?: { readonly name?: string; readonly items?: readonly KeyToPath[]; readonly optional?: boolean };
+  readonly downwardAPI?: { readonly items?: readonly DownwardFile[] };
+}
+
+export interface ContainerVolumeMount {
+  readonly name: string;
+  readonly mountPath: string;
+  readonly readOnly?: boolean;
+  readonly subPath?: string;
 }
 
 /** Quantities as Kubernetes writes them: `100m`, `64Mi`. */
@@ -49,10 +141,23 @@ export interface Container {
   readonly ports?: readonly { readonly name?: string; readonly containerPort: number; readonly protocol?: string }[];
   readonly resources?: { readonly limits?: ResourceList; readonly requests?: ResourceList };
   readonly securityContext?: SecurityContext;
+  readonly stdin?: boolean;
+  readonly tty?: boolean;
+  readonly volumeMounts?: readonly ContainerVolumeMount[];
+  readonly livenessProbe?: ContainerProbe;
+  readonly readinessProbe?: ContainerProbe;
+  readonly startupProbe?: ContainerProbe;
+  readonly lifecycle?: { readonly postStart?: HandlerAction; readonly preStop?: HandlerAction };
+  /** Of an init container: `Always` makes it a sidecar. */
+  readonly restartPolicy?: "Always";
 }
 
 export interface PodSpec {
   readonly containers: readonly Container[];
+  readonly initContainers?: readonly Container[];
+  readonly volumes?: readonly PodVolume[];
+  readonly activeDeadlineSeconds?: number;
+  readonly serviceAccountName?: string;
   readonly nodeName?: string;
   readonly terminationGracePeriodSeconds?: number;
   readonly restartPolicy?: "Always" | "OnFailure" | "Never";
@@ -99,6 +204,7 @@ export interface PodStatus {
   readonly podIP?: string;
   readonly podIPs?: readonly { readonly ip: string }[];
   readonly startTime?: string;
+  readonly initContainerStatuses?: readonly ContainerStatus[];
   readonly containerStatuses?: readonly ContainerStatus[];
 }
 

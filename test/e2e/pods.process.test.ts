@@ -21,7 +21,10 @@ beforeAll(async () => {
   await publishBusybox(platform, directory);
   await k(
     "apply -f -",
-    podOf("web", { containers: [{ name: "c", image: "busybox:1", ports: [{ containerPort: 8080 }] }] }),
+    podOf("web", {
+      terminationGracePeriodSeconds: 0,
+      containers: [{ name: "c", image: "busybox:1", ports: [{ containerPort: 8080 }] }],
+    }),
   );
   await k("wait --for=condition=Ready pod/web --timeout=30s");
 });
@@ -100,4 +103,116 @@ test("attach: what the program says from now on", async () => {
       return attached.stdout();
     })
     .toContain("spoken\n");
+});
+
+/** A file of its own for each: a mount of Kubernetes' own examples, with what several containers share. */
+const several = podOf("several", {
+  terminationGracePeriodSeconds: 0,
+  initContainers: [
+    {
+      name: "prepare",
+      image: "busybox:1",
+      command: ["sh", "-c", "echo made by $(POD) > /data/index.html; echo prepared"],
+      env: [{ name: "POD", valueFrom: { fieldRef: { fieldPath: "metadata.name" } } }],
+      volumeMounts: [{ name: "data", mountPath: "/data" }],
+    },
+    { name: "proxy", image: "busybox:1", restartPolicy: "Always", command: ["sleep", "1000"] },
+  ],
+  containers: [
+    {
+      name: "web",
+      image: "busybox:1",
+      command: ["httpd", "-f", "-p", "8080", "-h", "/srv/www"],
+      ports: [{ name: "http", containerPort: 8080 }],
+      readinessProbe: { httpGet: { path: "/", port: "http" }, periodSeconds: 1 },
+      volumeMounts: [
+        { name: "data", mountPath: "/srv/www" },
+        { name: "memory", mountPath: "/memory" },
+        { name: "about", mountPath: "/etc/about" },
+      ],
+    },
+    {
+      name: "side",
+      image: "busybox:1",
+      command: [
+        "sh",
+        "-c",
+        "touch /data/runs; echo run $(cat /data/runs); echo x >> /data/runs; while [ ! -f /data/stop ]; do sleep 0.1; done; rm /data/stop; exit 7",
+      ],
+      volumeMounts: [
+        { name: "data", mountPath: "/data", subPath: "side" },
+        { name: "memory", mountPath: "/memory" },
+      ],
+    },
+  ],
+  volumes: [
+    { name: "data", emptyDir: {} },
+    { name: "memory", emptyDir: { medium: "Memory", sizeLimit: "8Mi" } },
+    { name: "about", downwardAPI: { items: [{ path: "labels", fieldRef: { fieldPath: "metadata.labels" } }] } },
+  ],
+});
+
+const inContainer = (container: string, script: string): Promise<string> =>
+  kubectl(["exec", "several", "-c", container, "--", "sh", "-c", script]).then(({ stdout }) => stdout);
+
+const status = (path: string): Promise<string> => k(`get pod several -o jsonpath={.status.${path}}`);
+
+test("a pod of several containers: init, sidecar, probes; network, IPC, memory and volumes are shared", async () => {
+  await k("apply -f -", several);
+  await k("wait --for=condition=Ready pod/several --timeout=30s");
+  expect(await k("get pod several --no-headers")).toMatch(/several +3\/3 +Running +0/);
+  expect(await k("logs several -c prepare")).toBe("prepared\n");
+  expect(await inContainer("side", "wget -qO- localhost:8080")).toBe("made by several\n");
+  await inContainer("side", "echo one > /memory/a; echo two > /dev/shm/b; echo three > /data/c");
+  expect(await inContainer("web", "cat /memory/a /dev/shm/b /srv/www/side/c")).toBe("one\ntwo\nthree\n");
+  const ipc = "readlink /proc/self/ns/ipc /proc/self/ns/net";
+  expect(await inContainer("web", ipc)).toBe(await inContainer("side", ipc));
+  expect(
+    (await inContainer("web", "dd if=/dev/zero of=/memory/big bs=1M count=9 2>&1; rm /memory/big")).toLowerCase(),
+  ).toContain("no space left");
+  expect(await k("describe pod several")).toMatch(/prepare:[^]*Reason: +Completed[^]*Ready: +True/);
+});
+
+test("a container that ends is started again, with its exit code and its earlier log; the others run on", async () => {
+  await inContainer("side", "touch /data/stop");
+  const before = "containerStatuses[?(@.name=='side')]";
+  await k(`wait --for=jsonpath={.status.${before}.restartCount}=1 pod/several --timeout=20s`);
+  await k("wait --for=condition=Ready pod/several --timeout=20s");
+  expect(await status(`${before}.lastState.terminated.exitCode`)).toBe("7");
+  expect(await k("logs several -c side --previous")).toBe("run\n");
+  expect(await k("logs several -c side")).toBe("run x\n");
+  expect(await status("containerStatuses[?(@.name=='web')].restartCount")).toBe("0");
+});
+
+test("kill -9 of the agent: containers run on, and an exit code of meanwhile is not lost", async () => {
+  const programs = JSON.parse(await platform.run("status", "-o", "json")) as {
+    programs: { name: string; pid: number }[];
+  };
+  const agent = programs.programs.find(({ name }) => name === "node-agent");
+  const web = await status("containerStatuses[?(@.name=='web')].containerID");
+  // It runs on in the container, and ends it while nobody looks.
+  await inContainer("side", "(sleep 0.3; touch /data/stop) > /dev/null 2>&1 &");
+  process.kill(agent?.pid ?? 0, "SIGKILL");
+  const side = "containerStatuses[?(@.name=='side')]";
+  await k(`wait --for=jsonpath={.status.${side}.restartCount}=2 pod/several --timeout=30s`);
+  expect(await status(`${side}.lastState.terminated.exitCode`)).toBe("7");
+  await k("wait --for=condition=Ready pod/several --timeout=20s");
+  expect(await status("containerStatuses[?(@.name=='web')].restartCount")).toBe("0");
+  expect(await status("containerStatuses[?(@.name=='web')].containerID")).toBe(web);
+});
+
+test("a job's pod: Completed or Error, told with its exit code, and deleted with all that it had", async () => {
+  const job = (name: string, script: string): string =>
+    podOf(name, {
+      restartPolicy: "Never",
+      containers: [{ name: "c", image: "busybox:1", command: ["sh", "-c", script] }],
+    });
+  await k("apply -f -", job("done", "echo worked"));
+  await k("apply -f -", job("failed", "exit 4"));
+  await k("wait --for=jsonpath={.status.phase}=Succeeded pod/done --timeout=20s");
+  await k("wait --for=jsonpath={.status.phase}=Failed pod/failed --timeout=20s");
+  expect(await k("get pods done failed --no-headers")).toMatch(/done +0\/1 +Completed[^]*failed +0\/1 +Error/);
+  expect(await k("logs done")).toBe("worked\n");
+  expect(await k("get pod failed -o jsonpath={.status.containerStatuses[0].state.terminated.exitCode}")).toBe("4");
+  await k("delete pod done failed several --timeout=30s");
 });

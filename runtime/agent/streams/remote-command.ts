@@ -50,8 +50,12 @@ function pass(from: Readable | undefined, to: Writable | undefined): void {
 async function copied(from: Readable | undefined, to: Writable | undefined): Promise<void> {
   if (from === undefined) return;
   to?.on("error", () => undefined);
-  for await (const chunk of from) {
-    if (to === undefined || to.destroyed) continue;
-    await new Promise<void>((resolve) => to.write(chunk, () => resolve()));
+  try {
+    for await (const chunk of from) {
+      if (to === undefined || to.destroyed) continue;
+      await new Promise<void>((resolve) => to.write(chunk, () => resolve()));
+    }
+  } catch {
+    // Closed from this side, because nobody listens any more.
   }
 }

@@ -39,6 +39,13 @@ export interface Kernel {
   userNamespace(range: IdRange): Promise<OpenDescriptor>;
   /** A mount namespace with a pod's file tree, which nobody is in yet. @throws KernelFault COMMAND_FAILED */
   podMounts(mounts: PodMounts): Promise<OpenDescriptor>;
+  /** Mounts an empty file system in memory, which everybody may write to; `owner` is its root's. */
+  mountMemory(path: string, options: { readonly bytesMax: number; readonly owner: number }): Promise<void>;
+  /** Unmounts all that is mounted below a directory. */
+  unmountBelow(directory: string): Promise<void>;
+  /** Bytes that the files below a directory take on disk. */
+  diskUsage(directory: string): Promise<number>;
+
   /** Starts the shim that runs the OCI runtime in the foreground. It outlives this process. */
   startShim(shim: Shim): ShimProcess;
   /** Runs the OCI runtime to its end: `state`, `kill`, `delete`, `list`. @throws KernelFault COMMAND_MISSING, COMMAND_TIMEOUT */
@@ -84,6 +91,8 @@ export interface Shim {
   readonly exitFile: string;
   readonly runtime: string;
   readonly runtimeArgs: readonly string[];
+  /** Undefined: nothing can be read. */
+  readonly stdinFd?: number;
   readonly stdoutFd: number;
   readonly stderrFd: number;
 }

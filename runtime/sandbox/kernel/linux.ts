@@ -74,6 +74,29 @@ export class LinuxKernel implements Kernel {
     return readdir("/run/netns").catch(() => []);
   }
 
+  async mountMemory(
+    path: string,
+    { bytesMax, owner }: { readonly bytesMax: number; readonly owner: number },
+  ): Promise<void> {
+    const options = `mode=1777,nosuid,nodev,size=${bytesMax},uid=${owner},gid=${owner}`;
+    await checkCommand("mount", ["-t", "tmpfs", "-o", options, "shallop", path]);
+  }
+
+  async unmountBelow(directory: string): Promise<void> {
+    if ((await readdir(directory).catch(() => [])).length === 0) return;
+    const table = await readFile("/proc/self/mountinfo", "utf8");
+    const points = table.split("\n").map((line) => line.split(" ")[4] ?? "");
+    // proc_pid_mountinfo(5) writes spaces and the like in octal; our own directories' names have none below this.
+    const below = points.filter((point) => point.startsWith(`${directory}/`));
+    if (below.length > 0) await checkCommand("umount", ["--lazy", ...below.toReversed()]);
+  }
+
+  async diskUsage(directory: string): Promise<number> {
+    const result = await runCommand("du", ["--summarize", "--one-file-system", "--block-size=1", directory]);
+    // What changes while it looks is an error for du, and its sum is good all the same.
+    return Number(/^\d+/.exec(result.stdout)?.[0] ?? 0);
+  }
+
   async makeFifos(paths: readonly string[]): Promise<void> {
     const result = await runCommand("mkfifo", ["-m", "0600", "--", ...paths]);
     if (result.code !== 0 && !result.stderr.includes("File exists")) {

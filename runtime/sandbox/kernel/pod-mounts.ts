@@ -14,6 +14,8 @@ export interface PodMounts {
   readonly networkNamespace: string;
   /** Settings of that network namespace, `net.…`, by name. */
   readonly sysctls: Readonly<Record<string, string>>;
+  /** Directories and files of this machine that the container's own mounts begin with; see podVolumePath. */
+  readonly volumes?: readonly PodVolume[];
   /** A v2 cgroup tree to be hidden: crun refuses machines that have both. */
   readonly hiddenCgroup?: string;
 }
@@ -22,10 +24,20 @@ export interface PodMounts {
  * Where a pod's mount namespace has its mounts. Every user may pass through the directories above, as root of a user
  * namespace has to; the node's own data is closed to him. The machine sees an empty directory here.
  */
+export interface PodVolume {
+  readonly root: string;
+  /** Below the root, without links: who writes into the volume must not lead out of it. */
+  readonly subPath?: string;
+  readonly isFile: boolean;
+}
+
 export const podMountPoint = "/run/shallop/pod";
 export const podRootPath = `${podMountPoint}/root`;
 export const podSysPath = `${podMountPoint}/sys`;
 const layersPath = `${podMountPoint}/layers`;
+const volumesPath = `${podMountPoint}/volumes`;
+/** Where the volume of this number is. */
+export const podVolumePath = (index: number): string => `${volumesPath}/${String(index)}`;
 
 // <fcntl.h>, <sched.h>, <linux/mount.h>: the same on x86-64 and arm64.
 const closeOnExec = 0o2000000;
@@ -36,10 +48,15 @@ const mountFlags = { readOnly: 1n, noSuid: 2n, noDevices: 4n, noExec: 8n } as co
 const slaveRecursive = BigInt(0x8_0000 | 0x4000);
 const attributes = { readOnly: 1, noDevices: 4, idMapped: 0x10_0000 } as const;
 const detach = 2;
-const calls = { openTree: 428, moveMount: 429, mountSetattr: 442 } as const;
+const calls = { openat2: 437, openTree: 428, moveMount: 429, mountSetattr: 442 } as const;
 const currentDirectory = -100;
 const emptyPath = 0x1000;
 const cloneTree = 1;
+const recursive = 0x8000;
+const pathOnly = 0o10000000;
+const createFile = 0o100;
+// RESOLVE_BENEATH and RESOLVE_NO_SYMLINKS of openat2(2).
+const beneathWithoutLinks = 0x08n | 0x04n;
 const fromEmptyPath = 4;
 
 // redirect_dir, metacopy: layers are untrusted, and these make overlayfs follow paths that a layer names.
@@ -81,6 +98,7 @@ export function makePodMounts(libc: Libc, mounts: PodMounts): number {
     }
     mountRoot(libc, mounts);
     mountSys(libc, mounts);
+    for (const [index, volume] of (mounts.volumes ?? []).entries()) attachVolume(libc, volume, podVolumePath(index));
     return functions.open("/proc/thread-self/ns/mnt", closeOnExec);
   } finally {
     libc.check("going back", functions.setns(home.fd, newMounts));
@@ -94,7 +112,7 @@ function mountRoot(libc: Libc, { layers, usersFd, writableDirectory, allowsSetui
   // Directories only.
   const staging = { source: "shallop", target: podMountPoint, type: "tmpfs", flags: noSuid | noDevices | noExec };
   mount(libc, { ...staging, data: "mode=0755,size=64k" });
-  for (const path of [podRootPath, podSysPath, layersPath]) makeDirectory(libc, path);
+  for (const path of [podRootPath, podSysPath, layersPath, volumesPath]) makeDirectory(libc, path);
   libc.check(`chdir ${layersPath}`, functions.chdir(layersPath));
   for (const [index, layer] of layers.entries()) {
     attachLayer(libc, { layer, name: layerName(index), usersFd, isWritable: false });
@@ -137,6 +155,34 @@ function attachLayer(libc: Libc, { layer, name, usersFd, isWritable }: Layer): v
     `showing the layer ${layer}`,
     libc.call(calls.moveMount, tree, address(nothing), currentDirectory, address(target), fromEmptyPath),
   );
+}
+
+/** Shows a volume, or what is below it, where the container's mount of it begins. */
+function attachVolume(libc: Libc, { root, subPath, isFile }: PodVolume, target: string): void {
+  const { functions } = libc;
+  const [nothing, to] = [Buffer.from("\0"), Buffer.from(`${target}\0`)];
+  using base = opened(libc, root, pathOnly | closeOnExec);
+  using source = subPath === undefined ? base : openedBeneath(libc, base.fd, subPath);
+  const tree = libc.check(
+    `opening the volume ${root}`,
+    libc.call(calls.openTree, source.fd, libc.addressOf(nothing), cloneTree | closeOnExec | emptyPath | recursive),
+  );
+  using _ = closing(libc, tree);
+  if (isFile)
+    functions.close(libc.check(`making ${target}`, functions.open(target, createFile | writeOnly | closeOnExec)));
+  else makeDirectory(libc, target);
+  libc.check(
+    `showing the volume ${root}`,
+    libc.call(calls.moveMount, tree, libc.addressOf(nothing), currentDirectory, libc.addressOf(to), fromEmptyPath),
+  );
+}
+
+function openedBeneath(libc: Libc, base: number, path: string): Descriptor {
+  const bytes = Buffer.from(`${path}\0`);
+  // struct open_how: flags, mode, resolve.
+  const how = new Uint8Array(new BigUint64Array([BigInt(pathOnly | closeOnExec), 0n, beneathWithoutLinks]).buffer);
+  const fd = libc.call(calls.openat2, base, libc.addressOf(bytes), libc.addressOf(how), how.length);
+  return closing(libc, libc.check(`opening ${path} in a volume`, fd));
 }
 
 /**

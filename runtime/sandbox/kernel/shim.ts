@@ -25,7 +25,7 @@ export function startShim(shim: Shim): ShimProcess {
   const child = spawn("nsenter", ["--mount=/proc/self/fd/3", "--", ...command], {
     cwd: "/",
     env: { PATH: systemPath, LC_ALL: "C" },
-    stdio: ["ignore", shim.stdoutFd, shim.stderrFd, shim.mountsFd],
+    stdio: [shim.stdinFd ?? "ignore", shim.stdoutFd, shim.stderrFd, shim.mountsFd],
     // A session of its own: what ends the agent's does not end the pod.
     detached: true,
   });

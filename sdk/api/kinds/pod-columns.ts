@@ -6,9 +6,35 @@ import type { Column } from "../kind.ts";
 
 const statuses = (pod: JsonObject): readonly Json[] => listAt(pod, "status", "containerStatuses");
 
+/** Names of init containers that run on beside the others. */
+const sidecars = (pod: JsonObject): ReadonlySet<string | undefined> =>
+  new Set(
+    listAt(pod, "spec", "initContainers")
+      .filter((container) => textAt(container, "restartPolicy") === "Always")
+      .map((container) => textAt(container, "name")),
+  );
+
+const sidecarStatuses = (pod: JsonObject): readonly Json[] =>
+  listAt(pod, "status", "initContainerStatuses").filter((status) => sidecars(pod).has(textAt(status, "name")));
+
 function ready(pod: JsonObject): string {
-  const readyCount = statuses(pod).filter((status) => dig(status, "ready") === true).length;
-  return `${readyCount}/${listAt(pod, "spec", "containers").length}`;
+  const all = [...statuses(pod), ...sidecarStatuses(pod)];
+  const readyCount = all.filter((status) => dig(status, "ready") === true).length;
+  return `${readyCount}/${listAt(pod, "spec", "containers").length + sidecars(pod).size}`;
+}
+
+/** The word for a pod that is being initialised, `Init:1/2`; undefined when it no longer is. */
+function initialising(pod: JsonObject): string | undefined {
+  const inits = listAt(pod, "status", "initContainerStatuses");
+  for (const [index, status] of inits.entries()) {
+    if (numberAt(status, "state", "terminated", "exitCode") === 0) continue;
+    if (sidecars(pod).has(textAt(status, "name")) && dig(status, "started") === true) continue;
+    const reason = containerReason(status);
+    return reason === undefined || reason === "PodInitializing"
+      ? `Init:${index}/${listAt(pod, "spec", "initContainers").length}`
+      : `Init:${reason}`;
+  }
+  return undefined;
 }
 
 /** The word for one container that is not simply running; undefined otherwise. */
@@ -25,9 +51,11 @@ function containerReason(status: Json): string | undefined {
 function phase(pod: JsonObject): string {
   const reason = textAt(pod, "status", "reason") ?? "";
   let word = reason === "" ? (textAt(pod, "status", "phase") ?? "") : reason;
+  word = initialising(pod) ?? word;
   let running = false;
   for (const status of statuses(pod).toReversed()) {
-    word = containerReason(status) ?? word;
+    const isBehind = word.startsWith("Init:");
+    word = (isBehind ? undefined : containerReason(status)) ?? word;
     running ||= dig(status, "ready") === true && dig(status, "state", "running") !== undefined;
   }
   // One container is done, another still serves.
@@ -39,7 +67,7 @@ function phase(pod: JsonObject): string {
 function restarts(pod: JsonObject, nowMs: number): string {
   let count = 0;
   let last = "";
-  for (const status of statuses(pod)) {
+  for (const status of [...statuses(pod), ...sidecarStatuses(pod)]) {
     count += numberAt(status, "restartCount") ?? 0;
     const finishedAt = textAt(status, "lastState", "terminated", "finishedAt") ?? "";
     if (finishedAt > last) last = finishedAt;

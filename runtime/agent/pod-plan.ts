@@ -1,0 +1,234 @@
+import type {
+  Container,
+  ContainerProbe,
+  DownwardFile,
+  EnvVar,
+  HandlerAction,
+  PodSpec,
+  PodVolume,
+} from "@shallop/sdk/api";
+import { label, parseQuantity } from "@shallop/sdk/api";
+import type {
+  Action,
+  ContainerKind,
+  ContainerLaunch,
+  PodPlan,
+  Probe,
+  Volume,
+  VolumeFile,
+  VolumeSource,
+} from "../pod/containers/container-launch.ts";
+import { PodFault } from "../pod/pod-runtime.ts";
+import { podSecurity } from "../pod/pod-security.ts";
+import { type DownwardFacts, fieldOf, resourceOf } from "./downward.ts";
+import { expandVariables } from "./expand-variables.ts";
+import type { PreparedImage } from "./image-source.ts";
+import { containerLimitsOf, graceMsOf, type PodManifest } from "./manifest.ts";
+
+/** Is it a pod of its own, and not one of a revision, which is always one program that listens? */
+export const isPlain = (manifest: PodManifest): boolean => manifest.labels[label.revision] === undefined;
+
+/** Every container of a pod, those that initialise it first. */
+export const containersOf = (spec: PodSpec): readonly Container[] => [
+  ...(spec.initContainers ?? []),
+  ...spec.containers,
+];
+
+/** Why only native containers can be this pod; undefined: a component could, too. */
+export function nativeNeed({ spec }: PodManifest): string | undefined {
+  const [first] = spec.containers;
+  if (containersOf(spec).length > 1) return "it has several containers";
+  if ((first?.volumeMounts ?? []).length > 0) return "it mounts volumes";
+  if (first?.lifecycle !== undefined) return "it has lifecycle hooks";
+  return undefined;
+}
+
+export interface PlanInput {
+  readonly manifest: PodManifest;
+  /** By container's name. */
+  readonly images: ReadonlyMap<string, PreparedImage>;
+  readonly facts: DownwardFacts;
+}
+
+/** What is to be run of a pod: its containers, in order, and its volumes. Pure. @throws PodFault UNSUPPORTED */
+export function planOf({ manifest, images, facts }: PlanInput): PodPlan {
+  const { spec } = manifest;
+  const input = { manifest, images, facts };
+  const inits = (spec.initContainers ?? []).map((container) =>
+    containerLaunch(container, container.restartPolicy === "Always" ? "sidecar" : "init", input),
+  );
+  const mains = spec.containers.map((container) => containerLaunch(container, "main", input));
+  return {
+    containers: [...inits, ...mains],
+    volumes: (spec.volumes ?? []).map(
+      (volume) => ({ name: volume.name, source: sourceOf(volume, input) }) satisfies Volume,
+    ),
+    restart: spec.restartPolicy ?? "Always",
+    graceMs: graceMsOf(spec),
+    ...(spec.activeDeadlineSeconds === undefined ? {} : { activeDeadlineMs: spec.activeDeadlineSeconds * 1000 }),
+  };
+}
+
+function containerLaunch(container: Container, kind: ContainerKind, input: PlanInput): ContainerLaunch {
+  const name = container.name ?? "";
+  const prepared = input.images.get(name);
+  if (prepared === undefined) throw unsupported(input, `the image of container ${name} is not prepared`);
+  const env = environmentOf(container, input);
+  const known = new Map(env.map((variable) => [variable.name, variable.value]));
+  const expanded = (words: readonly string[]): readonly string[] => words.map((word) => expandVariables(word, known));
+  const { command, args, workingDir, lifecycle } = container;
+  const probe = (given: ContainerProbe | undefined): Probe | undefined =>
+    given === undefined ? undefined : probeOf(given, container, input);
+  const action = (given: HandlerAction | undefined): Action | undefined =>
+    given === undefined ? undefined : actionOf(given, container, input);
+  return {
+    name,
+    kind,
+    image: prepared.image,
+    imageId: prepared.imageId,
+    env,
+    ...(command === undefined ? {} : { command: expanded(command) }),
+    ...(args === undefined ? {} : { args: expanded(args) }),
+    ...(workingDir === undefined ? {} : { workingDir }),
+    limits: containerLimitsOf(container),
+    security: podSecurity(input.manifest.spec, container),
+    mounts: (container.volumeMounts ?? []).map((mount) => ({
+      volume: mount.name,
+      mountPath: mount.mountPath,
+      readOnly: mount.readOnly === true,
+      ...(mount.subPath === undefined || mount.subPath === "" ? {} : { subPath: plainPath(mount.subPath, input) }),
+    })),
+    stdin: container.stdin === true,
+    ...present("startup", probe(container.startupProbe)),
+    ...present("liveness", probe(container.livenessProbe)),
+    ...present("readiness", probe(container.readinessProbe)),
+    ...present("postStart", action(lifecycle?.postStart)),
+    ...present("preStop", action(lifecycle?.preStop)),
+  };
+}
+
+const present = <Name extends string, Value>(name: Name, value: Value | undefined): { readonly [N in Name]?: Value } =>
+  // The cast says only that a computed name is that name.
+  value === undefined ? {} : ({ [name]: value } as { readonly [N in Name]?: Value });
+
+function environmentOf(container: Container, input: PlanInput): readonly { name: string; value: string }[] {
+  const known = new Map<string, string>();
+  for (const variable of container.env ?? []) {
+    known.set(variable.name, expandVariables(valueOf(variable, container, input), known));
+  }
+  return [...known].map(([name, value]) => ({ name, value }));
+}
+
+function valueOf({ name, value, valueFrom }: EnvVar, container: Container, input: PlanInput): string {
+  if (valueFrom === undefined) return value ?? "";
+  const { fieldRef, resourceFieldRef, secretKeyRef, configMapKeyRef } = valueFrom;
+  if (fieldRef !== undefined) return fieldOf(fieldRef.fieldPath, input.manifest, input.facts);
+  if (resourceFieldRef !== undefined) return resourceOf(resourceFieldRef, container, input.manifest.spec);
+  const kind = secretKeyRef !== undefined ? "Secret" : configMapKeyRef !== undefined ? "ConfigMap" : "nothing known";
+  if ((secretKeyRef ?? configMapKeyRef)?.optional === true) return "";
+  throw unsupported(input, `variable ${name} is taken from a ${kind}, which nodes cannot read`);
+}
+
+function probeOf(given: ContainerProbe, container: Container, input: PlanInput): Probe {
+  const seconds = (value: number | undefined, initial: number): number => (value ?? initial) * 1000;
+  return {
+    action: actionOf(given, container, input),
+    initialDelayMs: seconds(given.initialDelaySeconds, 0),
+    periodMs: seconds(given.periodSeconds, 10),
+    timeoutMs: seconds(given.timeoutSeconds, 1),
+    successThreshold: given.successThreshold ?? 1,
+    failureThreshold: given.failureThreshold ?? 3,
+  };
+}
+
+function actionOf(given: HandlerAction, container: Container, input: PlanInput): Action {
+  const { exec, httpGet, tcpSocket, grpc, sleep } = given;
+  if (exec !== undefined) return { kind: "exec", command: exec.command };
+  if (httpGet !== undefined) {
+    const { host } = httpGet;
+    return {
+      kind: "http",
+      port: portOf(httpGet.port, container, input),
+      path: httpGet.path ?? "/",
+      scheme: httpGet.scheme === "HTTPS" ? "https" : "http",
+      headers: httpGet.httpHeaders ?? [],
+      ...(host === undefined || host === "" ? {} : { host }),
+    };
+  }
+  if (tcpSocket !== undefined) {
+    const { host } = tcpSocket;
+    const port = portOf(tcpSocket.port, container, input);
+    return { kind: "tcp", port, ...(host === undefined || host === "" ? {} : { host }) };
+  }
+  if (grpc !== undefined) return { kind: "grpc", port: grpc.port, service: grpc.service ?? "" };
+  if (sleep !== undefined) return { kind: "sleep", durationMs: sleep.seconds * 1000 };
+  throw unsupported(input, `a probe or hook of container ${container.name ?? ""} says nothing to do`);
+}
+
+/** By number, or by the name that the container gives it. */
+function portOf(port: number | string, container: Container, input: PlanInput): number {
+  const named = container.ports?.find(({ name }) => name === port)?.containerPort;
+  const number = typeof port === "number" ? port : (named ?? Number(port));
+  if (Number.isInteger(number) && number > 0 && number < 65_536) return number;
+  throw unsupported(input, `container ${container.name ?? ""} has no port ${String(port)}`);
+}
+
+const modeDefault = 0o644;
+
+function sourceOf(volume: PodVolume, input: PlanInput): VolumeSource {
+  const { emptyDir, hostPath, downwardAPI, projected } = volume;
+  if (emptyDir !== undefined) {
+    const bytesMax = emptyDir.sizeLimit === undefined ? undefined : parseQuantity(emptyDir.sizeLimit);
+    return {
+      kind: "emptyDir",
+      inMemory: emptyDir.medium === "Memory",
+      ...(bytesMax === undefined || bytesMax <= 0 ? {} : { bytesMax }),
+    };
+  }
+  if (hostPath !== undefined) return { kind: "hostPath", path: hostPath.path, type: hostPath.type ?? "" };
+  if (downwardAPI !== undefined) {
+    return { kind: "files", files: downwardFiles(downwardAPI.items ?? [], downwardAPI.defaultMode, input) };
+  }
+  if (projected !== undefined) {
+    const files = (projected.sources ?? []).flatMap((source) => {
+      if (source.downwardAPI === undefined) {
+        const isOptional = source.secret?.optional === true || source.configMap?.optional === true;
+        if (isOptional) return [];
+        throw unsupported(input, `volume ${volume.name} is projected from what nodes cannot read`);
+      }
+      return downwardFiles(source.downwardAPI.items ?? [], projected.defaultMode, input);
+    });
+    return { kind: "files", files };
+  }
+  const optional = volume.secret?.optional === true || volume.configMap?.optional === true;
+  if (optional) return { kind: "files", files: [] };
+  const kinds = Object.keys(volume).filter((key) => key !== "name");
+  throw unsupported(input, `volume ${volume.name} is of a kind that nodes do not have: ${kinds.join(", ")}`);
+}
+
+function downwardFiles(items: readonly DownwardFile[], mode: number | undefined, input: PlanInput): VolumeFile[] {
+  const { manifest, facts } = input;
+  return items.map((item) => {
+    const of = manifest.spec.containers.find(({ name }) => name === item.resourceFieldRef?.containerName);
+    const text =
+      item.fieldRef !== undefined
+        ? fieldOf(item.fieldRef.fieldPath, manifest, facts)
+        : item.resourceFieldRef !== undefined && of !== undefined
+          ? resourceOf(item.resourceFieldRef, of, manifest.spec)
+          : "";
+    return {
+      path: plainPath(item.path, input),
+      base64: Buffer.from(text).toString("base64"),
+      mode: item.mode ?? mode ?? modeDefault,
+    };
+  });
+}
+
+/** A path that stays below where it begins. @throws PodFault UNSUPPORTED */
+function plainPath(path: string, input: PlanInput): string {
+  if (path !== "" && !path.startsWith("/") && !path.split("/").includes("..") && !path.includes("\0")) return path;
+  throw unsupported(input, `${JSON.stringify(path.slice(0, 100))} is no path inside a volume`);
+}
+
+const unsupported = ({ manifest }: PlanInput, why: string): PodFault =>
+  new PodFault("UNSUPPORTED", `pod ${manifest.namespace}/${manifest.name}: ${why}`);

@@ -1,0 +1,460 @@
+import { readdir, readFile, rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type Clock, describeError, type Log, type Timer } from "@shallop/sdk/internal";
+import type { LocalNativeImage } from "../image/local-image.ts";
+import type { ContainerProcess, ExecRequest } from "../pod/container-process.ts";
+import { type ContainerLaunch, type PodPlan, podIpToken } from "../pod/containers/container-launch.ts";
+import type { ContainerRun, FoundContainer } from "../pod/containers/container-run.ts";
+import { PodContainers } from "../pod/containers/pod-containers.ts";
+import { type PodExit, PodFault, type PodLaunch, type PodObserver, type RunningPod } from "../pod/pod-runtime.ts";
+import { attachTo } from "./attach.ts";
+import { memoryBytesMin } from "./bundle.ts";
+import { startExec } from "./exec.ts";
+import { explainExit, type NativePod, untilGone } from "./native-pod.ts";
+import { runtimeComplaint } from "./oci-runtime.ts";
+import { containerFiles, containerKey, containerNames, type PodFiles, podKey, type PodNames } from "./pod-files.ts";
+import { PodOutput } from "./pod-output.ts";
+import { readPodRecord, writePodRecord } from "./pod-record.ts";
+import { containerHooks, type Remains, sandboxHooks, type Start, type StartHook, type StartTools } from "./start.ts";
+import { PodVolumes } from "./volumes.ts";
+
+export interface ContainerPodsSettings {
+  readonly tools: StartTools;
+  readonly observer: PodObserver;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Timers that are to be cancelled when the agent ends. */
+  readonly watching: Set<Timer>;
+}
+
+/** What is remembered of a pod of several containers, so that the next agent can go on with it. */
+interface LaunchRecord {
+  readonly launch: PlannedLaunch;
+  readonly address: string;
+}
+
+export type PlannedLaunch = PodLaunch & { readonly plan: PodPlan };
+
+export const isPlanned = (launch: PodLaunch): launch is PlannedLaunch => launch.plan !== undefined;
+
+interface ContainerPod {
+  readonly launch: PlannedLaunch;
+  readonly names: PodNames;
+  readonly files: PodFiles;
+  readonly start: Start;
+  readonly volumes: PodVolumes;
+  readonly containers: PodContainers;
+  /** Those that run, by name. */
+  readonly running: Map<string, NativePod>;
+  /** The start under way. */
+  starting: Promise<unknown>;
+  /** Resolves when the pod has ended for good and nothing of it is left. */
+  over: Promise<void>;
+  stopping: boolean;
+  /** Why it was ended from here, when it was. */
+  verdict?: PodExit;
+  deadline?: Timer;
+}
+
+// The runtime writes the process's id as soon as it has made it; a tenth of the time that takes.
+const pidPollMs = 5;
+// After SIGKILL a process ends when the kernel has freed its memory.
+const killedMsMax = 20_000;
+// What runc and crun say when a program cannot be run at all.
+const unrunnable = /executable file .*not found|no such file or directory|permission denied|exec format error/i;
+
+/** Pods of several containers: a sandbox that they share, and a container each. */
+export class ContainerPods {
+  readonly #settings: ContainerPodsSettings;
+  readonly #pods = new Map<string, ContainerPod>();
+
+  constructor(settings: ContainerPodsSettings) {
+    this.#settings = settings;
+  }
+
+  get keys(): readonly string[] {
+    return [...this.#pods.values()].map(({ names }) => names.key);
+  }
+
+  has(uid: string): boolean {
+    return this.#pods.has(uid);
+  }
+
+  /** Resolves when what the containers share is there, and they have begun. @throws PodFault */
+  async start(launch: PlannedLaunch, start: Start, signal: AbortSignal): Promise<RunningPod> {
+    const { tools } = this.#settings;
+    await this.#undoAll(start);
+    try {
+      for (const hook of sandboxHooks) {
+        await hook.run(start, tools);
+        signal.throwIfAborted();
+      }
+      const volumes = new PodVolumes(tools.kernel, start.files, launch.plan);
+      await volumes.open(start.users?.first ?? 0);
+      const record: LaunchRecord = { launch, address: start.address ?? "" };
+      await writeFile(`${start.files.launch}.new`, JSON.stringify(record), { mode: 0o600 });
+      await rename(`${start.files.launch}.new`, start.files.launch);
+      signal.throwIfAborted();
+      return this.#begin(this.#podOf(launch, start), new Map());
+    } catch (error) {
+      await this.#undoAll(start).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  async stop(uid: string, graceMs: number): Promise<void> {
+    const pod = this.#pods.get(uid);
+    if (pod === undefined) return;
+    pod.stopping = true;
+    await pod.containers.stop(graceMs);
+    await pod.over;
+  }
+
+  exec(uid: string, container: string, request: ExecRequest): Promise<ContainerProcess> {
+    return this.#exec(this.#runningIn(uid, container), request);
+  }
+
+  attach(uid: string, container: string): ContainerProcess {
+    return attachTo(this.#runningIn(uid, container));
+  }
+
+  /** Goes on with a pod of an earlier agent. Undefined: it is none of these, or nothing of it can be gone on with. */
+  async takeOver(start: Remains): Promise<RunningPod | undefined> {
+    const record = await readLaunch(start.files);
+    if (record === undefined || podKey(record.launch.uid) !== start.names.key) return undefined;
+    const { tools } = this.#settings;
+    const { launch, address } = record;
+    const users = tools.machine.shiftsUsers ? await tools.users.claim(start.names.key) : undefined;
+    const whole: Start = {
+      ...start,
+      ...this.#sandboxOf(launch),
+      address,
+      ...(users === undefined ? {} : { users }),
+    };
+    const pod = this.#podOf(launch, whole);
+    return this.#begin(pod, await this.#find(pod));
+  }
+
+  /** Looks whether a volume has outgrown its bound, and at what limits have refused. */
+  async look(): Promise<void> {
+    for (const pod of this.#pods.values()) {
+      if (pod.stopping) continue;
+      const outgrown = await pod.volumes.outgrown();
+      if (outgrown !== undefined) void this.#evict(pod, { exitCode: 137, reason: "Evicted", message: outgrown });
+    }
+  }
+
+  /** Lets go of all pods; they run on. */
+  async release(): Promise<void> {
+    for (const pod of this.#pods.values()) {
+      pod.deadline?.cancel();
+      pod.containers.release();
+      for (const container of pod.running.values()) await container.output[Symbol.asyncDispose]();
+    }
+  }
+
+  /** What all containers of a pod start from. */
+  #sandboxOf(launch: PlannedLaunch): Pick<Start, "launch" | "hostname" | "logged"> {
+    return {
+      launch: { ...launch, image: nativeOf(launch.image) },
+      hostname: launch.name.slice(0, 63),
+      logged: () => undefined,
+    };
+  }
+
+  #podOf(launch: PlannedLaunch, start: Start): ContainerPod {
+    const { tools, observer, clock } = this.#settings;
+    const { uid, plan } = launch;
+    const { names, files } = start;
+    const containers = new PodContainers({
+      plan,
+      clock,
+      starter: {
+        // One at a time: each joins the IPC namespace of one that runs.
+        start: (container, restartCount, signal) => {
+          const started = pod.starting.then(() => this.#startContainer(pod, { container, restartCount }, signal));
+          pod.starting = started.catch(() => undefined);
+          return started;
+        },
+      },
+      changed: (views) => observer.containers?.(uid, views),
+      noticed: (notice) => observer.noticed(uid, notice),
+    });
+    const volumes = new PodVolumes(tools.kernel, files, plan);
+    const pod: ContainerPod = {
+      launch,
+      names,
+      files,
+      start,
+      volumes,
+      containers,
+      running: new Map(),
+      starting: Promise.resolve(),
+      over: Promise.resolve(),
+      stopping: false,
+    };
+    return pod;
+  }
+
+  #begin(pod: ContainerPod, found: ReadonlyMap<string, FoundContainer>): RunningPod {
+    const { tools, clock } = this.#settings;
+    const { uid, namespace, name, plan, port } = pod.launch;
+    const { address = "" } = pod.start;
+    this.#pods.set(uid, pod);
+    pod.over = pod.containers.run(found).then((exit) => this.#over(pod, exit));
+    if (plan.activeDeadlineMs !== undefined) {
+      const verdict = {
+        exitCode: 137,
+        reason: "DeadlineExceeded",
+        message: "the pod was active longer than its deadline",
+      };
+      pod.deadline = clock.after(plan.activeDeadlineMs, () => void this.#evict(pod, verdict));
+    }
+    return {
+      uid,
+      namespace,
+      name,
+      endpoint: { protocol: "http1", host: address, port },
+      ip: address,
+      containerId: tools.runtime.containerId(pod.names),
+      containers: pod.containers.views,
+    };
+  }
+
+  async #evict(pod: ContainerPod, verdict: PodExit): Promise<void> {
+    if (pod.stopping || pod.verdict !== undefined) return;
+    pod.verdict = verdict;
+    const { observer } = this.#settings;
+    observer.noticed(pod.launch.uid, { type: "Warning", reason: verdict.reason, message: verdict.message });
+    await pod.containers.stop(0);
+  }
+
+  /** Every container has ended for good. */
+  async #over(pod: ContainerPod, exit: PodExit): Promise<void> {
+    const { observer, log } = this.#settings;
+    const { uid } = pod.launch;
+    pod.deadline?.cancel();
+    try {
+      await this.#undoAll(pod);
+    } catch (error) {
+      log.error("a pod has ended, and not all of it could be removed", error, { uid });
+    }
+    if (this.#pods.get(uid) === pod) this.#pods.delete(uid);
+    if (!pod.stopping) observer.exited(uid, pod.verdict ?? exit);
+  }
+
+  /** Runs the steps of one container. @throws PodFault */
+  async #startContainer(
+    pod: ContainerPod,
+    { container, restartCount }: { readonly container: ContainerLaunch; readonly restartCount: number },
+    signal: AbortSignal,
+  ): Promise<ContainerRun> {
+    const { tools, observer, clock } = this.#settings;
+    const { uid, namespace, name } = pod.launch;
+    const key = containerKey(container.name);
+    const [other] = pod.running.values();
+    const ipcOf = other === undefined ? undefined : await pidOf(other.files);
+    const start: Start = {
+      ...pod.start,
+      launch: {
+        ...container,
+        env: withAddress(container.env, pod.start.address),
+        namespace,
+        name,
+        image: nativeOf(container.image),
+      },
+      names: containerNames(pod.names, key),
+      files: containerFiles(pod.files, key),
+      logged: (line) => observer.logged(uid, { ...line, container: container.name }),
+      part: {
+        mounts: await pod.volumes.mountsOf(container),
+        stdin: container.stdin,
+        ...(ipcOf === undefined ? {} : { ipcOf }),
+      },
+    };
+    await this.#undo(containerHooks, start);
+    try {
+      for (const hook of containerHooks) {
+        await hook.run(start, tools);
+        signal.throwIfAborted();
+      }
+      const { shim, output } = start;
+      if (shim === undefined || output === undefined) throw new Error("no hook launched the container");
+      const startedWallMs = clock.wallMs();
+      const record = {
+        ...{ uid, namespace, name, address: start.address ?? "", port: pod.launch.port },
+        memoryBytes: Math.max(memoryBytesMin, container.limits.memoryBytes),
+        shimPid: shim.pid,
+        shimStart: (await tools.kernel.processStart(shim.pid)) ?? "",
+      };
+      await writePodRecord(start.files, { ...record, startedWallMs, restartCount });
+      await this.#untilMade(start.files, shim.ended);
+      const native: NativePod = {
+        record,
+        names: start.names,
+        files: start.files,
+        output,
+        ended: shim.ended,
+        exit: Promise.withResolvers(),
+        seen: { oomKills: 0, pidsRefused: 0 },
+      };
+      return this.#runOf(pod, { container: container.name, native, startedWallMs });
+    } catch (error) {
+      await start.output?.[Symbol.asyncDispose]();
+      await this.#undo(containerHooks, start).catch(() => undefined);
+      throw error instanceof PodFault || signal.aborted
+        ? error
+        : new PodFault("UNSUPPORTED", `cannot start container ${container.name}: ${describeError(error)}`, {
+            cause: error,
+          });
+    }
+  }
+
+  /** Resolves when the container's first process is there, or will not come. */
+  async #untilMade(files: PodFiles, ended: Promise<void>): Promise<void> {
+    const over = new AbortController();
+    void ended.then(() => over.abort());
+    while (!over.signal.aborted && (await pidOf(files)) === undefined) await this.#settings.clock.sleep(pidPollMs);
+  }
+
+  #runOf(
+    pod: ContainerPod,
+    one: { readonly container: string; readonly native: NativePod; readonly startedWallMs: number },
+  ): ContainerRun {
+    const { container, native, startedWallMs } = one;
+    const { runtime } = this.#settings.tools;
+    pod.running.set(container, native);
+    void native.ended.then(() => this.#containerEnded(pod, container, native));
+    const ended = native.exit.promise;
+    return {
+      id: runtime.containerId(native.names),
+      address: native.record.address,
+      startedWallMs,
+      ended,
+      stop: async (graceMs) => {
+        if (graceMs > 0) {
+          await runtime.signal(native.names, "TERM");
+          await this.#within(ended, graceMs);
+        }
+        await runtime.signal(native.names, "KILL");
+        await this.#within(ended, killedMsMax);
+      },
+      exec: (command) => this.#exec(native, { command, terminal: false }),
+    };
+  }
+
+  async #containerEnded(pod: ContainerPod, container: string, native: NativePod): Promise<void> {
+    const { tools, log } = this.#settings;
+    // Without its shim it may still run, and nobody would hear of its end: it shares the shim's fate.
+    await tools.runtime.signal(native.names, "KILL").catch(() => undefined);
+    await native.output.drained();
+    const exit = await this.#explain(native);
+    if (pod.running.get(container) === native) pod.running.delete(container);
+    await this.#undo(containerHooks, native).catch((error: unknown) =>
+      log.error("a container has ended, and not all of it could be removed", error, { container }),
+    );
+    native.exit.resolve(exit);
+  }
+
+  async #explain(native: Pick<NativePod, "names" | "files" | "record" | "output">): Promise<PodExit> {
+    const { cgroups } = this.#settings.tools.kernel;
+    const { names, files, record, output } = native;
+    const facts = { names, files, memoryBytes: record.memoryBytes, lastLines: output.lastLines() };
+    const exit = await explainExit(facts, cgroups);
+    const complaint = exit.exitCode === 0 ? undefined : await runtimeComplaint(files.runtimeLog);
+    if (complaint === undefined || !unrunnable.test(complaint)) return exit;
+    return { exitCode: 128, reason: "StartError", message: complaint };
+  }
+
+  #exec(native: NativePod, request: ExecRequest): Promise<ContainerProcess> {
+    const { tools, clock } = this.#settings;
+    return startExec(native, request, { runtime: tools.runtime, kernel: tools.kernel, clock });
+  }
+
+  #runningIn(uid: string, container: string): NativePod {
+    const native = this.#pods.get(uid)?.running.get(container);
+    if (native !== undefined) return native;
+    throw new PodFault("NOT_RUNNING", `container ${container} does not run`);
+  }
+
+  /** Each container that an earlier agent had started: it runs on, or has ended meanwhile. */
+  async #find(pod: ContainerPod): Promise<ReadonlyMap<string, FoundContainer>> {
+    const found = new Map<string, FoundContainer>();
+    for (const { name } of pod.launch.plan.containers) {
+      const one = await this.#findOne(pod, name);
+      if (one !== undefined) found.set(name, one);
+    }
+    return found;
+  }
+
+  async #findOne(pod: ContainerPod, container: string): Promise<FoundContainer | undefined> {
+    const { tools, clock, observer, watching } = this.#settings;
+    const key = containerKey(container);
+    const remains: Remains = { names: containerNames(pod.names, key), files: containerFiles(pod.files, key) };
+    const record = await readPodRecord(remains.files);
+    if (record === undefined) return undefined;
+    const { startedWallMs = clock.wallMs(), restartCount = 0 } = record;
+    const shimLives = async (): Promise<boolean> =>
+      (await tools.kernel.processStart(record.shimPid)) === record.shimStart;
+    const output = PodOutput.open(remains.files, clock, (line) =>
+      observer.logged(pod.launch.uid, { ...line, container }),
+    );
+    const native: NativePod = {
+      ...remains,
+      record,
+      output,
+      ended: untilGone(shimLives, clock, watching),
+      exit: Promise.withResolvers(),
+      seen: { oomKills: 0, pidsRefused: 0 },
+    };
+    if (await shimLives()) {
+      return { kind: "running", restartCount, run: this.#runOf(pod, { container, native, startedWallMs }) };
+    }
+    await this.#containerEnded(pod, container, native);
+    return { kind: "ended", exit: await native.exit.promise, startedWallMs, restartCount };
+  }
+
+  /** Everything that a pod of these has left or has, containers first. */
+  async #undoAll(remains: Remains): Promise<void> {
+    for (const key of await readdir(remains.files.containers).catch(() => [])) {
+      await this.#undo(containerHooks, {
+        names: containerNames(remains.names, key),
+        files: containerFiles(remains.files, key),
+      });
+    }
+    await this.#undo(sandboxHooks, remains);
+  }
+
+  async #undo(hooks: readonly StartHook[], { names, files }: Remains): Promise<void> {
+    for (const hook of hooks.toReversed()) await hook.undo({ names, files }, this.#settings.tools);
+  }
+
+  async #within(done: Promise<unknown>, deadlineMs: number): Promise<void> {
+    const stop = new AbortController();
+    const deadline = this.#settings.clock.sleep(deadlineMs, stop.signal).catch(() => undefined);
+    await Promise.race([done, deadline]);
+    stop.abort();
+  }
+}
+
+function nativeOf(image: PodLaunch["image"]): LocalNativeImage {
+  if (image.variant === "native") return image;
+  throw new PodFault("UNSUPPORTED", `image ${image.digest} is a ${image.variant} variant; containers need native ones`);
+}
+
+const withAddress = (env: ContainerLaunch["env"], address = ""): ContainerLaunch["env"] =>
+  env.map(({ name, value }) => ({ name, value: value.replaceAll(podIpToken, address) }));
+
+async function pidOf(files: PodFiles): Promise<number | undefined> {
+  const pid = Number(await readFile(files.pidFile, "utf8").catch(() => ""));
+  return pid > 0 ? pid : undefined;
+}
+
+async function readLaunch(files: PodFiles): Promise<LaunchRecord | undefined> {
+  try {
+    // Ours: written whole, by a version that knows what it writes.
+    return JSON.parse(await readFile(join(files.directory, "launch.json"), "utf8")) as LaunchRecord;
+  } catch {
+    return undefined;
+  }
+}
