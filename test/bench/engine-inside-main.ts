@@ -92,6 +92,27 @@ async function forkReadyUs(preparedDir: string, rounds: number): Promise<number>
   return median(samples);
 }
 
+// So few that most windows are not interrupted by what else the machine does.
+const requestsPerWindow = 25;
+
+/** What the engine takes for a request with a fresh instance, without HTTP; the median of `windows` in microseconds. */
+async function requestUs(preparedDir: string, windows: number): Promise<number> {
+  const component = await load(preparedDir);
+  // V8 compiles in stages what is called often.
+  await warmUp(component, windows * requestsPerWindow);
+  const samples: number[] = [];
+  for (let window = 0; window < windows; window++) {
+    const startedMs = systemClock.nowMs();
+    for (let round = 0; round < requestsPerWindow; round++) {
+      const instance = component.takeReady?.(() => settings) ?? (await component.instantiate(settings));
+      await served(instance);
+      instance.dispose();
+    }
+    samples.push(((systemClock.nowMs() - startedMs) * 1000) / requestsPerWindow);
+  }
+  return median(samples);
+}
+
 /** From the files to the beginning of the first answer, of components that this process sees for the first time. */
 async function firstByte(copies: readonly string[]): Promise<InsideAnswer["firstByte"]> {
   const samples: number[] = [];
@@ -150,6 +171,7 @@ await warmUp(await load(task.minimal), 5);
 const { minimal, starlingMonkey, rounds, forks } = task;
 const answer: InsideAnswer = {
   firstByte: await firstByte(task.unseen),
+  requestUs: await requestUs(minimal, rounds),
   forkReadyUs: {
     oneMiB: await forkReadyUs(task.oneMiB, rounds),
     ...(starlingMonkey === undefined ? {} : { starlingMonkey: await forkReadyUs(starlingMonkey, rounds) }),

@@ -16,6 +16,7 @@ export interface InsideTask {
 export interface InsideAnswer {
   /** `processorMs`: of the thread that serves, which on a busy machine has to wait for its turn. */
   readonly firstByte: { readonly ms: number; readonly processorMs: number };
+  readonly requestUs: number;
   readonly forkReadyUs: { readonly oneMiB: number; readonly starlingMonkey?: number };
   readonly idleForkBytes: { readonly minimal: number; readonly starlingMonkey?: number };
 }

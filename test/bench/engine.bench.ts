@@ -139,7 +139,7 @@ async function inside(minimal: string, directory: string, size: EngineBenchSize)
   report(answer, bytes / 1e6);
 }
 
-function report({ firstByte, forkReadyUs, idleForkBytes }: InsideAnswer, megabytes: number): void {
+function report({ firstByte, requestUs, forkReadyUs, idleForkBytes }: InsideAnswer, megabytes: number): void {
   const line = (what: string, value: number | undefined, { goal, unit }: Goal, beside = ""): void => {
     if (value === undefined) return figure(what, "not asked", "the small size builds no engine for JavaScript");
     const share = `goal ${goal} ${unit}: ${(value / goal).toFixed(2)} of it`;
@@ -147,6 +147,7 @@ function report({ firstByte, forkReadyUs, idleForkBytes }: InsideAnswer, megabyt
   };
   const kib = (bytes: number | undefined): number | undefined => bytes && bytes / 1024;
   const ofProcessor = `; ${firstByte.processorMs.toFixed(1)} ms of processor`;
+  line("a request, a fresh instance, without HTTP, p50", requestUs, { goal: 10, unit: "µs" });
   line("a fork made ready, 1 MiB of memory, p50", forkReadyUs.oneMiB, { goal: 50, unit: "µs" });
   line("a fork made ready, StarlingMonkey, p50", forkReadyUs.starlingMonkey, { goal: 200, unit: "µs" });
   const what = `first byte, ${megabytes.toFixed(1)} MB never seen, on disk, p50`;

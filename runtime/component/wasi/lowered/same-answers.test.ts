@@ -91,6 +91,10 @@ class Side {
     });
     this.live = new LiveInstance(component, new HostBinding(plan.hostFunctions, this.#host(functionsOf(family))), 1000);
     void this.live.begin();
+    // What a wrong pointer leads to: bytes that are no text, no case of a variant, no handle.
+    const below = chance(family.length + encoding.length);
+    const memory = this.memory;
+    for (let index = 0; index < memory.length; index++) memory[index] = below(4) === 0 ? below(256) : below(8);
   }
 
   #host(functions: readonly Named[]): Record<string, unknown> {
@@ -187,6 +191,7 @@ function makeCall({ live }: Side, { type, options }: LowerPlan, below: (below: n
 
 const rounds = 25;
 const reached = { returned: 0, waited: 0, trapped: 0 };
+const traps = new Set<string>();
 
 const guests = (["utf8", "utf16", "latin1+utf16"] as const).flatMap(
   (encoding) =>
@@ -222,7 +227,9 @@ describe.each(guests)("a guest of WASI %s whose strings are %s", (family, encodi
         const [expected, got] = [await outcome(through), await outcome(core)];
         expect(got).toEqual(expected);
         expect(core.memory.equals(through.memory)).toBe(true);
-        reached["thrown" in (got as { result: object }).result ? "trapped" : isLate ? "waited" : "returned"]++;
+        const { thrown } = (got as { readonly result: { readonly thrown?: string } }).result;
+        reached[thrown !== undefined ? "trapped" : isLate ? "waited" : "returned"]++;
+        if (thrown !== undefined) traps.add(thrown.replaceAll(/\d+/g, "N"));
       }
     },
   );
@@ -231,4 +238,16 @@ describe.each(guests)("a guest of WASI %s whose strings are %s", (family, encodi
 // Not by what a test could look at that runs before the others.
 afterAll(() => {
   for (const count of Object.values(reached)) expect(count).toBeGreaterThan(100);
+  expect([...traps]).toEqual(
+    expect.arrayContaining([
+      "trap: N bytes at N are not in the guest's memory",
+      "trap: a pointer, N, is not a multiple of N",
+      "trap: a string is not valid utf-N",
+      "trap: a string is not valid utf-Nle",
+      "trap: a variant has N cases, and this is case N",
+      "trap: there is no handle N",
+      "trap: handle N is of another resource",
+      "trap: a list has N bytes; N is the most",
+    ]),
+  );
 });
