@@ -41,6 +41,7 @@ export class EgressProcess {
   #pid: number | undefined;
   #lines: JsonLines | undefined;
   #nextId = 1;
+  #isStarted = false;
   #closed = false;
 
   constructor(settings: EgressProcessSettings) {
@@ -67,8 +68,10 @@ export class EgressProcess {
     return this.#directory;
   }
 
-  /** Starts it, or takes it over; not waited for: who asks before it listens tries again. */
+  /** Starts it, or takes it over, once; not waited for: who asks before it listens tries again. */
   start(): void {
+    if (this.#isStarted) return;
+    this.#isStarted = true;
     void this.#keepRunning();
   }
 

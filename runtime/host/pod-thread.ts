@@ -19,6 +19,9 @@ const program = fileURLToPath(new URL("pod-thread-main.ts", import.meta.url));
 
 /** JavaScript heap of a pod's thread: bindings and handles of its instances. Linear memories are not counted here. */
 const threadHeapMb = 256;
+// Of it, for what is young: requests leave nothing behind, so that a small space is emptied as cheaply as a large one, which a
+// busy thread would keep (48 MB by default). Measured: with 3 MB a request costs a tenth more, with 6 MB no more than with 48.
+const youngHeapMb = 6;
 
 export interface ThreadHandlers {
   event(event: ThreadEvent): void;
@@ -55,7 +58,7 @@ export class PodThread {
       workerData: { shared: this.#slots.buffer, socketPath, flushes, budget } satisfies ThreadData,
       env: compileCache === "" ? {} : { NODE_COMPILE_CACHE: compileCache },
       stdin: false,
-      resourceLimits: { maxOldGenerationSizeMb: threadHeapMb },
+      resourceLimits: { maxOldGenerationSizeMb: threadHeapMb, maxYoungGenerationSizeMb: youngHeapMb },
     });
     this.#worker.on("message", (event: ThreadEvent) => {
       if (this.#handlers === undefined) this.#early.push(event);

@@ -111,7 +111,6 @@ export class WasmRuntime implements PodRuntime {
     await mkdir(this.#settings.cacheDirectory, { recursive: true, mode: 0o700 });
     await mkdir(this.#compileCache, { recursive: true, mode: 0o700 });
     await this.#egress.open();
-    this.#egress.start();
     this.#filling = this.#fillCache();
     // With an empty cache it is waited for: a pod that is wanted meanwhile gets a process that starts more slowly.
     const isEmpty = (await readdir(this.#compileCache)).length === 0;
@@ -121,6 +120,8 @@ export class WasmRuntime implements PodRuntime {
 
   async prepare(image: LocalImage, signal: AbortSignal): Promise<void> {
     if (image.variant !== "wasm") throw new PodFault("UNSUPPORTED", "the Wasm runtime was given a native image");
+    // A node without Wasm pods needs no way out for them. It is there before the first of them is: to prepare an image takes longer.
+    this.#egress.start();
     await this.#preparing.prepare(image, signal);
   }
 
@@ -130,6 +131,7 @@ export class WasmRuntime implements PodRuntime {
     const pod = this.#plan(launch, image);
     const known = this.#hostByPod.get(pod.uid);
     if (known?.pods.has(pod.uid) === true) return this.#running(pod);
+    this.#egress.start();
     const { pathOf } = await this.#preparing.prepare(image, signal);
     const host = await this.#hostFor(pod.namespace);
     await this.#startIn(host, { pod, pathOf }, signal);
@@ -213,6 +215,7 @@ export class WasmRuntime implements PodRuntime {
       return [];
     }
     this.#hostByNamespace.set(namespace, Promise.resolve(host));
+    this.#egress.start();
     for (const pod of status.pods) {
       host.pods.set(pod.uid, pod);
       this.#hostByPod.set(pod.uid, host);
