@@ -18,6 +18,7 @@ import {
 } from "../../sdk/image/index.ts";
 import { systemClock } from "../../sdk/internal/index.ts";
 import { figure, median } from "./figures.ts";
+import { nativeBench, type RootfsBench, rootfsBench } from "./native.bench.ts";
 import { type Registry, startDebianRegistry, startOurRegistry } from "./registries.ts";
 
 export interface ImagesBench {
@@ -27,10 +28,27 @@ export interface ImagesBench {
   readonly rounds: number;
   /** Images that are pulled and started, each for the first time. */
   readonly starts: number;
+  /** Starts of a native pod by each runtime. */
+  readonly nativeStarts: number;
+  readonly rootfs: RootfsBench;
 }
 
-export const largeImagesBench: ImagesBench = { blobs: 4, blobBytes: 32 * 1024 ** 2, rounds: 5, starts: 9 };
-export const smallImagesBench: ImagesBench = { blobs: 2, blobBytes: 1024 ** 2, rounds: 1, starts: 1 };
+export const largeImagesBench: ImagesBench = {
+  blobs: 4,
+  blobBytes: 32 * 1024 ** 2,
+  rounds: 5,
+  starts: 9,
+  nativeStarts: 15,
+  rootfs: { bytes: 100e6, rounds: 5 },
+};
+export const smallImagesBench: ImagesBench = {
+  blobs: 2,
+  blobBytes: 1024 ** 2,
+  rounds: 1,
+  starts: 1,
+  nativeStarts: 1,
+  rootfs: { bytes: 1e6, rounds: 1 },
+};
 
 /** As large as the component of the goal. */
 const componentBytes = 1_700_000;
@@ -47,6 +65,8 @@ export async function imagesBench(size: ImagesBench): Promise<void> {
     await throughput(size, [ours, ...(theirs === undefined ? [] : [theirs])]);
     console.log("\nfrom the registry to the first answer, each image for the first time");
     await firstAnswers(size, ours, join(directory, "nodes"));
+    await rootfsBench(size.rootfs, ours.host);
+    await nativeBench(size.nativeStarts);
   } finally {
     await rm(directory, { recursive: true, force: true });
   }

@@ -1,5 +1,6 @@
 import { engineBench, largeEngineBench, smallEngineBench } from "./engine.bench.ts";
 import { imagesBench, largeImagesBench, smallImagesBench } from "./images.bench.ts";
+import { soakBench } from "./native.bench.ts";
 import { platformBench } from "./platform.bench.ts";
 
 // `npm run bench [NAME] [-- --small]`: figures of the running system, each beside a peer or a limit that is measured in the
@@ -10,6 +11,7 @@ const benches: Readonly<Record<string, () => Promise<void>>> = {
   engine: () => engineBench(isSmall ? smallEngineBench : largeEngineBench),
   images: () => imagesBench(isSmall ? smallImagesBench : largeImagesBench),
   platform: platformBench,
+  soak: () => soakBench(isSmall ? 6 : 1000),
 };
 const asked = process.argv.slice(2).filter((argument) => !argument.startsWith("--"));
 for (const [name, bench] of Object.entries(benches)) {
