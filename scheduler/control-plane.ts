@@ -11,6 +11,7 @@ import { IdleBook } from "./autoscale/idle-book.ts";
 import { IdleFile } from "./controllers/autoscaler/idle-file.ts";
 import { Controllers } from "./controllers/controllers.ts";
 import { RegistryImageResolver } from "./controllers/revision/registry-image-resolver.ts";
+import { RegistryKnowledge } from "./controllers/revision/registry-knowledge.ts";
 import { readSettings, type SettingValues } from "./settings.ts";
 import { compactRegularly } from "./store/compaction.ts";
 import { SqliteStore } from "./store/sqlite-store.ts";
@@ -36,7 +37,7 @@ export async function startControlPlane(
   // The first thing that is opened: it is also the lock that keeps a second process off the directory.
   const store = opened.use(SqliteStore.open(join(dataDir, "state.db")));
   const validation = { allowZeroInitialScale: settings.autoscaler.allowZeroInitialScale };
-  const api = await createApi({ store, clock, random, log, validation });
+  const api = await createApi({ store, clock, random, log, validation, builtinRegistry: registry.host });
   const { registrySecretFile } = settings;
   const builtin: RegistryEndpoint = {
     url: registry.url,
@@ -61,6 +62,7 @@ export async function startControlPlane(
       random,
       log,
       images: new RegistryImageResolver(registries, registry.host, settings.registryAliases),
+      imageKnowledge: new RegistryKnowledge(registries),
       addresses: {
         domain: settings.domain,
         gatewayPort: settings.gatewayPort,

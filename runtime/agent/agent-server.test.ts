@@ -106,7 +106,8 @@ test("shows a pod's log and a service's, also after the pod has ended", async ()
   );
   expect((await call(it.socketPath, "GET", `/containerLogs/default/${podName}/other`)).status).toBe(404);
   world.agent.pods.all[0]?.stop(0);
-  await world.until(() => world.agent.pods.all[0]?.state.phase === "ended");
+  // It goes from the list as soon as the API knows.
+  await world.until(() => (world.agent.pods.all[0]?.state.phase ?? "ended") === "ended");
   const service = await call(it.socketPath, "GET", "/v1/logs?namespace=default&service=hello&prefix=true");
   expect(service.text).toBe(`[pod/${podName}/user-container] one\n[pod/${podName}/user-container] two\n`);
 });

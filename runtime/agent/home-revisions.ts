@@ -64,6 +64,8 @@ export class HomeRevisions {
     this.#set(revision, same ? before.preparation : { phase: "preparing" });
     try {
       const reference = imageOf(revision) ?? "";
+      const namespace = revision.metadata.namespace ?? "default";
+      await this.#images.admit({ namespace, image: reference }, signal);
       const prepared = await this.#images.prepare(reference, wishOf(revision.metadata.annotations), signal);
       if (this.#homesByKey.get(key)?.revision === revision) {
         this.#set(revision, { phase: "prepared", prepared });

@@ -1,4 +1,5 @@
 import type { LocalImage } from "../image/local-image.ts";
+import type { GateQuestion } from "./image-gate.ts";
 import type { VariantWish } from "./manifest.ts";
 
 /** An image that is on this node, with the variant that runs here prepared. */
@@ -12,6 +13,8 @@ export interface PreparedImage {
 
 /** Where the agent gets images from, ready to start. */
 export interface ImageSource {
+  /** Whether the image may run; asked before it is pulled, and before each start. @throws ImageFault POLICY_DENIED … */
+  admit(question: GateQuestion, signal: AbortSignal): Promise<void>;
   /**
    * Pulls what is missing, chooses the variant, prepares it. Quick when all that is done. @throws ImageFault, PodFault
    */

@@ -154,6 +154,8 @@ export class LocalPod {
     this.begin(prepared);
     await promise;
     this.#unproven = false;
+    // Whoever looked before now has passed it by.
+    this.#tools.changed(this);
     if (this.#state.phase === "ready") return this.#state.run;
     throw this.#failure ?? new PodFault("EXITED", `pod ${this.key} was stopped while it started`);
   }
@@ -266,10 +268,18 @@ export class LocalPod {
     }
   }
 
-  #prepare(signal: AbortSignal): Promise<PreparedImage> {
+  async #prepare(signal: AbortSignal): Promise<PreparedImage> {
     const { image } = servingContainer(this.manifest.spec);
+    await this.#admit(signal);
     const wish = nativeNeed(this.manifest) === undefined ? wishOf(this.manifest.annotations) : "native";
     return this.#tools.images.prepare(image, wish, signal);
+  }
+
+  /** Every image of the pod, by the policies of this moment. @throws ImageFault POLICY_DENIED … */
+  async #admit(signal: AbortSignal, variant?: "wasm" | "native"): Promise<void> {
+    const { namespace, spec } = this.manifest;
+    const known = variant === undefined ? {} : { variant };
+    for (const { image } of containersOf(spec)) await this.#tools.images.admit({ namespace, image, ...known }, signal);
   }
 
   /** The images of all containers of a pod that is not one program. @throws ImageFault, PodFault UNSUPPORTED */
@@ -306,6 +316,8 @@ export class LocalPod {
     try {
       if (again) await this.#cleanUp();
       const prepared = (this.#prepared ??= await this.#prepare(cancel.signal));
+      // What was prepared before a policy came is held to it, too.
+      await this.#admit(cancel.signal, prepared.image.variant);
       const runtime = this.#tools.runtime(prepared.image.variant);
       if (runtime === undefined) {
         throw new PodFault("UNSUPPORTED", `this node cannot run ${prepared.image.variant} variants`);

@@ -1,4 +1,5 @@
 import { annotation, label, pods, revisions } from "@shallop/sdk/api";
+import { ImageFault } from "@shallop/sdk/image";
 import { expect, test } from "vitest";
 import { PodFault } from "../pod/pod-runtime.ts";
 import { FakeWorld } from "./world.fake.ts";
@@ -174,6 +175,19 @@ test("activation needs no control plane, and records the pod when it is back", a
   expect(world.runtime.launches).toHaveLength(1);
 });
 
+test("what an image policy refuses is not started, however long it has been prepared, and the reason is told", async () => {
+  await using world = await prepared();
+  world.images.refusal = new ImageFault("POLICY_DENIED", "image policy p refuses hello");
+  await expect(world.agent.activator.activate(ask)).rejects.toThrow(/image policy p refuses hello/);
+  expect(world.runtime.launches).toEqual([]);
+  await world.until(() => world.events.some((line) => line.startsWith("Warning ActivationFailed Revision")));
+  world.bound("a");
+  await world.until(() => JSON.stringify(world.pod("a")?.status ?? "").includes("image policy p refuses hello"));
+  world.images.refusal = undefined;
+  await world.clock.advance(20_000);
+  await world.until(() => world.podStates()[0] === "a Running True");
+});
+
 test("an activation that fails leaves nothing, tells why, and is not repeated for each request", async () => {
   await using world = await prepared();
   const dies = () => new PodFault("EXITED", "it threw at start");
@@ -190,6 +204,7 @@ test("an activation that fails leaves nothing, tells why, and is not repeated fo
   world.runtime.failStarts = [];
   await world.clock.advance(10_000);
   expect(await world.agent.activator.activate(ask)).toMatchObject({ started: true });
+  await world.until(() => world.api.writes.some((write) => write.startsWith("create pods")));
   expect(world.api.writes.filter((write) => write.startsWith("create pods"))).toHaveLength(1);
 });
 

@@ -1,10 +1,11 @@
 import { mkdir, rm } from "node:fs/promises";
 import { hostname, networkInterfaces } from "node:os";
 import path from "node:path";
-import { apiVersionOf, type NodeFeatures, pods, revisions } from "@shallop/sdk/api";
+import { apiVersionOf, imagePolicies, type NodeFeatures, pods, revisions } from "@shallop/sdk/api";
 import { EventRecorder, startInformer } from "@shallop/sdk/client";
 import { DockerCredentials, RegistryClient, type RegistryEndpoint, type RegistryMirrors } from "@shallop/sdk/image";
 import { type Clock, describeError, errorCode, type Log, machineIdentity, type Random } from "@shallop/sdk/internal";
+import { readEvidence } from "@shallop/sdk/trust";
 import { providedInterfaces } from "../component/requirements.ts";
 import type { PreparedStore } from "../component/prepared-store.ts";
 import { WasmRuntime } from "../host/wasm-runtime.ts";
@@ -27,6 +28,8 @@ import {
   type MembershipSettings,
   storedMembership,
 } from "./membership.ts";
+import { ImageGate } from "./image-gate.ts";
+import { ImagePolicies } from "./image-policies.ts";
 import { NodeAgent } from "./node-agent.ts";
 import { machineFacts, type MachineFacts } from "./node-facts.ts";
 import { wasmJail } from "./wasm-jail.ts";
@@ -36,6 +39,7 @@ import { type NodeRegistry, startNodeRegistry } from "./node-registry.ts";
 import type { RegistrySettings } from "./registry-settings.ts";
 import { imagesDirectory, openPrepared } from "./prepared.ts";
 import { runDirectory } from "./run-directory.ts";
+import { StoredEvidence } from "./stored-evidence.ts";
 import { VariantPreparer } from "./variant-preparer.ts";
 
 export interface NodeSettings {
@@ -179,10 +183,20 @@ async function openAgent(
   const { settings, directory, features, machine, client, hostIp, prepared } = place;
   const { clock, log } = settings;
   const runtimes: PodRuntime[] = [];
+  const registries = registryClient(place);
+  const policies = await ImagePolicies.open(path.join(directory, "image-policies.json"), log);
+  const gate = new ImageGate({
+    policies,
+    stored: new StoredEvidence(path.join(directory, "signatures"), log),
+    evidence: ({ registry, repository, digest }, stop) =>
+      digest === undefined ? Promise.resolve([]) : readEvidence(registries, { registry, repository, digest }, stop),
+    defaultRegistry: builtinRegistryOf(place),
+  });
   const images = new VariantPreparer({
+    gate,
     images: await NodeImages.open({
       directory: imagesDirectory(directory),
-      client: registryClient(place),
+      client: registries,
       prepared,
       clock,
       log,
@@ -200,6 +214,8 @@ async function openAgent(
   const informer = { signal, clock, log, onChange: () => agent.wake() };
   const podInformer = startInformer(client, pods, { fieldSelector: `spec.nodeName=${settings.name}` }, informer);
   const revisionInformer = startInformer(client, revisions, {}, informer);
+  const watched = { ...informer, onChange: () => policies.changed() };
+  policies.follow(startInformer(client, imagePolicies, {}, watched));
   // Ended before its first list: nobody waits for it.
   for (const { synced } of [podInformer, revisionInformer]) synced.catch(() => undefined);
   const agent = new NodeAgent({

@@ -61,6 +61,7 @@ function open(variants: readonly Variant[], options: { readonly native?: boolean
         return { removedBytes: 0 };
       },
     },
+    gate: { check: () => Promise.resolve() },
     runtimes: [runtimes.wasm, runtimes.native],
     features,
     architecture: "amd64",

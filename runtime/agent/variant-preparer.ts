@@ -5,11 +5,13 @@ import { type Log, SingleFlight } from "@shallop/sdk/internal";
 import { chooseVariant } from "../image/choose.ts";
 import type { NodeImages, ResolvedImage } from "../image/node-images.ts";
 import { ImportsUnmetFault, PodFault, type PodRuntime } from "../pod/pod-runtime.ts";
+import type { GateQuestion, ImageGate } from "./image-gate.ts";
 import type { ImageSource, PreparedImage } from "./image-source.ts";
 import type { VariantWish } from "./manifest.ts";
 
 export interface VariantPreparerSettings {
   readonly images: Pick<NodeImages, "resolve" | "fetch" | "collect">;
+  readonly gate: Pick<ImageGate, "check">;
   readonly runtimes: readonly PodRuntime[];
   readonly features: NodeFeatures;
   /** The node's, as images write it. */
@@ -43,6 +45,10 @@ export class VariantPreparer implements ImageSource {
 
   constructor(settings: VariantPreparerSettings) {
     this.#settings = settings;
+  }
+
+  admit(question: GateQuestion, signal: AbortSignal): Promise<void> {
+    return this.#settings.gate.check(question, signal);
   }
 
   async prepare(reference: string, wish: VariantWish, signal: AbortSignal): Promise<PreparedImage> {

@@ -22,6 +22,14 @@ class FakeImages implements ImageSource {
   /** Thrown by the next calls, one each. */
   failNext: Error[] = [];
 
+  /** Says no, when a test wants it to. */
+  refusal: Error | undefined;
+
+  async admit(): Promise<void> {
+    await Promise.resolve();
+    if (this.refusal !== undefined) throw this.refusal;
+  }
+
   async prepare(reference: string, wish: VariantWish): Promise<PreparedImage> {
     this.asked.push(`${reference} ${wish}`);
     const fault = this.failNext.shift();

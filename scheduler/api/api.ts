@@ -1,4 +1,5 @@
 import { kindOf, namespaces, type ValidationSettings } from "@shallop/sdk/api";
+import { parseReference } from "@shallop/sdk/image";
 import { assert, type Clock, errorCode, type Log, type Random } from "@shallop/sdk/internal";
 import type { Store } from "../store/store.ts";
 import { immortalNamespaces } from "./admission.ts";
@@ -13,6 +14,8 @@ export interface ApiOptions {
   readonly random: Random;
   readonly log: Log;
   readonly validation?: ValidationSettings;
+  /** Host of references that name none. */
+  readonly builtinRegistry?: string;
 }
 
 /**
@@ -26,6 +29,7 @@ export async function createApi(options: ApiOptions): Promise<Machinery> {
     clock,
     random,
     log,
+    parseImage: (image) => parseReference(image, { defaultRegistry: options.builtinRegistry ?? "127.0.0.1:5000" }),
     validation: options.validation ?? { allowZeroInitialScale: false },
   };
   const kind = kindOf(namespaces);

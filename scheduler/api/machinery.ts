@@ -1,4 +1,5 @@
 import type { KindDefinition, Subresource, ValidationSettings } from "@shallop/sdk/api";
+import type { ImageReference } from "@shallop/sdk/image";
 import type { Clock, Log, Random } from "@shallop/sdk/internal";
 import type { ObjectStore } from "./objects.ts";
 import type { User } from "./user.ts";
@@ -10,6 +11,8 @@ export interface Machinery {
   readonly random: Random;
   readonly log: Log;
   readonly validation: ValidationSettings;
+  /** What an image name means; one without a registry belongs to the built-in one. @throws ImageFault */
+  readonly parseImage: (image: string) => ImageReference;
 }
 
 /** What a request is about: a collection, or an object of it. */

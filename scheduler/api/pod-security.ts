@@ -42,7 +42,8 @@ export function admitPodSecurity(
   );
 }
 
-function podSpecOf(target: Target, object: JsonObject | undefined): Json | undefined {
+/** The pod that an object is, or would make; undefined for kinds that make none. */
+export function podSpecOf(target: Target, object: JsonObject | undefined): Json | undefined {
   switch (target.kind.resource.plural) {
     case "pods":
     case "revisions":

@@ -10,6 +10,7 @@ import {
   withAt,
 } from "@shallop/sdk/api";
 import { errorCode } from "@shallop/sdk/internal";
+import { admitImages } from "./admit-images.ts";
 import { admitNamespace, admitNode, withUserAnnotations } from "./admission.ts";
 import { admitPodSecurity } from "./pod-security.ts";
 import { ownersAfterUpdate } from "./apply/managed-fields.ts";
@@ -61,6 +62,7 @@ export async function createObject(
     admitNamespace(machinery, target, name);
     admitNode(options.user, target, { next: object });
     admitPodSecurity(machinery, target, { next: object });
+    admitImages(machinery, target, { next: object, user: options.user });
     const key = machinery.objects.key(kind, target.namespace, name);
     const taken = machinery.objects.store.get(key) !== undefined;
     try {
@@ -160,6 +162,7 @@ function nextState(machinery: Machinery, target: Target, { old, wanted, options 
   const next = withGeneration(target, completed(machinery, target, annotated, old), old);
   admitNode(options.user, target, { old, next });
   admitPodSecurity(machinery, target, { old, next });
+  admitImages(machinery, target, { old, next, user: options.user });
   const writing = { target, manager: options.fieldManager ?? "unknown", wallMs: machinery.clock.wallMs() };
   const owners =
     options.applied === true ? dig(wanted, "metadata", "managedFields") : ownersAfterUpdate(old, next, writing);

@@ -14,8 +14,10 @@ import {
   type Service,
   services,
 } from "@shallop/sdk/api";
+import type { ImageReference } from "@shallop/sdk/image";
 import { describeError, type Log, silentLog } from "@shallop/sdk/internal";
 import { FakeClock, seededRandom } from "@shallop/sdk/internal/testing";
+import type { Evidence } from "@shallop/sdk/trust";
 import { createApi } from "../api/api.ts";
 import { type ControlClient, inProcessClient } from "../api/client.ts";
 import { controllersUser } from "../api/user.ts";
@@ -25,6 +27,7 @@ import { FakeStore } from "../store/store.fake.ts";
 import { FakeAgent } from "./agent.fake.ts";
 import { Controllers } from "./controllers.ts";
 import { type ImageResolver, ResolveFault } from "./revision/image-resolver.ts";
+import type { ImageAbilities, ImageKnowledge } from "./revision/policed-image-resolver.ts";
 
 export const digest = `sha256:${"a".repeat(64)}`;
 const stepMs = 200;
@@ -39,10 +42,25 @@ class FakeImages implements ImageResolver {
   }
 }
 
+/** What images are made of, by repository. Nothing is signed unless a test says so. */
+class FakeKnowledge implements ImageKnowledge {
+  readonly importsOf = new Map<string, readonly string[]>();
+  readonly evidenceOf = new Map<string, readonly Evidence[]>();
+  async evidence({ repository }: ImageReference): Promise<readonly Evidence[]> {
+    await Promise.resolve();
+    return this.evidenceOf.get(repository) ?? [];
+  }
+  async variants({ digest: of }: ImageReference): Promise<ImageAbilities> {
+    await Promise.resolve();
+    return { kinds: ["wasm"], imports: this.importsOf.get(of ?? "") ?? [] };
+  }
+}
+
 /** A control plane in this process, with nodes that are agents only, on a clock that is told to move. */
 export class World implements AsyncDisposable {
   readonly clock = new FakeClock();
   readonly images = new FakeImages();
+  readonly knowledge = new FakeKnowledge();
   readonly agents: FakeAgent[] = [];
   readonly #store = new FakeStore();
   /** Errors that were logged; a test that expects none says so at its end. */
@@ -86,6 +104,7 @@ export class World implements AsyncDisposable {
       random,
       log,
       images: this.images,
+      imageKnowledge: this.knowledge,
       addresses: { domain: "localhost", gatewayPort: 8080, gatewayHost: "127.0.0.1" },
       autoscaler: parseConfig(this.#settings),
       idleTimes: new IdleBook(),

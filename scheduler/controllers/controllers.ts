@@ -1,4 +1,4 @@
-import { type ApiObject, label, type Route } from "@shallop/sdk/api";
+import { type ApiObject, label, type Revision, type Route } from "@shallop/sdk/api";
 import { type ApiClient, EventRecorder } from "@shallop/sdk/client";
 import type { Clock, Log, Random, Timer } from "@shallop/sdk/internal";
 import type { Explanation, LoadReport } from "@shallop/sdk/wire";
@@ -13,6 +13,7 @@ import { GarbageController } from "./garbage/controller.ts";
 import { NamespaceController, type NamespaceFinalizer } from "./namespace/controller.ts";
 import { NodeController } from "./node/controller.ts";
 import { PodController } from "./pod/controller.ts";
+import { type ImageKnowledge, PolicedImageResolver } from "./revision/policed-image-resolver.ts";
 import { RevisionController } from "./revision/controller.ts";
 import type { ImageResolver } from "./revision/image-resolver.ts";
 import { NodeRoom } from "./revision/node-room.ts";
@@ -32,6 +33,8 @@ export interface ControllersOptions {
   readonly random: Random;
   readonly log: Log;
   readonly images: ImageResolver;
+  /** Asked when an image policy wants to know more of an image than its name. */
+  readonly imageKnowledge: ImageKnowledge;
   readonly addresses: Addresses;
   readonly autoscaler: AutoscalerConfig;
   readonly idleTimes: IdleBook;
@@ -81,7 +84,14 @@ export class Controllers implements AsyncDisposable {
       onChange,
     });
     this.#explainer = new ServiceExplainer(cluster, this.#autoscaler);
-    this.#resolutions = new Resolutions(options.images, { clock, log }, (key) => this.#queues.revision.add(key));
+    const images = new PolicedImageResolver({
+      resolver: options.images,
+      knowledge: options.imageKnowledge,
+      policies: () => [...cluster.of("imagePolicies").items()],
+      running: (revision) => runningImage(cluster, revision),
+      events,
+    });
+    this.#resolutions = new Resolutions(images, { clock, log }, (key) => this.#queues.revision.add(key));
     this.#nodes = new NodeController({ cluster, clock, log, events, onStateChange: () => this.#addAllRevisions() });
     this.#garbage = new GarbageController(cluster);
     this.#routing = new RoutingController(cluster, clock, options.addresses);
@@ -219,6 +229,11 @@ export class Controllers implements AsyncDisposable {
       case "trafficPolicies":
         // Their statuses are all that has to be done.
         break;
+      case "imagePolicies":
+        // What one has refused another may let in.
+        this.#resolutions.reconsider();
+        this.#addAllRevisions();
+        break;
       default:
         kind satisfies never;
     }
@@ -296,6 +311,17 @@ export class Controllers implements AsyncDisposable {
     add("pod", this.#cluster.of("pods").items());
     add("namespace", this.#cluster.of("namespaces").items());
   }
+}
+
+/** The image of the revision that the service of another one runs now. */
+function runningImage(cluster: Cluster, { metadata }: Revision): string | undefined {
+  const configuration = cluster
+    .of("configurations")
+    .get(metadata.namespace, metadata.labels?.[label.configuration] ?? "");
+  const name = configuration?.status?.latestReadyRevisionName;
+  if (name === undefined || name === metadata.name) return undefined;
+  const running = cluster.of("revisions").get(metadata.namespace, name);
+  return running?.status?.containerStatuses?.[0]?.imageDigest;
 }
 
 type QueueName =

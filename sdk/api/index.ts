@@ -40,6 +40,7 @@ export { guestLimitsOf } from "./limits.ts";
 export { instanceReuseOf } from "./reuse.ts";
 export { isPodSecurityLevel, type PodSecurityLevel, podSecurityViolations } from "./validation/pod-security.ts";
 export type * from "./gateway-api.ts";
+export type * from "./image-policy.ts";
 export type * from "./meta.ts";
 export {
   annotation,
@@ -59,6 +60,7 @@ export {
   configurations,
   coreServices,
   domainMappings,
+  imagePolicies,
   endpointSlices,
   events,
   gatewayClasses,

@@ -6,6 +6,7 @@ import { endpointSliceKind } from "./kinds/endpoint-slice.ts";
 import { eventKind } from "./kinds/event.ts";
 import { gatewayClassKind, gatewayKind } from "./kinds/gateway.ts";
 import { httpRouteKind, referenceGrantKind } from "./kinds/http-route.ts";
+import { imagePolicyKind } from "./kinds/image-policy.ts";
 import { ingressClassKind, ingressKind } from "./kinds/ingress.ts";
 import { knativeServiceKind } from "./kinds/knative-service.ts";
 import { namespaceKind } from "./kinds/namespace.ts";
@@ -40,6 +41,7 @@ export const kinds: readonly KindDefinition[] = [
   httpRouteKind,
   referenceGrantKind,
   trafficPolicyKind,
+  imagePolicyKind,
 ];
 
 const kindsByPath = new Map(

@@ -50,6 +50,8 @@ export const annotation = {
   keepWarmWorth: "autoscaling.shallop.dev/keep-warm-worth",
   /** On revision templates, by the user: `true` has the autoscaler say what it would do, and do nothing. */
   autoscalingDryRun: "autoscaling.shallop.dev/dry-run",
+  /** On Revisions, by a user: the digest of the image whose new capabilities are approved. */
+  approvedImage: "shallop.dev/approved-image",
   /** On Pods: JSON of PodEndpoint, how a gateway reaches the pod. Written by the node that runs it. */
   endpoint: "shallop.dev/endpoint",
   /** On Pods: why this variant runs, in a sentence. Written by the node. */

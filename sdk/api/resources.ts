@@ -1,5 +1,6 @@
 import type { Event, Namespace, Node, Pod } from "./core.ts";
 import type { DomainMapping, Gateway, GatewayClass, HttpRoute, ReferenceGrant, TrafficPolicy } from "./gateway-api.ts";
+import type { ImagePolicy } from "./image-policy.ts";
 import type { ApiObject } from "./meta.ts";
 import { gatewayGroup, networkingGroup, servingGroup, shallopGroup } from "./names.ts";
 import type { CoreService, EndpointSlice, Ingress, IngressClass, Secret } from "./network.ts";
@@ -80,6 +81,13 @@ export const trafficPolicies: Resource<TrafficPolicy> = {
   plural: "trafficpolicies",
   kind: "TrafficPolicy",
   namespaced: true,
+};
+export const imagePolicies: Resource<ImagePolicy> = {
+  group: shallopGroup,
+  version: "v1",
+  plural: "imagepolicies",
+  kind: "ImagePolicy",
+  namespaced: false,
 };
 
 /** `apiVersion` as objects carry it: `v1`, `serving.knative.dev/v1`. */

@@ -7,6 +7,7 @@ export interface CommandModule {
 }
 
 // One file a command. Each is small until it runs: what it needs beyond its flags it imports inside its action.
+import { approveCommand } from "./commands/approve.ts";
 import { buildCommand } from "./commands/build.ts";
 import { deleteCommand } from "./commands/delete.ts";
 import { deployCommand } from "./commands/deploy.ts";
@@ -58,6 +59,7 @@ const commands: readonly CommandModule[] = [
   runCommand,
   serveCommand,
   deployCommand,
+  approveCommand,
   listCommand,
   describeCommand,
   logsCommand,

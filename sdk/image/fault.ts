@@ -30,6 +30,8 @@ export type ImageFaultCode =
   | "REGISTRY_INVALID"
   /** The registry asked for a pause that is longer than we wait. */
   | "RATE_LIMITED"
+  /** An image policy refuses it. Message says which, and why. */
+  | "POLICY_DENIED"
   /** No variant of the image can run where it is wanted. Message says why for each. */
   | "NO_USABLE_VARIANT"
   /** This machine lacks something that is needed. Message says what. */

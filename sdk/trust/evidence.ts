@@ -42,7 +42,12 @@ export function verifyEvidence(
   if (evidence.length === 0) throw new TrustFault("SIGNATURE_MISSING", `${digest} has no signature`);
   const good: VerifiedSignature[] = [];
   const problems = new Set<string>();
+  // cosign keeps a signature that was there when it adds one, so that it is found at two places.
+  const seen = new Set<string>();
   for (const one of evidence) {
+    const text = [one.signature, one.payload].map((bytes) => Buffer.from(bytes).toString("base64")).join(" ");
+    if (seen.has(text)) continue;
+    seen.add(text);
     const key = keys.find((candidate) => isSignedBy(one, candidate));
     const statement = key === undefined ? "none of the keys has made it" : statementOf(one, digest);
     if (typeof statement === "string") problems.add(statement);

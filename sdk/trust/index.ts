@@ -1,5 +1,14 @@
 export { encryptKey } from "./encrypted-key.ts";
 export { type Evidence, verifyEvidence, type VerifiedSignature } from "./evidence.ts";
 export { TrustFault, type TrustFaultCode } from "./fault.ts";
+export {
+  asksForApproval,
+  asksForSignatures,
+  asksForWasm,
+  type ImageFacts,
+  newCapabilities,
+  policiesFor,
+  policyRefusal,
+} from "./image-policy.ts";
 export { generateKeyPair, type KeyType, parseSignKey, parseVerifyKey, type SignKey, type VerifyKey } from "./keys.ts";
 export { readEvidence, type SignedImage, signImage } from "./signatures.ts";

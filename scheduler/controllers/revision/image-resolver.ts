@@ -1,9 +1,10 @@
+import type { Revision } from "@shallop/sdk/api";
 import { Fault } from "@shallop/sdk/internal";
 
 /** Says what an image name means now. */
 export interface ImageResolver {
-  /** `registry/repository@sha256:…`. @throws ResolveFault */
-  resolve(image: string, signal: AbortSignal): Promise<string>;
+  /** `registry/repository@sha256:…`, for a container of the revision. @throws ResolveFault */
+  resolve(image: string, signal: AbortSignal, revision: Revision): Promise<string>;
 }
 
 export type ResolveFaultCode =
@@ -14,7 +15,11 @@ export type ResolveFaultCode =
   /** The registry wants other credentials. */
   | "NOT_ALLOWED"
   /** The registry does not answer, or not as a registry does. */
-  | "REGISTRY_FAILED";
+  | "REGISTRY_FAILED"
+  /** An image policy refuses it. */
+  | "POLICY_DENIED"
+  /** It asks for more than what runs, and an image policy wants that approved. */
+  | "APPROVAL_REQUIRED";
 
 /** The message says what to do. */
 export class ResolveFault extends Fault<ResolveFaultCode> {}

@@ -64,7 +64,9 @@ export class RegistryImageResolver implements ImageResolver {
   }
 }
 
-const codes: Readonly<Record<string, ResolveFaultCode>> = {
+type RegistryFaultCode = Exclude<ResolveFaultCode, "POLICY_DENIED" | "APPROVAL_REQUIRED">;
+
+const codes: Readonly<Record<string, RegistryFaultCode>> = {
   REFERENCE_INVALID: "REFERENCE_INVALID",
   MANIFEST_UNKNOWN: "IMAGE_UNKNOWN",
   UNAUTHORIZED: "NOT_ALLOWED",
@@ -72,7 +74,7 @@ const codes: Readonly<Record<string, ResolveFaultCode>> = {
   CREDENTIALS_INVALID: "NOT_ALLOWED",
 };
 
-function advice(code: ResolveFaultCode, { registry }: ImageReference): string {
+function advice(code: RegistryFaultCode, { registry }: ImageReference): string {
   switch (code) {
     case "IMAGE_UNKNOWN":
       return "push it, or correct the image of the container; it is looked for again by itself";

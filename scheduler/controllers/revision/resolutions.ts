@@ -1,4 +1,4 @@
-import type { Revision } from "@shallop/sdk/api";
+import { annotation, type Revision } from "@shallop/sdk/api";
 import { type Clock, describeError, errorCode, type Log } from "@shallop/sdk/internal";
 import { keyOf } from "../shared/mirror.ts";
 import type { ImageResolver } from "./image-resolver.ts";
@@ -18,6 +18,8 @@ const backoffMsMin = 1_000;
 const backoffMsMax = 60_000;
 
 interface Attempt {
+  /** What was approved when it was made. */
+  approved: string | undefined;
   resolution: Resolution;
   failures: number;
   isRunning: boolean;
@@ -57,13 +59,28 @@ export class Resolutions {
       resolution: { phase: "pending" },
       failures: 0,
       isRunning: false,
+      approved: undefined,
     };
     this.#attempts.set(uid, attempt);
     const { resolution } = attempt;
+    const approved = revision.metadata.annotations?.[annotation.approvedImage];
+    // Somebody who approves does not wait for the next try.
+    const isNewlyApproved = approved !== attempt.approved;
+    attempt.approved = approved;
     const isDue =
-      resolution.phase === "pending" || (resolution.phase === "failed" && this.#clock.nowMs() >= resolution.retryAtMs);
+      resolution.phase === "pending" ||
+      isNewlyApproved ||
+      (resolution.phase === "failed" && this.#clock.nowMs() >= resolution.retryAtMs);
     if (!attempt.isRunning && isDue && !this.#stop.signal.aborted) void this.#resolve(revision, attempt);
     return resolution;
+  }
+
+  /** What was refused may be let in now: it is tried again when it is next asked for. */
+  reconsider(): void {
+    const nowMs = this.#clock.nowMs();
+    for (const attempt of this.#attempts.values()) {
+      if (attempt.resolution.phase === "failed") attempt.resolution = { ...attempt.resolution, retryAtMs: nowMs };
+    }
   }
 
   /** The revision is gone. */
@@ -81,7 +98,7 @@ export class Resolutions {
       const containerStatuses = await Promise.all(
         revision.spec.containers.map(async ({ name, image }) => ({
           name: name ?? containerName,
-          imageDigest: await this.#resolver.resolve(image, this.#stop.signal),
+          imageDigest: await this.#resolver.resolve(image, this.#stop.signal, revision),
         })),
       );
       attempt.resolution = { phase: "resolved", containerStatuses };

@@ -107,7 +107,8 @@ function activeFinding({ activity, want, ready, ageMs, deadlineMs, revision }: S
 
 function containerFinding({ world, initialized, prepared, refusing }: Facts): Finding {
   const { resolution, homes, crash, ready, want } = world;
-  if (resolution.phase === "failed") return failed("ContainerMissing", resolution.message);
+  if (resolution.phase === "failed")
+    return failed(resolutionReasons[resolution.code] ?? "ContainerMissing", resolution.message);
   if (resolution.phase === "pending") return unknown("ResolvingDigests", "the image is being resolved to a digest");
   const refusal = prepared.length === 0 ? refusalOf(homes.nodes, refusing) : undefined;
   if (refusal !== undefined && !initialized) {
@@ -119,6 +120,12 @@ function containerFinding({ world, initialized, prepared, refusing }: Facts): Fi
   if (crash !== undefined && ready === 0 && (want > 0 || !initialized)) return failed(crash.reason, crash.message);
   return initialized || ready > 0 ? isTrue : unknown("Deploying", "no pod is ready yet");
 }
+
+/** Knative's reason for an image that cannot be had is ContainerMissing. */
+const resolutionReasons: Readonly<Record<string, string>> = {
+  POLICY_DENIED: "ImagePolicyViolation",
+  APPROVAL_REQUIRED: "ApprovalRequired",
+};
 
 /** After a restart of the control plane, how long it has been is forgotten, but not what was said. */
 const isSaidAlready = ({ revision }: StatusWorld, reason: string): boolean =>

@@ -18,6 +18,8 @@ import {
   type IngressClass,
   ingressClasses,
   ingresses,
+  type ImagePolicy,
+  imagePolicies,
   label,
   type Namespace,
   namespaces,
@@ -64,6 +66,7 @@ export interface WatchedKinds {
   readonly httpRoutes: HttpRoute;
   readonly domainMappings: DomainMapping;
   readonly trafficPolicies: TrafficPolicy;
+  readonly imagePolicies: ImagePolicy;
 }
 export type WatchedKind = keyof WatchedKinds;
 
@@ -87,6 +90,7 @@ export const watchedResources: { readonly [Kind in WatchedKind]: Resource<Watche
   httpRoutes,
   domainMappings,
   trafficPolicies,
+  imagePolicies,
 };
 export const watchedKinds = Object.keys(watchedResources) as readonly WatchedKind[];
 
@@ -174,6 +178,7 @@ export class Cluster {
       httpRoutes: mirror("httpRoutes"),
       domainMappings: mirror("domainMappings"),
       trafficPolicies: mirror("trafficPolicies"),
+      imagePolicies: mirror("imagePolicies"),
     };
   }
 

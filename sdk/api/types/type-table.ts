@@ -3,6 +3,7 @@ import { coreTypes } from "./core-v1.ts";
 import { gatewayTypes } from "./gateway-v1.ts";
 import { metaTypes } from "./meta-v1.ts";
 import { networkTypes } from "./network-v1.ts";
+import { policyTypes } from "./policy-v1.ts";
 import { servingTypes } from "./serving-v1.ts";
 
 /**
@@ -72,7 +73,7 @@ let table: TypeTable | undefined;
 
 /** All types, parsed when they are first asked for: a process that only reads names pays nothing. */
 export function typeTable(): TypeTable {
-  table ??= parseTypeTable(coreTypes + metaTypes + networkTypes + servingTypes + gatewayTypes);
+  table ??= parseTypeTable(coreTypes + metaTypes + networkTypes + servingTypes + gatewayTypes + policyTypes);
   return table;
 }
 

@@ -22,7 +22,7 @@ async function tag(
   what: { readonly image: string; readonly name: string },
   flags: TagFlags,
 ): Promise<void> {
-  const { retagged, storedImages } = await import("../../image/index.ts");
+  const { storedImages } = await import("../../image/index.ts");
   const { findImage } = await import("../images/find.ts");
   const { openImages } = await import("../platform/image-store.ts");
   const { CliFault } = await import("../cli-fault.ts");
@@ -30,6 +30,5 @@ async function tag(
   const { target } = findImage(local, await storedImages(local.store, local.tags), what.image);
   const reference = local.reference(what.name);
   if (reference.digest !== undefined) throw new CliFault("USAGE", `${what.name} has a digest; a name is wanted`);
-  const named = reference.tag === undefined ? retagged(reference, "latest") : reference;
-  await local.tags.set(named, target, context.clock.wallMs());
+  await local.tags.set(reference, target, context.clock.wallMs());
 }

@@ -83,10 +83,7 @@ export async function loadImages(context: Context, flags: LoadFlags): Promise<vo
 /** A name in an archive is somebody's word: what is no reference is none. */
 function referenceIn(local: LocalImages, name: string): ImageReference | undefined {
   try {
-    const reference = local.reference(name);
-    return reference.tag === undefined && reference.digest === undefined
-      ? local.reference(`${name}:latest`)
-      : reference;
+    return local.reference(name);
   } catch (error) {
     if (error instanceof ImageFault) return undefined;
     throw error;

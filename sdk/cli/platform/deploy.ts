@@ -2,6 +2,7 @@ import {
   annotation,
   autoscalingPrefix,
   type NewObject,
+  revisions,
   type RevisionTemplate,
   type Service,
   services,
@@ -11,9 +12,10 @@ import { parseReference } from "../../image/index.ts";
 import { parseDurationMs } from "../../internal/duration.ts";
 import { CliFault } from "../cli-fault.ts";
 import { connect, type Context } from "../context.ts";
+import { capabilitiesAdded } from "./capabilities.ts";
 import type { DeployFlags } from "./deploy-flags.ts";
 import { checkName, pairOf, wholeNumber } from "./flag-values.ts";
-import { registryDefault } from "./image-store.ts";
+import { openImages, registryDefault } from "./image-store.ts";
 import { changeService, findService, namespaceOf, readyCondition } from "./services.ts";
 import { warningsOf } from "./warnings.ts";
 
@@ -26,6 +28,7 @@ export async function deploy(context: Context, name: string, flags: DeployFlags)
   const client = await connect(context, flags);
   try {
     const namespace = namespaceOf(flags);
+    await showNewCapabilities(context, client, { namespace, name, flags });
     const written = await write(client, { namespace, name }, template);
     const service = flags.wait ? await waitReady(context, client, written) : written;
     if (flags.output === "json") context.print(JSON.stringify(service, null, 2));
@@ -37,6 +40,25 @@ export async function deploy(context: Context, name: string, flags: DeployFlags)
   } finally {
     client.close();
   }
+}
+
+/** What the new component asks for that the running one did not: read before it is given. */
+async function showNewCapabilities(
+  context: Context,
+  client: HttpsClient,
+  target: { readonly namespace: string; readonly name: string; readonly flags: DeployFlags },
+): Promise<void> {
+  const service = await findService(client, target.namespace, target.name);
+  const ready = service?.status?.latestReadyRevisionName;
+  if (ready === undefined || target.flags.output === "json") return;
+  const revision = await client.get(revisions, target.namespace, ready).catch(() => undefined);
+  const running = revision?.status?.containerStatuses?.[0]?.imageDigest;
+  if (running === undefined) return;
+  const images = await openImages(context, target.flags);
+  const added = await capabilitiesAdded(images, { running, image: target.flags.image });
+  if (added.length === 0) return;
+  context.print(`${context.style.yellow("new")}: ${target.name} asks for what ${ready} does not`);
+  for (const capability of added) context.print(`  + ${capability}`);
 }
 
 async function write(
