@@ -9,13 +9,22 @@ import {
   X509CertificateGenerator,
   type X509Certificate as Certificate,
 } from "@peculiar/x509";
-import { ApiFault, type ApiObject, events, nodes, pods, type Resource, revisions } from "@shallop/sdk/api";
+import {
+  ApiFault,
+  type ApiObject,
+  events,
+  imagePolicies,
+  nodes,
+  pods,
+  type Resource,
+  revisions,
+} from "@shallop/sdk/api";
 import { assert } from "@shallop/sdk/internal";
 import type { JoinRequest } from "@shallop/sdk/wire";
 import { FakeApi } from "./api.fake.ts";
 
 const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
-const resources: readonly Resource<ApiObject>[] = [pods, revisions, nodes, events];
+const resources: readonly Resource<ApiObject>[] = [pods, revisions, nodes, events, imagePolicies];
 const httpStatus: Readonly<Record<string, number>> = { NotFound: 404, AlreadyExists: 409, Conflict: 409 };
 
 /** An authority that signs for a test. */
