@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import type { Clock, Log, Random } from "@shallop/sdk/internal";
 import type { LoadReport } from "@shallop/sdk/wire";
 import { Dispatcher, type NodeAgents } from "./activate/dispatcher.ts";
+import type { Distance } from "./balance/near-first.ts";
 import { WaitBudget } from "./activate/wait-queue.ts";
 import { type Forwarded, Passages, type Passed } from "./filter/passage.ts";
 import type { OpenRequest } from "./listen/connections.ts";
@@ -232,11 +233,23 @@ export class Gateway {
       budget: this.#budget,
       agents,
       node: (name) => this.cluster.node(name),
+      distance: (name) => this.#distance(name),
       poke: () => this.#reporter.poke(),
       podGone: (uid) => this.#upstreams.retire(uid),
     });
     this.#dispatcherByRevision.set(key, dispatcher);
     return dispatcher;
+  }
+
+  #distance(name: string): Distance {
+    const node = this.cluster.node(name);
+    if (node?.machine === this.#options.machine) return 0;
+    return node?.zone !== undefined && node.zone === this.#zone() ? 1 : 2;
+  }
+
+  /** A gateway is in the zone of the node that runs beside it. */
+  #zone(): string | undefined {
+    return this.cluster.nodeOf(this.#options.machine)?.zone;
   }
 
   #podGone(pod: WatchedPod): void {

@@ -207,3 +207,51 @@ describe("a node that dies with all pods of a revision", () => {
     expect(cluster.asked).toEqual(["n1 default/twin-00001"]);
   });
 });
+
+describe("how a revision has its requests held", () => {
+  async function holding(annotations: Readonly<Record<string, string>>): Promise<FakeCluster> {
+    const cluster = await start();
+    cluster.service("held");
+    const revision = fakeRevision("held-00001");
+    cluster.gateway.cluster.set("revisions", { ...revision, metadata: { ...revision.metadata, annotations } });
+    cluster.activate = () => new Promise(() => undefined);
+    return cluster;
+  }
+
+  test.each([
+    { sheds: "newest", refused: [2, 3] },
+    { sheds: "oldest", refused: [0, 1] },
+  ])("two at most, and who is refused of four is the $sheds", async ({ sheds, refused }) => {
+    const cluster = await holding({
+      "hold.shallop.dev/depth": "2",
+      "hold.shallop.dev/shed": sheds,
+      "hold.shallop.dev/retry-after": "7s",
+      "hold.shallop.dev/wait": "2s",
+    });
+    const over: number[] = [];
+    const calls: ReturnType<typeof call>[] = [];
+    for (let index = 0; index < 4; index++) {
+      const answer = call(cluster, "held");
+      calls.push(answer);
+      void answer.then(() => over.push(index));
+      // One after the other, so that it is known who is the oldest.
+      await until(
+        () => cluster.gateway.load.waiting === Math.min(index + 1, 2) && over.length === Math.max(0, index - 1),
+      );
+    }
+    expect(over.toSorted()).toEqual(refused);
+    for (const index of refused) {
+      const answer = await calls[index]!;
+      expect(answer.status).toBe(503);
+      expect(answer.body).toMatch(/^QUEUE_FULL: /);
+      expect(answer.headers["retry-after"]).toBe("7");
+    }
+    // The others have waited for as long as the revision says.
+    const answers = await Promise.all(calls);
+    for (const [index, { status, body, headers }] of answers.entries()) {
+      if (refused.includes(index)) continue;
+      expect([status, headers["retry-after"]]).toEqual([503, "7"]);
+      expect(body).toMatch(/^START_TIMEOUT: /);
+    }
+  });
+});

@@ -1,14 +1,17 @@
 import { type Clock, describeError, type Log, type Random } from "@shallop/sdk/internal";
 import type { Activation } from "@shallop/sdk/wire";
 import { PodSet, type PodSlot } from "../balance/pod-set.ts";
+import type { Distance } from "../balance/near-first.ts";
 import type { GatewayLimits } from "../limits.ts";
 import { GatewayFault, type GatewayFaultCode } from "../proxy/fault-status.ts";
 import type { NodeTarget, RevisionTarget, WatchedPod } from "../route/target.ts";
 import { checkEndpoint } from "../route/target.ts";
-import { WaitQueue, type WaitBudget } from "./wait-queue.ts";
+import { type QueueRules, WaitQueue, type WaitBudget } from "./wait-queue.ts";
 
 /** A request that wants a pod. It watches its own deadline and calls `leave` when that has passed. */
 export interface Waiter {
+  /** Requests with the same belong to the same pod. */
+  readonly affinity: string | undefined;
   granted(slot: PodSlot): void;
   /** It will not be granted any more. */
   refused(fault: GatewayFault): void;
@@ -28,6 +31,8 @@ export interface DispatcherOptions {
   readonly budget: WaitBudget;
   readonly agents: NodeAgents;
   readonly node: (name: string) => NodeTarget | undefined;
+  /** How far a node is. */
+  readonly distance: (node: string) => Distance;
   /** A request waits for a revision without a pod: the control plane should hear of it now. */
   readonly poke: (revision: string) => void;
   /** A pod is not known any more. */
@@ -72,10 +77,15 @@ export class Dispatcher {
   constructor(target: RevisionTarget, options: DispatcherOptions) {
     this.#target = target;
     this.#options = options;
-    this.#queue = new WaitQueue(options.limits.queueDepthMax, options.budget);
-    const { clock, random, podGone } = options;
-    this.#pods = new PodSet({ clock, random, available: () => this.#serve(), gone: podGone });
-    this.#pods.limit(target.concurrencyMax);
+    const { clock, random, podGone, budget, distance } = options;
+    this.#queue = new WaitQueue({
+      tenant: target.namespace,
+      rules: this.#queueRules(),
+      budget,
+      shed: (waiter) => waiter.refused(this.#queueFull()),
+    });
+    this.#pods = new PodSet({ clock, random, available: () => this.#serve(), gone: podGone, distance });
+    this.#pods.follow(target);
   }
 
   get target(): RevisionTarget {
@@ -104,7 +114,8 @@ export class Dispatcher {
   /** The revision has changed: its limits, its homes. */
   update(target: RevisionTarget): void {
     this.#target = target;
-    this.#pods.limit(target.concurrencyMax);
+    this.#queue.limit(this.#queueRules());
+    this.#pods.follow(target);
     this.#wake?.();
   }
 
@@ -121,12 +132,12 @@ export class Dispatcher {
 
   /** A slot for `waiter` now; or undefined, and it is granted or refused later. */
   acquire(waiter: Waiter): PodSlot | undefined {
-    const slot = this.#queue.length === 0 ? this.#pods.take() : undefined;
+    const slot = this.#queue.length === 0 ? this.#pods.take(waiter.affinity) : undefined;
     if (slot !== undefined) return slot;
     if (this.#closed.signal.aborted) {
       waiter.refused(new GatewayFault("REVISION_GONE", `revision ${this.#target.key} was deleted`));
     } else if (!this.#queue.push(waiter)) {
-      waiter.refused(new GatewayFault("QUEUE_FULL", `too many requests wait for revision ${this.#target.key}`));
+      waiter.refused(this.#queueFull());
     } else {
       this.#activateIfNeeded();
     }
@@ -172,6 +183,17 @@ export class Dispatcher {
     this.#refuseAll(new GatewayFault(code, `nobody can wait for revision ${this.#target.key} any more`));
   }
 
+  /** No revision may hold more than the gateway allows for one. */
+  #queueRules(): QueueRules {
+    const { queueDepthMax } = this.#options.limits;
+    const { depthMax = queueDepthMax, sheds } = this.#target.hold;
+    return { depthMax: Math.min(depthMax, queueDepthMax), sheds };
+  }
+
+  #queueFull(): GatewayFault {
+    return new GatewayFault("QUEUE_FULL", `too many requests wait for revision ${this.#target.key}`);
+  }
+
   #refuseAll(fault: GatewayFault): void {
     for (let waiter = this.#queue.shift(); waiter !== undefined; waiter = this.#queue.shift()) waiter.refused(fault);
   }
@@ -182,7 +204,8 @@ export class Dispatcher {
     this.#serving = true;
     this.#wake?.();
     while (this.#queue.length > 0) {
-      const slot = this.#pods.take();
+      const next = this.#queue.first;
+      const slot = this.#pods.take(next?.affinity);
       if (slot === undefined) break;
       this.#queue.shift()?.granted(slot);
     }

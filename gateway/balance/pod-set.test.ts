@@ -30,7 +30,13 @@ beforeEach(() => {
   clock = new FakeClock();
   available = 0;
   gone = [];
-  pods = new PodSet({ clock, random: seededRandom(1), available: () => available++, gone: (uid) => gone.push(uid) });
+  pods = new PodSet({
+    clock,
+    random: seededRandom(1),
+    available: () => available++,
+    gone: (uid) => gone.push(uid),
+    distance: (node) => (node === "near" ? 0 : 2),
+  });
 });
 
 const take = (): PodSlot => pods.take()!;
@@ -76,7 +82,7 @@ describe("which pods are usable", () => {
 
 describe("slots", () => {
   test("as many as the revision's concurrency, on each pod", () => {
-    pods.limit(2);
+    pods.follow({ concurrencyMax: 2, balance: {} });
     pods.watched(watched("a"));
     pods.watched(watched("b"));
     const taken = [take(), take(), take(), take()];
@@ -90,8 +96,8 @@ describe("slots", () => {
     pods.watched(watched("a"));
     for (let count = 0; count < unlimitedSlots; count++) take();
     expect(pods.take()).toBeUndefined();
-    pods.limit(1);
-    pods.limit(0);
+    pods.follow({ concurrencyMax: 1, balance: {} });
+    pods.follow({ concurrencyMax: 0, balance: {} });
     expect(available).toBeGreaterThan(1);
   });
 
@@ -246,7 +252,7 @@ describe("a pod that has two uids", () => {
   });
 
   test("keeps the slots that are in use, and its limit", () => {
-    pods.limit(2);
+    pods.follow({ concurrencyMax: 2, balance: {} });
     activate();
     const before = take();
     watch();
@@ -278,7 +284,7 @@ describe("a pod that has two uids", () => {
 
 describe("a name that is given to another pod", () => {
   test("after the first has gone: a pod of its own, with no slot in use", () => {
-    pods.limit(1);
+    pods.follow({ concurrencyMax: 1, balance: {} });
     pods.watched(watched("first", { target: target("first", "p") }));
     const slot = take();
     pods.watched(watched("first", { target: target("first", "p"), ending: true }));
@@ -302,5 +308,63 @@ describe("a name that is given to another pod", () => {
     pods.activated(target("node-uid", "p"), true);
     pods.watched(watched("api-uid", { target: target("api-uid", "q") }));
     expect([pods.size, pods.usable, gone]).toEqual([2, 2, []]);
+  });
+});
+
+describe("how one is picked", () => {
+  const unlimited = { concurrencyMax: 0, balance: {} };
+  const nameOf = (slot: PodSlot | undefined): string | undefined => slot?.target.name;
+
+  test("one on this machine before one elsewhere, until it is much busier", () => {
+    pods.watched(watched("far"));
+    pods.watched(watched("near", { target: { ...target("near"), node: "near" } }));
+    const names = Array.from({ length: 40 }, () => nameOf(take()));
+    expect(new Set(names.slice(0, 3))).toEqual(new Set([target("near").name]));
+    expect(names).toContain(target("far").name);
+  });
+
+  test("a native pod that becomes ready gets more and more, and its full share after ten seconds", async () => {
+    const native = (uid: string) => ({
+      ...target(uid),
+      endpoint: { protocol: "http1", host: "10.0.0.1", port: 80 } as const,
+    });
+    pods.follow(unlimited);
+    pods.watched(watched("old", { target: native("old") }));
+    await clock.advance(20_000);
+    pods.watched(watched("new", { target: native("new") }));
+    const shareOfNew = (): number => {
+      const slots = Array.from({ length: 110 }, () => take());
+      for (const slot of slots) pods.give(slot);
+      return slots.filter((slot) => nameOf(slot) === target("new").name).length;
+    };
+    expect(shareOfNew()).toBeLessThan(15);
+    await clock.advance(5_000);
+    expect(shareOfNew()).toBeGreaterThan(25);
+    await clock.advance(5_000);
+    expect(shareOfNew()).toBeGreaterThan(50);
+  });
+
+  test("a Wasm pod at once, unless its revision says otherwise", async () => {
+    pods.watched(watched("old"));
+    await clock.advance(20_000);
+    pods.watched(watched("new"));
+    const slots = Array.from({ length: 20 }, () => take());
+    expect(slots.filter((slot) => nameOf(slot) === target("new").name)).toHaveLength(10);
+    for (const slot of slots) pods.give(slot);
+    pods.follow({ concurrencyMax: 0, balance: { slowStartMs: 60_000 } });
+    pods.watched(watched("newest"));
+    const later = Array.from({ length: 21 }, () => take());
+    expect(later.filter((slot) => nameOf(slot) === target("newest").name).length).toBeLessThan(3);
+  });
+
+  test("requests that belong together go to one pod", () => {
+    for (const uid of ["a", "b", "c"]) pods.watched(watched(uid));
+    pods.follow({ concurrencyMax: 0, balance: { hashBy: "client" } });
+    const names = Array.from({ length: 20 }, () => {
+      const slot = pods.take("10.1.2.3")!;
+      pods.give(slot);
+      return nameOf(slot);
+    });
+    expect(new Set(names).size).toBe(1);
   });
 });

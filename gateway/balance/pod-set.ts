@@ -1,5 +1,6 @@
 import { assert, type Clock, type Random, type Timer } from "@shallop/sdk/internal";
-import type { PodTarget, WatchedPod } from "../route/target.ts";
+import type { PodTarget, RevisionTarget, WatchedPod } from "../route/target.ts";
+import { byDistance, type Distance, nearFirst } from "./near-first.ts";
 import { type BalancePolicy, type Candidate, policyFor } from "./policy.ts";
 
 /**
@@ -22,8 +23,18 @@ export interface PodSlot extends Candidate {
   readonly isWell: boolean;
 }
 
+/** A native pod that has just started has cold caches and code that nothing has compiled yet. Envoy's advice is 10 to 60 s. */
+const slowStartMsOfNative = 10_000;
+/** It gets this share of its share at least, so that it warms up. */
+const weightMin = 0.1;
+
 interface PodEntry {
+  id: string;
   target: PodTarget;
+  distance: Distance;
+  weight: number;
+  /** When it became ready; undefined: it has its full share. */
+  warmingSinceMs: number | undefined;
   isWell: boolean;
   outstanding: number;
   slots: number;
@@ -46,6 +57,8 @@ export interface PodSetOptions {
   readonly available: () => void;
   /** A pod is not known any more; called once for each that was. */
   readonly gone: (uid: string) => void;
+  /** How far the node of a pod is. */
+  readonly distance: (node: string) => Distance;
 }
 
 /**
@@ -56,7 +69,12 @@ export class PodSet {
   readonly #options: PodSetOptions;
   readonly #entries = new Map<string, PodEntry>();
   #usable: PodEntry[] = [];
+  /** The usable ones by distance. */
+  #groups: readonly (readonly PodEntry[])[] = [];
+  /** How many of the usable ones have not their full share yet. */
+  #warming = 0;
   #slots = unlimitedSlots;
+  #slowStartMs: number | undefined;
   #policy: BalancePolicy = policyFor(0);
 
   constructor(options: PodSetOptions) {
@@ -73,12 +91,13 @@ export class PodSet {
     return this.#entries.size;
   }
 
-  /** @param concurrencyMax of the revision; 0 = unlimited. */
-  limit(concurrencyMax: number): void {
+  /** What the revision says of its pods' slots, and of how one is picked. */
+  follow({ concurrencyMax, balance }: Pick<RevisionTarget, "concurrencyMax" | "balance">): void {
     const slots = concurrencyMax > 0 ? concurrencyMax : unlimitedSlots;
+    this.#slowStartMs = balance.slowStartMs;
+    this.#policy = policyFor(concurrencyMax, balance.hashBy !== undefined);
     if (slots === this.#slots) return;
     this.#slots = slots;
-    this.#policy = policyFor(concurrencyMax);
     for (const entry of this.#entries.values()) entry.slots = slots;
     this.#options.available();
   }
@@ -132,9 +151,12 @@ export class PodSet {
     this.#refresh();
   }
 
-  /** Takes a slot. Undefined when there is none free. */
-  take(): PodSlot | undefined {
-    const entry = this.#usable[this.#policy(this.#usable, this.#options.random)];
+  /** Takes a slot. Undefined when there is none free. Requests of the same `affinity` belong together. */
+  take(affinity?: string): PodSlot | undefined {
+    if (this.#warming > 0) this.#warm();
+    // Those that belong together do wherever they are.
+    const pods = affinity === undefined ? nearFirst(this.#groups, this.#usable) : this.#usable;
+    const entry = pods[this.#policy(pods, { random: this.#options.random, affinity })];
     if (entry !== undefined) entry.outstanding++;
     return entry;
   }
@@ -209,7 +231,11 @@ export class PodSet {
       return known;
     }
     const entry: PodEntry = {
+      id: target.name,
       target,
+      distance: this.#options.distance(target.node),
+      weight: 1,
+      warmingSinceMs: undefined,
       isWell: false,
       outstanding: 0,
       slots: this.#slots,
@@ -237,13 +263,37 @@ export class PodSet {
     entry.ejected = undefined;
   }
 
+  /** Shares grow with time. Looked at when a pod is picked, while there is one that warms up. */
+  #warm(): void {
+    const nowMs = this.#options.clock.nowMs();
+    this.#warming = 0;
+    for (const entry of this.#usable) {
+      if (entry.warmingSinceMs === undefined) continue;
+      const share = (nowMs - entry.warmingSinceMs) / this.#slowStartOf(entry);
+      entry.weight = Math.min(1, Math.max(weightMin, share));
+      if (share >= 1) entry.warmingSinceMs = undefined;
+      else this.#warming++;
+    }
+  }
+
+  #slowStartOf({ target }: PodEntry): number {
+    return this.#slowStartMs ?? (target.endpoint.protocol === "wire" ? 0 : slowStartMsOfNative);
+  }
+
   #refresh(): void {
     const entries = [...this.#entries.values()];
-    for (const entry of entries) entry.isWell = entry.ready && !entry.draining && entry.setAside === undefined;
+    for (const entry of entries) {
+      const wasWell = entry.isWell;
+      entry.isWell = entry.ready && !entry.draining && entry.setAside === undefined;
+      entry.distance = this.#options.distance(entry.target.node);
+      if (entry.isWell && !wasWell && this.#slowStartOf(entry) > 0) entry.warmingSinceMs = this.#options.clock.nowMs();
+    }
     const well = entries.filter(({ isWell }) => isWell);
     const liked = well.filter(({ ejected }) => ejected === undefined);
     // A bad answer is better than none: when there is nobody else, those that answer badly are asked.
     this.#usable = liked.length > 0 ? liked : well;
+    this.#groups = byDistance(this.#usable);
+    this.#warming = this.#usable.filter(({ warmingSinceMs }) => warmingSinceMs !== undefined).length;
     if (this.#usable.length > 0) this.#options.available();
   }
 }

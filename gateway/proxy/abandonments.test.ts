@@ -3,7 +3,13 @@ import { expect, test } from "vitest";
 import type { NodeTarget, PodTarget } from "../route/target.ts";
 import { Abandonments } from "./abandonments.ts";
 
-const node: NodeTarget = { name: "n1", machine: "m", agentSocket: "/run/agent.sock", agentAddress: undefined };
+const node: NodeTarget = {
+  name: "n1",
+  machine: "m",
+  agentSocket: "/run/agent.sock",
+  agentAddress: undefined,
+  zone: undefined,
+};
 const pod = (uid: string, more: Partial<PodTarget> = {}): PodTarget => ({
   uid,
   namespace: "default",

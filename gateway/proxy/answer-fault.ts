@@ -8,6 +8,8 @@ export interface FaultAnswer {
   readonly text?: string | undefined;
   /** More headers, flat. */
   readonly headers?: readonly string[];
+  /** Replaces the table's. */
+  readonly retryAfterSeconds?: number | undefined;
   /** Where the request ends is not clear. */
   readonly inDoubt?: boolean;
 }
@@ -15,9 +17,9 @@ export interface FaultAnswer {
 /** Answers a request with a fault. The head must not have been sent. */
 export function answerFault(
   client: ClientEnd,
-  { code, requestId, text, inDoubt, headers: more = [] }: FaultAnswer,
+  { code, requestId, text, inDoubt, retryAfterSeconds, headers: more = [] }: FaultAnswer,
 ): void {
-  const { status, headers, body } = faultResponse(code, requestId, { text, more });
+  const { status, headers, body } = faultResponse(code, requestId, { text, more, retryAfterSeconds });
   if (inDoubt === true) client.framingInDoubt();
   client.writeHead(status, headers, false);
   client.end(body);

@@ -3,6 +3,7 @@ import type { ResponseHead } from "@shallop/sdk/wire";
 import type { Dispatcher, Waiter } from "../activate/dispatcher.ts";
 import type { PodSlot } from "../balance/pod-set.ts";
 import type { GatewayLimits } from "../limits.ts";
+import { affinityOf } from "../route/affinity.ts";
 import type { PodTarget } from "../route/target.ts";
 import type { LoadEntry, LoadMeter } from "../stats/load.ts";
 import type { Abandonments } from "./abandonments.ts";
@@ -70,6 +71,7 @@ const timerSlackMs = 2;
 /** The life of one request: waits for a pod, is sent to it, perhaps again to another, and is answered. */
 export class Exchange implements Waiter, UpstreamHandlers {
   readonly #context: ExchangeContext;
+  readonly affinity: string | undefined;
   readonly #request: ClientRequest;
   readonly #dispatcher: Dispatcher;
   readonly #over: () => void;
@@ -108,6 +110,11 @@ export class Exchange implements Waiter, UpstreamHandlers {
     this.#request = request;
     this.#dispatcher = dispatcher;
     this.#over = over;
+    this.affinity = affinityOf(dispatcher.target.balance.hashBy, {
+      address: request.client.address,
+      target: request.target,
+      headers: request.headers.headers,
+    });
     this.#arrivedMs = context.clock.nowMs();
     this.#load = context.meter.arrived(dispatcher.target.key, this.#arrivedMs);
     context.budget.earn();
@@ -389,6 +396,7 @@ export class Exchange implements Waiter, UpstreamHandlers {
       requestId: id,
       text: clientText(fault),
       headers: fault.headers,
+      retryAfterSeconds: holdCodes.has(fault.code) ? this.#dispatcher.target.hold.retryAfterSeconds : undefined,
       inDoubt: inDoubt || unclear,
     });
     if (!inDoubt) peer.discardRest();
@@ -482,8 +490,8 @@ export class Exchange implements Waiter, UpstreamHandlers {
     const { limits } = this.#context;
     const { timeoutMs, responseStartTimeoutMs, idleTimeoutMs } = this.#dispatcher.target;
     if (this.#slot === undefined) {
-      const { waitMsMax = limits.activationTimeoutMs } = this.#dispatcher.target;
-      const atMs = this.#arrivedMs + Math.min(timeoutMs, limits.activationTimeoutMs, waitMsMax);
+      const { waitMs = limits.activationTimeoutMs } = this.#dispatcher.target.hold;
+      const atMs = this.#arrivedMs + Math.min(timeoutMs, limits.activationTimeoutMs, waitMs);
       return { atMs, code: this.#dispatcher.usablePods > 0 ? "QUEUE_TIMEOUT" : "START_TIMEOUT" };
     }
     if (this.#answer?.status === 101) return { atMs: this.#silentUntilMs(idleTimeoutMs), code: "ANSWER_TIMEOUT" };
@@ -511,6 +519,9 @@ function handlingPhases(totalMs: number, podMs: ResponseHead["phasesMs"]): Reado
   const inPodMs = Object.values(podMs).reduce((sum, durationMs) => sum + durationMs, 0);
   return { forward: Math.max(0, totalMs - inPodMs), ...podMs };
 }
+
+// It waited, and had no pod: its revision says when to come back.
+const holdCodes: ReadonlySet<string> = new Set<GatewayFaultCode>(["QUEUE_FULL", "QUEUE_TIMEOUT", "START_TIMEOUT"]);
 
 // The pod, or the way to it, is not well.
 const unreachableCodes: ReadonlySet<string> = new Set<GatewayFaultCode>([

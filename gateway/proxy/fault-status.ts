@@ -138,13 +138,22 @@ export interface FaultResponse {
   readonly body: string;
 }
 
-/** The whole answer to a request that failed. `text` replaces the table's sentence; `more` are headers of it, flat. */
+/** What is said instead of, or beside, what the table says. */
+interface FaultWords {
+  readonly text?: string | undefined;
+  /** Headers, flat. */
+  readonly more?: readonly string[];
+  readonly retryAfterSeconds?: number | undefined;
+}
+
+/** The whole answer to a request that failed. */
 export function faultResponse(
   code: GatewayFaultCode,
   requestId: string,
-  { text, more = [] }: { readonly text?: string | undefined; readonly more?: readonly string[] } = {},
+  { text, more = [], ...given }: FaultWords = {},
 ): FaultResponse {
   const rule = faultRules[code];
+  const retryAfterSeconds = given.retryAfterSeconds ?? rule.retryAfterSeconds;
   const body = `${code}: ${text ?? rule.text}\nrequest id: ${requestId}\n`;
   const headers = [
     "content-type",
@@ -157,6 +166,6 @@ export function faultResponse(
     requestId,
   ];
   headers.push(...more);
-  if (rule.retryAfterSeconds !== undefined) headers.push("retry-after", String(rule.retryAfterSeconds));
+  if (retryAfterSeconds !== undefined) headers.push("retry-after", String(retryAfterSeconds));
   return { status: rule.status, headers, body };
 }

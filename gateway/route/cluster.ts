@@ -98,6 +98,12 @@ export class Cluster implements BackendSource {
     return this.#nodes.get(name);
   }
 
+  /** A node that runs on this machine. */
+  nodeOf(machine: string): NodeTarget | undefined {
+    for (const node of this.#nodes.values()) if (node.machine === machine) return node;
+    return undefined;
+  }
+
   split(route: string): TrafficSplit | undefined {
     return this.router.split(route);
   }

@@ -4,7 +4,7 @@ import type { RevisionTarget, WatchedPod } from "./target.ts";
 // As with revisions that say nothing: config-defaults' revision-timeout-seconds.
 const timeoutMs = 300_000;
 // Pods of a Service are made by somebody else: who has none soon will not have one because somebody waits.
-const waitMsMax = 5_000;
+const waitMs = 5_000;
 
 /** Told of what changes: the pods of a Service are dispatched to as those of a revision are. */
 export interface ServiceObserver {
@@ -97,7 +97,8 @@ function compile({ metadata, spec }: CoreService): RevisionTarget {
     idleTimeoutMs: 0,
     isHttp2: isHttp2 === true,
     homes: [],
-    waitMsMax,
+    hold: { sheds: "newest", waitMs },
+    balance: {},
   };
 }
 

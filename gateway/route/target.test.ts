@@ -15,6 +15,8 @@ describe("compileRevision", () => {
       idleTimeoutMs: 0,
       isHttp2: false,
       homes: ["n1"],
+      hold: { sheds: "newest" },
+      balance: {},
     });
   });
 

@@ -1,4 +1,15 @@
-import { annotation, label, type Node, type Pod, type PodEndpoint, type Revision } from "@shallop/sdk/api";
+import {
+  annotation,
+  balanceRulesOf,
+  type BalanceRules,
+  type HoldRules,
+  holdRulesOf,
+  label,
+  type Node,
+  type Pod,
+  type PodEndpoint,
+  type Revision,
+} from "@shallop/sdk/api";
 
 /** What the gateway needs to know of a revision, all defaults filled in. */
 export interface RevisionTarget {
@@ -16,8 +27,10 @@ export interface RevisionTarget {
   readonly isHttp2: boolean;
   /** Nodes to ask for an activation, the best first. */
   readonly homes: readonly string[];
-  /** How long a request waits for a pod where nobody can be asked for one; absent: as long as for an activation. */
-  readonly waitMsMax?: number;
+  /** How requests wait for a pod. */
+  readonly hold: HoldRules;
+  /** How a pod is picked for them. */
+  readonly balance: BalanceRules;
 }
 
 export interface PodTarget {
@@ -47,6 +60,8 @@ export interface WatchedPod {
 export interface NodeTarget {
   readonly name: string;
   readonly machine: string | undefined;
+  /** `topology.kubernetes.io/zone`. */
+  readonly zone: string | undefined;
   /** `host:port` of its agent. */
   readonly agentAddress: string | undefined;
   readonly agentSocket: string | undefined;
@@ -71,6 +86,8 @@ export function compileRevision(revision: Revision): RevisionTarget {
     idleTimeoutMs: (spec.idleTimeoutSeconds ?? 0) * 1000,
     isHttp2: spec.containers.some(({ ports = [] }) => ports.some(({ name }) => name === "h2c")),
     homes: homesOf(status),
+    hold: holdRulesOf(metadata.annotations),
+    balance: balanceRulesOf(metadata.annotations),
   };
 }
 
@@ -100,6 +117,8 @@ export const unknownRevision = (namespace: string, name: string): RevisionTarget
   idleTimeoutMs: 0,
   isHttp2: false,
   homes: [],
+  hold: holdRulesOf(),
+  balance: {},
 });
 
 export function compilePod(pod: Pod): WatchedPod {
@@ -129,6 +148,7 @@ export function compileNode(node: Node): NodeTarget {
   return {
     name: node.metadata.name,
     machine: annotations[annotation.machine],
+    zone: node.metadata.labels?.[label.zone],
     agentAddress: annotations[annotation.agentAddress],
     agentSocket: annotations[annotation.agentSocket],
   };

@@ -32,6 +32,7 @@ export const label = {
   /** On Namespaces: the Pod Security Standards' level that its pods are held to. */
   podSecurity: "pod-security.kubernetes.io/enforce",
   hostname: "kubernetes.io/hostname",
+  zone: "topology.kubernetes.io/zone",
   os: "kubernetes.io/os",
   arch: "kubernetes.io/arch",
 } as const;

@@ -4,6 +4,7 @@ import type { FieldDefault, ValidationSettings } from "../kind.ts";
 import { annotation, autoscalingPrefix } from "../names.ts";
 import { validateAutoscaling } from "./autoscaling.ts";
 import { forbidden, invalid, notSupported, required } from "./cause.ts";
+import { validateTraffic } from "../traffic-annotations.ts";
 import { isGuestAnnotation, validateLimits } from "./limits.ts";
 import { validateAnnotations, validateLabels } from "./metadata.ts";
 import { checkName } from "./name-rules.ts";
@@ -44,6 +45,7 @@ export function validateTemplate(
     ...validateAnnotations(annotations, `${path}.metadata.annotations`),
     ...validateAutoscaling(annotations, `${path}.metadata.annotations`, settings),
     ...validateLimits(annotations, `${path}.metadata.annotations`),
+    ...validateTraffic(annotations, `${path}.metadata.annotations`),
     ...(variant === undefined || variants.includes(variant)
       ? []
       : [notSupported(`${path}.metadata.annotations.${annotation.preferVariant}`, variant, variants)]),
