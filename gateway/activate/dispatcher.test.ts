@@ -239,7 +239,7 @@ describe("how a revision has its requests held", () => {
         () => cluster.gateway.load.waiting === Math.min(index + 1, 2) && over.length === Math.max(0, index - 1),
       );
     }
-    expect(over.toSorted()).toEqual(refused);
+    expect(over.toSorted((a, b) => a - b)).toEqual(refused);
     for (const index of refused) {
       const answer = await calls[index]!;
       expect(answer.status).toBe(503);
