@@ -30,6 +30,7 @@ const { values } = parseArgs({
     "registry-upstream": { type: "string", multiple: true },
     "registry-mirror": { type: "string", multiple: true },
     "known-escapes": { type: "string", default: "refuse" },
+    "prefer-variant": { type: "string", default: "wasm" },
     "keep-pods": { type: "boolean", default: false },
     "clean-up": { type: "boolean", default: false },
   },
@@ -68,6 +69,7 @@ try {
       ...(registry === undefined ? {} : { registry }),
       mirrors: readMirrors(values),
       knownEscapes: knownEscapes(values["known-escapes"]),
+      prefersVariant: preferredVariant(values["prefer-variant"]),
       ...(values["builtin-registry"] === undefined ? {} : { builtinRegistry: values["builtin-registry"] }),
       ...joinSource(),
       ...(process.env["DOCKER_CONFIG"] === undefined ? {} : { dockerConfigDirectory: process.env["DOCKER_CONFIG"] }),
@@ -99,6 +101,11 @@ function joinSource() {
 function knownEscapes(value: string): "refuse" | "allow" {
   if (value === "refuse" || value === "allow") return value;
   throw new Error(`--known-escapes is "${value}"; it takes refuse or allow`);
+}
+
+function preferredVariant(value: string): "wasm" | "native" {
+  if (value === "wasm" || value === "native") return value;
+  throw new Error(`--prefer-variant is "${value}"; it takes wasm or native`);
 }
 
 function port(flag: string, text: string): number {

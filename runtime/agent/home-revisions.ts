@@ -1,9 +1,9 @@
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
-import type { FailedNode, PreparedNode, Revision } from "@shallop/sdk/api";
+import { type FailedNode, type PreparedNode, type Revision, variantWishOf } from "@shallop/sdk/api";
 import { describeError, errorCode, type Log, unreachable } from "@shallop/sdk/internal";
 import type { ImageSource, PreparedImage } from "./image-source.ts";
-import { imageOf, wishOf } from "./manifest.ts";
+import { imageOf } from "./manifest.ts";
 
 /** How far this node is with a revision that it is a home of. */
 export type Preparation =
@@ -66,7 +66,7 @@ export class HomeRevisions {
       const reference = imageOf(revision) ?? "";
       const namespace = revision.metadata.namespace ?? "default";
       await this.#images.admit({ namespace, image: reference }, signal);
-      const prepared = await this.#images.prepare(reference, wishOf(revision.metadata.annotations), signal);
+      const prepared = await this.#images.prepare(reference, variantWishOf(revision.metadata.annotations), signal);
       if (this.#homesByKey.get(key)?.revision === revision) {
         this.#set(revision, { phase: "prepared", prepared });
         await this.#store(revision);
@@ -79,6 +79,13 @@ export class HomeRevisions {
       }
       throw error;
     }
+  }
+
+  /** Its pods do not come up with what was prepared; with this they do. Undefined: it is no home. */
+  fellBack(key: string, prepared: PreparedImage): HomeRevision | undefined {
+    const home = this.#homesByKey.get(key);
+    if (home !== undefined) this.#set(home.revision, { phase: "prepared", prepared });
+    return home;
   }
 
   async drop(key: string): Promise<void> {

@@ -1,6 +1,6 @@
 import type { LocalImage } from "../image/local-image.ts";
+import type { VariantWish } from "@shallop/sdk/api";
 import type { GateQuestion } from "./image-gate.ts";
-import type { VariantWish } from "./manifest.ts";
 
 /** An image that is on this node, with the variant that runs here prepared. */
 export interface PreparedImage {
@@ -11,6 +11,13 @@ export interface PreparedImage {
   readonly reason: string;
 }
 
+/** What was wanted, and what was chosen of it. */
+export interface WantedVariant {
+  readonly reference: string;
+  readonly wish: VariantWish;
+  readonly image: PreparedImage;
+}
+
 /** Where the agent gets images from, ready to start. */
 export interface ImageSource {
   /** Whether the image may run; asked before it is pulled, and before each start. @throws ImageFault POLICY_DENIED … */
@@ -19,6 +26,13 @@ export interface ImageSource {
    * Pulls what is missing, chooses the variant, prepares it. Quick when all that is done. @throws ImageFault, PodFault
    */
   prepare(reference: string, wish: VariantWish, signal: AbortSignal): Promise<PreparedImage>;
+  /** Is there another variant that could run here and that the wish allows? */
+  hasOther(from: WantedVariant): Promise<boolean>;
+  /**
+   * Pods of this variant do not come up here: another one from now on, prepared. `why` ends the sentence "the variant …".
+   * @throws ImageFault, PodFault when there is none, or it cannot be prepared
+   */
+  fallBack(from: WantedVariant, why: string, signal: AbortSignal): Promise<PreparedImage>;
   /** Lets go of what is not among the references; they are asked for when nothing is being prepared. */
   retain(references: () => ReadonlySet<string>): Promise<void>;
 }

@@ -1,3 +1,4 @@
+import { variantWishOf } from "@shallop/sdk/api";
 import { type Clock, describeError, type Log, type Timer, unreachable } from "@shallop/sdk/internal";
 import type { ContainerProcess, ExecRequest } from "../pod/container-process.ts";
 import type { LogStore } from "../pod/log-store.ts";
@@ -18,7 +19,7 @@ import {
 import { containersOf, isPlain, nativeNeed, planOf } from "./pod-plan.ts";
 import type { ImageSource, PreparedImage } from "./image-source.ts";
 import { AgentFault } from "./fault-status.ts";
-import { containerName, launchOf, type PodManifest, servingContainer, wishOf } from "./manifest.ts";
+import { containerName, launchOf, type PodManifest, servingContainer } from "./manifest.ts";
 import { podKey, type PodRecord, type PodRecords } from "./pod-record.ts";
 
 export interface PodNote {
@@ -26,6 +27,12 @@ export interface PodNote {
   readonly reason: string;
   readonly message: string;
 }
+
+/**
+ * A component that traps at its start may have met a bad moment; one that traps three times in a row will go on to. Where
+ * its image has a native variant too, that one runs then.
+ */
+const startTriesMax = 3;
 
 /** What a pod of this node works with. */
 export interface PodTools {
@@ -39,6 +46,8 @@ export interface PodTools {
   readonly place: { readonly node: string; readonly hostIp: string };
   /** Why the node has no room for this pod; undefined: it has. */
   roomRefusal(pod: LocalPod): string | undefined;
+  /** Its component did not come up, and this variant runs in its place, for others of its revision too. */
+  fellBack(pod: LocalPod, prepared: PreparedImage): void;
   /** The pod is not as it was: look at it again. */
   changed(pod: LocalPod): void;
   note(pod: LocalPod, note: PodNote): void;
@@ -271,7 +280,7 @@ export class LocalPod {
   async #prepare(signal: AbortSignal): Promise<PreparedImage> {
     const { image } = servingContainer(this.manifest.spec);
     await this.#admit(signal);
-    const wish = nativeNeed(this.manifest) === undefined ? wishOf(this.manifest.annotations) : "native";
+    const wish = nativeNeed(this.manifest) === undefined ? variantWishOf(this.manifest.annotations) : "native";
     return this.#tools.images.prepare(image, wish, signal);
   }
 
@@ -315,16 +324,10 @@ export class LocalPod {
     this.#earlyExit = undefined;
     try {
       if (again) await this.#cleanUp();
-      const prepared = (this.#prepared ??= await this.#prepare(cancel.signal));
-      // What was prepared before a policy came is held to it, too.
-      await this.#admit(cancel.signal, prepared.image.variant);
-      const runtime = this.#tools.runtime(prepared.image.variant);
-      if (runtime === undefined) {
-        throw new PodFault("UNSUPPORTED", `this node cannot run ${prepared.image.variant} variants`);
-      }
       const refusal = this.#tools.roomRefusal(this);
       if (refusal !== undefined) throw new PodFault("NO_CAPACITY", refusal, { retryable: true });
-      const running = await runtime.start(await this.#launch(prepared, cancel.signal), cancel.signal);
+      this.#prepared ??= await this.#prepare(cancel.signal);
+      const running = await this.#run(this.#prepared, cancel.signal);
       this.dispatch({ kind: "started", run: this.#runOf(running, this.#tools.clock.wallMs()) });
       if (this.#earlyExit !== undefined) this.exited(this.#earlyExit);
       this.#tools.log.info("pod started", { pod: this.key, ms: Math.round(this.#tools.clock.nowMs() - startedMs) });
@@ -333,6 +336,45 @@ export class LocalPod {
       this.#failure = error instanceof Error ? error : new Error(describeError(error));
       this.#startFailed(error);
     }
+  }
+
+  /** Starts it; a component that does not come up gives way to a native variant, while whoever asked goes on waiting. */
+  async #run(prepared: PreparedImage, signal: AbortSignal): Promise<RunningPod> {
+    const wanted = {
+      reference: servingContainer(this.manifest.spec).image,
+      wish: variantWishOf(this.manifest.annotations),
+      image: prepared,
+    };
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.#runOnce(prepared, signal);
+      } catch (error) {
+        if (signal.aborted || prepared.image.variant !== "wasm" || !isFailedStart(error)) throw error;
+        if (!(await this.#tools.images.hasOther(wanted))) throw error;
+        const isLate = error.code === "START_TIMEOUT";
+        if (!isLate && tries < startTriesMax) continue;
+        const often = isLate ? "" : ` ${String(tries)} times`;
+        const why = `did not come up here${often} (${error.message})`;
+        return this.#runOnce(this.#fellBack(await this.#tools.images.fallBack(wanted, why, signal)), signal);
+      }
+    }
+  }
+
+  async #runOnce(prepared: PreparedImage, signal: AbortSignal): Promise<RunningPod> {
+    // What was prepared before a policy came is held to it, too.
+    await this.#admit(signal, prepared.image.variant);
+    const runtime = this.#tools.runtime(prepared.image.variant);
+    if (runtime === undefined) {
+      throw new PodFault("UNSUPPORTED", `this node cannot run ${prepared.image.variant} variants`);
+    }
+    return runtime.start(await this.#launch(prepared, signal), signal);
+  }
+
+  #fellBack(other: PreparedImage): PreparedImage {
+    this.#choose(other);
+    this.#tools.note(this, { type: "Warning", reason: "VariantFellBack", message: other.reason });
+    this.#tools.fellBack(this, other);
+    return other;
   }
 
   async #launch(prepared: PreparedImage, signal: AbortSignal): Promise<PodLaunch> {
@@ -398,6 +440,9 @@ export class LocalPod {
     };
   }
 }
+
+const isFailedStart = (error: unknown): error is PodFault =>
+  error instanceof PodFault && (error.code === "EXITED" || error.code === "START_TIMEOUT");
 
 const optionalText = <Name extends string>(name: Name, text: string | undefined): { readonly [N in Name]?: string } =>
   // The cast says only that a computed name is that name.

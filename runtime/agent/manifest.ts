@@ -28,8 +28,6 @@ export interface PodManifest {
   readonly spec: PodSpec;
 }
 
-export type VariantWish = "wasm" | "native" | "any";
-
 // Where Knative's runtime contract has a container listen when it names no port.
 const portDefault = 8080;
 // One core: more would let one pod starve its node, less would slow every start.
@@ -60,11 +58,6 @@ export const manifestOf = (pod: Pod): PodManifest => ({
   ownerReferences: pod.metadata.ownerReferences ?? [],
   spec: pod.spec,
 });
-
-export function wishOf(annotations: Readonly<Record<string, string>> | undefined): VariantWish {
-  const wish = annotations?.[annotation.preferVariant];
-  return wish === "wasm" || wish === "native" ? wish : "any";
-}
 
 /** `registry/repository@sha256:…` that the revision runs; undefined while the control plane has not resolved it. */
 export function imageOf(revision: Revision): string | undefined {

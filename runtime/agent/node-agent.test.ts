@@ -188,6 +188,48 @@ test("what an image policy refuses is not started, however long it has been prep
   await world.until(() => world.podStates()[0] === "a Running True");
 });
 
+const otherVariant = {
+  image: {
+    variant: "native",
+    digest: "sha256:9",
+    layerPaths: [],
+    sizeBytes: 1,
+    config: { env: [], entrypoint: [], cmd: [], workingDir: "", user: "", exposedPorts: [] },
+  },
+  imageId: "registry/hello@sha256:9",
+  reason: "Native.",
+} as const;
+
+test("a component that traps at its start three times gives way to the native variant, and the request goes on waiting", async () => {
+  await using world = await prepared();
+  world.images.other = otherVariant;
+  const dies = () => new PodFault("EXITED", "it threw at start");
+  world.runtime.failStarts = [dies(), dies(), dies(), dies()];
+  expect(await world.agent.activator.activate(ask)).toMatchObject({ started: true });
+  expect(world.runtime.launches).toHaveLength(3);
+  expect(world.native.launches).toHaveLength(1);
+  // The next pod of the revision begins with it.
+  const [home] = world.agent.homes.all;
+  expect(home?.preparation).toMatchObject({ phase: "prepared", prepared: { image: { variant: "native" } } });
+  await world.until(() =>
+    world.events.some((event) => /VariantFellBack Pod .*3 times \(it threw at start/.test(event)),
+  );
+  expect(world.events.some((event) => event.startsWith("Warning VariantFellBack Revision"))).toBe(true);
+});
+
+test("a component that is not ready in time gives way at once; one that traps once does not", async () => {
+  await using world = await prepared();
+  world.images.other = otherVariant;
+  world.runtime.failStarts = [new PodFault("EXITED", "a bad moment")];
+  expect(await world.agent.activator.activate(ask)).toMatchObject({ started: true });
+  expect(world.native.launches).toHaveLength(0);
+  for (const pod of world.agent.pods.all) pod.stop(0);
+  await world.until(() => world.agent.pods.all.every((pod) => pod.state.phase === "ended"));
+  world.runtime.failStarts = [new PodFault("START_TIMEOUT", "not ready within 60000 ms")];
+  expect(await world.agent.activator.activate(ask)).toMatchObject({ started: true });
+  expect(world.native.launches).toHaveLength(1);
+});
+
 test("an activation that fails leaves nothing, tells why, and is not repeated for each request", async () => {
   await using world = await prepared();
   const dies = () => new PodFault("EXITED", "it threw at start");

@@ -1,12 +1,12 @@
-import { annotation, type Pod, pods, type Revision, revisions } from "@shallop/sdk/api";
+import { annotation, label, type Pod, pods, type Revision, revisions, variantWishOf } from "@shallop/sdk/api";
 import type { ApiClient } from "@shallop/sdk/client";
 import { type Clock, describeError, type Log, type Random, type Timer } from "@shallop/sdk/internal";
 import type { Activation } from "@shallop/sdk/wire";
 import { Activator } from "./activation.ts";
-import { homeReport, HomeRevisions, keyOf } from "./home-revisions.ts";
-import type { ImageSource } from "./image-source.ts";
+import { homeReport, HomeRevisions, keyOf, revisionKey } from "./home-revisions.ts";
+import type { ImageSource, PreparedImage } from "./image-source.ts";
 import type { LocalPod, PodNote } from "./local-pod.ts";
-import { graceMsOf, imageOf, limitsOf, manifestOf, wishOf } from "./manifest.ts";
+import { graceMsOf, imageOf, limitsOf, manifestOf } from "./manifest.ts";
 import { NodePods, type NodeRoom, pastOf } from "./node-pods.ts";
 import { containersOf } from "./pod-plan.ts";
 import { type Action, planNode, type RevisionView, type World } from "./plan.ts";
@@ -102,6 +102,7 @@ export class NodeAgent {
       place: { node, hostIp: settings.hostIp },
       changed: () => this.wake(),
       note: (pod, note) => this.#note(pod, note),
+      fellBack: (pod, prepared) => this.#fellBack(pod, prepared),
     });
     this.activator = new Activator({
       node,
@@ -202,7 +203,7 @@ export class NodeAgent {
         key: home.key,
         revisionUid: home.revision.metadata.uid,
         reference: imageOf(home.revision) ?? "",
-        wish: wishOf(home.revision.metadata.annotations),
+        wish: variantWishOf(home.revision.metadata.annotations),
         phase: home.preparation.phase,
         report: jsonOf(homeReport(home, this.#settings.node)),
       })),
@@ -224,7 +225,7 @@ export class NodeAgent {
       revision,
       isHome: homeNodes?.includes(node) === true,
       reference: imageOf(revision),
-      wish: wishOf(revision.metadata.annotations),
+      wish: variantWishOf(revision.metadata.annotations),
       reported: JSON.stringify({
         ...(prepared === undefined ? {} : { prepared: { node, variant: prepared.variant, reason: prepared.reason } }),
         ...(failed === undefined ? {} : { failed: { node, code: failed.code, message: failed.message } }),
@@ -316,6 +317,16 @@ export class NodeAgent {
       reason: "Activated",
       message: `activated on node ${this.#settings.node} for a waiting request: prepare ${prepare.toFixed(1)} ms, start ${start.toFixed(1)} ms`,
     });
+  }
+
+  /** The next pods of the revision begin with what this one ended with. */
+  #fellBack(pod: LocalPod, prepared: PreparedImage): void {
+    const { namespace, labels } = pod.manifest;
+    const home = this.homes.fellBack(revisionKey(namespace, labels[label.revision] ?? ""), prepared);
+    if (home === undefined) return;
+    const message = `node ${this.#settings.node} runs the ${prepared.image.variant} variant from now on: ${prepared.reason}`;
+    this.#noteRevision(home.revision, { type: "Warning", reason: "VariantFellBack", message });
+    this.wake();
   }
 
   /** Whether the request that a pod was activated for has had the processor to itself long enough. */

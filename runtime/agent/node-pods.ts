@@ -5,7 +5,7 @@ import type { LogStore } from "../pod/log-store.ts";
 import type { ContainerView } from "../pod/containers/container-view.ts";
 import type { PodExit, PodObserver, PodRuntime, RunningPod } from "../pod/pod-runtime.ts";
 import { holdsRoom, type Past } from "../pod/pod-state.ts";
-import type { ImageSource } from "./image-source.ts";
+import type { ImageSource, PreparedImage } from "./image-source.ts";
 import { LocalPod, type PodNote, type PodTools } from "./local-pod.ts";
 import { memoryRequestBytes } from "./manifest.ts";
 import { podKey, type PodRecord, type PodRecords } from "./pod-record.ts";
@@ -27,6 +27,7 @@ export interface NodePodsSettings {
   /** A pod of this node has changed, or said something of note. */
   changed(pod: LocalPod): void;
   note(pod: LocalPod, note: PodNote): void;
+  fellBack(pod: LocalPod, prepared: PreparedImage): void;
 }
 
 /** The pods of this node, by name and by uid; what their runtimes tell of them goes through here. */
@@ -49,6 +50,7 @@ export class NodePods implements PodObserver {
       roomRefusal: (pod) => this.roomRefusal(memoryRequestBytes(pod.manifest.spec), pod),
       changed: (pod) => settings.changed(pod),
       note: (pod, note) => settings.note(pod, note),
+      fellBack: (pod, prepared) => settings.fellBack(pod, prepared),
     };
   }
 

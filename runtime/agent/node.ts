@@ -57,6 +57,8 @@ export interface NodeSettings {
   readonly builtinRegistry?: string;
   /** Whether native pods run by an OCI runtime of which ways out of containers are known. */
   readonly knownEscapes: "refuse" | "allow";
+  /** What is run first where a deployment says nothing. */
+  readonly prefersVariant: "wasm" | "native";
   readonly source?: JoinSource;
   readonly dockerConfigDirectory?: string;
   readonly clock: Clock;
@@ -205,6 +207,7 @@ async function openAgent(
     features,
     architecture: imageArchitecture(process.arch),
     defaultRegistry: builtinRegistryOf(place),
+    prefers: settings.prefersVariant,
     log,
     signal,
   });

@@ -99,6 +99,25 @@ test("native when the component turns out to import what is not here, and the re
   expect(prepared.reason).toContain("wasi:nn/graph@0.2.0");
 });
 
+test("native from now on when the component does not come up, unless the deployment wants only Wasm", async () => {
+  const { preparer } = open([native, wasm]);
+  const image = await preparer.prepare(pinnedHello, "any", signal);
+  expect(await preparer.hasOther({ reference: pinnedHello, wish: "only-wasm", image })).toBe(false);
+  const wanted = { reference: pinnedHello, wish: "any", image } as const;
+  expect(await preparer.hasOther(wanted)).toBe(true);
+  const other = await preparer.fallBack(wanted, "did not come up here 3 times (trap)", signal);
+  expect(other.image.variant).toBe("native");
+  expect(other.reason).toContain("did not come up here 3 times (trap)");
+  expect((await preparer.prepare(pinnedHello, "any", signal)).image.variant).toBe("native");
+  await expect(preparer.prepare(pinnedHello, "only-wasm", signal)).rejects.toMatchObject({ code: "NO_USABLE_VARIANT" });
+});
+
+test("no other variant where there is one only", async () => {
+  const { preparer } = open([wasm]);
+  const image = await preparer.prepare(pinnedHello, "any", signal);
+  expect(await preparer.hasOther({ reference: pinnedHello, wish: "any", image })).toBe(false);
+});
+
 test("no variant left is NO_USABLE_VARIANT, with a reason for each", async () => {
   const { preparer, runtimes } = open([native, wasm], { native: false });
   runtimes.wasm.failPrepares = [unmetFault];

@@ -1,13 +1,20 @@
 import { setImmediate } from "node:timers/promises";
-import type { NodeFeatures } from "@shallop/sdk/api";
-import { type Digest, formatReference, ImageFault, parseReference, pinned, type Variant } from "@shallop/sdk/image";
+import type { NodeFeatures, VariantWish } from "@shallop/sdk/api";
+import {
+  type Digest,
+  formatReference,
+  ImageFault,
+  parseDigest,
+  parseReference,
+  pinned,
+  type Variant,
+} from "@shallop/sdk/image";
 import { type Log, SingleFlight } from "@shallop/sdk/internal";
-import { chooseVariant } from "../image/choose.ts";
+import { type Choice, chooseVariant } from "../image/choose.ts";
 import type { NodeImages, ResolvedImage } from "../image/node-images.ts";
 import { ImportsUnmetFault, PodFault, type PodRuntime } from "../pod/pod-runtime.ts";
 import type { GateQuestion, ImageGate } from "./image-gate.ts";
-import type { ImageSource, PreparedImage } from "./image-source.ts";
-import type { VariantWish } from "./manifest.ts";
+import type { ImageSource, PreparedImage, WantedVariant } from "./image-source.ts";
 
 export interface VariantPreparerSettings {
   readonly images: Pick<NodeImages, "resolve" | "fetch" | "collect">;
@@ -18,6 +25,8 @@ export interface VariantPreparerSettings {
   readonly architecture: string;
   /** What a reference without a registry belongs to. */
   readonly defaultRegistry: string;
+  /** What is run first where a deployment says nothing; Wasm when absent. */
+  readonly prefers?: Variant["kind"];
   readonly log: Log;
   /** Ends what is under way. */
   readonly signal: AbortSignal;
@@ -26,11 +35,14 @@ export interface VariantPreparerSettings {
 /** What was found out about an image by trying, beside what it says of itself. */
 interface Findings {
   readonly importsUnmet: Map<Digest, readonly string[]>;
+  readonly startFailures: ReadonlyMap<Digest, string>;
   node: NodeFeatures;
 }
 
 /** An image has a variant per platform; an index with more than this is no image that somebody made. */
 const triesMax = 16;
+/** Variants whose pods did not come up; the oldest are tried once more. */
+const startFailuresMax = 1000;
 /** Images whose preparation is remembered; the rest is asked again, which costs a look at the store. */
 const preparedMax = 1000;
 
@@ -41,6 +53,8 @@ export class VariantPreparer implements ImageSource {
   /** Preparations under way; images are not let go of meanwhile, nor the other way round. */
   readonly #preparing = new Set<Promise<unknown>>();
   #collecting: Promise<unknown> = Promise.resolve();
+  /** By digest of the variant: it is the bytes that do not come up, whatever they are called. */
+  readonly #startFailures = new Map<Digest, string>();
   readonly #preparedByKey = new Map<string, { readonly prepared: PreparedImage; readonly root: Digest }>();
 
   constructor(settings: VariantPreparerSettings) {
@@ -59,6 +73,23 @@ export class VariantPreparer implements ImageSource {
     // Whoever asked first may leave; those who came later still want it.
     const flight = this.#flights.run(key, () => this.#begin(reference, wish, key));
     return withSignal(flight, signal);
+  }
+
+  async hasOther({ reference, wish, image }: WantedVariant): Promise<boolean> {
+    const { images, signal, defaultRegistry, features } = this.#settings;
+    const resolved = await images.resolve(parseReference(reference, { defaultRegistry }), signal);
+    const failed = [parseDigest(image.image.digest), "does not come up"] as const;
+    const startFailures = new Map([...this.#startFailures, failed]);
+    const findings = { importsUnmet: new Map<Digest, readonly string[]>(), startFailures, node: features };
+    return this.#decide(resolved, wish, findings).kind === "chosen";
+  }
+
+  async fallBack({ reference, wish, image }: WantedVariant, why: string, signal: AbortSignal): Promise<PreparedImage> {
+    this.#startFailures.set(parseDigest(image.image.digest), why);
+    const [oldest] = this.#startFailures.keys();
+    if (this.#startFailures.size > startFailuresMax && oldest !== undefined) this.#startFailures.delete(oldest);
+    this.#preparedByKey.delete(`${wish} ${reference}`);
+    return this.prepare(reference, wish, signal);
   }
 
   /** What is wanted stays, the rest may go; what is not known by digest yet is not here either. */
@@ -96,7 +127,7 @@ export class VariantPreparer implements ImageSource {
     const { images, signal, defaultRegistry, features } = this.#settings;
     const reference = parseReference(text, { defaultRegistry });
     const resolved = await images.resolve(reference, signal);
-    const findings: Findings = { importsUnmet: new Map(), node: features };
+    const findings: Findings = { importsUnmet: new Map(), startFailures: this.#startFailures, node: features };
     for (let tries = 0; tries < triesMax; tries++) {
       const { variant, reason } = this.#choose(resolved, wish, findings);
       const prepared = await this.#try(resolved, variant, findings);
@@ -111,15 +142,20 @@ export class VariantPreparer implements ImageSource {
   }
 
   #choose(resolved: ResolvedImage, wish: VariantWish, findings: Findings): { variant: Variant; reason: string } {
-    const choice = chooseVariant({
-      variants: resolved.variants,
-      node: findings.node,
-      architecture: this.#settings.architecture,
-      prefer: wish === "any" ? undefined : wish,
-      importsUnmet: findings.importsUnmet,
-    });
+    const choice = this.#decide(resolved, wish, findings);
     if (choice.kind === "chosen") return choice;
     throw new ImageFault("NO_USABLE_VARIANT", `${formatReference(resolved.reference)}: ${choice.reason}`);
+  }
+
+  #decide(resolved: ResolvedImage, wish: VariantWish, findings: Findings): Choice {
+    const { architecture, prefers } = this.#settings;
+    return chooseVariant({
+      variants: resolved.variants,
+      architecture,
+      wish,
+      ...(prefers === undefined ? {} : { clusterPrefers: prefers }),
+      ...findings,
+    });
   }
 
   /** Undefined: this variant will not do here, and the findings say why, so that the next choice is another. */

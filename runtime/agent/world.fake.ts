@@ -9,8 +9,8 @@ import { logBounds } from "../pod/pod-log.ts";
 import { FakeMachine, FakeRuntime } from "../pod/pod-runtime.fake.ts";
 import type { PodLaunch, RunningPod } from "../pod/pod-runtime.ts";
 import { FakeApi } from "./api.fake.ts";
-import type { ImageSource, PreparedImage } from "./image-source.ts";
-import type { VariantWish } from "./manifest.ts";
+import type { ImageSource, PreparedImage, WantedVariant } from "./image-source.ts";
+import type { VariantWish } from "@shallop/sdk/api";
 import { type EventSink, NodeAgent, type ObjectCache } from "./node-agent.ts";
 import type { NodeRoom } from "./node-pods.ts";
 import { PodRecords } from "./pod-record.ts";
@@ -41,6 +41,17 @@ class FakeImages implements ImageSource {
     };
   }
 
+  /** What there is beside the component; undefined: nothing. */
+  other: PreparedImage | undefined;
+
+  async hasOther(): Promise<boolean> {
+    return this.other !== undefined;
+  }
+
+  async fallBack(from: WantedVariant, why: string): Promise<PreparedImage> {
+    return { ...(this.other ?? from.image), reason: `Native, because the component ${why}.` };
+  }
+
   async retain(references: () => ReadonlySet<string>): Promise<void> {
     this.retained = references();
   }
@@ -52,6 +63,9 @@ export class FakeWorld implements AsyncDisposable {
   readonly clock = new FakeClock();
   readonly images = new FakeImages();
   readonly machine = new FakeMachine();
+  readonly #nativeMachine = new FakeMachine();
+  /** Pods of native variants, of the agent that runs now. */
+  native!: FakeRuntime;
   /** `Warning PrepareFailed Revision hello-00001: …` */
   readonly events: string[] = [];
   readonly directory: string;
@@ -120,6 +134,8 @@ export class FakeWorld implements AsyncDisposable {
       endpointOf: (launch) => this.endpointOf(launch),
     });
     agent.pods.addRuntime(runtime);
+    this.native = new FakeRuntime("native", agent.pods, { machine: this.#nativeMachine });
+    agent.pods.addRuntime(this.native);
     api.onChange(() => agent.wake());
     // Informers may have something to say before the agent knows what runs.
     agent.wake();

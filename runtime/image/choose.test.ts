@@ -42,6 +42,40 @@ describe("chooseVariant", () => {
     readonly says: readonly string[];
   }[] = [
     {
+      name: "only native, though Wasm could run",
+      variants: [native("amd64"), wasm("wasip2", [http])],
+      input: { wish: "only-native" },
+      chosen: "linux/amd64",
+      says: ["as the deployment asks"],
+    },
+    {
+      name: "only Wasm, which cannot run here",
+      variants: [native("amd64"), wasm("wasip2", [sockets])],
+      input: { wish: "only-wasm" },
+      says: ["does not provide", "the deployment wants only Wasm variants"],
+    },
+    {
+      name: "the cluster prefers native",
+      variants: [native("amd64"), wasm("wasip2", [http])],
+      input: { clusterPrefers: "native" },
+      chosen: "linux/amd64",
+      says: ["which this cluster prefers"],
+    },
+    {
+      name: "the deployment's preference comes before the cluster's",
+      variants: [native("amd64"), wasm("wasip2", [http])],
+      input: { clusterPrefers: "native", wish: "wasm" },
+      chosen: "wasip2/wasm",
+      says: ["as the deployment asks"],
+    },
+    {
+      name: "a component that does not come up",
+      variants: [native("amd64"), wasm("wasip2", [http])],
+      input: { startFailures: new Map([[digestOf("wasip2"), "did not come up here 3 times (trap)"]]) },
+      chosen: "linux/amd64",
+      says: ["because Wasm variant wasip2/wasm did not come up here 3 times (trap)"],
+    },
+    {
       name: "Wasm first",
       variants: [native("amd64"), wasm("wasip2", [http])],
       chosen: "wasip2/wasm",
@@ -94,35 +128,35 @@ describe("chooseVariant", () => {
     {
       name: "the deployment asks for native",
       variants: [wasm("wasip2", []), native("amd64")],
-      input: { prefer: "native" },
+      input: { wish: "native" },
       chosen: "linux/amd64",
       says: ["as the deployment asks"],
     },
     {
       name: "the deployment asks for Wasm",
       variants: [wasm("wasip2", []), native("amd64")],
-      input: { prefer: "wasm" },
+      input: { wish: "wasm" },
       chosen: "wasip2/wasm",
       says: ["as the deployment asks"],
     },
     {
       name: "native is asked for and cannot run",
       variants: [wasm("wasip2", []), native("amd64")],
-      input: { prefer: "native", node: noNative },
+      input: { wish: "native", node: noNative },
       chosen: "wasip2/wasm",
       says: ["runc is missing; install it"],
     },
     {
       name: "native is asked for and the image has none",
       variants: [wasm("wasip2", [])],
-      input: { prefer: "native" },
+      input: { wish: "native" },
       chosen: "wasip2/wasm",
       says: ["the image has no native variant"],
     },
     {
       name: "Wasm is asked for and the image has none",
       variants: [native("amd64")],
-      input: { prefer: "wasm" },
+      input: { wish: "wasm" },
       chosen: "linux/amd64",
       says: ["the image has no Wasm variant"],
     },
@@ -163,7 +197,7 @@ describe("chooseVariant", () => {
     },
   ];
   test.each(cases)("$name", ({ variants, input, chosen, says }) => {
-    const choice = chooseVariant({ variants, node, architecture: "amd64", ...input });
+    const choice = chooseVariant({ variants, node, architecture: "amd64", wish: "any", ...input });
     const platform = choice.kind === "chosen" ? choice.variant.platform : undefined;
     expect(platform === undefined ? undefined : `${platform.os}/${platform.architecture}`).toBe(chosen);
     for (const words of says) expect(choice.reason).toContain(words);

@@ -1,4 +1,4 @@
-import type { NodeFeatures } from "@shallop/sdk/api";
+import { type NodeFeatures, type VariantWish, wishedVariant } from "@shallop/sdk/api";
 import { type Digest, formatPlatform, type NativeVariant, type Variant, type WasmVariant } from "@shallop/sdk/image";
 
 export interface ChoiceInput {
@@ -6,10 +6,16 @@ export interface ChoiceInput {
   readonly node: NodeFeatures;
   /** The node's, as images write it: `amd64`, `arm64`. */
   readonly architecture: string;
-  /** The deployment's wish; Wasm first without one. A wish that cannot be met is no refusal: the other kind runs. */
-  readonly prefer?: Variant["kind"] | undefined;
+  /**
+   * What the deployment wants. A kind that is only preferred and cannot run here is no refusal: the other one runs. With
+   * `any` the cluster's preference holds, and without one Wasm comes first.
+   */
+  readonly wish: VariantWish;
+  readonly clusterPrefers?: Variant["kind"];
   /** By digest of the variant's manifest: imports that were found missing when its component was read. */
   readonly importsUnmet?: ReadonlyMap<Digest, readonly string[]>;
+  /** Likewise: why its pods do not come up here, `trapped 3 times at its start`. */
+  readonly startFailures?: ReadonlyMap<Digest, string>;
 }
 
 export type Choice =
@@ -24,15 +30,16 @@ const previewOneFamily = "wasi_snapshot_preview1";
 
 /**
  * The variant of an image that a node runs, and why, in a sentence for `kubectl describe`. Pure. The order is
- * wasip2/wasm, wasip1/wasm, wasi/wasm, linux of the node's architecture; `prefer: "native"` puts that first.
+ * wasip2/wasm, wasip1/wasm, wasi/wasm, linux of the node's architecture; who prefers native has that first.
  */
 export function chooseVariant(input: ChoiceInput): Choice {
   const wasm = input.variants.filter((variant) => variant.kind === "wasm").sort(bySystem);
   const native = input.variants.filter((variant) => variant.kind === "native").sort(byArchitectureLevel);
-  const ordered = input.prefer === "native" ? [...native, ...wasm] : [...wasm, ...native];
+  const first = wishedVariant(input.wish) ?? input.clusterPrefers ?? "wasm";
+  const ordered = first === "native" ? [...native, ...wasm] : [...wasm, ...native];
   const refusals: { variant: Variant; why: string }[] = [];
   for (const variant of ordered) {
-    const why = variant.kind === "wasm" ? whyNotWasm(input, variant) : whyNotNative(input, variant);
+    const why = whyNot(input, variant);
     if (why === undefined) return { kind: "chosen", variant, reason: reasonFor(input, variant, refusals) };
     refusals.push({ variant, why });
   }
@@ -52,6 +59,16 @@ const bySystem = (a: WasmVariant, b: WasmVariant): number => rank(a) - rank(b);
 /** Of several for one architecture the plainest, which runs on every machine of it: `linux/amd64` before `…/v3`. */
 const byArchitectureLevel = (a: NativeVariant, b: NativeVariant): number =>
   (a.platform.variant ?? "").localeCompare(b.platform.variant ?? "", "en");
+
+function whyNot(input: ChoiceInput, variant: Variant): string | undefined {
+  if (input.wish.startsWith("only-") && variant.kind !== wishedVariant(input.wish)) {
+    return `is not wanted: the deployment wants only ${wishedVariant(input.wish) === "wasm" ? "Wasm" : "native"} variants`;
+  }
+  return (
+    input.startFailures?.get(variant.digest) ??
+    (variant.kind === "wasm" ? whyNotWasm(input, variant) : whyNotNative(input, variant))
+  );
+}
 
 function whyNotWasm(input: ChoiceInput, variant: WasmVariant): string | undefined {
   const unmet = input.importsUnmet?.get(variant.digest) ?? unmetImports(input.node, variant);
@@ -95,14 +112,15 @@ function reasonFor(
   refusals: readonly { readonly variant: Variant; readonly why: string }[],
 ): string {
   const label = capital(name(variant));
-  if (input.prefer === variant.kind) return `${label}, as the deployment asks.`;
+  if (wishedVariant(input.wish) === variant.kind) return `${label}, as the deployment asks.`;
   const passedOver = refusals.filter((refusal) => refusal.variant.kind !== variant.kind);
   if (passedOver.length > 0) {
     const whys = passedOver.map((refusal) => `${name(refusal.variant)} ${refusal.why}`).join("; ");
     return `${label}, because ${whys}.`;
   }
   const other = variant.kind === "wasm" ? "native" : "Wasm";
-  if (variant.kind === "native" || input.prefer === "native")
+  if (input.wish === "any" && input.clusterPrefers === variant.kind) return `${label}, which this cluster prefers.`;
+  if (variant.kind === "native" || wishedVariant(input.wish) === "native")
     return `${label}, because the image has no ${other} variant.`;
   return `${label}: Wasm comes first, and this node provides what it imports.`;
 }

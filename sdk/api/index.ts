@@ -97,3 +97,4 @@ export { compilePattern } from "./validation/hosts.ts";
 export { forbidden, invalid, notSupported, required } from "./validation/cause.ts";
 export { validateMetadata } from "./validation/metadata.ts";
 export { labelValueFault, nameFault, type NameRule, qualifiedNameFault } from "./validation/name-rules.ts";
+export { variantKinds, type VariantWish, variantWishOf, wishedVariant } from "./variant.ts";

@@ -47,6 +47,8 @@ export const annotation = {
   noGc: "serving.knative.dev/no-gc",
   /** The user's wish for a revision: `wasm`, `native`, or absent for Wasm first. On the revision template. */
   preferVariant: "shallop.dev/prefer-variant",
+  /** Likewise: `wasm` or `native`, and no other. */
+  onlyVariant: "shallop.dev/only-variant",
   /** On revision templates, by the user: how long a pod may wait for a cold start to be avoided, such as `15m`; `0s`: not at all. */
   keepWarmWorth: "autoscaling.shallop.dev/keep-warm-worth",
   /** On revision templates, by the user: `true` has the autoscaler say what it would do, and do nothing. */

@@ -1,4 +1,4 @@
-import { annotation, type Pod } from "@shallop/sdk/api";
+import { annotation, type Pod, variantWishOf, wishedVariant } from "@shallop/sdk/api";
 import { type EventRecorder, referenceTo } from "@shallop/sdk/client";
 import { type Clock, rfc3339 } from "@shallop/sdk/internal";
 import { placePod } from "../../place/bind.ts";
@@ -85,11 +85,11 @@ const waitsForNode = ({ metadata, spec }: Pod): boolean =>
   (spec.schedulerName ?? schedulerName) === schedulerName;
 
 function workloadOf(pod: Pod): Workload {
-  const wish = pod.metadata.annotations?.[annotation.preferVariant];
+  const wish = wishedVariant(variantWishOf(pod.metadata.annotations)) ?? "any";
   return {
     revision: keyOf(pod),
     demand: demandOf(pod.spec),
-    wish: wish === "wasm" || wish === "native" ? wish : "any",
+    wish,
     prepared: new Set(),
     preparing: new Set(),
     unusable: new Map(),

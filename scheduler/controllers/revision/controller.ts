@@ -1,4 +1,4 @@
-import { annotation, label, type Pod, type Revision } from "@shallop/sdk/api";
+import { label, type Pod, type Revision, variantWishOf, wishedVariant } from "@shallop/sdk/api";
 import { type EventRecorder, referenceTo } from "@shallop/sdk/client";
 import type { Clock, Random } from "@shallop/sdk/internal";
 import type { Activity } from "../../autoscale/activity.ts";
@@ -303,11 +303,11 @@ export class RevisionController {
 
 function workloadOf(key: string, revision: Revision): Workload {
   const { preparedNodes = [], failedNodes = [] } = revision.status ?? {};
-  const wish = revision.metadata.annotations?.[annotation.preferVariant];
+  const wish = wishedVariant(variantWishOf(revision.metadata.annotations)) ?? "any";
   return {
     revision: key,
     demand: demandOfRevision(revision),
-    wish: wish === "wasm" || wish === "native" ? wish : "any",
+    wish,
     prepared: new Set(preparedNodes.map(({ node }) => node)),
     preparing: new Set(isConditionTrue(revision, initializedCondition) ? [] : silentHomes(revision)),
     unusable: new Map(

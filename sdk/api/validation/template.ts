@@ -1,6 +1,7 @@
 import type { StatusCause } from "../fault.ts";
 import { dig, jsonEqual, type JsonObject, textAt, textsAt } from "../json.ts";
 import type { FieldDefault, ValidationSettings } from "../kind.ts";
+import { variantKinds } from "../variant.ts";
 import { annotation, autoscalingPrefix } from "../names.ts";
 import { validateAutoscaling } from "./autoscaling.ts";
 import { forbidden, invalid, notSupported, required } from "./cause.ts";
@@ -22,8 +23,6 @@ export const revisionSpecDefaults = (path: string): readonly FieldDefault[] => [
 
 export const templateDefaults: readonly FieldDefault[] = revisionSpecDefaults("spec.template.spec");
 
-const variants = ["wasm", "native"];
-
 /**
  * Checks `spec.template` of a Service or Configuration. A template that names its revision (BYO name) must get a new
  * name whenever it changes, since a revision never does.
@@ -38,7 +37,6 @@ export function validateTemplate(
   if (template === undefined) return [required(path)];
   const spec = dig(template, "spec");
   const annotations = textsAt(template, "metadata", "annotations");
-  const variant = annotations[annotation.preferVariant];
   return [
     ...(spec === undefined ? [required(`${path}.spec`)] : validateRevisionSpec(spec, `${path}.spec`)),
     ...validateLabels(textsAt(template, "metadata", "labels"), `${path}.metadata.labels`),
@@ -46,11 +44,19 @@ export function validateTemplate(
     ...validateAutoscaling(annotations, `${path}.metadata.annotations`, settings),
     ...validateLimits(annotations, `${path}.metadata.annotations`),
     ...validateTraffic(annotations, `${path}.metadata.annotations`),
-    ...(variant === undefined || variants.includes(variant)
-      ? []
-      : [notSupported(`${path}.metadata.annotations.${annotation.preferVariant}`, variant, variants)]),
+    ...validateVariantWish(annotations, `${path}.metadata.annotations`),
     ...validateRevisionName(object, old),
   ];
+}
+
+/** One first, or one only; both can be said as long as they agree. */
+function validateVariantWish(annotations: Readonly<Record<string, string>>, path: string): StatusCause[] {
+  return [annotation.preferVariant, annotation.onlyVariant].flatMap((name) => {
+    const variant = annotations[name];
+    return variant === undefined || variantKinds.includes(variant)
+      ? []
+      : [notSupported(`${path}.${name}`, variant, variantKinds)];
+  });
 }
 
 function validateRevisionName(object: JsonObject, old: JsonObject | undefined): StatusCause[] {

@@ -20,7 +20,8 @@ function register(program: Command, context: Context): void {
     .option("--memory <quantity>", "limit of a pod, such as 64Mi")
     .option("--cpu <quantity>", "limit of a pod, such as 500m")
     .option("--port <port>", "where a native variant listens")
-    .option("--prefer-variant <variant>", "wasm or native; Wasm first unless given")
+    .option("--prefer-variant <variant>", "wasm or native first; the other where that will not do")
+    .option("--only-variant <variant>", "wasm or native, and no other")
     .option(
       "--annotation <name=value>",
       "on the revision, such as autoscaling.knative.dev/window=10s; may be repeated",

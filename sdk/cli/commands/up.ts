@@ -44,6 +44,7 @@ function register(program: Command, context: Context): void {
     .option("--registry-mirror <host=url>", "where a registry is read first; may be repeated", collect, [])
     .option("--agent-port <port>", "of the node agent", "10250")
     .option("--node-name <name>", "of this machine's node (default: its host name)")
+    .option("--prefer-variant <kind>", "wasm or native first, where a deployment says nothing (default: wasm)")
     .option("--domain <domain>", "of the services' host names", "localhost")
     .option(
       "--autoscaler <key=value>",

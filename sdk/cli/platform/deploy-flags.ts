@@ -12,6 +12,7 @@ export interface DeployFlags extends ConnectionFlags {
   readonly cpu?: string;
   readonly port?: string;
   readonly preferVariant?: string;
+  readonly onlyVariant?: string;
   readonly annotation: readonly string[];
   readonly revision?: string;
   readonly wait: boolean;

@@ -90,6 +90,7 @@ function templateOf(flags: DeployFlags): RevisionTemplate {
     if (value !== undefined) annotations[`${autoscalingPrefix}${key}`] = value;
   }
   if (flags.preferVariant !== undefined) annotations[annotation.preferVariant] = flags.preferVariant;
+  if (flags.onlyVariant !== undefined) annotations[annotation.onlyVariant] = flags.onlyVariant;
   const limits = {
     ...(flags.memory === undefined ? {} : { memory: flags.memory }),
     ...(flags.cpu === undefined ? {} : { cpu: flags.cpu }),

@@ -99,6 +99,7 @@ export function agentProgram(dataDirectory: string, flags: UpFlags, ports: Ports
       "--builtin-registry",
       `127.0.0.1:${ports.registry}`,
       ...registryArguments(flags),
+      ...(flags.preferVariant === undefined ? [] : ["--prefer-variant", flags.preferVariant]),
       ...(flags.nodeName === undefined ? [] : ["--name", flags.nodeName]),
     ],
   };

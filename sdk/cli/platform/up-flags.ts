@@ -12,6 +12,7 @@ export interface UpFlags {
   readonly registryPort: string;
   readonly agentPort: string;
   readonly nodeName?: string;
+  readonly preferVariant?: string;
   readonly domain: string;
   readonly autoscaler: readonly string[];
   readonly detach?: boolean;
