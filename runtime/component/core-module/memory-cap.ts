@@ -1,7 +1,7 @@
 import { CapError } from "./cap-error.ts";
 import { BinaryError, type BinaryReader, encodeUnsigned } from "../leb128.ts";
 import { readImports, readMemoryType } from "./definitions.ts";
-import { readerOf, sectionId, sectionsOf, withSection } from "./sections.ts";
+import { type PutSection, readerOf, sectionId, sectionsOf, withSection } from "./sections.ts";
 
 /** A page of linear memory (core spec 4.2.8). */
 export const pageBytes = 64 * 1024;
@@ -15,14 +15,14 @@ const pagesMax = 65_536;
  * @throws CapError when a memory's minimum is above the cap already
  * @throws BinaryError when the module is malformed
  */
-export function capMemories(module: Uint8Array, bytesMax: number): Uint8Array {
+export function capMemories(module: Uint8Array, bytesMax: number, put: PutSection = withSection): Uint8Array {
   const sections = sectionsOf(module);
   const imports = readImports(readerOf(module, sections, sectionId.import));
   if (imports.memories.some(({ isShared }) => isShared)) refuseShared(0);
   const memories = readerOf(module, sections, sectionId.memory);
   if (memories === undefined) return module;
   const content = cappedMemories(memories, BigInt(Math.min(pagesMax, Math.floor(bytesMax / pageBytes))));
-  return withSection(module, sections, { id: sectionId.memory, content });
+  return put(module, sections, { id: sectionId.memory, content });
 }
 
 function cappedMemories(section: BinaryReader, pagesMax: bigint): Uint8Array {

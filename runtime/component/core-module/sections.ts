@@ -40,18 +40,33 @@ export function readerOf(module: Uint8Array, sections: readonly Section[], id: n
   return section === undefined ? undefined : new BinaryReader(module, section.contentStart, section.end);
 }
 
-/** The module with `content` in place of its section `id`, or as a new section where such a one comes. */
-export function withSection(
+/** What comes to the place of a section. */
+export interface NewSection {
+  readonly id: number;
+  readonly content: Uint8Array;
+}
+
+/** Gives the module with a section in place of its old one, or as a new one where such a one comes. */
+export type PutSection = (module: Uint8Array, sections: readonly Section[], section: NewSection) => Uint8Array;
+
+/** The bytes of a section, and which bytes of the module they come in place of. */
+export function placed(
   module: Uint8Array,
   sections: readonly Section[],
-  { id, content }: { readonly id: number; readonly content: Uint8Array },
-): Uint8Array {
-  const header = Uint8Array.from([id, ...encodeUnsigned(BigInt(content.length))]);
+  { id, content }: NewSection,
+): { readonly start: number; readonly end: number; readonly bytes: Uint8Array } {
+  const bytes = Buffer.concat([Uint8Array.from([id, ...encodeUnsigned(BigInt(content.length))]), content]);
   const old = sections.find((section) => section.id === id);
   const next = sections.find((section) => section.id !== customId && order.indexOf(section.id) > order.indexOf(id));
   const start = old?.start ?? next?.start ?? module.length;
-  return Buffer.concat([module.subarray(0, start), header, content, module.subarray(old?.end ?? start)]);
+  return { start, end: old?.end ?? start, bytes };
 }
+
+/** In a copy. */
+export const withSection: PutSection = (module, sections, section) => {
+  const { start, end, bytes } = placed(module, sections, section);
+  return Buffer.concat([module.subarray(0, start), bytes, module.subarray(end)]);
+};
 
 /** The module without its section `id`. */
 export function withoutSection(module: Uint8Array, id: number): Uint8Array {

@@ -2,7 +2,7 @@ import { BinaryError, type BinaryReader, encodeUnsigned } from "../leb128.ts";
 import { CapError } from "./cap-error.ts";
 import { CodeScan } from "./code-scan.ts";
 import { readValueType } from "./definitions.ts";
-import { readerOf, sectionId, sectionsOf, withSection } from "./sections.ts";
+import { type PutSection, readerOf, sectionId, sectionsOf, withSection } from "./sections.ts";
 
 /** A table as it is defined: its limits, and where they are in the module. */
 interface Table {
@@ -19,7 +19,7 @@ interface Table {
  * @throws CapError when the tables are larger than the cap from the beginning
  * @throws BinaryError when the module is malformed
  */
-export function capTables(module: Uint8Array, entriesMax: number): Uint8Array {
+export function capTables(module: Uint8Array, entriesMax: number, put: PutSection = withSection): Uint8Array {
   const sections = sectionsOf(module);
   const section = sections.find(({ id }) => id === sectionId.table);
   const reader = readerOf(module, sections, sectionId.table);
@@ -45,7 +45,7 @@ export function capTables(module: Uint8Array, entriesMax: number): Uint8Array {
     copied = limitsEnd;
   }
   parts.push(module.subarray(copied, section.end));
-  return withSection(module, sections, { id: sectionId.table, content: Buffer.concat(parts) });
+  return put(module, sections, { id: sectionId.table, content: Buffer.concat(parts) });
 }
 
 // A table whose entries have an initial value begins so (core spec 5.5.7, "Table Section").
