@@ -10,7 +10,8 @@ import { systemPath } from "../sandbox/kernel/command.ts";
 import { fileBytes } from "./disk-bytes.ts";
 import { builtNow, type DirectoryNode, type RegularNode } from "./file-tree.ts";
 import { archiveTree } from "./image-tree.ts";
-import { archiveBytesMax, indexArchive, isArchive } from "./layer-index.ts";
+import { archiveBytesMax } from "./archive-entries.ts";
+import type { BuildTools } from "./build-tools.ts";
 
 /** A file of ADD that is fetched: larger ones come better as an image, which is kept. */
 const downloadBytesMax = 2 * 1024 ** 3;
@@ -64,13 +65,11 @@ export async function download(
 /** The files in a local archive, which ADD unpacks; undefined when the file is none. @throws ImageFault LAYER_INVALID | TOO_LARGE */
 export async function localArchive(
   path: string,
-  directory: string,
-  signal: AbortSignal,
+  { reader, scratch: directory, signal }: Pick<BuildTools, "reader" | "scratch" | "signal">,
 ): Promise<DirectoryNode | undefined> {
   const plain = await decompressed(path, directory, signal);
-  if (!(await isArchive(fileBytes(plain)))) return undefined;
-  const { entries } = await indexArchive(fileBytes(plain), "the archive");
-  return archiveTree(entries, plain);
+  const found = await reader.index(plain);
+  return found === undefined ? undefined : archiveTree(found.entries, plain);
 }
 
 /** What Node does not decompress, and the programs that do. */

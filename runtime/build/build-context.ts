@@ -1,7 +1,7 @@
 import { constants } from "node:fs";
 import { lstat, open, readdir, readlink, stat } from "node:fs/promises";
 import { dirname, join, posix, relative } from "node:path";
-import { fileBytes } from "./disk-bytes.ts";
+import type { BuildTools } from "./build-tools.ts";
 import { errorCode } from "@shallop/sdk/internal";
 import { DockerfileFault } from "@shallop/sdk/wire";
 import { dockerfileBytesMax } from "./dockerfile/parse.ts";
@@ -17,7 +17,9 @@ import {
   toName,
 } from "./file-tree.ts";
 import { archiveTree } from "./image-tree.ts";
-import { entriesMax, indexArchive, pickEntries } from "./layer-index.ts";
+import { entriesMax } from "./archive-entries.ts";
+
+type ArchiveTools = Pick<BuildTools, "reader" | "spool">;
 
 /** What a build is given: the text of its Dockerfile, and the files that COPY and ADD may take. */
 export interface BuildContext {
@@ -28,13 +30,16 @@ export interface BuildContext {
 }
 
 /** @throws DockerfileFault CONTEXT_INVALID | DOCKERFILE_INVALID, ImageFault LAYER_INVALID | TOO_LARGE */
-export async function readContext(order: {
-  readonly context: string;
-  readonly dockerfile: string;
-}): Promise<BuildContext> {
+export async function readContext(
+  tools: ArchiveTools,
+  order: {
+    readonly context: string;
+    readonly dockerfile: string;
+  },
+): Promise<BuildContext> {
   const found = await stat(order.context).catch(() => undefined);
   if (found?.isDirectory() === true) return directoryContext(order.context, order.dockerfile);
-  if (found?.isFile() === true) return archiveContext(order.context, order.dockerfile);
+  if (found?.isFile() === true) return archiveContext(tools, order.context, order.dockerfile);
   throw new DockerfileFault("CONTEXT_INVALID", `there is no directory or archive ${order.context}`);
 }
 
@@ -119,16 +124,17 @@ async function readSmall(path: string, bytesMax: number): Promise<string | undef
   }
 }
 
-async function archiveContext(archive: string, dockerfile: string): Promise<BuildContext> {
-  const { entries } = await indexArchive(fileBytes(archive), archive);
-  const whole = archiveTree(entries, archive);
+async function archiveContext(tools: ArchiveTools, archive: string, dockerfile: string): Promise<BuildContext> {
+  const found = await tools.reader.index(archive);
+  if (found === undefined) throw new DockerfileFault("CONTEXT_INVALID", `${archive} is no tar archive`);
+  const whole = archiveTree(found.entries, archive);
   // Named from the archive's root, or as if the archive were a directory.
   const inside = posix.isAbsolute(dockerfile) ? relative(dirname(archive), dockerfile) : dockerfile;
-  const text = await readEntry(archive, whole, inside, dockerfileBytesMax);
+  const text = await readEntry(tools, whole, inside, dockerfileBytesMax);
   if (text === undefined) throw new DockerfileFault("DOCKERFILE_INVALID", `${archive} has no file ${inside}`);
   const ignore = Ignore.parse(
-    (await readEntry(archive, whole, `${inside}.dockerignore`, ignoreBytesMax)) ??
-      (await readEntry(archive, whole, ".dockerignore", ignoreBytesMax)) ??
+    (await readEntry(tools, whole, `${inside}.dockerignore`, ignoreBytesMax)) ??
+      (await readEntry(tools, whole, ".dockerignore", ignoreBytesMax)) ??
       "",
   );
   return { dockerfile: text, root: kept(whole, "", ignore), isIgnored: (path) => ignore.ignores(path) };
@@ -151,7 +157,7 @@ function kept(directory: DirectoryNode, below: string, ignore: Ignore): Director
 }
 
 async function readEntry(
-  archive: string,
+  tools: ArchiveTools,
   root: DirectoryNode,
   path: string,
   bytesMax: number,
@@ -160,9 +166,8 @@ async function readEntry(
   if (node?.kind !== "file" || node.content.kind !== "archive") return undefined;
   if (node.size > bytesMax)
     throw new DockerfileFault("TOO_LARGE", `${path} has ${node.size} bytes, at most ${bytesMax} are read`);
-  const pieces: Buffer[] = [];
-  await pickEntries(fileBytes(archive), archive, new Set([node.content.entry]), async (_, body) => {
-    for await (const piece of body) pieces.push(piece);
-  });
+  await tools.spool.fetch([node]);
+  const pieces: Uint8Array[] = [];
+  for await (const piece of tools.spool.bytes(node)) pieces.push(piece);
   return Buffer.concat(pieces).toString("utf8");
 }

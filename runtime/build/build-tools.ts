@@ -1,5 +1,6 @@
 import type { ContentStore, StoredLayer } from "@shallop/sdk/image";
 import type { BuildEvent, BuilderSettings } from "@shallop/sdk/wire";
+import type { ArchiveReader } from "./archive-reader.ts";
 import type { BaseImages } from "./base-images.ts";
 import type { ImageTrees } from "./image-trees.ts";
 import type { RunSandbox } from "./run-sandbox.ts";
@@ -13,6 +14,7 @@ export interface BuildTools {
   readonly bases: BaseImages;
   readonly trees: ImageTrees;
   readonly cache: StepCache;
+  readonly reader: ArchiveReader;
   readonly spool: Spool;
   /** For files that are gone afterwards. */
   readonly scratch: string;

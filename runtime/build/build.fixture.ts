@@ -1,10 +1,11 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { ContentStore, parseImageConfig, parseManifest, type StoredLayer } from "@shallop/sdk/image";
+import { type ContentStore, parseImageConfig, parseManifest, type StoredLayer } from "@shallop/sdk/image";
 import { systemClock, systemRandom } from "@shallop/sdk/internal";
 import type { BuildEvent, BuilderSettings, BuildOrder, BuiltVariant } from "@shallop/sdk/wire";
 import { imageArchitecture } from "../image/choose.ts";
+import { plainReader } from "./archive-reader.ts";
 import { readContext } from "./build-context.ts";
 import { openTools } from "./builder.ts";
 import { type FileNode, fromName, joined } from "./file-tree.ts";
@@ -72,28 +73,28 @@ export async function openWorkshop(settings: Partial<BuilderSettings> = {}): Pro
 async function buildIn(directory: string, settings: BuilderSettings, order: BuildOrder): Promise<Outcome> {
   const events: BuildEvent[] = [];
   await using tools = await openTools(settings, {
-    ...{ directory: settings.builderDirectory, clock: systemClock, random: systemRandom },
+    ...{ directory: settings.builderDirectory, reader: plainReader, clock: systemClock, random: systemRandom },
     emit: (event) => void events.push(event),
     signal: new AbortController().signal,
   });
-  const built = await new ImageBuild(tools, order, await readContext(order)).run();
-  return { built, events, ...(await readImage(settings, built, directory)) };
+  const built = await new ImageBuild(tools, order, await readContext(tools, order)).run();
+  return { built, events, ...(await readImage(tools.store, await tools.store.readBytes(built.manifest), directory)) };
 }
 
-async function readImage(
-  settings: BuilderSettings,
-  { manifest }: BuiltVariant,
+/** An image of a store as its reader sees it. */
+export async function readImage(
+  store: ContentStore,
+  manifest: Uint8Array,
   scratch: string,
 ): Promise<Pick<Outcome, "config" | "files">> {
-  const store = await ContentStore.open(settings.storeDirectory);
-  const document = parseManifest(await store.readBytes(manifest), manifest.mediaType);
+  const document = parseManifest(manifest, undefined);
   if (document.kind !== "manifest") throw new Error("an index was built");
   const bytes = await store.readBytes(document.config);
   const { diffIds } = parseImageConfig(bytes);
   const layers = document.layers.map((descriptor, index) => ({ descriptor, diffId: diffIds[index] }) as StoredLayer);
   const index = await mkdtemp(join(scratch, "index-"));
-  const tree = await new ImageTrees(new LayerIndexes(store, index)).tree(layers);
-  const spool = new Spool(store, index);
+  const tree = await new ImageTrees(new LayerIndexes(store, plainReader, index)).tree(layers);
+  const spool = new Spool(store, plainReader, index);
   const files: Record<string, string> = {};
   const visit = async (node: FileNode, path: string): Promise<void> => {
     const what =

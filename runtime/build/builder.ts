@@ -24,12 +24,15 @@ import {
 import { LayerDirectory } from "../image/layer-directory.ts";
 import { NativeLayers } from "../image/native-layers.ts";
 import { UnpackJail } from "../image/unpack-jail.ts";
+import { JailedReader } from "./archive-jail.ts";
+import type { ArchiveReader } from "./archive-reader.ts";
 import { BaseImages, layersMax } from "./base-images.ts";
 import { readContext } from "./build-context.ts";
 import type { BuildTools } from "./build-tools.ts";
 import { ImageBuild } from "./image-build.ts";
 import { ImageTrees } from "./image-trees.ts";
-import { archiveBytesMax, entriesMax, LayerIndexes } from "./layer-index.ts";
+import { archiveBytesMax, entriesMax } from "./archive-entries.ts";
+import { LayerIndexes } from "./layer-index.ts";
 import { RunSandbox } from "./run-sandbox.ts";
 import { Spool } from "./spool.ts";
 import { StepCache } from "./step-cache.ts";
@@ -51,7 +54,8 @@ export async function build(request: BuilderRequest, options: BuilderOptions): P
   await using _ = await builderLock(directory, request, options);
   const stop = new AbortController();
   const signal = AbortSignal.any([options.signal, stop.signal]);
-  await using tools = await openTools(request.settings, { ...options, signal, directory });
+  const reader = new JailedReader(new UnpackJail(options.clock, process.getuid?.() === 0), signal);
+  await using tools = await openTools(request.settings, { ...options, signal, directory, reader });
   const work = request.orders.map((order) => carryOut(tools, order));
   for (const one of work) one.catch((error: unknown) => stop.abort(error));
   const results = await Promise.allSettled(work);
@@ -62,7 +66,7 @@ export async function build(request: BuilderRequest, options: BuilderOptions): P
 
 async function carryOut(tools: BuildTools, order: BuildOrder): Promise<BuiltVariant> {
   try {
-    const context = await readContext(order);
+    const context = await readContext(tools, order);
     return await new ImageBuild(tools, order, context).run();
   } catch (error) {
     if (!(error instanceof DockerfileFault) || !error.message.startsWith("line ")) throw error;
@@ -70,16 +74,19 @@ async function carryOut(tools: BuildTools, order: BuildOrder): Promise<BuiltVari
   }
 }
 
+/** With the form of what is in them: a builder of another version makes its own. */
+const [indexName, stepsName] = ["index-1", "steps-1"];
+
 /** One at a time uses the directory. @throws ImageFault STORE_FAILED */
 export async function openTools(
   settings: BuilderSettings,
-  parts: BuilderOptions & { readonly directory: string },
+  parts: BuilderOptions & { readonly directory: string; readonly reader: ArchiveReader },
 ): Promise<BuildTools & AsyncDisposable> {
-  const { directory, clock, random, emit, signal } = parts;
+  const { directory, reader, clock, random, emit, signal } = parts;
   const place = (name: string): string => join(directory, name);
   // What a killed builder has left goes first.
   await rm(place("scratch"), { recursive: true, force: true });
-  for (const name of ["scratch", "index", "steps"]) await mkdir(place(name), { recursive: true, mode: 0o700 });
+  for (const name of ["scratch", indexName, stepsName]) await mkdir(place(name), { recursive: true, mode: 0o700 });
   const store = await ContentStore.open(settings.storeDirectory);
   const { defaultRegistry, pull, knownEscapes } = settings;
   const bases = new BaseImages({
@@ -90,11 +97,11 @@ export async function openTools(
   let unpacker: Promise<Unpack> | undefined;
   let sandbox: Promise<RunSandbox> | undefined;
   return {
-    ...{ settings, store, bases, emit, signal },
+    ...{ settings, store, bases, reader, emit, signal },
     scratch: place("scratch"),
-    trees: new ImageTrees(new LayerIndexes(store, place("index"))),
-    cache: new StepCache(store, place("steps"), settings.useCache),
-    spool: new Spool(store, place("scratch")),
+    trees: new ImageTrees(new LayerIndexes(store, reader, place(indexName))),
+    cache: new StepCache(store, place(stepsName), settings.useCache),
+    spool: new Spool(store, reader, place("scratch")),
     unpack: async (layers, stop) => (await (unpacker ??= openUnpacker(store, directory, clock, random)))(layers, stop),
     sandbox: () => (sandbox ??= RunSandbox.open({ directory, store, clock, random }, knownEscapes)),
     [Symbol.asyncDispose]: async () => {

@@ -45,10 +45,14 @@ export interface ImageDescription {
   readonly history: readonly HistoryEntry[];
 }
 
+/** What a shell has when nobody says otherwise. */
+export const defaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/** Of `FROM scratch`, as Docker's. */
 export const emptyConfig: ContainerConfig = {
   user: "",
   exposedPorts: [],
-  env: [],
+  env: [defaultPath],
   volumes: [],
   workingDir: "",
   labels: {},

@@ -149,7 +149,7 @@ async function fetchAll(
 
 /** Local archives of ADD as what is in them. */
 async function withArchives(tools: BuildTools, sources: readonly CopySource[]): Promise<readonly CopySource[]> {
-  const { spool, scratch, signal } = tools;
+  const { spool } = tools;
   const result: CopySource[] = [];
   for (const source of sources) {
     const { node } = source;
@@ -158,7 +158,7 @@ async function withArchives(tools: BuildTools, sources: readonly CopySource[]): 
       continue;
     }
     await spool.fetch([node]);
-    const inside = await localArchive(spool.path(node), scratch, signal);
+    const inside = await localArchive(spool.path(node), tools);
     result.push(inside === undefined ? source : { ...source, node: inside });
   }
   return result;

@@ -24,6 +24,9 @@ afterEach(async () => {
   await workshop[Symbol.asyncDispose]();
 });
 
+/** What an image from scratch has of Docker's builder, too. */
+const path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 /** Gives an image of the workshop a name, so that others can be built upon it. */
 async function tagged(name: string, dockerfile: string): Promise<void> {
   const { built } = await workshop.build(dockerfile);
@@ -64,7 +67,7 @@ ONBUILD RUN make $X
       config: {
         User: "1000:1000",
         ExposedPorts: { "80/tcp": {}, "9000/udp": {}, "9001/udp": {} },
-        Env: ["A=3", "B=two ", "C=the rest = two "],
+        Env: [path, "A=3", "B=two ", "C=the rest = two "],
         Cmd: ["/bin/bash", "-ec", "run $A"],
         Volumes: { "/again": {}, "/data": {}, "/more": {} },
         WorkingDir: "/srv/app",
@@ -87,9 +90,9 @@ ONBUILD RUN make $X
   test("ENTRYPOINT takes a base's CMD away, and leaves the Dockerfile's own", async () => {
     await tagged("base", 'FROM scratch\nCMD ["base"]\n');
     const dropped = await workshop.build('FROM base\nENTRYPOINT ["/x"]\n');
-    expect(dropped.config["config"]).toEqual({ Entrypoint: ["/x"] });
+    expect(dropped.config["config"]).toEqual({ Env: [path], Entrypoint: ["/x"] });
     const kept = await workshop.build('FROM base\nCMD ["own"]\nENTRYPOINT ["/x"]\n');
-    expect(kept.config["config"]).toEqual({ Entrypoint: ["/x"], Cmd: ["own"] });
+    expect(kept.config["config"]).toEqual({ Env: [path], Entrypoint: ["/x"], Cmd: ["own"] });
   });
 
   test("arguments: given, by default, from before FROM, of the platform; the environment goes before them", async () => {
@@ -325,7 +328,7 @@ describe("bases", () => {
     await tagged("base", "FROM scratch\nONBUILD COPY a /triggered\nONBUILD ENV T=1\n");
     const { files, config } = await workshop.build("FROM base\nCOPY a /own\n");
     expect(Object.keys(files).sort()).toEqual(["own", "triggered"]);
-    expect(config["config"]).toEqual({ Env: ["T=1"] });
+    expect(config["config"]).toEqual({ Env: [path, "T=1"] });
   });
 
   test("a base for another platform is used, and said so", async () => {

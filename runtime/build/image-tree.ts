@@ -1,4 +1,4 @@
-import { ImageFault } from "@shallop/sdk/image";
+import { type Digest, ImageFault } from "@shallop/sdk/image";
 import {
   type DirectoryNode,
   emptyTree,
@@ -7,7 +7,7 @@ import {
   type FileNode,
   findPath,
 } from "./file-tree.ts";
-import type { IndexEntry } from "./layer-index.ts";
+import type { IndexEntry } from "./archive-entries.ts";
 
 // PATH_MAX and NAME_MAX of Linux; no path has more parts than half of its bytes.
 const pathBytesMax = 4_095;
@@ -94,7 +94,7 @@ function add(
       return;
     }
     case "file": {
-      const digest = entry.digest === undefined ? {} : { digest: entry.digest };
+      const digest = entry.hex === undefined ? {} : { digest: `sha256:${entry.hex}` as Digest };
       parent.children.set(name, { ...attributes, kind: "file", size: entry.size, content, ...digest });
       return;
     }

@@ -4,7 +4,7 @@ import { archiveEnd, encodeEntry, noDevice, paddingOf, type TarEntry } from "../
 import { type ReadEntry, readTar } from "../image/tar-reader.ts";
 import type { LayerEntry } from "./copy-plan.ts";
 import { fromName } from "./file-tree.ts";
-import { archiveBytesMax, entriesMax } from "./layer-index.ts";
+import { archiveBytesMax, entriesMax } from "./archive-entries.ts";
 import type { Spool } from "./spool.ts";
 
 /** Writes entries as a layer: the same entries give the same bytes. @throws DockerfileFault CONTEXT_INVALID | TOO_LARGE */

@@ -20,7 +20,7 @@ import { PodOutput } from "../sandbox/pod-output.ts";
 import { checkLayerCount, makePodDirectory, makeWritableDirectory } from "../sandbox/rootfs.ts";
 import { endRuntime, type Remains } from "../sandbox/start.ts";
 import type { DirectoryNode } from "./file-tree.ts";
-import { archiveBytesMax } from "./layer-index.ts";
+import { archiveBytesMax } from "./archive-entries.ts";
 import { type ChangesOrigin, writeChanges } from "./layer-writer.ts";
 import { runBundle } from "./run-bundle.ts";
 
@@ -86,7 +86,7 @@ export class RunSandbox implements AsyncDisposable {
     if (machine === undefined) {
       throw new DockerfileFault(
         "BUILD_UNSUPPORTED",
-        `RUN is done in a container, and ${nativeMissing ?? "this machine runs none"}. Without RUN a Dockerfile is built here`,
+        `it is done in a container, and ${nativeMissing ?? "this machine runs none"}. Without RUN a Dockerfile is built here`,
       );
     }
     const sandbox = new RunSandbox({ ...parts, machine });

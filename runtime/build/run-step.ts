@@ -5,13 +5,13 @@ import { imageArchitecture } from "../image/choose.ts";
 import { resolveUser } from "../sandbox/image-user.ts";
 import type { BuildTools } from "./build-tools.ts";
 import { commandLine, variableOf, withVariable } from "./config-step.ts";
+import { defaultPath } from "./container-config.ts";
 import { lineFault } from "./dockerfile/fault.ts";
 import type { RunInstruction } from "./dockerfile/instruction.ts";
 import { findPath, toName } from "./file-tree.ts";
 import { imageText } from "./image-trees.ts";
 import { type ImageState, isProxyArg, type Scope, stateKey } from "./stage-state.ts";
 
-const defaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /** Where a working directory would be the kernel's own trees. */
 const forbiddenRoots = ["proc", "sys", "dev"];
 /** What execve(2) takes of one string. */

@@ -1,22 +1,23 @@
 import { createHash } from "node:crypto";
-import { open } from "node:fs/promises";
 import { join } from "node:path";
 import type { ContentStore, Digest } from "@shallop/sdk/image";
 import { isDigest } from "@shallop/sdk/image";
 import { DockerfileFault } from "@shallop/sdk/wire";
+import type { ArchiveReader } from "./archive-reader.ts";
 import { fileBytes } from "./disk-bytes.ts";
 import type { FileContent, RegularNode } from "./file-tree.ts";
-import { pickEntries } from "./layer-index.ts";
 
 /** Gives the bytes of files, wherever they are; those in archives are written to a directory first, an archive at a time. */
 export class Spool {
   readonly #store: ContentStore;
+  readonly #reader: ArchiveReader;
   readonly #directory: string;
   readonly #paths = new Map<string, string>();
   #count = 0;
 
-  constructor(store: ContentStore, directory: string) {
+  constructor(store: ContentStore, reader: ArchiveReader, directory: string) {
     this.#store = store;
+    this.#reader = reader;
     this.#directory = directory;
   }
 
@@ -29,12 +30,11 @@ export class Spool {
       wanted.set(content.archive, places.add(content.entry));
     }
     for (const [archive, places] of wanted) {
-      const bytes = isDigest(archive) ? await this.#store.read({ digest: archive }) : fileBytes(archive);
-      await pickEntries(bytes, archive, places, async (place, body) => {
-        const path = join(this.#directory, `file-${this.#count++}`);
-        await using file = await open(path, "wx", 0o600);
-        for await (const piece of body) await file.write(piece);
-        this.#paths.set(keyOf(archive, place), path);
+      const path = isDigest(archive) ? this.#store.path(archive) : archive;
+      await this.#reader.pick(path, places, (place) => {
+        const file = join(this.#directory, `file-${this.#count++}`);
+        this.#paths.set(keyOf(archive, place), file);
+        return file;
       });
     }
   }

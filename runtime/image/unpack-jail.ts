@@ -135,29 +135,37 @@ export class UnpackJail {
     }
   }
 
-  async #spawnJail(order: JailOrder, layerPath: string, signal: AbortSignal): Promise<Job> {
-    const lowers = order.kind === "unpack" ? (order.lowers ?? []) : [];
+  #spawnJail(order: JailOrder, layerPath: string, signal: AbortSignal): Promise<JailJob> {
+    const readable = order.kind === "unpack" ? (order.lowers ?? []) : [];
+    return this.start({ program: jailFile, order, readable }, layerPath, signal);
+  }
+
+  /**
+   * Starts a program of the runtime in a jail, with a hostile file on its input and the order as JSON in its arguments.
+   * What it wants to say goes to its output and to descriptor 3.
+   */
+  async start(jail: JailProgram, inputPath: string, signal: AbortSignal): Promise<JailJob> {
     const node = [
       process.execPath,
       "--permission",
       // The folder, and the package.json that says that its files are modules.
       `--allow-fs-read=${dirname(import.meta.dirname)}`,
-      ...lowers.map((directory) => `--allow-fs-read=${directory}`),
+      ...jail.readable.map((directory) => `--allow-fs-read=${directory}`),
       `--max-old-space-size=${jailHeapMegabytes}`,
       "--no-warnings",
-      jailFile,
-      JSON.stringify(order),
+      jail.program,
+      JSON.stringify(jail.order),
     ];
     // dac_read_search: a lower layer has files of other users, and a hard link may want one of them.
     const unprivileged = ["setpriv", "--no-new-privs", "--inh-caps=-all", "--bounding-set=-all,+dac_read_search"];
     const argv = (await this.#canIsolate())
       ? [...isolated('mount -o remount,bind,ro / && exec "$@"'), ...unprivileged, ...node]
       : node;
-    await using layer = await open(layerPath, "r");
-    return start(argv, { stdin: layer, signal });
+    await using input = await open(inputPath, "r");
+    return start(argv, { stdin: input, signal });
   }
 
-  async #spawnTar(directory: string, signal: AbortSignal): Promise<Job> {
+  async #spawnTar(directory: string, signal: AbortSignal): Promise<JailJob> {
     const tar = ["tar", ...tarArguments(directory, this.#isRoot)];
     const script = 'mount --bind "$0" "$0" && mount -o remount,bind,ro / && exec "$@"';
     const argv = (await this.#canIsolate()) ? [...isolated(script, directory), ...tar] : tar;
@@ -186,7 +194,15 @@ export const tarArguments = (directory: string, isRoot: boolean): readonly strin
   `--directory=${directory}`,
 ];
 
-interface Job {
+/** A program of the runtime that reads a hostile file. */
+export interface JailProgram {
+  /** In the runtime's folder, which is all that it may read beside `readable`. */
+  readonly program: string;
+  readonly order: unknown;
+  readonly readable: readonly string[];
+}
+
+interface JailJob {
   readonly child: ChildProcess;
   /** Its exit code; undefined when it could not be started or was killed. */
   readonly exited: Promise<number | undefined>;
@@ -207,7 +223,7 @@ const isolated = (script: string, name = "sh"): readonly string[] => [
 function start(
   argv: readonly string[],
   options: { readonly stdin: FileHandle | "pipe"; readonly signal: AbortSignal },
-): Job {
+): JailJob {
   const [program, ...args] = argv;
   assert(program !== undefined, "a command has a name");
   const child = spawn(program, args, {
@@ -225,7 +241,7 @@ function start(
   return { child, exited };
 }
 
-async function feedTar({ child: tar, exited }: Job, stream: Readable): Promise<void> {
+async function feedTar({ child: tar, exited }: JailJob, stream: Readable): Promise<void> {
   assert(tar.stdin !== null, "tar has an input");
   const said = collectText(tar.stderr);
   tar.stdout?.resume();

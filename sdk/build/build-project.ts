@@ -1,6 +1,6 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { extname, join, resolve } from "node:path";
+import { extname, join, relative, resolve } from "node:path";
 import {
   type ContentStore,
   type NativeSource,
@@ -162,7 +162,7 @@ async function buildDockerfiles(
     const { dockerfile, context, target, buildArgs, platform } = variant;
     return [
       {
-        id: `${dockerfile} ${platform}`,
+        id: `${relative(project.directory, resolve(project.directory, dockerfile))} ${platform}`,
         context: resolve(project.directory, context),
         dockerfile: resolve(project.directory, dockerfile),
         platform,

@@ -22,7 +22,7 @@ export async function baseRoot(
   options: { readonly node?: boolean } = {},
 ): Promise<void> {
   await mkdir(join(directory, "bin"), { recursive: true });
-  await mkdir(join(directory, "tmp"));
+  await mkdir(join(directory, "tmp"), { recursive: true });
   await copyFile(busybox, join(directory, "bin/busybox"));
   for (const name of ["sh", "echo", "cat", "ls", "rm", "mkdir", "id", "stat"])
     await symlink("busybox", join(directory, "bin", name));

@@ -81,7 +81,7 @@ function runBuilder(
 function eventLines({ style }: Context, orders: readonly BuildOrder[]): (event: BuildEvent) => readonly string[] {
   const several = orders.length > 1;
   return (event) => {
-    const before = several ? `${style.dim(`[${event.id.replace(/^.*[\\/]/, "")}]`)} ` : "";
+    const before = several ? `${style.dim(`[${event.id}]`)} ` : "";
     switch (event.kind) {
       case "step":
         return [`${before}${style.bold(`Step ${event.number}/${event.count}`)} : ${printable(event.text)}`];
