@@ -35,7 +35,7 @@ export class ArtifactCache {
   }
 
   /** @throws CapError when the component cannot start within the caps */
-  async modules(componentDigest: string, pathOf: PathOf, caps: ModuleCaps): Promise<CompiledModules> {
+  modules(componentDigest: string, pathOf: PathOf, caps: ModuleCaps): CompiledModules {
     const key = `${componentDigest} ${caps.memoryBytes} ${caps.tableEntriesMax}`;
     const cached = this.#cache.get(key);
     if (cached !== undefined) return cached.modules;

@@ -2,6 +2,8 @@ import { chmod, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { guestV8Flags } from "@shallop/sdk/internal";
+import type { Cells } from "../sandbox/cell/cells.ts";
+import type { CellMount } from "../sandbox/kernel/cell-spec.ts";
 import { runCommand } from "../sandbox/kernel/command.ts";
 
 const program = fileURLToPath(new URL("fill-cache-main.ts", import.meta.url));
@@ -27,4 +29,20 @@ async function readableForAll(directory: string): Promise<void> {
     // Another process may have replaced it meanwhile.
     await chmod(join(entry.parentPath, entry.name), entry.isDirectory() ? 0o755 : 0o644).catch(() => undefined);
   }
+}
+
+/** The cache as a process in a cell sees it, which reads it only. Node keeps that of each user apart, by a directory that ends with his number. */
+export async function compileCacheMounts(
+  directory: string,
+  cells: Cells,
+  uid: number | undefined,
+): Promise<readonly CellMount[]> {
+  const ours = `-${String(process.getuid?.() ?? 0)}`;
+  const names = await readdir(directory).catch(() => []);
+  return names
+    .filter((name) => name.endsWith(ours))
+    .map((name) => {
+      const theirs = `${name.slice(0, -ours.length)}-${String(cells.insideUid(uid))}`;
+      return { from: join(directory, name), to: join(directory, theirs), writable: false };
+    });
 }

@@ -1,10 +1,11 @@
-import { chown, mkdir, readdir, rm, stat } from "node:fs/promises";
+import { chown, mkdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { layOut, type PathOf } from "../component/prepared-files.ts";
 import type { EgressProcess } from "../egress/egress-process.ts";
 import { type Cells, seen } from "../sandbox/cell/cells.ts";
 import type { CellMount } from "../sandbox/kernel/cell-spec.ts";
 import { recordedProcess, recordProcess } from "../sandbox/kernel/process-record.ts";
+import { compileCacheMounts } from "./compile-cache.ts";
 import { egressSocket, hostDirectory, hostName, hostPodSocket, hostSocket } from "./run-files.ts";
 
 export interface HostPlaceSettings {
@@ -79,7 +80,7 @@ export class HostPlace {
       seen(this.#components),
       // To connect to a socket nothing has to be writable but the socket.
       seen(this.#egress),
-      ...(await this.#compileCache()),
+      ...(await compileCacheMounts(this.#settings.compileCache, this.#settings.cells, this.uid)),
     ];
   }
 
@@ -120,19 +121,6 @@ export class HostPlace {
 
   get #record(): string {
     return `${this.directory}.pid`;
-  }
-
-  /** Node keeps the cache of each user apart, by a directory that ends with his number. */
-  async #compileCache(): Promise<readonly CellMount[]> {
-    const { compileCache: directory, cells } = this.#settings;
-    const ours = `-${String(process.getuid?.() ?? 0)}`;
-    const names = await readdir(directory).catch(() => []);
-    return names
-      .filter((name) => name.endsWith(ours))
-      .map((name) => {
-        const theirs = `${name.slice(0, -ours.length)}-${String(cells.insideUid(this.uid))}`;
-        return { from: join(directory, name), to: join(directory, theirs), writable: false };
-      });
   }
 }
 

@@ -87,7 +87,7 @@ export class HostedPod {
     const { uid, preparedDir, env, limits, egressAllowed, egressSocket } = pod;
     thread.send({ type: "start", uid, preparedDir, env, limits, egressAllowed, egressSocket });
     try {
-      const modules = await artifacts.modules(pod.componentDigest, inDirectory(preparedDir), limits);
+      const modules = artifacts.modules(pod.componentDigest, inDirectory(preparedDir), limits);
       const glueCache = artifacts.glueCache(pod.componentDigest);
       thread.send({ type: "modules", modules, ...(glueCache === undefined ? {} : { glueCache }) });
       await loaded;

@@ -65,10 +65,9 @@ export class HttpFront {
     });
   }
 
-  /** @returns the port; @throws what listening throws */
-  listen(): Promise<number> {
-    const { host, port } = this.#settings.flags.address;
-    return this.#listener.listen(host, port);
+  /** @param socket descriptor of one that listens already @returns the port; @throws what listening throws */
+  listen(socket?: number): Promise<number> {
+    return this.#listener.listen(socket === undefined ? this.#settings.flags.address : { fd: socket });
   }
 
   /** Takes no new connections, waits for the requests that run, and cuts off those that take too long. */

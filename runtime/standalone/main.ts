@@ -1,8 +1,6 @@
 // The process behind `shallop run`, `shallop serve` and `shallop inspect FILE.wasm`: wiring, and exit codes.
 import { describeError, errorCode, systemClock } from "@shallop/sdk/internal";
 import { GuestFault } from "../component/guest-fault.ts";
-import { closeSystemCalls } from "../sandbox/kernel/close-system-calls.ts";
-import type { ModuleTask } from "./module-cell.ts";
 import { parseRunFlags, parseServeFlags } from "./flags.ts";
 import { StandaloneFault } from "./standalone-fault.ts";
 import { stopOnSignals } from "./stop-on-signals.ts";
@@ -17,56 +15,43 @@ const lateGuest = (timeoutMs: number): string =>
 
 const complain = (text: string): void => void process.stderr.write(`${text}\n`);
 
+const voices = {
+  print: (text: string) => void process.stdout.write(`${text}\n`),
+  complain: (text: string) => complain(`shallop: ${text}`),
+};
+
+// The command line says where Node's cache of our own programs is; cells read it.
+const compileCache = process.env["NODE_COMPILE_CACHE"];
+
 const commands: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = {
   run: async (args) => {
     const flags = parseRunFlags(args, process.env);
-    const { readProgram } = await import("./program-file.ts");
-    const program = await readProgram(flags.file);
+    const { run } = await import("./run.ts");
     const { limitTime } = await import("./time-limit.ts");
-    const starting = (): void => {
-      const { timeoutMs } = flags;
-      if (timeoutMs === undefined) return;
-      limitTime(timeoutMs, lateGuest(timeoutMs));
-    };
-    if (program.layer === "core-module") {
-      const { runInCell, withoutCell } = await import("./module-cell.ts");
-      const { standaloneCells } = await import("./standalone-cells.ts");
-      const { compileModule, runModule } = await import("./run-module.ts");
-      // What cannot be run is told without a cell.
-      compileModule(program, flags.memoryBytesMax);
-      const cells = await standaloneCells(flags.cacheDirectory);
-      if (cells.ability.tree !== "none") return runInCell(program, flags, cells);
-      complain(`shallop: ${withoutCell(program, flags, cells)}`);
-      return runModule(program, flags, starting);
-    }
-    const { runComponent } = await import("./run-component.ts");
-    return runComponent(program, { flags, clock: systemClock, starting });
-  },
-  // In a cell: see module-cell.ts.
-  module: async ([text = ""]) => {
-    const { file, path, flags, closesCalls } = JSON.parse(text) as ModuleTask;
-    const { readProgram } = await import("./program-file.ts");
-    const { limitTime } = await import("./time-limit.ts");
-    const { runModule } = await import("./run-module.ts");
-    const program = await readProgram(file);
-    if (closesCalls) closeSystemCalls("module");
-    return runModule({ ...program, path }, flags, () => {
-      if (flags.timeoutMs === undefined) return;
-      limitTime(flags.timeoutMs, lateGuest(flags.timeoutMs), lateExitCode);
+    return run(flags, {
+      compileCache,
+      ...voices,
+      starting: () => {
+        if (flags.timeoutMs !== undefined) limitTime(flags.timeoutMs, lateGuest(flags.timeoutMs));
+      },
     });
   },
   serve: async (args) => {
     const flags = parseServeFlags(args, process.env);
     const stop = stopOnSignals(systemClock);
     const { serve } = await import("./serve.ts");
-    await serve(flags, {
-      clock: systemClock,
-      stop,
-      print: (text) => void process.stdout.write(`${text}\n`),
-      complain: (text) => complain(`shallop: ${text}`),
-      kill: () => process.kill(process.pid, "SIGKILL"),
+    const kill = (): void => void process.kill(process.pid, "SIGKILL");
+    return serve(flags, { ...voices, compileCache, clock: systemClock, stop, kill });
+  },
+  "in-cell": async () => {
+    const { runTask } = await import("./in-cell.ts");
+    const { limitTime } = await import("./time-limit.ts");
+    return runTask({
+      ...voices,
+      starting: (timeoutMs) => {
+        if (timeoutMs !== undefined) limitTime(timeoutMs, lateGuest(timeoutMs), lateExitCode);
+      },
     });
-    return 0;
   },
   inspect: async ([path = ""]) => {
     const { readProgram } = await import("./program-file.ts");

@@ -1,8 +1,8 @@
 import { type Clock, guestLimitDefaults, systemRandom } from "@shallop/sdk/internal";
 import { CapError } from "../component/core-module/cap-error.ts";
 import { prepare, prepareLimits } from "../component/prepare.ts";
-import { type PreparedFiles, readPreparedFiles } from "../component/prepared-files.ts";
-import { PreparedStore } from "../component/prepared-store.ts";
+import { type PathOf, type PreparedFiles, readPreparedFiles } from "../component/prepared-files.ts";
+import { type PreparedComponent, PreparedStore } from "../component/prepared-store.ts";
 import type { Purpose } from "../component/requirements.ts";
 import { ArtifactCache, type CompiledModules } from "../host/artifact-cache.ts";
 import { PodFault } from "../pod/pod-runtime.ts";
@@ -20,7 +20,6 @@ export interface PreparedProgram {
 interface PrepareOptions {
   readonly purpose: Purpose;
   readonly cacheDirectory: string;
-  readonly memoryBytesMax: number;
   readonly clock: Clock;
 }
 
@@ -29,8 +28,8 @@ const cachedBytesMax = 512 * 1024 ** 2;
 // Another run may be about to read it.
 const keepMs = 60_000;
 
-/** A component as the engine takes it. A second time it is read from the cache. @throws StandaloneFault FILE_INVALID */
-export async function prepareProgram(program: ProgramFile, options: PrepareOptions): Promise<PreparedProgram> {
+/** A second time it is in the cache. @throws StandaloneFault FILE_INVALID */
+export async function prepareProgram(program: ProgramFile, options: PrepareOptions): Promise<PreparedComponent> {
   const { purpose, cacheDirectory, clock } = options;
   const componentDigest = digestOf(program);
   const bytesMax = cachedBytesMax;
@@ -38,23 +37,29 @@ export async function prepareProgram(program: ProgramFile, options: PrepareOptio
   const cells = (): Promise<Cells> => standaloneCells(cacheDirectory);
   const request = { componentPath: program.path, componentDigest, store, purpose, cells };
   try {
-    const { pathOf } = await prepare(request, prepareLimits, clock, new AbortController().signal);
+    const prepared = await prepare(request, prepareLimits, clock, new AbortController().signal);
     await store.trim(clock.wallMs() - keepMs);
-    const caps = { memoryBytes: options.memoryBytesMax, tableEntriesMax: guestLimitDefaults.tableEntriesMax };
-    const modules = await new ArtifactCache().modules(componentDigest, pathOf, caps);
-    return { files: readPreparedFiles(pathOf), modules };
+    return prepared;
   } catch (error) {
-    throw inWords(error, program, componentDigest);
+    if (!(error instanceof PodFault)) throw error;
+    throw new StandaloneFault("FILE_INVALID", error.message.replace(`component ${componentDigest}`, program.path));
+  }
+}
+
+/** A prepared component as the engine takes it. @throws StandaloneFault FILE_INVALID when it cannot start within its memory */
+export function loadProgram(
+  pathOf: PathOf,
+  program: { readonly path: string; readonly componentDigest: string; readonly memoryBytesMax: number },
+): PreparedProgram {
+  const { path, componentDigest, memoryBytesMax } = program;
+  const caps = { memoryBytes: memoryBytesMax, tableEntriesMax: guestLimitDefaults.tableEntriesMax };
+  try {
+    return { files: readPreparedFiles(pathOf), modules: new ArtifactCache().modules(componentDigest, pathOf, caps) };
+  } catch (error) {
+    if (!(error instanceof CapError)) throw error;
+    throw new StandaloneFault("FILE_INVALID", `${path}: ${capAdvice(error)}`);
   }
 }
 
 export const capAdvice = ({ of, message }: CapError): string =>
   of === "memory" ? `${message}; give it more with --max-memory` : message;
-
-function inWords(error: unknown, { path }: ProgramFile, digest: string): unknown {
-  if (error instanceof CapError) {
-    return new StandaloneFault("FILE_INVALID", `${path}: ${capAdvice(error)}`);
-  }
-  if (!(error instanceof PodFault)) return error;
-  return new StandaloneFault("FILE_INVALID", error.message.replace(`component ${digest}`, path));
-}

@@ -4,28 +4,26 @@ import { artifactOf } from "../component/prepared-files.ts";
 import { runCommand } from "../component/run-command.ts";
 import { guestBounds } from "../component/wasi/guest-context.ts";
 import type { RunFlags } from "./flags.ts";
-import { allowListEgress, resolveHosts } from "./host-egress.ts";
-import { prepareProgram } from "./prepared-program.ts";
-import type { ProgramFile } from "./program-file.ts";
+import { allowListEgress, type ResolvedHost } from "./host-egress.ts";
+import type { PreparedProgram } from "./prepared-program.ts";
 import { StandaloneFault } from "./standalone-fault.ts";
 import { StandardInput, terminals, writeThrough } from "./standard-streams.ts";
 
 export interface RunOptions {
   readonly flags: RunFlags;
+  readonly hosts: readonly ResolvedHost[];
   readonly clock: Clock;
   /** Called when all is ready: from now on it is the guest's time. */
   readonly starting: () => void;
 }
 
 /** Runs a command component. @returns its exit code @throws GuestFault when it traps, StandaloneFault */
-export async function runComponent(program: ProgramFile, options: RunOptions): Promise<number> {
-  const { flags, clock, starting } = options;
-  const { cacheDirectory, memoryBytesMax } = flags;
-  const { files, modules } = await prepareProgram(program, { purpose: "run", cacheDirectory, memoryBytesMax, clock });
-  const artifact = artifactOf(files, modules);
-  if (artifact.form !== "linked")
-    throw new StandaloneFault("FILE_INVALID", `${program.path} is no command of WASI 0.2`);
-  const hosts = await resolveHosts(flags.allowedHosts);
+export async function runComponent(program: PreparedProgram, options: RunOptions): Promise<number> {
+  const { flags, hosts, clock, starting } = options;
+  const artifact = artifactOf(program.files, program.modules);
+  if (artifact.form !== "linked") {
+    throw new StandaloneFault("FILE_INVALID", `${flags.file} is a command that this linker does not link`);
+  }
   // Timers and reads of a guest that waits do not keep a process alive; this does.
   const { port1 } = new MessageChannel();
   port1.ref();
@@ -33,7 +31,7 @@ export async function runComponent(program: ProgramFile, options: RunOptions): P
   try {
     return await runCommand(artifact, {
       environment: flags.environment,
-      arguments: [basename(program.path), ...flags.arguments],
+      arguments: [basename(flags.file), ...flags.arguments],
       initialCwd: undefined,
       directories: flags.directories,
       stdin: new StandardInput(),

@@ -7,6 +7,8 @@ export interface ServeData {
   readonly flags: ServeFlags;
   readonly program: PreparedProgram;
   readonly hosts: readonly ResolvedHost[];
+  /** Descriptor of a socket that listens; undefined: it is to listen on the address of the flags. */
+  readonly socket?: number;
   /** One float64: the deadline of its most urgent request, as ../host/thread-protocol.ts says. */
   readonly shared: SharedArrayBuffer;
 }

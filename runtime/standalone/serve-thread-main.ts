@@ -10,7 +10,7 @@ import type { ServeData, ServeEvent } from "./serve-protocol.ts";
 
 const port = parentPort;
 assert(port !== null, "serve-thread-main.ts runs in a worker thread");
-const { flags, program, hosts, shared } = workerData as ServeData;
+const { flags, program, hosts, socket, shared } = workerData as ServeData;
 const send = (event: ServeEvent): void => port.postMessage(event);
 const relay = new LogRelay({
   clock: systemClock,
@@ -31,7 +31,7 @@ try {
       port.close();
     });
   });
-  send({ type: "listening", port: await front.listen() });
+  send({ type: "listening", port: await front.listen(socket) });
 } catch (error) {
   send({ type: "failed", code: errorCode(error), message: describeError(error) });
   port.close();

@@ -1,6 +1,6 @@
 import { type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, readlink, rm, writeFile } from "node:fs/promises";
 import { Agent, createServer, type IncomingMessage, request } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -67,12 +67,33 @@ async function serve(file: string, ...args: readonly string[]): Promise<Served> 
   return new Served(child, url, () => output);
 }
 
+async function processesBelow(pid: number): Promise<readonly number[]> {
+  const children = (await readFile(`/proc/${pid}/task/${pid}/children`, "utf8")).trim().split(" ").map(Number);
+  const below = await Promise.all(children.filter((child) => child > 0).map(processesBelow));
+  return [pid, ...below.flat()];
+}
+
 describe("shallop serve", () => {
   test("answers, and ends in order", async () => {
     const served = await serve(guest);
     expect(await served.get("/hello")).toMatchObject({ status: 200, text: "hello\n" });
     served.child.kill("SIGINT");
     expect(await once(served.child, "close")).toEqual([0, null]);
+  });
+
+  test("runs the guest in a process that has no network and whose system calls are closed", async () => {
+    const served = await serve(guest);
+    const { pid } = served.child;
+    const inner = await processesBelow(pid ?? 0);
+    const states = await Promise.all(
+      inner.map(async (each) => ({
+        isClosed: /^Seccomp:\s2$/m.test(await readFile(`/proc/${each}/status`, "utf8")),
+        isApart: (await readlink(`/proc/${each}/ns/net`)) !== (await readlink("/proc/self/ns/net")),
+      })),
+    );
+    expect(states).toContainEqual({ isClosed: true, isApart: true });
+    expect(served.output()).not.toContain("less isolation");
+    expect((await served.get("/hello")).status).toBe(200);
   });
 
   test("finishes what runs when it is told to stop", async () => {

@@ -1,116 +1,64 @@
-import type { Clock } from "@shallop/sdk/internal";
+import { once } from "node:events";
+import { type AddressInfo, createServer, type Server } from "node:net";
+import { describeError, errorCode } from "@shallop/sdk/internal";
 import type { ServeFlags } from "./flags.ts";
 import { resolveHosts } from "./host-egress.ts";
-import { prepareProgram } from "./prepared-program.ts";
-import { readProgram } from "./program-file.ts";
-import type { ServeData } from "./serve-protocol.ts";
-import { ServingThread } from "./serving-thread.ts";
+import { loadProgram, prepareProgram } from "./prepared-program.ts";
+import { preparedMounts, runInCell, withoutCell } from "./program-cell.ts";
+import { digestOf, readProgram } from "./program-file.ts";
+import { type ServeOptions, serveProgram } from "./serving.ts";
+import { cannotServe } from "./serving-thread.ts";
+import { standaloneCells } from "./standalone-cells.ts";
 import { StandaloneFault } from "./standalone-fault.ts";
 
-export interface ServeOptions {
-  readonly clock: Clock;
-  readonly stop: AbortSignal;
-  /** For people, on standard output and error. */
-  readonly print: (text: string) => void;
-  readonly complain: (text: string) => void;
-  /** Ends this process at once: an orderly end waits for its threads. */
-  readonly kill: () => void;
-}
-
-// How often the watchdog looks, and what it allows a thread beyond a deadline: its own timer ends a request first.
-const watchMs = 25;
-const graceMs = 100;
-// A thread that is stuck this long in spite of interrupts is ended, with all its connections.
-const stuckMsMax = 1500;
-const interruptEveryMs = 250;
-// An interrupt may leave a little behind in the thread: an instance, a place at the gate. One with so many is done.
-const interruptsMax = 100;
-// The thread's own drain has 10 s; one that is stuck does not hear of the stop.
-const stopTimeoutMs = 12_000;
-// A thread that cannot be ended inside a guest's instruction: only the end of the process helps.
-const terminateTimeoutMs = 5000;
-
-/** Serves a component until `stop`. @throws StandaloneFault */
-export async function serve(flags: ServeFlags, options: ServeOptions): Promise<void> {
-  const { clock, stop } = options;
+/**
+ * Serves a component until it is to stop: in a cell, which is given the socket that listens and no network, where this machine has
+ * cells. @returns the exit code @throws StandaloneFault
+ */
+export async function serve(
+  flags: ServeFlags,
+  options: ServeOptions & { readonly compileCache: string | undefined },
+): Promise<number> {
+  const { clock, stop, complain, compileCache } = options;
   const file = await readProgram(flags.file);
   if (file.layer === "core-module") {
     const message = `${flags.file} is a core module, and only components serve HTTP; run it with shallop run, or make it a component`;
     throw new StandaloneFault("FILE_INVALID", message);
   }
-  const { cacheDirectory, memoryBytesMax } = flags;
   const hosts = await resolveHosts(flags.allowedHosts);
-  const program = await prepareProgram(file, { purpose: "serve", cacheDirectory, memoryBytesMax, clock });
-  if (stop.aborted) return;
-  await new Serving({ flags, hosts, program }, options).run();
+  const prepared = await prepareProgram(file, { purpose: "serve", cacheDirectory: flags.cacheDirectory, clock });
+  const componentDigest = digestOf(file);
+  const { memoryBytesMax } = flags;
+  // What cannot start is told without a cell.
+  const program = loadProgram(prepared.pathOf, { path: flags.file, componentDigest, memoryBytesMax });
+  const cells = await standaloneCells(flags.cacheDirectory);
+  if (stop.aborted) return 0;
+  if (cells.ability.tree === "none") {
+    complain(withoutCell(flags.file, cells));
+    await serveProgram({ flags, hosts, program }, options);
+    return 0;
+  }
+  const server = await listen(flags.address);
+  const { port } = server.address() as AddressInfo;
+  const task = {
+    ...({ kind: "serve", closesCalls: cells.ability.closesCalls, componentDigest, hosts } as const),
+    flags: { ...flags, address: { ...flags.address, port } },
+  };
+  const mounts = preparedMounts(prepared);
+  // As in-cell.ts is: what the thread in the cell runs.
+  void import("./http-front.ts");
+  return runInCell(task, { cells, mounts, compileCache, listener: server, stop });
 }
 
-/** Keeps one serving thread at work: interrupted when a guest is stuck in it, replaced when that is not enough. */
-class Serving {
-  readonly #options: ServeOptions;
-  #data: Omit<ServeData, "shared">;
-  #thread: ServingThread;
-  #interrupts = 0;
-  #interruptedMs = Number.NEGATIVE_INFINITY;
-  #replacing = false;
-
-  constructor(data: Omit<ServeData, "shared">, options: ServeOptions) {
-    this.#data = data;
-    this.#options = options;
-    this.#thread = new ServingThread(data);
-  }
-
-  async run(): Promise<void> {
-    const { clock, stop, print } = this.#options;
-    const { flags } = this.#data;
-    const port = await this.#thread.listening();
-    const { host } = flags.address;
-    print(`${flags.file} answers at http://${host.includes(":") ? `[${host}]` : host}:${port}`);
-    // Whoever takes over listens on the same port, also when any free one was asked for.
-    this.#data = { ...this.#data, flags: { ...flags, address: { host, port } } };
-    const watch = clock.every(watchMs, () => void this.#watch());
-    stop.addEventListener("abort", () => this.#stop(), { once: true });
-    try {
-      await this.#whileThreads();
-    } finally {
-      watch.cancel();
-    }
-  }
-
-  #stop(): void {
-    this.#thread.stop();
-    this.#options.clock.after(stopTimeoutMs, () => void this.#thread.terminate());
-  }
-
-  /** Until a thread has ended because it was asked to. */
-  async #whileThreads(): Promise<void> {
-    const { stop, complain } = this.#options;
-    for (;;) {
-      const error = await this.#thread.gone;
-      if (stop.aborted) return;
-      if (!this.#replacing) complain(`the serving thread died and is replaced: ${error?.message ?? "it ended"}`);
-      this.#replacing = false;
-      this.#interrupts = 0;
-      this.#thread = new ServingThread(this.#data);
-      await this.#thread.listening();
-    }
-  }
-
-  async #watch(): Promise<void> {
-    const { clock, complain } = this.#options;
-    const overdueMs = this.#thread.overdueMs();
-    if (this.#replacing || overdueMs < graceMs) return;
-    if (overdueMs > stuckMsMax || this.#interrupts >= interruptsMax) {
-      this.#replacing = true;
-      complain("a guest does not give its thread back; the thread is replaced, and its requests are lost");
-      const late = clock.sleep(terminateTimeoutMs).then(() => "late" as const);
-      if ((await Promise.race([this.#thread.terminate(), late])) !== "late") return;
-      complain("a guest cannot be stopped, so the server is killed; start it again, with less memory for the guest");
-      this.#options.kill();
-    }
-    if (clock.nowMs() - this.#interruptedMs < interruptEveryMs) return;
-    this.#interruptedMs = clock.nowMs();
-    this.#interrupts++;
-    this.#thread.interrupt();
+/** @throws StandaloneFault ADDRESS_UNUSABLE */
+async function listen({ host, port }: ServeFlags["address"]): Promise<Server> {
+  // Who is there before the guest is meets nobody.
+  const server = createServer((socket) => socket.destroy());
+  try {
+    await once(server.listen(port, host), "listening");
+    return server;
+  } catch (error) {
+    const event = { type: "failed", code: errorCode(error), message: describeError(error) } as const;
+    throw cannotServe(`${host}:${port}`, event);
   }
 }

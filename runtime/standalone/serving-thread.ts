@@ -86,7 +86,11 @@ const problems: Readonly<Record<string, string>> = {
   ENOTFOUND: "the host name has no address; choose another one with --addr HOST:PORT",
 };
 
-function cannotServe(address: string, { code, message }: Extract<ServeEvent, { type: "failed" }>): StandaloneFault {
+/** @param address as the user wrote it */
+export function cannotServe(
+  address: string,
+  { code, message }: Extract<ServeEvent, { type: "failed" }>,
+): StandaloneFault {
   const problem = problems[code ?? ""];
   if (problem === undefined) return new StandaloneFault("THREAD_FAILED", `the component cannot be served: ${message}`);
   return new StandaloneFault("ADDRESS_UNUSABLE", `cannot listen on ${address}: ${problem}`);

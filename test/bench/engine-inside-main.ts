@@ -28,7 +28,7 @@ const caps = { memoryBytes: 1024 * 1024 * 1024, tableEntriesMax: guestLimitDefau
 const cache = new ArtifactCache();
 
 async function load(preparedDir: string): Promise<LoadedComponent> {
-  const modules = await cache.modules(preparedDir, inDirectory(preparedDir), caps);
+  const modules = cache.modules(preparedDir, inDirectory(preparedDir), caps);
   return componentEngine.load(artifactOf(readPreparedFiles(inDirectory(preparedDir)), modules));
 }
 

@@ -7,12 +7,15 @@ import { runCommand } from "../kernel/command.ts";
 import { type CellMount, cellFailedExitCode, type CellSpec } from "../kernel/cell-spec.ts";
 import { Libc } from "../kernel/libc.ts";
 import { type CellAbility, type CellFacts, decideCells } from "./cell-ability.ts";
+import { rememberTrials } from "./remembered-trials.ts";
 import { UserIds } from "./user-ids.ts";
 import { unreadableByOthers, visibleCode } from "./visible-code.ts";
 
 export interface CellsSettings {
   /** A directory of the node's, which is made; told apart by it are the nodes of one machine. */
   readonly directory: string;
+  /** Trials that worked need not be made again by the next process: it is a person who waits. */
+  readonly remembersTrials?: boolean;
 }
 
 /** What is to run in a cell: always Node. */
@@ -26,6 +29,7 @@ export interface CellProgram {
   readonly uid: number | undefined;
   /** "machine": the machine's own, for the one process that is the way out. */
   readonly network: "none" | "machine";
+  /** Standard input, output and error, and what else the program gets. */
   readonly stdio: CellStreams;
   /** A session of its own, so that it outlives us. */
   readonly detached?: boolean;
@@ -60,10 +64,12 @@ export class Cells {
     const [code, unshare] = await Promise.all([visibleCode(), findUnshare()]);
     const users = new UserIds(settings.directory);
     const parts = { code, mountPoint, unshare, users };
-    const trial: CellFacts["trial"] = async (tree, ownUser) => {
+    const tryCell: CellFacts["trial"] = async (tree, ownUser) => {
       const cells = new Cells({ ...parts, ability: { tree, ownUser, closesCalls: false, missing: [] } });
       return cells.#trial();
     };
+    const remembered = join(settings.directory, "trials.json");
+    const trial = settings.remembersTrials === true ? rememberTrials(tryCell, remembered) : tryCell;
     const ability = await decideCells({
       platform: process.platform,
       arch: process.arch,
@@ -105,6 +111,7 @@ export class Cells {
       root: tree === "none" ? undefined : { mountPoint: this.#mountPoint, mounts: [...this.#code, ...program.mounts] },
       uid: program.uid,
       closesCalls,
+      descriptors: typeof stdio === "string" ? 0 : Math.max(0, stdio.length - 3),
       command: [process.execPath, ...program.nodeArguments],
       environment: program.environment,
     };

@@ -6,6 +6,8 @@ export interface CellSpec {
   readonly uid: number | undefined;
   /** The command will close its system calls; see `closeSystemCalls`. */
   readonly closesCalls: boolean;
+  /** How many descriptors the command gets beside standard input, output and error: from 3 on. */
+  readonly descriptors: number;
   /** Absolute path of the program and its arguments. */
   readonly command: readonly string[];
   readonly environment: Readonly<Record<string, string>>;

@@ -127,7 +127,7 @@ function giveUpRights(libc: Libc, uid: number | undefined): void {
 export function execute(libc: Libc, spec: CellSpec): void {
   const [program = ""] = spec.command;
   // Node marks them to be closed.
-  for (const standard of [0, 1, 2]) libc.functions.fcntl(standard, setDescriptorFlags, 0);
+  for (let fd = 0; fd < 3 + spec.descriptors; fd++) libc.functions.fcntl(fd, setDescriptorFlags, 0);
   const variables = Object.entries(spec.environment).map(([name, value]) => `${name}=${value}`);
   const result = libc.functions.execve(program, cStrings(libc, spec.command), cStrings(libc, variables));
   libc.check(`starting ${program}`, result);

@@ -29,6 +29,7 @@ const signatures = {
   setresgid: { arguments: ["uint32", "uint32", "uint32"], return: "int32" },
   setresuid: { arguments: ["uint32", "uint32", "uint32"], return: "int32" },
   prctl: { arguments: ["int32", "uint64", "uint64", "uint64", "uint64"], return: "int32" },
+  shutdown: { arguments: ["int32", "int32"], return: "int32" },
   fcntl: { arguments: ["int32", "int32", "int32"], return: "int32" },
   setrlimit: { arguments: ["int32", "pointer"], return: "int32" },
   _exit: { arguments: ["int32"], return: "void" },

@@ -99,6 +99,18 @@ test("a jail has no sockets and changes no files; a module's process changes fil
   ]);
 });
 
+test("a component by itself changes files and takes connections, and makes no socket unless it was granted hosts", () => {
+  const component = syscallFilter("component", "x64", pid);
+  // openat for writing, accept4, memfd_create.
+  expect([run(component, 257, [0n, 0n, 0o101n]), run(component, 288), run(component, 319)]).toEqual(
+    Array(3).fill(allow),
+  );
+  // socket, connect, bind, execve.
+  for (const number of [41, 42, 49, 59]) expect(run(component, number, [2n])).toBe(errno(1));
+  const online = syscallFilter("online-component", "x64", pid);
+  expect([run(online, 41, [2n]), run(online, 42), run(online, 41, [17n])]).toEqual([allow, allow, errno(1)]);
+});
+
 test("on arm64 the numbers are its own", () => {
   const filter = syscallFilter("host", "arm64", pid);
   expect(run(filter, 63, [], arm64)).toBe(allow);

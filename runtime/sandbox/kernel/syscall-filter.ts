@@ -9,6 +9,10 @@ export type FilterPurpose =
   | "jail"
   /** A module of preview 1: files of the directories it was granted. */
   | "module"
+  /** A component by itself: the same files, and connections to a socket that it was given. */
+  | "component"
+  /** A component that was granted hosts. */
+  | "online-component"
   /** The way out: sockets of the internet too. */
   | "egress";
 
@@ -86,6 +90,11 @@ const writeFiles: readonly Rule[] = [
   ...plain(["fsync", "fdatasync"]),
 ];
 
+// What is done with sockets that are there.
+const openSockets = plain([
+  ...["accept4", "listen", "setsockopt", "sendto", "sendmsg", "recvfrom", "recvmsg"],
+] as const satisfies readonly SyscallName[]);
+
 const sockets = (families: readonly number[]): readonly Rule[] => [
   when("socket", { argument: 0, oneOf: families }),
   when("socketpair", { argument: 0, oneOf: [unixFamily] }),
@@ -99,6 +108,8 @@ const rulesFor: Readonly<Record<FilterPurpose, readonly Rule[]>> = {
   host: [...always, control, ...readFiles, ...sockets([unixFamily]), ...plain(["memfd_create", "ftruncate"])],
   jail: [...always, control, ...readFiles],
   module: [...always, control, ...writeFiles],
+  component: [...always, control, ...writeFiles, ...openSockets, ...plain(["memfd_create"])],
+  "online-component": [...always, control, ...writeFiles, ...sockets(internetFamilies), ...plain(["memfd_create"])],
   egress: [...always, control, ...readFiles, ...sockets(internetFamilies)],
 };
 

@@ -53,7 +53,7 @@ beforeEach(async () => {
       exchange.uncork();
     },
   });
-  port = await listener.listen("127.0.0.1", 0);
+  port = await listener.listen({ host: "127.0.0.1", port: 0 });
 });
 afterEach(async () => {
   for (const socket of sockets) socket.destroy();

@@ -40,9 +40,9 @@ export class HttpListener implements ConnectionHost {
     this.#closed = new Promise((resolve) => this.#server.once("close", resolve));
   }
 
-  /** @returns the port; @throws what listening throws */
-  async listen(host: string, port: number): Promise<number> {
-    await once(this.#server.listen(port, host), "listening");
+  /** @param at an address, or a socket that listens already @returns the port; @throws what listening throws */
+  async listen(at: { readonly host: string; readonly port: number } | { readonly fd: number }): Promise<number> {
+    await once(this.#server.listen(at), "listening");
     return (this.#server.address() as AddressInfo).port;
   }
 
