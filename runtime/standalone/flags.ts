@@ -160,7 +160,9 @@ function memory(text: string): number {
 function duration(flag: string, text: string): number {
   const milliseconds = parseDurationMs(text) ?? 0;
   if (milliseconds > 0 && milliseconds <= timeoutMsMax) return milliseconds;
-  throw usage(`${flag} is ${JSON.stringify(text)}; write a duration above zero, such as 500ms, 30s or 1m30s`);
+  throw usage(
+    `${flag} is ${JSON.stringify(text)}; write a duration above zero and below 25 days, such as 500ms, 30s or 1m30s`,
+  );
 }
 
 function count(flag: string, text: string): number {

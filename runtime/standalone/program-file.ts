@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { describeError, errorCode } from "@shallop/sdk/internal";
 import { type BinaryLayer, binaryLayer } from "../component/component-binary.ts";
 import { prepareLimits } from "../component/prepare.ts";
@@ -14,6 +14,12 @@ export interface ProgramFile {
 
 /** @throws StandaloneFault FILE_INVALID */
 export async function readProgram(path: string): Promise<ProgramFile> {
+  const found = await stat(path).catch(() => undefined);
+  // It is read again where it is prepared, and what came out of a pipe is gone.
+  if (path === "-" || (found !== undefined && !found.isFile() && !found.isDirectory())) {
+    const message = `${path} is no file; write what is to be run into one, and name that`;
+    throw new StandaloneFault("FILE_INVALID", message);
+  }
   const bytes = await readFile(path).catch((error: unknown) => {
     const reason = { ENOENT: "there is no such file", EISDIR: "it is a directory" }[errorCode(error) ?? ""];
     throw new StandaloneFault("FILE_INVALID", `${path} cannot be read: ${reason ?? describeError(error)}`);

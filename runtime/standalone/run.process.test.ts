@@ -151,6 +151,7 @@ describe("what cannot be run is told in a sentence", () => {
 
   test.each([
     { args: ["nothing.wasm"], code: 1, says: "no such file" },
+    { args: ["-"], code: 1, says: "- is no file" },
     { args: ["text.wasm"], code: 1, says: "no WebAssembly" },
     { args: ["cut.wasm"], code: 1, says: "cut.wasm cannot be prepared" },
     { args: ["cut-module.wasm"], code: 1, says: "core module 0 is invalid" },
