@@ -1,5 +1,9 @@
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { guestV8Flags } from "@shallop/sdk/internal";
 import { expect, test } from "vitest";
-import { budgetFor } from "./process-budget.ts";
+import { budgetFor, mapsMaxUsual } from "./process-budget.ts";
 import { hostileComponent } from "./testing/hostile-guests.ts";
 import { never, RuntimeFixture } from "./testing/runtime-fixture.ts";
 import type { WireClient } from "./testing/wire-client.ts";
@@ -8,6 +12,7 @@ import type { WireClient } from "./testing/wire-client.ts";
 // a process usually has: thousands of instances take a busy machine half a minute.
 const mapsMax = 8000;
 const { memoriesMax, stacksMax } = budgetFor(mapsMax);
+const program = fileURLToPath(new URL("testing/full-budget-main.ts", import.meta.url));
 
 /** Sends requests that wait for an hour, and gives the ends of those that have one. */
 function crowd(client: WireClient, count: number): { readonly code: string; readonly message: string }[] {
@@ -46,6 +51,16 @@ test("pods with more instances than the process can have memories: the rest is r
   );
   expect(fixture.exits.size).toBe(0);
   await fixture.until(() => fixture.notices.some(({ reason }) => reason === "Refused"));
+});
+
+test("what a full budget allows fits a process of V8, and leaves the mappings of its threads", async () => {
+  const args = [...guestV8Flags, "--no-warnings", program, `${mapsMaxUsual}`];
+  const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 120_000 });
+  const held = JSON.parse(stdout) as { readonly mappings: number };
+  const full = budgetFor(mapsMaxUsual);
+  expect(held).toMatchObject({ memories: full.memoriesMax, stacks: full.stacksMax });
+  // A hundred for each thread.
+  expect(held.mappings).toBeLessThan(mapsMaxUsual - 100 * full.threadsMax);
 });
 
 test("more requests in flight than there may be stacks are refused at once", async () => {
