@@ -52,6 +52,8 @@ const rootfsConfig = {
   config: { Entrypoint: ["/app.wasm"] },
 };
 
+const linuxConfig = { ...rootfsConfig, os: "linux", architecture: "amd64" };
+
 describe("every way of putting Wasm into an image is recognised", () => {
   const rows: readonly {
     readonly name: string;
@@ -98,6 +100,37 @@ describe("every way of putting Wasm into an image is recognised", () => {
       config: {},
       layer: "application/vnd.module.wasm.content.layer.v1+wasm",
       expected: { content: { form: "file" } },
+    },
+    {
+      name: "Spin application of one component",
+      configType: mediaType.config,
+      config: { os: "Wasip1", architecture: "wasm", config: { Labels: { "com.fermyon.spin.lockedAppDigest": "x" } } },
+      layer: "application/vnd.wasm.content.layer.v1+wasm",
+      expected: { platform: { os: "wasi" }, content: { form: "file" } },
+    },
+    {
+      name: "older Wasm platform of Docker",
+      configType: mediaType.dockerConfig,
+      config: { ...rootfsConfig, architecture: "wasm32" },
+      layer: "application/vnd.docker.image.rootfs.diff.tar.gzip",
+      expected: { platform: { os: "wasi", architecture: "wasm" }, content: { form: "rootfs" } },
+    },
+    {
+      name: "Linux image with crun's label",
+      configType: mediaType.config,
+      config: {
+        ...linuxConfig,
+        config: { Cmd: ["app.wasm"], Labels: { "module.wasm.image/variant": "compat-smart" } },
+      },
+      layer: mediaType.layerTar,
+      expected: { platform: { os: "wasi" }, content: { form: "rootfs", path: "app.wasm" } },
+    },
+    {
+      name: "Linux image with a handler, Istio's file",
+      configType: mediaType.config,
+      config: { ...linuxConfig, config: { Labels: { "run.oci.handler": "wasm" } } },
+      layer: mediaType.layerTarZstd,
+      expected: { platform: { os: "wasi" }, content: { form: "rootfs", path: "plugin.wasm" } },
     },
     {
       name: "root file system",
@@ -160,6 +193,21 @@ test("a native manifest without an index, and one in an index without platform, 
   const expected = [{ kind: "native", platform: { os: "linux", architecture: "arm64", variant: "v8" }, sizeBytes: 10 }];
   expect((await blobs.variants(manifest)).variants).toMatchObject(expected);
   expect((await blobs.variants(blobs.index(manifest))).variants).toMatchObject(expected);
+});
+
+test("annotations of a manifest, and of its entry in an index, mark a Linux image as Wasm", async () => {
+  const blobs = new Blobs();
+  const config = blobs.add(mediaType.config, linuxConfig);
+  const annotations = { "module.wasm.image/variant": "compat" };
+  const layers = [{ mediaType: mediaType.layerTar, digest: digestOf("0"), size: 10 }];
+  const document = { schemaVersion: 2, mediaType: mediaType.manifest, config, layers };
+  const marked = blobs.add(mediaType.manifest, { ...document, annotations });
+  expect((await blobs.variants(marked)).variants).toMatchObject([{ kind: "wasm", content: { path: "/app.wasm" } }]);
+  const platform = { os: "linux", architecture: "amd64" };
+  const plain = blobs.add(mediaType.manifest, document, { platform, annotations });
+  expect((await blobs.variants(blobs.index(plain))).variants).toMatchObject([{ kind: "wasm" }]);
+  const other = blobs.add(mediaType.manifest, document, { platform });
+  expect((await blobs.variants(blobs.index(other))).variants).toMatchObject([{ kind: "native" }]);
 });
 
 test("artifacts that are neither are skipped, not run", async () => {

@@ -119,7 +119,22 @@ async function readIndex(reading: Reading, index: ImageIndex, depth: number): Pr
 }
 
 const saysWasm = (entry: Descriptor): boolean =>
-  entry.platform?.architecture === "wasm" || isWasmConfigType(entry.artifactType ?? "");
+  entry.platform?.architecture === "wasm" ||
+  isWasmConfigType(entry.artifactType ?? "") ||
+  isMarkedWasm(entry.annotations ?? {});
+
+/** How crun and youki know a Wasm file in a root file system that says that it is for Linux. */
+const isMarkedWasm = (annotations: Readonly<Record<string, string>>): boolean =>
+  /^compat(-smart)?$/.test(annotations["module.wasm.image/variant"] ?? "") || annotations["run.oci.handler"] === "wasm";
+
+/** Where Istio's images in that form have it, which name no entrypoint. */
+const pluginPath = "plugin.wasm";
+
+/** What the conventions know: `wasip1` and `wasip2` say what the file is, everything else (Spin: `Wasip1`) does not. */
+const wasmPlatform = (os: string): Platform => ({
+  os: os === "wasip1" || os === "wasip2" ? os : "wasi",
+  architecture: "wasm",
+});
 
 function skipReason(entry: Descriptor): string | undefined {
   const referenceType = entry.annotations?.["vnd.docker.reference.type"];
@@ -150,11 +165,12 @@ async function variantOf(reading: Reading, manifest: Descriptor, document: Image
   const config = parseImageConfig(await reading.read(document.config), `config of ${manifest.digest}`);
   // Docker's own build sets the platform in the index only, when the base image is `scratch`.
   const platform = manifest.platform ?? config.platform;
-  if (platform.architecture === "wasm" || platform.architecture === "wasm32") {
-    const path = [...config.entrypoint, ...config.cmd][0];
+  const isMarked = isMarkedWasm({ ...config.labels, ...document.annotations, ...manifest.annotations });
+  if (isMarked || platform.architecture === "wasm" || platform.architecture === "wasm32") {
+    const path = [...config.entrypoint, ...config.cmd][0] ?? (isMarked ? pluginPath : undefined);
     if (path === undefined) return "it has a Wasm root file system and names no entrypoint in it";
     const content = { form: "rootfs", layers: document.layers, path } as const;
-    return { kind: "wasm", ...base, platform: { os: platform.os, architecture: "wasm" }, content };
+    return { kind: "wasm", ...base, platform: wasmPlatform(platform.os), content };
   }
   if (platform.os !== "linux") return `it is for ${formatPlatform(platform).slice(0, 60)}`;
   return { kind: "native", ...base, platform };
@@ -168,7 +184,7 @@ async function wasmConfig(
   const fromIndex = manifest.platform;
   const usable = isWasmConfigType(config.mediaType) || isImageConfigType(config.mediaType);
   // Older artifacts have an empty or private config, which tells nothing.
-  if (!usable || config.size < 2) return { platform: fromIndex ?? { os: "wasi", architecture: "wasm" } };
+  if (!usable || config.size < 2) return { platform: wasmPlatform(fromIndex?.os ?? "wasi") };
   const parsed = parseWasmConfig(await reading.read(config), `config of ${manifest.digest}`);
-  return { ...parsed, platform: fromIndex ?? parsed.platform };
+  return { ...parsed, platform: wasmPlatform((fromIndex ?? parsed.platform).os) };
 }
