@@ -1,5 +1,6 @@
 import { attach, mediaType, signatureTag } from "@shallop/sdk/image";
 import {
+  documentAttachment,
   encryptKey,
   generateKeyPair,
   type KeyType,
@@ -7,6 +8,8 @@ import {
   parseVerifyKey,
   readEvidence,
   signImage,
+  spdxDocument,
+  spdxType,
   verifyEvidence,
 } from "@shallop/sdk/trust";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -82,6 +85,19 @@ test("no signature, and one that was made for another image, are refused", async
   const evidence = await readEvidence(bench.client, { ...signed, digest: second.descriptor.digest });
   expect(evidence).toHaveLength(1);
   expect(() => verifyEvidence(evidence, second.descriptor.digest, [verifyKey])).toThrow(/of another image/);
+});
+
+test("documents are referrers of the image, each under its own type, once however often they are attached", async () => {
+  const image = await published("billed");
+  const subject = { name: "billed", digest: image.digest, created: "1970-01-01T00:00:00Z" };
+  const bill = documentAttachment(spdxType, spdxDocument(subject, []), subject.created);
+  for (let times = 0; times < 2; times++) await attach(bench.client, image, image.target, bill);
+  await signImage(bench.client, image, pairOf().signKey);
+  const { manifests } = await bench.client.referrers(image, image.digest);
+  expect(new Set(manifests.map(({ artifactType }) => artifactType))).toEqual(
+    new Set([spdxType, "application/vnd.dev.cosign.artifact.sig.v1+json"]),
+  );
+  expect(manifests).toHaveLength(2);
 });
 
 test("garbage beside a good signature does no harm", async () => {

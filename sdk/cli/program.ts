@@ -20,6 +20,7 @@ import { historyCommand } from "./commands/history.ts";
 import { keyCommand } from "./commands/key.ts";
 import { removeCommands } from "./commands/rmi.ts";
 import { saveCommands } from "./commands/save.ts";
+import { sbomCommand } from "./commands/sbom.ts";
 import { signCommands } from "./commands/sign.ts";
 import { systemCommand } from "./commands/system.ts";
 import { tagCommand } from "./commands/tag.ts";
@@ -56,6 +57,7 @@ const commands: readonly CommandModule[] = [
   inspectCommand,
   keyCommand,
   signCommands,
+  sbomCommand,
   runCommand,
   serveCommand,
   deployCommand,

@@ -1,4 +1,5 @@
 import { type Digest, digestAlgorithm, digestHex } from "@shallop/sdk/image";
+import { inTotoType } from "./statements.ts";
 import { TrustFault } from "./fault.ts";
 import type { VerifyKey } from "./keys.ts";
 
@@ -24,7 +25,6 @@ export interface VerifiedSignature {
 }
 
 export const simpleSigningType = "cosign container image signature";
-const inTotoType = "application/vnd.in-toto+json";
 /** What a bundle of `cosign sign` states. */
 const signPredicateType = "https://sigstore.dev/cosign/sign/v1";
 

@@ -11,4 +11,6 @@ export {
   policyRefusal,
 } from "./image-policy.ts";
 export { generateKeyPair, type KeyType, parseSignKey, parseVerifyKey, type SignKey, type VerifyKey } from "./keys.ts";
+export { debianPackages, npmPackages } from "./packages.ts";
+export { documentAttachment, inTotoType, provenanceStatement, spdxDocument, spdxType } from "./statements.ts";
 export { readEvidence, type SignedImage, signImage } from "./signatures.ts";

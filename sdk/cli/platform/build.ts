@@ -7,6 +7,7 @@ import {
   parseManifest,
 } from "../../image/index.ts";
 import { CliFault } from "../cli-fault.ts";
+import { attachFacts } from "../images/sbom.ts";
 import type { Context } from "../context.ts";
 import { bytes, table } from "../output/table.ts";
 import { buildArgsOf, type BuildFlags, labelsOf, platformsOf } from "./build-flags.ts";
@@ -26,7 +27,9 @@ export async function build(context: Context, path: string, flags: BuildFlags): 
   const { index } = built.image;
   await images.tags.set(reference, index, context.clock.wallMs());
   await report(context, images, { reference, built, tookMs: context.clock.nowMs() - beganMs }, flags);
-  if (flags.push === true) await pushTo(context, images, { reference, target: index });
+  if (flags.push !== true) return;
+  await pushTo(context, images, { reference, target: index });
+  await attachFacts(context, images, { reference, target: index, directory: path });
 }
 
 async function buildWith(

@@ -1,0 +1,56 @@
+import type { Digest } from "@shallop/sdk/image";
+import { expect, test } from "vitest";
+import { debianPackages, npmPackages } from "./packages.ts";
+import { provenanceStatement, spdxDocument } from "./statements.ts";
+
+test("npm's lock file: each package once, scopes encoded, without development and links", () => {
+  const lock = JSON.stringify({
+    lockfileVersion: 3,
+    packages: {
+      "": { name: "app", version: "1.0.0" },
+      "node_modules/hono": { version: "4.13.19", license: "MIT" },
+      "node_modules/a/node_modules/hono": { version: "4.13.19" },
+      "node_modules/@noble/hashes": { version: "2.4.0" },
+      "node_modules/vitest": { version: "5.1.1", dev: true },
+      "node_modules/own": { link: true, resolved: "own" },
+      "node_modules/alias": { name: "real", version: "1.2.3" },
+    },
+  });
+  expect(npmPackages(lock).map(({ purl }) => purl)).toEqual([
+    "pkg:npm/%40noble/hashes@2.4.0",
+    "pkg:npm/hono@4.13.19",
+    "pkg:npm/real@1.2.3",
+  ]);
+  for (const nonsense of ["", "[]", "{", '{"packages":{"node_modules/x":{}}}'])
+    expect(npmPackages(nonsense)).toEqual([]);
+});
+
+test("Debian's status: what is installed, epochs encoded", () => {
+  const status = [
+    "Package: libc6\nStatus: install ok installed\nArchitecture: amd64\nVersion: 2.36-9+deb12u9\nDescription: C\n more",
+    "Package: gone\nStatus: deinstall ok config-files\nArchitecture: amd64\nVersion: 1",
+    "Package: login\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1:4.13",
+  ].join("\n\n");
+  expect(debianPackages(status).map(({ purl }) => purl)).toEqual([
+    "pkg:deb/debian/libc6@2.36-9%2Bdeb12u9?arch=amd64",
+    "pkg:deb/debian/login@1%3A4.13?arch=amd64",
+  ]);
+});
+
+test("documents name the image by its digest, and say the same of the same", () => {
+  const digest = `sha256:${"a".repeat(64)}` as Digest;
+  const subject = { name: "r/hello", digest, created: "2026-01-01T00:00:00Z" };
+  const packages = [{ name: "hono", version: "4", purl: "pkg:npm/hono@4", license: "MIT" }];
+  expect(spdxDocument(subject, packages)).toEqual(spdxDocument(subject, packages));
+  expect(spdxDocument(subject, packages)).toMatchObject({
+    spdxVersion: "SPDX-2.3",
+    packages: [{ checksums: [{ algorithm: "SHA256", checksumValue: "a".repeat(64) }] }, { licenseDeclared: "MIT" }],
+    relationships: [{ relationshipType: "DESCRIBES" }, { relationshipType: "CONTAINS" }],
+  });
+  const statement = provenanceStatement(subject, { source: "hello", locks: [{ name: "l", sha256: "b" }] });
+  expect(statement).toMatchObject({
+    subject: [{ name: "r/hello", digest: { sha256: "a".repeat(64) } }],
+    predicateType: "https://slsa.dev/provenance/v1",
+    predicate: { buildDefinition: { resolvedDependencies: [{ name: "l", digest: { sha256: "b" } }] } },
+  });
+});
