@@ -57,6 +57,9 @@ export interface GatewayStatus {
   readonly revisions: readonly (RevisionNow & { readonly waiting: number; readonly pods: number })[];
 }
 
+/** RFC 8555, 8.3. */
+const challengePath = "/.well-known/acme-challenge/";
+
 /** A gateway without its sources: whoever makes it feeds `cluster` with what it watches. */
 export class Gateway {
   readonly cluster: Cluster;
@@ -183,6 +186,11 @@ export class Gateway {
 
   #accept(request: AcceptedRequest, over: () => void): OpenRequest {
     const { scheme, host, target, peer, headers } = request;
+    if (target.startsWith(challengePath)) {
+      const body = this.cluster.challenge(host, target.slice(challengePath.length));
+      if (body !== undefined)
+        return answerDirectly({ peer, status: 200, headers: ["content-type", "text/plain"], body }, over);
+    }
     const match = this.cluster.router.match({ scheme, host, target, method: peer.method, headers: headers.headers });
     if (match === undefined) throw this.#unrouted(host);
     const passed = this.#passages.pass(request, match);

@@ -50,14 +50,12 @@ export class WaitingRequest implements OpenRequest {
 }
 
 /** Gives an answer that needs no pod. */
-export function answerDirectly({ peer, status, headers }: DirectAnswer, over: () => void): OpenRequest {
+export function answerDirectly({ peer, status, headers, body = "" }: DirectAnswer, over: () => void): OpenRequest {
   over();
-  peer.writeHead(
-    status,
-    [...headers, "content-length", "0"].slice(0, status === 204 ? headers.length : undefined),
-    true,
-  );
-  peer.end(undefined);
+  // RFC 9110, 8.6: a 204 has no length.
+  const length = status === 204 ? [] : ["content-length", String(Buffer.byteLength(body))];
+  peer.writeHead(status, [...headers, ...length], body === "");
+  peer.end(body === "" ? undefined : body);
   peer.discardRest();
   return { refuse: () => undefined, closeAfter: () => peer.closeAfter() };
 }

@@ -1,18 +1,24 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import type { ApiClient } from "@shallop/sdk/client";
 import { DockerCredentials, RegistryClient, type RegistryEndpoint, registrySecret } from "@shallop/sdk/image";
 import { type Log, systemClock as clock, systemRandom as random } from "@shallop/sdk/internal";
 import { createApi } from "./api/api.ts";
+import { keptFile } from "./api/pki/private-file.ts";
 import { inProcessClient } from "./api/client.ts";
-import { ensureClusterMaterial } from "./api/pki/cluster-material.ts";
+import { type ClusterMaterial, ensureClusterMaterial } from "./api/pki/cluster-material.ts";
 import { createApiServer } from "./api/server.ts";
 import { controllersUser } from "./api/user.ts";
 import { IdleBook } from "./autoscale/idle-book.ts";
 import { IdleFile } from "./controllers/autoscaler/idle-file.ts";
+import { AcmeIssuer, newAccountKey } from "./controllers/certificate/acme-issuer.ts";
+import type { Issuers } from "./controllers/certificate/issuer.ts";
+import { InternalIssuer } from "./controllers/certificate/internal-issuer.ts";
+import { SecretChallenges } from "./controllers/certificate/secret-challenges.ts";
 import { Controllers } from "./controllers/controllers.ts";
 import { RegistryImageResolver } from "./controllers/revision/registry-image-resolver.ts";
 import { RegistryKnowledge } from "./controllers/revision/registry-knowledge.ts";
-import { readSettings, type SettingValues } from "./settings.ts";
+import { readSettings, type Settings, type SettingValues } from "./settings.ts";
 import { compactRegularly } from "./store/compaction.ts";
 import { SqliteStore } from "./store/sqlite-store.ts";
 
@@ -55,9 +61,11 @@ export async function startControlPlane(
   );
   const idleTimes = new IdleBook();
   opened.use(await IdleFile.open(idleTimes, { file: join(dataDir, "idle-times.json"), clock, log }));
+  const material = await ensureClusterMaterial({ dataDir, advertise: settings.advertise, clock, random });
+  const client = inProcessClient(api, controllersUser);
   const controllers = opened.use(
     new Controllers({
-      client: inProcessClient(api, controllersUser),
+      client,
       clock,
       random,
       log,
@@ -70,9 +78,9 @@ export async function startControlPlane(
       },
       autoscaler: settings.autoscaler,
       idleTimes,
+      issuers: await issuersOf(settings, material, client),
     }),
   );
-  const material = await ensureClusterMaterial({ dataDir, advertise: settings.advertise, clock, random });
   const server = opened.use(
     await createApiServer(api, {
       material,
@@ -96,3 +104,15 @@ export async function startControlPlane(
 
 /** No address by which anybody reaches anything. */
 const isEveryAddress = (host: string): boolean => host === "0.0.0.0" || host === "::";
+
+/** Who issues certificates: the cluster's authority, and the ACME authority that the operator has named. */
+async function issuersOf(
+  { acme, dataDir }: Settings,
+  { authority }: ClusterMaterial,
+  client: ApiClient,
+): Promise<Issuers> {
+  const internal = new InternalIssuer(authority, clock);
+  if (acme === undefined) return { internal };
+  const accountKey = await keptFile(join(dataDir, "pki/acme-account.key"), newAccountKey);
+  return { internal, acme: new AcmeIssuer({ ...acme, accountKey, challenges: new SecretChallenges(client) }) };
+}

@@ -10,5 +10,7 @@ export const settingOptions = {
   "registry-secret": { type: "string" },
   "registry-alias": { type: "string", multiple: true },
   "registry-mirror": { type: "string", multiple: true },
+  "acme-directory": { type: "string" },
+  "acme-email": { type: "string" },
   autoscaler: { type: "string", multiple: true },
 } as const;

@@ -5,6 +5,8 @@ import { type AutoscalerConfig, parseConfig } from "./autoscale/config.ts";
 export interface SettingValues {
   readonly data?: string | undefined;
   readonly host?: string | undefined;
+  readonly "acme-directory"?: string | undefined;
+  readonly "acme-email"?: string | undefined;
   readonly port?: string | undefined;
   readonly advertise?: readonly string[] | undefined;
   readonly domain?: string | undefined;
@@ -27,6 +29,8 @@ export interface Settings {
   readonly domain: string;
   readonly gatewayPort: number;
   /** The built-in registry: as references name it, and its URL. */
+  /** Whose certificates the issuer `acme` gets; undefined: nobody's. */
+  readonly acme: { readonly directoryUrl: string; readonly email: string | undefined } | undefined;
   readonly registry: { readonly host: RegistryHost; readonly url: string };
   /** File of the login to it that the platform's parts share; absent where it needs none. */
   readonly registrySecretFile?: string;
@@ -51,12 +55,25 @@ export function readSettings(values: SettingValues): Settings {
     advertise: advertise.flatMap((names) => names.split(",")).filter((name) => name !== ""),
     domain,
     gatewayPort: port("gateway-port", values["gateway-port"] ?? "8080"),
+    acme: acme(values["acme-directory"], values["acme-email"]),
     registry: registry(values.registry ?? "http://127.0.0.1:5000"),
     ...(values["registry-secret"] === undefined ? {} : { registrySecretFile: resolve(values["registry-secret"]) }),
     registryAliases: new Set((values["registry-alias"] ?? []).map((alias) => registryHost(alias))),
     mirrors: parseMirrors(values["registry-mirror"] ?? []),
     autoscaler: parseConfig(autoscaler),
   };
+}
+
+/** RFC 8555, 6.1: over HTTPS; an authority of this machine, for tests, may do without. */
+function acme(directoryUrl: string | undefined, email: string | undefined): Settings["acme"] {
+  if (directoryUrl === undefined) return undefined;
+  const url = URL.canParse(directoryUrl) ? new URL(directoryUrl) : undefined;
+  const isLocal = url?.hostname === "127.0.0.1" || url?.hostname === "localhost";
+  if (url === undefined || (url.protocol !== "https:" && !isLocal))
+    throw new Error(
+      `--acme-directory is a URL such as https://acme.example/directory, not ${JSON.stringify(directoryUrl)}`,
+    );
+  return { directoryUrl, email };
 }
 
 function port(flag: string, text: string): number {

@@ -13,7 +13,7 @@ export interface Candidate {
 }
 
 /** A request, as far as it matters which pod it gets. */
-export interface Pick {
+interface Pick {
   readonly random: Random;
   /** Requests with the same value belong together; undefined: this one does not. */
   readonly affinity: string | undefined;

@@ -42,6 +42,7 @@ export interface DirectAnswer {
   readonly status: number;
   /** Flat. */
   readonly headers: readonly string[];
+  readonly body?: string;
 }
 
 export type Passed = Forwarded | DirectAnswer;

@@ -1,4 +1,12 @@
-import type { ApiObject, CoreService, Node, Pod, Revision, Secret } from "@shallop/sdk/api";
+import {
+  type ApiObject,
+  type CoreService,
+  type Node,
+  type Pod,
+  type Revision,
+  type Secret,
+  secretType,
+} from "@shallop/sdk/api";
 import type { BackendSource } from "./backends.ts";
 import { Router, type RoutingKind, type RoutingObjects } from "./router.ts";
 import { type ServiceObserver, ServicePods } from "./service-pods.ts";
@@ -81,6 +89,7 @@ export class Cluster implements BackendSource {
   readonly #nodes = new Map<string, NodeTarget>();
   readonly #pods = new Map<string, WatchedPod>();
   readonly #services: ServicePods;
+  readonly #challengeByToken = new Map<string, Secret>();
   readonly #objects: Objects = Object.fromEntries(watchedKinds.map((kind) => [kind, new Map()])) as unknown as Objects;
 
   constructor(domain: string, observer: ClusterObserver) {
@@ -116,6 +125,12 @@ export class Cluster implements BackendSource {
     return this.#objects[kind].get(revisionKey(namespace, name));
   }
 
+  /** What an ACME authority is to be answered that asks this host for a token (RFC 8555, 8.3). */
+  challenge(host: string, token: string): string | undefined {
+    const data = this.#challengeByToken.get(token)?.data;
+    return textOf(data?.["host"]) === host ? textOf(data?.["keyAuthorization"]) : undefined;
+  }
+
   /** The objects of one kind as they were given. */
   objects<Kind extends WatchedKind>(kind: Kind): Iterable<WatchedObjects[Kind]> {
     return this.#objects[kind].values();
@@ -127,6 +142,8 @@ export class Cluster implements BackendSource {
     else if (isKind(kind, "revisions", object)) this.#setRevision(object);
     else if (isKind(kind, "pods", object)) this.#setPod(object);
     else if (isKind(kind, "coreServices", object)) this.#services.setService(object);
+    else if (isKind(kind, "secrets", object) && object.type === secretType.acmeChallenge)
+      this.#challengeByToken.set(textOf(object.data?.["token"]), object);
     else if (isRouting(kind)) this.router.set(kind, object as RoutingObjects[RoutingKind]);
     if (certificateKinds.has(kind)) this.#observer.certificatesChanged();
   }
@@ -143,6 +160,7 @@ export class Cluster implements BackendSource {
       this.#observer.revisionGone(key);
     } else if (kind === "pods") this.#deletePod(key);
     else if (kind === "coreServices") this.#services.deleteService(namespace, name);
+    else if (kind === "secrets") this.#challengeByToken.delete(textOf((known as Secret).data?.["token"]));
     else if (isRouting(kind)) this.router.delete(kind, known as RoutingObjects[RoutingKind]);
     if (certificateKinds.has(kind)) this.#observer.certificatesChanged();
   }
@@ -198,6 +216,8 @@ export class Cluster implements BackendSource {
     this.#services.deletePod(pod);
   }
 }
+
+const textOf = (base64: string | undefined): string => Buffer.from(base64 ?? "", "base64").toString("utf8");
 
 const goneSlot = { namespace: "", labels: {}, target: undefined, ready: false, ending: true } as const;
 

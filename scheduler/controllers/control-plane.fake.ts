@@ -25,6 +25,7 @@ import { parseConfig } from "../autoscale/config.ts";
 import { IdleBook } from "../autoscale/idle-book.ts";
 import { FakeStore } from "../store/store.fake.ts";
 import { FakeAgent } from "./agent.fake.ts";
+import type { Issuers } from "./certificate/issuer.ts";
 import { Controllers } from "./controllers.ts";
 import { type ImageResolver, ResolveFault } from "./revision/image-resolver.ts";
 import type { ImageAbilities, ImageKnowledge } from "./revision/policed-image-resolver.ts";
@@ -68,9 +69,15 @@ export class World implements AsyncDisposable {
   client!: ControlClient;
   controllers!: Controllers;
   #settings: readonly string[] = [];
+  #issuers: Issuers = {};
 
-  static async start(nodeNames: readonly string[], settings: readonly string[] = []): Promise<World> {
+  static async start(
+    nodeNames: readonly string[],
+    settings: readonly string[] = [],
+    issuers: Issuers = {},
+  ): Promise<World> {
     const world = new World();
+    world.#issuers = issuers;
     world.#settings = settings;
     await world.#startControlPlane();
     for (const name of nodeNames) world.addNode(name);
@@ -107,6 +114,7 @@ export class World implements AsyncDisposable {
       imageKnowledge: this.knowledge,
       addresses: { domain: "localhost", gatewayPort: 8080, gatewayHost: "127.0.0.1" },
       autoscaler: parseConfig(this.#settings),
+      issuers: this.#issuers,
       idleTimes: new IdleBook(),
     });
     await this.controllers.start();

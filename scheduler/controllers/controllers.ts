@@ -8,6 +8,8 @@ import { nodeView } from "../place/node-view.ts";
 import { nothingTaken } from "../place/demand.ts";
 import { Autoscaler } from "./autoscaler/autoscaler.ts";
 import { ServiceExplainer } from "./autoscaler/explainer.ts";
+import { CertificateController } from "./certificate/controller.ts";
+import type { Issuers } from "./certificate/issuer.ts";
 import { ConfigurationController } from "./configuration/controller.ts";
 import { GarbageController } from "./garbage/controller.ts";
 import { NamespaceController, type NamespaceFinalizer } from "./namespace/controller.ts";
@@ -38,6 +40,8 @@ export interface ControllersOptions {
   readonly addresses: Addresses;
   readonly autoscaler: AutoscalerConfig;
   readonly idleTimes: IdleBook;
+  /** Who issues certificates, where somebody does. */
+  readonly issuers?: Issuers;
 }
 
 const nodeLookMs = 1_000;
@@ -140,6 +144,9 @@ export class Controllers implements AsyncDisposable {
     const configuration = new ConfigurationController(cluster, clock);
     const route = new RouteController({ cluster, clock, addresses, events: this.#events, outcomes: this.#outcomes });
     const namespace = new NamespaceController(cluster, client);
+    const { domain } = addresses;
+    const { issuers = {} } = this.#options;
+    const certificates = new CertificateController({ cluster, clock, events: this.#events, domain, issuers });
     const room = new NodeRoom(cluster);
     const pod = new PodController({ cluster, clock, events: this.#events, room });
     const revision = new RevisionController({
@@ -175,6 +182,13 @@ export class Controllers implements AsyncDisposable {
       namespace: queue("namespace", (key) => namespace.reconcile(key)),
       garbage: queue("garbage", (key) => this.#garbage.reconcile(key)),
       routing: queue("routing", (key) => this.#routing.reconcile(key)),
+      certificates: new WorkQueue({
+        name: "certificates",
+        clock,
+        log,
+        concurrency: 1,
+        reconcile: (_key, signal) => certificates.reconcile(signal),
+      }),
     };
   }
 
@@ -187,6 +201,7 @@ export class Controllers implements AsyncDisposable {
     const namespace = object.metadata.namespace ?? "";
     for (const dueKey of this.#garbage.keysAfter(kind, change)) this.#queues.garbage.add(dueKey);
     for (const dueKey of this.#routing.keysAfter(kind, change)) this.#queues.routing.add(dueKey);
+    if (CertificateController.concerns(kind)) this.#queues.certificates.add("all");
     switch (kind) {
       case "namespaces":
         this.#queues.namespace.add(key);
@@ -333,4 +348,5 @@ type QueueName =
   | "routingState"
   | "namespace"
   | "garbage"
-  | "routing";
+  | "routing"
+  | "certificates";

@@ -15,6 +15,8 @@ export const secretType = {
   basicAuth: "kubernetes.io/basic-auth",
   /** A JSON Web Key Set, under the key `jwks.json`. */
   jwks: "shallop.dev/jwks",
+  /** What a gateway answers to an ACME authority that asks for it: `host`, `token`, `keyAuthorization`. */
+  acmeChallenge: "shallop.dev/acme-challenge",
 } as const;
 
 export const label = {

@@ -1,4 +1,5 @@
 import { engineBench, largeEngineBench, smallEngineBench } from "./engine.bench.ts";
+import { gatewayBench, largeGatewayBench, smallGatewayBench } from "./gateway.bench.ts";
 import { imagesBench, largeImagesBench, smallImagesBench } from "./images.bench.ts";
 import { soakBench } from "./native.bench.ts";
 import { platformBench } from "./platform.bench.ts";
@@ -9,6 +10,7 @@ import { platformBench } from "./platform.bench.ts";
 const isSmall = process.argv.includes("--small");
 const benches: Readonly<Record<string, () => Promise<void>>> = {
   engine: () => engineBench(isSmall ? smallEngineBench : largeEngineBench),
+  gateway: () => gatewayBench(isSmall ? smallGatewayBench : largeGatewayBench),
   images: () => imagesBench(isSmall ? smallImagesBench : largeImagesBench),
   platform: platformBench,
   soak: () => soakBench(isSmall ? 6 : 1000),

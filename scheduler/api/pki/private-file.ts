@@ -33,3 +33,12 @@ export async function readIfPresent(path: string): Promise<string | undefined> {
     throw error;
   }
 }
+
+/** The text of the file at `path`; one that is not there is made, and kept. */
+export async function keptFile(path: string, make: () => Promise<string>): Promise<string> {
+  const present = await readIfPresent(path);
+  if (present !== undefined) return present;
+  const made = await make();
+  await writePrivateFile(path, made);
+  return made;
+}

@@ -26,6 +26,8 @@ function register(program: Command, context: Context): void {
       collect,
       [],
     )
+    .option("--acme-directory <url>", "of the ACME authority that issues certificates where they are asked for")
+    .option("--acme-email <address>", "of the account there")
     .option("--api-port <port>", "of the Kubernetes API", "6443")
     .option("--registry-port <port>", "of the built-in registry", "5000")
     .option("--registry-auth <kind>", "login on that port: none, basic or token (default: none)")

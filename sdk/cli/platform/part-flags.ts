@@ -24,6 +24,8 @@ export const partFlags = {
     "registry-secret": { value: "file", about: "the platform's login to it, where it wants one" },
     "registry-alias": { value: "host:port", about: "another name of it; may be repeated" },
     "registry-mirror": { value: "host=url", about: "where a registry is read first; may be repeated" },
+    "acme-directory": { value: "url", about: "of the ACME authority whose certificates the issuer acme gets" },
+    "acme-email": { value: "address", about: "of the account there" },
     autoscaler: { value: "key=value", about: "a setting of config-autoscaler; may be repeated" },
   },
   agent: {

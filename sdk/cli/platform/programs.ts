@@ -77,6 +77,8 @@ export function schedulerProgram(dataDirectory: string, flags: UpFlags, ports: P
       ...flags.registryMirror.flatMap((mirror) => ["--registry-mirror", mirror]),
       ...advertised(flags).flatMap((host) => ["--advertise", host]),
       ...flags.autoscaler.flatMap((setting) => ["--autoscaler", setting]),
+      ...(flags.acmeDirectory === undefined ? [] : ["--acme-directory", flags.acmeDirectory]),
+      ...(flags.acmeEmail === undefined ? [] : ["--acme-email", flags.acmeEmail]),
     ],
   };
 }

@@ -6,6 +6,8 @@ export interface UpFlags {
   readonly advertise: readonly string[];
   readonly port: string;
   readonly httpsPort?: string;
+  readonly acmeDirectory?: string;
+  readonly acmeEmail?: string;
   /** `FLAG=VALUE` of `shallop gateway`. */
   readonly gateway: readonly string[];
   readonly apiPort: string;

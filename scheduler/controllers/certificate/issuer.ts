@@ -1,0 +1,18 @@
+/** Issues certificates for host names. One is the cluster's own authority, for development; another speaks ACME. */
+export interface CertificateIssuer {
+  /** @throws what kept it from issuing; it is asked again after a growing pause */
+  issue(names: readonly string[], signal: AbortSignal): Promise<IssuedCertificate>;
+}
+
+export interface IssuedCertificate {
+  /** PEM, with the chain. */
+  readonly certificate: string;
+  /** PKCS#8, PEM. */
+  readonly key: string;
+  /** Wall time from which on it is to be replaced. */
+  readonly renewAtMs: number;
+}
+
+/** What `shallop.dev/issuer` may say. */
+export type IssuerName = "internal" | "acme";
+export type Issuers = Readonly<Partial<Record<IssuerName, CertificateIssuer>>>;
