@@ -15,6 +15,7 @@ import {
   type StreamHandlers,
   WireConnection,
   type WireStream,
+  type RequestStory,
 } from "@shallop/sdk/wire";
 import type { NodeAgents } from "./activate/dispatcher.ts";
 import { Gateway, type GatewayOptions } from "./gateway.ts";
@@ -120,6 +121,7 @@ export interface FakeWirePod {
 export class FakeCluster implements AsyncDisposable {
   readonly gateway: Gateway;
   readonly reports: LoadReport[] = [];
+  readonly stories: RequestStory[] = [];
   /** What the node agents were told of: node, pod and requests. */
   readonly abandoned: string[][] = [];
   /** What the node agents were asked: `NODE NAMESPACE/REVISION`. */
@@ -151,6 +153,10 @@ export class FakeCluster implements AsyncDisposable {
       tls: undefined,
       agents,
       tellAbandoned: (node, podUid, requestIds) => this.abandoned.push([node.name, podUid, ...requestIds]),
+      sendStories: (stories) => {
+        this.stories.push(...stories);
+        return Promise.resolve();
+      },
       sendReport: (report) => {
         this.reports.push(report);
         return Promise.resolve();

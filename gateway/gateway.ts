@@ -1,7 +1,7 @@
 import { getHeapStatistics } from "node:v8";
 import type { AddressInfo } from "node:net";
 import type { Clock, Log, Random } from "@shallop/sdk/internal";
-import type { LoadReport } from "@shallop/sdk/wire";
+import type { LoadReport, RequestStory } from "@shallop/sdk/wire";
 import { Dispatcher, type NodeAgents } from "./activate/dispatcher.ts";
 import type { Distance } from "./balance/near-first.ts";
 import { WaitBudget } from "./activate/wait-queue.ts";
@@ -24,6 +24,7 @@ import { Cluster } from "./route/cluster.ts";
 import { type NodeTarget, revisionKey, unknownRevision, type WatchedPod } from "./route/target.ts";
 import { LoadMeter, type RevisionNow } from "./stats/load.ts";
 import { LoadReporter } from "./stats/reporter.ts";
+import { Stories } from "./stats/stories.ts";
 import { answerDirectly, WaitingRequest } from "./waiting-request.ts";
 
 export interface GatewayOptions {
@@ -43,6 +44,8 @@ export interface GatewayOptions {
   /** Tells a node's agent of requests of one of its pods whose clients have gone. */
   readonly tellAbandoned: (node: NodeTarget, podUid: string, requestIds: readonly string[]) => void;
   readonly sendReport: (report: LoadReport, signal: AbortSignal) => Promise<void>;
+  /** Tells of requests that failed. */
+  readonly sendStories: (stories: readonly RequestStory[], signal: AbortSignal) => Promise<void>;
 }
 
 export interface GatewayStatus {
@@ -70,6 +73,7 @@ export class Gateway {
   readonly #reporter: LoadReporter;
   readonly #upstreams: Upstreams;
   readonly #faults: FaultLog;
+  readonly #stories: Stories;
   readonly #heap: HeapGuard;
   readonly #server: HttpServer;
   readonly #context: ExchangeContext;
@@ -118,6 +122,7 @@ export class Gateway {
       backends: this.cluster,
       httpsPort: () => options.httpsPublicPort ?? this.#httpsPort,
     });
+    this.#stories = new Stories({ clock, log, send: options.sendStories });
     this.#faults = new FaultLog(log, clock);
     this.#heap = new HeapGuard(clock, () => {
       const { used_heap_size, heap_size_limit } = getHeapStatistics();
@@ -130,6 +135,7 @@ export class Gateway {
       upstreams: this.#upstreams,
       budget: new RetryBudget(),
       faults: this.#faults,
+      stories: this.#stories,
       abandonments: new Abandonments({
         clock,
         node: (name) => this.cluster.node(name),
@@ -166,6 +172,7 @@ export class Gateway {
     this.#upstreams.close();
     this.#reporter.close();
     this.#faults.close();
+    this.#stories.close();
     this.#heap.close();
   }
 

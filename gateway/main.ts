@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { httpsClient, postLoadReport, readCredentials } from "@shallop/sdk/client";
+import { httpsClient, postLoadReport, postStories, readCredentials } from "@shallop/sdk/client";
 import {
   aborted,
   announceReady,
@@ -42,6 +42,7 @@ async function main(): Promise<void> {
     httpsPublicPort: settings.httpsPublicPort,
     agents,
     tellAbandoned: (node, podUid, requestIds) => void agents.abandoned(node, podUid, requestIds),
+    sendStories: (stories, signal) => postStories(client, stories, signal),
     sendReport: (report, signal) => postLoadReport(client, report, signal),
   });
   const { cluster } = gateway;

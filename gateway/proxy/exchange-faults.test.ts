@@ -164,6 +164,40 @@ describe("faults", () => {
     );
   });
 
+  test("the story of a request that failed: where it was, for how long, and what came of it", async () => {
+    const cluster = await start();
+    const guest = silent();
+    const pod = await cluster.wireService("dying", (head, stream) => {
+      for (const connection of pod.connections) connection.destroy();
+      return guest.handler(head, stream);
+    });
+    const other = await cluster.wirePod((head, stream) => {
+      for (const connection of other.connections) connection.destroy();
+      return guest.handler(head, stream);
+    });
+    cluster.gateway.cluster.set("pods", fakePod("dying-00001-b", "dying-00001", { endpoint: other.endpoint }));
+    const { status, headers } = await call(cluster, "dying", { path: "/orders?secret=1" });
+    expect(status).toBe(502);
+    await until(() => cluster.stories.length > 0);
+    const [story] = cluster.stories;
+    expect(story).toMatchObject({
+      id: headers["x-request-id"],
+      namespace: "default",
+      revision: "dying-00001",
+      method: "GET",
+      path: "/orders",
+      client: "127.0.0.1",
+      code: "CONNECTION_LOST",
+      status: 502,
+      answerBegun: false,
+    });
+    expect(story?.attempts.map(({ pod: name }) => name).toSorted()).toEqual(["dying-00001-a", "dying-00001-b"]);
+    for (const { fromMs, toMs, outcome } of story?.attempts ?? []) {
+      expect(outcome).toBe("CONNECTION_LOST");
+      expect(toMs).toBeGreaterThanOrEqual(fromMs);
+    }
+  });
+
   test("a pod that cannot be reached is left for another", async () => {
     const cluster = await start();
     const pod = await cluster.wireService("gone", saying("old"));

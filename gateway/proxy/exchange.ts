@@ -1,11 +1,12 @@
-import { type Clock, describeError, type Timer } from "@shallop/sdk/internal";
-import type { ResponseHead } from "@shallop/sdk/wire";
+import { type Clock, describeError, rfc3339Micro, type Timer } from "@shallop/sdk/internal";
+import type { RequestAttempt, ResponseHead } from "@shallop/sdk/wire";
 import type { Dispatcher, Waiter } from "../activate/dispatcher.ts";
 import type { PodSlot } from "../balance/pod-set.ts";
 import type { GatewayLimits } from "../limits.ts";
 import { affinityOf } from "../route/affinity.ts";
 import type { PodTarget } from "../route/target.ts";
 import type { LoadEntry, LoadMeter } from "../stats/load.ts";
+import type { Stories } from "../stats/stories.ts";
 import type { Abandonments } from "./abandonments.ts";
 import { answerFault } from "./answer-fault.ts";
 import { ClientBody } from "./client-body.ts";
@@ -27,6 +28,7 @@ export interface ExchangeContext {
   readonly upstreams: Upstreams;
   readonly budget: RetryBudget;
   readonly faults: FaultLog;
+  readonly stories: Stories;
   readonly abandonments: Abandonments;
   readonly serverTiming: ServerTimingMode;
 }
@@ -83,6 +85,8 @@ export class Exchange implements Waiter, UpstreamHandlers {
   #cancel: CancelUpstream | undefined;
   #stream: UpstreamStream | undefined;
   #losses = 0;
+  /** Pods that it was given to in vain; undefined: none yet. */
+  #attempts: RequestAttempt[] | undefined;
   /** Answers that were asked for again. */
   #repeats = 0;
   #podsLost = 0;
@@ -385,6 +389,7 @@ export class Exchange implements Waiter, UpstreamHandlers {
     const { faults } = this.#context;
     const { peer, id, expectsContinue } = this.#request;
     this.#finish(fault.code);
+    this.#tell(fault);
     if (faultStatus(fault.code) >= 500) {
       faults.add(fault.code, { id, revision: this.#dispatcher.target.key }, describeError(fault));
     }
@@ -400,6 +405,28 @@ export class Exchange implements Waiter, UpstreamHandlers {
       inDoubt: inDoubt || unclear,
     });
     if (!inDoubt) peer.discardRest();
+  }
+
+  /** Leaves the story of this request for whoever asks why it failed. */
+  #tell(fault: GatewayFault): void {
+    const { clock, stories } = this.#context;
+    const { id, authority, target, client, peer } = this.#request;
+    const { namespace, name } = this.#dispatcher.target;
+    // What follows it may be a secret.
+    const [path = ""] = target.split("?", 1);
+    const nowMs = clock.nowMs();
+    stories.add({
+      id,
+      at: rfc3339Micro(clock.wallMs() - (nowMs - this.#arrivedMs)),
+      ...{ namespace, revision: name, method: peer.method, host: authority, path, client: client.address },
+      code: fault.code,
+      status: faultStatus(fault.code),
+      reason: describeError(fault),
+      queueMs: (this.#grantedMs ?? nowMs) - this.#arrivedMs,
+      durationMs: nowMs - this.#arrivedMs,
+      answerBegun: this.#headSent,
+      attempts: this.#attempts ?? [],
+    });
   }
 
   #clientGone(): void {
@@ -425,8 +452,16 @@ export class Exchange implements Waiter, UpstreamHandlers {
     if (slot === undefined) return this.#dispatcher.leave(this);
     this.#slot = undefined;
     this.#cancel = undefined;
+    if (outcome !== "answered") this.#noteAttempt(slot, outcome);
     const health = unreachableCodes.has(outcome) ? "unreachable" : outcome === "answered" ? "answered" : "other";
     this.#dispatcher.release(slot, health);
+  }
+
+  #noteAttempt({ target }: PodSlot, outcome: GatewayFaultCode): void {
+    this.#attempts ??= [];
+    const toMs = this.#context.clock.nowMs() - this.#arrivedMs;
+    const fromMs = (this.#sentMs ?? 0) - this.#arrivedMs;
+    this.#attempts.push({ pod: target.name, node: target.node, fromMs, toMs, outcome });
   }
 
   /** The pod has had all the time that the revision gives it. Its clock began a moment after ours. */

@@ -38,6 +38,7 @@ import { statusCommand } from "./commands/status.ts";
 import { tokenCommand } from "./commands/token.ts";
 import { trafficCommand } from "./commands/traffic.ts";
 import { upCommand } from "./commands/up.ts";
+import { whyCommand } from "./commands/why.ts";
 
 const commands: readonly CommandModule[] = [
   upCommand,
@@ -67,6 +68,7 @@ const commands: readonly CommandModule[] = [
   logsCommand,
   trafficCommand,
   explainCommand,
+  whyCommand,
   eventsCommand,
   deleteCommand,
   partCommands,

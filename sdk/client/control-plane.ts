@@ -1,6 +1,6 @@
 import { ApiFault } from "../api/fault.ts";
 import { isJsonObject } from "../api/json.ts";
-import type { Explanation, LoadReport } from "../wire/control.ts";
+import type { Explanation, LoadReport, RequestStory } from "../wire/control.ts";
 import type { RawClient } from "./client.ts";
 import { query, segment } from "./paths.ts";
 
@@ -21,6 +21,26 @@ export interface PodLogSelection extends LogSelection {
 /** Tells the autoscaler what goes through a gateway. @throws ApiFault */
 export async function postLoadReport(client: RawClient, report: LoadReport, signal?: AbortSignal): Promise<void> {
   await client.request("POST", "/shallop/v1/load", { body: report, ...(signal === undefined ? {} : { signal }) });
+}
+
+/** Tells of requests that failed. @throws ApiFault */
+export async function postStories(
+  client: RawClient,
+  stories: readonly RequestStory[],
+  signal?: AbortSignal,
+): Promise<void> {
+  await client.request("POST", "/shallop/v1/stories", {
+    body: { stories },
+    ...(signal === undefined ? {} : { signal }),
+  });
+}
+
+/** What became of a request that failed. @throws ApiFault NotFound, … */
+export async function requestStory(client: RawClient, id: string): Promise<RequestStory> {
+  const answer = await client.request("GET", `/shallop/v1/requests/${segment(id, "request id")}`);
+  if (!isJsonObject(answer) || typeof answer["id"] !== "string" || !Array.isArray(answer["attempts"]))
+    throw new ApiFault("InternalError", "the API server answered something that is no story of a request");
+  return answer as unknown as RequestStory;
 }
 
 /**

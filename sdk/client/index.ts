@@ -1,6 +1,8 @@
 export type { ApiClient, PatchType, RawClient, RawOptions, Selector, WatchStart } from "./client.ts";
 export {
   explainService,
+  postStories,
+  requestStory,
   type LogSelection,
   podLogs,
   type PodLogSelection,

@@ -3,6 +3,9 @@
  *
  *   POST /shallop/v1/load                                     LoadReport → 204. From gateways; each second, and at once
  *                                                             when a request arrives for a revision without a ready pod
+ *   POST /shallop/v1/stories                                  { stories: RequestStory[] } → 204. From gateways: requests
+ *                                                             that failed
+ *   GET  /shallop/v1/requests/{id}                            → RequestStory
  *   GET  /shallop/v1/namespaces/{ns}/services/{name}/explain  → Explanation; whatIf: settings of the autoscaler,
  *                                                             `max-scale=20,target=50`, to replay the last hour with
  *   GET  /shallop/v1/namespaces/{ns}/services/{name}/logs     text/plain; follow, tailLines: all pods of a service
@@ -99,4 +102,40 @@ export interface ScaleDecision {
   readonly bound?: string;
   /** How often the same decision was made since `at`. */
   readonly repeated: number;
+}
+
+/** What became of a request that failed. Times in milliseconds, those of attempts since it arrived. */
+export interface RequestStory {
+  /** As the client was told. */
+  readonly id: string;
+  /** RFC 3339: when it arrived. */
+  readonly at: string;
+  readonly namespace: string;
+  readonly revision: string;
+  readonly method: string;
+  readonly host: string;
+  /** Without the query, and cut when it is long. */
+  readonly path: string;
+  readonly client: string;
+  /** A code of the gateway's table, the pod's fault, or CANCELLED; and its status. */
+  readonly code: string;
+  readonly status: number;
+  /** In a sentence; never shown to the client. */
+  readonly reason: string;
+  /** How long it waited for its first pod, and how long it took. */
+  readonly queueMs: number;
+  readonly durationMs: number;
+  /** The client had got some of an answer before it failed. */
+  readonly answerBegun: boolean;
+  readonly attempts: readonly RequestAttempt[];
+}
+
+/** One pod that it was given to. */
+export interface RequestAttempt {
+  readonly pod: string;
+  readonly node: string;
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** The code with which it ended. */
+  readonly outcome: string;
 }

@@ -5,6 +5,8 @@ export type {
   JoinGrant,
   JoinRequest,
   LoadReport,
+  RequestAttempt,
+  RequestStory,
   RevisionExplanation,
   RevisionLoad,
   ScaleDecision,

@@ -97,7 +97,16 @@ test("after all that, the same function answers again", async () => {
 test("a component that traps: 502", async () => {
   const image = await workshop.publish(platform, "trap", { component: await trappingComponent() });
   await platform.run("deploy", "trap", "--image", image);
-  expectFault(await besideBystander(platform, () => platform.ask("trap.default")), 502, "GUEST_FAILED");
+  const answer = await besideBystander(platform, () => platform.ask("trap.default"));
+  expectFault(answer, 502, "GUEST_FAILED");
+  const id = String(answer.headers["x-request-id"]);
+  const story = await eventually("the story of the request is told", async () => {
+    const { code, stdout } = await platform.shallop("why", id);
+    return code === 0 ? stdout : undefined;
+  });
+  expect(story).toMatch(/GET http:\/\/trap\.default\.localhost\/ from 127\.0\.0\.1/);
+  expect(story).toMatch(/it was answered 502: GUEST_FAILED, /);
+  expect(story).toMatch(/trap-00001-\S+ +node-a +GUEST_FAILED/);
 });
 
 test("a function that spins for a client that has left is stopped, long before its time limit", async () => {

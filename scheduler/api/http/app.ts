@@ -18,6 +18,7 @@ import { type BuiltinRegistry, proxyRegistry } from "./registry-proxy.ts";
 import { readObject } from "./request-body.ts";
 import { ResourceRoutes } from "./resource-routes.ts";
 import { type Explainer, type LoadSink, receiveLoad } from "./shallop-routes.ts";
+import { RequestStories } from "./request-stories.ts";
 import { faultResponse } from "./status.ts";
 import { streamResponse } from "./stream-response.ts";
 import { parseTarget } from "./target.ts";
@@ -93,6 +94,13 @@ function addOpenRoutes(app: Hono<Context>, parts: AppParts): void {
 
 function addShallopRoutes(app: Hono<Context>, parts: AppParts): void {
   const { machinery } = parts;
+  const stories = new RequestStories();
+  app.post("/shallop/v1/stories", (context) => stories.receive(context.req.raw, context.get("user"), machinery.clock));
+  app.get("/shallop/v1/requests/:id", (context) => {
+    const story = stories.get(context.req.param("id"));
+    authorize({ user: context.get("user"), verb: "get", ...serviceTarget(story.namespace, story.revision) });
+    return Response.json(story);
+  });
   app.post("/shallop/v1/load", (context) =>
     receiveLoad(context.req.raw, context.get("user"), parts.loads, machinery.clock),
   );

@@ -1,0 +1,61 @@
+import { type Clock, describeError, type Log, type Timer } from "@shallop/sdk/internal";
+import type { RequestStory } from "@shallop/sdk/wire";
+
+// A person asks moments after it happened, and not within the same second.
+const intervalMs = 1_000;
+/** In one second. More failures than that are one failure, and these tell of it. */
+const pendingMax = 200;
+const sendTimeoutMs = 5_000;
+
+export interface StoriesOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Hands stories to the control plane, which keeps them for those who ask. */
+  readonly send: (stories: readonly RequestStory[], signal: AbortSignal) => Promise<void>;
+}
+
+/** Stories of requests that failed, on their way to whoever may ask why. */
+export class Stories {
+  readonly #options: StoriesOptions;
+  readonly #closed = new AbortController();
+  readonly #ticker: Timer;
+  #pending: RequestStory[] = [];
+  #left = 0;
+  #sending = false;
+
+  constructor(options: StoriesOptions) {
+    this.#options = options;
+    this.#ticker = options.clock.every(intervalMs, () => void this.#send());
+  }
+
+  add(story: RequestStory): void {
+    if (this.#pending.length < pendingMax) this.#pending.push(story);
+    else this.#left++;
+  }
+
+  close(): void {
+    this.#ticker.cancel();
+    this.#closed.abort();
+  }
+
+  async #send(): Promise<void> {
+    if (this.#sending || this.#pending.length === 0) return;
+    this.#sending = true;
+    const stories = this.#pending;
+    this.#pending = [];
+    const { clock, log, send } = this.#options;
+    if (this.#left > 0) log.warn("more requests failed than are told of one by one", { left: this.#left });
+    this.#left = 0;
+    const late = new AbortController();
+    const timer = clock.after(sendTimeoutMs, () => late.abort(new Error("the control plane did not answer in time")));
+    try {
+      await send(stories, AbortSignal.any([late.signal, this.#closed.signal]));
+    } catch (error) {
+      // Requests are served meanwhile; it is the load report that says that the control plane is away.
+      log.debug("stories of requests were not taken", { count: stories.length, reason: describeError(error) });
+    } finally {
+      timer.cancel();
+      this.#sending = false;
+    }
+  }
+}
