@@ -103,17 +103,7 @@ export class Gateway {
         for (const dispatcher of this.#dispatcherByRevision.values()) dispatcher.drain(pod.uid);
       },
     });
-    this.cluster = new Cluster(options.domain, {
-      revisionChanged: (target) => this.#dispatcherByRevision.get(target.key)?.update(target),
-      revisionGone: (key) => this.#revisionGone(key),
-      podChanged: (pod) => {
-        const { revision = "" } = pod;
-        // A pod without target and requests needs no dispatcher; one that is ready will need it.
-        if (pod.ready || this.#dispatcherByRevision.has(revision)) this.#dispatcher(revision).podChanged(pod);
-      },
-      podGone: (pod) => this.#podGone(pod),
-      certificatesChanged: () => this.#certificates.changed(),
-    });
+    this.cluster = this.#makeCluster(options.domain);
     this.#certificates = new CertificateStore(() => certificateNames(this.cluster), log);
     this.#passages = new Passages({
       clock,
@@ -151,6 +141,20 @@ export class Gateway {
       heap: this.#heap,
       contextFor: (serverName) => this.#certificates.contextFor(serverName),
       accept: (request, over) => this.#accept(request, over),
+    });
+  }
+
+  #makeCluster(domain: string): Cluster {
+    return new Cluster(domain, {
+      revisionChanged: (target) => this.#dispatcherByRevision.get(target.key)?.update(target),
+      revisionGone: (key) => this.#revisionGone(key),
+      podChanged: (pod) => {
+        const { revision = "" } = pod;
+        // A pod without target and requests needs no dispatcher; one that is ready will need it.
+        if (pod.ready || this.#dispatcherByRevision.has(revision)) this.#dispatcher(revision).podChanged(pod);
+      },
+      podGone: (pod) => this.#podGone(pod),
+      certificatesChanged: () => this.#certificates.changed(),
     });
   }
 
