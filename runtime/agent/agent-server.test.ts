@@ -21,6 +21,7 @@ async function served(world: FakeWorld) {
     log: silentLog,
     pods: world.agent.pods,
     logs: world.logs,
+    usage: () => Promise.reject(new Error("not measured here")),
     activate: (request) => world.agent.activator.activate(request),
   });
   const socketPath = path.join(world.directory, "agent.sock");

@@ -5,7 +5,7 @@ import { connect } from "node:net";
 import type { Duplex } from "node:stream";
 import { TLSSocket } from "node:tls";
 import { type Clock, describeError, type Log } from "@shallop/sdk/internal";
-import type { AbandonedRequests, ActivateRequest, Activation } from "@shallop/sdk/wire";
+import type { AbandonedRequests, ActivateRequest, Activation, NodeUsage } from "@shallop/sdk/wire";
 import { type LogGroup, readLogs } from "../pod/log-reader.ts";
 import type { LogStore } from "../pod/log-store.ts";
 import { AgentFault, faultAnswer } from "./fault-status.ts";
@@ -20,6 +20,7 @@ export interface AgentServerSettings {
   readonly pods: NodePods;
   readonly logs: LogStore;
   activate(request: ActivateRequest): Promise<Activation>;
+  usage(): Promise<NodeUsage>;
 }
 
 /** What the port shows, and whom it believes. PEM. */
@@ -148,6 +149,7 @@ export class AgentServer {
     // For a gateway that wants to know whether the way to this node still leads anywhere.
     if (pathname === "/v1/pulse") return void response.writeHead(204).end();
     if (pathname === "/v1/pods") return sendJson(response, 200, this.#settings.pods.all.map(agentPod));
+    if (pathname === "/v1/usage") return sendJson(response, 200, await this.#settings.usage());
     if (pathname === "/v1/logs") return this.#serviceLogs(searchParams, response);
     const [, containerLogs, namespace, pod, container, ...rest] = pathname.split("/").map(decoded);
     if (containerLogs === "containerLogs" && rest.length === 0 && namespace && pod && container) {

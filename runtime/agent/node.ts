@@ -40,6 +40,7 @@ import type { RegistrySettings } from "./registry-settings.ts";
 import { imagesDirectory, openPrepared } from "./prepared.ts";
 import { runDirectory } from "./run-directory.ts";
 import { StoredEvidence } from "./stored-evidence.ts";
+import { UsageMeter } from "./usage.ts";
 import { VariantPreparer } from "./variant-preparer.ts";
 
 export interface NodeSettings {
@@ -117,7 +118,8 @@ export async function startNode(settings: NodeSettings, signal: AbortSignal): Pr
   await agent.start();
   await open.warmUp();
   const activate: AgentServerSettings["activate"] = (request) => agent.activator.activate(request);
-  const server = new AgentServer({ clock, log, pods: agent.pods, logs, activate });
+  const meter = new UsageMeter(runtimes, agent.pods, clock);
+  const server = new AgentServer({ clock, log, pods: agent.pods, logs, activate, usage: () => meter.usage() });
   await server.listenSocket(agentSocket);
   const agentPort = await server
     .listenPort(settings.host, settings.port, identityOf(membership))

@@ -24,8 +24,28 @@ export interface PodRuntime {
   exec?(uid: string, container: string, request: ExecRequest): Promise<ContainerProcess>;
   /** Joins the pod's own program: its output from now on. For runtimes that can. @throws PodFault NOT_RUNNING */
   attach?(uid: string, container: string): Promise<ContainerProcess>;
+  /** What its pods have used so far. For runtimes that can tell. */
+  counters?(): Promise<readonly PodCounters[]>;
   /** After a restart of the agent: the pods that still run, taken over. What cannot be taken over is removed first. */
   adopt(): Promise<readonly RunningPod[]>;
+}
+
+export interface PodCounters {
+  readonly uid: string;
+  readonly network: { readonly receivedBytes: number; readonly sentBytes: number };
+  readonly containers: readonly ContainerCounters[];
+}
+
+export interface ContainerCounters {
+  /** Absent: the pod's only one. */
+  readonly container?: string;
+  /** Processor time. */
+  readonly cpuNs: number;
+  /** Without what the kernel could drop at once. */
+  readonly memoryBytes: number;
+  readonly processes: number;
+  readonly readBytes: number;
+  readonly writtenBytes: number;
 }
 
 /** Where a runtime tells what happens to its pods. The agent gives one at construction. */

@@ -6,7 +6,14 @@ import type { ContainerProcess, ExecRequest } from "../pod/container-process.ts"
 import { type ContainerLaunch, type PodPlan, podIpToken } from "../pod/containers/container-launch.ts";
 import type { ContainerRun, FoundContainer } from "../pod/containers/container-run.ts";
 import { PodContainers } from "../pod/containers/pod-containers.ts";
-import { type PodExit, PodFault, type PodLaunch, type PodObserver, type RunningPod } from "../pod/pod-runtime.ts";
+import {
+  type PodCounters,
+  type PodExit,
+  PodFault,
+  type PodLaunch,
+  type PodObserver,
+  type RunningPod,
+} from "../pod/pod-runtime.ts";
 import { attachTo } from "./attach.ts";
 import { memoryBytesMin } from "./bundle.ts";
 import { startExec } from "./exec.ts";
@@ -133,6 +140,21 @@ export class ContainerPods {
     };
     const pod = this.#podOf(launch, whole);
     return this.#begin(pod, await this.#find(pod));
+  }
+
+  counters(): Promise<readonly PodCounters[]> {
+    const { kernel } = this.#settings.tools;
+    const counted = [...this.#pods.values()].map(async ({ launch, names, running }) => ({
+      uid: launch.uid,
+      network: await kernel.traffic(names.link),
+      containers: await Promise.all(
+        [...running].map(async ([container, native]) => ({
+          container,
+          ...(await kernel.cgroups.usage(native.names.runtimeCgroup)),
+        })),
+      ),
+    }));
+    return Promise.all(counted);
   }
 
   /** Looks whether a volume has outgrown its bound, and at what limits have refused. */

@@ -12,6 +12,7 @@ import {
 import type { LocalImage } from "../image/local-image.ts";
 import type { ContainerProcess, ExecRequest } from "../pod/container-process.ts";
 import {
+  type PodCounters,
   type PodExit,
   PodFault,
   type PodLaunch,
@@ -166,6 +167,15 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
     if (pod === undefined || pod.stopping !== undefined)
       throw new PodFault("NOT_RUNNING", "the container does not run");
     return attachTo(pod);
+  }
+
+  async counters(): Promise<readonly PodCounters[]> {
+    const alone = [...this.#pods.values()].map(async ({ record, names }) => ({
+      uid: record.uid,
+      network: await this.#kernel.traffic(names.link),
+      containers: [await this.#kernel.cgroups.usage(names.runtimeCgroup)],
+    }));
+    return [...(await Promise.all(alone)), ...(await this.#containerPods.counters())];
   }
 
   async adopt(): Promise<readonly RunningPod[]> {

@@ -86,6 +86,7 @@ export async function createApiServer(api: Machinery, options: ApiServerOptions)
       clock: api.clock,
       random: api.random,
     },
+    link,
     podLogs: options.podLogs ?? new AgentPodLogs(link),
     loads: options.loads,
     explainer: options.explainer,

@@ -9,6 +9,7 @@ import { httpRouteKind, referenceGrantKind } from "./kinds/http-route.ts";
 import { imagePolicyKind } from "./kinds/image-policy.ts";
 import { ingressClassKind, ingressKind } from "./kinds/ingress.ts";
 import { knativeServiceKind } from "./kinds/knative-service.ts";
+import { nodeMetricsKind, podMetricsKind } from "./kinds/metrics.ts";
 import { namespaceKind } from "./kinds/namespace.ts";
 import { nodeKind } from "./kinds/node.ts";
 import { podKind } from "./kinds/pod.ts";
@@ -42,6 +43,8 @@ export const kinds: readonly KindDefinition[] = [
   referenceGrantKind,
   trafficPolicyKind,
   imagePolicyKind,
+  nodeMetricsKind,
+  podMetricsKind,
 ];
 
 const kindsByPath = new Map(

@@ -93,3 +93,8 @@ export const imagePolicies: Resource<ImagePolicy> = {
 /** `apiVersion` as objects carry it: `v1`, `serving.knative.dev/v1`. */
 export const apiVersionOf = (resource: Resource<ApiObject>): string =>
   resource.group === "" ? resource.version : `${resource.group}/${resource.version}`;
+
+const metrics = { group: "metrics.k8s.io", version: "v1beta1" } as const;
+/** Measured when asked for, and nowhere stored. */
+export const nodeMetrics: Resource<ApiObject> = { ...metrics, plural: "nodes", kind: "NodeMetrics", namespaced: false };
+export const podMetrics: Resource<ApiObject> = { ...metrics, plural: "pods", kind: "PodMetrics", namespaced: true };

@@ -14,6 +14,7 @@ import type { PodEndpoint } from "../api/core.ts";
  *                                                             sinceTime, limitBytes, previous
  *   GET  /exec/{namespace}/{pod}/{container}  Upgrade         kubelet's own, as /attach and /portForward/{namespace}/{pod}:
  *                                                             WebSocket or SPDY/3.1
+ *   GET  /v1/usage                                            → NodeUsage
  *   GET  /v1/logs?namespace=&service=&follow=&tailLines=      log lines of every pod of a service this node has had
  */
 export interface ActivateRequest {

@@ -24,6 +24,7 @@ export {
   type DockerfileFaultCode,
   type RunLimits,
 } from "./builder.ts";
+export type { ContainerUsage, NodeUsage, PodUsage } from "./usage.ts";
 export { WireFault, type WireFaultCode } from "./fault.ts";
 export { type RequestHead, type ResponseHead, streamWindowBytes } from "./frame.ts";
 export { type StreamHandlers, WireStream } from "./stream.ts";

@@ -98,10 +98,13 @@ test("attach: what the program says from now on", async () => {
   await using attached = kubectl.start(["attach", "web"]);
   // It is told from when it is attached; said again until it hears.
   await expect
-    .poll(async () => {
-      await shell("echo spoken > /proc/1/fd/1");
-      return attached.stdout();
-    })
+    .poll(
+      async () => {
+        await shell("echo spoken > /proc/1/fd/1");
+        return attached.stdout();
+      },
+      { timeout: 20_000 },
+    )
     .toContain("spoken\n");
 });
 
@@ -182,6 +185,14 @@ test("a container that ends is started again, with its exit code and its earlier
   expect(await k("logs several -c side --previous")).toBe("run\n");
   expect(await k("logs several -c side")).toBe("run x\n");
   expect(await status("containerStatuses[?(@.name=='web')].restartCount")).toBe("0");
+});
+
+test("top: what nodes and containers use", async () => {
+  await inContainer("side", "(yes > /dev/null & sleep 6; kill $!) > /dev/null 2>&1 &");
+  await expect.poll(() => k("top nodes"), { timeout: 20_000 }).toMatch(/node-a +\d+m +\d+% +\d+Mi +\d+%/);
+  const milli = async (): Promise<number> =>
+    Number(/side +(\d+)m +\d+Mi/.exec(await k("top pod several --containers"))?.[1] ?? 0);
+  await expect.poll(milli, { timeout: 10_000 }).toBeGreaterThan(50);
 });
 
 test("kill -9 of the agent: containers run on, and an exit code of meanwhile is not lost", async () => {

@@ -10,6 +10,16 @@ export interface CgroupLimits {
   readonly pidsMax: number;
 }
 
+export interface CgroupUsage {
+  readonly cpuNs: number;
+  /** Without pages of files that nobody has used for a while. */
+  readonly memoryBytes: number;
+  readonly processes: number;
+  /** Of disks. */
+  readonly readBytes: number;
+  readonly writtenBytes: number;
+}
+
 /** What happened in a cgroup so far. */
 export interface CgroupCounters {
   /** Processes that the kernel killed because the memory limit was reached. */
@@ -140,6 +150,26 @@ export class CgroupTree {
     };
   }
 
+  /** What the processes of a cgroup have used so far. */
+  async usage(path: string): Promise<CgroupUsage> {
+    const v2 = this.layout.mode === "v2";
+    const [cpu, memory, stat, pids, io] = await Promise.all([
+      v2 ? this.read("cpu", path, "cpu.stat") : this.read("cpuacct", path, "cpuacct.usage"),
+      this.read("memory", path, v2 ? "memory.current" : "memory.usage_in_bytes"),
+      this.read("memory", path, "memory.stat"),
+      this.read("pids", path, "pids.current"),
+      v2 ? this.read("io", path, "io.stat") : this.read("blkio", path, "blkio.throttle.io_service_bytes_recursive"),
+    ]);
+    const droppable = counter(stat, v2 ? "inactive_file" : "total_inactive_file");
+    return {
+      cpuNs: v2 ? counter(cpu, "usage_usec") * 1000 : Number(cpu),
+      memoryBytes: Math.max(0, Number(memory) - droppable),
+      processes: Number(pids),
+      readBytes: sumOf(io, v2 ? /rbytes=(\d+)/g : /Read (\d+)/g),
+      writtenBytes: sumOf(io, v2 ? /wbytes=(\d+)/g : /Write (\d+)/g),
+    };
+  }
+
   /** Text of a cgroup file; empty when there is none. */
   async read(controller: string, path: string, file: string): Promise<string> {
     const root = this.layout.rootByController.get(controller);
@@ -242,6 +272,9 @@ const counter = (text: string, name: string): number => {
   const line = text.split("\n").find((candidate) => candidate.startsWith(`${name} `));
   return line === undefined ? 0 : Number(line.slice(name.length + 1));
 };
+
+const sumOf = (text: string, pattern: RegExp): number =>
+  [...text.matchAll(pattern)].reduce((sum, [, bytes]) => sum + Number(bytes), 0);
 
 async function directoriesIn(directory: string): Promise<readonly string[]> {
   const entries = await readdir(directory, { withFileTypes: true }).catch(() => []);

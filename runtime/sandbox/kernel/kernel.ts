@@ -25,6 +25,8 @@ export interface Kernel {
   forwards(): Promise<boolean>;
   setForwards(value: boolean): Promise<void>;
   links(): Promise<readonly Link[]>;
+  /** Bytes that went through a link of this machine, as its other end sees them. */
+  traffic(link: string): Promise<{ readonly receivedBytes: number; readonly sentBytes: number }>;
   /** Every IPv4 destination that this machine has a route to, as `address/length`, all tables. */
   routedSubnets(): Promise<readonly string[]>;
   /** Names of the network namespaces that ip(8) knows. */

@@ -61,6 +61,14 @@ export class LinuxKernel implements Kernel {
     }));
   }
 
+  async traffic(link: string): Promise<{ readonly receivedBytes: number; readonly sentBytes: number }> {
+    const read = async (name: string): Promise<number> =>
+      Number(await readFile(`/sys/class/net/${link}/statistics/${name}`, "utf8").catch(() => "0"));
+    // What this end has sent the other has received.
+    const [receivedBytes, sentBytes] = await Promise.all([read("tx_bytes"), read("rx_bytes")]);
+    return { receivedBytes, sentBytes };
+  }
+
   async routedSubnets(): Promise<readonly string[]> {
     const routes = jsonObjects(await checkCommand("ip", ["-json", "-4", "route", "show", "table", "all"]));
     return routes

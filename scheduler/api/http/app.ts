@@ -1,6 +1,7 @@
 import { ApiFault, kindOf, services } from "@shallop/sdk/api";
 import { assert, describeError, type Random } from "@shallop/sdk/internal";
 import { Hono } from "hono";
+import type { AgentLink } from "../agent-link.ts";
 import { authorize } from "../authorize.ts";
 import { serverVersion } from "../discovery.ts";
 import { badRequest } from "../faults.ts";
@@ -10,6 +11,7 @@ import type { PodLogs } from "../pod-logs.ts";
 import { serviceLogs } from "../service-logs.ts";
 import type { Authenticator, User } from "../user.ts";
 import { discoveryResponse } from "./discovery-routes.ts";
+import { isMetrics, metricsResponse } from "./metrics-routes.ts";
 import { bearerToken, identified } from "./identify.ts";
 import { podLogResponse } from "./pod-log-routes.ts";
 import { isStreamSubresource } from "./pod-stream-proxy.ts";
@@ -29,6 +31,7 @@ export interface AppParts {
   readonly authenticator: Authenticator;
   readonly join: JoinSettings;
   readonly podLogs: PodLogs;
+  readonly link: AgentLink;
   readonly loads: LoadSink;
   readonly explainer: Explainer;
   /** `http://127.0.0.1:5000`; undefined: `/v2/` is not served. */
@@ -153,6 +156,7 @@ function addKubernetesRoutes(app: Hono<Context>, parts: AppParts): void {
     if (target.subresource === "log" && target.name !== undefined && request.method === "GET") {
       return podLogResponse(parts, { ...target, name: target.name }, call);
     }
+    if (isMetrics(target) && request.method === "GET") return metricsResponse(parts, target, call);
     // Those that ask for another protocol never come here.
     if (isStreamSubresource(target.subresource)) throw badRequest("Upgrade request required");
     return routes.handle(target, call);

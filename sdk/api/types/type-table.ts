@@ -2,6 +2,7 @@ import { assert } from "../../internal/assert.ts";
 import { coreTypes } from "./core-v1.ts";
 import { gatewayTypes } from "./gateway-v1.ts";
 import { metaTypes } from "./meta-v1.ts";
+import { metricsTypes } from "./metrics-v1beta1.ts";
 import { networkTypes } from "./network-v1.ts";
 import { policyTypes } from "./policy-v1.ts";
 import { servingTypes } from "./serving-v1.ts";
@@ -73,7 +74,9 @@ let table: TypeTable | undefined;
 
 /** All types, parsed when they are first asked for: a process that only reads names pays nothing. */
 export function typeTable(): TypeTable {
-  table ??= parseTypeTable(coreTypes + metaTypes + networkTypes + servingTypes + gatewayTypes + policyTypes);
+  table ??= parseTypeTable(
+    coreTypes + metaTypes + networkTypes + metricsTypes + servingTypes + gatewayTypes + policyTypes,
+  );
   return table;
 }
 

@@ -1,0 +1,112 @@
+import { apiVersionOf, ApiFault, annotation, kindOf, nodeMetrics, nodes, podMetrics, textAt } from "@shallop/sdk/api";
+import { assert } from "@shallop/sdk/internal";
+import type { NodeUsage, PodUsage } from "@shallop/sdk/wire";
+import type { AgentLink } from "../agent-link.ts";
+import { authorize } from "../authorize.ts";
+import { notFound } from "../faults.ts";
+import type { Machinery, Target } from "../machinery.ts";
+import type { ResourceRequest } from "./resource-routes.ts";
+
+export interface MetricsParts {
+  readonly machinery: Machinery;
+  readonly link: AgentLink;
+}
+
+/** A thousand pods of ten containers each. */
+const usageBytesMax = 4 << 20;
+/** The agent measures for a second when nobody has asked before. */
+const usageTimeoutMs = 10_000;
+
+export const isMetrics = ({ kind }: Target): boolean => kind.resource.group === nodeMetrics.group;
+
+/** GET of metrics.k8s.io: asked of the agents there and then. Nodes that do not answer are left out. @throws ApiFault */
+export async function metricsResponse(
+  { machinery, link }: MetricsParts,
+  target: Target,
+  { request, user }: ResourceRequest,
+): Promise<Response> {
+  const { kind, namespace, name } = target;
+  authorize({ user, verb: name === undefined ? "list" : "get", kind, namespace, name });
+  const signal = AbortSignal.any([request.signal, AbortSignal.timeout(usageTimeoutMs)]);
+  const usages = await usagesOf(machinery, link, signal);
+  const isNodes = kind.resource.plural === nodeMetrics.plural;
+  const items = usages
+    .flatMap(({ node, usage }): MetricsItem[] =>
+      isNodes ? [nodeItem(node, usage)] : usage.pods.map((pod) => podItem(pod, usage)),
+    )
+    .filter(({ metadata }) => namespace === undefined || metadata.namespace === namespace);
+  if (name === undefined) {
+    const resource = isNodes ? nodeMetrics : podMetrics;
+    const list = { kind: `${resource.kind}List`, apiVersion: apiVersionOf(resource), metadata: {}, items };
+    return Response.json(list);
+  }
+  const item = items.find(({ metadata }) => metadata.name === name);
+  if (item === undefined) throw notFound(kind, name);
+  return Response.json(item);
+}
+
+async function usagesOf(
+  machinery: Machinery,
+  link: AgentLink,
+  signal: AbortSignal,
+): Promise<readonly { readonly node: string; readonly usage: NodeUsage }[]> {
+  const kind = kindOf(nodes);
+  assert(kind !== undefined, "nodes are served");
+  const { objects } = machinery;
+  const all = objects.store.list(objects.prefix(kind)).entries.map((entry) => objects.parse(entry));
+  const asked = all.map(async (object) => {
+    const address = textAt(object, "metadata", "annotations", annotation.agentAddress);
+    if (address === undefined) return [];
+    const node = object.metadata.name;
+    try {
+      const usage = await readUsage(await link.get({ node, address }, "/v1/usage", signal));
+      return [{ node, usage }];
+    } catch (error) {
+      if (error instanceof ApiFault) return [];
+      throw error;
+    }
+  });
+  return (await Promise.all(asked)).flat();
+}
+
+async function readUsage(body: AsyncIterable<Uint8Array>): Promise<NodeUsage> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of body) {
+    bytes += chunk.length;
+    if (bytes > usageBytesMax) throw new ApiFault("InternalError", "an agent's answer is too large");
+    chunks.push(chunk);
+  }
+  // Of an agent, whose certificate was checked, and of the same version.
+  return JSON.parse(Buffer.concat(chunks).toString("utf8")) as NodeUsage;
+}
+
+interface MetricsItem {
+  readonly metadata: { readonly name: string; readonly namespace?: string };
+}
+
+const measuredAt = ({ at, windowMs }: NodeUsage) => ({
+  timestamp: at,
+  window: `${(windowMs / 1000).toFixed(3)}s`,
+});
+
+const amounts = (usage: { readonly cpuNanoCores: number; readonly memoryBytes: number }) => ({
+  cpu: `${String(usage.cpuNanoCores)}n`,
+  memory: `${String(Math.ceil(usage.memoryBytes / 1024))}Ki`,
+});
+
+const nodeItem = (name: string, usage: NodeUsage) => ({
+  kind: nodeMetrics.kind,
+  apiVersion: apiVersionOf(nodeMetrics),
+  metadata: { name, creationTimestamp: usage.at },
+  ...measuredAt(usage),
+  usage: amounts(usage),
+});
+
+const podItem = (pod: PodUsage, usage: NodeUsage) => ({
+  kind: podMetrics.kind,
+  apiVersion: apiVersionOf(podMetrics),
+  metadata: { name: pod.name, namespace: pod.namespace, creationTimestamp: usage.at },
+  ...measuredAt(usage),
+  containers: pod.containers.map((container) => ({ name: container.name, usage: amounts(container) })),
+});

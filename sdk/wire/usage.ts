@@ -1,0 +1,29 @@
+/** What a node and its pods use, as its agent answers it at `GET /v1/usage`. Rates are over `windowMs` before `at`. */
+export interface NodeUsage {
+  /** RFC 3339. */
+  readonly at: string;
+  readonly windowMs: number;
+  readonly cpuNanoCores: number;
+  readonly memoryBytes: number;
+  /** Those of which the node can tell: native ones. */
+  readonly pods: readonly PodUsage[];
+}
+
+export interface PodUsage {
+  readonly namespace: string;
+  readonly name: string;
+  /** Of the pod's link, since its start. */
+  readonly network: { readonly receivedBytes: number; readonly sentBytes: number };
+  readonly containers: readonly ContainerUsage[];
+}
+
+export interface ContainerUsage {
+  readonly name: string;
+  readonly cpuNanoCores: number;
+  /** Without what the kernel could drop at once. */
+  readonly memoryBytes: number;
+  readonly processes: number;
+  /** Since its start. */
+  readonly readBytes: number;
+  readonly writtenBytes: number;
+}
