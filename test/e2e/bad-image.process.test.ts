@@ -1,3 +1,5 @@
+import { execFileSync } from "node:child_process";
+import { generateKeyPairSync } from "node:crypto";
 import { join } from "node:path";
 import { readFile, writeFile } from "node:fs/promises";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
@@ -135,6 +137,24 @@ test("an image whose component imports what nobody has", async () => {
   });
   expectRefusal(await tryDeploy("importer", image), "NoUsableVariant", /acme:quantum\/entangler@1\.0\.0/);
   expect((await platform.shallop("describe", "importer")).stdout).toContain("acme:quantum/entangler");
+});
+
+test("an image that a policy wants signed is refused until it is", async () => {
+  const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "prime256v1" });
+  const key = join(workshop.directory, "release.key");
+  await writeFile(key, privateKey.export({ format: "pem", type: "pkcs8" }), { mode: 0o600 });
+  const spec = {
+    images: ["*/guarded"],
+    keys: [{ name: "release", key: publicKey.export({ format: "pem", type: "spki" }) }],
+  };
+  const policy = { apiVersion: "shallop.dev/v1", kind: "ImagePolicy", metadata: { name: "signed" }, spec };
+  execFileSync("kubectl", ["--kubeconfig", platform.kubeconfig, "apply", "-f", "-"], { input: JSON.stringify(policy) });
+  const image = await workshop.publish(platform, "guarded", { script: whoScript });
+  const refused = await platform.shallop("deploy", "guarded", "--image", image);
+  expectRefusal(refused, "ImagePolicyViolation", /has no signature; it must be signed by release/);
+  await platform.run("sign", image, "--key", key);
+  await platform.run("deploy", "guarded", "--image", image);
+  expect((await platform.ask("guarded.default")).status).toBe(200);
 });
 
 test("an image for other machines only", async () => {

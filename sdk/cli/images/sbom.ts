@@ -31,6 +31,8 @@ const lockFiles = [
   { name: "var/lib/dpkg/status", read: debianPackages },
 ] as const;
 
+const lockNames = lockFiles.map(({ name }) => name).join(", ");
+
 /** An image has one bill, or one of each maker. */
 const documentsMax = 20;
 
@@ -41,6 +43,7 @@ export async function sbom(context: Context, text: string, flags: SbomFlags): Pr
   if (flags.attach !== undefined) {
     const target = await images.registry.resolve(reference);
     const count = await attachFacts(context, images, { reference, target, directory: flags.attach });
+    if (count === undefined) throw new CliFault("NOT_FOUND", `${flags.attach} has none of ${lockNames}`);
     return context.print(
       `${context.style.green(formatReference(reference))} has a bill of ${count} packages\n  ${target.digest}`,
     );
@@ -55,12 +58,15 @@ export async function sbom(context: Context, text: string, flags: SbomFlags): Pr
   context.print(table(["PACKAGE", "VERSION", "LICENSE", "PURL"], rows));
 }
 
-/** Makes a bill of materials and a statement of how the image was made, and puts both beside it. Resolves with the number of packages. */
+/**
+ * Makes a bill of materials, where a lock file says what went in, and a statement of how the image was made, and puts both
+ * beside it. Resolves with the number of packages; undefined without a bill, since an empty one would say that nothing did.
+ */
 export async function attachFacts(
   context: Context,
   images: LocalImages,
   image: { readonly reference: ImageReference; readonly target: Descriptor; readonly directory: string },
-): Promise<number> {
+): Promise<number | undefined> {
   const { reference, target } = image;
   const directory = resolve(image.directory);
   const locks = await readLocks(directory);
@@ -73,8 +79,9 @@ export async function attachFacts(
   const bill = documentAttachment(spdxType, spdxDocument(subject, packages), created);
   const facts = { source: basename(directory), locks: locks.map(({ name, sha256 }) => ({ name, sha256 })) };
   const statement = documentAttachment(inTotoType, provenanceStatement(subject, facts), created);
-  for (const attachment of [bill, statement]) await attach(images.registry, reference, target, attachment);
-  return packages.length;
+  const attachments = locks.length === 0 ? [statement] : [bill, statement];
+  for (const attachment of attachments) await attach(images.registry, reference, target, attachment);
+  return locks.length === 0 ? undefined : packages.length;
 }
 
 async function readLocks(directory: string) {
