@@ -2,6 +2,7 @@ import { get } from "node:http";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { hostileComponent, tableComponent } from "../../runtime/host/testing/hostile-guests.ts";
 import { spinningStartComponent } from "../../runtime/host/testing/components.ts";
+import { tenantCpu, type TenantCpu } from "../support/tenant-cpu.ts";
 import { sendCrowd } from "../support/h2-crowd.ts";
 import { type Answer, eventually, Platform } from "../support/platform.ts";
 import { needKubectl } from "../support/kubectl.ts";
@@ -110,11 +111,36 @@ test("twelve guests at once: each one's caller is told why, and the neighbour lo
     guest,
     ends: [await call(guest), await call(guest)],
   });
+  const before = await tenantCpu(platform.dataDirectory);
+  const beganMs = performance.now();
   const rounds = await besideBystander(platform, () => Promise.all(guests.map(work)), p99MsMax);
+  const elapsedMs = performance.now() - beganMs;
+  const after = await tenantCpu(platform.dataDirectory);
+  if (before !== undefined && after !== undefined) expectShares(before, after, elapsedMs);
   for (const { guest, ends } of rounds) {
     for (const end of ends) expect(end, guest.name).toMatch(guest.ends);
   }
 });
+
+/** The kernel gives each tenant's process its share of the processor and no more: what is not used up is the others'. */
+function expectShares(
+  before: ReadonlyMap<number, TenantCpu>,
+  after: ReadonlyMap<number, TenantCpu>,
+  elapsedMs: number,
+): void {
+  // The neighbour, and those that do harm but for the one whose process has ended meanwhile.
+  expect(after.size).toBeGreaterThanOrEqual(2);
+  let usedMs = 0;
+  for (const [pid, { quota, weight, usedMs: nowMs }] of after) {
+    const ofTenantMs = nowMs - (before.get(pid)?.usedMs ?? 0);
+    usedMs += ofTenantMs;
+    // A period of 100 ms may have begun before.
+    expect(ofTenantMs, `host process ${pid} of ${quota} cores`).toBeLessThan(quota * (elapsedMs * 1.02 + 200));
+    expect(weight, "what it may use and what it weighs are the same").toBeCloseTo(quota, 1);
+  }
+  // They were at work.
+  expect(usedMs).toBeGreaterThan(1000);
+}
 
 test("ten thousand calls that wait: each is told that it took too long, or that there was no room for it", async () => {
   const crowd = { port: platform.ports.gateway, host: "waits.harm.localhost", path: "/p", requests: 10_000 };

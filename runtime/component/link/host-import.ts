@@ -29,7 +29,13 @@ export function hostImport(host: HostName, description: Description, place: Desc
     }
     case "instance": {
       // No interface of WIT has an interface in it, so there is no name for one.
-      if (host.interface !== "") throw new BinaryError("an imported instance has an instance in it", offset);
+      if (host.interface !== "") {
+        const [outer, inner] = [quoted(host.interface), quoted(host.name)];
+        throw new BinaryError(
+          `the import ${outer} has the instance ${inner} in it, which no interface of WIT has`,
+          offset,
+        );
+      }
       const type = instanceTypeAt(description.type, place);
       const item = resolveInstanceType(type, builder, (name, inner, innerPlace) =>
         hostImport({ interface: host.name, name }, inner, innerPlace),

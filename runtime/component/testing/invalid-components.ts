@@ -134,7 +134,11 @@ const names: readonly Row[] = [
 const notProvided: readonly Row[] = [
   row("an imported core module", '(import "m" (core module))', /"m" is a core module, which no host gives/),
   row("an imported component", '(import "c" (component))', /"c" is a component, which no host gives/),
-  row("an interface in an interface", '(import "i" (instance (export "j" (instance))))', /instance in it/),
+  row(
+    "an interface in an interface",
+    '(import "i" (instance (export "j" (instance))))',
+    /the import "i" has the instance "j" in it/,
+  ),
   row("a function for an interface", '(import "acme:db/query@1.0.0" (func))', /under the name of an interface/),
 ];
 

@@ -43,7 +43,7 @@ export class IncomingRequest extends Resource {
   consume(): Result<IncomingBody, undefined> {
     if (this.#consumed) return failed;
     this.#consumed = true;
-    return ok(new IncomingBody(this.context, this.#request.body));
+    return ok(new IncomingBody(this.context, this.#request.body, this.#request.trailers));
   }
 
   protected override dropped(): void {
@@ -54,11 +54,14 @@ export class IncomingRequest extends Resource {
 /** `wasi:http/types.incoming-body`. */
 export class IncomingBody extends Resource {
   readonly #queue: ByteQueue;
+  readonly #trailersOf: GuestRequest["trailers"];
   #taken = false;
 
-  constructor(context: GuestContext, queue: ByteQueue) {
+  /** `trailersOf` is asked when the body has been read to its end. */
+  constructor(context: GuestContext, queue: ByteQueue, trailersOf?: GuestRequest["trailers"]) {
     super(context);
     this.#queue = queue;
+    this.#trailersOf = trailersOf;
   }
 
   stream(): Result<InputStream, undefined> {
@@ -69,8 +72,9 @@ export class IncomingBody extends Resource {
 
   /** The static `finish`: what has not been read is of no interest. */
   finish(): FutureTrailers {
+    const trailers = this.#queue.finished ? (this.#trailersOf?.() ?? []) : [];
     this[Symbol.dispose]();
-    return new FutureTrailers(this.context, this.#queue);
+    return new FutureTrailers(this.context, this.#queue, trailers);
   }
 
   protected override dropped(): void {
@@ -78,14 +82,17 @@ export class IncomingBody extends Resource {
   }
 }
 
-/** `wasi:http/types.future-trailers`. Trailers are read off the connection by the gateway and not handed on: none. */
+/** `wasi:http/types.future-trailers`. They come with the end of the body: to whoever gives that up they have not come. */
 export class FutureTrailers extends Resource {
   readonly #queue: ByteQueue;
+  readonly #flat: readonly string[];
   #given = false;
 
-  constructor(context: GuestContext, queue: ByteQueue) {
+  /** `flat`: name, value, name, value. */
+  constructor(context: GuestContext, queue: ByteQueue, flat: readonly string[]) {
     super(context);
     this.#queue = queue;
+    this.#flat = flat;
   }
 
   subscribe(): Pollable {
@@ -93,11 +100,12 @@ export class FutureTrailers extends Resource {
     return new Pollable(this.context, always);
   }
 
-  get(): Result<Result<undefined, HttpErrorCode>, undefined> {
+  get(): Result<Result<Fields | undefined, HttpErrorCode>, undefined> {
     if (this.#given) return failed;
     this.#given = true;
     const failure = this.#queue.failure;
-    return ok(failure === undefined ? ok(undefined) : { tag: "err", val: { tag: "connection-terminated" } });
+    if (failure !== undefined) return ok({ tag: "err", val: { tag: "connection-terminated" } });
+    return ok(ok(this.#flat.length === 0 ? undefined : Fields.ofFlat(this.context, this.#flat)));
   }
 }
 
