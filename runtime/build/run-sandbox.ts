@@ -89,7 +89,12 @@ export class RunSandbox implements AsyncDisposable {
         `it is done in a container, and ${nativeMissing ?? "this machine runs none"}. Without RUN a Dockerfile is built here`,
       );
     }
-    const sandbox = new RunSandbox({ ...parts, machine });
+    return RunSandbox.on({ ...parts, machine });
+  }
+
+  /** As `open`, on what is known of the machine. */
+  static async on(parts: RunSandboxParts): Promise<RunSandbox> {
+    const sandbox = new RunSandbox(parts);
     await mkdir(sandbox.#runs, { recursive: true, mode: 0o700 });
     await sandbox.#sweep();
     return sandbox;

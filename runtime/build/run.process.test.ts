@@ -1,9 +1,13 @@
 import { execFileSync } from "node:child_process";
-import { copyFile, readdir, readFile } from "node:fs/promises";
+import { copyFile, mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { detectFeatures } from "../sandbox/features.ts";
+import { ContentStore } from "@shallop/sdk/image";
+import { systemClock, systemRandom } from "@shallop/sdk/internal";
+import { detectFeatures, findProgram } from "../sandbox/features.ts";
 import { nodeCgroup, nodeKey } from "../sandbox/pod-files.ts";
+import { emptyTree } from "./file-tree.ts";
+import { RunSandbox } from "./run-sandbox.ts";
 import { openWorkshop, type Outcome, type Workshop } from "./build.fixture.ts";
 
 // What only a real container shows of RUN: what it leaves in a layer, what it may not do, and that nothing is left of it.
@@ -56,6 +60,45 @@ RUN ln /d/a /d/hard && ln -s a /d/soft && chmod 4750 /d/a && chown 7:8 /d/sub &&
     expect((await elsewhere.build(`${base}${steps}`)).built.manifest).toEqual(first.built.manifest);
     // What tar makes of the layers on top of each other is the same tree, for those that read them otherwise.
     expect(await build(steps)).toMatchObject({ built: { cachedCount: 5 } });
+  });
+
+  test("by runc and by crun, in a user namespace and without: the same layer", async () => {
+    const { machine } = await detectFeatures({ knownEscapes: "allow" });
+    const directory = join(workshop.directory, "builder");
+    const layer = join(workshop.directory, "layer");
+    await mkdir(join(layer, "bin"), { recursive: true });
+    await copyFile(busybox, join(layer, "bin/busybox"));
+    const runtimes = await Promise.all(
+      (["runc", "crun"] as const).map(async (kind) => ({ kind, path: await findProgram(kind) })),
+    );
+    const layers: (string | undefined)[] = [];
+    for (const { kind, path } of runtimes) {
+      for (const shiftsUsers of [true, false]) {
+        if (machine === undefined || path === undefined || (shiftsUsers && !machine.shiftsUsers)) continue;
+        await using sandbox = await RunSandbox.on({
+          ...{ directory, clock: systemClock, random: systemRandom },
+          store: await ContentStore.open(workshop.settings.storeDirectory),
+          machine: { ...machine, shiftsUsers, runtime: { kind, path, version: "unknown" } },
+        });
+        const script =
+          "cd /bin; ./busybox mkdir -p /x/y; echo hi > /x/f; ./busybox chown 5:6 /x/f; ./busybox chmod 2755 /x/y";
+        const order = { cwd: "/", user: { uid: 0, gid: 0, additionalGids: [] }, image: emptyTree, mtimeMax: 0, limits };
+        const made = await sandbox.run(
+          {
+            ...order,
+            args: ["/bin/busybox", "sh", "-ec", script],
+            env: [],
+            layerPaths: [layer],
+            onLine: () => undefined,
+          },
+          AbortSignal.timeout(30_000),
+        );
+        layers.push(made?.diffId);
+      }
+    }
+    expect(layers.length).toBeGreaterThan(0);
+    expect(new Set(layers).size).toBe(1);
+    expect(layers[0]).toMatch(/^sha256:/);
   });
 
   test("runs as the user, in the directory, with the arguments and the environment; proxies change no digest", async () => {

@@ -77,6 +77,9 @@ function runBuilder(
   });
 }
 
+/** Of a line that was written over with carriage returns, what a terminal would show in the end. */
+const lastState = (line: string): string => line.replace(/\r+$/, "").replace(/^.*\r/s, "");
+
 /** What is printed of an event; with the name of its build where there are several. */
 function eventLines({ style }: Context, orders: readonly BuildOrder[]): (event: BuildEvent) => readonly string[] {
   const several = orders.length > 1;
@@ -88,7 +91,7 @@ function eventLines({ style }: Context, orders: readonly BuildOrder[]): (event: 
       case "cached":
         return [`${before}${style.dim(several ? ` ---> step ${event.number} cached` : " ---> cached")}`];
       case "output":
-        return [`${before}${printable(event.text)}`];
+        return [`${before}${printable(lastState(event.text))}`];
       case "note":
         return [`${before}${style.yellow("note:")} ${printable(event.text)}`];
       default:
