@@ -108,7 +108,6 @@ export const neededPrograms: Readonly<Record<string, string>> = {
   tc: "iproute2",
   nsenter: "util-linux",
   unshare: "util-linux",
-  mkfifo: "coreutils",
 };
 
 /** Looks at this machine. Throws nothing, on no system: what cannot be found out counts as missing. */

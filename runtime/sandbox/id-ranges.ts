@@ -43,10 +43,15 @@ export class IdRanges {
     return undefined;
   }
 
-  async release(key: string): Promise<void> {
+  /** Returns what it had. */
+  async release(key: string): Promise<readonly IdRange[]> {
+    const released: IdRange[] = [];
     for (const [index, holder] of await this.#all()) {
-      if (holder === this.#holder(key)) await rm(join(this.#directory, String(index)), { force: true });
+      if (holder !== this.#holder(key)) continue;
+      await rm(join(this.#directory, String(index)), { force: true });
+      released.push(rangeOf(index));
     }
+    return released;
   }
 
   /** Gives back what pods of this node have that are not `living`. */

@@ -1,4 +1,5 @@
-import { chmod, chown, mkdir, writeFile } from "node:fs/promises";
+import { chmodSync, chownSync, mkdirSync, writeFileSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { PodFault } from "../pod/pod-runtime.ts";
 import type { IdRange } from "./kernel/kernel.ts";
@@ -21,10 +22,13 @@ const topDirectories = ["", "proc", "sys", "dev", "run", "var", "etc"];
 // runc gives a tmpfs the mode of the directory below it, whatever its options say.
 const openDirectories = ["tmp", "var/tmp"];
 
-/** Makes the layer that lies on top of the image's: mount points and the three files that name the pod. */
-export async function makeTopLayer(files: PodFiles, top: TopLayer): Promise<void> {
-  for (const directory of topDirectories) await makeDirectory(join(files.top, directory), 0o755);
-  for (const directory of openDirectories) await makeDirectory(join(files.top, directory), 0o1777);
+/**
+ * Makes the layer that lies on top of the image's: mount points and the three files that name the pod. At once, and not
+ * by Node's threads: these are thirty calls of some microseconds each, on the way of whoever waits for the pod.
+ */
+export function makeTopLayer(files: PodFiles, top: TopLayer): void {
+  for (const directory of topDirectories) makeDirectory(join(files.top, directory), 0o755);
+  for (const directory of openDirectories) makeDirectory(join(files.top, directory), 0o1777);
   const texts = {
     hostname: `${top.hostname}\n`,
     hosts: `127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n${top.address}\t${top.hostname}\n`,
@@ -33,30 +37,30 @@ export async function makeTopLayer(files: PodFiles, top: TopLayer): Promise<void
   };
   for (const [name, text] of Object.entries(texts)) {
     const path = join(files.top, "etc", name);
-    await writeFile(path, text);
-    await chmod(path, 0o644);
+    writeFileSync(path, text);
+    chmodSync(path, 0o644);
   }
 }
 
 /** Whatever the umask of whoever started the node: programs in the pod that are not root are to get in. */
-async function makeDirectory(path: string, mode: number): Promise<void> {
-  await mkdir(path, { recursive: true });
-  await chmod(path, mode);
+function makeDirectory(path: string, mode: number): void {
+  mkdirSync(path, { recursive: true });
+  chmodSync(path, mode);
 }
 
 /** Makes a directory that the image's config names and the image has not. `path` is absolute, without links or `..`. */
-export async function makeInTopLayer(files: PodFiles, path: string): Promise<void> {
+export function makeInTopLayer(files: PodFiles, path: string): void {
   let directory = files.top;
   for (const part of path.split("/")) {
     directory = join(directory, part);
-    await makeDirectory(directory, 0o755);
+    makeDirectory(directory, 0o755);
   }
 }
 
 /** The same for an empty file. */
-export async function makeFileInTopLayer(files: PodFiles, path: string): Promise<void> {
-  await makeInTopLayer(files, dirname(path));
-  await writeFile(join(files.top, path), "");
+export function makeFileInTopLayer(files: PodFiles, path: string): void {
+  makeInTopLayer(files, dirname(path));
+  writeFileSync(join(files.top, path), "");
 }
 
 /** @throws PodFault IMAGE_INVALID when there are more layers than a mount takes */
@@ -69,11 +73,11 @@ export function checkLayerCount(layersTopFirst: readonly string[]): void {
 }
 
 /** Where a container's writes to its root go: on the node's disk, and away with the pod. */
-export async function makeWritableDirectory(files: PodFiles, users: IdRange | undefined): Promise<void> {
+export function makeWritableDirectory(files: PodFiles, users: IdRange | undefined): void {
   for (const part of ["upper", "work"]) {
     const directory = join(files.writable, part);
-    await makeDirectory(directory, 0o755);
-    if (users !== undefined) await chown(directory, users.first, users.first);
+    makeDirectory(directory, 0o755);
+    if (users !== undefined) chownSync(directory, users.first, users.first);
   }
 }
 

@@ -94,10 +94,15 @@ export const sandboxHooks: readonly StartHook[] = [
   },
   {
     name: "users",
-    run: async (start, { users, machine }) => {
-      if (machine.shiftsUsers) start.users = await claimUsers(start, users);
+    run: async (start, { users, machine, kernel }) => {
+      if (!machine.shiftsUsers) return;
+      start.users = await claimUsers(start, users);
+      // A process has to start for it; meanwhile the pod gets its network.
+      kernel.prepareUserNamespace(start.users);
     },
-    undo: ({ names }, { users }) => users.release(names.key),
+    undo: async ({ names }, { users, kernel }) => {
+      for (const range of await users.release(names.key)) await kernel.forgetUserNamespace(range);
+    },
   },
   {
     name: "network",
@@ -196,11 +201,8 @@ async function writeBundle(start: Start, tools: StartTools): Promise<void> {
   const { launch, names, files, hostname, address, part } = start;
   assert(address !== undefined);
   const fifos = [files.stdout, files.stderr, ...(part?.stdin === true ? [files.stdin] : [])];
-  // mkfifo(1) takes as long to start as the rest takes to be written.
-  await Promise.all([
-    makeTopLayer(files, { hostname, address, nameServer: tools.network.nameServer }),
-    tools.kernel.makeFifos(fifos),
-  ]);
+  makeTopLayer(files, { hostname, address, nameServer: tools.network.nameServer });
+  tools.kernel.makeFifos(fifos);
   const layersTopFirst = [files.top, ...launch.image.layerPaths.toReversed()];
   const process = await imageProcess(launch, layersTopFirst);
   const { arch, shiftsUsers } = tools.machine;
@@ -208,8 +210,8 @@ async function writeBundle(start: Start, tools: StartTools): Promise<void> {
   const isRoot = process.user.uid === 0;
   const rights = containerRights({ ...(security === undefined ? {} : { security }), isRoot, arch, shiftsUsers });
   start.rights = rights;
-  if (!rights.readOnlyRoot) await makeWritableDirectory(files, start.users);
-  if (process.cwdMissing) await makeInTopLayer(files, process.cwd);
+  if (!rights.readOnlyRoot) makeWritableDirectory(files, start.users);
+  if (process.cwdMissing) makeInTopLayer(files, process.cwd);
   const volumes = await placeVolumes(part?.mounts ?? [], files, layersTopFirst);
   checkLayerCount(layersTopFirst);
   start.layersTopFirst = layersTopFirst;
@@ -253,8 +255,8 @@ async function placeVolumes(
     }
     const isInside = ownFileSystems.some((root) => path.startsWith(`${root}/`));
     if (kind === "missing" && !isInside) {
-      if (isFile) await makeFileInTopLayer(files, path);
-      else await makeInTopLayer(files, path);
+      if (isFile) makeFileInTopLayer(files, path);
+      else makeInTopLayer(files, path);
     }
     placed.push({ path, readOnly });
   }

@@ -33,10 +33,14 @@ export interface Kernel {
   networkNamespaces(): Promise<readonly string[]>;
 
   /** Makes FIFOs that only root may open. One that exists is left as it is. */
-  makeFifos(paths: readonly string[]): Promise<void>;
+  makeFifos(paths: readonly string[]): void;
   /** Opens a FIFO for a child to write: read-write, so that neither opening nor writing depends on a reader. */
   openFifoForWriting(path: string): Promise<OpenFile>;
 
+  /** Begins to make a user namespace, for the next `userNamespace` of this range. */
+  prepareUserNamespace(range: IdRange): void;
+  /** What was prepared and not asked for goes. */
+  forgetUserNamespace(range: IdRange): Promise<void>;
   /** A user namespace whose 0 is the first id of `range`. @throws KernelFault COMMAND_MISSING, COMMAND_FAILED */
   userNamespace(range: IdRange): Promise<OpenDescriptor>;
   /** A mount namespace with a pod's file tree, which nobody is in yet. @throws KernelFault COMMAND_FAILED */

@@ -23,6 +23,7 @@ const signatures = {
   write: { arguments: ["int32", "pointer", "uint64"], return: "int64" },
   close: { arguments: ["int32"], return: "int32" },
   mkdir: { arguments: ["string", "uint32"], return: "int32" },
+  mkfifo: { arguments: ["string", "uint32"], return: "int32" },
   chdir: { arguments: ["string"], return: "int32" },
   sethostname: { arguments: ["string", "uint64"], return: "int32" },
   setgroups: { arguments: ["uint64", "pointer"], return: "int32" },

@@ -1,8 +1,10 @@
+import { existsSync } from "node:fs";
 import { open, readdir, readFile, writeFile } from "node:fs/promises";
 import type { Clock } from "@shallop/sdk/internal";
 import { CgroupTree, detectCgroupLayout } from "./cgroup.ts";
 import { checkCommand, type CommandResult, runCommand } from "./command.ts";
 import type { IdRange, Kernel, Link, OpenDescriptor, OpenFile, Shim, ShimProcess } from "./kernel.ts";
+import { Libc } from "./libc.ts";
 import { MountThread } from "./mount-thread.ts";
 import type { PodMounts } from "./pod-mounts.ts";
 import { type InteractiveProcess, type InteractiveProgram, startInteractive } from "./interactive.ts";
@@ -14,6 +16,9 @@ import { openUserNamespace } from "./user-namespace.ts";
 export class LinuxKernel implements Kernel {
   readonly cgroups: CgroupTree;
   readonly #mountThread = new MountThread();
+  /** By their first id. */
+  readonly #userNamespaces = new Map<number, Promise<OpenDescriptor>>();
+  #libc: Libc | undefined;
   readonly #clock: Clock;
 
   constructor(cgroups: CgroupTree, clock: Clock) {
@@ -105,10 +110,10 @@ export class LinuxKernel implements Kernel {
     return Number(/^\d+/.exec(result.stdout)?.[0] ?? 0);
   }
 
-  async makeFifos(paths: readonly string[]): Promise<void> {
-    const result = await runCommand("mkfifo", ["-m", "0600", "--", ...paths]);
-    if (result.code !== 0 && !result.stderr.includes("File exists")) {
-      throw new Error(`mkfifo ${paths.join(" ")}: ${result.stderr}`);
+  makeFifos(paths: readonly string[]): void {
+    this.#libc ??= Libc.load();
+    for (const path of paths) {
+      if (!existsSync(path)) this.#libc.check(`mkfifo ${path}`, this.#libc.functions.mkfifo(path, 0o600));
     }
   }
 
@@ -116,8 +121,24 @@ export class LinuxKernel implements Kernel {
     return open(path, "r+");
   }
 
+  prepareUserNamespace(range: IdRange): void {
+    const opening = this.#userNamespaces.get(range.first) ?? openUserNamespace(range);
+    // Who asks for it hears of it.
+    opening.catch(() => undefined);
+    this.#userNamespaces.set(range.first, opening);
+  }
+
+  async forgetUserNamespace(range: IdRange): Promise<void> {
+    const prepared = this.#userNamespaces.get(range.first);
+    this.#userNamespaces.delete(range.first);
+    const opened = await prepared?.catch(() => undefined);
+    opened?.[Symbol.dispose]();
+  }
+
   userNamespace(range: IdRange): Promise<OpenDescriptor> {
-    return openUserNamespace(range);
+    const prepared = this.#userNamespaces.get(range.first);
+    this.#userNamespaces.delete(range.first);
+    return prepared ?? openUserNamespace(range);
   }
 
   podMounts(mounts: PodMounts): Promise<OpenDescriptor> {
