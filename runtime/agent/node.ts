@@ -81,6 +81,9 @@ const farewellTimeoutMs = 1_000;
 /** A first registration is tried again this soon: `shallop up` shows the node as soon as it is there. */
 const registerRetryMs = 250;
 
+/** Two requests at once find a network that is ready; more than that wait for their own. */
+const sparesMax = 2;
+
 /** On a small machine the first answer of a pod and its record would want the same processor. */
 const recordDelayMs = 100;
 
@@ -307,7 +310,15 @@ async function openRuntimes(parts: RuntimeParts): Promise<OpenRuntimes> {
   const native =
     machine === undefined
       ? undefined
-      : await NativeRuntime.open({ directory: path.join(directory, "native"), machine, observer, clock, random, log });
+      : await NativeRuntime.open({
+          directory: path.join(directory, "native"),
+          machine,
+          observer,
+          clock,
+          random,
+          log,
+          sparesMax,
+        });
   if (native !== undefined) runtimes.push(native);
   for (const runtime of runtimes) agent.pods.addRuntime(runtime);
   return {

@@ -127,12 +127,12 @@ export class RunSandbox implements AsyncDisposable {
     const { arch, swapLimit, ipv6, openFilesMax, cgroups, shiftsUsers } = this.#parts.machine;
     await makePodDirectory(files);
     const users = shiftsUsers ? await this.#claimUsers(names.key) : undefined;
-    await makeWritableDirectory(files, users);
+    makeWritableDirectory(files, users);
     // What the root directory itself has comes from the topmost layer. Its owner is one of the container's users.
     await copyAttributes(join(files.writable, "upper"), order.image, users?.first);
     await makeTopLayer(files.top, order);
     await this.#kernel.cgroups.create(names.cgroup);
-    await this.#kernel.makeFifos([files.stdout, files.stderr]);
+    this.#kernel.makeFifos([files.stdout, files.stderr]);
     if (order.limits.network === "none") {
       await this.#kernel.network([`netns add ${names.netns}`]);
       await this.#kernel.network(["link set lo up"], names.netns);

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -48,4 +48,14 @@ test("a restart remembers claims; an address given back is not the next to be ta
   );
   await again.release("nobody");
   expect((await again.all()).size).toBe(2);
+});
+
+test("an address is handed on from one moment to the next, and a handing that was cut off counts for nothing", async () => {
+  const claims = new IpClaims(directory);
+  const address = await claims.claim(small, "spare-1");
+  await symlink("cut off", join(directory, `${address}.next`));
+  expect([...(await claims.all()).values()]).toEqual(["spare-1"]);
+  await claims.hand(address ?? "", "pod");
+  expect([...(await claims.all())]).toEqual([[address, "pod"]]);
+  expect(await claims.addressesOf("spare-1")).toEqual([]);
 });

@@ -1,4 +1,5 @@
-import { mkdir, readdir, readlink, rm, symlink } from "node:fs/promises";
+import { mkdir, readdir, readlink, rename, rm, symlink } from "node:fs/promises";
+import { isIPv4 } from "node:net";
 import { join } from "node:path";
 import { errorCode } from "@shallop/sdk/internal";
 import { podAddress, podAddressCount, type Subnet } from "./subnet.ts";
@@ -33,15 +34,25 @@ export class IpClaims {
     return undefined;
   }
 
-  async release(key: string): Promise<void> {
-    for (const [address, holder] of await this.all()) {
-      if (holder === key) await rm(join(this.#directory, address), { force: true });
-    }
+  /** Gives an address to another holder, from one moment to the next. */
+  async hand(address: string, key: string): Promise<void> {
+    const next = join(this.#directory, `${address}.next`);
+    await rm(next, { force: true });
+    await symlink(key, next);
+    await rename(next, join(this.#directory, address));
   }
 
-  /** Keys of pods by address. */
+  async addressesOf(key: string): Promise<readonly string[]> {
+    return [...(await this.all())].flatMap(([address, holder]) => (holder === key ? [address] : []));
+  }
+
+  async release(key: string): Promise<void> {
+    for (const address of await this.addressesOf(key)) await rm(join(this.#directory, address), { force: true });
+  }
+
+  /** Keys of pods by address. What was handed half is none. */
   async all(): Promise<ReadonlyMap<string, string>> {
-    const addresses = await readdir(this.#directory).catch(() => []);
+    const addresses = (await readdir(this.#directory).catch(() => [])).filter((name) => isIPv4(name));
     const holders = new Map<string, string>();
     for (const address of addresses) {
       const holder = await readlink(join(this.#directory, address)).catch(() => undefined);

@@ -274,6 +274,29 @@ test("thirty starts and stops leave all counts as they were", async () => {
   expect(await machineCounts()).toEqual(before);
 });
 
+test("networks that are made ahead are pods' at once, are made again, and go with the node or with the next one", async () => {
+  const [machine] = machines;
+  if (machine === undefined) return expect(missing).toBeDefined();
+  const before = await machineCounts();
+  {
+    await using sandbox = await openSandbox(machine, { sparesMax: 1 });
+    await sandbox.runtime.prepare(inspectorImage(), AbortSignal.timeout(5000));
+    const ready = async (): Promise<number> => (await machineCounts())["namespaces"] ?? 0;
+    await until(async () => (await ready()) === 1);
+    const pods = await Promise.all([sandbox.start({ uid: "one" }), sandbox.start({ uid: "two" })]);
+    expect(new Set(pods.map((pod) => pod.ip)).size).toBe(2);
+    for (const pod of pods) expect(await inside(pod, "return 1")).toBe(1);
+    await sandbox.runtime.stop("one", 0);
+    await until(async () => (await ready()) === 2);
+    // The next agent knows nothing of what was made ahead.
+    await sandbox.runtime[Symbol.asyncDispose]();
+    await using again = await sandbox.again();
+    expect(await again.adopt()).toHaveLength(1);
+    await again.stop("two", 0);
+  }
+  expect(await machineCounts()).toEqual(before);
+});
+
 test("two nodes of one machine have different bridges and subnets, and neither sees the other's pods", async () => {
   const [machine] = machines;
   if (machine === undefined) return expect(missing).toBeDefined();

@@ -49,6 +49,8 @@ export interface NativeRuntimeSettings {
   readonly random: Random;
   /** Special addresses that pods reach nevertheless; public ones they reach anyway. */
   readonly egressAllowed?: readonly string[];
+  /** Networks that are made ahead, so that no request waits for one; none unless given. */
+  readonly sparesMax?: number;
   /** Where nodes of this machine take their pods' subnets from; the default is 10.88.0.0/16. */
   readonly addressRange?: string;
   /** The steps of a start; tests put a fault between them. */
@@ -91,8 +93,16 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
     this.#podsDirectory = join(directory, "pods");
     this.#hooks = settings.hooks ?? startHooks;
     const range = settings.addressRange ?? defaultAddressRange;
-    const { random, egressAllowed: allowed = [] } = settings;
-    this.#network = new PodNetwork(kernel, log, { directory, node: this.#node, range, allowed, clock, random });
+    const { random, egressAllowed: allowed = [], sparesMax = 0 } = settings;
+    this.#network = new PodNetwork(kernel, log, {
+      directory,
+      node: this.#node,
+      range,
+      allowed,
+      sparesMax,
+      clock,
+      random,
+    });
     this.#runtime = new OciRuntime(kernel, machine.runtime, join(directory, "containers"));
     const { arch, swapLimit, ipv6, shiftsUsers, openFilesMax, cgroups } = machine;
     this.#tools = {

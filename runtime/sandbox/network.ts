@@ -17,6 +17,8 @@ export interface NetworkSettings {
   readonly range: string;
   /** Special addresses that pods reach nevertheless; public ones they reach anyway. */
   readonly allowed: readonly string[];
+  /** Networks that are made before there is a pod for them; 0: none. */
+  readonly sparesMax: number;
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -39,6 +41,12 @@ export class PodNetwork {
   readonly #claims: IpClaims;
   readonly #filter: BridgeFilter;
   readonly #opening = new SingleFlight<"bridge", Bridge>();
+  /** Addresses whose network is made, and no pod has. */
+  readonly #spares: string[] = [];
+  #refilling: Promise<void> | undefined;
+  #sparesMade = 0;
+  /** Nothing more is made ahead. */
+  #paused = false;
   #bridge: Bridge | undefined;
   #names: NameForwarder | undefined;
 
@@ -54,6 +62,12 @@ export class PodNetwork {
   /** Makes the bridge, or finds the one of an earlier run. */
   async open(): Promise<void> {
     await this.#openBridge();
+    this.#refill();
+  }
+
+  /** Of a pod with this address. */
+  namespacePath(address: string): string {
+    return `/run/netns/${this.#namespaceOf(address)}`;
   }
 
   /** What pods ask for names; undefined: nobody would answer. */
@@ -64,6 +78,13 @@ export class PodNetwork {
   /** Gives the pod an address. @throws PodFault NO_CAPACITY */
   async claim(names: PodNames): Promise<string> {
     const { subnet } = await this.#openBridge();
+    const [own] = await this.#claims.addressesOf(names.key);
+    if (own !== undefined) return own;
+    const spare = this.#spares.shift();
+    if (spare !== undefined) {
+      await this.#claims.hand(spare, names.key);
+      return spare;
+    }
     const address = await this.#claims.claim(subnet, names.key);
     if (address !== undefined) return address;
     throw new PodFault("NO_CAPACITY", `all addresses of ${formatSubnet(subnet)} are in use by pods of this node`, {
@@ -75,16 +96,22 @@ export class PodNetwork {
     return this.#claims.release(names.key);
   }
 
-  /** Makes the pod's network namespace with its link to the bridge. */
-  async connect(names: PodNames, address: string): Promise<void> {
+  /** Makes the network namespace of an address with its link to the bridge, unless it is there already. */
+  async connect(address: string): Promise<void> {
+    if ((await this.#kernel.networkNamespaces()).includes(this.#namespaceOf(address))) return;
+    await this.#connect(address);
+  }
+
+  async #connect(address: string): Promise<void> {
     const { name, subnet, hasEgress } = await this.#openBridge();
     const gateway = gatewayOf(subnet);
+    const [namespace, link] = [this.#namespaceOf(address), this.#linkOf(address)];
     await this.#kernel.network([
-      `netns add ${names.netns}`,
-      `link add ${names.link} type veth peer name eth0 netns ${names.netns}`,
-      `link set ${names.link} master ${name} addrgenmode none`,
-      `link set ${names.link} type bridge_slave isolated on`,
-      `link set ${names.link} up`,
+      `netns add ${namespace}`,
+      `link add ${link} type veth peer name eth0 netns ${namespace}`,
+      `link set ${link} master ${name} addrgenmode none`,
+      `link set ${link} type bridge_slave isolated on`,
+      `link set ${link} up`,
     ]);
     await this.#kernel.network(
       [
@@ -95,54 +122,103 @@ export class PodNetwork {
         `route add ${gateway}/32 dev eth0 scope link`,
         ...(hasEgress ? [`route add default via ${gateway} dev eth0`] : []),
       ],
-      names.netns,
+      namespace,
     );
   }
 
   /** Removes what connect made, as far as it is there. */
   async disconnect(names: PodNames): Promise<void> {
-    const [links, namespaces] = await Promise.all([this.#kernel.links(), this.#kernel.networkNamespaces()]);
-    const commands = [
-      // The link first: it is gone at once then, instead of when the kernel gets round to the namespace.
-      ...(links.some((link) => link.name === names.link) ? [`link delete ${names.link}`] : []),
-      ...(namespaces.includes(names.netns) ? [`netns delete ${names.netns}`] : []),
-    ];
-    if (commands.length > 0) await this.#kernel.network(commands);
+    const addresses = await this.#claims.addressesOf(names.key);
+    if (addresses.length > 0) await this.#removeNetworks((address) => addresses.includes(address));
+    // Not before: what takes its place is made of the same parts.
+    this.#refill();
   }
 
   /** Removes links, namespaces and claims of this node's pods that are not `living`. */
   async sweep(living: ReadonlySet<string>): Promise<void> {
+    await this.#settled();
+    const dead = [...(await this.#claims.all())].filter(
+      ([address, holder]) => !living.has(holder) && !this.#spares.includes(address),
+    );
+    const lives = new Set(
+      [...(await this.#claims.all()).keys()].filter((address) => !dead.some(([other]) => other === address)),
+    );
+    await this.#removeNetworks((address) => !lives.has(address));
+    for (const holder of new Set(dead.map(([, name]) => name))) await this.#claims.release(holder);
+  }
+
+  /** Removes networks of this node by their addresses, in as far as they are there. */
+  async #removeNetworks(isDead: (address: string) => boolean): Promise<void> {
     const { node } = this.#settings;
     const [links, namespaces] = await Promise.all([this.#kernel.links(), this.#kernel.networkNamespaces()]);
-    const linkKeys = new Set([...living].map((key) => key.slice(0, 8)));
     const deadLinks = links
       .map((link) => link.name)
       .filter((name) => name.length === linkNameLength && name.startsWith(linkPrefix(node)))
-      .filter((name) => !linkKeys.has(name.slice(linkPrefix(node).length)));
-    const deadNamespaces = namespaces.filter(
-      (name) => name.startsWith(netnsPrefix(node)) && !living.has(name.slice(netnsPrefix(node).length)),
-    );
+      .filter((name) => isDead(addressIn(name)));
+    const deadNamespaces = namespaces.filter((name) => name.startsWith(netnsPrefix(node)) && isDead(addressIn(name)));
     const commands = [
+      // The links first: they are gone at once then, instead of when the kernel gets round to the namespace.
       ...deadLinks.map((name) => `link delete ${name}`),
       ...deadNamespaces.map((name) => `netns delete ${name}`),
     ];
     if (commands.length > 0) await this.#kernel.network(commands);
-    for (const holder of new Set((await this.#claims.all()).values()))
-      if (!living.has(holder)) await this.#claims.release(holder);
   }
+
+  /** Makes spare networks, one after the other, while nobody waits. */
+  #refill(): void {
+    if (this.#paused || this.#bridge === undefined) return;
+    this.#refilling ??= this.#makeSpares()
+      .catch((error: unknown) => this.#log.warn("no network could be made ahead", { error: describeError(error) }))
+      .finally(() => (this.#refilling = undefined));
+  }
+
+  async #makeSpares(): Promise<void> {
+    while (!this.#paused && this.#bridge !== undefined && this.#spares.length < this.#settings.sparesMax) {
+      const holder = `${spareHolder}${++this.#sparesMade}`;
+      const address = await this.#claims.claim(this.#bridge.subnet, holder);
+      if (address === undefined) return;
+      try {
+        await this.connect(address);
+      } catch (error) {
+        await this.#removeNetworks((other) => other === address);
+        await this.#claims.release(holder);
+        throw error;
+      }
+      this.#spares.push(address);
+    }
+  }
+
+  async #settled(): Promise<void> {
+    await this.#refilling;
+  }
+
+  readonly #namespaceOf = (address: string): string =>
+    `${netnsPrefix(this.#settings.node)}${hexOf(address).padStart(16, "0")}`;
+  readonly #linkOf = (address: string): string => `${linkPrefix(this.#settings.node)}${hexOf(address)}`;
 
   /** Removes the bridge, and what says which one it was. Only when there are no pods. */
   async close(): Promise<void> {
-    await this[Symbol.asyncDispose]();
+    this.#paused = true;
+    await this.#stopNames();
+    await this.#settled();
+    this.#spares.length = 0;
+    await this.sweep(new Set());
     await this.#filter.close();
     const own = (await this.#kernel.links()).filter((link) => this.#isOwn(link));
     if (own.length > 0) await this.#kernel.network(own.map((link) => `link delete ${link.name}`));
     await rm(this.#recordPath(), { force: true });
     this.#bridge = undefined;
+    this.#paused = false;
   }
 
-  /** Lets go of the bridge, which stays. */
+  /** Lets go of the bridge, which stays with the networks of pods. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#paused = true;
+    await this.#settled();
+    await this.#stopNames();
+  }
+
+  async #stopNames(): Promise<void> {
     await this.#names?.[Symbol.asyncDispose]();
     this.#names = undefined;
   }
@@ -240,6 +316,19 @@ export class PodNetwork {
   readonly #recordPath = (): string => join(this.#settings.directory, "subnet");
   readonly #alias = (): string => `shallop-node-${this.#settings.node}`;
 }
+
+/** Who holds the address of a network that no pod has; no pod's key begins so. */
+const spareHolder = "spare-";
+
+/** `10.88.0.2` is 0a580002, in the names of what an address has: links and namespaces. */
+const hexOf = (address: string): string =>
+  address
+    .split(".")
+    .map((byte) => Number(byte).toString(16).padStart(2, "0"))
+    .join("");
+
+const addressIn = (name: string): string =>
+  [-8, -6, -4, -2].map((from) => Number.parseInt(name.slice(from, from + 2 || undefined), 16)).join(".");
 
 /** Named after the subnet, so that a name stands for the right to it: `shp0a580400` is 10.88.4.0. */
 const bridgeName = (subnet: Subnet): string => `shp${subnet.first.toString(16).padStart(8, "0")}`;

@@ -109,6 +109,7 @@ export async function openSandbox(
     readonly directory?: string;
     readonly addressRange?: string;
     readonly egressAllowed?: readonly string[];
+    readonly sparesMax?: number;
     readonly hooks?: readonly StartHook[];
   } = {},
 ): Promise<Sandbox> {
@@ -132,6 +133,7 @@ export async function openSandbox(
         noticed: (uid, { reason }) => void notices.push({ uid, reason }),
       },
       ...(options.hooks === undefined ? {} : { hooks: options.hooks }),
+      ...(options.sparesMax === undefined ? {} : { sparesMax: options.sparesMax }),
       ...(options.egressAllowed === undefined ? {} : { egressAllowed: options.egressAllowed }),
       ...(options.addressRange === undefined ? {} : { addressRange: options.addressRange }),
     });
@@ -190,8 +192,8 @@ export async function machineCounts(): Promise<Readonly<Record<string, number>>>
   const tables = await kernel.packetTables("shallop_");
   const namespaces = (await kernel.networkNamespaces()).map((name) => ({ name, alias: "" }));
   return {
-    // Each namespace is a mount, too; they are counted by themselves.
-    mounts: mounts.filter((line) => !line.includes(" /run/netns")).length,
+    // Each network namespace is a mount, too; they are counted by themselves. Others mount things of their own.
+    mounts: mounts.filter((line) => ["/run/shallop", ...ownDirectories].some((path) => line.includes(path))).length,
     namespaces: namespaces.filter((namespace) => !isOthers(nodeOf(namespace))).length,
     tables: tables.filter((name) => ownNodes.has(name.slice("shallop_".length))).length,
     ids: (await idHolders()).filter((holder) => ownNodes.has(holder.split("-")[0] ?? "")).length,

@@ -106,9 +106,9 @@ export const sandboxHooks: readonly StartHook[] = [
   },
   {
     name: "network",
-    run: async ({ names, address }, { network }) => {
+    run: async ({ address }, { network }) => {
       assert(address !== undefined);
-      await network.connect(names, address);
+      await network.connect(address);
     },
     undo: ({ names }, { network }) => network.disconnect(names),
   },
@@ -147,13 +147,13 @@ async function claimUsers({ names }: Start, users: IdRanges): Promise<IdRange> {
   throw new PodFault("NO_CAPACITY", "all user ids for pods of this machine are in use", { retryable: true });
 }
 
-async function launch(start: Start, { kernel, clock, runtime, machine }: StartTools): Promise<void> {
-  const { names, files, users, layersTopFirst, part, rights } = start;
-  assert(layersTopFirst !== undefined && rights !== undefined);
+async function launch(start: Start, { kernel, clock, network, runtime, machine }: StartTools): Promise<void> {
+  const { names, files, users, address, layersTopFirst, part, rights } = start;
+  assert(address !== undefined && layersTopFirst !== undefined && rights !== undefined);
   using usersNamespace = users === undefined ? undefined : await kernel.userNamespace(users);
   using mounts = await kernel.podMounts({
     layers: layersTopFirst,
-    networkNamespace: networkNamespacePath(names),
+    networkNamespace: network.namespacePath(address),
     sysctls: { ...networkSysctls(machine), ...rights.networkSysctls },
     allowsSetuid: !rights.noNewPrivileges,
     ...(rights.readOnlyRoot ? {} : { writableDirectory: files.writable }),
@@ -173,8 +173,6 @@ async function launch(start: Start, { kernel, clock, runtime, machine }: StartTo
   };
   start.shim = runtime.launch({ names, files, mountsFd: mounts.fd, ...streams });
 }
-
-const networkNamespacePath = (names: PodNames): string => `/run/netns/${names.netns}`;
 
 // A killed process is gone within milliseconds; it may be making a cgroup in the kernel, which is not cut short.
 const endTries = 500;
@@ -220,7 +218,7 @@ async function writeBundle(start: Start, tools: StartTools): Promise<void> {
     process,
     rights,
     limits: launch.limits,
-    networkNamespace: networkNamespacePath(names),
+    networkNamespace: tools.network.namespacePath(address),
     ...(start.users === undefined ? {} : { users: start.users }),
     ...(part?.ipcOf === undefined ? {} : { ipcNamespace: `/proc/${String(part.ipcOf)}/ns/ipc` }),
     volumes,

@@ -43,7 +43,7 @@ export async function nativeBench(rounds: number): Promise<void> {
 
 async function startsOf(machine: SandboxMachine, image: LocalNativeImage, rounds: number): Promise<void> {
   const { kind } = machine.runtime;
-  await using sandbox = await openSandbox(machine);
+  await using sandbox = await openSandbox(machine, { sparesMax: 2 });
   await sandbox.runtime.prepare(image, AbortSignal.timeout(10_000));
   await using bare = await bareContainers(machine, image);
   const times = { bare: [] as number[], start: [] as number[], answer: [] as number[] };
@@ -110,9 +110,10 @@ async function bareContainers(machine: SandboxMachine, image: LocalNativeImage):
       const child = spawn("unshare", [...wrapped, "run", "--bundle", directory, "shallop-bench"], {
         stdio: ["ignore", "pipe", "inherit"],
       });
-      await once(child.stdout, "data");
-      const tookMs = performance.now() - began;
       const ended = once(child, "exit");
+      const isUp = await Promise.race([once(child.stdout, "data").then(() => true), ended.then(() => false)]);
+      if (!isUp) throw new Error(`the bare ${kind} did not start its container`);
+      const tookMs = performance.now() - began;
       spawnSync(path, [...globals, "kill", "shallop-bench", "KILL"]);
       await ended;
       spawnSync(path, [...globals, "delete", "--force", "shallop-bench"]);
