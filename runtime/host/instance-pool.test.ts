@@ -57,6 +57,20 @@ describe("InstancePool", () => {
     expect(component.made).toBe(2);
   });
 
+  test("gives at once what is there, unless somebody waits already", async () => {
+    const { pool } = open(1);
+    expect(pool.takeNow()).toBeUndefined();
+    pool.refill();
+    await turn();
+    const waiting = pool.take();
+    expect(pool.takeNow()).toBeUndefined();
+    await waiting;
+    pool.refill();
+    await turn();
+    expect(pool.takeNow()).toBeDefined();
+    expect(pool.takeNow()).toBeUndefined();
+  });
+
   test("gives a crowd one instance in each turn, in the order in which they asked", async () => {
     const { component, pool } = open(1);
     const given: number[] = [];

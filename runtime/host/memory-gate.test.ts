@@ -58,6 +58,19 @@ test("an instance that has grown keeps others out", async () => {
   expect(await crowd(gate, 1, mebibyte)).toHaveLength(0);
 });
 
+test("lets in at once what there is room for, and nobody before those who wait", async () => {
+  const gate = new MemoryGate(10 * mebibyte, 100);
+  const first = gate.takeNow(() => guest(4 * mebibyte), always);
+  const second = gate.takeNow(() => guest(4 * mebibyte), always);
+  expect(gate.takeNow(() => guest(4 * mebibyte), always)).toBeUndefined();
+  const waiting = gate.take(() => Promise.resolve(guest(9 * mebibyte)), always);
+  first?.dispose();
+  expect(await waiting).toBeDefined();
+  void gate.take(() => Promise.resolve(guest(mebibyte)), always);
+  second?.dispose();
+  expect(gate.takeNow(() => guest(mebibyte), always)).toBeUndefined();
+});
+
 test("who is not wanted any more takes no place", async () => {
   const gate = new MemoryGate(10 * mebibyte, 100);
   const [first] = await crowd(gate, 1, 9 * mebibyte);
