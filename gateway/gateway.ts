@@ -105,13 +105,7 @@ export class Gateway {
     });
     this.cluster = this.#makeCluster(options.domain);
     this.#certificates = new CertificateStore(() => certificateNames(this.cluster), log);
-    this.#passages = new Passages({
-      clock,
-      random,
-      secrets: (namespace, name) => this.cluster.object("secrets", namespace, name),
-      backends: this.cluster,
-      httpsPort: () => options.httpsPublicPort ?? this.#httpsPort,
-    });
+    this.#passages = this.#makePassages();
     this.#stories = new Stories({ clock, log, send: options.sendStories });
     this.#faults = new FaultLog(log, clock);
     this.#heap = new HeapGuard(clock, () => {
@@ -193,6 +187,17 @@ export class Gateway {
       return { ...now, waiting: dispatcher?.waiting ?? 0, pods: dispatcher?.usablePods ?? 0 };
     });
     return { complete, hosts: router.size, connections: this.#server.connections, ...this.load, revisions };
+  }
+
+  #makePassages(): Passages {
+    const { clock, random } = this.#options;
+    return new Passages({
+      clock,
+      random,
+      secrets: (namespace, name) => this.cluster.object("secrets", namespace, name),
+      backends: this.cluster,
+      httpsPort: () => this.#options.httpsPublicPort ?? this.#httpsPort,
+    });
   }
 
   #accept(request: AcceptedRequest, over: () => void): OpenRequest {

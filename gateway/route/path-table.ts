@@ -1,4 +1,4 @@
-import { compilePattern } from "@shallop/sdk/api";
+import { compilePattern, type Pattern as Expression } from "@shallop/sdk/api";
 import type { CompiledPredicates } from "./predicates.ts";
 import type { Match, RoutedRequest, Rule } from "./rule.ts";
 
@@ -21,7 +21,7 @@ export interface Entry {
 
 interface Pattern {
   readonly entry: Entry;
-  readonly expression: RegExp;
+  readonly expression: Expression;
 }
 
 interface Node {

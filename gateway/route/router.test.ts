@@ -285,6 +285,36 @@ test("the trie finds what a walk over all rules finds", () => {
   );
 });
 
+test("a pattern takes no longer than the path is long, however it is made", () => {
+  const router = routerWith();
+  const value = "/((a|a)*)*b";
+  router.set(
+    "httpRoutes",
+    httpRoute("r", [{ ...ruleTo("a"), matches: [{ path: { type: "RegularExpression", value } }] }]),
+  );
+  expect(to(router, `http://example.com/${"a".repeat(15_000)}`)).toBe("nothing");
+  expect(to(router, `http://example.com/${"a".repeat(15_000)}b`)).toBe("a");
+});
+
+test("a rule's policy by the name of its section", () => {
+  const router = routerWith();
+  router.set("httpRoutes", httpRoute("r", [ruleTo("a", "/a", { name: "one" }), ruleTo("b", "/b", { name: "two" })]));
+  const policy = trafficPolicy(
+    "p",
+    { requestBodyMax: "7" },
+    { group: "gateway.networking.k8s.io", kind: "HTTPRoute", name: "r" },
+  );
+  const [reference] = policy.spec.targetRefs;
+  router.set("trafficPolicies", {
+    ...policy,
+    spec: { ...policy.spec, targetRefs: [{ ...reference!, sectionName: "two" }] },
+  });
+  const bodyMax = (target: string) =>
+    router.match({ scheme: "http", host: "example.com", method: "GET", target, headers: [] })?.rule.policy
+      ?.bodyBytesMax;
+  expect([bodyMax("/a"), bodyMax("/b")]).toEqual([undefined, 7]);
+});
+
 test("a thousand routes change within a second, and one host's within a few requests' time", () => {
   const router = routerWith();
   const routes = Array.from({ length: 1_000 }, (_, index) => httpRoute(`r${index}`, [ruleTo("a", `/p${index}`)]));

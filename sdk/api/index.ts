@@ -95,7 +95,7 @@ export type {
 } from "./serving.ts";
 export { type FieldType, isScalar, type MessageType, messageType, type Scalar, typeTable } from "./types/type-table.ts";
 export { parseAutoscalingSettings } from "./validation/autoscaling.ts";
-export { compilePattern } from "./validation/hosts.ts";
+export { compilePattern, type Pattern } from "./validation/hosts.ts";
 export { forbidden, invalid, notSupported, required } from "./validation/cause.ts";
 export { validateMetadata } from "./validation/metadata.ts";
 export { labelValueFault, nameFault, type NameRule, qualifiedNameFault } from "./validation/name-rules.ts";
