@@ -60,6 +60,8 @@ test.each([1, 2, 3])("whatever pods and clients do, no slot and no request is lo
   await until(() => cluster.gateway.load.open === 0);
   expect(cluster.gateway.load.waiting).toBe(0);
   healed = true;
+  // On a machine that others keep busy a good answer may take its time.
+  cluster.service("moody", { containerConcurrency: 3, timeoutSeconds: 30 });
   // Every slot of every pod is free again: nine at once, and none waits longer than the others take.
   for (let index = 0; index < pods.length; index++) show(index);
   const answers = await Promise.all(Array.from({ length: 30 }, () => call(cluster, "moody")));
