@@ -30,6 +30,7 @@ const { values } = parseArgs({
     "registry-upstream": { type: "string", multiple: true },
     "registry-mirror": { type: "string", multiple: true },
     "known-escapes": { type: "string", default: "refuse" },
+    "image-privileges": { type: "string", default: "none" },
     "prefer-variant": { type: "string", default: "wasm" },
     "keep-pods": { type: "boolean", default: false },
     "clean-up": { type: "boolean", default: false },
@@ -59,6 +60,7 @@ try {
   }
   const { startNode } = await import("./agent/node.ts");
   const { readMirrors, readRegistrySettings } = await import("./agent/registry-settings.ts");
+  const { parsePrivileges } = await import("./image/privilege-policy.ts");
   const registry = readRegistrySettings(values);
   const node = await startNode(
     {
@@ -69,6 +71,7 @@ try {
       ...(registry === undefined ? {} : { registry }),
       mirrors: readMirrors(values),
       knownEscapes: knownEscapes(values["known-escapes"]),
+      imagePrivileges: parsePrivileges(values["image-privileges"]),
       prefersVariant: preferredVariant(values["prefer-variant"]),
       ...(values["builtin-registry"] === undefined ? {} : { builtinRegistry: values["builtin-registry"] }),
       ...joinSource(),

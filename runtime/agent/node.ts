@@ -10,6 +10,7 @@ import { providedInterfaces } from "../component/requirements.ts";
 import type { PreparedStore } from "../component/prepared-store.ts";
 import { WasmRuntime } from "../host/wasm-runtime.ts";
 import { imageArchitecture } from "../image/choose.ts";
+import type { PrivilegePolicy } from "../image/layer-rewriter.ts";
 import { NodeImages } from "../image/node-images.ts";
 import { LogStore } from "../pod/log-store.ts";
 import { logBounds } from "../pod/pod-log.ts";
@@ -58,6 +59,8 @@ export interface NodeSettings {
   readonly builtinRegistry?: string;
   /** Whether native pods run by an OCI runtime of which ways out of containers are known. */
   readonly knownEscapes: "refuse" | "allow";
+  /** What layers of native images may bring. */
+  readonly imagePrivileges: PrivilegePolicy;
   /** What is run first where a deployment says nothing. */
   readonly prefersVariant: "wasm" | "native";
   readonly source?: JoinSource;
@@ -205,6 +208,7 @@ async function openAgent(
       directory: imagesDirectory(directory),
       client: registries,
       prepared,
+      privileges: settings.imagePrivileges,
       clock,
       log,
     }),

@@ -54,6 +54,10 @@ export const partFlags = {
       value: "refuse|allow",
       about: "native pods by a runc or crun with known ways out of containers; refuse unless given",
     },
+    "image-privileges": {
+      value: "words",
+      about: "what layers may bring: none, or of set-ids, capabilities and devices (default: none)",
+    },
     "prefer-variant": { value: "kind", about: "wasm or native, where a deployment says nothing (default: wasm)" },
     "keep-pods": { about: "leave the pods running when it stops" },
     "clean-up": { about: "remove what a killed agent has left, and end" },
