@@ -267,9 +267,12 @@ describe("connections", () => {
   test("that say nothing, or take too long to, are ended", async () => {
     const idle = new Client();
     const slow = new Client();
-    slow.send("GET / HT");
     await Promise.all([once(idle.socket, "connect"), once(slow.socket, "connect")]);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await new Promise<void>((resolve) => slow.socket.write("GET / HT", () => resolve()));
+    // When one that came after it is answered, the beginning has been read.
+    const later = new Client();
+    later.send("GET / HTTP/1.1\r\nhost: x\r\n\r\n");
+    await later.until("hello");
     await clock.advance(32_000);
     expect(statuses(await slow.ended())).toEqual(["408"]);
     expect(idle.socket.closed).toBe(false);
