@@ -1,6 +1,6 @@
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
-import { type HttpsClient, httpsClient, readKubeconfig } from "../client/index.ts";
+import { type Credentials, type HttpsClient, httpsClient, readKubeconfig } from "../client/index.ts";
 import { type Clock, systemClock } from "../internal/clock.ts";
 import { systemRandom } from "../internal/random.ts";
 import { CliFault } from "./cli-fault.ts";
@@ -40,11 +40,17 @@ export interface ConnectionFlags {
 export const dataDirectoryOf = (context: Context, flags: { readonly data?: string }): string =>
   resolve(flags.data ?? context.environment["SHALLOP_DATA"] ?? join(homedir(), ".shallop"));
 
+/** A client for the platform. @throws CliFault NO_PLATFORM */
+export async function connect(context: Context, flags: ConnectionFlags): Promise<HttpsClient> {
+  const credentials = await credentialsOf(context, flags);
+  return httpsClient(credentials, { clock: context.clock, random: systemRandom, name: "shallop" });
+}
+
 /**
- * A client for the platform: `--kubeconfig`, else the data directory's when `--data` names one or a platform has been
+ * How the platform is reached: `--kubeconfig`, else the data directory's when `--data` names one or a platform has been
  * started there, else KUBECONFIG. @throws CliFault NO_PLATFORM
  */
-export async function connect(context: Context, flags: ConnectionFlags): Promise<HttpsClient> {
+export async function credentialsOf(context: Context, flags: ConnectionFlags): Promise<Credentials> {
   const own = join(dataDirectoryOf(context, flags), "kubeconfig");
   const paths = [flags.kubeconfig, own, ...(flags.data === undefined ? [context.environment["KUBECONFIG"]] : [])];
   for (const path of paths) {
@@ -53,8 +59,7 @@ export async function connect(context: Context, flags: ConnectionFlags): Promise
       if (path === flags.kubeconfig) throw error;
       return undefined;
     });
-    if (found !== undefined)
-      return httpsClient(found.credentials, { clock: context.clock, random: systemRandom, name: "shallop" });
+    if (found !== undefined) return found.credentials;
   }
   throw new CliFault(
     "NO_PLATFORM",

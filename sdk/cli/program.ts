@@ -14,6 +14,7 @@ import { deployCommand } from "./commands/deploy.ts";
 import { describeCommand } from "./commands/describe.ts";
 import { downCommand } from "./commands/down.ts";
 import { eventsCommand } from "./commands/events.ts";
+import { execCommand } from "./commands/exec.ts";
 import { explainCommand } from "./commands/explain.ts";
 import { imagesCommand } from "./commands/images.ts";
 import { historyCommand } from "./commands/history.ts";
@@ -66,6 +67,7 @@ const commands: readonly CommandModule[] = [
   listCommand,
   describeCommand,
   logsCommand,
+  execCommand,
   trafficCommand,
   explainCommand,
   whyCommand,

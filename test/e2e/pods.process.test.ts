@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { publishBusybox } from "../support/busybox.ts";
 import { type Kubectl, needKubectl } from "../support/kubectl.ts";
-import { freePort, Platform } from "../support/platform.ts";
+import { freePort, Platform, shallop } from "../support/platform.ts";
 
 // Pods as a user of Kubernetes knows them, by a real kubectl against one platform: native containers with a shell in them.
 
@@ -75,6 +75,13 @@ test("exec -it: a terminal of the client's size, and the exit code", async () =>
   const code = await new Promise((resolve) => client.once("close", resolve));
   expect(output).toMatch(/\/dev\/pts\/\d+\r\n33 77\r\n/);
   expect(code).toBe(5);
+});
+
+test("shallop exec: streams and exit code, and a sentence for what is not there", async () => {
+  const data = ["--data", platform.dataDirectory];
+  const said = await shallop(["exec", ...data, "web", "--", "sh", "-c", "echo out; echo err >&2; exit 6"]);
+  expect(said).toMatchObject({ code: 6, stdout: "out\n", stderr: "err\n" });
+  expect((await shallop(["exec", ...data, "nobody", "true"])).stderr).toMatch(/pods "nobody" not found/);
 });
 
 test("cp there and back", async () => {
