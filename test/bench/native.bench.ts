@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, rm, rmdir, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { LocalNativeImage } from "../../runtime/image/local-image.ts";
@@ -86,6 +86,8 @@ async function bareContainers(machine: SandboxMachine, image: LocalNativeImage):
   const { kind, path } = machine.runtime;
   const directory = await mkdtemp(join(tmpdir(), "shallop-bench-bare-"));
   const rootfs = join(directory, "rootfs");
+  // Another bench may run beside this one.
+  const name = `shallop-bench-${process.pid}`;
   await mkdir(rootfs);
   for (const layer of image.layerPaths) await cp(layer, rootfs, { recursive: true });
   spawnSync(path, ["spec"], { cwd: directory });
@@ -96,7 +98,7 @@ async function bareContainers(machine: SandboxMachine, image: LocalNativeImage):
     ...spec.default,
     ociVersion: "1.0.2",
     process: { ...spec.default.process, terminal: false, args: ["/server"] },
-    linux: { ...spec.default.linux, cgroupsPath: "/shallop-bench" },
+    linux: { ...spec.default.linux, cgroupsPath: `/${name}` },
   };
   await writeFile(join(directory, "config.json"), JSON.stringify(config));
   // crun refuses a v2 tree beside v1 controllers, and gets a view without it.
@@ -107,21 +109,20 @@ async function bareContainers(machine: SandboxMachine, image: LocalNativeImage):
   return {
     run: async () => {
       const began = performance.now();
-      const child = spawn("unshare", [...wrapped, "run", "--bundle", directory, "shallop-bench"], {
+      const child = spawn("unshare", [...wrapped, "run", "--bundle", directory, name], {
         stdio: ["ignore", "pipe", "inherit"],
       });
       const ended = once(child, "exit");
       const isUp = await Promise.race([once(child.stdout, "data").then(() => true), ended.then(() => false)]);
       if (!isUp) throw new Error(`the bare ${kind} did not start its container`);
       const tookMs = performance.now() - began;
-      spawnSync(path, [...globals, "kill", "shallop-bench", "KILL"]);
+      spawnSync(path, [...globals, "kill", name, "KILL"]);
       await ended;
-      spawnSync(path, [...globals, "delete", "--force", "shallop-bench"]);
+      spawnSync(path, [...globals, "delete", "--force", name]);
       return tookMs;
     },
     [Symbol.asyncDispose]: async () => {
-      for (const root of machine.cgroups.roots)
-        await rm(join(root, "shallop-bench"), { recursive: true }).catch(() => undefined);
+      for (const root of machine.cgroups.roots) await rmdir(join(root, name)).catch(() => undefined);
       await rm(directory, { recursive: true, force: true });
     },
   };
