@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
+import { mkdir, rename, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { LocalNativeImage } from "../../runtime/image/local-image.ts";
@@ -32,12 +32,14 @@ int main(void) {
 
 /** An image of one static server, whose layer is a directory; undefined where there is no compiler. */
 export async function staticServer(): Promise<LocalNativeImage | undefined> {
-  const directory = await mkdtemp(join(tmpdir(), "shallop-bench-server-"));
-  const [layer, file] = [join(directory, "layer"), join(directory, "server.c")];
-  await mkdir(layer, { mode: 0o755 });
-  await writeFile(file, source);
+  // Made once, and the same for all: what is new takes the place of what is there as a whole.
+  const directory = join(tmpdir(), `shallop-bench-server-${process.getuid?.() ?? 0}`);
+  const [layer, program] = [join(directory, "layer"), join(directory, `server.${process.pid}`)];
+  await mkdir(layer, { recursive: true, mode: 0o755 });
+  await writeFile(`${program}.c`, source);
   try {
-    execFileSync("cc", ["-O1", "-static", "-o", join(layer, "server"), file], { stdio: "ignore" });
+    execFileSync("cc", ["-O1", "-static", "-o", program, `${program}.c`], { stdio: "ignore" });
+    await rename(program, join(layer, "server"));
   } catch {
     return undefined;
   }
