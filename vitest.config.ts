@@ -6,7 +6,7 @@ import { defineConfig } from "vitest/config";
 const processTests = "{sdk,runtime,gateway,scheduler,samples,test}/**/*.process.test.ts";
 const patientTests =
   "{sdk/build,sdk/image,runtime/component,runtime/image,scheduler/store,test/conformance,test/tidy}/**/*.process.test.ts";
-const ofProcesses = { pool: "forks", testTimeout: 60_000, hookTimeout: 120_000 } as const;
+const ofProcesses = { pool: "forks", testTimeout: 60_000, hookTimeout: 240_000 } as const;
 
 export default defineConfig({
   test: {

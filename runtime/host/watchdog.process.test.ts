@@ -26,9 +26,15 @@ test("a guest that spins is taken off its thread, and requests that wait in the 
   const runtime = await fixture.runtime();
   const pod = await runtime.start(fixture.launch(await fixture.guestImage()), never);
   using client = await fixture.connect(pod);
-  const waiting = [1, 2, 3].map((number) => client.send("/echo", { method: "POST", requestId: `echo-${number}` }));
+  const echoes = ["", "", ""];
+  const waiting = echoes.map((_none, index) =>
+    client.send("/echo", { method: "POST", requestId: `echo-${index}` }, (chunk, stream) => {
+      echoes[index] += chunk.toString();
+      stream.consumed(chunk.length);
+    }),
+  );
   for (const { stream } of waiting) stream.write(Buffer.from("before "));
-  await fixture.clock.sleep(100);
+  await fixture.until(() => echoes.every((echo) => echo === "before "));
   const began = fixture.clock.nowMs();
   await expect(client.get("/spin", { requestId: "spin", timeoutMs: 300 })).rejects.toMatchObject({
     code: "GUEST_TIMEOUT",
@@ -39,7 +45,8 @@ test("a guest that spins is taken off its thread, and requests that wait in the 
     stream.write(Buffer.from("after"));
     stream.end();
   }
-  for (const { answer } of waiting) expect((await answer).body.toString()).toBe("before after");
+  for (const { answer } of waiting) await answer;
+  expect(echoes).toEqual(["before after", "before after", "before after"]);
   expect((await client.get("/hello")).head.status).toBe(200);
   await fixture.until(() => fixture.notices.some(({ reason }) => reason === "GuestTimeout"));
   expect(fixture.exits.size).toBe(0);
