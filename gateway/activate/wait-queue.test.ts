@@ -67,16 +67,16 @@ test("when all is full, the tenant with most gives up its newest for one with le
 });
 
 test("whatever comes and goes, the count of the budget is that of the queues, and it is never over", () => {
-  const steps = fc.array(fc.record({ queue: fc.nat(3), isPush: fc.boolean(), item: fc.nat(1000) }), { maxLength: 300 });
+  const steps = fc.array(fc.record({ queue: fc.nat(3), isPush: fc.boolean() }), { maxLength: 300 });
   fc.assert(
     fc.property(steps, fc.boolean(), (steps, oldest) => {
       const budget = new WaitBudget(6);
       const queues = ["a", "a", "b", "c"].map((tenant) =>
         queueOf<number>(budget, tenant, 5, { sheds: oldest ? "oldest" : "newest" }),
       );
-      for (const { queue, isPush, item } of steps) {
+      for (const [item, { queue, isPush }] of steps.entries()) {
         const one = queues[queue];
-        if (isPush) one?.push(item + queue * 10_000);
+        if (isPush) one?.push(item);
         else one?.shift();
         expect(budget.used).toBe(queues.reduce((sum, { length }) => sum + length, 0));
         expect(budget.used).toBeLessThanOrEqual(6);
