@@ -31,7 +31,7 @@ const { values } = parseArgs({
     "registry-mirror": { type: "string", multiple: true },
     "known-escapes": { type: "string", default: "refuse" },
     "image-privileges": { type: "string", default: "none" },
-    "prefer-variant": { type: "string", default: "wasm" },
+    "prefer-variant": { type: "string" },
     "keep-pods": { type: "boolean", default: false },
     "clean-up": { type: "boolean", default: false },
   },
@@ -106,8 +106,8 @@ function knownEscapes(value: string): "refuse" | "allow" {
   throw new Error(`--known-escapes is "${value}"; it takes refuse or allow`);
 }
 
-function preferredVariant(value: string): "wasm" | "native" {
-  if (value === "wasm" || value === "native") return value;
+function preferredVariant(value: string | undefined): "wasm" | "native" | undefined {
+  if (value === undefined || value === "wasm" || value === "native") return value;
   throw new Error(`--prefer-variant is "${value}"; it takes wasm or native`);
 }
 

@@ -62,7 +62,7 @@ export interface NodeSettings {
   /** What layers of native images may bring. */
   readonly imagePrivileges: PrivilegePolicy;
   /** What is run first where a deployment says nothing. */
-  readonly prefersVariant: "wasm" | "native";
+  readonly prefersVariant: "wasm" | "native" | undefined;
   readonly source?: JoinSource;
   readonly dockerConfigDirectory?: string;
   readonly clock: Clock;
@@ -216,7 +216,7 @@ async function openAgent(
     features,
     architecture: imageArchitecture(process.arch),
     defaultRegistry: builtinRegistryOf(place),
-    prefers: settings.prefersVariant,
+    ...(settings.prefersVariant === undefined ? {} : { prefers: settings.prefersVariant }),
     log,
     signal,
   });

@@ -126,7 +126,11 @@ async function readSmall(path: string, bytesMax: number): Promise<string | undef
 
 async function archiveContext(tools: ArchiveTools, archive: string, dockerfile: string): Promise<BuildContext> {
   const found = await tools.reader.index(archive);
-  if (found === undefined) throw new DockerfileFault("CONTEXT_INVALID", `${archive} is no tar archive`);
+  if (found === undefined)
+    throw new DockerfileFault(
+      "CONTEXT_INVALID",
+      `${archive} is no tar archive: name a directory, an archive of one, or a component`,
+    );
   const whole = archiveTree(found.entries, archive);
   // Named from the archive's root, or as if the archive were a directory.
   const inside = posix.isAbsolute(dockerfile) ? relative(dirname(archive), dockerfile) : dockerfile;

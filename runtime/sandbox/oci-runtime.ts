@@ -96,7 +96,7 @@ export class OciRuntime {
       this.hiddenCgroup !== undefined
         ? { file: "nsenter", args: ["--mount", "--target", String(exec.shimPid), "--", path, ...args] }
         : { file: path, args };
-    return this.#kernel.interactive({ ...program, terminal: exec.terminal });
+    return this.#kernel.interactive({ ...program, terminal: exec.terminal, pidFile: exec.pidFile });
   }
 
   async status(names: PodNames): Promise<ContainerStatus> {

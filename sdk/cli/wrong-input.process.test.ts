@@ -73,7 +73,7 @@ const cases: readonly (readonly [line: string, code: 1 | 2, says: RegExp])[] = [
   ["new typescript /proc/shallop", 1, /\/proc\/shallop cannot be written \(ENOENT\).*TARGET_EXISTS/],
   ["build nowhere", 1, /there is no directory .*nowhere; make a project.*DIRECTORY \[PROJECT_INVALID/],
   ["build empty", 1, /empty has no shallop\.yaml; make a project.*DIRECTORY \[PROJECT_INVALID/],
-  ["build a-file", 1, /a-file is a file; name the directory.*PROJECT_INVALID/],
+  ["build a-file", 1, /a-file is no tar archive: name a directory.*CONTEXT_INVALID/],
   ["build directory", 1, /shallop\.yaml cannot be read \(EISDIR\) \[PROJECT_INVALID/],
   ["build broken", 1, /broken\/shallop\.yaml is no YAML: [^]*line \d[^]*\[PROJECT_INVALID/],
   ["build unknown", 1, /colour: is unknown; known are .*PROJECT_INVALID/],

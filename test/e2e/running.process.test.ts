@@ -72,6 +72,23 @@ test("Wasm comes first, and the reason is shown and an event", async () => {
   expect(text).toMatch(/VariantChosen/);
 });
 
+test("a tag that names another image by now is deployed anew; one that does not changes nothing", async () => {
+  const saying = (word: string): string => `export default { fetch: () => new Response("${word}\\n") };`;
+  const deploy = async (): Promise<string> => {
+    await platform.run("deploy", "moving", "--image", "moving:1");
+    return (await platform.ask("moving.default")).body;
+  };
+  await workshop.publish(platform, "moving", { script: saying("first") });
+  expect(await deploy()).toBe("first\n");
+  await workshop.publish(platform, "moving", { script: saying("second") });
+  expect(await deploy()).toBe("second\n");
+  expect(await deploy()).toBe("second\n");
+  const { revisions } = JSON.parse(await platform.run("describe", "moving", "-o", "json")) as {
+    revisions: readonly unknown[];
+  };
+  expect(revisions).toHaveLength(2);
+});
+
 test("a deployment may ask for native", async ({ skip }) => {
   if (!native) skip("this machine runs no native pods");
   await platform.run("deploy", "both", "--image", "both:1", "--prefer-variant", "native");

@@ -9,6 +9,7 @@ import {
 } from "../../api/index.ts";
 import type { HttpsClient } from "../../client/index.ts";
 import { parseReference } from "../../image/index.ts";
+import { rfc3339 } from "../../internal/clock.ts";
 import { parseDurationMs } from "../../internal/duration.ts";
 import { CliFault } from "../cli-fault.ts";
 import { connect, type Context } from "../context.ts";
@@ -29,7 +30,8 @@ export async function deploy(context: Context, name: string, flags: DeployFlags)
   try {
     const namespace = namespaceOf(flags);
     await showNewCapabilities(context, client, { namespace, name, flags });
-    const written = await write(client, { namespace, name }, template);
+    const stamp = await stampFor(context, client, { namespace, name, flags });
+    const written = await write(client, { namespace, name }, stamped(template, stamp));
     const service = flags.wait ? await waitReady(context, client, written) : written;
     if (flags.output === "json") context.print(JSON.stringify(service, null, 2));
     else if (flags.wait)
@@ -59,6 +61,48 @@ async function showNewCapabilities(
   if (added.length === 0) return;
   context.print(`${context.style.yellow("new")}: ${target.name} asks for what ${ready} does not`);
   for (const capability of added) context.print(`  + ${capability}`);
+}
+
+/** On a template, as `kn` writes it: what is deployed is the same by name only. */
+const updatedAt = "client.knative.dev/updateTimestamp";
+
+const stamped = (template: RevisionTemplate, stamp: string | undefined): RevisionTemplate =>
+  stamp === undefined
+    ? template
+    : {
+        ...template,
+        metadata: { ...template.metadata, annotations: { ...template.metadata?.annotations, [updatedAt]: stamp } },
+      };
+
+/**
+ * A new stamp when the newest revision has failed, or its image's tag names another image by now: the same words mean
+ * something else then. Otherwise the one that is there, so that nothing changes.
+ */
+async function stampFor(
+  context: Context,
+  client: HttpsClient,
+  { namespace, name, flags }: { readonly namespace: string; readonly name: string; readonly flags: DeployFlags },
+): Promise<string | undefined> {
+  const service = await findService(client, namespace, name);
+  const newest = service?.status?.latestCreatedRevisionName;
+  // A revision that was given its name by hand is changed by hand.
+  if (service === undefined || newest === undefined || flags.revision !== undefined) return undefined;
+  const revision = await client.get(revisions, namespace, newest).catch(() => undefined);
+  const ready = revision?.status?.conditions?.find(({ type }) => type === "Ready")?.status;
+  const running = revision?.status?.containerStatuses?.[0]?.imageDigest;
+  const hasMoved = ready === "False" || (running !== undefined && (await isAnother(context, flags, running)));
+  return hasMoved ? rfc3339(context.clock.wallMs()) : service.spec.template.metadata?.annotations?.[updatedAt];
+}
+
+/** Whether the tag names another image than the one that runs. One that cannot be read is for the platform to judge. */
+async function isAnother(context: Context, flags: DeployFlags, running: string): Promise<boolean> {
+  try {
+    const images = await openImages(context, flags);
+    const { digest } = await images.registry.resolve(images.reference(flags.image));
+    return !running.endsWith(`@${digest}`);
+  } catch {
+    return false;
+  }
 }
 
 async function write(
