@@ -5,7 +5,7 @@ import { defineConfig } from "vitest/config";
 // same how long that takes, run two files at a time; those that tell of time, load or a whole platform one at a time.
 const processTests = "{sdk,runtime,gateway,scheduler,samples,test}/**/*.process.test.ts";
 const patientTests =
-  "{sdk/build,sdk/image,runtime/component,runtime/image,scheduler/store,test/conformance,test/tidy}/**/*.process.test.ts";
+  "{sdk/build,sdk/cli,sdk/image,runtime/component,runtime/image,runtime/standalone,scheduler/api,scheduler/store,test/conformance,test/tidy}/**/*.process.test.ts";
 const ofProcesses = { pool: "forks", testTimeout: 60_000, hookTimeout: 240_000 } as const;
 
 export default defineConfig({

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readdir, readFile, realpath } from "node:fs/promises";
+import { readdir, readFile, readlink, realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { linkPrefix, netnsPrefix, nodeKey } from "../../runtime/sandbox/pod-files.ts";
 
@@ -14,6 +14,8 @@ export interface Inventory {
   readonly networkNamespaces: readonly string[];
   /** Bridges and links. */
   readonly links: readonly string[];
+  /** Addresses whose network is made ahead, so that some of the two above are nobody's yet. */
+  readonly spareNetworks: readonly string[];
   readonly cgroups: readonly string[];
   /** Sockets in the run directory. */
   readonly sockets: readonly string[];
@@ -39,6 +41,7 @@ export async function inventoryOf(dataDirectory: string): Promise<Inventory> {
     containers: [...new Set(containers)],
     networkNamespaces: await namesIn("/run/netns", netnsPrefix(native)),
     links: await namesIn("/sys/class/net", linkPrefix(native)),
+    spareNetworks: await sparesIn(join(data, "node/native/ip")),
     cgroups: await cgroupsOf([native, nodeKey(join(data, "node"))]),
     sockets: await namesIn(runDirectory, ""),
   };
@@ -60,6 +63,13 @@ export async function processesWith(texts: readonly string[]): Promise<readonly 
       found.push({ pid: Number(name), command: command.replaceAll("\0", " ").trim() });
   }
   return found;
+}
+
+/** A claim is a link from an address to its holder; that of a spare network is no pod. */
+async function sparesIn(claims: string): Promise<readonly string[]> {
+  const addresses = await readdir(claims).catch((): string[] => []);
+  const holders = await Promise.all(addresses.map((address) => readlink(join(claims, address)).catch(() => "")));
+  return addresses.filter((_address, index) => holders[index]?.startsWith("spare-"));
 }
 
 async function namesIn(directory: string, prefix: string): Promise<readonly string[]> {
