@@ -3,7 +3,7 @@ import type { Context } from "../context.ts";
 import type { BuildFlags } from "../platform/build-flags.ts";
 import { outputOption } from "../platform/connection-flags.ts";
 import type { CommandModule } from "../program.ts";
-import { collect } from "./collect.ts";
+import { collect } from "../platform/flag-values.ts";
 
 export const buildCommand: CommandModule = { register };
 

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import type { Context } from "../context.ts";
 import type { GuestFlags } from "../platform/standalone.ts";
 import type { CommandModule } from "../program.ts";
-import { collect } from "./collect.ts";
+import { collect } from "../platform/flag-values.ts";
 
 export const serveCommand: CommandModule = { register };
 
