@@ -3,10 +3,12 @@ import { join } from "node:path";
 import type { ApiClient } from "@shallop/sdk/client";
 import { DockerCredentials, RegistryClient, type RegistryEndpoint, registrySecret } from "@shallop/sdk/image";
 import { type Log, systemClock as clock, systemRandom as random } from "@shallop/sdk/internal";
+import { AgentLink } from "./api/agent-link.ts";
 import { createApi } from "./api/api.ts";
 import { keptFile } from "./api/pki/private-file.ts";
 import { inProcessClient } from "./api/client.ts";
 import { type ClusterMaterial, ensureClusterMaterial } from "./api/pki/cluster-material.ts";
+import { nodeUsages } from "./api/node-usage.ts";
 import { createApiServer } from "./api/server.ts";
 import { controllersUser } from "./api/user.ts";
 import { IdleBook } from "./autoscale/idle-book.ts";
@@ -42,7 +44,7 @@ export async function startControlPlane(
   await using opened = new AsyncDisposableStack();
   // The first thing that is opened: it is also the lock that keeps a second process off the directory.
   const store = opened.use(SqliteStore.open(join(dataDir, "state.db")));
-  const validation = { allowZeroInitialScale: settings.autoscaler.allowZeroInitialScale };
+  const validation = settings.autoscaler;
   const api = await createApi({ store, clock, random, log, validation, builtinRegistry: registry.host });
   const { registrySecretFile } = settings;
   const builtin: RegistryEndpoint = {
@@ -63,6 +65,7 @@ export async function startControlPlane(
   opened.use(await IdleFile.open(idleTimes, { file: join(dataDir, "idle-times.json"), clock, log }));
   const material = await ensureClusterMaterial({ dataDir, advertise: settings.advertise, clock, random });
   const client = inProcessClient(api, controllersUser);
+  const link = opened.use(new AgentLink({ authority: material.authority.certificate, ...material.controlPlane }));
   const controllers = opened.use(
     new Controllers({
       client,
@@ -78,6 +81,7 @@ export async function startControlPlane(
       },
       autoscaler: settings.autoscaler,
       idleTimes,
+      askNodes: (nodes, signal) => nodeUsages(link, nodes, signal),
       issuers: await issuersOf(settings, material, client),
     }),
   );

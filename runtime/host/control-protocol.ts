@@ -1,3 +1,4 @@
+import type { PodUse } from "./pod-use.ts";
 import type { PodExit, PodLimits, PodLogLine } from "../pod/pod-runtime.ts";
 
 /**
@@ -27,12 +28,19 @@ export type HostCommand =
   /** Clients of these requests have gone. A guest that is at work for one of them, and does not notice, is ended. */
   | { readonly type: "abandoned"; readonly id: number; readonly uid: string; readonly requestIds: readonly string[] }
   | { readonly type: "list"; readonly id: number }
+  /** What the pods have used. */
+  | { readonly type: "usage"; readonly id: number }
   /** End at once when no pod runs. */
   | { readonly type: "exit"; readonly id: number };
 
 /** Host process → agent. */
 export type HostMessage =
-  | { readonly type: "reply"; readonly id: number; readonly value?: HostStatus }
+  | {
+      readonly type: "reply";
+      readonly id: number;
+      readonly value?: HostStatus;
+      readonly usage?: readonly PodUse[];
+    }
   | { readonly type: "refused"; readonly id: number; readonly code: HostRefusal; readonly message: string }
   | { readonly type: "exited"; readonly uid: string; readonly exit: PodExit }
   | { readonly type: "logged"; readonly uid: string; readonly lines: readonly PodLogLine[] }

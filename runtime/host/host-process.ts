@@ -13,6 +13,7 @@ import {
 } from "./control-protocol.ts";
 import type { HostPlace } from "./host-place.ts";
 import { JsonLines } from "./json-lines.ts";
+import type { PodUse } from "./pod-use.ts";
 import { connectStarting, connectUnix } from "./unix-connect.ts";
 
 const program = fileURLToPath(new URL("host-main.ts", import.meta.url));
@@ -164,6 +165,12 @@ export class HostProcess {
 
   async stop(uid: string, graceMs: number): Promise<void> {
     await this.#request({ type: "stop", uid, graceMs });
+  }
+
+  /** What its pods have used, as it says itself. @throws PodFault */
+  async usage(): Promise<readonly PodUse[]> {
+    const reply = await this.#request({ type: "usage" });
+    return reply.type === "reply" ? (reply.usage ?? []) : [];
   }
 
   async abandoned(uid: string, requestIds: readonly string[]): Promise<void> {

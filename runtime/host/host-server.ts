@@ -28,6 +28,8 @@ export interface HostServerSettings {
   readonly end: (how: "clean" | "kill") => void;
 }
 
+type HostReply = Extract<HostMessage, { type: "reply" }>;
+
 // One thread that is ready, so that no start waits for one (20 ms); 8 MB each.
 const spareThreads = 1;
 
@@ -92,8 +94,8 @@ export class HostServer implements AsyncDisposable {
 
   async #command(command: HostCommand, agent: JsonLines): Promise<void> {
     try {
-      const value = await this.#execute(command);
-      agent.send({ type: "reply", id: command.id, ...(value === undefined ? {} : { value }) } satisfies HostMessage);
+      const reply = await this.#execute(command);
+      agent.send({ type: "reply", id: command.id, ...reply } satisfies HostMessage);
       if (command.type === "exit" && this.#pods.size === 0) {
         await agent.flush();
         this.#end("clean");
@@ -104,21 +106,25 @@ export class HostServer implements AsyncDisposable {
     }
   }
 
-  async #execute(command: HostCommand): Promise<HostStatus | undefined> {
+  async #execute(command: HostCommand): Promise<Pick<HostReply, "value" | "usage">> {
     switch (command.type) {
       case "start":
         await this.#start(command.pod);
-        return undefined;
+        return {};
       case "stop":
         await this.#stop(command.uid, command.graceMs);
-        return undefined;
+        return {};
       case "abandoned":
         this.#pods.get(command.uid)?.abandoned(command.requestIds);
-        return undefined;
+        return {};
       case "list":
-        return this.#status();
+        return { value: this.#status() };
+      case "usage": {
+        const used = await Promise.all([...this.#pods.values()].map((pod) => pod.use()));
+        return { usage: used.filter((use) => use !== undefined) };
+      }
       case "exit":
-        return undefined;
+        return {};
       default:
         throw new Error("the agent sent an unknown command");
     }

@@ -6,6 +6,7 @@ import type { ArtifactCache } from "./artifact-cache.ts";
 import type { HostMessage, HostPod, HostRefusal } from "./control-protocol.ts";
 import { CpuMeter } from "./cpu-meter.ts";
 import type { PodThread } from "./pod-thread.ts";
+import { type PodUse, PodUseMeter } from "./pod-use.ts";
 import { requestNumber, type ThreadCommand, type ThreadEvent } from "./thread-protocol.ts";
 
 export class StartFault extends Fault<HostRefusal> {}
@@ -61,10 +62,12 @@ export class HostedPod {
   /** Whether the thread serves on after the interrupt; undefined until it has said so. */
   #recovered: boolean | undefined;
   #cpu: CpuMeter | undefined;
+  readonly #use: PodUseMeter;
   #replacements = 0;
 
   constructor(settings: HostedPodSettings) {
     this.#settings = settings;
+    this.#use = new PodUseMeter({ clock: settings.clock, processMs: processCpuMs });
   }
 
   get pod(): HostPod {
@@ -115,6 +118,13 @@ export class HostedPod {
   /** Frees memories that nobody has any more. */
   collect(): void {
     this.#thread?.send({ type: "collect" });
+  }
+
+  /** What it has used so far; undefined while it has no thread. */
+  async use(): Promise<PodUse | undefined> {
+    const thread = this.#thread;
+    if (thread === undefined || thread.isGone) return undefined;
+    return { uid: this.pod.uid, ...(await this.#use.read(thread)) };
   }
 
   /** For the watchdog, each `lookMs`. */

@@ -46,6 +46,13 @@ export class MemoryGate {
     return entering && this.#whenMade(make, entering);
   }
 
+  /** What is inside now. */
+  usedBytes(): number {
+    let usedBytes = 0;
+    for (const instance of this.#inside) usedBytes += instance.memoryBytes();
+    return usedBytes;
+  }
+
   #enter(isWanted: () => boolean): Entering {
     const entering: Entering = { isWanted, previous: undefined, next: undefined };
     this.#entering.push(entering);
@@ -73,9 +80,8 @@ export class MemoryGate {
     const count = this.#inside.size + this.#entering.size;
     if (count === 0) return true;
     if (count >= this.#instancesMax) return false;
-    let usedBytes = (this.#entering.size + 1) * this.#startBytes + (count + 1) * overheadBytes;
-    for (const instance of this.#inside) usedBytes += instance.memoryBytes();
-    return usedBytes <= this.#bytesMax;
+    const newBytes = (this.#entering.size + 1) * this.#startBytes + (count + 1) * overheadBytes;
+    return newBytes + this.usedBytes() <= this.#bytesMax;
   }
 
   /** A guest that is interrupted takes along what was under way for others: places are left that nobody gives back. */

@@ -116,6 +116,11 @@ export class PodServer {
     this.#pool.refill();
   }
 
+  /** Of the instances that requests have now. */
+  memoryBytes(): number {
+    return this.#gate.usedBytes();
+  }
+
   /** Takes no new requests and resolves when the last has ended. */
   drain(): Promise<void> {
     this.#listener.close();

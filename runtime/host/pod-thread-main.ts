@@ -2,6 +2,7 @@
 // is. Wiring only; what a pod is, is in pod-server.ts.
 import { flushCompileCache } from "node:module";
 import { createServer } from "node:net";
+import { getHeapStatistics } from "node:v8";
 import { parentPort, workerData } from "node:worker_threads";
 import { assert, breachText, describeError, systemClock } from "@shallop/sdk/internal";
 import { componentEngine } from "../component/component-engine.ts";
@@ -92,6 +93,9 @@ port.on("message", (command: ThreadCommand) => {
       break;
     case "collect":
       collectMemories();
+      break;
+    case "measure":
+      send({ type: "memory", bytes: getHeapStatistics().used_heap_size + (server?.memoryBytes() ?? 0) });
       break;
     case "interrupted":
       interrupted(command);

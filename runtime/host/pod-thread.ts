@@ -46,6 +46,7 @@ export class PodThread {
   #error: Error | undefined;
   #isGone = false;
   #early: ThreadEvent[] = [];
+  #measured: PromiseWithResolvers<number> | undefined;
 
   /**
    * `socketPath`: where it listens until it is given a pod. `compileCache`: see HostServerSettings; with it a thread
@@ -61,6 +62,7 @@ export class PodThread {
       resourceLimits: { maxOldGenerationSizeMb: threadHeapMb, maxYoungGenerationSizeMb: youngHeapMb },
     });
     this.#worker.on("message", (event: ThreadEvent) => {
+      if (event.type === "memory") return this.#haveMeasured(event.bytes);
       if (this.#handlers === undefined) this.#early.push(event);
       else this.#handlers.event(event);
     });
@@ -118,6 +120,20 @@ export class PodThread {
   async cpuMs(): Promise<number> {
     const { user, system } = await this.#worker.cpuUsage();
     return (user + system) / 1000;
+  }
+
+  /** What it holds. Answers late, or never, while a guest does not give it back. */
+  memoryBytes(): Promise<number> {
+    if (this.#measured === undefined) {
+      this.#measured = Promise.withResolvers<number>();
+      this.send({ type: "measure" });
+    }
+    return this.#measured.promise;
+  }
+
+  #haveMeasured(bytes: number): void {
+    this.#measured?.resolve(bytes);
+    this.#measured = undefined;
   }
 
   /** The guest that is at work for this call ends when it next calls out. */

@@ -42,6 +42,8 @@ export type ThreadCommand =
   | { readonly type: "drain" }
   /** Memories that nobody has any more are to be collected. */
   | { readonly type: "collect" }
+  /** Say `memory`. */
+  | { readonly type: "measure" }
   /** What ran for the call `number` was taken off this thread: it ends with `code`, all others go on. */
   | {
       readonly type: "interrupted";
@@ -58,6 +60,8 @@ export type ThreadEvent =
   | { readonly type: "loaded" }
   | { readonly type: "failed"; readonly code: "EXITED"; readonly message: string }
   | { readonly type: "drained" }
+  /** What the pod holds: its heap, and the memories of the instances that are at work. */
+  | { readonly type: "memory"; readonly bytes: number }
   /** The thread has heard that it was interrupted; a thread that is not well does not serve on. */
   | { readonly type: "interrupted"; readonly isWell: boolean }
   /** The process has few memories left: all its threads are to collect theirs. */

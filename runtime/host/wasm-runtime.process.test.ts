@@ -114,6 +114,15 @@ describe("a Wasm pod", () => {
     expect((await client.get("/hello")).head.status).toBe(200);
   });
 
+  test("has used processor and memory, of which the agent is told", async () => {
+    const before = (await runtime.counters()).find(({ uid }) => uid === pod.uid)?.containers[0];
+    for (let count = 0; count < 50; count++) await client.get("/hello");
+    const after = (await runtime.counters()).find(({ uid }) => uid === pod.uid)?.containers[0];
+    expect(after?.cpuNs).toBeGreaterThan(before?.cpuNs ?? 0);
+    expect(after?.memoryBytes).toBeGreaterThan(1 << 20);
+    expect(after?.memoryBytes).toBeLessThan(1 << 30);
+  });
+
   test("that waits too long gives GUEST_TIMEOUT while others go on", async () => {
     const slow = client.get("/sleep", { timeoutMs: 300 });
     expect((await client.get("/hello")).head.status).toBe(200);

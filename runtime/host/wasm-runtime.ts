@@ -7,6 +7,7 @@ import type { PreparedStore } from "../component/prepared-store.ts";
 import type { LocalImage, LocalWasmImage } from "../image/local-image.ts";
 import {
   PodFault,
+  type PodCounters,
   type PodExit,
   type PodLaunch,
   type PodObserver,
@@ -156,6 +157,23 @@ export class WasmRuntime implements PodRuntime {
       .get(uid)
       ?.process.abandoned(uid, requestIds)
       .catch(() => undefined);
+  }
+
+  async counters(): Promise<readonly PodCounters[]> {
+    const busy = [...this.#hosts].filter(({ pods }) => pods.size > 0);
+    // A process that dies meanwhile has no pods that use anything.
+    const uses = await Promise.all(
+      busy.map(async ({ process, pods }) => {
+        const used = await process.usage().catch(() => []);
+        // It speaks of its own pods only, and a lie about those is about its own tenant.
+        return used.filter((use) => pods.has(use.uid) && isAmount(use.cpuMs) && isAmount(use.memoryBytes));
+      }),
+    );
+    return uses.flat().map(({ uid, cpuMs, memoryBytes }) => ({
+      uid,
+      network: { receivedBytes: 0, sentBytes: 0 },
+      containers: [{ cpuNs: cpuMs * 1e6, memoryBytes, processes: 1, readBytes: 0, writtenBytes: 0 }],
+    }));
   }
 
   async adopt(): Promise<readonly RunningPod[]> {
@@ -443,3 +461,6 @@ export class WasmRuntime implements PodRuntime {
     return podSocket(this.#settings.runDirectory, uid);
   }
 }
+
+/** What a process that may have been taken over calls a number. */
+const isAmount = (value: unknown): boolean => typeof value === "number" && Number.isFinite(value) && value >= 0;

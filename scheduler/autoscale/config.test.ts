@@ -67,6 +67,8 @@ describe("spec of a revision", () => {
     metric: "concurrency",
     total: 100,
     target: 70,
+    tolerance: 0,
+    more: [],
     targetBurstCapacity: 211,
     stableWindowMs: 60_000,
     panicWindowMs: 6000,
@@ -85,6 +87,18 @@ describe("spec of a revision", () => {
     activationTimeoutMs: 630_000,
     keepWarmWorthMs: { native: 900_000, wasm: 0 },
     dryRun: false,
+  };
+  const hpa: Partial<ScaleSpec> = {
+    metric: "cpu",
+    total: 80,
+    target: 80,
+    tolerance: 0.1,
+    targetBurstCapacity: 0,
+    stableWindowMs: 15_000,
+    panicWindowMs: 15_000,
+    panicThreshold: Number.POSITIVE_INFINITY,
+    scaleDownDelayMs: 300_000,
+    minScale: 1,
   };
   const cases: {
     name: string;
@@ -187,6 +201,51 @@ describe("spec of a revision", () => {
       annotations: on({ "max-scale": "9" }),
       settings: ["max-scale-limit=7"],
       spec: { maxScale: 7 },
+    },
+    {
+      name: "further signals: the utilization is for requests",
+      annotations: { "autoscaling.shallop.dev/signals": "cpu=80, rps=50,queue=5" },
+      spec: {
+        more: [
+          { name: "cpu", total: 80, target: 80 },
+          { name: "rps", total: 50, target: 35 },
+          { name: "queue", total: 5, target: 5 },
+        ],
+      },
+    },
+    {
+      name: "further signals that cannot be read",
+      annotations: { "autoscaling.shallop.dev/signals": "cpu" },
+      spec: {},
+    },
+    {
+      name: "class hpa: by the processor, as Kubernetes' own autoscaler does",
+      annotations: on({ class: "hpa.autoscaling.knative.dev" }),
+      spec: hpa,
+    },
+    {
+      name: "class hpa: a target is no soft limit, and whole percent",
+      annotations: on({ class: "hpa.autoscaling.knative.dev", metric: "cpu", target: "49.5", "min-scale": "2" }),
+      spec: { ...hpa, total: 50, target: 50, minScale: 2 },
+    },
+    {
+      name: "class hpa: memory",
+      annotations: on({
+        class: "hpa.autoscaling.knative.dev",
+        metric: "memory",
+        target: "200",
+        window: "30s",
+        "scale-down-delay": "0s",
+      }),
+      spec: {
+        ...hpa,
+        metric: "memory",
+        total: 200,
+        target: 200,
+        stableWindowMs: 30_000,
+        panicWindowMs: 30_000,
+        scaleDownDelayMs: 0,
+      },
     },
     {
       name: "a progress deadline",

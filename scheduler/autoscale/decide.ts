@@ -1,6 +1,9 @@
+import type { SignalName } from "@shallop/sdk/api";
 import { type Activity, nextActivity, towardsZero } from "./activity.ts";
 import { evaluate, initialKpaMemory, type KpaMemory, type Observation } from "./kpa.ts";
+import { isResource } from "./signals.ts";
 import type { ScaleSpec } from "./spec.ts";
+import type { Load } from "./wish.ts";
 
 /** What a decision is made from, beside the load. */
 export interface Situation extends Observation {
@@ -114,9 +117,10 @@ export function decide(spec: ScaleSpec, before: ScaleMemory, situation: Situatio
       activation: memory.activation,
     },
     inputs: {
-      ...(situation.load === undefined ? {} : loadInputs(spec, situation.load)),
+      ...(situation.load === undefined ? {} : loadInputs(spec, situation)),
       target: spec.target,
       total: spec.total,
+      ...(spec.more.length === 0 ? {} : { signal: result.signal }),
       readyPods: ready,
       panicking: result.memory.panicSinceMs !== undefined,
       reachable,
@@ -158,11 +162,27 @@ function withinBounds(desired: number, min: Least, max: number): { readonly pods
   return raised > desired ? { pods: raised, bound: min.words } : { pods: desired };
 }
 
-function loadInputs(
-  { metric }: ScaleSpec,
-  { stable, panic }: NonNullable<Observation["load"]>,
-): Readonly<Record<string, number>> {
-  return metric === "rps"
-    ? { stableRequestsPerSecond: stable, panicRequestsPerSecond: panic }
-    : { stableConcurrency: stable, panicConcurrency: panic };
+/** What a load is called in a decision. */
+const inputNames: Readonly<Record<SignalName, string>> = {
+  concurrency: "Concurrency",
+  rps: "RequestsPerSecond",
+  queue: "QueueDepth",
+  cpu: "CpuPercent",
+  memory: "MemoryMebibytes",
+};
+
+function loadInputs({ metric, more: signals }: ScaleSpec, { load, more }: Situation): Readonly<Record<string, number>> {
+  const inputs: Record<string, number> = {};
+  const add = (name: SignalName, { stable, panic }: Load): void => {
+    inputs[`stable${inputNames[name]}`] = stable;
+    // What a node measures is no burst's sign.
+    if (!isResource(name)) inputs[`panic${inputNames[name]}`] = panic;
+  };
+  if (load !== undefined) add(metric, load);
+  for (const [index, { name, target }] of signals.entries()) {
+    const further = more?.[index];
+    if (further !== undefined) add(name, further);
+    inputs[`${name}Target`] = target;
+  }
+  return inputs;
 }

@@ -1,10 +1,6 @@
+import type { SignalName } from "@shallop/sdk/api";
 import type { ScaleSpec } from "./spec.ts";
-
-/** Load as the windows show it. */
-interface Load {
-  readonly stable: number;
-  readonly panic: number;
-}
+import { digits, greatestWish, type Load } from "./wish.ts";
 
 /** What there is at the moment of a decision. */
 export interface Observation {
@@ -13,8 +9,10 @@ export interface Observation {
   readonly ready: number;
   /** A route sends requests to the revision, or may soon. */
   readonly reachable: boolean;
-  /** Undefined: nothing was reported within the window. */
+  /** By the revision's metric. Undefined: nothing was reported within the window. */
   readonly load: Load | undefined;
+  /** By each of its further signals; undefined: that one is not known. */
+  readonly more?: readonly (Load | undefined)[];
 }
 
 /** What the algorithm remembers from one decision to the next. */
@@ -29,6 +27,8 @@ export interface KpaMemory {
 export interface KpaResult {
   /** Undefined: there is nothing to decide on. */
   readonly desired: number | undefined;
+  /** The one that asked for the most pods. */
+  readonly signal: SignalName;
   readonly memory: KpaMemory;
   readonly formula: string;
   /** Bounds that changed the result, in the order in which they did. */
@@ -47,8 +47,6 @@ export const initialKpaMemory = (nowMs: number, ready: number): KpaMemory => ({
   recent: [],
 });
 
-/** `142`, `3.5`, `0.071429`: enough digits to check the sum by hand. */
-const digits = (value: number): string => String(Math.round(value * 1e6) / 1e6);
 export const seconds = (ms: number): string => `${digits(Math.round(ms) / 1000)}s`;
 
 /**
@@ -71,6 +69,7 @@ const nothing: Load = { stable: 0, panic: 0 };
 
 const undecided = (spec: ScaleSpec, memory: KpaMemory, { ready }: Observation): KpaResult => ({
   desired: undefined,
+  signal: spec.metric,
   memory,
   formula: "no load was reported within the window, so nothing is changed",
   bounds: [],
@@ -81,21 +80,25 @@ type LoadedObservation = Observation & { readonly load: Load };
 
 function decided(spec: ScaleSpec, before: KpaMemory, observation: LoadedObservation): KpaResult {
   const { load, nowMs, reachable } = observation;
-  const stable = podsFor(spec, load.stable, observation);
-  const panic = podsFor(spec, load.panic, observation);
-  const panicSinceMs = panicState(spec, before, { nowMs, ratio: panic.asked / Math.max(1, observation.ready) });
-  const stableWords = `ceil(stable ${digits(load.stable)} / target ${digits(spec.target)}) = ${String(stable.asked)}`;
+  const stableWish = greatestWish(spec, observation, "stable");
+  const panicWish = greatestWish(spec, observation, "panic");
+  const stable = podsFor(spec, stableWish.asked, observation);
+  const panic = podsFor(spec, panicWish.asked, observation);
+  const ratio = panicWish.asked / Math.max(1, observation.ready);
+  const panicSinceMs = panicState(spec, before, { nowMs, ratio });
   let desired = stable.pods;
-  let bounds = stable.bounds;
-  let formula = stableWords;
+  let { bounds } = stable;
+  let { signal, words: formula } = stableWish;
   let panicPeak = 0;
   if (panicSinceMs !== undefined) {
-    const panicWords = `ceil(panic ${digits(load.panic)} / target ${digits(spec.target)}) = ${String(panic.asked)}`;
-    if (panic.pods > desired) ({ pods: desired, bounds } = panic);
+    if (panic.pods > desired) {
+      ({ pods: desired, bounds } = panic);
+      ({ signal } = panicWish);
+    }
     panicPeak = Math.max(before.panicPeak, desired);
     if (panicPeak > desired) bounds = [];
     desired = panicPeak;
-    formula = `panic: max(${panicWords}, ${stableWords}, peak ${String(before.panicPeak)}) = ${String(desired)}`;
+    formula = `panic: max(${panicWish.words}, ${stableWish.words}, peak ${String(before.panicPeak)}) = ${String(desired)}`;
   }
   let recent: KpaMemory["recent"] = [];
   if (reachable && spec.scaleDownDelayMs > 0) {
@@ -107,6 +110,7 @@ function decided(spec: ScaleSpec, before: KpaMemory, observation: LoadedObservat
   }
   return {
     desired,
+    signal,
     memory: { panicSinceMs, panicPeak, recent },
     formula,
     bounds,
@@ -114,14 +118,13 @@ function decided(spec: ScaleSpec, before: KpaMemory, observation: LoadedObservat
   };
 }
 
-/** Pods for a load, within the rates of change, and at least the activation scale. */
+/** What was asked for, within the rates of change, and at least the activation scale. */
 function podsFor(
   spec: ScaleSpec,
-  load: number,
+  asked: number,
   { ready: readyPods, reachable }: Observation,
-): { readonly asked: number; readonly pods: number; readonly bounds: readonly string[] } {
+): { readonly pods: number; readonly bounds: readonly string[] } {
   const ready = Math.max(1, readyPods);
-  const asked = Math.ceil(load / spec.target);
   // Rounded up, so that a small rate still lets one pod become two.
   const most = Math.ceil(spec.maxScaleUpRate * ready);
   const least = reachable ? Math.floor(ready / spec.maxScaleDownRate) : 0;
@@ -138,7 +141,7 @@ function podsFor(
     pods = spec.activationScale;
     bounds.push(`activation-scale ${String(spec.activationScale)}`);
   }
-  return { asked, pods, bounds };
+  return { pods, bounds };
 }
 
 /** When the panic that goes on was last confirmed; undefined: there is none. */

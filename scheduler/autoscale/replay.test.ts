@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { defaultConfig } from "./config.ts";
 import { IdleTimes } from "./idle-times.ts";
-import { historySeconds, LoadHistory, type LoadSample } from "./load-history.ts";
+import { historySeconds, LoadHistory } from "./load-history.ts";
+import type { LoadSample } from "./signals.ts";
 import { replay } from "./replay.ts";
 import { parseSpec } from "./spec.ts";
 

@@ -1,6 +1,6 @@
 import type { ScaleDecision, ScaleReplay } from "@shallop/sdk/wire";
 import type { IdleTimes } from "./idle-times.ts";
-import type { LoadSample } from "./load-history.ts";
+import type { LoadSample } from "./signals.ts";
 import { type PodCounts, RevisionScaler } from "./revision-scaler.ts";
 import type { ScaleSpec } from "./spec.ts";
 

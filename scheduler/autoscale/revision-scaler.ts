@@ -1,12 +1,15 @@
+import type { SignalName } from "@shallop/sdk/api";
 import { rfc3339 } from "@shallop/sdk/internal";
 import type { ScaleDecision } from "@shallop/sdk/wire";
 import { decide, initialMemory, type ScaleMemory } from "./decide.ts";
 import { withDecision } from "./history.ts";
 import type { IdleTimes } from "./idle-times.ts";
 import { type KeepWarm, keepWhileWorth, type WarmPlan, warmSpanAt } from "./keep-warm.ts";
-import { LoadHistory, type LoadSample } from "./load-history.ts";
+import { LoadHistory } from "./load-history.ts";
 import { LoadWindow } from "./load-window.ts";
+import { isResource, type LoadSample } from "./signals.ts";
 import type { ScaleSpec } from "./spec.ts";
+import type { Load } from "./wish.ts";
 
 /** A revision's pods as they are now. */
 export interface PodCounts {
@@ -38,11 +41,18 @@ export interface ScalerStart {
   readonly keepWarm?: (worthMs: number) => KeepWarm;
 }
 
+/** What one signal was like within the windows. */
+interface SignalWindows {
+  readonly name: SignalName;
+  readonly stable: LoadWindow;
+  readonly panic: LoadWindow;
+}
+
 /** The scale of one revision over time: its windows of load, what it remembers, and what it decided. */
 export class RevisionScaler {
-  #spec: ScaleSpec;
-  #stable: LoadWindow;
-  #panic: LoadWindow;
+  readonly #spec: ScaleSpec;
+  readonly #own: SignalWindows;
+  readonly #more: readonly SignalWindows[];
   #memory: ScaleMemory;
   #decisions: readonly ScaleDecision[] = [];
   readonly #history = new LoadHistory();
@@ -57,13 +67,23 @@ export class RevisionScaler {
     this.#spec = spec;
     this.#idle = idle;
     this.#keepWarm = keepWarm;
-    this.#stable = new LoadWindow(spec.stableWindowMs);
-    this.#panic = new LoadWindow(spec.panicWindowMs);
+    const windowsOf = (name: SignalName): SignalWindows => ({
+      name,
+      stable: new LoadWindow(spec.stableWindowMs),
+      panic: new LoadWindow(spec.panicWindowMs),
+    });
+    this.#own = windowsOf(spec.metric);
+    this.#more = spec.more.map(({ name }) => windowsOf(name));
     this.#memory = initialMemory(spec, { ...counts, nowMs });
   }
 
   get spec(): ScaleSpec {
     return this.#spec;
+  }
+
+  /** It is scaled by what its pods use. */
+  get needsUsage(): boolean {
+    return isResource(this.#own.name) || this.#more.some(({ name }) => isResource(name));
   }
 
   /** Pods that were wanted last. */
@@ -85,13 +105,16 @@ export class RevisionScaler {
     return this.#decisions;
   }
 
-  /** The load over the second that ends now: requests at once, or per second, as the revision's metric asks. */
+  /** The load over the second that ends now. */
   record({ nowMs, wallMs }: Moment, load: LoadSample): void {
     if (load.concurrency > 0 || load.rps > 0) this.#busy(nowMs, wallMs);
-    const value = this.#spec.metric === "rps" ? load.rps : load.concurrency;
     this.#history.record(nowMs, load);
-    this.#stable.record(nowMs, value);
-    this.#panic.record(nowMs, value);
+    for (const { name, stable, panic } of [this.#own, ...this.#more]) {
+      const value = load[name];
+      if (value === undefined) continue;
+      stable.record(nowMs, value);
+      panic.record(nowMs, value);
+    }
   }
 
   /** The load of the last hour, second by second, to replay it with other settings. */
@@ -102,10 +125,7 @@ export class RevisionScaler {
   /** Decides how many pods there shall be. */
   decide({ nowMs, wallMs }: Moment, counts: PodCounts): ScaleDecision {
     const { pods, ready, reachable, initialized, activation } = counts;
-    const isKnown = !this.#stable.isEmpty(nowMs);
-    const load = isKnown
-      ? { stable: this.#average(this.#stable, nowMs), panic: this.#average(this.#panic, nowMs) }
-      : undefined;
+    const load = this.#load(this.#own, nowMs);
     const warm = this.#warm(nowMs, counts);
     const outcome = decide(this.#spec, this.#memory, {
       nowMs,
@@ -115,6 +135,7 @@ export class RevisionScaler {
       initialized,
       activation,
       load,
+      more: this.#more.map((windows) => this.#load(windows, nowMs)),
       warm,
     });
     this.#memory = outcome.memory;
@@ -145,6 +166,14 @@ export class RevisionScaler {
     if (worthMs === 0 || !reachable || this.#busyMs === undefined) return undefined;
     this.#warmPlan ??= this.#keepWarm(worthMs)(this.#idle);
     return warmSpanAt(this.#warmPlan, nowMs - this.#busyMs)?.why;
+  }
+
+  /** Undefined: nothing was recorded within the window. */
+  #load({ name, stable, panic }: SignalWindows, nowMs: number): Load | undefined {
+    // Requests that nobody reports are none at the end of the window, and then nothing to decide on. Processors that nobody
+    // reports may be busy.
+    if (stable.isEmpty(isResource(name) ? nowMs + secondMs : nowMs)) return undefined;
+    return { stable: this.#average(stable, nowMs), panic: this.#average(panic, nowMs) };
   }
 
   #average(window: LoadWindow, nowMs: number): number {

@@ -1,14 +1,19 @@
-import { annotation, autoscalingPrefix } from "@shallop/sdk/api";
+import { annotation, autoscalingPrefix, parseSignals, type SignalName } from "@shallop/sdk/api";
 import { parseDurationMs } from "@shallop/sdk/internal";
 import { type AutoscalerConfig, targetMin } from "./config.ts";
+import type { Signal } from "./signals.ts";
 
 /** How one revision scales: its annotations over the global configuration. */
 export interface ScaleSpec {
-  readonly metric: "concurrency" | "rps";
+  readonly metric: SignalName;
   /** What a pod can take: the hard limit, or the soft target. */
   readonly total: number;
   /** What a pod shall get: `total` times the utilization. */
   readonly target: number;
+  /** A load that is so near to what the ready pods are for changes nothing; a share of it. */
+  readonly tolerance: number;
+  /** Further signals. The one of all that asks for the most pods has them. */
+  readonly more: readonly Signal[];
   readonly targetBurstCapacity: number;
   readonly stableWindowMs: number;
   readonly panicWindowMs: number;
@@ -63,18 +68,21 @@ export function parseSpec(annotations: Annotations, containerConcurrency: number
   const duration = (name: string): number | undefined => parseDurationMs(given.get(name) ?? "");
   const scale = (name: string, least: number): number | undefined =>
     number(name, (value) => Number.isInteger(value) && value >= least);
-  const metric = given.get("metric") === "rps" ? "rps" : "concurrency";
+  const isHpa = given.get("class") === "hpa.autoscaling.knative.dev";
   const stableWindowMs = duration("window") ?? config.stableWindowMs;
   const panicPercentage = number("panic-window-percentage", (v) => v >= 1 && v <= 100) ?? config.panicWindowPercentage;
   const worthMs = parseDurationMs(annotations[annotation.keepWarmWorth] ?? "");
   const aggregation = given.get("metric-aggregation-algorithm");
-  return {
+  const target = number("target", (value) => value >= targetMin);
+  const percentage = number("target-utilization-percentage", (value) => value > 0 && value <= 100);
+  const utilization =
+    percentage === undefined ? config.targetUtilization : percentage <= 1 ? percentage : percentage / 100;
+  const metric = given.get("metric") === "rps" ? "rps" : "concurrency";
+  const spec: ScaleSpec = {
     metric,
-    ...targets(metric, containerConcurrency, {
-      target: number("target", (value) => value >= targetMin),
-      utilization: number("target-utilization-percentage", (value) => value > 0 && value <= 100),
-      config,
-    }),
+    ...targets(metric, containerConcurrency, { target, utilization, config }),
+    tolerance: 0,
+    more: furtherSignals(annotations, utilization),
     targetBurstCapacity: number("target-burst-capacity", (v) => v === -1 || v >= 0) ?? config.targetBurstCapacity,
     stableWindowMs,
     // Whole seconds, since a bucket is one; at least one.
@@ -91,11 +99,72 @@ export function parseSpec(annotations: Annotations, containerConcurrency: number
     enableScaleToZero: config.enableScaleToZero,
     scaleToZeroGraceMs: config.scaleToZeroGraceMs,
     podRetentionMs: duration("scale-to-zero-pod-retention-period") ?? config.podRetentionMs,
-    aggregation: aggregation === "weighted-exponential" ? aggregation : "linear",
+    aggregation: weighted.includes(aggregation ?? "") ? "weighted-exponential" : "linear",
     dryRun: annotations[annotation.autoscalingDryRun] === "true",
     activationTimeoutMs: progressDeadlineMs(annotations) + activationBufferMs,
     keepWarmWorthMs: { native: worthMs ?? config.keepWarmWorthMs, wasm: worthMs ?? 0 },
   };
+  if (!isHpa) return spec;
+  return asHpa(spec, {
+    metric: given.get("metric"),
+    target,
+    windowMs: duration("window"),
+    delayMs: duration("scale-down-delay"),
+  });
+}
+
+/** Both spellings that Knative takes. */
+const weighted: readonly string[] = ["weighted-exponential", "weightedExponential"];
+
+interface HpaGiven {
+  readonly metric: string | undefined;
+  readonly target: number | undefined;
+  readonly windowMs: number | undefined;
+  readonly delayMs: number | undefined;
+}
+
+/**
+ * Class `hpa.autoscaling.knative.dev`: what a HorizontalPodAutoscaler does that Knative makes for it
+ * (pkg/reconciler/autoscaling/hpa/resources/hpa.go), with the defaults of Kubernetes' horizontal pod autoscaler. By the
+ * processor, in percent of what a pod asks for, 80 when nothing is said, or by memory, MiB of each pod. The last pod stays
+ * while a route leads to it; there is no panic, and a load within a tenth of what is ready for changes nothing.
+ */
+function asHpa(spec: ScaleSpec, { metric, target, windowMs, delayMs }: HpaGiven): ScaleSpec {
+  const isMemory = metric === "memory" && target !== undefined;
+  const total = isMemory ? target : Math.ceil(metric === "memory" ? hpaCpuTarget : (target ?? hpaCpuTarget));
+  const stableWindowMs = windowMs ?? hpaWindowMs;
+  return {
+    ...spec,
+    metric: isMemory ? "memory" : "cpu",
+    total,
+    target: total,
+    tolerance: hpaTolerance,
+    targetBurstCapacity: 0,
+    stableWindowMs,
+    panicWindowMs: stableWindowMs,
+    panicThreshold: Number.POSITIVE_INFINITY,
+    scaleDownDelayMs: delayMs ?? hpaScaleDownDelayMs,
+    minScale: Math.max(1, spec.minScale),
+    initialScale: Math.max(1, spec.initialScale),
+  };
+}
+
+const hpaCpuTarget = 80;
+const hpaTolerance = 0.1;
+/** kube-controller-manager: horizontal-pod-autoscaler-sync-period and -downscale-stabilization. */
+const hpaWindowMs = 15 * secondMs;
+const hpaScaleDownDelayMs = 300 * secondMs;
+
+/** `cpu=80,queue=5`: the utilization is for requests, whose targets are what a pod can take, and not what it shall get. */
+function furtherSignals(annotations: Annotations, utilization: number): readonly Signal[] {
+  // What cannot be read counts as not given, as with all others.
+  const signals = parseSignals(annotations[annotation.signals] ?? "");
+  if (typeof signals === "string") return [];
+  return [...signals].map(([name, total]) => ({
+    name,
+    total,
+    target: name === "concurrency" || name === "rps" ? Math.max(targetMin, total * utilization) : total,
+  }));
 }
 
 /** Time within which a revision has to come up: its annotation, or Knative's default. */
@@ -109,21 +178,18 @@ export function progressDeadlineMs(annotations: Annotations): number {
  * containerConcurrency 10, annotation target 50: total min(50, 10) = 10, target 7.
  */
 function targets(
-  metric: ScaleSpec["metric"],
+  metric: "concurrency" | "rps",
   containerConcurrency: number,
   given: {
     readonly target: number | undefined;
-    readonly utilization: number | undefined;
+    readonly utilization: number;
     readonly config: AutoscalerConfig;
   },
 ): Pick<ScaleSpec, "total" | "target"> {
-  const { target, config } = given;
+  const { target, utilization, config } = given;
   const hard = metric === "concurrency" && containerConcurrency > 0 ? containerConcurrency : undefined;
   const soft = target ?? (metric === "rps" ? config.rpsTarget : config.concurrencyTarget);
   const total = hard === undefined ? soft : Math.min(target ?? hard, hard);
-  const percentage = given.utilization;
-  const utilization =
-    percentage === undefined ? config.targetUtilization : percentage <= 1 ? percentage : percentage / 100;
   return { total, target: Math.max(targetMin, total * utilization) };
 }
 

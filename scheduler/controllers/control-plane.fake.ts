@@ -116,6 +116,8 @@ export class World implements AsyncDisposable {
       autoscaler: parseConfig(this.#settings),
       issuers: this.#issuers,
       idleTimes: new IdleBook(),
+      // Fake agents have pods that use nothing.
+      askNodes: () => Promise.resolve([]),
     });
     await this.controllers.start();
   }

@@ -8,6 +8,7 @@ import { nodeView } from "../place/node-view.ts";
 import { nothingTaken } from "../place/demand.ts";
 import { Autoscaler } from "./autoscaler/autoscaler.ts";
 import { ServiceExplainer } from "./autoscaler/explainer.ts";
+import { type AskNodes, UsageBook } from "./autoscaler/usage-book.ts";
 import { CertificateController } from "./certificate/controller.ts";
 import type { Issuers } from "./certificate/issuer.ts";
 import { ConfigurationController } from "./configuration/controller.ts";
@@ -40,6 +41,8 @@ export interface ControllersOptions {
   readonly addresses: Addresses;
   readonly autoscaler: AutoscalerConfig;
   readonly idleTimes: IdleBook;
+  /** Asks nodes what their pods use, for revisions that scale by it. */
+  readonly askNodes: AskNodes;
   /** Who issues certificates, where somebody does. */
   readonly issuers?: Issuers;
 }
@@ -82,6 +85,7 @@ export class Controllers implements AsyncDisposable {
     this.#autoscaler = new Autoscaler({
       config: options.autoscaler,
       idleTimes: options.idleTimes,
+      usage: new UsageBook({ cluster, clock, log, askNodes: options.askNodes }),
       clock,
       log,
       events,

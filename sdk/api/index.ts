@@ -94,6 +94,7 @@ export type {
   TrafficTarget,
 } from "./serving.ts";
 export { type FieldType, isScalar, type MessageType, messageType, type Scalar, typeTable } from "./types/type-table.ts";
+export { parseSignals, type SignalName, signalNames } from "./signals.ts";
 export { parseAutoscalingSettings } from "./validation/autoscaling.ts";
 export { compilePattern, type Pattern } from "./validation/hosts.ts";
 export { forbidden, invalid, notSupported, required } from "./validation/cause.ts";

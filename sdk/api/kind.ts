@@ -39,6 +39,8 @@ export type FieldDefault = readonly [path: string, value: Json];
 export interface ValidationSettings {
   /** `allow-zero-initial-scale` of Knative's config-autoscaler. */
   readonly allowZeroInitialScale: boolean;
+  /** `max-scale-limit` of the same; 0 or absent: there is none. */
+  readonly maxScaleLimit?: number;
 }
 
 /**

@@ -1,3 +1,4 @@
+import { validateAutoscaling } from "./validation/autoscaling.ts";
 import { assert as check, constantFrom, jsonValue, property } from "fast-check";
 import { describe, expect, test } from "vitest";
 import { conform, missingFields } from "./conform.ts";
@@ -225,18 +226,22 @@ test.each(serviceCases)("Service: $name", ({ spec, fault }) => {
 });
 
 const scaling: { annotation: string; good: string[]; bad: string[] }[] = [
-  { annotation: "class", good: ["kpa.autoscaling.knative.dev"], bad: ["hpa.autoscaling.knative.dev"] },
-  { annotation: "metric", good: ["concurrency", "rps"], bad: ["cpu", ""] },
-  { annotation: "target", good: ["0.01", "100"], bad: ["0", "-1", "x", "1e3"] },
-  { annotation: "target-utilization-percentage", good: ["0.7", "1", "100"], bad: ["0", "101"] },
+  {
+    annotation: "class",
+    good: ["kpa.autoscaling.knative.dev", "hpa.autoscaling.knative.dev"],
+    bad: ["x.autoscaling.knative.dev", "keda.example.com"],
+  },
+  { annotation: "metric", good: ["concurrency", "rps"], bad: ["cpu", "queue", ""] },
+  { annotation: "target", good: ["0.01", "100", "1e3"], bad: ["0", "-1", "x"] },
+  { annotation: "target-utilization-percentage", good: ["1", "100"], bad: ["0", "0.7", "101"] },
   { annotation: "target-burst-capacity", good: ["-1", "0", "211"], bad: ["-2", "-0.5"] },
   { annotation: "window", good: ["6s", "1h", "1m30s"], bad: ["5s", "61m", "6500ms", "60"] },
   { annotation: "panic-window-percentage", good: ["1", "100"], bad: ["0.9", "101"] },
   { annotation: "panic-threshold-percentage", good: ["110", "1000"], bad: ["109", "1001"] },
   { annotation: "scale-down-delay", good: ["0s", "0", "1h"], bad: ["-1s", "2h"] },
-  { annotation: "scale-to-zero-pod-retention-period", good: ["0s", "1m"], bad: ["1d"] },
+  { annotation: "scale-to-zero-pod-retention-period", good: ["0s", "1m", "1500ms"], bad: ["1d", "61m"] },
   { annotation: "initial-scale", good: ["1", "5"], bad: ["0", "-1", "1.5"] },
-  { annotation: "min-scale", good: ["0", "3"], bad: ["-1", "a"] },
+  { annotation: "min-scale", good: ["0", "3", "2147483647"], bad: ["-1", "a", "2147483648"] },
   { annotation: "max-scale", good: ["0", "3"], bad: ["-1", "2.5"] },
   { annotation: "activation-scale", good: ["2"], bad: ["1", "0"] },
   { annotation: "minScale", good: ["2"], bad: ["x"] },
@@ -250,6 +255,69 @@ test.each(scaling)("autoscaling.knative.dev/$annotation", ({ annotation, good, b
     });
   for (const value of good) expect(check(value)).toEqual([]);
   for (const value of bad) expect(check(value)).toHaveLength(1);
+});
+
+const together: { name: string; annotations: Record<string, string>; fault: string | undefined }[] = [
+  {
+    name: "class hpa, by memory",
+    annotations: {
+      "autoscaling.knative.dev/class": "hpa.autoscaling.knative.dev",
+      "autoscaling.knative.dev/metric": "memory",
+    },
+    fault: undefined,
+  },
+  {
+    name: "class hpa, by requests",
+    annotations: {
+      "autoscaling.knative.dev/class": "hpa.autoscaling.knative.dev",
+      "autoscaling.knative.dev/metric": "rps",
+    },
+    fault: "must be one of cpu, memory in this class",
+  },
+  {
+    name: "several signals",
+    annotations: { "autoscaling.shallop.dev/signals": "cpu=80,rps=50, queue=0.5" },
+    fault: undefined,
+  },
+  {
+    name: "a signal of nobody",
+    annotations: { "autoscaling.shallop.dev/signals": "disk=80" },
+    fault: "must be a list",
+  },
+  { name: "no target", annotations: { "autoscaling.shallop.dev/signals": "cpu" }, fault: "must be a list" },
+  { name: "no signal", annotations: { "autoscaling.shallop.dev/signals": "" }, fault: "must be a list" },
+  { name: "one twice", annotations: { "autoscaling.shallop.dev/signals": "cpu=1,cpu=2" }, fault: "must name cpu once" },
+  {
+    name: "the metric again",
+    annotations: { "autoscaling.shallop.dev/signals": "concurrency=80" },
+    fault: "must not name concurrency",
+  },
+  {
+    name: "activation-scale above max-scale",
+    annotations: { "autoscaling.knative.dev/activation-scale": "5", "autoscaling.knative.dev/max-scale": "4" },
+    fault: "must not be more than autoscaling.knative.dev/max-scale 4",
+  },
+  {
+    name: "activation-scale below min-scale",
+    annotations: { "autoscaling.knative.dev/activation-scale": "2", "autoscaling.knative.dev/min-scale": "4" },
+    fault: "must not be less than autoscaling.knative.dev/min-scale 4",
+  },
+];
+
+test.each(together)("annotations of the autoscaler that go together: $name", ({ annotations, fault }) => {
+  const found = faults("Service", { metadata: { name: "s" }, spec: { template: template({}, annotations) } });
+  if (fault === undefined) expect(found).toEqual([]);
+  else expect(found).toEqual([expect.stringContaining(fault)]);
+});
+
+test("max-scale stays within max-scale-limit", () => {
+  const check = (value: string): readonly unknown[] =>
+    validateAutoscaling({ "autoscaling.knative.dev/max-scale": value }, "", {
+      allowZeroInitialScale: false,
+      maxScaleLimit: 10,
+    });
+  expect([check("10"), check("1")]).toEqual([[], []]);
+  expect([check("11"), check("0")]).toEqual([[expect.anything()], [expect.anything()]]);
 });
 
 test("min-scale is not over max-scale, and annotations of the autoscaler belong in the template", () => {

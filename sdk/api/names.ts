@@ -53,6 +53,11 @@ export const annotation = {
   onlyVariant: "shallop.dev/only-variant",
   /** On revision templates, by the user: how long a pod may wait for a cold start to be avoided, such as `15m`; `0s`: not at all. */
   keepWarmWorth: "autoscaling.shallop.dev/keep-warm-worth",
+  /**
+   * On revision templates, by the user: signals to scale by beside the metric, such as `cpu=80,queue=5`. The one that asks
+   * for the most pods has them.
+   */
+  signals: "autoscaling.shallop.dev/signals",
   /** On revision templates, by the user: `true` has the autoscaler say what it would do, and do nothing. */
   autoscalingDryRun: "autoscaling.shallop.dev/dry-run",
   /** On Revisions, by a user: the digest of the image whose new capabilities are approved. */

@@ -5,7 +5,7 @@ export interface NodeUsage {
   readonly windowMs: number;
   readonly cpuNanoCores: number;
   readonly memoryBytes: number;
-  /** Those of which the node can tell: native ones. */
+  /** Those that run. A Wasm pod has no network of its own, and no processes: its thread counts as one. */
   readonly pods: readonly PodUsage[];
 }
 

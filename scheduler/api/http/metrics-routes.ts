@@ -1,10 +1,11 @@
-import { apiVersionOf, ApiFault, annotation, kindOf, nodeMetrics, nodes, podMetrics, textAt } from "@shallop/sdk/api";
+import { annotation, apiVersionOf, kindOf, nodeMetrics, nodes, podMetrics, textAt } from "@shallop/sdk/api";
 import { assert } from "@shallop/sdk/internal";
 import type { NodeUsage, PodUsage } from "@shallop/sdk/wire";
-import type { AgentLink } from "../agent-link.ts";
+import type { AgentAddress, AgentLink } from "../agent-link.ts";
 import { authorize } from "../authorize.ts";
 import { notFound } from "../faults.ts";
 import type { Machinery, Target } from "../machinery.ts";
+import { nodeUsages } from "../node-usage.ts";
 import type { ResourceRequest } from "./resource-routes.ts";
 
 export interface MetricsParts {
@@ -12,8 +13,6 @@ export interface MetricsParts {
   readonly link: AgentLink;
 }
 
-/** A thousand pods of ten containers each. */
-const usageBytesMax = 4 << 20;
 /** The agent measures for a second when nobody has asked before. */
 const usageTimeoutMs = 10_000;
 
@@ -28,7 +27,7 @@ export async function metricsResponse(
   const { kind, namespace, name } = target;
   authorize({ user, verb: name === undefined ? "list" : "get", kind, namespace, name });
   const signal = AbortSignal.any([request.signal, AbortSignal.timeout(usageTimeoutMs)]);
-  const usages = await usagesOf(machinery, link, signal);
+  const usages = await nodeUsages(link, agentsOf(machinery), signal);
   const isNodes = kind.resource.plural === nodeMetrics.plural;
   const items = usages
     .flatMap(({ node, usage }): MetricsItem[] =>
@@ -45,40 +44,15 @@ export async function metricsResponse(
   return Response.json(item);
 }
 
-async function usagesOf(
-  machinery: Machinery,
-  link: AgentLink,
-  signal: AbortSignal,
-): Promise<readonly { readonly node: string; readonly usage: NodeUsage }[]> {
+/** The nodes that say where their agent is. */
+function agentsOf({ objects }: Machinery): readonly AgentAddress[] {
   const kind = kindOf(nodes);
   assert(kind !== undefined, "nodes are served");
-  const { objects } = machinery;
   const all = objects.store.list(objects.prefix(kind)).entries.map((entry) => objects.parse(entry));
-  const asked = all.map(async (object) => {
+  return all.flatMap((object) => {
     const address = textAt(object, "metadata", "annotations", annotation.agentAddress);
-    if (address === undefined) return [];
-    const node = object.metadata.name;
-    try {
-      const usage = await readUsage(await link.get({ node, address }, "/v1/usage", signal));
-      return [{ node, usage }];
-    } catch (error) {
-      if (error instanceof ApiFault) return [];
-      throw error;
-    }
+    return address === undefined ? [] : [{ node: object.metadata.name, address }];
   });
-  return (await Promise.all(asked)).flat();
-}
-
-async function readUsage(body: AsyncIterable<Uint8Array>): Promise<NodeUsage> {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of body) {
-    bytes += chunk.length;
-    if (bytes > usageBytesMax) throw new ApiFault("InternalError", "an agent's answer is too large");
-    chunks.push(chunk);
-  }
-  // Of an agent, whose certificate was checked, and of the same version.
-  return JSON.parse(Buffer.concat(chunks).toString("utf8")) as NodeUsage;
 }
 
 interface MetricsItem {

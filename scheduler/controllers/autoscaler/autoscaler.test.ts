@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { createApi } from "../../api/api.ts";
 import { inProcessClient } from "../../api/client.ts";
 import { controllersUser } from "../../api/user.ts";
-import { defaultConfig } from "../../autoscale/config.ts";
+import { parseConfig } from "../../autoscale/config.ts";
 import { IdleBook } from "../../autoscale/idle-book.ts";
 import type { PodCounts } from "../../autoscale/revision-scaler.ts";
 import { seededRandom } from "@shallop/sdk/internal/testing";
@@ -23,15 +23,23 @@ const counts = (more: Partial<PodCounts> = {}): PodCounts => ({
   ...more,
 });
 
-async function start() {
+async function start(settings: readonly string[] = []) {
   const clock = new FakeClock();
   const random = seededRandom(1);
   const api = await createApi({ store: new FakeStore(), clock, random, log: silentLog });
   const events = new EventRecorder(inProcessClient(api, controllersUser), { component: "test", clock, random });
   const changed: string[] = [];
   const onChange = (key: string): void => void changed.push(key);
+  const usage: { load: { cpu: number; memory: number } | undefined; asked: string[] } = { load: undefined, asked: [] };
   const autoscaler = new Autoscaler({
-    config: defaultConfig,
+    config: parseConfig(settings),
+    usage: {
+      of: () => usage.load,
+      refresh: (revisions) => {
+        usage.asked.push(...revisions.map(({ metadata }) => metadata.name));
+        return Promise.resolve();
+      },
+    },
     idleTimes: new IdleBook(),
     clock,
     log: silentLog,
@@ -43,7 +51,7 @@ async function start() {
     const load = { namespace: "default", revision: name, averageConcurrency, requestCount: 1, periodMs: 1000, waiting };
     autoscaler.report({ gateway: "a", revisions: [load] });
   };
-  return { clock, autoscaler, changed, report };
+  return { clock, autoscaler, changed, report, usage };
 }
 
 describe("Autoscaler", () => {
@@ -84,6 +92,60 @@ describe("Autoscaler", () => {
     expect(autoscaler.wanted(made, counts()).want).toBe(0);
     autoscaler.forget("default/hello-00001");
     expect(autoscaler.decisions("default/hello-00001")).toEqual([]);
+  });
+
+  test("of several signals the one that asks for the most pods has them, and the decision says which", async () => {
+    const { clock, autoscaler, report, usage } = await start();
+    const annotations = { "autoscaling.shallop.dev/signals": "cpu=80,queue=5,memory=1000" };
+    const scaled = revision(1, {}, { annotations });
+    autoscaler.wanted(scaled, counts({ pods: 1, ready: 1 }));
+    usage.load = { cpu: 240, memory: 300 };
+    report(60, 4);
+    await clock.advance(2000);
+    expect(autoscaler.wanted(scaled, counts({ pods: 1, ready: 1 })).want).toBe(3);
+    const decision = autoscaler.decisions("default/hello-00001").at(-1);
+    expect(decision).toMatchObject({
+      formula: "cpu: ceil(stable 240 / target 80) = 3 (concurrency 1, queue 1, memory 0)",
+      inputs: { signal: "cpu", stableCpuPercent: 240, cpuTarget: 80, stableQueueDepth: 4, stableConcurrency: 60 },
+    });
+    expect(usage.asked).toContain("hello-00001");
+    // A node that does not answer is no reason to take its pods away, and what one pod idles with is none to keep it.
+    usage.load = undefined;
+    autoscaler.wanted(scaled, counts({ pods: 3, ready: 3 }));
+    await clock.advance(70_000);
+    expect(autoscaler.wanted(scaled, counts({ pods: 3, ready: 3 })).want).toBe(3);
+    usage.load = { cpu: 5, memory: 100 };
+    autoscaler.wanted(scaled, counts({ pods: 1, ready: 1 }));
+    await clock.advance(130_000);
+    expect(autoscaler.wanted(scaled, counts({ pods: 1, ready: 1 })).want).toBe(0);
+  });
+
+  test("class hpa follows the processor, within its tolerance, and keeps a pod", async () => {
+    const { clock, autoscaler, usage } = await start();
+    const annotations = { "autoscaling.knative.dev/class": "hpa.autoscaling.knative.dev" };
+    const scaled = revision(1, {}, { annotations });
+    const wantedAt = async (cpu: number, ready: number): Promise<number> => {
+      autoscaler.wanted(scaled, counts({ pods: ready, ready }));
+      usage.load = { cpu, memory: 0 };
+      await clock.advance(20_000);
+      return autoscaler.wanted(scaled, counts({ pods: ready, ready })).want;
+    };
+    expect(await wantedAt(85, 1)).toBe(1);
+    expect(await wantedAt(90, 1)).toBe(2);
+    expect(await wantedAt(171, 2)).toBe(2);
+    // Five minutes without a need.
+    expect(await wantedAt(0, 2)).toBe(2);
+    await clock.advance(300_000);
+    expect(await wantedAt(0, 2)).toBe(1);
+    await clock.advance(300_000);
+    expect(await wantedAt(0, 1)).toBe(1);
+  });
+
+  test("nodes are not asked for revisions that are scaled by their requests", async () => {
+    const { clock, autoscaler, usage } = await start();
+    autoscaler.wanted(revision(1), counts({ pods: 1, ready: 1 }));
+    await clock.advance(20_000);
+    expect(usage.asked).toEqual([]);
   });
 
   test("stopped, it decides nothing", async () => {

@@ -11,6 +11,7 @@ import { type Moment, type PodCounts, RevisionScaler } from "../../autoscale/rev
 import { parseSpec } from "../../autoscale/spec.ts";
 import { keyAt, keyOf } from "../shared/mirror.ts";
 import { LoadBook } from "./load-book.ts";
+import type { UsageBook } from "./usage-book.ts";
 
 export interface AutoscalerOptions {
   readonly config: AutoscalerConfig;
@@ -19,6 +20,8 @@ export interface AutoscalerOptions {
   readonly events: EventRecorder;
   /** What is known of idle times; the autoscaler adds to it. */
   readonly idleTimes: IdleBook;
+  /** What the pods of revisions use that scale by it. */
+  readonly usage: Pick<UsageBook, "of" | "refresh">;
   /** The revision wants another number of pods, or is active in another way: look at it. */
   readonly onChange: (key: string) => void;
 }
@@ -26,6 +29,10 @@ export interface AutoscalerOptions {
 /** knative/serving: the autoscaler samples each second and decides each two. */
 const sampleMs = 1_000;
 const samplesPerDecision = 2;
+/** kube-controller-manager looks each 15 s; metrics that are asked of the nodes themselves may be newer. */
+const samplesPerUsage = 5;
+
+const silence = { concurrency: 0, rps: 0, queue: 0 };
 
 interface Scaled {
   revision: Revision;
@@ -147,15 +154,22 @@ export class Autoscaler implements Disposable {
   #tick(): void {
     const moment = this.#moment();
     const loads = this.#book.sample(moment.nowMs);
+    if (this.#samples % samplesPerUsage === 0) this.#askUsage();
     const isDecision = ++this.#samples % samplesPerDecision === 0;
     for (const [key, scaled] of this.#scaled) {
       const load = loads.get(key);
       // Silence of a revision that has or wants pods is a load of nothing; of one at zero it is nothing at all.
       if (load !== undefined || scaled.counts.ready > 0 || scaled.scaler.want > 0) {
-        scaled.scaler.record(moment, load ?? { concurrency: 0, rps: 0 });
+        const usage = scaled.scaler.needsUsage ? this.#options.usage.of(key) : undefined;
+        scaled.scaler.record(moment, { ...(load ?? silence), ...usage });
       }
       if (isDecision) this.#decide(key, scaled);
     }
+  }
+
+  #askUsage(): void {
+    const asked = [...this.#scaled.values()].filter(({ scaler, counts }) => scaler.needsUsage && counts.ready > 0);
+    if (asked.length > 0) void this.#options.usage.refresh(asked.map(({ revision }) => revision));
   }
 
   #decide(key: string, scaled: Scaled, { isAsked = false } = {}): void {

@@ -18,21 +18,21 @@ describe("LoadBook", () => {
     const book = new LoadBook();
     book.report({ gateway: "a", revisions: [load({ averageConcurrency: 10, requestCount: 5 })] }, 0);
     book.report({ gateway: "b", revisions: [load({ averageConcurrency: 3, requestCount: 1 })] }, 0);
-    expect(book.sample(500).get(key)).toEqual({ concurrency: 13, rps: 6 });
+    expect(book.sample(500).get(key)).toEqual({ concurrency: 13, rps: 6, queue: 0 });
   });
 
   test("reports between two samples are averaged over their time", () => {
     const book = new LoadBook();
     book.report({ gateway: "a", revisions: [load({ averageConcurrency: 100, requestCount: 10, periodMs: 100 })] }, 0);
     book.report({ gateway: "a", revisions: [load({ averageConcurrency: 0, requestCount: 0, periodMs: 900 })] }, 900);
-    expect(book.sample(1000).get(key)).toEqual({ concurrency: 10, rps: 10 });
+    expect(book.sample(1000).get(key)).toEqual({ concurrency: 10, rps: 10, queue: 0 });
   });
 
   test("without a report since the last sample the newest one holds", () => {
     const book = new LoadBook();
     book.report({ gateway: "a", revisions: [load({ averageConcurrency: 4, requestCount: 8, periodMs: 2000 })] }, 0);
     book.sample(500);
-    expect(book.sample(1500).get(key)).toEqual({ concurrency: 4, rps: 4 });
+    expect(book.sample(1500).get(key)).toEqual({ concurrency: 4, rps: 4, queue: 0 });
   });
 
   test("a revision that fell silent is told once more, and forgotten", () => {
@@ -40,7 +40,7 @@ describe("LoadBook", () => {
     book.report({ gateway: "a", revisions: [load({ averageConcurrency: 4 })] }, 0);
     book.sample(500);
     book.report({ gateway: "a", revisions: [load()] }, 1000);
-    expect(book.sample(1500).get(key)).toEqual({ concurrency: 0, rps: 0 });
+    expect(book.sample(1500).get(key)).toEqual({ concurrency: 0, rps: 0, queue: 0 });
     expect(book.sample(2500).has(key)).toBe(false);
   });
 
@@ -49,7 +49,7 @@ describe("LoadBook", () => {
     book.report({ gateway: "a", revisions: [load({ averageConcurrency: 4 })] }, 0);
     expect(book.sample(gatewaySilentMsMax).get(key)?.concurrency).toBe(4);
     expect(book.sample(gatewaySilentMsMax + 1).has(key)).toBe(false);
-    expect(book.now(key, gatewaySilentMsMax + 1)).toEqual({ concurrency: 0, rps: 0 });
+    expect(book.now(key, gatewaySilentMsMax + 1)).toEqual({ concurrency: 0, rps: 0, queue: 0 });
   });
 
   test("revisions with requests that wait are named, and count with those at least", () => {

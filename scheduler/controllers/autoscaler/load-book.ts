@@ -1,4 +1,5 @@
 import type { LoadReport, RevisionLoad } from "@shallop/sdk/wire";
+import type { LoadSample } from "../../autoscale/signals.ts";
 
 /** A gateway with traffic reports each second; one that misses five reports has died or lost its way. */
 export const gatewaySilentMsMax = 5_000;
@@ -22,10 +23,8 @@ interface Gateway {
   readonly entries: Map<string, Entry>;
 }
 
-export interface SampledLoad {
-  readonly concurrency: number;
-  readonly rps: number;
-}
+/** What gateways can tell. */
+type SampledLoad = Required<Pick<LoadSample, "concurrency" | "rps" | "queue">>;
 
 /** Reports of several gateways, as one load per revision. Times are given, monotonic milliseconds. */
 export class LoadBook {
@@ -53,18 +52,19 @@ export class LoadBook {
 
   /** The load of each revision since the last sample, summed over gateways. Revisions without load are left out. */
   sample(nowMs: number): ReadonlyMap<string, SampledLoad> {
-    const loads = new Map<string, { concurrency: number; rps: number }>();
+    const loads = new Map<string, { -readonly [Name in keyof SampledLoad]: number }>();
     for (const [name, gateway] of this.#gateways) {
       if (nowMs - gateway.seenMs > gatewaySilentMsMax) {
         this.#gateways.delete(name);
         continue;
       }
       for (const [key, entry] of gateway.entries) {
-        const { concurrency, rps } = taken(entry);
+        const { concurrency, rps, queue } = taken(entry);
         if (entry.concurrency === 0 && entry.waiting === 0 && entry.rps === 0) gateway.entries.delete(key);
-        const sum = loads.get(key) ?? { concurrency: 0, rps: 0 };
+        const sum = loads.get(key) ?? { concurrency: 0, rps: 0, queue: 0 };
         sum.concurrency += concurrency;
         sum.rps += rps;
+        sum.queue += queue;
         loads.set(key, sum);
       }
     }
@@ -75,14 +75,16 @@ export class LoadBook {
   now(key: string, nowMs: number): SampledLoad {
     let concurrency = 0;
     let rps = 0;
+    let queue = 0;
     for (const { seenMs, entries } of this.#gateways.values()) {
       const entry = nowMs - seenMs > gatewaySilentMsMax ? undefined : entries.get(key);
       if (entry === undefined) continue;
       // A request that came a moment ago is a small average over the whole second.
       concurrency += Math.max(entry.concurrency, entry.waiting);
       rps += Math.max(entry.rps, entry.waiting);
+      queue += entry.waiting;
     }
-    return { concurrency, rps };
+    return { concurrency, rps, queue };
   }
 }
 
@@ -100,10 +102,10 @@ function note(entries: Map<string, Entry>, key: string, load: RevisionLoad): voi
 
 /** The averages since the last sample; of the last report when there was none since. Begins the next sample. */
 function taken(entry: Entry): SampledLoad {
-  const { requestMs, requests, periodMs } = entry;
+  const { requestMs, requests, periodMs, waiting: queue } = entry;
   entry.requestMs = 0;
   entry.requests = 0;
   entry.periodMs = 0;
-  if (periodMs === 0) return { concurrency: entry.concurrency, rps: entry.rps };
-  return { concurrency: requestMs / periodMs, rps: (requests * 1000) / periodMs };
+  if (periodMs === 0) return { concurrency: entry.concurrency, rps: entry.rps, queue };
+  return { concurrency: requestMs / periodMs, rps: (requests * 1000) / periodMs, queue };
 }
