@@ -20,6 +20,7 @@ import { SecretChallenges } from "./controllers/certificate/secret-challenges.ts
 import { Controllers } from "./controllers/controllers.ts";
 import { RegistryImageResolver } from "./controllers/revision/registry-image-resolver.ts";
 import { RegistryKnowledge } from "./controllers/revision/registry-knowledge.ts";
+import type { Addresses } from "./controllers/shared/addresses.ts";
 import { readSettings, type Settings, type SettingValues } from "./settings.ts";
 import { compactRegularly } from "./store/compaction.ts";
 import { SqliteStore } from "./store/sqlite-store.ts";
@@ -74,14 +75,11 @@ export async function startControlPlane(
       log,
       images: new RegistryImageResolver(registries, registry.host, settings.registryAliases),
       imageKnowledge: new RegistryKnowledge(registries),
-      addresses: {
-        domain: settings.domain,
-        gatewayPort: settings.gatewayPort,
-        gatewayHost: isEveryAddress(host) ? (settings.advertise[0] ?? "127.0.0.1") : host,
-      },
+      addresses: addressesOf(settings),
       autoscaler: settings.autoscaler,
       idleTimes,
       askNodes: (nodes, signal) => nodeUsages(link, nodes, signal),
+      nodePatience: settings.nodePatience,
       issuers: await issuersOf(settings, material, client),
     }),
   );
@@ -105,6 +103,12 @@ export async function startControlPlane(
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
+
+const addressesOf = ({ domain, gatewayPort, host, advertise }: Settings): Addresses => ({
+  domain,
+  gatewayPort,
+  gatewayHost: isEveryAddress(host) ? (advertise[0] ?? "127.0.0.1") : host,
+});
 
 /** No address by which anybody reaches anything. */
 const isEveryAddress = (host: string): boolean => host === "0.0.0.0" || host === "::";

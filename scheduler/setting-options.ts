@@ -12,5 +12,7 @@ export const settingOptions = {
   "registry-mirror": { type: "string", multiple: true },
   "acme-directory": { type: "string" },
   "acme-email": { type: "string" },
+  "node-monitor-grace-period": { type: "string" },
+  "default-unreachable-toleration-seconds": { type: "string" },
   autoscaler: { type: "string", multiple: true },
 } as const;

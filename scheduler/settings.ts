@@ -1,6 +1,8 @@
 import { resolve } from "node:path";
 import { parseMirrors, type RegistryHost, registryHost, type RegistryMirrors } from "@shallop/sdk/image";
+import { parseDurationMs } from "@shallop/sdk/internal";
 import { type AutoscalerConfig, parseConfig } from "./autoscale/config.ts";
+import { type NodePatience, usualPatience } from "./controllers/node/plan.ts";
 
 export interface SettingValues {
   readonly data?: string | undefined;
@@ -15,6 +17,8 @@ export interface SettingValues {
   readonly "registry-secret"?: string | undefined;
   readonly "registry-alias"?: readonly string[] | undefined;
   readonly "registry-mirror"?: readonly string[] | undefined;
+  readonly "node-monitor-grace-period"?: string | undefined;
+  readonly "default-unreachable-toleration-seconds"?: string | undefined;
   readonly autoscaler?: readonly string[] | undefined;
 }
 
@@ -38,6 +42,7 @@ export interface Settings {
   readonly registryAliases: ReadonlySet<string>;
   /** Where registries are read first. */
   readonly mirrors: RegistryMirrors;
+  readonly nodePatience: NodePatience;
   readonly autoscaler: AutoscalerConfig;
 }
 
@@ -60,8 +65,31 @@ export function readSettings(values: SettingValues): Settings {
     ...(values["registry-secret"] === undefined ? {} : { registrySecretFile: resolve(values["registry-secret"]) }),
     registryAliases: new Set((values["registry-alias"] ?? []).map((alias) => registryHost(alias))),
     mirrors: parseMirrors(values["registry-mirror"] ?? []),
+    nodePatience: {
+      silentMsMax: gracePeriod(values["node-monitor-grace-period"]),
+      replaceAfterMs: toleration(values["default-unreachable-toleration-seconds"]),
+    },
     autoscaler: parseConfig(autoscaler),
   };
+}
+
+/** Agents write each 5 s; a node that is well must not be taken for dead because one of its writes is late. */
+const gracePeriodMsMin = 6_000;
+const gracePeriodMsMax = 3_600_000;
+
+/** The name is that of kube-controller-manager. */
+function gracePeriod(text: string | undefined): number {
+  if (text === undefined) return usualPatience.silentMsMax;
+  const ms = parseDurationMs(text);
+  if (ms !== undefined && ms >= gracePeriodMsMin && ms <= gracePeriodMsMax) return ms;
+  throw new Error(`--node-monitor-grace-period is a duration from 6s, as nodes write each 5s, to 1h, not "${text}"`);
+}
+
+/** The name is that of kube-apiserver. */
+function toleration(text: string | undefined): number {
+  if (text === undefined) return usualPatience.replaceAfterMs;
+  if (/^\d{1,5}$/.test(text)) return Number(text) * 1000;
+  throw new Error(`--default-unreachable-toleration-seconds is a number from 0 to 99999, not "${text}"`);
 }
 
 /** RFC 8555, 6.1: over HTTPS; an authority of this machine, for tests, may do without. */

@@ -72,14 +72,17 @@ describe("faults", () => {
 
   test("a request that finds all pods busy until its time is over is told so", async () => {
     const cluster = await start();
-    const guest = silent();
-    await cluster.wireService("busy", guest.handler, { containerConcurrency: 1, timeoutSeconds: 0.2 });
-    const first = call(cluster, "busy");
-    await until(() => guest.streams.length === 1);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    // An answer that has begun takes as long as it likes.
+    const endless: WireHandler = (_head, stream) => {
+      stream.respond({ status: 200, headers: [] });
+      stream.write(Buffer.from("some"));
+      return { data: () => undefined, end: () => undefined, failed: () => undefined };
+    };
+    await cluster.wireService("busy", endless, { containerConcurrency: 1, timeoutSeconds: 0.2 });
+    const first = cluster.connect().send("GET / HTTP/1.1\r\nhost: busy.default.localhost\r\n\r\n");
+    await first.until(/some/);
     const answer = await call(cluster, "busy");
     expect([answer.status, answer.body.split(":")[0]]).toEqual([503, "QUEUE_TIMEOUT"]);
-    await first;
   });
 
   test("a guest that is silent within its answer is cut off", async () => {

@@ -15,6 +15,7 @@ import { ConfigurationController } from "./configuration/controller.ts";
 import { GarbageController } from "./garbage/controller.ts";
 import { NamespaceController, type NamespaceFinalizer } from "./namespace/controller.ts";
 import { NodeController } from "./node/controller.ts";
+import { type NodePatience, usualPatience } from "./node/plan.ts";
 import { PodController } from "./pod/controller.ts";
 import { type ImageKnowledge, PolicedImageResolver } from "./revision/policed-image-resolver.ts";
 import { RevisionController } from "./revision/controller.ts";
@@ -43,6 +44,8 @@ export interface ControllersOptions {
   readonly idleTimes: IdleBook;
   /** Asks nodes what their pods use, for revisions that scale by it. */
   readonly askNodes: AskNodes;
+  /** How long a silent node is waited for; as usual when absent. */
+  readonly nodePatience?: NodePatience;
   /** Who issues certificates, where somebody does. */
   readonly issuers?: Issuers;
 }
@@ -100,7 +103,11 @@ export class Controllers implements AsyncDisposable {
       events,
     });
     this.#resolutions = new Resolutions(images, { clock, log }, (key) => this.#queues.revision.add(key));
-    this.#nodes = new NodeController({ cluster, clock, log, events, onStateChange: () => this.#addAllRevisions() });
+    this.#nodes = new NodeController({
+      ...{ cluster, clock, log, events },
+      patience: options.nodePatience ?? usualPatience,
+      onStateChange: () => this.#addAllRevisions(),
+    });
     this.#garbage = new GarbageController(cluster);
     this.#routing = new RoutingController(cluster, clock, options.addresses);
     this.#queues = this.#makeQueues();

@@ -43,6 +43,11 @@ beforeAll(async () => {
   workshop = await Workshop.open();
   platform = await Platform.start({
     autoscaler: ["stable-window=6s", "scale-to-zero-grace-period=6s"],
+    // Two lost writes are waited for, not three: nobody is here to be patient.
+    args: ["node-monitor-grace-period=10s", "default-unreachable-toleration-seconds=2"].flatMap((flag) => [
+      "--server",
+      flag,
+    ]),
     ...(root ? { host: "0.0.0.0", advertise: [outer] } : {}),
   });
   kubectl = await needKubectl(platform.kubeconfig);

@@ -4,13 +4,14 @@ import { type Clock, type Log, rfc3339, unreachable } from "@shallop/sdk/interna
 import type { NodeState } from "../revision/pods.ts";
 import type { Cluster } from "../shared/cluster.ts";
 import { keyOf } from "../shared/mirror.ts";
-import { type NodeWatch, planNode, planPodsOfNode, type PodOnNodeAction } from "./plan.ts";
+import { type NodePatience, type NodeWatch, planNode, planPodsOfNode, type PodOnNodeAction } from "./plan.ts";
 
 export interface NodeControllerOptions {
   readonly cluster: Cluster;
   readonly clock: Clock;
   readonly log: Log;
   readonly events: EventRecorder;
+  readonly patience: NodePatience;
   /** A node is not what it was: whoever places by it shall look again. */
   readonly onStateChange: (node: string) => void;
 }
@@ -36,7 +37,7 @@ export class NodeController {
 
   /** One look at every node and its pods. To be repeated each second. */
   async look(): Promise<void> {
-    const { cluster, clock } = this.#options;
+    const { cluster, clock, patience } = this.#options;
     const nowMs = clock.nowMs();
     const stalled = this.#lastLookMs !== undefined && nowMs - this.#lastLookMs > stallMs;
     this.#lastLookMs = nowMs;
@@ -45,7 +46,8 @@ export class NodeController {
     for (const node of nodes) {
       const { name } = node.metadata;
       const before = this.#watches.get(name);
-      const plan = planNode(stalled && before !== undefined ? { ...before, seenMs: nowMs } : before, node, nowMs);
+      const watch = stalled && before !== undefined ? { ...before, seenMs: nowMs } : before;
+      const plan = planNode(watch, node, { nowMs, patience });
       this.#watches.set(name, plan.watch);
       this.#setState(name, plan.state);
       if (plan.becomesUnknown) work.push(() => this.#markUnknown(node));
@@ -66,7 +68,8 @@ export class NodeController {
 
   /** A node has come or changed: what it says counts at once. */
   learn(node: Node): void {
-    const plan = planNode(this.#watches.get(node.metadata.name), node, this.#options.clock.nowMs());
+    const { clock, patience } = this.#options;
+    const plan = planNode(this.#watches.get(node.metadata.name), node, { nowMs: clock.nowMs(), patience });
     this.#watches.set(node.metadata.name, plan.watch);
     this.#setState(node.metadata.name, plan.state);
   }

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { hoursAgo, node, pod, ready, wallMs } from "../plans.fixture.ts";
-import { forceDeleteAfterMs, type NodeWatch, planNode, planPodsOfNode, replaceAfterMs, silentMsMax } from "./plan.ts";
+import { forceDeleteAfterMs, type NodeWatch, planNode, planPodsOfNode, usualPatience } from "./plan.ts";
+
+const { silentMsMax, replaceAfterMs } = usualPatience;
 
 describe("planNode", () => {
   const seen = (more: Partial<NodeWatch> = {}): NodeWatch => ({
@@ -52,7 +54,7 @@ describe("planNode", () => {
     },
   ];
   test.each(rows)("$name", ({ before, node, nowMs, state, unknown = false }) => {
-    const plan = planNode(before, node, nowMs);
+    const plan = planNode(before, node, { nowMs, patience: usualPatience });
     expect(plan.state).toBe(state);
     expect(plan.becomesUnknown).toBe(unknown);
   });

@@ -2,13 +2,20 @@ import type { Node, Pod } from "@shallop/sdk/api";
 import { conditionOf } from "../shared/conditions.ts";
 import type { NodeState } from "../revision/pods.ts";
 
-/** Agents write each 5 s; two lost writes are no reason, three are (kube-controller-manager waits 40 s for each 10 s). */
-export const silentMsMax = 15_000;
+/** How long a node that says nothing is waited for. */
+export interface NodePatience {
+  /** Then it is not ready. */
+  readonly silentMsMax: number;
+  /** After that, others are started in the place of its pods; the old ones are kept until the new serve. */
+  readonly replaceAfterMs: number;
+}
+
 /**
- * How long pods of a node that does not answer are waited for before others are started in their place. Kubernetes waits
- * 300 s because its pods cost seconds to move; ours cost milliseconds, and the old ones are kept until the new serve.
+ * Agents write each 5 s; two lost writes are no reason, three are (kube-controller-manager waits 40 s for each 10 s). Kubernetes
+ * waits 300 s for the pods because its pods cost seconds to move; ours cost milliseconds.
  */
-export const replaceAfterMs = 10_000;
+export const usualPatience: NodePatience = { silentMsMax: 15_000, replaceAfterMs: 10_000 };
+
 /** A pod on its way out whose node is lost is taken out of the API after this; its node will stop it when it is back. */
 export const forceDeleteAfterMs = 300_000;
 
@@ -29,19 +36,22 @@ export interface NodePlan {
 }
 
 /** What a look at a node says of it. Heartbeat times are only compared, never read: a node's wall clock may be wrong. */
-export function planNode(before: NodeWatch | undefined, node: Node, nowMs: number): NodePlan {
+export function planNode(
+  before: NodeWatch | undefined,
+  node: Node,
+  { nowMs, patience }: { readonly nowMs: number; readonly patience: NodePatience },
+): NodePlan {
   const ready = node.status?.conditions?.find(({ type }) => type === "Ready");
   const heartbeat = `${ready?.lastHeartbeatTime ?? ""} ${ready?.status ?? ""}`;
   const seenMs = before?.heartbeat === heartbeat ? before.seenMs : nowMs;
   const isTrue = ready?.status === "True";
-  const becomesUnknown = isTrue && nowMs - seenMs >= silentMsMax;
+  const becomesUnknown = isTrue && nowMs - seenMs >= patience.silentMsMax;
   const isAway = !isTrue || becomesUnknown;
   const awaySinceMs = isAway ? (before?.awaySinceMs ?? nowMs) : undefined;
-  return { watch: { heartbeat, seenMs, awaySinceMs }, state: stateOf(awaySinceMs, nowMs), becomesUnknown };
+  const isLost = awaySinceMs !== undefined && nowMs - awaySinceMs >= patience.replaceAfterMs;
+  const state = awaySinceMs === undefined ? "ready" : isLost ? "lost" : "away";
+  return { watch: { heartbeat, seenMs, awaySinceMs }, state, becomesUnknown };
 }
-
-const stateOf = (awaySinceMs: number | undefined, nowMs: number): NodeState =>
-  awaySinceMs === undefined ? "ready" : nowMs - awaySinceMs >= replaceAfterMs ? "lost" : "away";
 
 export type PodOnNodeAction =
   /** Nobody knows any more whether it answers. */

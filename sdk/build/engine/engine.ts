@@ -8,8 +8,10 @@ import { buildWithStarlingMonkey } from "./starlingmonkey.ts";
 export const engineNames = ["quickjs", "starlingmonkey"] as const;
 export type EngineName = (typeof engineNames)[number];
 
-export const buildWith: Readonly<Record<EngineName, (source: string, cacheDirectory: string) => Promise<Uint8Array>>> =
-  {
-    quickjs: buildWithQuickJs,
-    starlingmonkey: buildWithStarlingMonkey,
-  };
+/** A component of `source`; its top level is given up after `topLevelMsMax`. @throws BuildFault FUNCTION_INVALID */
+type BuildWithEngine = (source: string, cacheDirectory: string, topLevelMsMax?: number) => Promise<Uint8Array>;
+
+export const buildWith: Readonly<Record<EngineName, BuildWithEngine>> = {
+  quickjs: buildWithQuickJs,
+  starlingmonkey: buildWithStarlingMonkey,
+};

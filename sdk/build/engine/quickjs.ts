@@ -1,7 +1,7 @@
 import { Worker } from "node:worker_threads";
 import { BuildFault, type BuildFaultCode } from "../fault.ts";
 import { quickJsBase } from "./quickjs-base.ts";
-import { topLevelMsMax } from "./top-level.ts";
+import { topLevelMsUsual } from "./top-level.ts";
 
 export interface PreInitializeTask {
   readonly base: Uint8Array;
@@ -13,7 +13,11 @@ export type PreInitializeOutcome =
   | { readonly code: BuildFaultCode; readonly message: string };
 
 /** A component of `script`, which is one bundled script. @throws BuildFault FUNCTION_INVALID */
-export async function buildWithQuickJs(script: string, cacheDirectory: string): Promise<Uint8Array> {
+export async function buildWithQuickJs(
+  script: string,
+  cacheDirectory: string,
+  topLevelMsMax = topLevelMsUsual,
+): Promise<Uint8Array> {
   const workerData: PreInitializeTask = { base: await quickJsBase(cacheDirectory), script };
   const worker = new Worker(new URL("pre-initialize-worker.ts", import.meta.url), { workerData });
   const { promise, resolve, reject } = Promise.withResolvers<PreInitializeOutcome>();

@@ -3,12 +3,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { BuildFault } from "../fault.ts";
+import { topLevelMsUsual } from "./top-level.ts";
 import { witText, worldName } from "./wit.ts";
 
 const wizenPath = fileURLToPath(new URL("wizen-main.ts", import.meta.url));
 
 /** A component of `source`, which is one bundled ES module. @throws BuildFault FUNCTION_INVALID */
-export async function buildWithStarlingMonkey(source: string): Promise<Uint8Array> {
+export async function buildWithStarlingMonkey(
+  source: string,
+  _cacheDirectory: string,
+  topLevelMsMax = topLevelMsUsual,
+): Promise<Uint8Array> {
   // The componentizer is large and seldom needed.
   const { componentize } = await import("@bytecodealliance/componentize-js");
   const directory = await mkdtemp(join(tmpdir(), "shallop-starling-"));
@@ -16,9 +21,8 @@ export async function buildWithStarlingMonkey(source: string): Promise<Uint8Arra
     const sourcePath = join(directory, "function.js");
     await writeFile(sourcePath, source);
     const wizerBin = join(directory, "wizer");
-    await writeFile(wizerBin, `#!/bin/sh\nexec '${process.execPath}' --no-warnings '${wizenPath}' "$@"\n`, {
-      mode: 0o755,
-    });
+    const wizer = `'${process.execPath}' --no-warnings '${wizenPath}' --top-level-ms-max=${topLevelMsMax}`;
+    await writeFile(wizerBin, `#!/bin/sh\nexec ${wizer} "$@"\n`, { mode: 0o755 });
     const options = { sourcePath, witWorld: await witText(["cli/exit"]), worldName, wizerBin };
     const { component } = await componentize(options);
     return component;

@@ -5,7 +5,6 @@ import { WASI } from "node:wasi";
 import { Worker } from "node:worker_threads";
 import { withExportedGlobals, withGlobalsOf } from "./globals.ts";
 import { withoutExports, withWholeMemory } from "./snapshot.ts";
-import { topLevelMsMax } from "./top-level.ts";
 
 // A program by itself, called as `wizer` is by the componentizer of StarlingMonkey: initialises a core module and writes
 // it with the state that it then has. Unlike wizer it gives the module no time, no chance and no path of this machine, so
@@ -19,11 +18,13 @@ const { values, positionals } = parseArgs({
     output: { type: "string", short: "o" },
     dir: { type: "string" },
     mapdir: { type: "string" },
+    "top-level-ms-max": { type: "string" },
   },
 });
 const initFunction = String(values["init-func"]);
 const output = String(values.output).replace(/^=/, "");
 const sources = String(values.dir);
+const topLevelMsMax = Number(values["top-level-ms-max"]);
 const workspace = String(values.mapdir).replace(/^\/::/, "");
 
 /** Where the guest sees the two directories. */

@@ -26,6 +26,12 @@ function register(program: Command, context: Context): void {
       collect,
       [],
     )
+    .option(
+      "--server <flag=value>",
+      "a flag of shallop server, such as node-monitor-grace-period=40s; may be repeated",
+      collect,
+      [],
+    )
     .option("--acme-directory <url>", "of the ACME authority that issues certificates where they are asked for")
     .option("--acme-email <address>", "of the account there")
     .option("--api-port <port>", "of the Kubernetes API", "6443")

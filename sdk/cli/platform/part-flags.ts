@@ -26,6 +26,14 @@ export const partFlags = {
     "registry-mirror": { value: "host=url", about: "where a registry is read first; may be repeated" },
     "acme-directory": { value: "url", about: "of the ACME authority whose certificates the issuer acme gets" },
     "acme-email": { value: "address", about: "of the account there" },
+    "node-monitor-grace-period": {
+      value: "duration",
+      about: "how long a node may be silent before it is not ready (default: 15s)",
+    },
+    "default-unreachable-toleration-seconds": {
+      value: "n",
+      about: "then its pods are replaced after these (default: 10)",
+    },
     autoscaler: { value: "key=value", about: "a setting of config-autoscaler; may be repeated" },
   },
   agent: {

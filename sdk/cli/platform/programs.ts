@@ -79,6 +79,7 @@ export function schedulerProgram(dataDirectory: string, flags: UpFlags, ports: P
       ...flags.autoscaler.flatMap((setting) => ["--autoscaler", setting]),
       ...(flags.acmeDirectory === undefined ? [] : ["--acme-directory", flags.acmeDirectory]),
       ...(flags.acmeEmail === undefined ? [] : ["--acme-email", flags.acmeEmail]),
+      ...partArguments("server", flags.server),
     ],
   };
 }
@@ -123,19 +124,19 @@ export function gatewayProgram(dataDirectory: string, flags: UpFlags, ports: Por
       "--state",
       join(dataDirectory, "gateway-state.json"),
       ...(ports.https === undefined ? [] : ["--https-port", String(ports.https)]),
-      ...gatewayArguments(flags),
+      ...partArguments("gateway", flags.gateway),
     ],
   };
 }
 
-/** Flags of the gateway that are given to the platform, checked here: the gateway could only say it in its log. @throws CliFault USAGE */
-function gatewayArguments(flags: UpFlags): readonly string[] {
-  const given = flags.gateway.flatMap((setting) => {
+/** Flags of a part that are given to the platform, checked here: the part could only say it in its log. @throws CliFault USAGE */
+function partArguments(part: "server" | "gateway", settings: readonly string[]): readonly string[] {
+  const given = settings.flatMap((setting) => {
     const equals = setting.indexOf("=");
-    if (equals <= 0) throw new CliFault("USAGE", `--gateway is ${JSON.stringify(setting)}; it is FLAG=VALUE`);
+    if (equals <= 0) throw new CliFault("USAGE", `--${part} is ${JSON.stringify(setting)}; it is FLAG=VALUE`);
     return [`--${setting.slice(0, equals)}`, setting.slice(equals + 1)];
   });
-  checkPartFlags("gateway", given);
+  checkPartFlags(part, given);
   return given;
 }
 

@@ -10,6 +10,8 @@ export interface UpFlags {
   readonly acmeEmail?: string;
   /** `FLAG=VALUE` of `shallop gateway`. */
   readonly gateway: readonly string[];
+  /** `FLAG=VALUE` of `shallop server`. */
+  readonly server: readonly string[];
   readonly apiPort: string;
   readonly registryPort: string;
   readonly agentPort: string;
