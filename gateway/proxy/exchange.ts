@@ -1,5 +1,5 @@
-import { type Clock, describeError, rfc3339Micro, type Timer } from "@shallop/sdk/internal";
-import type { RequestAttempt, ResponseHead } from "@shallop/sdk/wire";
+import { type Clock, describeError } from "@shallop/sdk/internal";
+import type { ResponseHead } from "@shallop/sdk/wire";
 import type { Dispatcher, Waiter } from "../activate/dispatcher.ts";
 import type { PodSlot } from "../balance/pod-set.ts";
 import type { GatewayLimits } from "../limits.ts";
@@ -11,12 +11,14 @@ import type { Abandonments } from "./abandonments.ts";
 import { answerFault } from "./answer-fault.ts";
 import { ClientBody } from "./client-body.ts";
 import type { ClientEnd } from "./client-end.ts";
+import { Deadline, type DeadlineOwner } from "./deadline.ts";
+import { ExchangeStory } from "./exchange-story.ts";
 import type { FaultLog } from "./fault-log.ts";
 import { clientText, faultStatus, GatewayFault, type GatewayFaultCode } from "./fault-status.ts";
 import { addForwarded, type ClientAddress, type ClientHeaders, isIdempotent } from "./request-head.ts";
 import { type AnswerHead, readAnswerHead, readInterimHead } from "./response-head.ts";
 import { mayRetry, type RetryBudget } from "./retry.ts";
-import { formatServerTiming, type ServerTimingMode } from "./server-timing.ts";
+import type { ServerTimingMode } from "./server-timing.ts";
 import { readTrailers } from "./trailers.ts";
 import type { CancelUpstream, UpstreamHandlers, UpstreamRequest, UpstreamStream } from "./upstream.ts";
 import type { Upstreams } from "./upstreams.ts";
@@ -63,49 +65,35 @@ export interface ExchangeRules {
   readonly judge?: ((pod: PodTarget, status: number, usablePods: number) => number | undefined) | undefined;
 }
 
-// The pod ends a guest that is too slow itself, and says so; the gateway is the second to notice.
-const timeoutGraceMs = 250;
 // What took a pod may be taking its node's other pods, too. By then the gateway has heard of those.
 const lostPauseMs = 50;
-// A timer of Node may fire a millisecond early, in the pod as here.
-const timerSlackMs = 2;
-
 /** The life of one request: waits for a pod, is sent to it, perhaps again to another, and is answered. */
-export class Exchange implements Waiter, UpstreamHandlers {
+export class Exchange implements Waiter, UpstreamHandlers, DeadlineOwner {
   readonly #context: ExchangeContext;
   readonly affinity: string | undefined;
   readonly #request: ClientRequest;
   readonly #dispatcher: Dispatcher;
   readonly #over: () => void;
   readonly #body: ClientBody;
-  readonly #arrivedMs: number;
+  readonly #story: ExchangeStory;
+  readonly #deadline: Deadline;
   readonly #load: LoadEntry;
   readonly #upstreamRequest: UpstreamRequest;
   #slot: PodSlot | undefined;
   #cancel: CancelUpstream | undefined;
   #stream: UpstreamStream | undefined;
   #losses = 0;
-  /** Pods that it was given to in vain; undefined: none yet. */
-  #attempts: RequestAttempt[] | undefined;
   /** Answers that were asked for again. */
   #repeats = 0;
   #podsLost = 0;
-  #grantedMs: number | undefined;
-  /** When the attempt under way began. */
-  #sentMs: number | undefined;
   #answer: AnswerHead | undefined;
-  #podPhasesMs: ResponseHead["phasesMs"];
-  #answeredMs = 0;
   /** The head is on its way to the client: a fault can only cut the answer short now. */
   #headSent = false;
   /** The first piece of the answer, kept for a moment: if it is all, the answer's length is known. */
   #held: Buffer | undefined;
   #receivedBytes = 0;
-  #lastAnswerMs = 0;
   /** Bytes that wait for the client to read. */
   #owed = 0;
-  #timer: Timer | undefined;
-  #timerAtMs = Number.POSITIVE_INFINITY;
   #done = false;
 
   /** `over` is called once, when the request needs its pod no more. */
@@ -119,11 +107,22 @@ export class Exchange implements Waiter, UpstreamHandlers {
       target: request.target,
       headers: request.headers.headers,
     });
-    this.#arrivedMs = context.clock.nowMs();
-    this.#load = context.meter.arrived(dispatcher.target.key, this.#arrivedMs);
+    this.#story = new ExchangeStory(context.clock.nowMs());
+    this.#load = context.meter.arrived(dispatcher.target.key, this.#story.arrivedMs);
     context.budget.earn();
     this.#body = new ClientBody(request, request.rules?.bodyBytesMax ?? context.limits.bodyBytesMax, context.clock);
+    const { clock, limits } = context;
+    const { rules } = request;
+    this.#deadline = new Deadline(this, { clock, limits, dispatcher, rules, story: this.#story, body: this.#body });
     this.#upstreamRequest = this.#makeRequest();
+  }
+
+  get hasPod(): boolean {
+    return this.#slot !== undefined;
+  }
+
+  get answerStatus(): number | undefined {
+    return this.#answer?.status;
   }
 
   start(): void {
@@ -145,9 +144,8 @@ export class Exchange implements Waiter, UpstreamHandlers {
   granted(slot: PodSlot): void {
     const nowMs = this.#context.clock.nowMs();
     this.#slot = slot;
-    this.#grantedMs ??= nowMs;
-    this.#sentMs = nowMs;
-    this.#arm(nowMs);
+    this.#story.granted(slot.target, nowMs, this.#dispatcher.lastActivation);
+    this.#deadline.arm(nowMs);
     const upstream = this.#context.upstreams.of(slot.target, this.#dispatcher.target);
     if (this.#upstreamRequest.isUpgrade && !upstream.upgrades) {
       return this.#fail(new GatewayFault("NO_WEBSOCKET", "an upgrade was asked of a pod that has none"));
@@ -190,11 +188,10 @@ export class Exchange implements Waiter, UpstreamHandlers {
     } catch (error) {
       return this.#abandon(error);
     }
-    this.#podPhasesMs = head.phasesMs;
-    this.#answeredMs = this.#context.clock.nowMs();
-    this.#lastAnswerMs = this.#answeredMs;
+    const nowMs = this.#context.clock.nowMs();
+    this.#story.answered(nowMs, head.phasesMs, this.#dispatcher.lastActivation);
     this.#body.forgetSent();
-    if (this.#dispatcher.target.idleTimeoutMs > 0 || head.status === 101) this.#arm(this.#answeredMs);
+    if (this.#dispatcher.target.idleTimeoutMs > 0 || head.status === 101) this.#deadline.arm(nowMs);
     // What else of the answer came in the same read is known by then.
     process.nextTick(flushHead, this);
   }
@@ -207,7 +204,7 @@ export class Exchange implements Waiter, UpstreamHandlers {
     if (answer.contentLength !== undefined && this.#receivedBytes > answer.contentLength) {
       return this.#abandon(new GatewayFault("ANSWER_INVALID", "the guest sent more than the length that it gave"));
     }
-    if (this.#dispatcher.target.idleTimeoutMs > 0) this.#lastAnswerMs = this.#context.clock.nowMs();
+    if (this.#dispatcher.target.idleTimeoutMs > 0) this.#story.lastAnswerMs = this.#context.clock.nowMs();
     if (!this.#headSent && this.#held === undefined) {
       this.#held = chunk;
       return;
@@ -239,7 +236,7 @@ export class Exchange implements Waiter, UpstreamHandlers {
 
   failed(fault: GatewayFault): void {
     if (this.#done) return;
-    if (fault.code === "CONNECTION_LOST" && this.#isTooLate()) {
+    if (fault.code === "CONNECTION_LOST" && this.#deadline.isTooLate) {
       // A guest that does not give its thread back is ended with it, and the connection is all that tells. The request
       // did that: elsewhere it would do it again.
       return this.#fail(
@@ -247,7 +244,7 @@ export class Exchange implements Waiter, UpstreamHandlers {
       );
     }
     // It has waited there for all of its time: another pod could only be told that it is too late.
-    if (fault.code === "REFUSED" && this.#isTooLate()) return this.#fail(fault);
+    if (fault.code === "REFUSED" && this.#deadline.isTooLate) return this.#fail(fault);
     this.#stream = undefined;
     this.#cancel = undefined;
     this.#body.detach();
@@ -312,7 +309,7 @@ export class Exchange implements Waiter, UpstreamHandlers {
   #acquire(): void {
     const slot = this.#dispatcher.acquire(this);
     if (slot !== undefined) this.granted(slot);
-    else if (!this.#done) this.#arm(this.#context.clock.nowMs());
+    else if (!this.#done) this.#deadline.arm(this.#context.clock.nowMs());
   }
 
   #makeRequest(): UpstreamRequest {
@@ -368,15 +365,11 @@ export class Exchange implements Waiter, UpstreamHandlers {
 
   #serverTiming(): string {
     const { serverTiming } = this.#context;
-    const activation = this.#dispatcher.lastActivation;
-    const cold = activation !== undefined && activation.atMs >= this.#arrivedMs;
-    if (serverTiming !== "always" && !this.#request.headers.timing && !(cold && serverTiming === "cold")) return "";
-    const grantedMs = this.#grantedMs ?? this.#arrivedMs;
-    return formatServerTiming({
-      queue: grantedMs - this.#arrivedMs,
-      ...(cold ? { activate: activation.activateMs, prepare: activation.prepareMs, start: activation.startMs } : {}),
-      ...handlingPhases(this.#answeredMs - grantedMs, this.#podPhasesMs),
-    });
+    const isTold =
+      serverTiming === "always" ||
+      this.#request.headers.timing ||
+      (serverTiming === "cold" && this.#story.activation !== undefined);
+    return isTold ? this.#story.serverTiming() : "";
   }
 
   /** The answer cannot be passed on. */
@@ -412,21 +405,16 @@ export class Exchange implements Waiter, UpstreamHandlers {
     const { clock, stories } = this.#context;
     const { id, authority, target, client, peer } = this.#request;
     const { namespace, name } = this.#dispatcher.target;
-    // What follows it may be a secret.
-    const [path = ""] = target.split("?", 1);
-    const nowMs = clock.nowMs();
-    stories.add({
+    const asked = {
       id,
-      at: rfc3339Micro(clock.wallMs() - (nowMs - this.#arrivedMs)),
-      ...{ namespace, revision: name, method: peer.method, host: authority, path, client: client.address },
-      code: fault.code,
-      status: faultStatus(fault.code),
-      reason: describeError(fault),
-      queueMs: (this.#grantedMs ?? nowMs) - this.#arrivedMs,
-      durationMs: nowMs - this.#arrivedMs,
-      answerBegun: this.#headSent,
-      attempts: this.#attempts ?? [],
-    });
+      namespace,
+      revision: name,
+      method: peer.method,
+      host: authority,
+      target,
+      client: client.address,
+    };
+    stories.add(this.#story.tell(asked, { fault, answerBegun: this.#headSent, clock }));
   }
 
   #clientGone(): void {
@@ -438,12 +426,12 @@ export class Exchange implements Waiter, UpstreamHandlers {
 
   #finish(outcome: GatewayFaultCode | "answered"): void {
     this.#done = true;
-    this.#timer?.cancel();
+    this.#deadline.cancel();
     this.#body.detach();
     this.#release(outcome);
     const nowMs = this.#context.clock.nowMs();
     const hasFailed = outcome === "answered" ? (this.#answer?.status ?? 0) >= 500 : isFailure(outcome);
-    this.#context.meter.left(this.#load, nowMs, { latencyMs: nowMs - this.#arrivedMs, hasFailed });
+    this.#context.meter.left(this.#load, nowMs, { latencyMs: nowMs - this.#story.arrivedMs, hasFailed });
     this.#over();
   }
 
@@ -452,107 +440,24 @@ export class Exchange implements Waiter, UpstreamHandlers {
     if (slot === undefined) return this.#dispatcher.leave(this);
     this.#slot = undefined;
     this.#cancel = undefined;
-    if (outcome !== "answered") this.#noteAttempt(slot, outcome);
+    if (outcome !== "answered") this.#story.failedAt(slot.target, outcome, this.#context.clock.nowMs());
     const health = unreachableCodes.has(outcome) ? "unreachable" : outcome === "answered" ? "answered" : "other";
     this.#dispatcher.release(slot, health);
   }
 
-  #noteAttempt({ target }: PodSlot, outcome: GatewayFaultCode): void {
-    this.#attempts ??= [];
-    const toMs = this.#context.clock.nowMs() - this.#arrivedMs;
-    const fromMs = (this.#sentMs ?? 0) - this.#arrivedMs;
-    this.#attempts.push({ pod: target.name, node: target.node, fromMs, toMs, outcome });
-  }
-
-  /** The pod has had all the time that the revision gives it. Its clock began a moment after ours. */
-  #isTooLate(): boolean {
-    if (this.#sentMs === undefined || this.#answer !== undefined) return false;
-    return this.#context.clock.nowMs() - this.#sentMs >= this.#dispatcher.target.timeoutMs - timerSlackMs;
-  }
-
   /** The client owes some of the body from now on: its silence has a limit. */
   #watchBody(): void {
-    if (this.#upstreamRequest.hasBody && !this.#done) this.#arm(this.#context.clock.nowMs());
+    if (this.#upstreamRequest.hasBody && !this.#done) this.#deadline.arm(this.#context.clock.nowMs());
   }
 
-  /** Sees to it that `#check` is called when the next limit on time is reached, or before. */
-  #arm(nowMs: number): void {
-    const dueMs = this.#nextLimitMs().atMs;
-    if (dueMs === Number.POSITIVE_INFINITY) {
-      this.#timer?.cancel();
-      this.#timer = undefined;
-      return;
+  expired(code: GatewayFaultCode, nowMs: number): void {
+    if (code === "ANSWER_TIMEOUT" && this.#deadline.isAttemptOver(nowMs) && this.#repeat()) {
+      return this.#deadline.arm(nowMs);
     }
-    if (this.#timer !== undefined && this.#timerAtMs <= dueMs) return;
-    this.#timer?.cancel();
-    this.#timerAtMs = dueMs;
-    this.#timer = this.#context.clock.after(Math.max(0, dueMs - nowMs), () => this.#check());
-  }
-
-  #check(): void {
-    this.#timer = undefined;
-    const nowMs = this.#context.clock.nowMs();
-    const { atMs, code } = this.#nextLimitMs();
-    // A timer of Node may fire a millisecond early.
-    if (atMs > nowMs + 1) return this.#arm(nowMs);
-    if (code === "ANSWER_TIMEOUT" && this.#isAttemptOver(nowMs) && this.#repeat()) return this.#arm(nowMs);
     this.#cancel?.();
-    this.#fail(new GatewayFault(code, `a limit on time was reached after ${Math.round(nowMs - this.#arrivedMs)} ms`));
+    const afterMs = Math.round(nowMs - this.#story.arrivedMs);
+    this.#fail(new GatewayFault(code, `a limit on time was reached after ${afterMs} ms`));
   }
-
-  /** This attempt has had its time, and the request has some left. */
-  #isAttemptOver(nowMs: number): boolean {
-    const wholeMs = this.#arrivedMs + (this.#request.rules?.timeoutMs ?? Number.POSITIVE_INFINITY);
-    return this.#answer === undefined && nowMs < wholeMs && nowMs >= this.#attemptUntilMs() - 1;
-  }
-
-  #attemptUntilMs(): number {
-    return (this.#sentMs ?? 0) + (this.#request.rules?.attemptTimeoutMs ?? Number.POSITIVE_INFINITY);
-  }
-
-  #nextLimitMs(): { readonly atMs: number; readonly code: GatewayFaultCode } {
-    const limit = this.#limitOfPod();
-    const { rules } = this.#request;
-    if (rules === undefined || this.#answer?.status === 101) return limit;
-    const wholeMs = this.#arrivedMs + (rules.timeoutMs ?? Number.POSITIVE_INFINITY);
-    const attemptMs =
-      this.#slot === undefined || this.#answer !== undefined ? Number.POSITIVE_INFINITY : this.#attemptUntilMs();
-    const atMs = Math.min(wholeMs, attemptMs);
-    return atMs < limit.atMs ? { atMs, code: "ANSWER_TIMEOUT" } : limit;
-  }
-
-  #limitOfPod(): { readonly atMs: number; readonly code: GatewayFaultCode } {
-    const { limits } = this.#context;
-    const { timeoutMs, responseStartTimeoutMs, idleTimeoutMs } = this.#dispatcher.target;
-    if (this.#slot === undefined) {
-      const { waitMs = limits.activationTimeoutMs } = this.#dispatcher.target.hold;
-      const atMs = this.#arrivedMs + Math.min(timeoutMs, limits.activationTimeoutMs, waitMs);
-      return { atMs, code: this.#dispatcher.usablePods > 0 ? "QUEUE_TIMEOUT" : "START_TIMEOUT" };
-    }
-    if (this.#answer?.status === 101) return { atMs: this.#silentUntilMs(idleTimeoutMs), code: "ANSWER_TIMEOUT" };
-    const grantedMs = this.#grantedMs ?? this.#arrivedMs;
-    const answering = this.#answer !== undefined;
-    let atMs = grantedMs + (answering ? timeoutMs : Math.min(timeoutMs, responseStartTimeoutMs)) + timeoutGraceMs;
-    if (answering && idleTimeoutMs > 0) atMs = Math.min(atMs, this.#lastAnswerMs + idleTimeoutMs);
-    const bodyMs = this.#body.lastReadMs;
-    if (bodyMs !== undefined && bodyMs + limits.bodyIdleTimeoutMs < atMs) {
-      return { atMs: bodyMs + limits.bodyIdleTimeoutMs, code: "REQUEST_TIMEOUT" };
-    }
-    return { atMs, code: "ANSWER_TIMEOUT" };
-  }
-
-  /** A WebSocket may last as long as it likes, and be silent on both sides for as long as the revision says. */
-  #silentUntilMs(idleTimeoutMs: number): number {
-    if (idleTimeoutMs === 0) return Number.POSITIVE_INFINITY;
-    return Math.max(this.#lastAnswerMs, this.#body.lastSentMs) + idleTimeoutMs;
-  }
-}
-
-/** A pod that tells how long its parts took: what is left went by on the way to it and back. */
-function handlingPhases(totalMs: number, podMs: ResponseHead["phasesMs"]): Readonly<Record<string, number>> {
-  if (podMs === undefined) return { handle: totalMs };
-  const inPodMs = Object.values(podMs).reduce((sum, durationMs) => sum + durationMs, 0);
-  return { forward: Math.max(0, totalMs - inPodMs), ...podMs };
 }
 
 // It waited, and had no pod: its revision says when to come back.
