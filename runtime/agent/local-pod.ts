@@ -1,6 +1,6 @@
 import { variantWishOf } from "@shallop/sdk/api";
 import { type Clock, describeError, type Log, type Timer, unreachable } from "@shallop/sdk/internal";
-import type { ContainerProcess, ExecRequest } from "../pod/container-process.ts";
+import type { AttachRequest, ContainerProcess, ExecRequest } from "../pod/container-process.ts";
 import type { LogStore } from "../pod/log-store.ts";
 import type { ContainerView } from "../pod/containers/container-view.ts";
 import { type PodExit, PodFault, type PodLaunch, type PodRuntime, type RunningPod } from "../pod/pod-runtime.ts";
@@ -206,9 +206,9 @@ export class LocalPod {
   }
 
   /** Joins a container's own program: its output from now on. @throws PodFault NOT_RUNNING, UNSUPPORTED */
-  async attach(container: string): Promise<ContainerProcess> {
+  async attach(container: string, request: AttachRequest): Promise<ContainerProcess> {
     const runtime = this.#chosenRuntime();
-    if (runtime?.attach !== undefined) return runtime.attach(this.uid, container);
+    if (runtime?.attach !== undefined) return runtime.attach(this.uid, container, request);
     throw new PodFault("UNSUPPORTED", `pod ${this.key} runs a component: its output is in its log`);
   }
 

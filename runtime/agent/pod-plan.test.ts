@@ -76,6 +76,11 @@ test("containers in their order, with their kinds, commands, limits and variable
   expect(app?.limits).toMatchObject({ cpu: 1.5, memoryBytes: 64 << 20 });
 });
 
+test("a program's streams", () => {
+  const { containers } = plan({ containers: [{ name: "c", image: "i", stdin: true, tty: true }] });
+  expect(containers[0]?.streams).toEqual({ stdin: true, stdinOnce: false, tty: true });
+});
+
 test("probes and hooks, with core/v1's defaults and ports by name", () => {
   const { containers } = plan({
     containers: [

@@ -98,7 +98,11 @@ function containerLaunch(container: Container, kind: ContainerKind, input: PlanI
       readOnly: mount.readOnly === true,
       ...(mount.subPath === undefined || mount.subPath === "" ? {} : { subPath: plainPath(mount.subPath, input) }),
     })),
-    stdin: container.stdin === true,
+    streams: {
+      stdin: container.stdin === true,
+      stdinOnce: container.stdinOnce === true,
+      tty: container.tty === true,
+    },
     ...present("startup", probe(container.startupProbe)),
     ...present("liveness", probe(container.livenessProbe)),
     ...present("readiness", probe(container.readinessProbe)),

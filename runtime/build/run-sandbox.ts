@@ -182,8 +182,9 @@ export class RunSandbox implements AsyncDisposable {
     });
     await using stdout = await this.#kernel.openFifoForWriting(files.stdout);
     await using stderr = await this.#kernel.openFifoForWriting(files.stderr);
-    const output = PodOutput.open(files, this.#parts.clock, ({ text }) => order.onLine(text));
-    const shim = this.#runtime.launch({ names, files, mountsFd: mounts.fd, stdoutFd: stdout.fd, stderrFd: stderr.fd });
+    const output = PodOutput.open(files, this.#parts.clock, { logged: ({ text }) => order.onLine(text) });
+    const streams = { stdoutFd: stdout.fd, stderrFd: stderr.fd, terminal: false };
+    const shim = this.#runtime.launch({ names, files, mountsFd: mounts.fd, ...streams });
     return { shim, output };
   }
 

@@ -13,6 +13,12 @@ export interface ExecRequest {
   readonly terminal: boolean;
 }
 
+/** How somebody joins a container's own program. */
+export interface AttachRequest {
+  /** Write to its standard input, where it has one. */
+  readonly stdin: boolean;
+}
+
 /** A program in a container, with its streams in our hands: run by exec, or the container's own by attach. */
 export interface ContainerProcess {
   /** Undefined when nobody may write to it. */

@@ -1,7 +1,7 @@
 import type { PodEndpoint } from "@shallop/sdk/api";
 import { Fault, type GuestLimits, type InstanceReuse } from "@shallop/sdk/internal";
 import type { LocalImage } from "../image/local-image.ts";
-import type { ContainerProcess, ExecRequest } from "./container-process.ts";
+import type { AttachRequest, ContainerProcess, ExecRequest } from "./container-process.ts";
 import type { PodSecurity } from "./pod-security.ts";
 import type { PodPlan } from "./containers/container-launch.ts";
 import type { ContainerView } from "./containers/container-view.ts";
@@ -22,8 +22,11 @@ export interface PodRuntime {
   abandoned?(uid: string, requestIds: readonly string[]): Promise<void>;
   /** Runs a command beside the pod's program. For runtimes that can. @throws PodFault NOT_RUNNING, EXEC_FAILED */
   exec?(uid: string, container: string, request: ExecRequest): Promise<ContainerProcess>;
-  /** Joins the pod's own program: its output from now on. For runtimes that can. @throws PodFault NOT_RUNNING */
-  attach?(uid: string, container: string): Promise<ContainerProcess>;
+  /**
+   * Joins the pod's own program: its output from now on, and its input. The first who joins one that has an input hears
+   * what it said before, if that was little. For runtimes that can. @throws PodFault NOT_RUNNING
+   */
+  attach?(uid: string, container: string, request: AttachRequest): Promise<ContainerProcess>;
   /** What its pods have used so far. For runtimes that can tell. */
   counters?(): Promise<readonly PodCounters[]>;
   /** After a restart of the agent: the pods that still run, taken over. What cannot be taken over is removed first. */

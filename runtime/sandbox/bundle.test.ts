@@ -90,3 +90,10 @@ test("with a range of ids there is a user namespace of exactly these", () => {
 test("a cgroup path that would be below the agent's own is a bug", () => {
   expect(() => bundleConfig({ ...input, cgroupsPath: "shallop/x" })).toThrow(/relative cgroup path/);
 });
+
+test("a terminal is called one, unless the program's environment says otherwise", () => {
+  const { process } = bundleConfig({ ...input, terminal: true });
+  expect([process.terminal, process.env[0]]).toEqual([true, "TERM=xterm"]);
+  const own = { ...input.process, env: ["TERM=vt100"] };
+  expect(bundleConfig({ ...input, process: own, terminal: true }).process.env).not.toContain("TERM=xterm");
+});

@@ -21,6 +21,8 @@ export interface BundleInput {
   readonly ipcNamespace?: string;
   /** Mounts of volumes, in order. */
   readonly volumes?: readonly VolumeOnPath[];
+  /** The program has a terminal. */
+  readonly terminal?: boolean;
   readonly cgroupsPath: string;
   readonly machine: BundleMachine;
 }
@@ -62,15 +64,16 @@ const scratchBytesMax = 256 << 20;
 export function bundleConfig(input: BundleInput): OciSpec {
   assert(input.cgroupsPath.startsWith("/"), "a relative cgroup path would be below the agent's own");
   const { user, args, env, cwd } = input.process;
+  const { terminal = false } = input;
   const openFiles = Math.min(openFilesWanted, input.machine.openFilesMax);
   return {
     ociVersion: "1.0.2",
     hostname: input.hostname,
     process: {
-      terminal: false,
+      terminal,
       user,
       args,
-      env: [...env, `HOSTNAME=${input.hostname}`],
+      env: [...(terminal && !hasTerm(env) ? ["TERM=xterm"] : []), ...env, `HOSTNAME=${input.hostname}`],
       cwd,
       capabilities: input.rights.capabilities,
       rlimits: [
@@ -86,6 +89,8 @@ export function bundleConfig(input: BundleInput): OciSpec {
     linux: linux(input),
   };
 }
+
+const hasTerm = (env: readonly string[]): boolean => env.some((variable) => variable.startsWith("TERM="));
 
 const volumeMounts = (volumes: readonly VolumeOnPath[]): readonly OciMount[] =>
   volumes.map(({ path, readOnly }, index) => ({

@@ -2,7 +2,7 @@ import { readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Clock, describeError, type Log, type Timer } from "@shallop/sdk/internal";
 import type { LocalNativeImage } from "../image/local-image.ts";
-import type { ContainerProcess, ExecRequest } from "../pod/container-process.ts";
+import type { AttachRequest, ContainerProcess, ExecRequest } from "../pod/container-process.ts";
 import { type ContainerLaunch, type PodPlan, podIpToken } from "../pod/containers/container-launch.ts";
 import type { ContainerRun, FoundContainer } from "../pod/containers/container-run.ts";
 import { PodContainers } from "../pod/containers/pod-containers.ts";
@@ -121,8 +121,8 @@ export class ContainerPods {
     return this.#exec(this.#runningIn(uid, container), request);
   }
 
-  attach(uid: string, container: string): ContainerProcess {
-    return attachTo(this.#runningIn(uid, container));
+  attach(uid: string, container: string, request: AttachRequest): ContainerProcess {
+    return attachTo(this.#runningIn(uid, container), request, this.#settings.tools.kernel);
   }
 
   /** Goes on with a pod of an earlier agent. Undefined: it is none of these, or nothing of it can be gone on with. */
@@ -290,7 +290,7 @@ export class ContainerPods {
       logged: (line) => observer.logged(uid, { ...line, container: container.name }),
       part: {
         mounts: await pod.volumes.mountsOf(container),
-        stdin: container.stdin,
+        streams: container.streams,
         ...(ipcOf === undefined ? {} : { ipcOf }),
       },
     };
@@ -319,6 +319,7 @@ export class ContainerPods {
         ended: shim.ended,
         exit: Promise.withResolvers(),
         seen: { oomKills: 0, pidsRefused: 0 },
+        streams: container.streams,
       };
       return this.#runOf(pod, { container: container.name, native, startedWallMs });
     } catch (error) {
@@ -402,14 +403,17 @@ export class ContainerPods {
   /** Each container that an earlier agent had started: it runs on, or has ended meanwhile. */
   async #find(pod: ContainerPod): Promise<ReadonlyMap<string, FoundContainer>> {
     const found = new Map<string, FoundContainer>();
-    for (const { name } of pod.launch.plan.containers) {
-      const one = await this.#findOne(pod, name);
-      if (one !== undefined) found.set(name, one);
+    for (const container of pod.launch.plan.containers) {
+      const one = await this.#findOne(pod, container);
+      if (one !== undefined) found.set(container.name, one);
     }
     return found;
   }
 
-  async #findOne(pod: ContainerPod, container: string): Promise<FoundContainer | undefined> {
+  async #findOne(
+    pod: ContainerPod,
+    { name: container, streams }: ContainerLaunch,
+  ): Promise<FoundContainer | undefined> {
     const { tools, clock, observer, watching } = this.#settings;
     const key = containerKey(container);
     const remains: Remains = { names: containerNames(pod.names, key), files: containerFiles(pod.files, key) };
@@ -418,9 +422,9 @@ export class ContainerPods {
     const { startedWallMs = clock.wallMs(), restartCount = 0 } = record;
     const shimLives = async (): Promise<boolean> =>
       (await tools.kernel.processStart(record.shimPid)) === record.shimStart;
-    const output = PodOutput.open(remains.files, clock, (line) =>
-      observer.logged(pod.launch.uid, { ...line, container }),
-    );
+    const output = PodOutput.open(remains.files, clock, {
+      logged: (line) => observer.logged(pod.launch.uid, { ...line, container }),
+    });
     const native: NativePod = {
       ...remains,
       record,
@@ -428,6 +432,7 @@ export class ContainerPods {
       ended: untilGone(shimLives, clock, watching),
       exit: Promise.withResolvers(),
       seen: { oomKills: 0, pidsRefused: 0 },
+      streams,
     };
     if (await shimLives()) {
       return { kind: "running", restartCount, run: this.#runOf(pod, { container, native, startedWallMs }) };

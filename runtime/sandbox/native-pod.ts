@@ -1,5 +1,6 @@
 import { readFile, rm } from "node:fs/promises";
 import type { Clock, Timer } from "@shallop/sdk/internal";
+import type { ContainerStreams } from "../pod/containers/container-launch.ts";
 import type { PodExit, RunningPod } from "../pod/pod-runtime.ts";
 import type { CgroupTree } from "./kernel/cgroup.ts";
 import type { OciRuntime } from "./oci-runtime.ts";
@@ -20,6 +21,8 @@ export interface NativePod {
   readonly exit: PromiseWithResolvers<PodExit>;
   /** Set once somebody is ending it: its end is then no news. */
   stopping?: Promise<void>;
+  /** Of one container among several. */
+  readonly streams?: ContainerStreams;
   /** What its limits had refused when last looked at. */
   seen: { readonly oomKills: number; readonly pidsRefused: number };
 }

@@ -10,7 +10,7 @@ import {
   type Timer,
 } from "@shallop/sdk/internal";
 import type { LocalImage } from "../image/local-image.ts";
-import type { ContainerProcess, ExecRequest } from "../pod/container-process.ts";
+import type { AttachRequest, ContainerProcess, ExecRequest } from "../pod/container-process.ts";
 import {
   type PodCounters,
   type PodExit,
@@ -171,12 +171,12 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
     return startExec(pod, request, { runtime: this.#runtime, kernel: this.#kernel, clock: this.#settings.clock });
   }
 
-  async attach(uid: string, container: string): Promise<ContainerProcess> {
-    if (this.#containerPods.has(uid)) return this.#containerPods.attach(uid, container);
+  async attach(uid: string, container: string, request: AttachRequest): Promise<ContainerProcess> {
+    if (this.#containerPods.has(uid)) return this.#containerPods.attach(uid, container, request);
     const pod = this.#pods.get(uid);
     if (pod === undefined || pod.stopping !== undefined)
       throw new PodFault("NOT_RUNNING", "the container does not run");
-    return attachTo(pod);
+    return attachTo(pod, request, this.#kernel);
   }
 
   async counters(): Promise<readonly PodCounters[]> {
@@ -397,7 +397,7 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
     const { clock, observer } = this.#settings;
     const shimLives = async (): Promise<boolean> =>
       (await this.#kernel.processStart(record.shimPid)) === record.shimStart;
-    const output = PodOutput.open(files, clock, (line) => observer.logged(record.uid, line));
+    const output = PodOutput.open(files, clock, { logged: (line) => observer.logged(record.uid, line) });
     if (!(await shimLives())) {
       await output.drained();
       const facts = { names, files, memoryBytes: record.memoryBytes, lastLines: output.lastLines() };

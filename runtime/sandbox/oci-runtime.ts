@@ -2,7 +2,7 @@ import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { describeError } from "@shallop/sdk/internal";
 import type { InteractiveProcess } from "./kernel/interactive.ts";
-import type { Kernel, ShimProcess } from "./kernel/kernel.ts";
+import type { Kernel, ShimInput, ShimProcess } from "./kernel/kernel.ts";
 import type { OciRuntimeProgram } from "./oci-runtime-program.ts";
 import type { PodFiles, PodNames } from "./pod-files.ts";
 
@@ -13,9 +13,12 @@ export interface ContainerLaunch {
   readonly names: PodNames;
   readonly files: PodFiles;
   readonly mountsFd: number;
-  readonly stdinFd?: number;
   readonly stdoutFd: number;
   readonly stderrFd: number;
+  /** Its program has a terminal, whose output is stdout. */
+  readonly terminal: boolean;
+  /** Undefined: nothing can be read. */
+  readonly input?: ShimInput;
 }
 
 export interface ContainerExec {
@@ -71,7 +74,8 @@ export class OciRuntime {
         files.pidFile,
         names.containerId,
       ],
-      ...(launch.stdinFd === undefined ? {} : { stdinFd: launch.stdinFd }),
+      terminal: launch.terminal,
+      ...(launch.input === undefined ? {} : { input: launch.input }),
       stdoutFd: launch.stdoutFd,
       stderrFd: launch.stderrFd,
     });

@@ -9,7 +9,7 @@ export interface OciSpec {
 }
 
 interface OciProcess {
-  readonly terminal: false;
+  readonly terminal: boolean;
   readonly user: OciUser;
   readonly args: readonly string[];
   readonly env: readonly string[];

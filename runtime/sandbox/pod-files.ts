@@ -35,6 +35,8 @@ export interface PodFiles {
   readonly pidFile: string;
   /** What is written into the container's standard input, when it has one. */
   readonly stdin: string;
+  /** Opened and closed again, it lets the standard input end. */
+  readonly stdinGate: string;
   /** Of a pod of several containers: what was asked for, its containers' own files, its volumes. */
   readonly launch: string;
   readonly containers: string;
@@ -102,6 +104,7 @@ function filesIn(directory: string): PodFiles {
     runtimeLog: join(directory, "runtime.log"),
     pidFile: join(directory, "pid"),
     stdin: join(directory, "stdin"),
+    stdinGate: join(directory, "stdin-gate"),
     launch: join(directory, "launch.json"),
     containers: join(directory, "containers"),
     volumes: join(directory, "volumes"),

@@ -19,11 +19,25 @@ const drainMs = 500;
 // What somebody who reads slowly may be behind; who is further back is let go, and the pod goes on.
 const tapBytesMax = 4 << 20;
 
+// A banner and a prompt are a kilobyte; a pipe holds this much too.
+const unheardBytesMax = 64 << 10;
+
 /** A pod's output, byte for byte, from when somebody joined. */
 export interface OutputTap {
   readonly stdout: Readable;
   readonly stderr: Readable;
   close(): void;
+}
+
+export interface OutputUse {
+  readonly logged: (line: PodLogLine) => void;
+  /** Who joins first hears what was said before: the prompt of a shell, which is there before he is. */
+  readonly keepsFirst?: boolean;
+}
+
+interface Said {
+  readonly stream: PodLogLine["stream"];
+  readonly chunk: Uint8Array;
 }
 
 /** Reads what a pod writes, line by line. The pod's ends of the FIFOs stay open without us, so nothing is lost or blocks
@@ -34,6 +48,9 @@ export class PodOutput implements AsyncDisposable {
   readonly #ended: Promise<unknown>;
   readonly #clock: Clock;
   readonly #tail: string[];
+  /** What nobody has joined for yet; undefined once somebody has, or it was too much. */
+  #unheard: Said[] | undefined;
+  #unheardBytes = 0;
   readonly #taps = new Set<Readonly<Record<PodLogLine["stream"], PassThrough>>>();
 
   private constructor(clock: Clock, sockets: readonly Socket[], tail: string[]) {
@@ -46,11 +63,12 @@ export class PodOutput implements AsyncDisposable {
   }
 
   /** Opens both FIFOs. There must be a writer already, or the end is seen before the beginning. */
-  static open(files: PodFiles, clock: Clock, logged: (line: PodLogLine) => void): PodOutput {
+  static open(files: PodFiles, clock: Clock, { logged, keepsFirst = false }: OutputUse): PodOutput {
     const stdout = openFifo(files.stdout);
     try {
       const stderr = openFifo(files.stderr);
       const output = new PodOutput(clock, [stdout, stderr], []);
+      if (keepsFirst) output.#unheard = [];
       output.#read(stdout, "stdout", logged);
       output.#read(stderr, "stderr", logged);
       return output;
@@ -68,6 +86,8 @@ export class PodOutput implements AsyncDisposable {
   tap(): OutputTap {
     const streams = { stdout: new PassThrough(), stderr: new PassThrough() };
     this.#taps.add(streams);
+    for (const { stream, chunk } of this.#unheard ?? []) streams[stream].write(chunk);
+    this.#unheard = undefined;
     const close = (): void => {
       this.#taps.delete(streams);
       for (const stream of Object.values(streams)) stream.destroy();
@@ -104,6 +124,7 @@ export class PodOutput implements AsyncDisposable {
     socket.on("data", (chunk: Uint8Array) => {
       const nowMs = this.#clock.nowMs();
       if (nowMs >= windowEndMs) [windowEndMs, windowBytes] = [nowMs + windowMs, 0];
+      this.#keep({ stream, chunk });
       for (const tap of this.#taps) {
         if (tap[stream].writableLength > tapBytesMax) tap[stream].destroy();
         else tap[stream].write(chunk);
@@ -115,6 +136,14 @@ export class PodOutput implements AsyncDisposable {
     socket.once("end", () => splitter.end());
     // Reading a FIFO does not fail; if it does, the output ends here, and the pod goes on.
     socket.on("error", () => undefined);
+  }
+
+  #keep(said: Said): void {
+    if (this.#unheard === undefined) return;
+    this.#unheardBytes += said.chunk.byteLength;
+    // Half of it would begin in the middle: who comes this late reads the log.
+    if (this.#unheardBytes > unheardBytesMax) this.#unheard = undefined;
+    else this.#unheard.push(said);
   }
 
   #pause(socket: Socket, delayMs: number): void {

@@ -1,10 +1,12 @@
 import { writeFile } from "node:fs/promises";
 import { assert, type Clock } from "@shallop/sdk/internal";
+import type { ContainerStreams } from "../pod/containers/container-launch.ts";
 import { PodFault, type PodLogLine } from "../pod/pod-runtime.ts";
 import { type BundleMachine, bundleConfig, networkSysctls, type VolumeOnPath } from "./bundle.ts";
 import { imageProcess, type NativeLaunch } from "./image-process.ts";
 import { lookUp } from "./image-files.ts";
 import type { IdRanges } from "./id-ranges.ts";
+import { inputFifos, openInput } from "./container-input.ts";
 import type { IdRange, Kernel, ShimProcess } from "./kernel/kernel.ts";
 import type { PodVolume } from "./kernel/pod-mounts.ts";
 import type { PodNetwork } from "./network.ts";
@@ -55,7 +57,7 @@ interface ContainerPart {
   readonly mounts: readonly PartMount[];
   /** A process whose IPC namespace is the pod's; undefined: none runs yet. */
   readonly ipcOf?: number;
-  readonly stdin: boolean;
+  readonly streams: ContainerStreams;
 }
 
 export interface PartMount extends PodVolume {
@@ -164,14 +166,17 @@ async function launch(start: Start, { kernel, clock, network, runtime, machine }
   // Readers come before the only writer can go: with neither, what is in a FIFO is lost.
   await using stdout = await kernel.openFifoForWriting(files.stdout);
   await using stderr = await kernel.openFifoForWriting(files.stderr);
-  start.output = PodOutput.open(files, clock, start.logged);
-  await using stdin = part?.stdin === true ? await kernel.openFifoForWriting(files.stdin) : undefined;
-  const streams = {
+  start.output = PodOutput.open(files, clock, { logged: start.logged, keepsFirst: part?.streams.stdin === true });
+  await using input = await openInput(files, part?.streams, kernel);
+  start.shim = runtime.launch({
+    names,
+    files,
+    mountsFd: mounts.fd,
     stdoutFd: stdout.fd,
     stderrFd: stderr.fd,
-    ...(stdin === undefined ? {} : { stdinFd: stdin.fd }),
-  };
-  start.shim = runtime.launch({ names, files, mountsFd: mounts.fd, ...streams });
+    terminal: part?.streams.tty === true,
+    ...(input === undefined ? {} : { input }),
+  });
 }
 
 // A killed process is gone within milliseconds; it may be making a cgroup in the kernel, which is not cut short.
@@ -198,7 +203,7 @@ export async function endRuntime(
 async function writeBundle(start: Start, tools: StartTools): Promise<void> {
   const { launch, names, files, hostname, address, part } = start;
   assert(address !== undefined);
-  const fifos = [files.stdout, files.stderr, ...(part?.stdin === true ? [files.stdin] : [])];
+  const fifos = [files.stdout, files.stderr, ...inputFifos(files, part?.streams)];
   makeTopLayer(files, { hostname, address, nameServer: tools.network.nameServer });
   tools.kernel.makeFifos(fifos);
   const layersTopFirst = [files.top, ...launch.image.layerPaths.toReversed()];
@@ -222,6 +227,7 @@ async function writeBundle(start: Start, tools: StartTools): Promise<void> {
     ...(start.users === undefined ? {} : { users: start.users }),
     ...(part?.ipcOf === undefined ? {} : { ipcNamespace: `/proc/${String(part.ipcOf)}/ns/ipc` }),
     volumes,
+    terminal: part?.streams.tty === true,
     cgroupsPath: `/${names.runtimeCgroup}`,
     machine: tools.machine,
   });

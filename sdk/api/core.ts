@@ -142,6 +142,8 @@ export interface Container {
   readonly resources?: { readonly limits?: ResourceList; readonly requests?: ResourceList };
   readonly securityContext?: SecurityContext;
   readonly stdin?: boolean;
+  /** Its input ends with that of the first who joins it. */
+  readonly stdinOnce?: boolean;
   readonly tty?: boolean;
   readonly volumeMounts?: readonly ContainerVolumeMount[];
   readonly livenessProbe?: ContainerProbe;

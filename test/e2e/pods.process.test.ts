@@ -115,6 +115,41 @@ test("attach: what the program says from now on", async () => {
     .toContain("spoken\n");
 });
 
+const runs = "run --image=busybox:1 --quiet --command";
+
+test("run -i --rm: what is said to the program, its end, and its exit code", async () => {
+  expect(await run(`${runs} --rm -i upper -- tr a-z A-Z`, "said\n")).toMatchObject({ code: 0, stdout: "SAID\n" });
+  const counted = await run(`${runs} --rm -i --restart=Never count -- wc -c`, "x".repeat(300_000));
+  expect(counted).toMatchObject({ code: 0, stdout: "300000\n" });
+});
+
+test("attach -i again and again: input that is not for one only goes on", async () => {
+  const container = { name: "c", image: "busybox:1", command: ["cat"], stdin: true };
+  await k("apply -f -", podOf("cat", { terminationGracePeriodSeconds: 0, containers: [container] }));
+  await k("wait --for=condition=Ready pod/cat --timeout=20s");
+  for (const word of ["one", "two"]) {
+    await using client = kubectl.start(["attach", "-i", "cat"]);
+    client.write(`${word}\n`);
+    await client.waitFor(new RegExp(`${word}\n`));
+  }
+  expect(await k("logs cat")).toBe("one\ntwo\n");
+});
+
+test("run -it --rm: a terminal that is heard from its prompt on, of the client's size, with keys that are signals", async () => {
+  const size = { rows: 31, columns: 91 };
+  await using client = kubectl.startOnTerminal([...`${runs} shell --rm -it -- sh`.split(" ")], size);
+  await client.waitFor(/# /);
+  client.write("sleep 1000; echo inter''rupted\r");
+  await client.waitFor(/sleep 1000/);
+  client.write("\u0003");
+  // kubectl says one size more first, so that what is there is drawn anew.
+  client.write("until [ \"$(stty size)\" = '31 91' ]; do sleep 0.1; done; tty; exit 3\r");
+  await client.waitFor(/\r\n\/dev\/\S+\r\n/);
+  expect(client.stdout()).not.toContain("interrupted\r\n");
+  await client.ended;
+  await expect.poll(() => run("get pod shell").then(({ stderr }) => stderr), { timeout: 20_000 }).toMatch(/not found/);
+});
+
 /** A file of its own for each: a mount of Kubernetes' own examples, with what several containers share. */
 const several = podOf("several", {
   terminationGracePeriodSeconds: 0,
@@ -217,6 +252,10 @@ test("kill -9 of the agent: containers run on, and an exit code of meanwhile is 
   await k("wait --for=condition=Ready pod/several --timeout=20s");
   expect(await status("containerStatuses[?(@.name=='web')].restartCount")).toBe("0");
   expect(await status("containerStatuses[?(@.name=='web')].containerID")).toBe(web);
+  await using client = kubectl.start(["attach", "-i", "cat"]);
+  client.write("three\n");
+  await client.waitFor(/three\n/);
+  expect(await k("logs cat")).toBe("one\ntwo\nthree\n");
 });
 
 test("a job's pod: Completed or Error, told with its exit code, and deleted with all that it had", async () => {

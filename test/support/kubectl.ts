@@ -23,6 +23,13 @@ export interface RunningKubectl extends AsyncDisposable {
   waitFor(pattern: RegExp): Promise<string>;
 }
 
+export interface TypedKubectl extends RunningKubectl {
+  /** Types this. */
+  write(keys: string): void;
+  /** Resolves with its exit code. */
+  readonly ended: Promise<number>;
+}
+
 /** A real kubectl, with a home of its own, so that its caches and settings are nobody else's. */
 export interface Kubectl extends AsyncDisposable {
   /** `Client Version: v1.32.5`, without the words. */
@@ -30,7 +37,9 @@ export interface Kubectl extends AsyncDisposable {
   /** Runs it to its end; never rejects for its exit code. `input` is its standard input. */
   (args: readonly string[], input?: string): Promise<KubectlResult>;
   /** Starts it, for what goes on: `get -w`, `logs -f`. */
-  start(args: readonly string[]): RunningKubectl;
+  start(args: readonly string[]): TypedKubectl;
+  /** Starts it on a terminal of this size, as a person has one. */
+  startOnTerminal(args: readonly string[], size: { readonly rows: number; readonly columns: number }): TypedKubectl;
 }
 
 /**
@@ -66,6 +75,14 @@ export async function findKubectl(kubeconfig: string, binary?: string): Promise<
   return Object.assign(kubectl, {
     version: /v\d+\.\d+\.\d+/.exec(stdout)?.[0] ?? "",
     start: (args: readonly string[]) => started(file, args, environment),
+    startOnTerminal: (
+      args: readonly string[],
+      { rows, columns }: { readonly rows: number; readonly columns: number },
+    ) => {
+      const words = [file, ...args].map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(" ");
+      const command = `stty rows ${String(rows)} cols ${String(columns)}; exec ${words}`;
+      return started("script", ["--quiet", "--return", "--flush", "--command", command, "/dev/null"], environment);
+    },
     [Symbol.asyncDispose]: () => rm(home, { recursive: true, force: true }),
   });
 }
@@ -77,8 +94,9 @@ export async function needKubectl(kubeconfig: string): Promise<Kubectl> {
   return found;
 }
 
-function started(file: string, args: readonly string[], environment: NodeJS.ProcessEnv): RunningKubectl {
-  const child = spawn(file, args, { env: environment, stdio: ["ignore", "pipe", "pipe"] });
+function started(file: string, args: readonly string[], environment: NodeJS.ProcessEnv): TypedKubectl {
+  const child = spawn(file, args, { env: environment, stdio: ["pipe", "pipe", "pipe"] });
+  child.stdin.on("error", () => undefined);
   let stdout = "";
   let stderr = "";
   let changed = (): void => undefined;
@@ -87,14 +105,16 @@ function started(file: string, args: readonly string[], environment: NodeJS.Proc
     changed();
   });
   child.stderr.on("data", (chunk) => (stderr += String(chunk)));
-  const ended = new Promise<void>((resolve) => {
-    child.once("close", () => {
-      resolve();
+  const ended = new Promise<number>((resolve) => {
+    child.once("close", (code) => {
+      resolve(code ?? 255);
       changed();
     });
   });
   return {
     stdout: () => stdout,
+    write: (keys) => void child.stdin.write(keys),
+    ended,
     waitFor: (pattern) =>
       new Promise((resolve, reject) => {
         const fail = (why: string): void =>

@@ -75,7 +75,7 @@ export class PodStreams {
     const pod = this.#podOf(namespace, name);
     if (act === "portForward") return servePortForward(request, connection, (port) => dial(pod, port));
     pod.expectContainer(container);
-    const open = act === "exec" ? execOf(pod, container, query) : attachOf(pod, container);
+    const open = act === "exec" ? execOf(pod, container, query) : attachOf(pod, container, query);
     const options = streamOptions(query);
     await runRemoteCommand(await this.#accept(request, connection, options), open);
   }
@@ -103,7 +103,13 @@ function execOf(pod: StreamedPod, container: string, query: URLSearchParams): ()
   return () => pod.exec(container, { command, terminal: isTrue(query, "tty") });
 }
 
-const attachOf = (pod: StreamedPod, container: string) => (): Promise<ContainerProcess> => pod.attach(container);
+const attachOf =
+  (pod: StreamedPod, container: string, query: URLSearchParams): (() => Promise<ContainerProcess>) =>
+  async () => {
+    const process = await pod.attach(container, { stdin: isTrue(query, "stdin") });
+    // As the kubelet tells it: what was joined is over, and that is a success. `kubectl run` reads the code off the pod.
+    return { ...process, ended: process.ended.then(() => 0) };
+  };
 
 async function dial(pod: StreamedPod, port: number): ReturnType<typeof dialPort> {
   const ip = pod.run?.ip;

@@ -1,6 +1,6 @@
 import type { Readable, Writable } from "node:stream";
 import { describeError } from "@shallop/sdk/internal";
-import type { ContainerProcess } from "../../pod/container-process.ts";
+import type { ContainerProcess, TerminalSize } from "../../pod/container-process.ts";
 import { PodFault } from "../../pod/pod-runtime.ts";
 import type { CommandStreams } from "./command-streams.ts";
 
@@ -19,7 +19,7 @@ export async function runRemoteCommand(streams: CommandStreams, open: () => Prom
   const leave = (): void => process.leave();
   streams.gone.addEventListener("abort", leave, { once: true });
   if (streams.gone.aborted) leave();
-  streams.onResize((size) => void process.resize(size).catch(() => undefined));
+  streams.onResize(oneAtATime((size) => process.resize(size)));
   pass(streams.stdin, process.stdin);
   const outputs = [copied(process.stdout, streams.stdout), copied(process.stderr, streams.stderr)];
   try {
@@ -31,6 +31,25 @@ export async function runRemoteCommand(streams: CommandStreams, open: () => Prom
   } finally {
     streams.gone.removeEventListener("abort", leave);
   }
+}
+
+/** In order, or the smaller of two could come last; what was overtaken while it waited is left out. */
+function oneAtATime(resize: (size: TerminalSize) => Promise<void>): (size: TerminalSize) => void {
+  let wanted: TerminalSize | undefined;
+  let isBusy = false;
+  const catchUp = async (): Promise<void> => {
+    isBusy = true;
+    while (wanted !== undefined) {
+      const size = wanted;
+      wanted = undefined;
+      await resize(size).catch(() => undefined);
+    }
+    isBusy = false;
+  };
+  return (size) => {
+    wanted = size;
+    if (!isBusy) void catchUp();
+  };
 }
 
 /** What a client is told of a failure: faults are for it, anything else is the agent's own. */

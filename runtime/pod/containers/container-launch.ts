@@ -24,8 +24,7 @@ export interface ContainerLaunch {
   readonly limits: PodLimits;
   readonly security: PodSecurity;
   readonly mounts: readonly VolumeMount[];
-  /** Keep its standard input open for those who attach. */
-  readonly stdin: boolean;
+  readonly streams: ContainerStreams;
   /** It is ready once something listens here; for containers that say nothing of their readiness. */
   readonly listensOn?: number;
   readonly startup?: Probe;
@@ -35,6 +34,16 @@ export interface ContainerLaunch {
   readonly postStart?: Action;
   /** Runs before it is asked to end, within the grace. */
   readonly preStop?: Action;
+}
+
+/** What its program has for its standard streams. */
+export interface ContainerStreams {
+  /** An input, kept open for those who attach; else there is nothing to read. */
+  readonly stdin: boolean;
+  /** The input ends with that of the first who attaches. Not with a terminal, which a program does not leave so. */
+  readonly stdinOnce: boolean;
+  /** A terminal, with one output. */
+  readonly tty: boolean;
 }
 
 interface VolumeMount {

@@ -37,7 +37,7 @@ const launch = (name: string, options: Partial<ContainerLaunch> = {}): Container
   limits,
   security: podSecurity({ containers: [] }, { image: "" }),
   mounts: [],
-  stdin: false,
+  streams: { stdin: false, stdinOnce: false, tty: false },
   ...options,
 });
 

@@ -1,3 +1,4 @@
+import type { TerminalSize } from "../../pod/container-process.ts";
 import type { CgroupTree } from "./cgroup.ts";
 import type { CommandResult } from "./command.ts";
 import type { PodMounts } from "./pod-mounts.ts";
@@ -36,6 +37,8 @@ export interface Kernel {
   makeFifos(paths: readonly string[]): void;
   /** Opens a FIFO for a child to write: read-write, so that neither opening nor writing depends on a reader. */
   openFifoForWriting(path: string): Promise<OpenFile>;
+  /** Opens a FIFO that has a writer, for a child to read until there is none. */
+  openFifoForReading(path: string): Promise<OpenFile>;
 
   /** Begins to make a user namespace, for the next `userNamespace` of this range. */
   prepareUserNamespace(range: IdRange): void;
@@ -56,6 +59,8 @@ export interface Kernel {
   startShim(shim: Shim): ShimProcess;
   /** Runs the OCI runtime to its end: `state`, `kill`, `delete`, `list`. @throws KernelFault COMMAND_MISSING, COMMAND_TIMEOUT */
   runtime(file: string, args: readonly string[]): Promise<CommandResult>;
+  /** Sets the size of the terminal that a shim has given its runtime, and of the one of the container. */
+  resizeTerminal(terminal: ShimTerminal, size: TerminalSize): Promise<void>;
   /** Starts a program whose streams somebody holds, on a terminal if wanted. */
   interactive(program: InteractiveProgram): InteractiveProcess;
 
@@ -98,9 +103,24 @@ export interface Shim {
   readonly runtime: string;
   readonly runtimeArgs: readonly string[];
   /** Undefined: nothing can be read. */
-  readonly stdinFd?: number;
+  readonly input?: ShimInput;
   readonly stdoutFd: number;
   readonly stderrFd: number;
+  /** The runtime gets a terminal between these streams and what it runs. */
+  readonly terminal: boolean;
+}
+
+export interface ShimTerminal {
+  readonly shimPid: number;
+  /** Where the runtime has written the id of the container's first process. */
+  readonly pidFile: string;
+}
+
+/** What a container reads. */
+export interface ShimInput {
+  readonly stdinFd: number;
+  /** Held open, so that the input does not end, until somebody has opened and closed `gate`, a FIFO. */
+  readonly held?: { readonly fd: number; readonly gate: string };
 }
 
 export interface ShimProcess {

@@ -1,15 +1,17 @@
 import { existsSync } from "node:fs";
 import { open, readdir, readFile, writeFile } from "node:fs/promises";
 import type { Clock } from "@shallop/sdk/internal";
+import type { TerminalSize } from "../../pod/container-process.ts";
 import { CgroupTree, detectCgroupLayout } from "./cgroup.ts";
 import { checkCommand, type CommandResult, runCommand } from "./command.ts";
-import type { IdRange, Kernel, Link, OpenDescriptor, OpenFile, Shim, ShimProcess } from "./kernel.ts";
+import type { IdRange, Kernel, Link, OpenDescriptor, OpenFile, Shim, ShimProcess, ShimTerminal } from "./kernel.ts";
 import { Libc } from "./libc.ts";
 import { MountThread } from "./mount-thread.ts";
 import type { PodMounts } from "./pod-mounts.ts";
 import { type InteractiveProcess, type InteractiveProgram, startInteractive } from "./interactive.ts";
 import { processStart } from "./process-start.ts";
 import { startShim } from "./shim.ts";
+import { lastChildOf, resizeTerminals } from "./terminal.ts";
 import { openUserNamespace } from "./user-namespace.ts";
 
 /** The door to the Linux kernel of this machine. */
@@ -121,6 +123,10 @@ export class LinuxKernel implements Kernel {
     return open(path, "r+");
   }
 
+  async openFifoForReading(path: string): Promise<OpenFile> {
+    return open(path, "r");
+  }
+
   prepareUserNamespace(range: IdRange): void {
     const opening = this.#userNamespaces.get(range.first) ?? openUserNamespace(range);
     // Who asks for it hears of it.
@@ -147,6 +153,12 @@ export class LinuxKernel implements Kernel {
 
   startShim(shim: Shim): ShimProcess {
     return startShim(shim);
+  }
+
+  async resizeTerminal({ shimPid, pidFile }: ShimTerminal, size: TerminalSize): Promise<void> {
+    const isThere = async (): Promise<boolean> => (await processStart(shimPid)) !== undefined;
+    const holder = await lastChildOf(shimPid);
+    if (holder !== undefined) await resizeTerminals({ holder, pidFile, isThere }, size, this.#clock);
   }
 
   runtime(file: string, args: readonly string[]): Promise<CommandResult> {

@@ -23,6 +23,8 @@ function register(program: Command, context: Context): void {
     program.command("attach <pod>").description("join the program of a native pod: what it says from now on"),
   )
     .option("-c, --container <name>", "which of its containers")
+    .option("-i, --stdin", "let it read what is typed or piped, if it has a standard input")
+    .option("-t, --tty", "its output is a terminal's")
     .action((pod: string, flags: ExecFlags) => run(context, { pod }, flags));
 }
 
