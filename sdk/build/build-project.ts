@@ -60,6 +60,7 @@ interface MeasuredComponent {
 /** One build of a project. */
 interface Build {
   readonly project: Project;
+  readonly store: ContentStore;
   readonly options: BuildOptions;
   /** For files that are gone afterwards. */
   readonly scratch: string;
@@ -73,7 +74,7 @@ interface Build {
 export async function buildProject(project: Project, store: ContentStore, options: BuildOptions): Promise<BuiltImage> {
   const step = options.onStep ?? ((): void => undefined);
   const scratch = await mkdtemp(join(tmpdir(), "shallop-build-"));
-  const build: Build = { project, options, scratch, step };
+  const build: Build = { project, store, options, scratch, step };
   const planned = plannedVariants(project, options.platforms);
   try {
     const [built, others, fromDockerfiles] = await Promise.all([
@@ -191,7 +192,11 @@ async function nativeSource(
   }
   step(`building the native variant from ${variant.source}`);
   const path = resolve(project.directory, variant.source);
-  if (variant.kind === "node") return nodeVariant(path, variant.env, join(scratch, name));
+  if (variant.kind === "node") {
+    const { cacheDirectory, createdMs = 0 } = build.options;
+    const base = { store: build.store, cacheDirectory, scratch: join(scratch, name), mtimeMs: createdMs };
+    return nodeVariant({ ...base, sourcePath: path, env: variant.env });
+  }
   await checkSource(path);
   return compiledVariant(await sourceOf(build, variant, name), variant.env, join(scratch, name));
 }

@@ -1,6 +1,14 @@
 export { type LoadedImage, readArchive } from "./archive-reader.ts";
 export { type ArchivedImage, writeArchive } from "./archive-writer.ts";
-export { type BlobInfo, type BlobRange, collectBytes, ContentStore, once, syncDirectory } from "./content-store.ts";
+export {
+  type BlobInfo,
+  type BlobRange,
+  collectBytes,
+  ContentStore,
+  fileBytes,
+  once,
+  syncDirectory,
+} from "./content-store.ts";
 export {
   checkBytes,
   checkDigester,
@@ -20,7 +28,7 @@ export { type Credentials, type CredentialSource, DockerCredentials, noCredentia
 export { ImageFault, type ImageFaultCode } from "./fault.ts";
 export { type HistoryStep, parseHistory } from "./history.ts";
 export { ImageTags, type TaggedImage } from "./image-tags.ts";
-export { storeArchive, type StoredLayer } from "./layer-archive.ts";
+export { packDirectory, storeArchive, type StoredLayer } from "./layer-archive.ts";
 export {
   bareType,
   type ComponentFacts,

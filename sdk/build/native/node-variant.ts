@@ -1,30 +1,34 @@
-import { execFileSync } from "node:child_process";
-import { copyFile, chmod, mkdir, realpath, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
 import type { NativeSource } from "../../image/index.ts";
 import { bundleFault, checkSource, entryId, entryPlugin } from "../bundle.ts";
 import { BuildFault } from "../fault.ts";
+import { nodeBase, type NodeBaseOptions } from "./node-base.ts";
+
+export interface NodeVariantOptions extends NodeBaseOptions {
+  readonly sourcePath: string;
+  readonly env: readonly string[];
+}
 
 /**
  * The native variant of a function: the same module on the Node that builds it, as an image from scratch. The first layer
  * (Node and the libraries it needs) is the same for all functions, so that registries and nodes keep it once.
  * @throws BuildFault SOURCE_INVALID | PROJECT_INVALID when this machine cannot make one
  */
-export async function nodeVariant(sourcePath: string, env: readonly string[], scratch: string): Promise<NativeSource> {
+export async function nodeVariant({ sourcePath, env, ...base }: NodeVariantOptions): Promise<NativeSource> {
   if (process.platform !== "linux") {
     throw new BuildFault(
       "PROJECT_INVALID",
       `a native variant on Node is made from Linux's own Node, and this is ${process.platform}; use rootfs instead`,
     );
   }
-  const base = join(scratch, "node");
-  const app = join(scratch, "app");
-  await Promise.all([fillBase(base), fillApp(app, sourcePath)]);
+  const app = join(base.scratch, "app");
+  const [stored] = await Promise.all([nodeBase(base), fillApp(app, sourcePath)]);
   return {
     platform: { os: "linux", architecture: process.arch === "x64" ? "amd64" : process.arch },
-    layers: [{ directory: base }, { directory: app }],
+    layers: [{ stored }, { directory: app }],
     config: {
       entrypoint: ["/usr/bin/node", "/app/server.mjs"],
       workingDir: "/app",
@@ -33,20 +37,6 @@ export async function nodeVariant(sourcePath: string, env: readonly string[], sc
       env: ["PATH=/usr/bin", ...env],
     },
   };
-}
-
-async function fillBase(directory: string): Promise<void> {
-  await place(process.execPath, join(directory, "usr/bin/node"));
-  // `libm.so.6 => /lib/x86_64-linux-gnu/libm.so.6 (0x…)` and, for the loader, `/lib64/ld-linux-x86-64.so.2 (0x…)`.
-  const listed = execFileSync("ldd", [process.execPath], { encoding: "utf8" });
-  for (const [path] of listed.matchAll(/\/[^\s]+(?= \(0x)/g)) await place(path, join(directory, path));
-}
-
-async function place(path: string, to: string): Promise<void> {
-  await mkdir(dirname(to), { recursive: true });
-  // A symbolic link of this machine would lead nowhere inside the image.
-  await copyFile(await realpath(path), to);
-  await chmod(to, 0o755);
 }
 
 async function fillApp(directory: string, sourcePath: string): Promise<void> {
