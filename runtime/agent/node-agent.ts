@@ -100,7 +100,7 @@ export class NodeAgent {
     this.pods = new NodePods({
       ...settings,
       place: { node, hostIp: settings.hostIp },
-      changed: () => this.wake(),
+      changed: (pod) => this.#changed(pod),
       note: (pod, note) => this.#note(pod, note),
       fellBack: (pod, prepared) => this.#fellBack(pod, prepared),
     });
@@ -141,6 +141,13 @@ export class NodeAgent {
       this.#looking = false;
       if (!this.#stopping.signal.aborted) this.#look();
     });
+  }
+
+  /** Somebody waits for a pod that is being activated: until it has answered, there is nothing to be done about it here. */
+  #changed(pod: LocalPod): void {
+    if (pod.unproven) return;
+    const isNew = pod.record.origin === "activation" && pod.record.apiUid === undefined && pod.state.phase === "ready";
+    if (!isNew || this.#isRested(pod)) this.wake();
   }
 
   /** Stops looking. With `keepPods` they run on, for the next agent on this data directory. */

@@ -30,8 +30,12 @@ export interface HostServerSettings {
 
 type HostReply = Extract<HostMessage, { type: "reply" }>;
 
-// One thread that is ready, so that no start waits for one (20 ms); 8 MB each.
+// One thread that is ready, so that no start waits for one (150 ms of processor); 14 MB each.
 const spareThreads = 1;
+// The next one is made when the request that took the last has its answer, and the gateway has passed it on: on a small machine
+// all of them would want the same processor. Where no request comes with a start, it is made later.
+const spareDelayMs = 25;
+const spareDelayMsMax = 400;
 
 /** The main thread of a host process: pods by their uid, spare threads, and the agent's commands. Guests never run here. */
 export class HostServer implements AsyncDisposable {
@@ -43,6 +47,7 @@ export class HostServer implements AsyncDisposable {
   readonly #spare: PodThread[] = [];
   readonly #backlog = new MessageBacklog();
   readonly #watchdog: Timer;
+  #spareTimer: Timer | undefined;
   #threads = 0;
   #namespace: string | undefined;
   #agent: JsonLines | undefined;
@@ -71,6 +76,7 @@ export class HostServer implements AsyncDisposable {
     this.#watchdog.cancel();
     this.#agent?.close();
     this.#orphanTimer?.cancel();
+    this.#spareTimer?.cancel();
     this.#server.close();
     for (const pod of this.#pods.values()) await pod.stop(0);
     for (const thread of this.#spare.splice(0)) await thread.terminate(this.#settings.clock, terminateTimeoutMs);
@@ -148,6 +154,7 @@ export class HostServer implements AsyncDisposable {
       artifacts: this.#artifacts,
       takeThread: () => this.#takeThread(),
       tell: (message) => this.#tell(message),
+      served: () => this.#fillSpareIn(spareDelayMs),
       memoriesScarce: () => {
         for (const each of this.#pods.values()) each.collect();
       },
@@ -180,9 +187,13 @@ export class HostServer implements AsyncDisposable {
   #takeThread(): PodThread {
     let thread = this.#spare.shift();
     while (thread?.isGone === true) thread = this.#spare.shift();
-    // The next spare is made once this start is over: two threads at once would slow it down.
-    this.#settings.clock.after(50, () => this.#fillSpare());
+    this.#fillSpareIn(spareDelayMsMax);
     return thread ?? this.#newThread();
+  }
+
+  #fillSpareIn(delayMs: number): void {
+    this.#spareTimer?.cancel();
+    this.#spareTimer = this.#settings.clock.after(delayMs, () => this.#fillSpare());
   }
 
   #fillSpare(): void {

@@ -18,6 +18,8 @@ export interface HostedPodSettings {
   /** A thread that has the engine loaded, or will have soon. */
   readonly takeThread: () => PodThread;
   readonly tell: (message: HostMessage) => void;
+  /** It has answered its first request. */
+  readonly served: () => void;
   /** The process has few memories left. */
   readonly memoriesScarce: () => void;
   /** The pod ended by itself. */
@@ -232,6 +234,7 @@ export class HostedPod {
 
   #receive(event: ThreadEvent): void {
     if (event.type === "logged") this.#settings.tell({ type: "logged", uid: this.pod.uid, lines: event.lines });
+    else if (event.type === "served") this.#settings.served();
     else if (event.type === "glue-cache")
       this.#settings.artifacts.keepGlueCache(this.pod.componentDigest, event.glueCache);
     else if (event.type === "interrupted") this.#recovered = event.isWell;

@@ -45,6 +45,8 @@ export interface PodServerSettings {
   readonly budget?: ThreadBudget;
   /** A request has met a limit. */
   readonly breached: (code: WireFaultCode, text: string) => void;
+  /** Called once, when the first request has ended. */
+  readonly served: () => void;
   /** Called once, when requests have been served and the thread has nothing to do. */
   readonly warmed: () => void;
 }
@@ -83,7 +85,7 @@ export class PodServer {
   readonly #running: NonNullable<GuestCallSettings["running"]> = (call, isRunning) =>
     this.#run(isRunning ? call.number : 0, call.deadlineMs, call.requestId);
   #onDrained: (() => void) | undefined;
-  #warmed = false;
+  #hasServed = false;
 
   constructor(settings: PodServerSettings) {
     this.#settings = settings;
@@ -223,8 +225,9 @@ export class PodServer {
     if (this.#calls.size > 0) return;
     this.#pool.refill();
     this.#onDrained?.();
-    if (this.#warmed) return;
-    this.#warmed = true;
+    if (this.#hasServed) return;
+    this.#hasServed = true;
+    this.#settings.served();
     this.#settings.clock.after(warmedDelayMs, this.#settings.warmed);
   }
 

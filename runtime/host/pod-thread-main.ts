@@ -20,13 +20,13 @@ assert(port !== null, "pod-thread-main.ts runs in a worker thread");
 const { shared, socketPath, flushes, budget: sharedBudget } = workerData as ThreadData;
 const slots = new Float64Array(shared);
 const budget = new ThreadBudget(sharedBudget, slots);
-boundMemories({
+const memories = {
   max: budget.max("memories"),
-  take: (count) => budget.take("memories", count),
-  give: (count) => budget.give("memories", count),
+  take: (count: number) => budget.take("memories", count),
+  give: (count: number) => budget.give("memories", count),
   used: () => budget.used("memories"),
   scarce: () => send({ type: "memories-scarce" }),
-});
+};
 // Nobody knows this path: connections come once the pod's socket has been renamed to its own.
 const listener = createServer();
 const send = (event: ThreadEvent): void => port.postMessage(event);
@@ -51,6 +51,8 @@ function shareGlueCache(cache: Uint8Array): void {
 
 function serve(modules: ReadonlyMap<string, WebAssembly.Module>, warmCache?: Uint8Array): void {
   assert(start !== undefined, "modules come after start");
+  // Not before: the few of the warm-up are nobody's, and counted until they are collected.
+  boundMemories(memories);
   try {
     files ??= readPreparedFiles(inDirectory(start.preparedDir));
     const component = componentEngine.load(artifactOf(files, modules, warmCache));
@@ -61,6 +63,7 @@ function serve(modules: ReadonlyMap<string, WebAssembly.Module>, warmCache?: Uin
     };
     server = new PodServer({
       ...{ start, listener, component, clock: systemClock, relay, slots, budget, warmed },
+      served: () => send({ type: "served" }),
       breached: (code, text) => notices.met(code, text),
     });
     send({ type: "loaded" });

@@ -1,5 +1,7 @@
-import { rename, readdir, rm, symlink } from "node:fs/promises";
+import { renameSync, rmSync, symlinkSync } from "node:fs";
+import { readdir, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { errorCode } from "@shallop/sdk/internal";
 
 // Unix socket paths are limited to 107 bytes: short names in a short directory.
 
@@ -18,15 +20,17 @@ export const egressSocket = (directory: string, uid: string): string => join(dir
 /** Socket of a pod, for gateways: a link to where it is, which is elsewhere once its host process is another. */
 export const podSocket = (runDirectory: string, uid: string): string => join(runDirectory, `p-${uid}.sock`);
 
-/** Puts `target` where gateways look for the pod, in place of what is there. */
-export async function linkPodSocket(path: string, target: string): Promise<void> {
-  const link = (at: string): Promise<void> => symlink(target, at);
-  await link(path).catch(async () => {
+/** Puts `target` where gateways look for the pod, in place of what is there. At once, because a request waits for it. */
+export function linkPodSocket(path: string, target: string): void {
+  try {
+    symlinkSync(target, path);
+  } catch (error) {
+    if (errorCode(error) !== "EEXIST") throw error;
     const beside = `${path}.new`;
-    await rm(beside, { force: true });
-    await link(beside);
-    await rename(beside, path);
-  });
+    rmSync(beside, { force: true });
+    symlinkSync(target, beside);
+    renameSync(beside, path);
+  }
 }
 
 /** Directories of host processes that were there when the directory was read, of live and of dead ones. */

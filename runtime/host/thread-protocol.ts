@@ -66,6 +66,8 @@ export type ThreadEvent =
   | { readonly type: "interrupted"; readonly isWell: boolean }
   /** The process has few memories left: all its threads are to collect theirs. */
   | { readonly type: "memories-scarce" }
+  /** The first request has ended. */
+  | { readonly type: "served" }
   /** Code cache of the glue after the first requests, in shared memory. */
   | { readonly type: "glue-cache"; readonly glueCache: Uint8Array }
   | { readonly type: "logged"; readonly lines: readonly PodLogLine[] }

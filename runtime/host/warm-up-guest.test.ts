@@ -1,16 +1,17 @@
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { parse } from "@bytecodealliance/jco";
+import { componentEmbed, componentNew, parse } from "@bytecodealliance/jco";
 import { expect, test } from "vitest";
 import { exposeState } from "../component/core-module/expose-state.ts";
 import { planLinks } from "../component/link/plan-links.ts";
+import { wasiPackages, wasiWit } from "../component/testing/quickjs-component.ts";
 import { untrueImports } from "../component/wasi-types.ts";
 
 const file = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
-// `npx vitest run runtime/host/warm-up-guest -u` writes it again.
-test("warm-up-guest.json is what becomes of warm-up-guest.wat", async () => {
-  const { plan, modules, surface } = planLinks(await parse(await readFile(file("warm-up-guest.wat"), "utf8")));
+/** The text of a guest as `warm-up.ts` reads it. */
+function prepared(component: Uint8Array): string {
+  const { plan, modules, surface } = planLinks(component);
   // No preparation has looked at it: what it calls takes for granted that its types are WASI's.
   expect(untrueImports(surface)).toEqual([]);
   const exposed = modules.map(exposeState);
@@ -18,5 +19,24 @@ test("warm-up-guest.json is what becomes of warm-up-guest.wat", async () => {
     links: { plan, states: exposed.map(({ state }) => state) },
     modules: exposed.map(({ bytes }) => Buffer.from(bytes).toString("base64")),
   };
-  await expect(`${JSON.stringify(guest)}\n`).toMatchFileSnapshot(file("warm-up-guest.json"));
+  return `${JSON.stringify(guest)}\n`;
+}
+
+/** A component that imports what one may that serves HTTP, and traps when it is called. */
+async function allImports(): Promise<Uint8Array> {
+  const packages = await Promise.all(wasiPackages.map(wasiWit));
+  const nested = packages.map((wit) => `${wit.replace(/^package ([^;]+);/m, "package $1 {")}}`);
+  const world = `world guest { include wasi:cli/imports@0.2.3; include wasi:http/proxy@0.2.3; }`;
+  const witSource = ["package shallop:warm-up;", world, ...nested].join("\n");
+  return componentNew(await componentEmbed({ witSource, world: "guest", dummy: true, features: { tag: "all" } }));
+}
+
+// `npx vitest run runtime/host/warm-up-guest -u` writes them again.
+test("warm-up-guest.json is what becomes of warm-up-guest.wat", async () => {
+  const component = await parse(await readFile(file("warm-up-guest.wat"), "utf8"));
+  await expect(prepared(component)).toMatchFileSnapshot(file("warm-up-guest.json"));
+});
+
+test("warm-up-imports.json imports all that a guest may", async () => {
+  await expect(prepared(await allImports())).toMatchFileSnapshot(file("warm-up-imports.json"));
 });

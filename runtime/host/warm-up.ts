@@ -1,10 +1,13 @@
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createConnection, createServer } from "node:net";
-import { type Clock, guestLimitDefaults } from "@shallop/sdk/internal";
+import { type Clock, guestLimitDefaults, systemRandom } from "@shallop/sdk/internal";
 import { type RequestHead, WireConnection } from "@shallop/sdk/wire";
 import { componentEngine } from "../component/component-engine.ts";
 import type { LoadedComponent, PreparedLinks } from "../component/engine.ts";
+import { addressJudge } from "../component/egress/address-judge.ts";
+import { Egress } from "../component/egress/egress.ts";
+import { guestBoundsOf, noGrants, withLog } from "../component/wasi/guest-context.ts";
 import { LogRelay } from "./log-relay.ts";
 import { PodServer } from "./pod-server.ts";
 import { freshSlots, type ThreadStart } from "./thread-protocol.ts";
@@ -28,6 +31,7 @@ const start: ThreadStart = {
 };
 
 const rounds = 3;
+const linkRounds = 2;
 const head: RequestHead = {
   method: "GET",
   target: "/",
@@ -38,36 +42,54 @@ const head: RequestHead = {
   timeoutMs: 1000,
 };
 
-/** The small guest of `warm-up-guest.wat`, prepared. */
+/** A guest, prepared. */
 interface WarmUpGuest {
   readonly links: PreparedLinks;
   /** Core modules, in base64. */
   readonly modules: readonly string[];
 }
 
-function loadGuest(): LoadedComponent {
-  const text = readFileSync(new URL("warm-up-guest.json", import.meta.url), "utf8");
+function loadGuest(file: "warm-up-guest.json" | "warm-up-imports.json"): LoadedComponent {
+  const text = readFileSync(new URL(file, import.meta.url), "utf8");
   const { links, modules } = JSON.parse(text) as WarmUpGuest;
   const compiled = modules.map((bytes) => new WebAssembly.Module(Buffer.from(bytes, "base64")));
   return componentEngine.load({ form: "linked", links, modules: compiled });
 }
 
 /**
- * Some requests over a real socket through the whole of this thread's code and a small guest. V8 compiles code when it is
- * first used: a spare thread has the time for it, the first request of a pod has not.
+ * What links a pod's component, and requests over a real socket through the whole of this thread's code and a small guest. V8
+ * compiles code when it is first used: a spare thread has the time for it, the first request of a pod has not.
  */
 export async function warmUp(socketPath: string, clock: Clock): Promise<void> {
+  const relay = new LogRelay({ clock, send: () => undefined });
+  await linkImports(clock, relay);
+  await serveRequests(socketPath, clock, relay);
+}
+
+/** A guest that imports all of WASI 0.2, as those do that a toolchain has made, and is not called. */
+async function linkImports(clock: Clock, relay: LogRelay): Promise<void> {
+  const bounds = guestBoundsOf(start.limits);
+  const egress = new Egress(addressJudge({ allowed: [] }));
+  const settings = { ...noGrants, environment: [], clock, random: systemRandom, egress, bounds };
+  for (let round = 0; round < linkRounds; round++) {
+    const component = loadGuest("warm-up-imports.json");
+    // The second instance of a component is captured.
+    for (const _ of ["first", "captured"]) (await component.instantiate(withLog(settings, relay.writer()))).dispose();
+  }
+}
+
+async function serveRequests(socketPath: string, clock: Clock, relay: LogRelay): Promise<void> {
   const listener = createServer();
   await once(listener.listen(socketPath), "listening");
-  const relay = new LogRelay({ clock, send: () => undefined });
   const server = new PodServer({
     start,
     listener,
-    component: loadGuest(),
+    component: loadGuest("warm-up-guest.json"),
     clock,
     relay,
     slots: freshSlots(),
     breached: () => undefined,
+    served: () => undefined,
     warmed: () => undefined,
   });
   try {

@@ -262,8 +262,8 @@ export class WasmRuntime implements PodRuntime {
       throw new PodFault("START_TIMEOUT", `pod ${pod.name} was not ready within ${timeoutMs} ms`);
     });
     try {
-      const linked = linkPodSocket(this.#podSocket(pod.uid), pod.socketPath);
-      await Promise.race([Promise.all([started, linked]), late]);
+      linkPodSocket(this.#podSocket(pod.uid), pod.socketPath);
+      await Promise.race([started, late]);
     } catch (error) {
       started.catch(() => undefined);
       await this.stop(pod.uid, 0);
