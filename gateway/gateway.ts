@@ -1,6 +1,7 @@
 import { getHeapStatistics } from "node:v8";
 import type { AddressInfo } from "node:net";
 import type { Clock, Log, Random } from "@shallop/sdk/internal";
+import type { Metrics } from "@shallop/sdk/internal/telemetry";
 import type { LoadReport, RequestStory } from "@shallop/sdk/wire";
 import { Dispatcher, type NodeAgents } from "./activate/dispatcher.ts";
 import type { Distance } from "./balance/near-first.ts";
@@ -22,8 +23,11 @@ import { Upstreams } from "./proxy/upstreams.ts";
 import { certificateNames } from "./route/certificates.ts";
 import { Cluster } from "./route/cluster.ts";
 import { type NodeTarget, revisionKey, unknownRevision, type WatchedPod } from "./route/target.ts";
-import { LoadMeter, type RevisionNow } from "./stats/load.ts";
+import { type GatewayNow, observeGateway } from "./stats/gateway-metrics.ts";
+import { LoadMeter } from "./stats/load.ts";
 import { LoadReporter } from "./stats/reporter.ts";
+import { RequestMetrics } from "./stats/request-metrics.ts";
+import type { RequestWatcher } from "./stats/request-record.ts";
 import { Stories } from "./stats/stories.ts";
 import { answerDirectly, WaitingRequest } from "./waiting-request.ts";
 
@@ -44,20 +48,12 @@ export interface GatewayOptions {
   /** Tells a node's agent of requests of one of its pods whose clients have gone. */
   readonly tellAbandoned: (node: NodeTarget, podUid: string, requestIds: readonly string[]) => void;
   readonly sendReport: (report: LoadReport, signal: AbortSignal) => Promise<void>;
+  /** Undefined: nobody asks for any. */
+  readonly metrics?: Metrics | undefined;
+  /** Hear of every request, such as an access log. */
+  readonly watchers?: readonly RequestWatcher[];
   /** Tells of requests that failed. */
   readonly sendStories: (stories: readonly RequestStory[], signal: AbortSignal) => Promise<void>;
-}
-
-export interface GatewayStatus {
-  /** Everything has been listed once. */
-  readonly complete: boolean;
-  readonly hosts: number;
-  /** Of clients. */
-  readonly connections: number;
-  /** Requests under way, and those of them that wait for a pod. */
-  readonly open: number;
-  readonly waiting: number;
-  readonly revisions: readonly (RevisionNow & { readonly waiting: number; readonly pods: number })[];
 }
 
 /** RFC 8555, 8.3. */
@@ -79,11 +75,15 @@ export class Gateway {
   readonly #context: ExchangeContext;
   readonly #passages: Passages;
   readonly #certificates: CertificateStore;
+  readonly #requestMetrics: RequestMetrics | undefined;
   #httpsPort: number | undefined;
 
   constructor(options: GatewayOptions) {
     const { clock, random, log, limits, machine, tls, serverTiming } = options;
     this.#options = options;
+    const { metrics, watchers = [] } = options;
+    this.#requestMetrics = metrics === undefined ? undefined : new RequestMetrics(metrics);
+    if (metrics !== undefined) observeGateway(metrics, () => this.status());
     this.#budget = new WaitBudget(limits.queueTotalMax);
     const meter = this.#meter;
     this.#reporter = new LoadReporter({
@@ -133,6 +133,7 @@ export class Gateway {
       log,
       limits,
       heap: this.#heap,
+      watchers: this.#requestMetrics === undefined ? watchers : [this.#requestMetrics, ...watchers],
       contextFor: (serverName) => this.#certificates.contextFor(serverName),
       accept: (request, over) => this.#accept(request, over),
     });
@@ -180,7 +181,7 @@ export class Gateway {
   }
 
   /** For people and for probes. */
-  status(): GatewayStatus {
+  status(): GatewayNow {
     const { complete, router } = this.cluster;
     const revisions = this.#meter.now().map((now) => {
       const dispatcher = this.#dispatcherByRevision.get(revisionKey(now.namespace, now.revision));
@@ -255,7 +256,7 @@ export class Gateway {
       log,
       limits,
       budget: this.#budget,
-      agents,
+      agents: this.#requestMetrics?.watchAgents(agents) ?? agents,
       node: (name) => this.cluster.node(name),
       distance: (name) => this.#distance(name),
       poke: () => this.#reporter.poke(),
@@ -289,5 +290,6 @@ export class Gateway {
     this.#dispatcherByRevision.get(key)?.close("REVISION_GONE");
     this.#dispatcherByRevision.delete(key);
     this.#meter.forget(key);
+    this.#requestMetrics?.forget(key);
   }
 }

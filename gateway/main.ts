@@ -10,10 +10,13 @@ import {
   systemClock as clock,
   systemRandom as random,
 } from "@shallop/sdk/internal";
+import { addProcessMetrics, Metrics, readTelemetrySettings, startExport } from "@shallop/sdk/internal/telemetry";
+import { createWriteStream } from "node:fs";
 import { AgentClient } from "./activate/agent-client.ts";
 import { Gateway } from "./gateway.ts";
 import { StatusServer } from "./listen/status-server.ts";
 import { readSettings, settingOptions } from "./settings.ts";
+import { AccessLog } from "./stats/access-log.ts";
 import { StateFile } from "./state-file.ts";
 import { watchCluster } from "./watch-cluster.ts";
 
@@ -30,6 +33,24 @@ async function main(): Promise<void> {
   const tls = ca === undefined || cert === undefined || key === undefined ? undefined : { ca, cert, key };
   const machine = machineIdentity();
   const agents = new AgentClient({ clock, machine, tls });
+  const telemetry = readTelemetrySettings(process.env);
+  for (const warning of telemetry.warnings) log.warn(warning);
+  const metrics = new Metrics();
+  const isMeasured = settings.statusPort !== undefined || telemetry.metrics;
+  if (isMeasured) addProcessMetrics(metrics);
+  const instance = random.uuid();
+  const exported = await startExport({
+    settings: telemetry,
+    clock,
+    log,
+    service: "shallop-gateway",
+    instance,
+    metrics,
+  });
+  const { accessLog: form, accessLogFile: file } = settings;
+  // By its number: `process.stdout` waits for whoever reads a pipe.
+  const openLog = () => createWriteStream(file ?? "", file === undefined ? { fd: 1 } : { flags: "a", mode: 0o640 });
+  const accessLog = form === undefined ? undefined : new AccessLog(form, { output: openLog(), log, clock });
   const gateway = new Gateway({
     clock,
     random,
@@ -41,6 +62,8 @@ async function main(): Promise<void> {
     tls,
     httpsPublicPort: settings.httpsPublicPort,
     agents,
+    metrics: isMeasured ? metrics : undefined,
+    watchers: accessLog === undefined ? [] : [accessLog],
     tellAbandoned: (node, podUid, requestIds) => void agents.abandoned(node, podUid, requestIds),
     sendStories: (stories, signal) => postStories(client, stories, signal),
     sendReport: (report, signal) => postLoadReport(client, report, signal),
@@ -50,7 +73,7 @@ async function main(): Promise<void> {
   await state?.load();
   const { port } = await gateway.listen(settings.host, settings.port);
   if (settings.httpsPort !== undefined) await gateway.listenTls(settings.host, settings.httpsPort);
-  const status = new StatusServer(() => gateway.status());
+  const status = new StatusServer(() => gateway.status(), metrics);
   if (settings.statusPort !== undefined) await status.listen(settings.statusPort);
   const watching = new AbortController();
   const changed = (): void => state?.changed();
@@ -62,6 +85,7 @@ async function main(): Promise<void> {
   await aborted(stop);
   log.info("stopping");
   await gateway.close();
+  await Promise.all([accessLog?.close(), exported.close()]);
   watching.abort();
   await state?.close();
   status.close();

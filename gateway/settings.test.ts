@@ -11,6 +11,8 @@ describe("readSettings", () => {
       domain: "localhost",
       state: undefined,
       statusPort: undefined,
+      accessLog: undefined,
+      accessLogFile: undefined,
       serverTiming: "cold",
       limits: defaultLimits,
     });
@@ -36,6 +38,7 @@ describe("readSettings", () => {
     { port: "70000" },
     { port: "http" },
     { "status-port": "70000" },
+    { "access-log": "xml" },
     { "server-timing": "maybe" },
     { "body-max": "much" },
     { "idle-timeout": "60" },

@@ -1,6 +1,7 @@
 import { parseDurationMs } from "@shallop/sdk/internal";
 import { parseQuantity } from "@shallop/sdk/api";
 import { defaultLimits, type GatewayLimits } from "./limits.ts";
+import { type AccessLogForm, accessLogForms } from "./stats/access-line.ts";
 import { isServerTimingMode, type ServerTimingMode } from "./proxy/server-timing.ts";
 
 /** The flags of `gateway/main.ts`, for `parseArgs`. */
@@ -13,6 +14,8 @@ export const settingOptions = {
   domain: { type: "string", default: "localhost" },
   state: { type: "string" },
   "status-port": { type: "string" },
+  "access-log": { type: "string", default: "off" },
+  "access-log-file": { type: "string" },
   "server-timing": { type: "string", default: "cold" },
   "body-max": { type: "string" },
   "body-idle-timeout": { type: "string" },
@@ -47,7 +50,11 @@ export interface Settings {
   readonly domain: string;
   /** Where the last known state is kept; undefined: nowhere. */
   readonly state: string | undefined;
-  /** On loopback: `/healthz`, `/readyz`, `/status`; undefined: none. */
+  /** Undefined: no access log. */
+  readonly accessLog: AccessLogForm | undefined;
+  /** Undefined: standard output. */
+  readonly accessLogFile: string | undefined;
+  /** On loopback: `/healthz`, `/readyz`, `/status`, `/metrics`; undefined: none. */
   readonly statusPort: number | undefined;
   readonly serverTiming: ServerTimingMode;
   readonly limits: GatewayLimits;
@@ -93,12 +100,21 @@ export function readSettings(values: SettingValues): Settings {
     domain,
     state,
     statusPort,
+    accessLog: accessLog(values["access-log"]),
+    accessLogFile: values["access-log-file"],
     serverTiming,
     limits: { ...limits, headerCheckMs: Math.min(limits.headerCheckMs, Math.ceil(limits.headerTimeoutMs / 2)) },
   };
 }
 
 type Name = keyof typeof settingOptions;
+
+function accessLog(text = "off"): AccessLogForm | undefined {
+  const form = accessLogForms.find((name) => name === text);
+  if (form === undefined && text !== "off")
+    throw new Error(`--access-log is off, ${accessLogForms.join(", ")}, not ${JSON.stringify(text)}`);
+  return form;
+}
 
 function count(values: SettingValues, name: Name): number | undefined {
   const text = values[name];

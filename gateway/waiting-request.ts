@@ -25,10 +25,11 @@ export class WaitingRequest implements OpenRequest {
 
   refuseWith(error: unknown): void {
     if (this.#isOver) return;
-    const { peer, id, expectsContinue } = this.#request;
+    const { peer, id, expectsContinue, record } = this.#request;
     this.#end();
     const fault = error instanceof GatewayFault ? error : new GatewayFault("RULE_UNUSABLE", "", { cause: error });
     const { code, headers } = fault;
+    if (record !== undefined) record.code = code;
     answerFault(peer, { code, requestId: id, headers, inDoubt: !peer.complete && expectsContinue });
     peer.discardRest();
   }

@@ -183,7 +183,7 @@ export class Passages {
       const target = backends.split(key)?.next(random) ?? backends.service(key);
       if (target === undefined) return [];
       const hasBody = headers.chunked || (headers.contentLength ?? 0) > 0;
-      const copy = { ...request, peer: new MirrorEnd(peer.method, hasBody), id: random.uuid() };
+      const copy = { ...request, peer: new MirrorEnd(peer.method, hasBody), id: random.uuid(), record: undefined };
       return [{ request: { ...copy, headers: { ...headers, headers: [...headers.headers] } }, target }];
     });
   }

@@ -12,8 +12,10 @@ import type { HeapGuard } from "./heap-guard.ts";
 import { Http1Listener } from "./http1-listener.ts";
 import { Http2Listener } from "./http2-listener.ts";
 import { readPreface } from "./preface.ts";
+import { RequestRecord, type RequestWatcher } from "../stats/request-record.ts";
 import { TlsListener } from "./tls-listener.ts";
 import type { ReceivedRequest } from "./received-request.ts";
+import { WatchedClient } from "./watched-client.ts";
 
 /** A request that is well-formed; what becomes of it is another's business. */
 export interface AcceptedRequest extends RequestTarget {
@@ -23,6 +25,8 @@ export interface AcceptedRequest extends RequestTarget {
   readonly connection: ClientConnection;
   readonly headers: ClientHeaders;
   readonly expectsContinue: boolean;
+  /** Somebody watches. */
+  readonly record?: RequestRecord | undefined;
 }
 
 export interface HttpServerOptions {
@@ -31,6 +35,8 @@ export interface HttpServerOptions {
   readonly log: Log;
   readonly limits: GatewayLimits;
   readonly heap: HeapGuard;
+  /** Hear of every request; none: a request costs nothing of it. */
+  readonly watchers: readonly RequestWatcher[];
   /** The certificate for the name that a client of HTTPS asks for. */
   readonly contextFor: (serverName: string) => SecureContext | undefined;
   /**
@@ -145,22 +151,40 @@ export class HttpServer {
 
   #received(request: ReceivedRequest): void {
     const { limits, heap, random } = this.#options;
-    const { peer, connection, scheme, expectsContinue } = request;
+    const { connection, scheme, expectsContinue } = request;
     connection.requests++;
+    const id = random.uuid();
+    const record = this.#recordOf(request, id);
+    const peer = record === undefined ? request.peer : new WatchedClient(request.peer, record, this.#options);
     if (this.#stopping || heap.pressure !== "none" || connection.requests >= limits.requestsPerConnectionMax) {
       peer.closeAfter();
     }
-    const id = random.uuid();
     try {
       if (heap.pressure === "refuse") throw new GatewayFault("OVERLOADED", "");
       const { headers, target } = request.read();
+      if (record !== undefined) {
+        record.authority = target.authority;
+        record.target = target.target;
+        record.headers = headers.headers.slice();
+      }
       if ((headers.contentLength ?? 0) > limits.bodyBytesMax) throw new GatewayFault("BODY_TOO_LARGE", "");
-      this.#accept({ ...target, peer, scheme, id, connection, headers, expectsContinue });
+      this.#accept({ ...target, peer, scheme, id, connection, headers, expectsContinue, record });
     } catch (error) {
       const fault = error instanceof GatewayFault ? error : undefined;
       if (fault === undefined) throw error;
-      refuse(request, fault, id);
+      if (record !== undefined) record.code = fault.code;
+      refuse({ peer, expectsContinue }, fault, id);
     }
+  }
+
+  #recordOf({ peer, scheme, protocol, connection }: ReceivedRequest, id: string): RequestRecord | undefined {
+    const { watchers, clock } = this.#options;
+    if (watchers.length === 0) return undefined;
+    const { method } = peer;
+    const client = connection.client.address;
+    return new RequestRecord({
+      ...{ id, method, scheme, protocol, client, startMs: clock.nowMs(), startWallMs: clock.wallMs() },
+    });
   }
 
   #accept(request: AcceptedRequest): void {
@@ -188,7 +212,11 @@ export class HttpServer {
 const closeServer = (server: Server): Promise<void> =>
   server.listening ? new Promise((resolve) => void server.close(() => resolve())) : Promise.resolve();
 
-function refuse({ peer, expectsContinue }: ReceivedRequest, fault: GatewayFault, requestId: string): void {
+function refuse(
+  { peer, expectsContinue }: Pick<ReceivedRequest, "peer" | "expectsContinue">,
+  fault: GatewayFault,
+  requestId: string,
+): void {
   const text = fault.message === "" ? undefined : fault.message;
   // After a request whose end is in doubt there is no next one; nor after one whose body may come or not.
   const clear = answeredInPeace.has(fault.code) && !expectsContinue;

@@ -89,6 +89,7 @@ export class Http1Listener {
       peer: new Http1Client(incoming, outgoing, clock, expects === true),
       connection,
       scheme: connection.scheme,
+      protocol: incoming.httpVersion,
       expectsContinue: expects !== false,
       read: () => {
         if (expects === "unknown") throw new GatewayFault("EXPECTATION_FAILED", "");
@@ -105,6 +106,7 @@ export class Http1Listener {
       peer: new UpgradeClient(socket, head, clock),
       connection,
       scheme: connection.scheme,
+      protocol: incoming.httpVersion,
       expectsContinue: false,
       read: () => {
         const { headers, target } = this.#read(incoming);

@@ -87,6 +87,7 @@ export class Http2Listener {
       peer: new Http2Client(stream, method, expectsContinue),
       connection,
       scheme: connection.scheme,
+      protocol: "2",
       expectsContinue,
       read: () => {
         const expectation = expectationOf(raw);

@@ -8,6 +8,8 @@ export interface ReceivedRequest {
   readonly peer: ClientEnd;
   readonly connection: ClientConnection;
   readonly scheme: "http" | "https";
+  /** `1.0`, `1.1` or `2`. */
+  readonly protocol: string;
   /** The client may be waiting to be told to send the body. */
   readonly expectsContinue: boolean;
   /** What the head says. @throws GatewayFault */

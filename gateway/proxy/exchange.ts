@@ -6,6 +6,7 @@ import type { GatewayLimits } from "../limits.ts";
 import { affinityOf } from "../route/affinity.ts";
 import type { PodTarget } from "../route/target.ts";
 import type { LoadEntry, LoadMeter } from "../stats/load.ts";
+import type { RequestRecord } from "../stats/request-record.ts";
 import type { Stories } from "../stats/stories.ts";
 import type { Abandonments } from "./abandonments.ts";
 import { answerFault } from "./answer-fault.ts";
@@ -46,6 +47,8 @@ export interface ClientRequest {
   readonly headers: ClientHeaders;
   /** The client waits for `100 Continue` before it sends the body. */
   readonly expectsContinue: boolean;
+  /** Somebody watches. */
+  readonly record?: RequestRecord | undefined;
   /** What the rule says of it beside where it goes. */
   readonly rules?: ExchangeRules;
 }
@@ -112,7 +115,11 @@ export class Exchange implements Waiter, UpstreamHandlers, DeadlineOwner {
     context.budget.earn();
     this.#body = new ClientBody(request, request.rules?.bodyBytesMax ?? context.limits.bodyBytesMax, context.clock);
     const { clock, limits } = context;
-    const { rules } = request;
+    const { rules, record } = request;
+    if (record !== undefined) {
+      record.revision = dispatcher.target;
+      record.story = this.#story;
+    }
     this.#deadline = new Deadline(this, { clock, limits, dispatcher, rules, story: this.#story, body: this.#body });
     this.#upstreamRequest = this.#makeRequest();
   }
@@ -381,6 +388,8 @@ export class Exchange implements Waiter, UpstreamHandlers, DeadlineOwner {
   #fail(fault: GatewayFault, inDoubt = false): void {
     const { faults } = this.#context;
     const { peer, id, expectsContinue } = this.#request;
+    const { record } = this.#request;
+    if (record !== undefined) record.code = fault.code;
     this.#finish(fault.code);
     this.#tell(fault);
     if (faultStatus(fault.code) >= 500) {

@@ -99,7 +99,10 @@ function printPlaces({ print, style }: Context, { dataDirectory, flags, ports }:
   print(`\n  export KUBECONFIG=${join(dataDirectory, "kubeconfig")}\n`);
 }
 
-/** What the platform's processes may know of the caller's environment: where things are, no secrets. */
+/**
+ * What the platform's processes may know of the caller's environment: where things are, and where telemetry goes, with the
+ * login there. Pods get none of it.
+ */
 function childEnvironment({ environment }: Context): Readonly<Record<string, string>> {
   const names = [
     "PATH",
@@ -113,7 +116,8 @@ function childEnvironment({ environment }: Context): Readonly<Record<string, str
     "NODE_COMPILE_CACHE",
   ];
   const env: Record<string, string> = { NODE_COMPILE_CACHE: join(cacheOf(environment), "shallop/compile") };
-  for (const name of names) {
+  const telemetry = Object.keys(environment).filter((name) => name.startsWith("OTEL_"));
+  for (const name of [...names, ...telemetry]) {
     const value = environment[name];
     if (value !== undefined) env[name] = value;
   }
