@@ -124,7 +124,7 @@ export class FakeCluster implements AsyncDisposable {
   readonly stories: RequestStory[] = [];
   /** What the node agents were told of: node, pod and requests. */
   readonly abandoned: string[][] = [];
-  /** What the node agents were asked: `NODE NAMESPACE/REVISION`. */
+  /** What the node agents were asked: `NODE NAMESPACE/REVISION`, and the pods beside which another is wanted. */
   readonly asked: string[] = [];
   /** What they do; replaced by tests. */
   activate: (node: string, revision: string, signal: AbortSignal) => Promise<Activation> = () =>
@@ -137,8 +137,8 @@ export class FakeCluster implements AsyncDisposable {
   private constructor(folder: string, limits: Partial<GatewayLimits>, options: Partial<GatewayOptions>) {
     this.folder = folder;
     const agents: NodeAgents = {
-      activate: (node, target, signal) => {
-        this.asked.push(`${node.name} ${target.key}`);
+      activate: (node, target, { signal, beside }) => {
+        this.asked.push([node.name, target.key, ...(beside ?? [])].join(" "));
         return this.activate(node.name, target.key, signal);
       },
     };

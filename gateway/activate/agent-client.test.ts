@@ -49,7 +49,7 @@ describe("AgentClient", () => {
       },
     });
     const node = compileNode(fakeNode("n1", { [annotation.agentSocket]: socket }));
-    expect(await client().activate(node, target, never)).toEqual(good);
+    expect(await client().activate(node, target, { signal: never })).toEqual(good);
     expect(asked).toEqual(['POST /v1/activate {"namespace":"default","revision":"cold-00001"}']);
   });
 
@@ -73,16 +73,18 @@ describe("AgentClient", () => {
     const socket = join(cluster.folder, "agent.sock");
     await startAgent({ socket, respond: answering(status, body) });
     const node = compileNode(fakeNode("n1", { [annotation.agentSocket]: socket }));
-    await expect(client().activate(node, target, never)).rejects.toMatchObject({ code });
+    await expect(client().activate(node, target, { signal: never })).rejects.toMatchObject({ code });
   });
 
   test("an agent that is not there is CONNECT_FAILED", async () => {
     const node = compileNode(fakeNode("n1", { [annotation.agentSocket]: "/nowhere/agent.sock" }));
-    await expect(client().activate(node, target, never)).rejects.toMatchObject({ code: "CONNECT_FAILED" });
+    await expect(client().activate(node, target, { signal: never })).rejects.toMatchObject({ code: "CONNECT_FAILED" });
     const elsewhere = compileNode(fakeNode("n2", { [annotation.machine]: "there" }));
-    await expect(client().activate(elsewhere, target, never)).rejects.toMatchObject({ code: "CONNECT_FAILED" });
+    await expect(client().activate(elsewhere, target, { signal: never })).rejects.toMatchObject({
+      code: "CONNECT_FAILED",
+    });
     const odd = compileNode(fakeNode("n2", { [annotation.machine]: "there", [annotation.agentAddress]: "nonsense" }));
-    await expect(client().activate(odd, target, never)).rejects.toMatchObject({ code: "CONNECT_FAILED" });
+    await expect(client().activate(odd, target, { signal: never })).rejects.toMatchObject({ code: "CONNECT_FAILED" });
   });
 
   test("is stopped by its signal", async () => {
@@ -91,7 +93,7 @@ describe("AgentClient", () => {
     await startAgent({ socket, respond: () => undefined });
     const node = compileNode(fakeNode("n1", { [annotation.agentSocket]: socket }));
     const stop = new AbortController();
-    const asked = client().activate(node, target, stop.signal);
+    const asked = client().activate(node, target, { signal: stop.signal });
     stop.abort();
     await expect(asked).rejects.toMatchObject({ code: "CONNECT_FAILED" });
   });

@@ -5,7 +5,7 @@ import type { AbandonedRequests, ActivateFaultCode, ActivateRequest, Activation 
 import { agentEndpoint, type AgentTls } from "../proxy/dial.ts";
 import { GatewayFault } from "../proxy/fault-status.ts";
 import type { NodeTarget, RevisionTarget } from "../route/target.ts";
-import type { NodeAgents } from "./dispatcher.ts";
+import type { ActivateOptions, NodeAgents } from "./dispatcher.ts";
 
 export interface AgentClientOptions {
   readonly clock: Clock;
@@ -40,8 +40,12 @@ export class AgentClient implements NodeAgents {
     this.#options = options;
   }
 
-  async activate(node: NodeTarget, target: RevisionTarget, signal: AbortSignal): Promise<Activation> {
-    const body: ActivateRequest = { namespace: target.namespace, revision: target.name };
+  async activate(node: NodeTarget, target: RevisionTarget, { signal, beside }: ActivateOptions): Promise<Activation> {
+    const body: ActivateRequest = {
+      namespace: target.namespace,
+      revision: target.name,
+      ...(beside === undefined ? {} : { beside }),
+    };
     const { status, text } = await this.#post({ node, path: "/v1/activate" }, JSON.stringify(body), signal);
     const answer = parse(text);
     if (status === 200 && isActivation(answer)) return answer;

@@ -17,11 +17,45 @@ describe("from zero", () => {
     expect(answers[0]!.headers["server-timing"]).toMatch(
       /^queue;dur=[\d.]+, activate;dur=[\d.]+, prepare;dur=0, start;dur=5, handle;dur=[\d.]+$/,
     );
-    expect(cluster.asked).toEqual(["n1 default/cold-00001"]);
+    // One from zero, and then others beside it, of which this home has none.
+    expect(cluster.asked.filter((asked) => asked === "n1 default/cold-00001")).toHaveLength(1);
+    expect(new Set(cluster.asked)).toEqual(new Set(["n1 default/cold-00001", "n1 default/cold-00001 cold-00001-a"]));
     expect((await call(cluster, "cold")).headers["server-timing"]).toBeUndefined();
     expect((await call(cluster, "cold", { headers: { "x-shallop-timing": "1" } })).headers["server-timing"]).toMatch(
       /^queue;dur=[\d.]+, handle;dur=[\d.]+$/,
     );
+  });
+
+  test("as many Wasm pods as a burst needs come one beside the other, and share it, without the control plane", async () => {
+    const cluster = await start({}, { sendReport: () => new Promise(() => undefined) });
+    cluster.service("cold");
+    const revision = fakeRevision("cold-00001");
+    const annotations = { "autoscaling.knative.dev/target": "10" };
+    cluster.gateway.cluster.set("revisions", { ...revision, metadata: { ...revision.metadata, annotations } });
+    const held = new Map<string, (() => void)[]>([..."abcd"].map((name) => [name, []]));
+    const pods = await Promise.all(
+      [...held.values()].map((answers) =>
+        cluster.wirePod((head, stream) => {
+          const handlers = saying("ok")(head, stream);
+          return { ...handlers, end: () => void answers.push(() => handlers.end?.([])) };
+        }),
+      ),
+    );
+    let made = 0;
+    cluster.activate = async () => {
+      if (made === 0) await until(() => cluster.gateway.load.waiting === 28);
+      const name = "abcd"[made] ?? "";
+      const pod = pods[made++];
+      if (pod === undefined) throw new GatewayFault("NO_CAPACITY", "no more");
+      return activation(`cold-00001-${name}`, pod.endpoint);
+    };
+    const answers = Promise.all(Array.from({ length: 28 }, () => call(cluster, "cold")));
+    // 10 × 0.7 = 7 requests a pod: 28 are four pods' worth.
+    await until(() => [...held.values()].flat().length === 28);
+    expect([...held.values()].map(({ length }) => length)).toEqual([7, 7, 7, 7]);
+    for (const answer of [...held.values()].flat()) answer();
+    expect((await answers).every(({ status }) => status === 200)).toBe(true);
+    expect(cluster.asked.at(-1)).toBe("n1 default/cold-00001 cold-00001-a cold-00001-b cold-00001-c");
   });
 
   test("the control plane hears of it while it waits, and is not waited for", async () => {

@@ -4,8 +4,10 @@ import { PodSet, type PodSlot } from "../balance/pod-set.ts";
 import type { Distance } from "../balance/near-first.ts";
 import type { GatewayLimits } from "../limits.ts";
 import { GatewayFault, type GatewayFaultCode } from "../proxy/fault-status.ts";
+import type { GrowthRules } from "../route/growth.ts";
 import type { NodeTarget, RevisionTarget, WatchedPod } from "../route/target.ts";
 import { checkEndpoint } from "../route/target.ts";
+import { type Growing, ScaleOut } from "./scale-out.ts";
 import { type QueueRules, WaitQueue, type WaitBudget } from "./wait-queue.ts";
 
 /** A request that wants a pod. It watches its own deadline and calls `leave` when that has passed. */
@@ -17,10 +19,16 @@ export interface Waiter {
   refused(fault: GatewayFault): void;
 }
 
+export interface ActivateOptions {
+  readonly signal: AbortSignal;
+  /** Names of the node's pods that have enough to do: one beside them is wanted. */
+  readonly beside?: readonly string[];
+}
+
 /** Asks a node to bring a revision up. */
 export interface NodeAgents {
   /** @throws GatewayFault with an ActivateFaultCode, or CONNECT_FAILED when the agent cannot be reached. */
-  activate(node: NodeTarget, target: RevisionTarget, signal: AbortSignal): Promise<Activation>;
+  activate(node: NodeTarget, target: RevisionTarget, options: ActivateOptions): Promise<Activation>;
 }
 
 export interface DispatcherOptions {
@@ -65,6 +73,7 @@ export class Dispatcher {
   readonly #queue: WaitQueue<Waiter>;
   readonly #pods: PodSet;
   readonly #closed = new AbortController();
+  readonly #scaleOut: ScaleOut;
   #target: RevisionTarget;
   #activating = false;
   #serving = false;
@@ -86,6 +95,7 @@ export class Dispatcher {
     });
     this.#pods = new PodSet({ clock, random, available: () => this.#serve(), gone: podGone, distance });
     this.#pods.follow(target);
+    this.#scaleOut = this.#makeScaleOut();
   }
 
   get target(): RevisionTarget {
@@ -133,13 +143,17 @@ export class Dispatcher {
   /** A slot for `waiter` now; or undefined, and it is granted or refused later. */
   acquire(waiter: Waiter): PodSlot | undefined {
     const slot = this.#queue.length === 0 ? this.#pods.take(waiter.affinity) : undefined;
-    if (slot !== undefined) return slot;
+    if (slot !== undefined) {
+      this.#scaleOut.look();
+      return slot;
+    }
     if (this.#closed.signal.aborted) {
       waiter.refused(new GatewayFault("REVISION_GONE", `revision ${this.#target.key} was deleted`));
     } else if (!this.#queue.push(waiter)) {
       waiter.refused(this.#queueFull());
     } else {
       this.#activateIfNeeded();
+      this.#scaleOut.look();
     }
     return undefined;
   }
@@ -203,6 +217,8 @@ export class Dispatcher {
     if (this.#serving) return;
     this.#serving = true;
     this.#wake?.();
+    // Those that waited for the first pod may be too many for it.
+    if (this.#queue.length > 0) this.#scaleOut.look();
     while (this.#queue.length > 0) {
       const next = this.#queue.first;
       const slot = this.#pods.take(next?.affinity);
@@ -253,7 +269,7 @@ export class Dispatcher {
       if (node === undefined) continue;
       const startedMs = this.#options.clock.nowMs();
       try {
-        const activation = await this.#options.agents.activate(node, target, this.#closed.signal);
+        const activation = await this.#options.agents.activate(node, target, { signal: this.#closed.signal });
         this.#activated(node, activation, startedMs);
         return [];
       } catch (error) {
@@ -271,6 +287,45 @@ export class Dispatcher {
     return refusals;
   }
 
+  #makeScaleOut(): ScaleOut {
+    const rules = (): GrowthRules | undefined => this.#target.growth;
+    const demand = (): number => this.#pods.outstanding + this.#queue.length;
+    const pods = (): number => (this.#pods.areWasm ? this.#pods.usable : 0);
+    const growing: Growing = {
+      get rules() {
+        return rules();
+      },
+      get demand() {
+        return demand();
+      },
+      get pods() {
+        return pods();
+      },
+      cap: (slots) => this.#pods.cap(slots),
+      addPod: () => this.#addPod(),
+    };
+    return new ScaleOut(growing, this.#options);
+  }
+
+  /** One pod more, beside those that there are. @throws what the last home said, when none has one */
+  async #addPod(): Promise<void> {
+    const target = this.#target;
+    const { signal } = this.#closed;
+    let last: unknown = new GatewayFault("NOT_PREPARED", `no home of revision ${target.key} is known`);
+    for (const home of this.#homesInOrder()) {
+      const node = this.#options.node(home);
+      if (node === undefined) continue;
+      try {
+        const beside = this.#pods.namesOn(home);
+        const activation = await this.#options.agents.activate(node, target, { signal, beside });
+        if (!beside.includes(activation.podName)) return this.#take(node, activation);
+      } catch (error) {
+        last = error;
+      }
+    }
+    throw last;
+  }
+
   /** Homes in the order of preference, those last where a pod could not be reached: its node may be dying. */
   #homesInOrder(): readonly string[] {
     const nowMs = this.#options.clock.nowMs();
@@ -281,9 +336,6 @@ export class Dispatcher {
   }
 
   #activated(node: NodeTarget, activation: Activation, startedMs: number): void {
-    const endpoint = checkEndpoint(activation.endpoint);
-    if (endpoint === undefined)
-      throw new GatewayFault("START_FAILED", `node ${node.name} gave an endpoint that is none`);
     const nowMs = this.#options.clock.nowMs();
     this.#phases = {
       atMs: nowMs,
@@ -291,6 +343,14 @@ export class Dispatcher {
       prepareMs: activation.phasesMs.prepare,
       startMs: activation.phasesMs.start,
     };
+    this.#take(node, activation);
+  }
+
+  /** Gives requests to a pod that a node has brought up. @throws GatewayFault START_FAILED */
+  #take(node: NodeTarget, activation: Activation): void {
+    const endpoint = checkEndpoint(activation.endpoint);
+    if (endpoint === undefined)
+      throw new GatewayFault("START_FAILED", `node ${node.name} gave an endpoint that is none`);
     if (this.#closed.signal.aborted) return;
     const { namespace, key } = this.#target;
     const pod = {

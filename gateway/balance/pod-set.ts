@@ -74,6 +74,10 @@ export class PodSet {
   /** How many of the usable ones have not their full share yet. */
   #warming = 0;
   #slots = unlimitedSlots;
+  /** No pod is to have more requests than this for now. */
+  #cap = Number.POSITIVE_INFINITY;
+  #outstanding = 0;
+  #areWasm = true;
   #slowStartMs: number | undefined;
   #policy: BalancePolicy = policyFor(0);
 
@@ -84,6 +88,21 @@ export class PodSet {
   /** Pods that may be given requests, slots free or not. */
   get usable(): number {
     return this.#usable.length;
+  }
+
+  /** Whether all of those are Wasm pods, of which a node makes more at once. */
+  get areWasm(): boolean {
+    return this.#areWasm;
+  }
+
+  /** Requests that have a slot. */
+  get outstanding(): number {
+    return this.#outstanding;
+  }
+
+  /** Names of the pods on a node. */
+  namesOn(node: string): readonly string[] {
+    return [...this.#entries.values()].filter(({ target }) => target.node === node).map(({ target }) => target.name);
   }
 
   /** Pods known at all. */
@@ -98,8 +117,24 @@ export class PodSet {
     this.#policy = policyFor(concurrencyMax, balance.hashBy !== undefined);
     if (slots === this.#slots) return;
     this.#slots = slots;
-    for (const entry of this.#entries.values()) entry.slots = slots;
+    this.#setSlots();
+  }
+
+  /** Until it is called with undefined no pod gets more requests at once than this: further pods are about to come. */
+  cap(slots: number | undefined): void {
+    const cap = slots ?? Number.POSITIVE_INFINITY;
+    if (cap === this.#cap) return;
+    this.#cap = cap;
+    this.#setSlots();
+  }
+
+  #setSlots(): void {
+    for (const entry of this.#entries.values()) entry.slots = this.#slotsNow;
     this.#options.available();
+  }
+
+  get #slotsNow(): number {
+    return Math.min(this.#slots, this.#cap);
   }
 
   /**
@@ -157,7 +192,9 @@ export class PodSet {
     // Those that belong together do wherever they are.
     const pods = affinity === undefined ? nearFirst(this.#groups, this.#usable) : this.#usable;
     const entry = pods[this.#policy(pods, { random: this.#options.random, affinity })];
-    if (entry !== undefined) entry.outstanding++;
+    if (entry === undefined) return undefined;
+    entry.outstanding++;
+    this.#outstanding++;
     return entry;
   }
 
@@ -166,6 +203,7 @@ export class PodSet {
     const entry = slot as PodEntry;
     assert(entry.outstanding > 0, "a slot is given back once");
     entry.outstanding--;
+    this.#outstanding--;
     this.#options.available();
   }
 
@@ -238,7 +276,7 @@ export class PodSet {
       warmingSinceMs: undefined,
       isWell: false,
       outstanding: 0,
-      slots: this.#slots,
+      slots: this.#slotsNow,
       watched: false,
       ready: false,
       draining: false,
@@ -293,6 +331,7 @@ export class PodSet {
     // A bad answer is better than none: when there is nobody else, those that answer badly are asked.
     this.#usable = liked.length > 0 ? liked : well;
     this.#groups = byDistance(this.#usable);
+    this.#areWasm = this.#usable.every(({ target }) => target.endpoint.protocol === "wire");
     this.#warming = this.#usable.filter(({ warmingSinceMs }) => warmingSinceMs !== undefined).length;
     if (this.#usable.length > 0) this.#options.available();
   }

@@ -17,6 +17,7 @@ describe("compileRevision", () => {
       homes: ["n1"],
       hold: { sheds: "newest" },
       balance: {},
+      growth: { perPod: 70, podsMax: 200 },
     });
   });
 
@@ -102,4 +103,21 @@ const endpoints: { json: string; good: boolean }[] = [
 ];
 test.each(endpoints)("parseEndpoint($json) is taken: $good", ({ json, good }) => {
   expect(parseEndpoint(json)).toEqual(good ? JSON.parse(json) : undefined);
+});
+
+test.each<{ name: string; annotations: Record<string, string>; concurrency?: number; growth: unknown }>([
+  { name: "a hard limit", annotations: {}, concurrency: 10, growth: { perPod: 7, podsMax: 200 } },
+  { name: "one at a time", annotations: {}, concurrency: 1, growth: { perPod: 1, podsMax: 200 } },
+  {
+    name: "a target, all of it, and a maximum",
+    annotations: { target: "50", "target-utilization-percentage": "100", "max-scale": "3" },
+    growth: { perPod: 50, podsMax: 3 },
+  },
+  { name: "by the second", annotations: { metric: "rps" }, growth: undefined },
+  { name: "by the processor", annotations: { class: "hpa.autoscaling.knative.dev" }, growth: undefined },
+])("growth before the control plane is asked: $name", ({ annotations, concurrency = 0, growth }) => {
+  const revision = fakeRevision("r", { containerConcurrency: concurrency });
+  const own = Object.entries(annotations).map(([name, value]) => [`autoscaling.knative.dev/${name}`, value]);
+  const given = { ...revision, metadata: { ...revision.metadata, annotations: Object.fromEntries(own) } };
+  expect(compileRevision(given).growth).toEqual(growth);
 });

@@ -10,6 +10,7 @@ import {
   type PodEndpoint,
   type Revision,
 } from "@shallop/sdk/api";
+import { type GrowthRules, growthRulesOf } from "./growth.ts";
 
 /** What the gateway needs to know of a revision, all defaults filled in. */
 export interface RevisionTarget {
@@ -31,6 +32,8 @@ export interface RevisionTarget {
   readonly hold: HoldRules;
   /** How a pod is picked for them. */
   readonly balance: BalanceRules;
+  /** How its Wasm pods grow in number before the control plane is asked; absent: they do not. */
+  readonly growth?: GrowthRules;
 }
 
 export interface PodTarget {
@@ -76,6 +79,7 @@ export function compileRevision(revision: Revision): RevisionTarget {
   const { metadata, spec, status } = revision;
   const namespace = metadata.namespace ?? "";
   const timeoutSeconds = spec.timeoutSeconds ?? defaultTimeoutSeconds;
+  const growth = growthRulesOf(revision);
   return {
     key: revisionKey(namespace, metadata.name),
     namespace,
@@ -88,6 +92,7 @@ export function compileRevision(revision: Revision): RevisionTarget {
     homes: homesOf(status),
     hold: holdRulesOf(metadata.annotations),
     balance: balanceRulesOf(metadata.annotations),
+    ...(growth === undefined ? {} : { growth }),
   };
 }
 

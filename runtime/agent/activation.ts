@@ -1,7 +1,9 @@
 import { type Clock, describeError, Fault, type Random, SingleFlight } from "@shallop/sdk/internal";
 import type { ActivateFaultCode, ActivateRequest, Activation } from "@shallop/sdk/wire";
+import { autoscalingPrefix } from "@shallop/sdk/api";
 import { crashBackoffMs } from "../pod/crash-backoff.ts";
 import { PodFault } from "../pod/pod-runtime.ts";
+import { holdsRoom } from "../pod/pod-state.ts";
 import { type HomeRevision, type HomeRevisions, revisionKey } from "./home-revisions.ts";
 import type { PreparedImage } from "./image-source.ts";
 import type { LocalPod } from "./local-pod.ts";
@@ -48,7 +50,8 @@ export class Activator {
   }
 
   /**
-   * A pod of the revision that can answer: one that is there, or a new one. However many ask, one is started.
+   * A pod of the revision that can answer, beside those that are named: one that is there, or a new one. However many ask,
+   * one is started.
    * @throws ActivateFault
    */
   activate(request: ActivateRequest): Promise<Activation> {
@@ -58,7 +61,25 @@ export class Activator {
     if (this.#closed) {
       return Promise.reject(new ActivateFault("NOT_PREPARED", `node ${this.#settings.node} is stopping`));
     }
-    return this.#flights.run(key, () => this.#activate(request, key));
+    if (request.beside === undefined) return this.#flights.run(key, () => this.#activate(request, key));
+    return this.#flights.run(`${key} beside others`, async () => {
+      const refusal = this.#growthRefusal(request, key);
+      if (refusal !== undefined) throw new ActivateFault("NO_CAPACITY", refusal);
+      return this.#activate(request, key);
+    });
+  }
+
+  /** Why there shall be no further pod here; undefined: there may be. Native ones are the control plane's to add. */
+  #growthRefusal({ namespace, revision }: ActivateRequest, key: string): string | undefined {
+    const home = this.#settings.homes.get(key);
+    if (home?.preparation.phase === "prepared" && home.preparation.prepared.image.variant !== "wasm")
+      return `revision ${key} runs natively on node ${this.#settings.node}`;
+    const { annotations = {} } = home?.revision.metadata ?? {};
+    const max = Number(
+      annotations[`${autoscalingPrefix}max-scale`] ?? annotations[`${autoscalingPrefix}maxScale`] ?? 0,
+    );
+    const count = this.#settings.pods.ofRevision(namespace, revision).filter(({ state }) => holdsRoom(state)).length;
+    return max > 0 && count >= max ? `revision ${key} has ${String(count)} pods here, its max-scale` : undefined;
   }
 
   /** Starts no more pods. */
@@ -66,8 +87,9 @@ export class Activator {
     this.#closed = true;
   }
 
-  #there({ namespace, revision }: ActivateRequest): Activation | undefined {
+  #there({ namespace, revision, beside = [] }: ActivateRequest): Activation | undefined {
     for (const pod of this.#settings.pods.ofRevision(namespace, revision)) {
+      if (beside.includes(pod.manifest.name)) continue;
       const activation = activationOf(pod, 0);
       if (activation !== undefined) return { ...activation, started: false };
     }

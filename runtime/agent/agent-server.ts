@@ -275,17 +275,29 @@ async function readBody(request: IncomingMessage, bytesMax = bodyBytesMax): Prom
   return Buffer.concat(chunks).toString("utf8");
 }
 
+/** As many pods as a process of a tenant has. */
+const besideMax = 200;
+
 function parseActivate(body: string): ActivateRequest {
   try {
     const parsed: unknown = JSON.parse(body);
     if (typeof parsed === "object" && parsed !== null && "namespace" in parsed && "revision" in parsed) {
       const { namespace, revision } = parsed;
-      if (typeof namespace === "string" && typeof revision === "string") return { namespace, revision };
+      const beside = "beside" in parsed ? parsed.beside : [];
+      if (
+        typeof namespace === "string" &&
+        typeof revision === "string" &&
+        Array.isArray(beside) &&
+        beside.length <= besideMax &&
+        beside.every(isText)
+      ) {
+        return { namespace, revision, ...(beside.length === 0 ? {} : { beside }) };
+      }
     }
   } catch (error) {
     throw new AgentFault("BAD_REQUEST", `an activation is JSON: ${describeError(error)}`);
   }
-  throw new AgentFault("BAD_REQUEST", 'an activation is {"namespace":…,"revision":…}');
+  throw new AgentFault("BAD_REQUEST", 'an activation is {"namespace":…,"revision":…}, and may have "beside":[…]');
 }
 
 // Ids of gateways are UUIDs; as many as they tell of at once.

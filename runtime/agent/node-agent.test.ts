@@ -9,10 +9,11 @@ const revisionOf = (world: FakeWorld) => world.api.find(revisions, "default", "h
 const code = (error: unknown): unknown => (error as { code?: unknown }).code;
 
 /** A world whose agent has the revision prepared. */
-async function prepared(recordDelayMs = 0): Promise<FakeWorld> {
+async function prepared(recordDelayMs = 0, annotations: Record<string, string> = {}): Promise<FakeWorld> {
   const world = await FakeWorld.open();
   world.recordDelayMs = recordDelayMs;
-  world.revision();
+  const revision = world.revision();
+  world.revision(revision.metadata.name, { metadata: { ...revision.metadata, annotations } });
   await world.start();
   await world.until(() => (revisionOf(world)?.status?.preparedNodes?.length ?? 0) > 0);
   return world;
@@ -160,6 +161,20 @@ test("a thousand requests at once activate one pod, which is recorded afterwards
   expect(world.agent.pods.byUid(pod?.metadata.uid ?? "")?.key).toBe(`default/${podName}`);
   expect(await world.agent.activator.activate(ask)).toMatchObject({ podName, started: false });
   await world.until(() => world.events.some((event) => event.includes(`Activated Pod ${podName}`)));
+});
+
+test("a further pod comes beside those that have enough to do, up to max-scale, and at zero cost for whoever asks again", async () => {
+  await using world = await prepared(0, { "autoscaling.knative.dev/max-scale": "2" });
+  const { activator } = world.agent;
+  const first = await activator.activate(ask);
+  const beside = [first.podName];
+  const further = await Promise.all([1, 2, 3].map(() => activator.activate({ ...ask, beside })));
+  expect(new Set(further.map(({ podName }) => podName)).size).toBe(1);
+  expect(further[0]?.podName).not.toBe(first.podName);
+  expect(await activator.activate({ ...ask, beside })).toMatchObject({ podName: further[0]?.podName, started: false });
+  await expect(activator.activate({ ...ask, beside: [...beside, further[0]?.podName ?? ""] })).rejects.toSatisfy(
+    (error) => code(error) === "NO_CAPACITY",
+  );
 });
 
 test("activation needs no control plane, and records the pod when it is back", async () => {

@@ -11,6 +11,8 @@ export interface Situation extends Observation {
   readonly initialized: boolean;
   /** Mark of the newest pod that an activation made; another one than last time means that a request came. */
   readonly activation: string | undefined;
+  /** Pods that activations made; more than last time: a burst came. */
+  readonly activated: number;
   /** Pods that are not on their way out. */
   readonly pods: number;
   /** Why a pod is worth its memory although nothing asks for one; undefined: it is not. */
@@ -25,6 +27,7 @@ export interface ScaleMemory {
   /** Pods that were wanted last. */
   readonly applied: number;
   readonly activation: string | undefined;
+  readonly activated: number;
 }
 
 export interface Outcome {
@@ -48,9 +51,10 @@ export function initialMemory(
     readonly ready: number;
     readonly initialized: boolean;
     readonly activation: string | undefined;
+    readonly activated: number;
   },
 ): ScaleMemory {
-  const { nowMs, pods, ready, initialized, activation } = start;
+  const { nowMs, pods, ready, initialized, activation, activated } = start;
   const applied = initialized ? pods : Math.max(pods, spec.initialScale);
   const phase = ready > 0 && initialized ? "active" : applied > 0 ? "activating" : "inactive";
   return {
@@ -59,6 +63,7 @@ export function initialMemory(
     proxySinceMs: undefined,
     applied,
     activation,
+    activated,
   };
 }
 
@@ -115,6 +120,7 @@ export function decide(spec: ScaleSpec, before: ScaleMemory, situation: Situatio
       proxySinceMs,
       applied: isDry ? situation.pods : want,
       activation: memory.activation,
+      activated: memory.activated,
     },
     inputs: {
       ...(situation.load === undefined ? {} : loadInputs(spec, situation)),
@@ -134,11 +140,19 @@ export function decide(spec: ScaleSpec, before: ScaleMemory, situation: Situatio
 }
 
 /** A pod that a waiting request brought up is as good as a report of that request. */
-function withActivation(memory: ScaleMemory, { activation, nowMs }: Situation): ScaleMemory {
-  if (activation === undefined || activation === memory.activation) return memory;
+function withActivation(before: ScaleMemory, situation: Situation): ScaleMemory {
+  const { activation, activated, nowMs, pods } = situation;
+  const isMore = activated > before.activated;
+  if (activation === undefined || (activation === before.activation && !isMore))
+    return activated === before.activated ? before : { ...before, activated };
+  // Several mean a burst that was met before its windows have seen it: they stay as in a panic.
+  const isBurst = isMore && pods > Math.max(1, before.applied);
+  const panicPeak = Math.max(before.kpa.panicPeak, pods);
+  const kpa = isBurst ? { ...before.kpa, panicSinceMs: nowMs, panicPeak } : before.kpa;
   const activity =
-    memory.activity.phase === "inactive" ? { phase: "active" as const, sinceMs: nowMs } : memory.activity;
-  return { ...memory, activation, activity, applied: Math.max(1, memory.applied) };
+    before.activity.phase === "inactive" ? { phase: "active" as const, sinceMs: nowMs } : before.activity;
+  const applied = Math.max(1, before.applied, isBurst ? pods : 0);
+  return { ...before, kpa, activation, activated, activity, applied };
 }
 
 interface Least {

@@ -22,7 +22,10 @@ export interface ReplayOptions {
  * first request at zero brings one up, as a gateway does: it is a replay of decisions, not of requests.
  */
 export function replay(spec: ScaleSpec, { samples, startWallMs, idle, native }: ReplayOptions): ScaleReplay {
-  let counts: PodCounts = { pods: 0, ready: 0, reachable: true, initialized: true, activation: undefined, native };
+  let counts: PodCounts = {
+    ...{ pods: 0, ready: 0, reachable: true, initialized: true },
+    ...{ activation: undefined, activated: 0, native },
+  };
   const scaler = new RevisionScaler(spec, counts, { nowMs: 0, idle });
   let peak = 0;
   let podSeconds = 0;
@@ -38,7 +41,7 @@ export function replay(spec: ScaleSpec, { samples, startWallMs, idle, native }: 
     const isBusy = sample.concurrency > 0 || sample.rps > 0;
     if (isBusy && counts.pods === 0) {
       starts++;
-      counts = { ...counts, activation: String(moment.nowMs) };
+      counts = { ...counts, activation: String(moment.nowMs), activated: 1 };
       follow(1);
     }
     if (isBusy || counts.pods > 0) scaler.record(moment, sample);

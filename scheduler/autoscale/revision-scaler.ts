@@ -21,6 +21,8 @@ export interface PodCounts {
   readonly initialized: boolean;
   /** Mark of the newest pod that an activation made. */
   readonly activation: string | undefined;
+  /** Pods that activations made. */
+  readonly activated: number;
   /** It has native pods, or would: their starts cost something. */
   readonly native: boolean;
 }
@@ -95,9 +97,10 @@ export class RevisionScaler {
     return this.#memory.activity;
   }
 
-  /** The newest mark of an activation that was taken into account. */
-  get activation(): string | undefined {
-    return this.#memory.activation;
+  /** Nodes have made pods that were not taken into account yet. */
+  isNews({ activation, activated }: PodCounts): boolean {
+    const { activation: known, activated: count } = this.#memory;
+    return activation !== undefined && (activation !== known || activated > count);
   }
 
   /** The newest last. */
@@ -124,7 +127,7 @@ export class RevisionScaler {
 
   /** Decides how many pods there shall be. */
   decide({ nowMs, wallMs }: Moment, counts: PodCounts): ScaleDecision {
-    const { pods, ready, reachable, initialized, activation } = counts;
+    const { pods, ready, reachable, initialized, activation, activated } = counts;
     const load = this.#load(this.#own, nowMs);
     const warm = this.#warm(nowMs, counts);
     const outcome = decide(this.#spec, this.#memory, {
@@ -134,6 +137,7 @@ export class RevisionScaler {
       reachable,
       initialized,
       activation,
+      activated,
       load,
       more: this.#more.map((windows) => this.#load(windows, nowMs)),
       warm,

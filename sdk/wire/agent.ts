@@ -20,6 +20,8 @@ import type { PodEndpoint } from "../api/core.ts";
 export interface ActivateRequest {
   readonly namespace: string;
   readonly revision: string;
+  /** Names of pods of this node that have enough to do: one beside them is wanted, if it is a Wasm pod. 200 at most. */
+  readonly beside?: readonly string[];
 }
 
 /** Requests whose clients have gone, while the pod has said nothing since. */

@@ -3,6 +3,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import type { Explanation } from "../../sdk/wire/index.ts";
 import { whoScript } from "../support/behaviours.ts";
 import { type Inventory, inventoryOf } from "../support/inventory.ts";
 import { eventually, freePorts, Platform, shallop } from "../support/platform.ts";
@@ -12,7 +13,7 @@ import { Workshop } from "../support/workshop.ts";
 // Anything may be killed at any time. What was deployed is served again, what ran is taken over or replaced, and nothing
 // is left lying about.
 
-const autoscaler = ["stable-window=6s", "scale-to-zero-grace-period=6s"];
+const autoscaler = ["stable-window=6s", "scale-to-zero-grace-period=6s", "allow-zero-initial-scale=true"];
 let platform: Platform;
 let workshop: Workshop;
 let native = false;
@@ -123,6 +124,32 @@ test.each([
   await platform.run("deploy", "fresh", "--image", "kept:1", "--env", "WHO=fresh");
   expect((await platform.ask("fresh.default")).body).toBe("fresh\n");
   await platform.run("delete", "fresh");
+  await expectNothingLeaked(before);
+});
+
+test("a burst of slow requests at a cold function, while the control plane stands still: its node makes pods for it", async () => {
+  const before = await settled();
+  const script = `export default { fetch: async (request) => {
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    return new Response(new URL(request.url).searchParams.get("id"));
+  } };`;
+  const image = await workshop.publish(platform, "burst", { script });
+  await platform.run("deploy", "burst", "--image", image, "--annotation", "autoscaling.knative.dev/initial-scale=0");
+  const { pid } = await programOf("control-plane");
+  process.kill(pid, "SIGSTOP");
+  const ids = Array.from({ length: 200 }, (_none, index) => `request-${index}`);
+  try {
+    const answers = await Promise.all(ids.map((id) => platform.ask("burst.default", `/?id=${id}`)));
+    expect(answers.map(({ status: code, body }) => `${code} ${body}`)).toEqual(ids.map((id) => `200 ${id}`));
+  } finally {
+    process.kill(pid, "SIGCONT");
+  }
+  // 200 requests by 70 a pod. The autoscaler has had no part in it, and keeps what it finds.
+  await eventually("the API shows the pods that the node made", async () => {
+    const { revisions } = JSON.parse(await platform.run("explain", "burst", "-o", "json")) as Explanation;
+    return (revisions[0]?.placements.length ?? 0) >= 3 ? true : undefined;
+  });
+  await platform.run("delete", "burst");
   await expectNothingLeaked(before);
 });
 

@@ -19,6 +19,7 @@ const counts = (more: Partial<PodCounts> = {}): PodCounts => ({
   reachable: true,
   initialized: true,
   activation: undefined,
+  activated: 0,
   native: false,
   ...more,
 });
@@ -118,6 +119,19 @@ describe("Autoscaler", () => {
     autoscaler.wanted(scaled, counts({ pods: 1, ready: 1 }));
     await clock.advance(130_000);
     expect(autoscaler.wanted(scaled, counts({ pods: 1, ready: 1 })).want).toBe(0);
+  });
+
+  test("pods that nodes have made for a burst stay as in a panic, though the load has not shown it", async () => {
+    const { clock, autoscaler } = await start();
+    const more = counts({ pods: 3, ready: 3, activation: "2026-01-01T00:00:01.000000Z", activated: 3 });
+    autoscaler.wanted(revision(1), counts());
+    expect(autoscaler.wanted(revision(1), more).want).toBe(3);
+    await clock.advance(30_000);
+    expect(autoscaler.wanted(revision(1), more).want).toBe(3);
+    expect(autoscaler.decisions("default/hello-00001").at(-1)?.formula).toContain("peak 3");
+    // Those that were taken away since are no burst.
+    await clock.advance(40_000);
+    expect(autoscaler.wanted(revision(1), { ...more, pods: 2, ready: 2, activated: 2 }).want).toBeLessThan(3);
   });
 
   test("class hpa follows the processor, within its tolerance, and keeps a pod", async () => {

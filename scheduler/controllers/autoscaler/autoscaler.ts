@@ -103,7 +103,7 @@ export class Autoscaler implements Disposable {
     scaled.counts = counts;
     scaled.revision = revision;
     // A pod that a request brought up must not be seen as one too many until the next tick.
-    const isNews = isUp || (counts.activation !== undefined && counts.activation !== scaler.activation);
+    const isNews = isUp || scaler.isNews(counts);
     const isFirst = scaler.decisions.length === 0;
     if (isNews || isFirst) this.#decide(key, scaled, { isAsked: true });
     return { want: scaler.want, initialScale: scaler.spec.initialScale, activity: scaler.activity.phase };

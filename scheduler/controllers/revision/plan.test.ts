@@ -119,7 +119,7 @@ describe("pods", () => {
       pod(name, { annotations: { [annotation.activatedAt]: time } }, { conditions: ready("True") });
     const pods = [at("a", "2026-01-01T00:00:02.000000Z"), at("b", "2026-01-01T00:00:10.000000Z"), pod("c")];
     const counts = countPods(pods, (one) => podState(one, () => "ready"));
-    expect(counts).toEqual({ pods: 3, ready: 2, activation: "2026-01-01T00:00:10.000000Z" });
+    expect(counts).toEqual({ pods: 3, ready: 2, activation: "2026-01-01T00:00:10.000000Z", activated: 2 });
   });
 
   test("a crash is told with its last run", () => {

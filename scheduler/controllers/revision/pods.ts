@@ -26,8 +26,9 @@ export function podState(pod: Pod, nodeState: (node: string) => NodeState): PodS
 export function countPods(
   pods: readonly Pod[],
   stateOf: (pod: Pod) => PodState,
-): Pick<PodCounts, "pods" | "ready" | "activation"> {
+): Pick<PodCounts, "pods" | "ready" | "activation" | "activated"> {
   let present = 0;
+  let activated = 0;
   let ready = 0;
   let activation: string | undefined;
   for (const pod of pods) {
@@ -36,9 +37,11 @@ export function countPods(
     if (state !== "ready" && state !== "starting") continue;
     present++;
     const mark = pod.metadata.annotations?.[annotation.activatedAt];
-    if (mark !== undefined && (activation === undefined || mark > activation)) activation = mark;
+    if (mark === undefined) continue;
+    activated++;
+    if (activation === undefined || mark > activation) activation = mark;
   }
-  return { pods: present, ready, activation };
+  return { pods: present, ready, activation, activated };
 }
 
 const crashReasons: ReadonlySet<string> = new Set(["CrashLoopBackOff", "CreateContainerError", "ImagePullBackOff"]);

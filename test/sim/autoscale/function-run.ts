@@ -170,6 +170,7 @@ export class FunctionRun {
       reachable: true,
       initialized: true,
       activation: this.#activation,
+      activated: this.#activation === undefined ? 0 : 1,
       native: true,
     };
   }

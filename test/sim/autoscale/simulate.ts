@@ -83,7 +83,15 @@ function runOf(
   { coldStartMs, slots, seed }: SimulationOptions,
 ): FunctionRun {
   const spec = parseSpec(contender.annotations, slots, defaultConfig);
-  const start = { pods: 0, ready: 0, reachable: true, initialized: true, activation: undefined, native: true };
+  const start = {
+    pods: 0,
+    ready: 0,
+    reachable: true,
+    initialized: true,
+    activation: undefined,
+    activated: 0,
+    native: true,
+  };
   const scaler = new RevisionScaler(spec, start, { nowMs: 0, idle: new IdleTimes(), keepWarm: contender.keepWarm });
   return new FunctionRun({ traced, scaler, random: seededRandom(seed), coldStartMs, slots });
 }

@@ -1,0 +1,69 @@
+import { type Clock, describeError, type Log } from "@shallop/sdk/internal";
+import type { GrowthRules } from "../route/growth.ts";
+
+/** What a scale-out sees of a revision's requests and pods, and does for them. */
+export interface Growing {
+  /** Undefined: it does not grow here. */
+  readonly rules: GrowthRules | undefined;
+  /** Requests that have a pod or wait for one. */
+  readonly demand: number;
+  /** Pods that may be given requests; 0 when some of them are none that grow here. */
+  readonly pods: number;
+  /** Until it is called with undefined, no pod is to have more requests than this. */
+  cap(slots: number | undefined): void;
+  /** Asks home nodes for one pod more. @throws when none of them has one */
+  addPod(): Promise<void>;
+}
+
+// Requests wait for pods that come within milliseconds, and no longer: after this the ones that are there take them all.
+const holdMs = 250;
+// Homes that have refused are asked again after this.
+const refusedMs = 1_000;
+
+/**
+ * Brings up Wasm pods for a burst while it lasts, one after the other, without the control plane: more threads on the
+ * revision's first home, then on the next ones.
+ */
+export class ScaleOut {
+  readonly #growing: Growing;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  #isUnderWay = false;
+  #refusedUntilMs = 0;
+
+  constructor(growing: Growing, { clock, log }: { readonly clock: Clock; readonly log: Log }) {
+    this.#growing = growing;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  /** There may be more requests than pods: called for each request, so it is a comparison when there are not. */
+  look(): void {
+    const { rules, demand, pods } = this.#growing;
+    if (rules === undefined || pods === 0 || demand <= pods * rules.perPod || this.#isUnderWay) return;
+    if (pods >= rules.podsMax || this.#clock.nowMs() < this.#refusedUntilMs) return;
+    this.#isUnderWay = true;
+    void this.#grow(rules);
+  }
+
+  async #grow({ perPod, podsMax }: GrowthRules): Promise<void> {
+    this.#growing.cap(perPod);
+    const held = this.#clock.after(holdMs, () => this.#growing.cap(undefined));
+    try {
+      for (;;) {
+        const { demand, pods } = this.#growing;
+        if (pods === 0 || demand <= pods * perPod || pods >= podsMax) break;
+        await this.#growing.addPod();
+        // A home that gives what is known already has no more to give.
+        if (this.#growing.pods <= pods) break;
+      }
+    } catch (error) {
+      this.#log.debug("no home has a further pod", { reason: describeError(error) });
+      this.#refusedUntilMs = this.#clock.nowMs() + refusedMs;
+    } finally {
+      this.#isUnderWay = false;
+      held.cancel();
+      this.#growing.cap(undefined);
+    }
+  }
+}
