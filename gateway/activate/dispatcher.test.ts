@@ -32,7 +32,7 @@ describe("from zero", () => {
     const revision = fakeRevision("cold-00001");
     const annotations = { "autoscaling.knative.dev/target": "10" };
     cluster.gateway.cluster.set("revisions", { ...revision, metadata: { ...revision.metadata, annotations } });
-    const held = new Map<string, (() => void)[]>([..."abcd"].map((name) => [name, []]));
+    const held = new Map<string, (() => void)[]>(["a", "b", "c", "d"].map((name) => [name, []]));
     const pods = await Promise.all(
       [...held.values()].map((answers) =>
         cluster.wirePod((head, stream) => {

@@ -4,6 +4,8 @@ export interface Crowd {
   /** Answers by status; `broken`: streams that ended without one. */
   readonly statuses: Readonly<Record<string, number>>;
   readonly slowestMs: number;
+  /** Answers that said when to come again. */
+  readonly retryAfter: number;
 }
 
 // What the gateway allows on one connection.
@@ -13,22 +15,30 @@ const streamsPerConnection = 100;
 export async function sendCrowd(options: {
   readonly port: number;
   readonly host: string;
-  readonly path: string;
+  readonly path: string | ((index: number) => string);
   readonly requests: number;
+  /** Told of each answer when it is over. */
+  readonly answered?: (status: string) => void;
 }): Promise<Crowd> {
   const sessions: ClientHttp2Session[] = [];
   const statuses: Record<string, number> = {};
   const began = performance.now();
   let slowestMs = 0;
-  const one = (session: ClientHttp2Session): Promise<void> =>
+  let retryAfter = 0;
+  const pathOf = (index: number): string => (typeof options.path === "string" ? options.path : options.path(index));
+  const one = (session: ClientHttp2Session, index: number): Promise<void> =>
     new Promise((resolve) => {
-      const stream = session.request({ ":path": options.path, ":authority": options.host });
+      const stream = session.request({ ":path": pathOf(index), ":authority": options.host });
       let status = "broken";
-      stream.on("response", (head) => (status = String(head[":status"])));
+      stream.on("response", (head) => {
+        status = String(head[":status"]);
+        if (head["retry-after"] !== undefined) retryAfter++;
+      });
       stream.on("error", () => undefined);
       stream.resume();
       stream.once("close", () => {
         statuses[status] = (statuses[status] ?? 0) + 1;
+        options.answered?.(status);
         slowestMs = Math.max(slowestMs, performance.now() - began);
         resolve();
       });
@@ -39,9 +49,9 @@ export async function sendCrowd(options: {
     session.on("error", () => undefined);
     sessions.push(session);
     const count = Math.min(streamsPerConnection, options.requests - sent);
-    for (let index = 0; index < count; index++) all.push(one(session));
+    for (let index = 0; index < count; index++) all.push(one(session, sent + index));
   }
   await Promise.all(all);
   for (const session of sessions) session.destroy();
-  return { statuses, slowestMs };
+  return { statuses, slowestMs, retryAfter };
 }
