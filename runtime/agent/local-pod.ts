@@ -7,6 +7,7 @@ import { type PodExit, PodFault, type PodLaunch, type PodRuntime, type RunningPo
 import {
   type BackoffReason,
   canServe,
+  holdsRoom,
   newPod,
   type Past,
   type PodEffect,
@@ -20,6 +21,10 @@ import { containersOf, isPlain, nativeNeed, planOf } from "./pod-plan.ts";
 import type { ImageSource, PreparedImage } from "./image-source.ts";
 import { AgentFault } from "./fault-status.ts";
 import { containerName, launchOf, type PodManifest, servingContainer } from "./manifest.ts";
+import { ComponentFront } from "./ports/component-front.ts";
+import { hostPortsOf } from "./ports/host-port.ts";
+import { addressTarget, HostPorts } from "./ports/host-ports.ts";
+import { dialPod } from "./tunnel.ts";
 import { podKey, type PodRecord, type PodRecords } from "./pod-record.ts";
 
 export interface PodNote {
@@ -70,6 +75,9 @@ export class LocalPod {
   /** Activated, and not ready yet: if it fails, who asked is told, and nothing is restarted. */
   #unproven = false;
   #failure: Error | undefined;
+  /** The node's ports that lead to it, from before its start on. */
+  #hostPorts: HostPorts | undefined;
+  #front: ComponentFront | undefined;
   #earlyExit: PodExit | undefined;
 
   constructor(record: PodRecord, tools: PodTools, past?: Past) {
@@ -173,6 +181,12 @@ export class LocalPod {
   adopt(running: RunningPod): void {
     this.#containers = running.containers ?? [];
     this.dispatch({ kind: "adopted", run: this.#runOf(running, this.#record.acceptedWallMs) });
+    void this.#takePorts().then(
+      () => this.#leadPorts(),
+      (error: unknown) => {
+        this.#tools.note(this, { type: "Warning", reason: "HostPortConflict", message: describeError(error) });
+      },
+    );
     if (running.ended !== undefined) this.exited(running.ended);
   }
 
@@ -231,6 +245,7 @@ export class LocalPod {
     this.#version++;
     if (state.phase !== "starting" && state.phase !== "pulling") this.#settled();
     if (state.phase === "ended") void this.#tools.logs.end(this.uid);
+    if (!holdsRoom(state)) this.#givePortsBack();
     this.#tools.changed(this);
   }
 
@@ -326,9 +341,11 @@ export class LocalPod {
       if (again) await this.#cleanUp();
       const refusal = this.#tools.roomRefusal(this);
       if (refusal !== undefined) throw new PodFault("NO_CAPACITY", refusal, { retryable: true });
+      await this.#takePorts();
       this.#prepared ??= await this.#prepare(cancel.signal);
       const running = await this.#run(this.#prepared, cancel.signal);
       this.dispatch({ kind: "started", run: this.#runOf(running, this.#tools.clock.wallMs()) });
+      this.#leadPorts();
       if (this.#earlyExit !== undefined) this.exited(this.#earlyExit);
       this.#tools.log.info("pod started", { pod: this.key, ms: Math.round(this.#tools.clock.nowMs() - startedMs) });
     } catch (error) {
@@ -336,6 +353,32 @@ export class LocalPod {
       this.#failure = error instanceof Error ? error : new Error(describeError(error));
       this.#startFailed(error);
     }
+  }
+
+  /** @throws PodFault NO_CAPACITY when a port of the node that it asks for is somebody else's */
+  async #takePorts(): Promise<void> {
+    const wanted = hostPortsOf(this.manifest.spec);
+    if (wanted.length === 0) return;
+    this.#givePortsBack();
+    const taken = await HostPorts.open(wanted, this.#tools.clock);
+    // It may have been stopped meanwhile.
+    if (holdsRoom(this.#state)) this.#hostPorts = taken;
+    else taken[Symbol.dispose]();
+  }
+
+  #leadPorts(): void {
+    const { run } = this;
+    if (run === undefined || this.#hostPorts === undefined) return;
+    if (run.ip !== undefined) return this.#hostPorts.lead(addressTarget(run.ip));
+    const { requestTimeoutMs } = this.#record.limits;
+    const front = (this.#front = new ComponentFront({ dial: () => dialPod(run.endpoint), requestTimeoutMs }));
+    this.#hostPorts.lead({ address: undefined, connect: (client) => front.serve(client) });
+  }
+
+  #givePortsBack(): void {
+    this.#hostPorts?.[Symbol.dispose]();
+    this.#front?.[Symbol.dispose]();
+    this.#hostPorts = this.#front = undefined;
   }
 
   /** Starts it; a component that does not come up gives way to a native variant, while whoever asked goes on waiting. */

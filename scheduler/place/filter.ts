@@ -1,5 +1,6 @@
 import type { Demand } from "./demand.ts";
-import type { NodeView } from "./node-view.ts";
+import { portsConflict } from "./host-ports.ts";
+import type { NodeView, PlacedPod } from "./node-view.ts";
 
 export type RefusalCode =
   | "NOT_READY"
@@ -10,6 +11,8 @@ export type RefusalCode =
   /** The node has tried to prepare the image, and it can never run there. */
   | "IMAGE_UNUSABLE"
   | "TOO_MANY_PODS"
+  /** A port of the node that the pod asks for is another pod's. */
+  | "PORT_TAKEN"
   | "NO_CPU"
   | "NO_MEMORY";
 
@@ -32,6 +35,8 @@ export interface Workload {
   readonly preparing: ReadonlySet<string>;
   /** Nodes where the image can never run, with the reason. */
   readonly unusable: ReadonlyMap<string, string>;
+  /** The pod, when it is one of its own; those of revisions ask for nothing that another pod could have. */
+  readonly pod?: PlacedPod;
 }
 
 type Verdict = Pick<Refusal, "code" | "sentence"> | undefined;
@@ -68,6 +73,15 @@ const refusePods: Filter = ({ allocatable, taken }) =>
         sentence: `the node has ${String(taken.pods)} pods of at most ${String(allocatable.pods)}`,
       };
 
+const refusePorts: Filter = ({ pods }, { pod }) => {
+  for (const wanted of pod?.hostPorts ?? []) {
+    if (!pods.some(({ hostPorts }) => hostPorts.some((taken) => portsConflict(wanted, taken)))) continue;
+    const port = `${wanted.ip}:${String(wanted.port)}/${wanted.protocol}`;
+    return { code: "PORT_TAKEN", sentence: `port ${port} of the node is another pod's` };
+  }
+  return undefined;
+};
+
 // Sums of decimal fractions: ten times 0.1 core must still fit one core.
 const roundingCpu = 1e-9;
 
@@ -94,7 +108,7 @@ const refuseMemory: Filter = ({ allocatable, taken }, { demand }) =>
 /** What makes a node a possible home: nothing that changes from pod to pod. */
 const homeFilters: readonly Filter[] = [refuseNotReady, refuseUnschedulable, refuseTainted, refuseVariant];
 /** In this order; the first that refuses gives the reason (kube-scheduler: "filters are called in order"). */
-const podFilters: readonly Filter[] = [...homeFilters, refusePods, refuseCpu, refuseMemory];
+const podFilters: readonly Filter[] = [...homeFilters, refusePorts, refusePods, refuseCpu, refuseMemory];
 
 function firstRefusal(filters: readonly Filter[], node: NodeView, workload: Workload): Refusal | undefined {
   for (const filter of filters) {
@@ -125,6 +139,7 @@ export function refusalSentence(refusals: readonly Refusal[]): string {
     TAINTED: "tainted",
     NO_NATIVE: "without what native variants need",
     IMAGE_UNUSABLE: "where the image cannot run",
+    PORT_TAKEN: "without free ports for the requested pod ports",
     TOO_MANY_PODS: "with too many pods",
     NO_CPU: "with too little cpu",
     NO_MEMORY: "with too little memory",

@@ -5,9 +5,11 @@ import {
   type Node,
   type NodeFeatures,
   parseQuantity,
+  type Pod,
   textAt,
 } from "@shallop/sdk/api";
 import type { Amounts } from "./demand.ts";
+import { type WantedPort, wantedPortsOf } from "./host-ports.ts";
 
 /** What placement needs to know of a node. */
 export interface NodeView {
@@ -20,6 +22,15 @@ export interface NodeView {
   readonly features: Pick<NodeFeatures, "native" | "nativeMissing"> | undefined;
   readonly allocatable: Amounts;
   readonly taken: Amounts;
+  /** Pods that are there, and have not ended. */
+  readonly pods: readonly PlacedPod[];
+}
+
+/** What placement needs to know of a pod that has a place. */
+export interface PlacedPod {
+  readonly namespace: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly hostPorts: readonly WantedPort[];
 }
 
 /** Effects that keep a pod without tolerations off a node; `PreferNoSchedule` does not. */
@@ -28,7 +39,7 @@ const keepsAway: ReadonlySet<string> = new Set(["NoSchedule", "NoExecute"]);
 const podsDefault = 110;
 
 /** Reads a Node object; `taken` is the sum over the pods that are on it. */
-export function nodeView(node: Node, taken: Amounts): NodeView {
+export function nodeView(node: Node, taken: Amounts, pods: readonly PlacedPod[] = []): NodeView {
   const { allocatable = {}, conditions = [] } = node.status ?? {};
   const quantity = (name: string): number | undefined => {
     const value = allocatable[name];
@@ -48,8 +59,16 @@ export function nodeView(node: Node, taken: Amounts): NodeView {
       pods: quantity("pods") ?? podsDefault,
     },
     taken,
+    pods,
   };
 }
+
+/** Reads a Pod object. */
+export const placedPod = ({ metadata, spec }: Pick<Pod, "metadata" | "spec">): PlacedPod => ({
+  namespace: metadata.namespace ?? "default",
+  labels: metadata.labels ?? {},
+  hostPorts: wantedPortsOf(spec),
+});
 
 function parseFeatures(text: string | undefined): NodeView["features"] {
   if (text === undefined) return undefined;

@@ -4,7 +4,7 @@ import { type Placement, placePod, placePods } from "./bind.ts";
 import { demandOf, nothingTaken, withDefaultRequests } from "./demand.ts";
 import { type RefusalCode, refusalSentence, refuseHome, refusePod, type Workload } from "./filter.ts";
 import { chooseHomes, homesWanted, homeTriesMax } from "./homes.ts";
-import type { NodeView } from "./node-view.ts";
+import type { NodeView, PlacedPod } from "./node-view.ts";
 import { rendezvousOrder } from "./rendezvous.ts";
 
 const gib = 2 ** 30;
@@ -16,6 +16,7 @@ const node = (name: string, more: Partial<NodeView> = {}): NodeView => ({
   features: { native: true },
   allocatable: { cpu: 2, memoryBytes: 4 * gib, pods: 110 },
   taken: nothingTaken,
+  pods: [],
   ...more,
 });
 const workload = (more: Partial<Workload> = {}): Workload => ({
@@ -26,6 +27,11 @@ const workload = (more: Partial<Workload> = {}): Workload => ({
   preparing: new Set(),
   unusable: new Map(),
   ...more,
+});
+const onPort = (ip: string, port: number): PlacedPod => ({
+  namespace: "default",
+  labels: {},
+  hostPorts: [{ protocol: "TCP", ip, port }],
 });
 const boundTo = (placement: Placement): string | undefined => (placement.kind === "bound" ? placement.node : undefined);
 
@@ -52,6 +58,18 @@ describe("filter", () => {
       node: {},
       workload: { unusable: new Map([["a", "no variant"]]) },
       code: "IMAGE_UNUSABLE",
+    },
+    {
+      name: "a port of the node that another pod has",
+      node: { pods: [onPort("10.0.0.1", 80)] },
+      workload: { pod: onPort("0.0.0.0", 80) },
+      code: "PORT_TAKEN",
+    },
+    {
+      name: "the same port at another address of the node",
+      node: { pods: [onPort("10.0.0.1", 80)] },
+      workload: { pod: onPort("10.0.0.2", 80) },
+      code: undefined,
     },
     { name: "one pod below the limit", node: { taken: { ...nothingTaken, pods: 109 } }, code: undefined },
     { name: "the limit of pods", node: { taken: { ...nothingTaken, pods: 110 } }, code: "TOO_MANY_PODS" },

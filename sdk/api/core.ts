@@ -131,6 +131,16 @@ export interface PodSecurityContext {
   readonly seccompProfile?: { readonly type: string };
 }
 
+export interface ContainerPort {
+  readonly name?: string;
+  readonly containerPort: number;
+  readonly protocol?: string;
+  /** A port of the node that leads here. */
+  readonly hostPort?: number;
+  /** Of the node; absent: all its addresses. */
+  readonly hostIP?: string;
+}
+
 export interface Container {
   readonly name?: string;
   readonly image: string;
@@ -138,7 +148,7 @@ export interface Container {
   readonly args?: readonly string[];
   readonly env?: readonly EnvVar[];
   readonly workingDir?: string;
-  readonly ports?: readonly { readonly name?: string; readonly containerPort: number; readonly protocol?: string }[];
+  readonly ports?: readonly ContainerPort[];
   readonly resources?: { readonly limits?: ResourceList; readonly requests?: ResourceList };
   readonly securityContext?: SecurityContext;
   readonly stdin?: boolean;

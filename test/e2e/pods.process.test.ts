@@ -101,6 +101,30 @@ test("port-forward, and a port on which nothing listens", async () => {
   await expect(fetch(`http://127.0.0.1:${String(dead)}/`)).rejects.toThrow();
 });
 
+test("hostPort: the node's port leads to the pod, is nobody else's, and is free again with its end", async () => {
+  const port = await freePort();
+  const asking = (name: string): string =>
+    podOf(name, {
+      terminationGracePeriodSeconds: 0,
+      containers: [{ name: "c", image: "busybox:1", ports: [{ containerPort: 8080, hostPort: port }] }],
+    });
+  const ask = (): Promise<string> =>
+    fetch(`http://127.0.0.1:${String(port)}/`, { headers: { connection: "close" } }).then((response) =>
+      response.text(),
+    );
+  await k("apply -f -", asking("first"));
+  await k("wait --for=condition=Ready pod/first --timeout=20s");
+  await expect.poll(() => ask().catch(String)).toBe("hello from busybox\n");
+  await k("apply -f -", asking("second"));
+  await k("wait --for=jsonpath={.status.conditions[0].reason}=Unschedulable pod/second --timeout=20s");
+  expect(await k("describe pod second")).toMatch(/FailedScheduling.*free ports for the requested pod ports/);
+  await k("delete pod first --timeout=20s");
+  await k("wait --for=condition=Ready pod/second --timeout=30s");
+  await expect.poll(() => ask().catch(String)).toBe("hello from busybox\n");
+  await k("delete pod second --timeout=20s");
+  await expect(ask()).rejects.toThrow();
+});
+
 test("attach: what the program says from now on", async () => {
   await using attached = kubectl.start(["attach", "web"]);
   // It is told from when it is attached; said again until it hears.

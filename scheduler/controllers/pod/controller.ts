@@ -4,6 +4,7 @@ import { type Clock, rfc3339 } from "@shallop/sdk/internal";
 import { placePod } from "../../place/bind.ts";
 import { demandOf } from "../../place/demand.ts";
 import type { Workload } from "../../place/filter.ts";
+import { placedPod } from "../../place/node-view.ts";
 import type { NodeRoom } from "../revision/node-room.ts";
 import type { Cluster } from "../shared/cluster.ts";
 import { keyOf } from "../shared/mirror.ts";
@@ -39,7 +40,7 @@ export class PodController {
       return unplaceableRetryMs;
     }
     const { node, sentence } = placement;
-    const release = room.reserve(node, workload.demand);
+    const release = room.reserve(node, workload.demand, workload.pod);
     try {
       const { metadata, spec } = pod;
       const annotations = { ...metadata.annotations, [annotation.placementReason]: sentence };
@@ -93,5 +94,6 @@ function workloadOf(pod: Pod): Workload {
     prepared: new Set(),
     preparing: new Set(),
     unusable: new Map(),
+    pod: placedPod(pod),
   };
 }

@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import type { StatusCause } from "../fault.ts";
 import { type Json, listAt, numberAt, objectAt, textAt } from "../json.ts";
 import { parseQuantity } from "../quantity.ts";
@@ -55,6 +56,14 @@ function validatePorts(ports: readonly Json[], path: string): StatusCause[] {
     if (number === 0) causes.push(required(`${path}[${index}].containerPort`));
     else if (number < 1 || number > portMax) {
       causes.push(invalid(`${path}[${index}].containerPort`, number, portRange));
+    }
+    const hostPort = numberAt(port, "hostPort") ?? 0;
+    if (hostPort < 0 || hostPort > portMax) causes.push(invalid(`${path}[${index}].hostPort`, hostPort, portRange));
+    const hostIp = textAt(port, "hostIP") ?? "";
+    if (hostIp !== "" && isIP(hostIp) === 0) {
+      causes.push(
+        invalid(`${path}[${index}].hostIP`, hostIp, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"),
+      );
     }
     if (!protocols.includes(protocol)) causes.push(notSupported(`${path}[${index}].protocol`, protocol, protocols));
     return causes;

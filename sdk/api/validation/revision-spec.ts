@@ -75,6 +75,10 @@ function validateServingContainer(container: Json, path: string): StatusCause[] 
     const number = numberAt(port, "containerPort") ?? 0;
     const name = textAt(port, "name") ?? "";
     const protocol = textAt(port, "protocol") ?? "TCP";
+    for (const field of ["hostPort", "hostIP"]) {
+      if (dig(port, field) !== undefined)
+        causes.push(forbidden(`${path}.ports[${index}].${field}`, "is not supported by revisions"));
+    }
     if (reservedPorts.has(number)) {
       causes.push(invalid(`${path}.ports[${index}].containerPort`, number, "is reserved by the platform"));
     }

@@ -1,0 +1,189 @@
+import { createSocket, type RemoteInfo, type Socket as DatagramSocket } from "node:dgram";
+import { once } from "node:events";
+import { connect, createServer, isIPv6, type Server, type Socket } from "node:net";
+import { type Clock, describeError, errorCode, type Timer } from "@shallop/sdk/internal";
+import { PodFault } from "../../pod/pod-runtime.ts";
+import type { HostPort } from "./host-port.ts";
+
+/** Where what arrives goes to. */
+export interface PortTarget {
+  /** Joins a connection with the pod's port, to its end. */
+  connect(client: Socket, port: number): void;
+  /** The pod's address, for datagrams; undefined: it takes none. */
+  readonly address: string | undefined;
+}
+
+/** A pod with an address of its own. */
+export const addressTarget = (address: string): PortTarget => ({
+  address,
+  connect: (client, port) => {
+    const pod = connect({ host: address, port, allowHalfOpen: true, noDelay: true });
+    pod.on("error", () => client.destroy());
+    endTogether(client, pod);
+    endTogether(pod, client);
+    client.pipe(pod).pipe(client);
+  },
+});
+
+/** Who breaks off takes the other along; who has said and heard all leaves the other to say the rest. */
+function endTogether(one: Socket, other: Socket): void {
+  one.once("close", () => {
+    if (!one.readableEnded || !one.writableFinished) other.destroy();
+  });
+}
+
+// As many as a busy server keeps open, and a fifth of the files that a process may have.
+const connectionsMax = 4096;
+// Whoever asks over UDP is remembered so that answers find the way back: DNS and games ask again within this.
+const sessionMsMax = 60_000;
+const sessionsMax = 1024;
+
+/** The node's listeners of one pod. They end with it; connections go through this process, and end with it too. */
+export class HostPorts implements Disposable {
+  readonly #clock: Clock;
+  readonly #listeners: Disposable[] = [];
+  #target: PortTarget | undefined;
+
+  private constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Takes the ports, all of them or none. @throws PodFault NO_CAPACITY when somebody else has one */
+  static async open(ports: readonly HostPort[], clock: Clock): Promise<HostPorts> {
+    const opened = new HostPorts(clock);
+    try {
+      for (const port of ports) opened.#listeners.push(await opened.#listen(port));
+      return opened;
+    } catch (error) {
+      opened[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /** From now on there is somebody to talk to; before, who connects is sent away. */
+  lead(target: PortTarget): void {
+    this.#target = target;
+  }
+
+  [Symbol.dispose](): void {
+    this.#target = undefined;
+    for (const listener of this.#listeners.splice(0)) listener[Symbol.dispose]();
+  }
+
+  async #listen(port: HostPort): Promise<Disposable> {
+    try {
+      return port.protocol === "TCP" ? await this.#listenTcp(port) : await this.#listenUdp(port);
+    } catch (error) {
+      const where = `${port.hostIp === "" ? "the node's" : port.hostIp} port ${String(port.hostPort)}/${port.protocol}`;
+      const why = errorCode(error) === "EADDRINUSE" ? "another program has it" : describeError(error);
+      throw new PodFault("NO_CAPACITY", `${where} cannot be given to the pod: ${why}`, {
+        retryable: true,
+        cause: error,
+      });
+    }
+  }
+
+  async #listenTcp({ hostIp, hostPort, containerPort }: HostPort): Promise<Disposable> {
+    const clients = new Set<Socket>();
+    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, (client) => {
+      client.on("error", () => client.destroy());
+      if (this.#target === undefined || clients.size >= connectionsMax) {
+        client.destroy();
+        return;
+      }
+      clients.add(client);
+      client.once("close", () => clients.delete(client));
+      this.#target.connect(client, containerPort);
+    });
+    await listening(server, hostPort, hostIp);
+    return {
+      [Symbol.dispose]: () => {
+        server.close();
+        for (const client of clients) client.destroy();
+      },
+    };
+  }
+
+  async #listenUdp({ hostIp, hostPort, containerPort }: HostPort): Promise<Disposable> {
+    const sessions = new Map<string, UdpSession>();
+    const socket = createSocket(isIPv6(hostIp) ? "udp6" : "udp4");
+    socket.on("message", (message, from) => {
+      const address = this.#target?.address;
+      if (address === undefined) return;
+      const key = `${from.address} ${String(from.port)}`;
+      let session = sessions.get(key);
+      if (session === undefined) {
+        if (sessions.size >= sessionsMax) return;
+        session = new UdpSession(socket, from, { clock: this.#clock, ended: () => sessions.delete(key) });
+        sessions.set(key, session);
+      }
+      session.send(message, containerPort, address);
+    });
+    const bound = once(socket, "listening");
+    socket.bind(hostPort, hostIp === "" ? undefined : hostIp);
+    await bound;
+    // What cannot be delivered is lost, as datagrams are.
+    socket.on("error", () => undefined).unref();
+    return {
+      [Symbol.dispose]: () => {
+        for (const session of sessions.values()) session[Symbol.dispose]();
+        socket.close();
+      },
+    };
+  }
+}
+
+/** One client of a UDP port, with a socket of its own towards the pod. */
+class UdpSession implements Disposable {
+  readonly #socket = createSocket("udp4");
+  readonly #clock: Clock;
+  readonly #ended: () => void;
+  #timer: Timer | undefined;
+
+  constructor(
+    client: DatagramSocket,
+    from: RemoteInfo,
+    { clock, ended }: { readonly clock: Clock; readonly ended: () => void },
+  ) {
+    this.#clock = clock;
+    this.#ended = ended;
+    this.#socket.on("error", () => undefined).unref();
+    this.#socket.on("message", (message) => {
+      this.#live();
+      client.send(message, from.port, from.address);
+    });
+  }
+
+  send(message: Uint8Array, port: number, address: string): void {
+    this.#live();
+    this.#socket.send(message, port, address);
+  }
+
+  [Symbol.dispose](): void {
+    this.#timer?.cancel();
+    this.#socket.close();
+    this.#ended();
+  }
+
+  #live(): void {
+    this.#timer?.cancel();
+    this.#timer = this.#clock.after(sessionMsMax, () => this[Symbol.dispose]());
+  }
+}
+
+/** On every address where none is named: by one socket for both families, where the machine has both. */
+async function listening(server: Server, port: number, address: string): Promise<void> {
+  const listen = async (host: string): Promise<void> => {
+    const ready = once(server, "listening");
+    server.listen({ port, host });
+    await ready;
+  };
+  try {
+    await listen(address === "" ? "::" : address);
+  } catch (error) {
+    if (address !== "" || errorCode(error) === "EADDRINUSE") throw error;
+    await listen("0.0.0.0");
+  }
+  // What cannot be accepted is the client's to try again.
+  server.on("error", () => undefined).unref();
+}
