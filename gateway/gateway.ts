@@ -20,6 +20,7 @@ import { GatewayFault } from "./proxy/fault-status.ts";
 import { RetryBudget } from "./proxy/retry.ts";
 import type { ServerTimingMode } from "./proxy/server-timing.ts";
 import { Upstreams } from "./proxy/upstreams.ts";
+import { stickyToken } from "./route/backends.ts";
 import { certificateNames } from "./route/certificates.ts";
 import { Cluster } from "./route/cluster.ts";
 import { type NodeTarget, revisionKey, unknownRevision, type WatchedPod } from "./route/target.ts";
@@ -30,6 +31,7 @@ import { RequestMetrics } from "./stats/request-metrics.ts";
 import type { RequestWatcher } from "./stats/request-record.ts";
 import { Stories } from "./stats/stories.ts";
 import { answerDirectly, WaitingRequest } from "./waiting-request.ts";
+import { WebSockets } from "./websocket/web-sockets.ts";
 
 export interface GatewayOptions {
   readonly clock: Clock;
@@ -76,6 +78,7 @@ export class Gateway {
   readonly #passages: Passages;
   readonly #certificates: CertificateStore;
   readonly #requestMetrics: RequestMetrics | undefined;
+  readonly #webSockets: WebSockets;
   #httpsPort: number | undefined;
 
   constructor(options: GatewayOptions) {
@@ -137,6 +140,20 @@ export class Gateway {
       contextFor: (serverName) => this.#certificates.contextFor(serverName),
       accept: (request, over) => this.#accept(request, over),
     });
+    this.#webSockets = this.#makeWebSockets();
+  }
+
+  #makeWebSockets(): WebSockets {
+    const { clock, random, limits } = this.#options;
+    return new WebSockets({
+      clock,
+      limits,
+      uuid: () => random.uuid(),
+      exchange: (asked, over) => this.#exchange(asked, over),
+      targetOf: (request, target) => this.#targetOf(request, target),
+      revision: (key) => this.cluster.revision(key),
+      complain: (id, revision, reason) => this.#faults.add("ANSWER_INVALID", { id, revision }, reason),
+    });
   }
 
   #makeCluster(domain: string): Cluster {
@@ -167,6 +184,7 @@ export class Gateway {
   /** Stops taking connections, lets what runs finish for at most `drainTimeoutMs`, and lets go of everything. */
   async close(): Promise<void> {
     await this.#server.close();
+    this.#webSockets.close();
     for (const dispatcher of this.#dispatcherByRevision.values()) dispatcher.close("STOPPING");
     this.#upstreams.close();
     this.#reporter.close();
@@ -177,7 +195,7 @@ export class Gateway {
 
   /** Requests under way, and those of them that wait for a pod. */
   get load(): { readonly open: number; readonly waiting: number } {
-    return { open: this.#server.openRequests, waiting: this.#budget.used };
+    return { open: this.#server.openRequests - this.#webSockets.size, waiting: this.#budget.used };
   }
 
   /** For people and for probes. */
@@ -187,7 +205,8 @@ export class Gateway {
       const dispatcher = this.#dispatcherByRevision.get(revisionKey(now.namespace, now.revision));
       return { ...now, waiting: dispatcher?.waiting ?? 0, pods: dispatcher?.usablePods ?? 0 };
     });
-    return { complete, hosts: router.size, connections: this.#server.connections, ...this.load, revisions };
+    const { connections } = this.#server;
+    return { complete, hosts: router.size, connections, webSockets: this.#webSockets.size, ...this.load, revisions };
   }
 
   #makePassages(): Passages {
@@ -210,14 +229,35 @@ export class Gateway {
     }
     const match = this.cluster.router.match({ scheme, host, target, method: peer.method, headers: headers.headers });
     if (match === undefined) throw this.#unrouted(host);
+    if (headers.isUpgrade) this.#webSockets.announce(request);
     const passed = this.#passages.pass(request, match);
-    if (!(passed instanceof Promise)) return this.#proceed(passed, over);
+    if (!(passed instanceof Promise)) return this.#proceed(passed, over, request);
     const waiting = new WaitingRequest(request, over);
     passed.then(
-      (result) => waiting.proceed(() => this.#proceed(result, over)),
+      (result) => waiting.proceed(() => this.#proceed(result, over, request)),
       (error: unknown) => waiting.refuseWith(error),
     );
     return waiting;
+  }
+
+  /** The revision that a WebSocket had before, while it gets requests, or another that does by now. */
+  #targetOf(request: AcceptedRequest, target: string): string {
+    const { scheme, host, headers } = request;
+    const match = this.cluster.router.match({
+      scheme,
+      host,
+      target: request.target,
+      method: "GET",
+      headers: headers.headers,
+    });
+    if (match === undefined) throw this.#unrouted(host);
+    const { backends } = match.rule;
+    const { split } = match;
+    if (split !== undefined && split.revisions.length === 1) return split.revisions[0] ?? target;
+    const picked =
+      backends.pickSticky(stickyToken(target), this.cluster) ?? backends.pick(this.cluster, this.#options.random);
+    if (picked.target === undefined) throw new GatewayFault("BACKEND_MISSING", "");
+    return picked.target;
   }
 
   #unrouted(host: string): GatewayFault {
@@ -225,12 +265,14 @@ export class Gateway {
     return new GatewayFault(this.cluster.router.knows(host) ? "ROUTE_UNKNOWN" : "HOST_UNKNOWN", "");
   }
 
-  #proceed(passed: Passed, over: () => void): OpenRequest {
+  /** `original`: the request as it came. */
+  #proceed(passed: Passed, over: () => void, original: AcceptedRequest): OpenRequest {
     if ("status" in passed) return answerDirectly(passed, over);
     const { request, target, rules, mirrors, whenWritten } = passed;
     for (const mirror of mirrors) this.#exchange(mirror, () => undefined);
     const done = whenWritten === undefined ? over : (): void => whenWritten(over);
-    return this.#exchange({ request, target, ...(rules === undefined ? {} : { rules }) }, done);
+    const asked = { request, target, rules };
+    return request.headers.isUpgrade ? this.#webSockets.shake(asked, original, done) : this.#exchange(asked, done);
   }
 
   #exchange(

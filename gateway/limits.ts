@@ -37,6 +37,20 @@ export interface GatewayLimits {
   readonly queueDepthMax: number;
   /** Requests that wait in all; each costs about 4 KiB, so this is 200 MiB. */
   readonly queueTotalMax: number;
+  /** One message of a WebSocket that the gateway holds; a larger one ends it with 1009. It is kept whole. */
+  readonly webSocketMessageBytesMax: number;
+  /** Messages of one WebSocket that wait for their call; then, or with as many bytes as one may have, it is not read. */
+  readonly webSocketQueueMax: number;
+  /** Of one WebSocket: a client that says more waits for the next second. */
+  readonly webSocketMessagesPerSecondMax: number;
+  /** What waits for a client that does not read; then it is given up. */
+  readonly webSocketBehindBytesMax: number;
+  /** How often a silent client is asked whether it is there: more often than NATs and balancers forget connections. */
+  readonly webSocketPingMs: number;
+  /** Of one service, of one tenant, and of one address that is not loopback (0 = no bound: behind a load balancer). */
+  readonly webSocketsPerServiceMax: number;
+  readonly webSocketsPerTenantMax: number;
+  readonly webSocketsPerAddressMax: number;
   /** No request waits longer than this for a pod, whatever the time limit of its revision: a person has left by then. */
   readonly activationTimeoutMs: number;
 }
@@ -61,8 +75,18 @@ export const defaultLimits: GatewayLimits = {
   queueDepthMax: 10_000,
   queueTotalMax: 50_000,
   activationTimeoutMs: 60_000,
+  webSocketMessageBytesMax: 1024 * 1024,
+  webSocketQueueMax: 64,
+  webSocketMessagesPerSecondMax: 1_000,
+  webSocketBehindBytesMax: 1024 * 1024,
+  webSocketPingMs: 25_000,
+  webSocketsPerServiceMax: 8_000,
+  webSocketsPerTenantMax: 8_000,
+  webSocketsPerAddressMax: 1_000,
 };
 
 assert(defaultLimits.headerCheckMs <= defaultLimits.headerTimeoutMs / 2);
 assert(defaultLimits.connectionsPerAddressMax <= defaultLimits.connectionsMax);
+assert(defaultLimits.webSocketsPerTenantMax <= defaultLimits.connectionsMax);
+assert(defaultLimits.webSocketPingMs < defaultLimits.idleTimeoutMs);
 assert(defaultLimits.queueDepthMax <= defaultLimits.queueTotalMax);

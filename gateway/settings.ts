@@ -35,6 +35,14 @@ export const settingOptions = {
   "activation-timeout": { type: "string" },
   "idle-timeout": { type: "string" },
   "drain-timeout": { type: "string" },
+  "websocket-message-max": { type: "string" },
+  "websocket-queue-max": { type: "string" },
+  "websocket-rate": { type: "string" },
+  "websocket-behind-max": { type: "string" },
+  "websocket-ping": { type: "string" },
+  "websockets-per-service-max": { type: "string" },
+  "websockets-per-tenant-max": { type: "string" },
+  "websockets-per-address-max": { type: "string" },
 } as const;
 
 export type SettingValues = { readonly [Name in keyof typeof settingOptions]?: string | undefined };
@@ -88,6 +96,7 @@ export function readSettings(values: SettingValues): Settings {
     activationTimeoutMs: duration(values, "activation-timeout") ?? defaultLimits.activationTimeoutMs,
     idleTimeoutMs: duration(values, "idle-timeout") ?? defaultLimits.idleTimeoutMs,
     drainTimeoutMs: duration(values, "drain-timeout") ?? defaultLimits.drainTimeoutMs,
+    ...webSocketLimits(values),
   };
   const httpsPort = portNumber(values, "https-port");
   const httpsPublicPort = portNumber(values, "https-public-port");
@@ -105,6 +114,20 @@ export function readSettings(values: SettingValues): Settings {
     serverTiming,
     limits: { ...limits, headerCheckMs: Math.min(limits.headerCheckMs, Math.ceil(limits.headerTimeoutMs / 2)) },
   };
+}
+
+function webSocketLimits(values: SettingValues): Partial<GatewayLimits> {
+  const given = {
+    webSocketMessageBytesMax: bytes(values, "websocket-message-max"),
+    webSocketQueueMax: count(values, "websocket-queue-max"),
+    webSocketMessagesPerSecondMax: count(values, "websocket-rate"),
+    webSocketBehindBytesMax: bytes(values, "websocket-behind-max"),
+    webSocketPingMs: duration(values, "websocket-ping"),
+    webSocketsPerServiceMax: count(values, "websockets-per-service-max"),
+    webSocketsPerTenantMax: count(values, "websockets-per-tenant-max"),
+    webSocketsPerAddressMax: count(values, "websockets-per-address-max"),
+  };
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
 }
 
 type Name = keyof typeof settingOptions;

@@ -40,6 +40,7 @@ export class WaitingRequest implements OpenRequest {
   }
 
   closeAfter(): void {
+    if (this.#next !== undefined) return this.#next.closeAfter();
     this.#request.peer.closeAfter();
   }
 

@@ -18,7 +18,7 @@ export interface OpenRequest {
   closeAfter(): void;
 }
 
-const isLoopback = (address: string): boolean => address.startsWith("127.") || address === "::1";
+export const isLoopback = (address: string): boolean => address.startsWith("127.") || address === "::1";
 
 /** Counts clients' connections by address. */
 export class Connections {

@@ -1,4 +1,10 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { type Clock, describeError, errorCode, type Log, type Random } from "@shallop/sdk/internal";
@@ -113,6 +119,7 @@ export class Http1Listener {
         if (incoming.method !== "GET" || headers.chunked || (headers.contentLength ?? 0) > 0) {
           throw new GatewayFault("BAD_REQUEST", "A WebSocket begins with a GET without a body.");
         }
+        checkWebSocket(incoming.headers);
         return { headers: { ...headers, isUpgrade: true }, target };
       },
     });
@@ -158,6 +165,17 @@ function checkSupported(incoming: IncomingMessage, headers: ClientHeaders): void
     throw new GatewayFault("BAD_REQUEST", "HTTP/1.0 has no chunked bodies.");
   }
   if (incoming.method === "TRACE") throw new GatewayFault("NOT_SUPPORTED", "This gateway does not answer TRACE.");
+}
+
+// 16 bytes in base64.
+const keyForm = /^[+/0-9A-Za-z]{22}==$/;
+
+/** RFC 6455, 4.2.1 and 4.4. @throws GatewayFault */
+function checkWebSocket(headers: IncomingHttpHeaders): void {
+  if (headers["sec-websocket-version"] !== "13")
+    throw new GatewayFault("WEBSOCKET_VERSION", "", { headers: ["sec-websocket-version", "13"] });
+  if (!keyForm.test(headers["sec-websocket-key"] ?? ""))
+    throw new GatewayFault("BAD_REQUEST", "A WebSocket begins with a key of 16 bytes in base64.");
 }
 
 function parserFault(code: string | undefined): GatewayFaultCode {

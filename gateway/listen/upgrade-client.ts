@@ -1,7 +1,7 @@
 import { STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Clock } from "@shallop/sdk/internal";
-import type { ClientBodyHandlers, ClientEnd } from "../proxy/client-end.ts";
+import type { ClientBodyHandlers, ClientEnd, DetachedSocket } from "../proxy/client-end.ts";
 
 // As long as a client may take to read an answer that is no 101, and to close.
 const lingerMs = 2_000;
@@ -111,5 +111,12 @@ export class UpgradeClient implements ClientEnd {
 
   cutShort(): void {
     this.#socket.destroy();
+  }
+
+  detach(): DetachedSocket {
+    const socket = this.#socket;
+    socket.removeAllListeners("data");
+    socket.removeAllListeners("end");
+    return { socket, head: Buffer.concat(this.#early.splice(0)) };
   }
 }

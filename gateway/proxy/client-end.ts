@@ -1,3 +1,5 @@
+import type { Duplex } from "node:stream";
+
 /** The client's end of one request, whatever protocol it speaks. Its body is asked for once, its answer written once. */
 export interface ClientEnd {
   readonly method: string;
@@ -32,6 +34,14 @@ export interface ClientEnd {
   framingInDoubt(): void;
   /** The answer cannot be completed, and the client is to see that. */
   cutShort(): void;
+  /** Of a request to speak WebSocket: gives what it is on to who frames it from here on. */
+  detach?(): DetachedSocket;
+}
+
+export interface DetachedSocket {
+  readonly socket: Duplex;
+  /** What the client has sent already. */
+  readonly head: Buffer;
 }
 
 export interface ClientBodyHandlers {

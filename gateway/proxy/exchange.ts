@@ -85,6 +85,8 @@ export class Exchange implements Waiter, UpstreamHandlers, DeadlineOwner {
   #slot: PodSlot | undefined;
   #cancel: CancelUpstream | undefined;
   #stream: UpstreamStream | undefined;
+  /** A handshake whose pod cannot be upgraded: nothing of what the client says reaches it. */
+  #isQuestion = false;
   #losses = 0;
   /** Answers that were asked for again. */
   #repeats = 0;
@@ -154,10 +156,13 @@ export class Exchange implements Waiter, UpstreamHandlers, DeadlineOwner {
     this.#story.granted(slot.target, nowMs, this.#dispatcher.lastActivation);
     this.#deadline.arm(nowMs);
     const upstream = this.#context.upstreams.of(slot.target, this.#dispatcher.target);
-    if (this.#upstreamRequest.isUpgrade && !upstream.upgrades) {
-      return this.#fail(new GatewayFault("NO_WEBSOCKET", "an upgrade was asked of a pod that has none"));
-    }
-    const cancel = upstream.open(this.#upstreamRequest, this);
+    // Where a pod's protocol has no upgrade, its function can ask the gateway to hold the WebSocket.
+    this.#isQuestion = this.#upstreamRequest.isUpgrade && !upstream.upgrades;
+    const question = { isUpgrade: false, hasBody: false };
+    const cancel = upstream.open(
+      this.#isQuestion ? { ...this.#upstreamRequest, ...question } : this.#upstreamRequest,
+      this,
+    );
     if (this.#slot === slot) this.#cancel = cancel;
     else cancel();
   }
@@ -168,6 +173,7 @@ export class Exchange implements Waiter, UpstreamHandlers, DeadlineOwner {
 
   opened(stream: UpstreamStream): void {
     this.#stream = stream;
+    if (this.#isQuestion) return stream.end();
     this.#body.sendTo(stream, (code) => {
       this.#cancel?.();
       this.#fail(new GatewayFault(code, "the body of the request is too large"));
@@ -187,7 +193,7 @@ export class Exchange implements Waiter, UpstreamHandlers, DeadlineOwner {
   head(head: ResponseHead): void {
     this.#judge(head.status);
     if (this.#request.rules?.retry?.codes.has(head.status) === true && this.#repeat()) return;
-    if (head.status === 101 && !this.#upstreamRequest.isUpgrade) {
+    if (head.status === 101 && (this.#isQuestion || !this.#upstreamRequest.isUpgrade)) {
       return this.#abandon(new GatewayFault("ANSWER_INVALID", "the pod switched protocols without being asked"));
     }
     try {

@@ -23,6 +23,11 @@ export type GatewayFaultCode =
   | "NOT_SUPPORTED"
   /** The pods of the service can be reached, and not by WebSocket. */
   | "NO_WEBSOCKET"
+  /** The client speaks another version of WebSocket. */
+  | "WEBSOCKET_VERSION"
+  /** The page that wants to speak WebSocket is of an origin that the revision does not name. */
+  | "ORIGIN_REFUSED"
+  | "WEBSOCKETS_FULL"
   | "QUEUE_FULL"
   | "START_TIMEOUT"
   /** Pods are up, and none had a slot free in time. */
@@ -76,10 +81,10 @@ export const faultRules: Readonly<Record<GatewayFaultCode, FaultRule>> = {
   EXPECTATION_FAILED: { status: 417, text: "The only expectation that can be met is 100-continue." },
   HEADERS_TOO_LARGE: { status: 431, text: "The headers of the request are larger or more than this gateway takes." },
   NOT_SUPPORTED: { status: 501, text: "This gateway does not do that." },
-  NO_WEBSOCKET: {
-    status: 501,
-    text: "The pods of this service speak no WebSocket: they are components, or their port has the name h2c.",
-  },
+  NO_WEBSOCKET: { status: 501, text: "This service speaks no WebSocket here." },
+  WEBSOCKET_VERSION: { status: 426, text: "The version of WebSocket that this gateway speaks is 13." },
+  ORIGIN_REFUSED: { status: 403, text: "Pages of this origin may not open a WebSocket here." },
+  WEBSOCKETS_FULL: { status: 503, text: "Too many WebSockets are open.", retryAfterSeconds: 10 },
   GUEST_FAILED: { status: 502, text: "The function failed." },
   CONNECTION_LOST: { status: 502, text: "The pod went away before it had answered." },
   PROTOCOL: { status: 502, text: "The pod gave an answer that is none." },

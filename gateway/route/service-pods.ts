@@ -91,6 +91,8 @@ function compile({ metadata, spec }: CoreService): RevisionTarget {
     key: serviceKey(namespace, name),
     namespace,
     name: `service:${name}`,
+    service: serviceKey(namespace, name),
+    webSocket: {},
     concurrencyMax: 0,
     timeoutMs,
     responseStartTimeoutMs: timeoutMs,

@@ -9,6 +9,8 @@ describe("compileRevision", () => {
       key: "default/r",
       namespace: "default",
       name: "r",
+      service: "default/r",
+      webSocket: {},
       concurrencyMax: 0,
       timeoutMs: 300_000,
       responseStartTimeoutMs: 300_000,

@@ -9,6 +9,8 @@ import {
   type Pod,
   type PodEndpoint,
   type Revision,
+  type WebSocketRules,
+  webSocketRulesOf,
 } from "@shallop/sdk/api";
 import { type GrowthRules, growthRulesOf } from "./growth.ts";
 
@@ -18,6 +20,10 @@ export interface RevisionTarget {
   readonly key: string;
   readonly namespace: string;
   readonly name: string;
+  /** `NAMESPACE/NAME` of its service, for what the revisions of one have in common; its own key when it has none. */
+  readonly service: string;
+  /** How WebSockets are let in. */
+  readonly webSocket: WebSocketRules;
   /** Requests that a pod may have at once; 0 = unlimited. */
   readonly concurrencyMax: number;
   readonly timeoutMs: number;
@@ -84,6 +90,8 @@ export function compileRevision(revision: Revision): RevisionTarget {
     key: revisionKey(namespace, metadata.name),
     namespace,
     name: metadata.name,
+    service: revisionKey(namespace, metadata.labels?.[label.service] ?? metadata.name),
+    webSocket: webSocketRulesOf(metadata.annotations),
     concurrencyMax: spec.containerConcurrency ?? 0,
     timeoutMs: timeoutSeconds * 1000,
     responseStartTimeoutMs: Math.min(spec.responseStartTimeoutSeconds ?? timeoutSeconds, timeoutSeconds) * 1000,
@@ -116,6 +124,8 @@ export const unknownRevision = (namespace: string, name: string): RevisionTarget
   key: revisionKey(namespace, name),
   namespace,
   name,
+  service: revisionKey(namespace, name),
+  webSocket: {},
   concurrencyMax: 0,
   timeoutMs: defaultTimeoutSeconds * 1000,
   responseStartTimeoutMs: defaultTimeoutSeconds * 1000,

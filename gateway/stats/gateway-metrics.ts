@@ -8,6 +8,8 @@ export interface GatewayNow {
   readonly hosts: number;
   /** Of clients. */
   readonly connections: number;
+  /** Held for components; those of native pods are requests under way. */
+  readonly webSockets: number;
   /** Requests under way, and those of them that wait for a pod. */
   readonly open: number;
   readonly waiting: number;

@@ -37,7 +37,14 @@ export {
 } from "./kind.ts";
 export { kindAt, kindOf, kinds } from "./kinds.ts";
 export { guestLimitsOf } from "./limits.ts";
-export { type BalanceRules, balanceRulesOf, type HoldRules, holdRulesOf } from "./traffic-annotations.ts";
+export {
+  type BalanceRules,
+  balanceRulesOf,
+  type HoldRules,
+  holdRulesOf,
+  type WebSocketRules,
+  webSocketRulesOf,
+} from "./traffic-annotations.ts";
 export { instanceReuseOf } from "./reuse.ts";
 export { isPodSecurityLevel, type PodSecurityLevel, podSecurityViolations } from "./validation/pod-security.ts";
 export type * from "./gateway-api.ts";

@@ -24,6 +24,12 @@ export interface BalanceRules {
   readonly slowStartMs?: number;
 }
 
+/** How WebSockets are let in: `websocket.shallop.dev/origins`. */
+export interface WebSocketRules {
+  /** Origins whose pages may open one (RFC 6455, 10.2); absent: all, and what sends no origin is no page. */
+  readonly origins?: ReadonlySet<string>;
+}
+
 const secondMs = 1_000;
 const hourMs = 3_600_000;
 /** As many as the API server's own bound for one gateway's queue flag: more would be a mistake in a manifest. */
@@ -64,9 +70,14 @@ const rules: Readonly<Record<string, Rule>> = {
     "must be client, path, or header:NAME",
   ),
   "balance.shallop.dev/slow-start": duration(0, hourMs),
+  // RFC 6454, 6.2: scheme, host, and a port that is not the scheme's own.
+  "websocket.shallop.dev/origins": word(
+    /^https?:\/\/[a-z0-9.:[\]-]{1,260}(, *https?:\/\/[a-z0-9.:[\]-]{1,260}){0,31}$/,
+    "must be origins in lower case, such as https://app.example.com, with commas between them, 32 at most",
+  ),
 };
 
-const prefixes = ["hold.shallop.dev/", "balance.shallop.dev/"];
+const prefixes = ["hold.shallop.dev/", "balance.shallop.dev/", "websocket.shallop.dev/"];
 
 /** Checks those annotations of a revision (template). One that is unknown is a mistake. */
 export function validateTraffic(given: Readonly<Record<string, string>>, path: string): StatusCause[] {
@@ -98,6 +109,11 @@ export function balanceRulesOf(annotations: Readonly<Record<string, string>> = {
     ...(typeof hashBy === "string" ? { hashBy } : {}),
     ...(slowStartMs === undefined ? {} : { slowStartMs }),
   };
+}
+
+export function webSocketRulesOf(annotations: Readonly<Record<string, string>> = {}): WebSocketRules {
+  const origins = parsed(annotations, "websocket.shallop.dev/origins");
+  return typeof origins === "string" ? { origins: new Set(origins.split(/, */)) } : {};
 }
 
 function parsed(annotations: Readonly<Record<string, string>>, key: string): number | string | undefined {

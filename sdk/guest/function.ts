@@ -1,3 +1,5 @@
+import { answerWebSocket, type WebSocketHandler } from "./web-socket.ts";
+
 /**
  * What a function is: a module whose default export answers requests. A Hono application is one unchanged.
  *
@@ -5,6 +7,8 @@
  */
 export interface FunctionModule {
   fetch(request: Request): Response | Promise<Response>;
+  /** What it does with WebSockets; without it a request for one is refused. */
+  readonly websocket?: WebSocketHandler;
 }
 
 /** The function of a module, or an error that says what the module should have exported. */
@@ -16,5 +20,11 @@ export function functionOf(exported: unknown): FunctionModule {
       "the module must have a default export with a fetch function: export default { fetch(request) { … } }",
     );
   }
-  return candidate as FunctionModule;
+  const fn = candidate as FunctionModule;
+  const { websocket } = fn;
+  if (websocket === undefined) return fn;
+  if (typeof websocket?.message !== "function") {
+    throw new TypeError("websocket must have a message function: websocket: { message(ws, data) { … } }");
+  }
+  return { fetch: (request) => answerWebSocket(websocket, request) ?? fn.fetch(request) };
 }

@@ -1,1 +1,2 @@
 export type { FunctionModule } from "./function.ts";
+export type { Sendable, ServerWebSocket, WebSocketHandler } from "./web-socket.ts";

@@ -28,3 +28,10 @@ export type { ContainerUsage, NodeUsage, PodUsage } from "./usage.ts";
 export { WireFault, type WireFaultCode } from "./fault.ts";
 export { type RequestHead, type ResponseHead, streamWindowBytes } from "./frame.ts";
 export { type StreamHandlers, WireStream } from "./stream.ts";
+export {
+  type WebSocketAction,
+  type WebSocketData,
+  webSocketHeaders,
+  webSocketStateBytesMax,
+  webSocketType,
+} from "./web-socket-call.ts";

@@ -337,3 +337,37 @@ test("the sample starlingmonkey answers, compressed by the engine", async () => 
   const lines = gunzipSync(answer.body).toString().split("\n");
   expect([lines.length, lines[1], lines[2999]]).toEqual([3001, "2 is a prime", "3000 is composite"]);
 });
+
+test.each(engineNames)("the sample chat, on %s, answers what a gateway calls for a WebSocket", async (engine) => {
+  const { client } = await start(here("../../samples/chat/src/index.ts"), engine);
+  const told = async (event: string, more: readonly string[], body = ""): Promise<readonly unknown[]> => {
+    const headers = ["x-shallop-websocket", event, "x-shallop-websocket-id", "c1", ...more];
+    const target = "/lobby?name=Zo%C3%AB";
+    const answer = await (event === "open" ? client.get(target, { headers }) : post(client, target, body, headers));
+    expect(answer.head.headers).toContain("application/vnd.shallop.websocket");
+    const lines = bodyOf(answer).trim().split("\n");
+    return lines.map((line) => JSON.parse(line) as unknown);
+  };
+  const person = { name: "Zoë", room: "/lobby", said: 0 };
+  expect(await told("open", [])).toEqual([
+    { accept: { events: ["message", "close"] } },
+    { subscribe: "/lobby" },
+    { send: "* Zoë is here", topic: "/lobby" },
+    { send: "* welcome, Zoë" },
+    { state: person },
+  ]);
+  const state = ["x-shallop-websocket-state", String.raw`{"name":"Zo\u00eb","room":"/lobby","said":0}`];
+  expect(await told("message", [...state, "content-type", "text/plain; charset=utf-8"], "hällo")).toEqual([
+    { send: "Zoë: hällo", topic: "/lobby" },
+    { send: "(1) hällo" },
+    { state: { ...person, said: 1 } },
+  ]);
+  expect(await told("message", [...state, "content-type", "application/octet-stream"], "bytes")).toEqual([
+    { close: 1003, reason: "this chat takes text" },
+  ]);
+  expect(await told("close", [...state, "x-shallop-websocket-code", "1001"])).toEqual([
+    { send: "* Zoë has left", topic: "/lobby" },
+  ]);
+  expect(bodyOf(await client.get("/"))).toMatch(/^Open a WebSocket/);
+  client[Symbol.dispose]();
+});

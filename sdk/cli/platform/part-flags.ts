@@ -100,6 +100,14 @@ export const partFlags = {
     "activation-timeout": { value: "duration", about: "how long a request waits for a pod" },
     "idle-timeout": { value: "duration", about: "how long a silent connection is kept" },
     "drain-timeout": { value: "duration", about: "for what is under way when it stops" },
+    "websocket-message-max": { value: "bytes", about: "of one message of a component's WebSocket (default: 1Mi)" },
+    "websocket-queue-max": { value: "n", about: "messages of one that wait, then it is not read (default: 64)" },
+    "websocket-rate": { value: "n", about: "messages of one a second, then it is not read (default: 1000)" },
+    "websocket-behind-max": { value: "bytes", about: "that wait for a client that does not read (default: 1Mi)" },
+    "websocket-ping": { value: "duration", about: "how often a silent client is asked (default: 25s)" },
+    "websockets-per-service-max": { value: "n", about: "open at once (default: 8000)" },
+    "websockets-per-tenant-max": { value: "n", about: "open at once (default: 8000)" },
+    "websockets-per-address-max": { value: "n", about: "of a client's address; 0 is no bound (default: 1000)" },
   },
 } as const satisfies Readonly<Record<string, PartFlags>>;
 
