@@ -29,6 +29,7 @@ export async function runCommand(artifact: LinkedArtifact, settings: GuestSettin
     const host = new HostBinding(plan.hostFunctions, wasiImports({ context }));
     const live = new LiveInstance(component, host, settings.bounds.handlesMax);
     await live.begin();
+    live.isAlone = true;
     const call = live.start(entryOf(plan, "run").callee, []);
     const result = (await call.returned) as Result<undefined, undefined>;
     // One of WASI 0.3 may have something to finish.

@@ -31,6 +31,7 @@ export class ServiceInstance implements Instance {
     this.#fork = fork;
     this.#context = fork.caller.context;
     this.#handler = handler;
+    fork.live.isAlone = !this.#context.settings.isShared;
     this.#ended = ended;
   }
 

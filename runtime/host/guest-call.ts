@@ -162,6 +162,10 @@ export class GuestCall implements Expiring<GuestCall> {
     return this.#head.requestId;
   }
 
+  get stream(): GuestStream {
+    return this.#stream;
+  }
+
   #returned(): void {
     // A guest of WASI 0.3 comes to its end after it was given up.
     if (this.#over) return;

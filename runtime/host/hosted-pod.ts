@@ -112,7 +112,7 @@ export class HostedPod {
     const thread = this.#thread;
     if (thread === undefined) return;
     if (!thread.isGone && graceMs > 0) await this.#drained(thread, graceMs);
-    const isGone = await thread.terminate(this.#settings.clock, terminateTimeoutMs);
+    const isGone = await this.#terminate(thread);
     rmSync(this.pod.socketPath, { force: true });
     if (!isGone) this.#settings.wedged(this.pod.uid, "its thread did not stop");
   }
@@ -183,7 +183,7 @@ export class HostedPod {
     if (!isFree() && !this.#stopping) {
       if (code !== "CANCELLED") this.#notice(noticeReason[code], message);
       this.#log(`shallop: ${message} It did not give the thread back; the thread was ended.`);
-      await this.#replace(thread);
+      await this.#replace(thread, { number, code, message });
     }
     this.#stuck = false;
   }
@@ -199,10 +199,18 @@ export class HostedPod {
     }
   }
 
-  async #replace(thread: PodThread): Promise<void> {
-    const isGone = await thread.terminate(this.#settings.clock, terminateTimeoutMs);
+  /** @returns false when the thread did not end, though it had the processor for as long as it takes. */
+  #terminate(thread: PodThread): Promise<boolean> {
+    const late = this.#whileBusy(() => thread.isGone, terminateTimeoutMs).then(() => thread.isGone);
+    return Promise.race([thread.terminate(this.#settings.clock, starvedMsMax), late]);
+  }
+
+  async #replace(thread: PodThread, { number, code, message }: Interruption): Promise<void> {
+    const lastWord = thread.lastWord(number);
+    const isGone = await this.#terminate(thread);
+    lastWord?.say(code, message);
     if (isGone) await this.#startAgain("its thread was stopped");
-    else this.#settings.wedged(this.pod.uid, "its thread did not stop");
+    else this.#settings.wedged(this.pod.uid, `${message} Its thread did not stop`);
   }
 
   async #startAgain(why: string): Promise<void> {

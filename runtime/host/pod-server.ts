@@ -83,7 +83,7 @@ export class PodServer {
   /** From the clock's scale to the one that the watchdog reads. */
   readonly #sharedOffsetMs: number;
   readonly #running: NonNullable<GuestCallSettings["running"]> = (call, isRunning) =>
-    this.#run(isRunning ? call.number : 0, call.deadlineMs, call.requestId);
+    this.#run(isRunning ? call.number : 0, call.deadlineMs, call);
   #onDrained: (() => void) | undefined;
   #hasServed = false;
 
@@ -94,20 +94,17 @@ export class PodServer {
     const { limits } = settings.start;
     this.#callsMax = limits.concurrencyMax === 0 ? callsMax : Math.min(callsMax, limits.concurrencyMax);
     this.#egress = egressOf(settings);
+    const reuse = instanceReuse(limits.reuse ?? {}, settings.component.isConcurrent);
     this.#pool = new InstancePool({
       component: settings.component,
-      settings: this.#guestSettings(),
+      settings: this.#guestSettings(reuse.requestsMax > 1),
       sizeMax: Math.min(poolSizeMax, this.#callsMax),
       starting: (isStarting) => this.#run(isStarting ? startNumber : 0, settings.clock.nowMs() + startAheadMsMax),
       clock: settings.clock,
     });
     this.#gate = new MemoryGate(limits.memoryBytes, limits.instancesMax);
     guestWatch.verdict = () => this.#verdict();
-    this.#instances = new SharedInstances(
-      gatedInstances(this.#gate, this.#pool),
-      instanceReuse(limits.reuse ?? {}, settings.component.isConcurrent),
-      settings.clock,
-    );
+    this.#instances = new SharedInstances(gatedInstances(this.#gate, this.#pool), reuse, settings.clock);
     this.#callSettings = this.#makeCallSettings();
     this.#listener = settings.listener;
     this.#listener.on("connection", (socket) => this.#accept(socket));
@@ -232,12 +229,14 @@ export class PodServer {
   }
 
   /** Tells the watchdog which request a guest is at work for, and until when it may be. */
-  #run(number: number, deadlineMs: number, requestId = ""): void {
+  #run(number: number, deadlineMs: number, call?: GuestCall): void {
     const { slots } = this.#settings;
     slots[slot.running] = number;
     if (number === 0) return;
     slots[slot.runningDeadline] = deadlineMs + this.#sharedOffsetMs;
-    slots[slot.runningId] = requestNumber(requestId);
+    slots[slot.runningId] = requestNumber(call?.requestId ?? "");
+    slots[slot.runningSocket] = call?.stream.descriptor ?? 0;
+    slots[slot.runningStream] = call?.stream.id ?? 0;
   }
 
   /** Tells the watchdog until when this thread must have turned its event loop. */
@@ -247,11 +246,11 @@ export class PodServer {
     this.#settings.slots[slot.deadline] = earliestMs + this.#sharedOffsetMs;
   }
 
-  #guestSettings(): () => GuestSettings {
+  #guestSettings(isShared: boolean): () => GuestSettings {
     const { start, clock, relay } = this.#settings;
     const bounds = guestBoundsOf(start.limits);
     const environment = start.env.map(({ name, value }) => [name, value] as const);
-    const always = { ...noGrants, environment, clock, random: systemRandom, egress: this.#egress, bounds };
+    const always = { ...noGrants, environment, clock, random: systemRandom, egress: this.#egress, bounds, isShared };
     return () => withLog(always, relay.writer());
   }
 }

@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import type { Clock, Timer } from "@shallop/sdk/internal";
 import { interruptThread } from "./interrupt-thread.ts";
+import { LastWord } from "./last-word.ts";
 import { budgetFor, mapsMaxUsual, type SharedBudget, shareBudget, ThreadBudget } from "./process-budget.ts";
 import {
   freshSlots,
@@ -114,6 +115,12 @@ export class PodThread {
   /** The id of that one's request: see `requestNumber`. */
   get runningId(): number {
     return this.running === 0 ? 0 : (this.#slots[slot.runningId] ?? 0);
+  }
+
+  /** Takes hold of where the caller of this call is told of its end; undefined when a guest is not at work for it. */
+  lastWord(number: number): LastWord | undefined {
+    if (number === 0 || this.running !== number) return undefined;
+    return LastWord.take(this.#slots[slot.runningSocket] ?? 0, this.#slots[slot.runningStream] ?? 0);
   }
 
   /** CPU time that the thread has used. Not answered while it is in one long instruction. */

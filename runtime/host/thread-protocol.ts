@@ -92,8 +92,11 @@ export const slot = {
   /** What the thread holds of the process's budget: see process-budget.ts. */
   memories: 6,
   stacks: 7,
+  /** Where the caller of that request is told that it has ended, should the thread not come to it: see last-word.ts. */
+  runningSocket: 8,
+  runningStream: 9,
 } as const;
-const slotCount = 8;
+const slotCount = 10;
 
 export const stopCodes = ["GUEST_CPU", "GUEST_TIMEOUT"] as const;
 export type StopCode = (typeof stopCodes)[number];

@@ -341,11 +341,22 @@ export class WasmRuntime implements PodRuntime {
         host.wedged = true;
         const text = `${message.message}; its host process was killed and is started again`;
         observer.noticed(message.uid, { type: "Warning", reason: "GuestUnstoppable", message: text });
+        this.#tellOthers(host, message.uid);
         break;
       }
       case "reply":
       case "refused":
         break;
+    }
+  }
+
+  /** The pods that share a process with one that ends it lose what they are at. */
+  #tellOthers({ pods }: Host, uid: string): void {
+    const name = pods.get(uid)?.name ?? uid;
+    const message = `a guest of pod ${name} did not stop; the process that both are in was killed, and is started again`;
+    for (const other of pods.keys()) {
+      if (other === uid) continue;
+      this.#settings.observer.noticed(other, { type: "Warning", reason: "ProcessRestarted", message });
     }
   }
 

@@ -144,11 +144,18 @@ test("a guest that nothing stops ends with its process, and every pod of that is
   const runtime = await fixture.runtime();
   const neighbour = await runtime.start(fixture.launch(await fixture.guestImage()), never);
   const image = await fixture.imageOf(await unstoppableComponent());
-  const limits = { requestTimeoutMs: 300, memoryBytes: 1024 * 1024 * 1024 };
+  const limits = { cpuTimeMs: 300, memoryBytes: 1024 * 1024 * 1024 };
   const wedged = await runtime.start(fixture.launch(image, "default", limits), never);
   using victim = await fixture.connect(wedged);
   const began = fixture.clock.nowMs();
-  await expect(victim.get("/")).rejects.toMatchObject({ code: "CONNECTION_LOST" });
+  const guilty = victim.get("/");
+  const bystander = fixture.until(() => fixture.clock.nowMs() - began > 50).then(() => codeOf(victim.get("/")));
+  // Its thread says nothing any more, and the pod's next requests have nobody to answer them.
+  await expect(guilty).rejects.toMatchObject({
+    code: "GUEST_CPU",
+    message: "The function used more than 300ms of CPU time.",
+  });
+  expect(await bystander).toBe("CONNECTION_LOST");
   // 300 ms, and 650 ms until the last of the watchdog's means; the rest is a machine that has others to serve.
   expect(fixture.clock.nowMs() - began).toBeLessThan(5000);
   await answersAgain(fixture, neighbour);
@@ -161,5 +168,6 @@ test("a guest that nothing stops ends with its process, and every pod of that is
     }
   });
   expect(fixture.notices).toContainEqual({ uid: wedged.uid, reason: "GuestUnstoppable" });
+  expect(fixture.notices).toContainEqual({ uid: neighbour.uid, reason: "ProcessRestarted" });
   expect(fixture.exits.size).toBe(0);
 });

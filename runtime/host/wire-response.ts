@@ -5,7 +5,10 @@ import { Listeners } from "../component/wasi/waitable.ts";
 import { hopByHopNames } from "../component/wasi/header-rules.ts";
 
 /** What carries one request to a guest and its answer back: a stream of the wire, or an HTTP connection. */
-export interface GuestStream extends Pick<WireStream, "closed" | "respond" | "write" | "end" | "abort" | "consumed"> {
+export interface GuestStream
+  extends
+    Pick<WireStream, "closed" | "respond" | "write" | "end" | "abort" | "consumed">,
+    Partial<Pick<WireStream, "id" | "descriptor">> {
   /** The guest's first turn is over: what was kept back of its answer, to leave in one piece, leaves. */
   uncork?(): void;
 }

@@ -47,15 +47,12 @@ export class HttpFront {
     this.#settings = settings;
     this.#calls = new OpenCalls(settings.clock);
     const { component, clock, flags } = settings;
-    const guestSettings = this.#guestSettings();
+    const reuse = instanceReuse(flags.reuse, component.isConcurrent);
+    const guestSettings = this.#guestSettings(reuse.requestsMax > 1);
     // Nothing is made ahead: a guest that spins while it starts does so under the deadline of a request.
     const pool = new InstancePool({ component, settings: guestSettings, sizeMax: 0, clock });
     const gate = new MemoryGate(totalmem(), instancesMax);
-    this.#instances = new SharedInstances(
-      gatedInstances(gate, pool),
-      instanceReuse(flags.reuse, component.isConcurrent),
-      clock,
-    );
+    this.#instances = new SharedInstances(gatedInstances(gate, pool), reuse, clock);
     this.#callSettings = this.#makeCallSettings();
     this.#sharedOffsetMs = sharedNowMs() - clock.nowMs();
     this.#listener = new HttpListener({
@@ -124,7 +121,7 @@ export class HttpFront {
     };
   }
 
-  #guestSettings(): () => GuestSettings {
+  #guestSettings(isShared: boolean): () => GuestSettings {
     const { flags, clock, egress, relay } = this.#settings;
     const always = {
       ...noGrants,
@@ -134,6 +131,7 @@ export class HttpFront {
       random: systemRandom,
       egress,
       bounds: guestBounds,
+      isShared,
     };
     return () => withLog(always, relay.writer());
   }

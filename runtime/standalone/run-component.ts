@@ -42,6 +42,7 @@ export async function runComponent(program: PreparedProgram, options: RunOptions
       log: writeThrough,
       ended: () => undefined,
       bounds: guestBounds,
+      isShared: false,
     });
   } finally {
     port1.close();

@@ -42,6 +42,7 @@ export class WireConnection {
   readonly #handlers: ConnectionHandlers;
   readonly #streams = new Map<number, WireStream>();
   readonly #reader: FrameReader;
+  readonly #descriptor: number;
   readonly #flushBatch = (): void => this.flush();
   /** The number that `request` uses next; on a pod's side, the highest that the peer has used. */
   #nextStream = 1;
@@ -56,6 +57,8 @@ export class WireConnection {
   constructor(socket: Duplex, handlers: ConnectionHandlers) {
     this.#socket = socket;
     this.#handlers = handlers;
+    // Node has no other way to ask for it.
+    this.#descriptor = (socket as { readonly _handle?: { readonly fd?: number } | null })._handle?.fd ?? 0;
     this.#reader = new FrameReader((type, stream, payload) => this.#receive(type, stream, payload));
     this.sendFrame(encodeTextFrame(frameType.hello, 0, JSON.stringify({ version: protocolVersion })));
     socket.on("data", (chunk: Buffer) => {
@@ -67,6 +70,14 @@ export class WireConnection {
     );
     socket.once("close", () => this.#close(new WireFault("CONNECTION_LOST", "the connection to the pod ended")));
     socket.once("end", () => this.#close(new WireFault("CONNECTION_LOST", "the connection to the pod ended")));
+  }
+
+  /**
+   * The descriptor of its socket, into which another thread may write a frame for as long as this one does not go on:
+   * all frames that have left, have left whole. 0 when part of one waits, or where there is no descriptor.
+   */
+  get descriptor(): number {
+    return this.#socket.writableLength === 0 ? this.#descriptor : 0;
   }
 
   /** Streams that are open now. */

@@ -1,3 +1,5 @@
+import type { WireFaultCode } from "./fault.ts";
+
 /**
  * The frame protocol between a gateway and a pod: many requests over one byte stream (a unix socket, or a tunnel).
  *
@@ -93,6 +95,15 @@ export function encodeTextFrame(type: FrameType, stream: number, text: string): 
   writeHeader(frame, type, stream, payloadBytes);
   frame.write(text, frameHeaderBytes, "utf8");
   return frame;
+}
+
+/** The frame that ends a stream. */
+export function encodeAbort(stream: number, code: WireFaultCode, message: string): Buffer {
+  return encodeTextFrame(
+    frameType.abort,
+    stream,
+    JSON.stringify({ code, message: message.slice(0, abortMessageCharsMax) }),
+  );
 }
 
 /** The header alone, for a payload too large to copy. */

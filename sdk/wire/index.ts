@@ -26,7 +26,7 @@ export {
 } from "./builder.ts";
 export type { ContainerUsage, NodeUsage, PodUsage } from "./usage.ts";
 export { WireFault, type WireFaultCode } from "./fault.ts";
-export { type RequestHead, type ResponseHead, streamWindowBytes } from "./frame.ts";
+export { encodeAbort, type RequestHead, type ResponseHead, streamWindowBytes } from "./frame.ts";
 export { type StreamHandlers, WireStream } from "./stream.ts";
 export {
   type WebSocketAction,

@@ -2,8 +2,8 @@ import { assert } from "../internal/assert.ts";
 import type { WireConnection } from "./connection.ts";
 import { WireFault, type WireFaultCode } from "./fault.ts";
 import {
-  abortMessageCharsMax,
   dataBytesMax,
+  encodeAbort,
   encodeTextFrame,
   frameHeaderBytes,
   frameType,
@@ -60,6 +60,11 @@ export class WireStream {
     return this.#closed;
   }
 
+  /** See WireConnection. */
+  get descriptor(): number {
+    return this.#connection.descriptor;
+  }
+
   /** For WireConnection: sets the handlers before the first frame. */
   handle(handlers: StreamHandlers): void {
     if (!this.#closed) this.#handlers = handlers;
@@ -108,8 +113,7 @@ export class WireStream {
   /** Ends the stream now, both ways. */
   abort(code: WireFaultCode, message: string): void {
     if (this.#closed) return;
-    const body = JSON.stringify({ code, message: message.slice(0, abortMessageCharsMax) });
-    this.#connection.sendFrame(encodeTextFrame(frameType.abort, this.id, body));
+    this.#connection.sendFrame(encodeAbort(this.id, code, message));
     this.#finish();
   }
 

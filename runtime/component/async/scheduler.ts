@@ -19,6 +19,8 @@ export interface SchedulerOwner {
   failed(error: unknown): void;
   /** The guest is at work, or is not. */
   running(isRunning: boolean): void;
+  /** Nothing of the guest is ready: it goes on when something comes from the host. */
+  idle(): void;
 }
 
 /**
@@ -103,7 +105,9 @@ export class Scheduler {
       isTold = true;
       this.#run(work);
     }
-    if (isTold && !this.#isBusy) this.#owner.running(false);
+    if (this.#isBusy) return;
+    if (isTold) this.#owner.running(false);
+    if (this.#work.length + this.#woken.length + this.#yielded.length === 0) this.#owner.idle();
   }
 
   #run({ work, running }: Planned): void {

@@ -57,6 +57,7 @@ export class Tasks {
       isOver: () => live.guest.fault !== undefined,
       failed: (error) => this.failed(error),
       running: (isRunning) => live.running?.(isRunning),
+      idle: () => this.#endIfStuck(),
     });
     this.stacks = new Stacks(live, this.scheduler);
     const instances: InstanceTasks[] = [];
@@ -266,6 +267,17 @@ export class Tasks {
     }
   }
 
+  /** @see LiveInstance.isAlone */
+  #endIfStuck(): void {
+    const { live } = this;
+    if (!live.isAlone || this.isQuiet || this.hostCalls > 0 || live.guest.fault !== undefined) return;
+    const ends = this.instances.flatMap(({ state }) =>
+      [...state.handles.items()].filter((item) => item instanceof CopyEnd),
+    );
+    if (!ends.some((end) => end.isCopying && isWithHost(end, ends)))
+      this.failed(new GuestFault("GUEST_FAILED", deadlock));
+  }
+
   #letIn(task: Task, lift: number): void {
     const { instance, implicit } = task;
     if (!task.isAsync || (!task.isHeldBack && instance.entering.size === 0)) return this.#run(task, lift);
@@ -308,6 +320,12 @@ export class Tasks {
     instance.state.trap("a function that is not async had to wait, and nothing of its component can go on");
   }
 }
+
+const deadlock = "deadlock: each task of the guest waits, and nothing is left that could wake one";
+
+/** The other end is the host's, which may read or write at any time. */
+const isWithHost = (end: CopyEnd, ends: readonly CopyEnd[]): boolean =>
+  !ends.some((other) => other.shared === end.shared && other !== end);
 
 /** What comes of a call, as a promise for who asks for it: most calls have their answer before anybody could. */
 class Outcome {

@@ -27,6 +27,11 @@ export class LiveInstance {
   readonly host: HostBinding;
   /** Told when the guest waits, and when it goes on. */
   running: ((isRunning: boolean) => void) | undefined;
+  /**
+   * No call will come beside the one that is in it: of an asynchronous guest in which nothing can go on any more nothing will
+   * come, and it is ended for that.
+   */
+  isAlone = false;
   /** How a guest of the synchronous ABI waits. */
   readonly waits = new Waits(this);
   readonly #shim: WebAssembly.Instance | undefined;

@@ -35,6 +35,8 @@ export interface GuestSettings {
   /** The instance is over: no more output will come. */
   readonly ended: () => void;
   readonly bounds: GuestBounds;
+  /** Several calls may be in the instance at once, or come one after the other. */
+  readonly isShared: boolean;
 }
 
 /** What a guest gets that was granted nothing beside its environment; a launch writes its grants after it. */
@@ -44,6 +46,7 @@ export const noGrants = {
   directories: [],
   stdin: undefined,
   terminals: [],
+  isShared: false,
 } as const satisfies Partial<GuestSettings>;
 
 /** Where the output of one instance goes. */
@@ -69,6 +72,7 @@ export function withLog(settings: Omit<GuestSettings, "log" | "ended">, output: 
     log: (stream, bytes) => output.write(stream, bytes),
     ended: () => output.end(),
     bounds: settings.bounds,
+    isShared: settings.isShared,
   };
 }
 
