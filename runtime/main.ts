@@ -2,6 +2,7 @@ import { enableCompileCache, flushCompileCache } from "node:module";
 import { hostname } from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
+import { readTelemetrySettings } from "@shallop/sdk/internal/telemetry";
 import { aborted, announceReady, jsonLog, stopSignal, systemClock, systemRandom } from "@shallop/sdk/internal";
 
 const { values } = parseArgs({
@@ -62,6 +63,8 @@ try {
   const { readMirrors, readRegistrySettings } = await import("./agent/registry-settings.ts");
   const { parsePrivileges } = await import("./image/privilege-policy.ts");
   const registry = readRegistrySettings(values);
+  const telemetry = readTelemetrySettings(process.env);
+  for (const warning of telemetry.warnings) log.warn(warning);
   const node = await startNode(
     {
       ...place,
@@ -73,6 +76,7 @@ try {
       knownEscapes: knownEscapes(values["known-escapes"]),
       imagePrivileges: parsePrivileges(values["image-privileges"]),
       prefersVariant: preferredVariant(values["prefer-variant"]),
+      telemetry,
       ...(values["builtin-registry"] === undefined ? {} : { builtinRegistry: values["builtin-registry"] }),
       ...joinSource(),
       ...(process.env["DOCKER_CONFIG"] === undefined ? {} : { dockerConfigDirectory: process.env["DOCKER_CONFIG"] }),

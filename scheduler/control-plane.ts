@@ -1,7 +1,8 @@
-import { mkdir } from "node:fs/promises";
+import { mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { ApiClient } from "@shallop/sdk/client";
 import { DockerCredentials, RegistryClient, type RegistryEndpoint, registrySecret } from "@shallop/sdk/image";
+import { Metrics, addProcessMetrics, startExport, type TelemetrySettings } from "@shallop/sdk/internal/telemetry";
 import { type Log, systemClock as clock, systemRandom as random } from "@shallop/sdk/internal";
 import { AgentLink } from "./api/agent-link.ts";
 import { createApi } from "./api/api.ts";
@@ -22,6 +23,8 @@ import { RegistryImageResolver } from "./controllers/revision/registry-image-res
 import { RegistryKnowledge } from "./controllers/revision/registry-knowledge.ts";
 import type { Addresses } from "./controllers/shared/addresses.ts";
 import { readSettings, type Settings, type SettingValues } from "./settings.ts";
+import type { Store } from "./store/store.ts";
+import { measuredStore } from "./store/measured-store.ts";
 import { compactRegularly } from "./store/compaction.ts";
 import { SqliteStore } from "./store/sqlite-store.ts";
 
@@ -37,14 +40,18 @@ export interface ControlPlane extends AsyncDisposable {
  */
 export async function startControlPlane(
   values: SettingValues,
-  { log, dockerConfig }: { readonly log: Log; readonly dockerConfig: string | undefined },
+  {
+    log,
+    dockerConfig,
+    telemetry,
+  }: { readonly log: Log; readonly dockerConfig: string | undefined; readonly telemetry: TelemetrySettings },
 ): Promise<ControlPlane> {
   const settings = readSettings(values);
   const { dataDir, host, port, registry } = settings;
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   await using opened = new AsyncDisposableStack();
   // The first thing that is opened: it is also the lock that keeps a second process off the directory.
-  const store = opened.use(SqliteStore.open(join(dataDir, "state.db")));
+  const { store, metrics } = await openStore(opened, settings, { log, telemetry });
   const validation = settings.autoscaler;
   const api = await createApi({ store, clock, random, log, validation, builtinRegistry: registry.host });
   const { registrySecretFile } = settings;
@@ -52,16 +59,7 @@ export async function startControlPlane(
     url: registry.url,
     ...(registrySecretFile === undefined ? {} : { token: await registrySecret(registrySecretFile, random) }),
   };
-  const registries = opened.use(
-    new RegistryClient({
-      credentials: new DockerCredentials(dockerConfig),
-      endpoints: new Map([[registry.host, builtin]]),
-      mirrors: settings.mirrors,
-      plainHttp: new Set([registry.host]),
-      clock,
-      random,
-    }),
-  );
+  const registries = opened.use(registryClient(settings, builtin, dockerConfig));
   const idleTimes = new IdleBook();
   opened.use(await IdleFile.open(idleTimes, { file: join(dataDir, "idle-times.json"), clock, log }));
   const material = await ensureClusterMaterial({ dataDir, advertise: settings.advertise, clock, random });
@@ -81,6 +79,7 @@ export async function startControlPlane(
       askNodes: (nodes, signal) => nodeUsages(link, nodes, signal),
       nodePatience: settings.nodePatience,
       issuers: await issuersOf(settings, material, client),
+      metrics,
     }),
   );
   const server = opened.use(
@@ -92,6 +91,7 @@ export async function startControlPlane(
       explainer: controllers,
       registry: builtin,
       builtinRegistry: registry.host,
+      metrics,
     }),
   );
   await Promise.all([controllers.start(), material.writeCredentials(server.url)]);
@@ -109,6 +109,49 @@ const addressesOf = ({ domain, gatewayPort, host, advertise }: Settings): Addres
   gatewayPort,
   gatewayHost: isEveryAddress(host) ? (advertise[0] ?? "127.0.0.1") : host,
 });
+
+function registryClient(
+  { registry, mirrors }: Settings,
+  builtin: RegistryEndpoint,
+  dockerConfig: string | undefined,
+): RegistryClient {
+  return new RegistryClient({
+    credentials: new DockerCredentials(dockerConfig),
+    endpoints: new Map([[registry.host, builtin]]),
+    mirrors,
+    plainHttp: new Set([registry.host]),
+    clock,
+    random,
+  });
+}
+
+/** Opens the store, and measures it and this process; exports what is measured where that is asked for. */
+async function openStore(
+  opened: AsyncDisposableStack,
+  { dataDir }: Settings,
+  { log, telemetry }: { readonly log: Log; readonly telemetry: TelemetrySettings },
+): Promise<{ readonly store: Store; readonly metrics: Metrics }> {
+  const metrics = new Metrics();
+  addProcessMetrics(metrics);
+  const file = join(dataDir, "state.db");
+  const store = opened.use(measuredStore(SqliteStore.open(file), metrics, () => bytesOf(file)));
+  const service = "shallop-control-plane";
+  const exporting = { settings: telemetry, clock, log, service, instance: random.uuid(), metrics };
+  opened.adopt(await startExport(exporting), (exported) => exported.close());
+  return { store, metrics };
+}
+
+/** Of the store's file and of its log. */
+async function bytesOf(file: string): Promise<number> {
+  const sizes = await Promise.all(
+    [file, `${file}-wal`].map((one) =>
+      stat(one)
+        .then(({ size }) => size)
+        .catch(() => 0),
+    ),
+  );
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
 
 /** No address by which anybody reaches anything. */
 const isEveryAddress = (host: string): boolean => host === "0.0.0.0" || host === "::";

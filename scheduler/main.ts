@@ -2,6 +2,7 @@ import { enableCompileCache, flushCompileCache } from "node:module";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { aborted, announceReady, describeError, jsonLog, stopSignal } from "@shallop/sdk/internal";
+import { readTelemetrySettings } from "@shallop/sdk/internal/telemetry";
 import { settingOptions } from "./setting-options.ts";
 
 async function main(): Promise<void> {
@@ -11,7 +12,10 @@ async function main(): Promise<void> {
   // Stripped types and machine code of everything that follows: a start costs half as much.
   if (values.data !== undefined) enableCompileCache(join(values.data, "code"));
   const { startControlPlane } = await import("./control-plane.ts");
-  await using controlPlane = await startControlPlane(values, { log, dockerConfig: process.env["DOCKER_CONFIG"] });
+  const telemetry = readTelemetrySettings(process.env);
+  for (const warning of telemetry.warnings) log.warn(warning);
+  const dockerConfig = process.env["DOCKER_CONFIG"];
+  await using controlPlane = await startControlPlane(values, { log, dockerConfig, telemetry });
   announceReady(controlPlane.facts);
   // Now, because a process that is killed writes nothing at its end.
   flushCompileCache();

@@ -8,6 +8,7 @@ import { expect, test } from "vitest";
 import { AgentServer, refuseSecondAgent } from "./agent-server.ts";
 import { FakeAuthority } from "./api-server.fake.ts";
 import { requestCertificate } from "./certificate-request.ts";
+import { nodeMetrics } from "./node-metrics.ts";
 import { FakeWorld } from "./world.fake.ts";
 
 const ask = { namespace: "default", revision: "hello-00001" };
@@ -23,6 +24,7 @@ async function served(world: FakeWorld) {
     logs: world.logs,
     usage: () => Promise.reject(new Error("not measured here")),
     activate: (request) => world.agent.activator.activate(request),
+    metrics: nodeMetrics({ pods: world.agent.pods, runtimes: [] }),
   });
   const socketPath = path.join(world.directory, "agent.sock");
   await server.listenSocket(socketPath);
@@ -239,4 +241,14 @@ test("a second agent on a data directory is refused", async () => {
   await using it = await served(world);
   await expect(refuseSecondAgent(it.socketPath)).rejects.toThrow(/another node agent runs on this data directory/);
   await refuseSecondAgent(path.join(world.directory, "none.sock"));
+});
+
+test("Prometheus is told of the node's pods and of the agent itself", async () => {
+  await using world = await FakeWorld.open();
+  await using serving = await served(world);
+  await call(serving.socketPath, "POST", "/v1/activate", JSON.stringify(ask));
+  const { status, text } = await call(serving.socketPath, "GET", "/metrics");
+  expect(status).toBe(200);
+  expect(text).toContain('shallop_node_pods{k8s_pod_status_phase="ready"} 1');
+  expect(text).toMatch(/^process_memory_usage_bytes [1-9]/m);
 });

@@ -5,6 +5,7 @@ import { connect } from "node:net";
 import type { Duplex } from "node:stream";
 import { TLSSocket } from "node:tls";
 import { type Clock, describeError, type Log } from "@shallop/sdk/internal";
+import { type Metrics, prometheusText, prometheusType } from "@shallop/sdk/internal/telemetry";
 import type { AbandonedRequests, ActivateRequest, Activation, NodeUsage } from "@shallop/sdk/wire";
 import { type LogGroup, readLogs } from "../pod/log-reader.ts";
 import type { LogStore } from "../pod/log-store.ts";
@@ -21,6 +22,7 @@ export interface AgentServerSettings {
   readonly logs: LogStore;
   activate(request: ActivateRequest): Promise<Activation>;
   usage(): Promise<NodeUsage>;
+  readonly metrics: Metrics;
 }
 
 /** What the port shows, and whom it believes. PEM. */
@@ -150,6 +152,10 @@ export class AgentServer {
     if (pathname === "/v1/pulse") return void response.writeHead(204).end();
     if (pathname === "/v1/pods") return sendJson(response, 200, this.#settings.pods.all.map(agentPod));
     if (pathname === "/v1/usage") return sendJson(response, 200, await this.#settings.usage());
+    if (pathname === "/metrics") {
+      const text = prometheusText(await this.#settings.metrics.collect());
+      return void response.writeHead(200, { "content-type": prometheusType }).end(text);
+    }
     if (pathname === "/v1/logs") return this.#serviceLogs(searchParams, response);
     const [, containerLogs, namespace, pod, container, ...rest] = pathname.split("/").map(decoded);
     if (containerLogs === "containerLogs" && rest.length === 0 && namespace && pod && container) {

@@ -19,7 +19,9 @@ import { detectFeatures, type SandboxFeatures } from "../sandbox/features.ts";
 import { Cells } from "../sandbox/cell/cells.ts";
 import { hostJail, type ProcessJail } from "../sandbox/host-jail.ts";
 import { NativeRuntime } from "../sandbox/native-runtime.ts";
-import { AgentServer, type AgentServerSettings, refuseSecondAgent, type ServerIdentity } from "./agent-server.ts";
+import type { TelemetrySettings } from "@shallop/sdk/internal/telemetry";
+import { measured } from "./node-metrics.ts";
+import { AgentServer, refuseSecondAgent, type ServerIdentity } from "./agent-server.ts";
 import { AgentFault } from "./fault-status.ts";
 import { MemberClient } from "./member-client.ts";
 import {
@@ -65,6 +67,7 @@ export interface NodeSettings {
   readonly prefersVariant: "wasm" | "native" | undefined;
   readonly source?: JoinSource;
   readonly dockerConfigDirectory?: string;
+  readonly telemetry: TelemetrySettings;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -123,9 +126,9 @@ export async function startNode(settings: NodeSettings, signal: AbortSignal): Pr
   const open = await openRuntimes({ settings, directory, run, agent, runtimes, prepared, sandbox, jail, cells });
   await agent.start();
   await open.warmUp();
-  const activate: AgentServerSettings["activate"] = (request) => agent.activator.activate(request);
+  const { metrics, activate, exported } = await measured({ agent, runtimes, ...settings });
   const meter = new UsageMeter(runtimes, agent.pods, clock);
-  const server = new AgentServer({ clock, log, pods: agent.pods, logs, activate, usage: () => meter.usage() });
+  const server = new AgentServer({ clock, log, pods: agent.pods, logs, activate, usage: () => meter.usage(), metrics });
   await server.listenSocket(agentSocket);
   const agentPort = await server
     .listenPort(settings.host, settings.port, identityOf(membership))
@@ -155,6 +158,7 @@ export async function startNode(settings: NodeSettings, signal: AbortSignal): Pr
       await server.close();
       await open.close(keepPods);
       await events.stop();
+      await exported.close();
       await logs.close();
       await registry?.[Symbol.asyncDispose]();
       client[Symbol.dispose]();

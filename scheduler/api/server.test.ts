@@ -84,6 +84,24 @@ const newPod = (name: string, nodeName?: string): NewObject<Pod> => ({
   spec: { containers: [{ name: "c", image: "i" }], ...(nodeName === undefined ? {} : { nodeName }) },
 });
 
+test("/metrics counts requests by verb, resource and status, for administrators only", async () => {
+  expect((await ask("/api/v1/namespaces/default")).status).toBe(200);
+  expect((await ask("/api/v1/namespaces/default/pods/nobody")).status).toBe(404);
+  const { status: code, text, headers } = await ask("/metrics");
+  expect([code, headers["content-type"]]).toEqual([200, "text/plain; version=0.0.4; charset=utf-8"]);
+  const of = 'apiserver_request_total{verb="GET",group="",version="v1",resource=';
+  expect(text).toContain(`${of}"namespaces",subresource="",code="200"}`);
+  expect(text).toContain(`${of}"pods",subresource="",code="404"}`);
+  expect(text).toContain('apiserver_request_duration_seconds_bucket{verb="GET",group="",version="v1",resource="pods"');
+  expect((await ask("/metrics", { token: null })).status).toBe(401);
+  for (const path of ["/metrics", "/api/v1/nodes/n/proxy/metrics"]) {
+    const refused = await ask(path, { token: running.material.tokens.gateway });
+    expect(refused.status).toBe(403);
+    expect(status(refused).message).toBe(`forbidden: User "system:gateway" cannot get path "${path}"`);
+  }
+  expect((await ask("/api/v1/nodes/nowhere/proxy/metrics")).status).toBe(404);
+});
+
 test("says who it is to anybody, and all else to those with a token only", async () => {
   expect((await ask("/version", { token: null })).text).toContain('"minor":"33"');
   for (const path of ["/healthz", "/readyz", "/livez"]) expect((await ask(path, { token: null })).text).toBe("ok");

@@ -4,6 +4,7 @@ import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { getRequestListener } from "@hono/node-server";
 import { Fault } from "@shallop/sdk/internal";
+import { Metrics } from "@shallop/sdk/internal/telemetry";
 import { AgentLink } from "./agent-link.ts";
 import { AgentPodLogs } from "./agent-pod-logs.ts";
 import { expireEvents } from "./event-expiry.ts";
@@ -39,6 +40,7 @@ export interface ApiServerOptions {
   readonly builtinRegistry: string;
   /** Default: asks the agents over mutual TLS. */
   readonly podLogs?: PodLogs;
+  readonly metrics?: Metrics;
 }
 
 export interface ApiServer extends AsyncDisposable {
@@ -92,6 +94,7 @@ export async function createApiServer(api: Machinery, options: ApiServerOptions)
     explainer: options.explainer,
     registry: options.registry,
     random: api.random,
+    metrics: options.metrics ?? new Metrics(),
     closing: closing.signal,
   });
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });

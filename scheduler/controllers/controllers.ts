@@ -1,6 +1,7 @@
 import { type ApiObject, label, type Revision, type Route } from "@shallop/sdk/api";
 import { type ApiClient, EventRecorder } from "@shallop/sdk/client";
 import type { Clock, Log, Random, Timer } from "@shallop/sdk/internal";
+import type { Metrics } from "@shallop/sdk/internal/telemetry";
 import type { Explanation, LoadReport } from "@shallop/sdk/wire";
 import type { AutoscalerConfig } from "../autoscale/config.ts";
 import type { IdleBook } from "../autoscale/idle-book.ts";
@@ -12,6 +13,7 @@ import { type AskNodes, UsageBook } from "./autoscaler/usage-book.ts";
 import { CertificateController } from "./certificate/controller.ts";
 import type { Issuers } from "./certificate/issuer.ts";
 import { ConfigurationController } from "./configuration/controller.ts";
+import { observeControllers } from "./controllers-metrics.ts";
 import { GarbageController } from "./garbage/controller.ts";
 import { NamespaceController, type NamespaceFinalizer } from "./namespace/controller.ts";
 import { NodeController } from "./node/controller.ts";
@@ -48,6 +50,7 @@ export interface ControllersOptions {
   readonly nodePatience?: NodePatience;
   /** Who issues certificates, where somebody does. */
   readonly issuers?: Issuers;
+  readonly metrics?: Metrics;
 }
 
 const nodeLookMs = 1_000;
@@ -111,6 +114,9 @@ export class Controllers implements AsyncDisposable {
     this.#garbage = new GarbageController(cluster);
     this.#routing = new RoutingController(cluster, clock, options.addresses);
     this.#queues = this.#makeQueues();
+    if (options.metrics !== undefined) {
+      observeControllers(options.metrics, { autoscaler: this.#autoscaler, queues: this.#queues });
+    }
     cluster.onChange((kind, change) => this.#changed(kind, change));
   }
 

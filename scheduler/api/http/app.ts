@@ -1,5 +1,6 @@
 import { ApiFault, kindOf, services } from "@shallop/sdk/api";
 import { assert, describeError, type Random } from "@shallop/sdk/internal";
+import type { Metrics } from "@shallop/sdk/internal/telemetry";
 import { Hono } from "hono";
 import type { AgentLink } from "../agent-link.ts";
 import { authorize } from "../authorize.ts";
@@ -20,6 +21,8 @@ import { type BuiltinRegistry, proxyRegistry } from "./registry-proxy.ts";
 import { readObject } from "./request-body.ts";
 import { ResourceRoutes } from "./resource-routes.ts";
 import { type Explainer, type LoadSink, receiveLoad } from "./shallop-routes.ts";
+import { metricsText, nodeMetricsText } from "./prometheus-routes.ts";
+import { RequestMetrics } from "./request-metrics.ts";
 import { RequestStories } from "./request-stories.ts";
 import { faultResponse } from "./status.ts";
 import { streamResponse } from "./stream-response.ts";
@@ -37,6 +40,7 @@ export interface AppParts {
   /** `http://127.0.0.1:5000`; undefined: `/v2/` is not served. */
   readonly registry: BuiltinRegistry | undefined;
   readonly random: Random;
+  readonly metrics: Metrics;
   /** Ends every stream. */
   readonly closing: AbortSignal;
 }
@@ -143,6 +147,19 @@ function addShallopRoutes(app: Hono<Context>, parts: AppParts): void {
 
 function addKubernetesRoutes(app: Hono<Context>, parts: AppParts): void {
   const routes = new ResourceRoutes(parts.machinery, new WatchStreams(parts.machinery, parts.closing));
+  const requests = new RequestMetrics(parts.metrics);
+  app.get("/metrics", (context) => metricsText(parts.metrics, context.get("user")));
+  app.get("/api/v1/nodes/:name/proxy/metrics", (context) =>
+    nodeMetricsText(parts, context.req.param("name"), context.get("user")),
+  );
+  app.use(async (context, next) => {
+    const startMs = parts.machinery.clock.nowMs();
+    await next();
+    const { pathname, searchParams: query } = new URL(context.req.url);
+    const seconds = (parts.machinery.clock.nowMs() - startMs) / 1000;
+    const { method } = context.req;
+    requests.answered(parseTarget(pathname), { method, query }, { status: context.res.status, seconds });
+  });
   app.all("*", (context) => {
     const { raw: request, path } = context.req;
     if (request.method === "GET" || request.method === "HEAD") {

@@ -109,6 +109,22 @@ export class Autoscaler implements Disposable {
     return { want: scaler.want, initialScale: scaler.spec.initialScale, activity: scaler.activity.phase };
   }
 
+  /** How it stands with each revision, and the numbers that its last decision was made from. */
+  now(): readonly (Pick<ScaleDecision, "inputs"> & {
+    readonly namespace: string;
+    readonly revision: string;
+    readonly want: number;
+    readonly ready: number;
+  })[] {
+    return [...this.#scaled.values()].map(({ revision: { metadata }, scaler, counts }) => ({
+      namespace: metadata.namespace ?? "",
+      revision: metadata.name,
+      want: scaler.want,
+      ready: counts.ready,
+      inputs: scaler.decisions.at(-1)?.inputs ?? {},
+    }));
+  }
+
   /** Decisions about a revision, the newest last. */
   decisions(key: string): readonly ScaleDecision[] {
     return this.#scaled.get(key)?.scaler.decisions ?? [];

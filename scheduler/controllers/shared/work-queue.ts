@@ -45,6 +45,11 @@ export class WorkQueue {
     this.#options = options;
   }
 
+  /** Keys that wait. */
+  get depth(): number {
+    return this.#waiting.size;
+  }
+
   /** Begins to work. Before, keys are only collected: half of the world is no world to plan in. */
   start(): void {
     this.#isStarted = true;

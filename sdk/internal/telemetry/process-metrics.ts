@@ -22,12 +22,16 @@ export function addProcessMetrics(metrics: Metrics): void {
     { name: "v8js.memory.heap.used", description: "JavaScript's heap in use.", unit: "By", kind: "gauge" },
     () => [{ labels: {}, value: getHeapStatistics().used_heap_size }],
   );
-  // Costs a timer of libuv: whoever asks for metrics pays for it.
-  const delay = monitorEventLoopDelay({ resolution: 20 });
-  delay.enable();
+  // Costs a timer of libuv: from the first time on that somebody asks.
+  let delay: ReturnType<typeof monitorEventLoopDelay> | undefined;
   metrics.observe(
     { name: "nodejs.eventloop.delay.p99", description: "Since it was last asked.", unit: "s", kind: "gauge" },
     () => {
+      if (delay === undefined) {
+        delay = monitorEventLoopDelay({ resolution: 20 });
+        delay.enable();
+        return [];
+      }
       const value = delay.percentile(99) / 1e9;
       delay.reset();
       return [{ labels: {}, value }];

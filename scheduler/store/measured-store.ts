@@ -1,0 +1,55 @@
+import { type Buckets, durationBounds, type Metrics } from "@shallop/sdk/internal/telemetry";
+import type { Store, StoreEvent, StoreWatch } from "./store.ts";
+
+/** A store whose writes are timed, and whose watches are counted; reads are from memory. */
+export function measuredStore(store: Store, metrics: Metrics, fileBytes: () => Promise<number>): Store {
+  const durations = metrics.histogram(
+    {
+      name: "db.client.operation.duration",
+      description: "Writes to the store, until they are on disk; error.type: why one was not made.",
+      ...{ unit: "s", labels: ["db.operation.name", "error.type"] },
+    },
+    durationBounds,
+  );
+  let watches = 0;
+  const gauge = (name: string, description: string, unit: string, value: () => number | Promise<number>): void =>
+    metrics.observe({ name, description, unit, kind: "gauge" }, async () => [{ labels: {}, value: await value() }]);
+  gauge("shallop.store.revision", "Of the newest write.", "{revision}", () => store.head());
+  gauge("shallop.store.size", "Of the store's files.", "By", fileBytes);
+  gauge("shallop.store.watches", "That are open.", "{watch}", () => watches);
+  const timed = async (operation: string, run: () => Promise<number>): Promise<number> => {
+    const startMs = performance.now();
+    const over = (error: string): void => seriesOf(error).record((performance.now() - startMs) / 1000);
+    const seriesOf = (error: string): Buckets => durations.of(operation, error);
+    try {
+      const revision = await run();
+      over("");
+      return revision;
+    } catch (error) {
+      over(error instanceof Error && "code" in error ? String(error.code) : "UNKNOWN");
+      throw error;
+    }
+  };
+  return {
+    head: () => store.head(),
+    get: (key) => store.get(key),
+    list: (prefix, options) => store.list(prefix, options),
+    put: (key, value, expected) => timed("put", () => store.put(key, value, expected)),
+    delete: (key, expected) => timed("delete", () => store.delete(key, expected)),
+    compact: (revision) => store.compact(revision),
+    watch: (prefix: string, from: number, onEvent: (event: StoreEvent) => void): StoreWatch => {
+      const watch = store.watch(prefix, from, onEvent);
+      watches++;
+      let isOpen = true;
+      return {
+        position: () => watch.position(),
+        stop: () => {
+          if (isOpen) watches--;
+          isOpen = false;
+          watch.stop();
+        },
+      };
+    },
+    [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
+  };
+}
