@@ -14,8 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
-const inspect = (...args: readonly string[]): Promise<Outcome> =>
-  shallop(["inspect", ...args], { cache: join(directory, "cache"), cwd: directory });
+const inspect = (...args: readonly string[]): Promise<Outcome> => shallop(["inspect", ...args], { cwd: directory });
 
 const shared = `(component
   (core module $m (memory 1 1 shared) (func (export "run") (result i32) (i32.const 0)))

@@ -9,18 +9,16 @@ import { counterComponent, resultComponent, toolComponent, toolModule, writeProg
 import { type Outcome, shallop, startShallop } from "./testing/shallop.ts";
 
 let directory: string;
-let cache: string;
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), "shallop-run-"));
-  cache = join(directory, "cache");
   await writeProgram(directory, "module.wasm", await toolModule());
   await writeProgram(directory, "component.wasm", await toolComponent());
 });
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
 const run = (args: readonly string[], input?: Uint8Array): Promise<Outcome> =>
-  shallop(["run", ...args], { cache, cwd: directory, ...(input === undefined ? {} : { input }) });
+  shallop(["run", ...args], { cwd: directory, ...(input === undefined ? {} : { input }) });
 
 describe.each(["component.wasm", "module.wasm"])("shallop run %s", (file) => {
   test("gives it its arguments and no others", async () => {
@@ -31,7 +29,7 @@ describe.each(["component.wasm", "module.wasm"])("shallop run %s", (file) => {
 
   test("gives it the environment that is named, and nothing of its own", async () => {
     const args = ["run", "--env", "A=1", "--env", "B=x=y", "--env", "HERE", file, "--", "vars"];
-    const { stdout } = await shallop(args, { cache, cwd: directory, env: { HERE: "handed on", SECRET: "no" } });
+    const { stdout } = await shallop(args, { cwd: directory, env: { HERE: "handed on", SECRET: "no" } });
     expect(stdout.toString().split("\0")).toEqual(["A=1", "B=x=y", "HERE=handed on", ""]);
     expect((await run([file, "--", "vars"])).stdout).toHaveLength(0);
   });
@@ -49,7 +47,7 @@ describe.each(["component.wasm", "module.wasm"])("shallop run %s", (file) => {
   });
 
   test.each(["spin", "cat"])("ends one that does not end by itself (%s) with 124", async (verb) => {
-    const child = startShallop(["run", "--timeout", "300ms", file, "--", verb], { cache, cwd: directory });
+    const child = startShallop(["run", "--timeout", "300ms", file, "--", verb], { cwd: directory });
     // Its standard input stays open.
     const [code] = (await once(child, "close")) as [number | null];
     expect(code).toBe(124);

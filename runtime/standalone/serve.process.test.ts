@@ -11,14 +11,12 @@ import { counterComponent, toolComponent, toolModule, writeProgram } from "./tes
 import { type Outcome, shallop, startShallop } from "./testing/shallop.ts";
 
 let directory: string;
-let cache: string;
 let guest: string;
 let counter: string;
 const running = new Set<ChildProcess>();
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), "shallop-serve-"));
-  cache = join(directory, "cache");
   guest = (await guestComponent()).path;
   counter = await writeProgram(directory, "counter.wasm", await counterComponent());
 });
@@ -52,7 +50,7 @@ class Served {
 }
 
 async function serve(file: string, ...args: readonly string[]): Promise<Served> {
-  const child = startShallop(["serve", file, "--addr", "127.0.0.1:0", ...args], { cache });
+  const child = startShallop(["serve", file, "--addr", "127.0.0.1:0", ...args]);
   running.add(child);
   let output = "";
   child.stderr?.on("data", (chunk: Buffer) => (output += chunk.toString("utf8")));
@@ -253,8 +251,7 @@ describe("what a guest reaches", () => {
 });
 
 describe("what cannot be served is told in a sentence", () => {
-  const attempt = (...args: readonly string[]): Promise<Outcome> =>
-    shallop(["serve", ...args], { cache, cwd: directory });
+  const attempt = (...args: readonly string[]): Promise<Outcome> => shallop(["serve", ...args], { cwd: directory });
 
   test("an address that is in use", async () => {
     const served = await serve(counter);

@@ -1,7 +1,5 @@
 import { createHash, createHmac } from "node:crypto";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -9,6 +7,7 @@ import { never, RuntimeFixture } from "../../runtime/host/testing/runtime-fixtur
 import type { Answer, WireClient } from "../../runtime/host/testing/wire-client.ts";
 import type { PodLogLine, RunningPod } from "../../runtime/pod/pod-runtime.ts";
 import type { WasmRuntime } from "../../runtime/host/wasm-runtime.ts";
+import { keptBuildCache } from "../../sdk/internal/testing/index.ts";
 import { buildComponent, type EngineName, engineNames } from "../../sdk/build/index.ts";
 
 // What a function was promised (sdk/guest/README.md), asked of the built component in the real runtime.
@@ -16,19 +15,14 @@ import { buildComponent, type EngineName, engineNames } from "../../sdk/build/in
 const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 const template = (name: string): string => here(`../../sdk/build/templates/${name}/src/index.ts`);
 
-let cacheDirectory: string;
 let fixture: RuntimeFixture;
 let runtime: WasmRuntime;
 
 beforeAll(async () => {
-  cacheDirectory = await mkdtemp(join(tmpdir(), "shallop-conformance-"));
   fixture = await RuntimeFixture.open();
   runtime = await fixture.runtime();
 });
-afterAll(async () => {
-  await fixture[Symbol.asyncDispose]();
-  await rm(cacheDirectory, { recursive: true, force: true });
-});
+afterAll(() => fixture[Symbol.asyncDispose]());
 
 interface Started {
   readonly pod: RunningPod;
@@ -36,7 +30,7 @@ interface Started {
 }
 
 async function start(path: string, engine: EngineName): Promise<Started> {
-  const { bytes } = await buildComponent(path, engine, cacheDirectory);
+  const { bytes } = await buildComponent(path, engine, keptBuildCache);
   const image = await fixture.imageOf(bytes);
   const launch = fixture.launch(image, "default", { memoryBytes: 256 * 1024 * 1024 });
   const pod = await runtime.start(launch, never);

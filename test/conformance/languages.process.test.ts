@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { mapCoreModules } from "../../sdk/build/engine/component-binary.ts";
 import { sectionsOf } from "../../sdk/build/engine/wasm-binary.ts";
 import { createProject } from "../../sdk/build/index.ts";
+import { keptBuildCache } from "../../sdk/internal/testing/index.ts";
 import {
   type Answering,
   type Bench,
@@ -257,7 +258,7 @@ describe.each(shown)("samples/$name", ({ name, language, tools, bytesMax, native
     describe("as a component", () => {
       let served: Answering;
       beforeAll(async () => {
-        served = await serveComponent(bench, compiled.component!);
+        served = await serveComponent(compiled.component!);
       });
       afterAll(() => served[Symbol.asyncDispose]());
       keepsItsPromises(language, () => served);
@@ -293,7 +294,7 @@ describe.skipIf(missingTools.c !== undefined)(`samples/c${without(missingTools.c
     const { component, componentBytes, program } = await compile(bench, sample("c"));
     expect(componentBytes).toBeLessThan(10_000);
     expect(pagesOf(await readFile(component!))).toBe(2);
-    await using served = await serveComponent(bench, component!);
+    await using served = await serveComponent(component!);
     expect(await textOf(served.url)).toEqual([200, "hello, world\n"]);
     await using native = await serveProgram(program!);
     expect(await textOf(native.url)).toEqual([200, "hello, world\n"]);
@@ -363,7 +364,7 @@ describe.skipIf(missingTools.go !== undefined)(`Go beyond the sample${without(mi
     }).listen(0, "127.0.0.1");
     await once(upstream, "listening");
     const { component } = await compile(bench, await writeProject(goProject));
-    served = await serveComponent(bench, component!, "--allow-host", "127.0.0.1", "--env", "COLOUR=blue");
+    served = await serveComponent(component!, "--allow-host", "127.0.0.1", "--env", "COLOUR=blue");
   }, buildMsMax);
   afterAll(async () => {
     upstream.close();
@@ -410,7 +411,7 @@ describe.skipIf(missingTools.python !== undefined)(`Python beyond the sample${wi
       "app.py": pythonProgram,
     };
     const { component } = await compile(bench, await writeProject(files));
-    served = await serveComponent(bench, component!, "--env", "COLOUR=blue");
+    served = await serveComponent(component!, "--env", "COLOUR=blue");
   }, buildMsMax);
   afterAll(() => served[Symbol.asyncDispose]());
 
@@ -544,9 +545,9 @@ describe.each([
     `makes a project that builds, greets and gives back${without(tools)}`,
     async () => {
       const directory = join(bench.directory, `template-${template}`);
-      await createProject(template, directory, join(bench.directory, "cache"));
+      await createProject(template, directory, keptBuildCache);
       const { component } = await compile(bench, directory);
-      await using served = await serveComponent(bench, component!);
+      await using served = await serveComponent(component!);
       expect(await textOf(`${served.url}/?name=you`)).toEqual([200, "hello, you\n"]);
       expect(await textOf(served.url, { method: "POST", body: "there and back" })).toEqual([200, "there and back"]);
     },

@@ -52,7 +52,7 @@ describe.skipIf(missingTools.c !== undefined)(`guests of WASI 0.3${note}`, () =>
   });
   afterAll(() => bench[Symbol.asyncDispose]());
 
-  const serve = (...flags: readonly string[]): Promise<Answering> => serveComponent(bench, service, ...flags);
+  const serve = (...flags: readonly string[]): Promise<Answering> => serveComponent(service, ...flags);
 
   describe("a service", () => {
     test("answers with a body and trailers, and is used again", async () => {
@@ -261,7 +261,6 @@ describe.skipIf(missingTools.c !== undefined)(`guests of WASI 0.3${note}`, () =>
         const flags = ["--dir", `${granted}::/data`, "--allow-host", "127.0.0.1"];
         const args = ["run", command, ...flags, "--", String(port), "7"];
         const ended = await shallop(args, {
-          cache: join(bench.directory, "cache"),
           input: Buffer.from("what is typed"),
         });
         expect([ended.stderr, ended.code]).toEqual(["", 7]);
@@ -283,7 +282,7 @@ describe.skipIf(missingTools.c !== undefined)(`guests of WASI 0.3${note}`, () =>
 
     test("is given nothing that is not granted", async () => {
       const args = ["run", command, "--", "9", "1"];
-      const ended = await shallop(args, { cache: join(bench.directory, "cache") });
+      const ended = await shallop(args);
       expect(ended.stdout.toString()).toMatch(/no directory\nno connection\n/);
       expect(ended.code).toBe(1);
     });
@@ -291,12 +290,11 @@ describe.skipIf(missingTools.c !== undefined)(`guests of WASI 0.3${note}`, () =>
 
   test("inspect says what they are", async () => {
     const args = (path: string): readonly string[] => ["inspect", path, "-o", "json"];
-    const options = { cache: join(bench.directory, "cache") };
     for (const [path, world] of [
       [service, "wasi:http/service@0.3.0"],
       [command, "wasi:cli/command@0.3.0"],
     ] as const) {
-      const { stdout } = await shallop(args(path), options);
+      const { stdout } = await shallop(args(path));
       expect(JSON.parse(stdout.toString())).toMatchObject({ world, wasiVersion: "0.3.0", refused: [] });
     }
   });

@@ -4,11 +4,12 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startShallop } from "../../runtime/standalone/testing/shallop.ts";
+import { keptBuildCache, keptCaches } from "../../sdk/internal/testing/index.ts";
 import { toolEnvironment } from "./toolchains.ts";
 import { buildProject, readProject } from "../../sdk/build/index.ts";
 import { ContentStore, parseManifest, readVariants } from "../../sdk/image/index.ts";
 
-/** Where the engines, toolchains and images of one test file are kept. */
+/** Where the images of one test file are kept. */
 export interface Bench extends AsyncDisposable {
   readonly directory: string;
   readonly store: ContentStore;
@@ -30,11 +31,10 @@ export interface Compiled {
 
 /** Builds a project as `shallop build` does, and takes its variants out of the image. */
 export async function compile(bench: Bench, project: string, environment = toolEnvironment): Promise<Compiled> {
-  const cacheDirectory = join(bench.directory, "cache");
   const built = await buildProject(await readProject(project), bench.store, {
-    cacheDirectory,
+    cacheDirectory: keptBuildCache,
     // Not into the sample; and what two projects share is compiled once.
-    environment: { ...environment, CARGO_TARGET_DIR: join(bench.directory, "cargo") },
+    environment: { ...environment, CARGO_TARGET_DIR: join(keptCaches, "cargo") },
   });
   const { index } = built.image;
   const directory = await mkdtemp(join(bench.directory, "variants-"));
@@ -68,10 +68,8 @@ export interface Answering extends AsyncDisposable {
 }
 
 /** `shallop serve` of a component: our engine on a socket. */
-export async function serveComponent(bench: Bench, path: string, ...flags: readonly string[]): Promise<Answering> {
-  const child = startShallop(["serve", path, "--addr", "127.0.0.1:0", ...flags], {
-    cache: join(bench.directory, "cache"),
-  });
+export async function serveComponent(path: string, ...flags: readonly string[]): Promise<Answering> {
+  const child = startShallop(["serve", path, "--addr", "127.0.0.1:0", ...flags]);
   const said = collect(child);
   const url = await new Promise<string>((resolve, reject) => {
     child.stdout?.on("data", () => {

@@ -5,6 +5,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { keptCaches } from "../../sdk/internal/testing/index.ts";
 
 const shallopBin = fileURLToPath(new URL("../../sdk/bin/shallop.js", import.meta.url));
 
@@ -56,7 +57,7 @@ export class Platform implements AsyncDisposable {
     this.ports = ports;
     this.#process = spawn(process.execPath, [shallopBin, "up", ...args], {
       stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, XDG_CACHE_HOME: cacheHome },
+      env: { ...process.env, XDG_CACHE_HOME: keptCaches },
     });
     const keep = (chunk: Buffer): void => void (this.#output += chunk.toString("utf8"));
     this.#process.stdout?.on("data", keep);
@@ -162,13 +163,10 @@ export class Platform implements AsyncDisposable {
   }
 }
 
-/** Engines and images are kept between tests: they are large and always the same. */
-const cacheHome = join(tmpdir(), `shallop-test-cache-${process.getuid?.() ?? 0}`);
-
 /** Runs `shallop ARGS`. */
 export function shallop(args: readonly string[], cwd?: string): Promise<CliResult> {
   return new Promise((resolve) => {
-    const env = { ...process.env, XDG_CACHE_HOME: cacheHome };
+    const env = { ...process.env, XDG_CACHE_HOME: keptCaches };
     execFile(
       process.execPath,
       [shallopBin, ...args],

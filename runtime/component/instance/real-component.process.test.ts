@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { keptBuildCache } from "@shallop/sdk/internal/testing";
 import { BuildFault, buildComponent, buildProject, type EngineName, readProject } from "@shallop/sdk/build";
 import { ContentStore } from "@shallop/sdk/image";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -34,13 +35,13 @@ const questions: readonly Question[] = [
 ];
 
 const fromJavaScript = (name: string, engine: EngineName) => async (): Promise<Uint8Array> =>
-  (await buildComponent(sample(`${name}/src/index.ts`), engine, directory)).bytes;
+  (await buildComponent(sample(`${name}/src/index.ts`), engine, keptBuildCache)).bytes;
 
 /** The wasm variant of a sample in a language that a compiler of this machine makes. */
 const compiled = (name: string) => async (): Promise<Uint8Array> => {
   const project = await readProject(sample(name));
   const store = await ContentStore.open(join(directory, "store"));
-  const options = { cacheDirectory: directory, environment: process.env };
+  const options = { cacheDirectory: keptBuildCache, environment: process.env };
   const { wasm } = await buildProject({ ...project, native: [] }, store, options);
   if (wasm === undefined) throw new Error(`samples/${name} has no wasm variant`);
   return wasm.bytes;

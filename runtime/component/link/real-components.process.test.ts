@@ -1,11 +1,9 @@
 import { createHash } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { $init, generate } from "@bytecodealliance/jco-transpile/component";
+import { keptBuildCache } from "@shallop/sdk/internal/testing";
 import { buildComponent } from "@shallop/sdk/build";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { readSurface } from "../component-binary.ts";
 import type { CoreReference, LinkPlan } from "./link-plan.ts";
 import { planLinks } from "./plan-links.ts";
@@ -13,17 +11,14 @@ import { planLinks } from "./plan-links.ts";
 // A component as people build them, next to what jco makes of the same bytes.
 
 const sample = fileURLToPath(new URL("../../../samples/hello/src/index.ts", import.meta.url));
-let cacheDirectory: string;
 let component: Uint8Array;
 let plan: LinkPlan;
 let modules: readonly Uint8Array[];
 
 beforeAll(async () => {
-  cacheDirectory = await mkdtemp(join(tmpdir(), "shallop-plan-test-"));
-  component = (await buildComponent(sample, "quickjs", cacheDirectory)).bytes;
+  component = (await buildComponent(sample, "quickjs", keptBuildCache)).bytes;
   ({ plan, modules } = planLinks(component));
 });
-afterAll(() => rm(cacheDirectory, { recursive: true, force: true }));
 
 test("its core modules, imports and exports are those that jco finds", async () => {
   await $init;

@@ -26,8 +26,14 @@ export function startCell(spec: CellSpec, start: CellStart): ChildProcess {
     ? spec.command
     : [process.execPath, "--no-warnings", "--disable-sigusr1", program, JSON.stringify(spec)];
   const [file = "", ...args] = unshare === undefined ? command : [unshare, ...namespaces(start), "--", ...command];
-  const environment = start.isPlain ? spec.environment : {};
-  return spawn(file, args, { env: environment, cwd: "/", stdio, detached });
+  const env = start.isPlain ? spec.environment : compileCacheOf(spec);
+  return spawn(file, args, { env, cwd: "/", stdio, detached });
+}
+
+/** Node's cache of our programs saves cell-main.ts 80 ms of work. It runs nobody's code but ours, and may fill it. */
+function compileCacheOf({ environment }: CellSpec): NodeJS.ProcessEnv {
+  const { NODE_COMPILE_CACHE } = environment;
+  return NODE_COMPILE_CACHE === undefined ? {} : { NODE_COMPILE_CACHE };
 }
 
 function namespaces({ inUserNamespace, network }: CellStart): readonly string[] {

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import { keptCaches } from "@shallop/sdk/internal/testing";
 
 const bin = fileURLToPath(new URL("../../../sdk/bin/shallop.js", import.meta.url));
 
@@ -11,7 +12,8 @@ export interface Outcome {
 }
 
 interface StartOptions {
-  readonly cache: string;
+  /** The one that tests share, unless given. */
+  readonly cache?: string;
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
   /** Whom to start it as; only root may. */
@@ -19,7 +21,10 @@ interface StartOptions {
 }
 
 /** The command as a user starts it. */
-export function startShallop(args: readonly string[], { cache, cwd, env, uid }: StartOptions): ChildProcess {
+export function startShallop(
+  args: readonly string[],
+  { cache = keptCaches, cwd, env, uid }: StartOptions = {},
+): ChildProcess {
   return spawn(process.execPath, [bin, ...args], {
     stdio: ["pipe", "pipe", "pipe"],
     env: { ...env, XDG_CACHE_HOME: cache },
@@ -31,7 +36,7 @@ export function startShallop(args: readonly string[], { cache, cwd, env, uid }: 
 /** Runs it to its end, with `input` on its standard input. */
 export async function shallop(
   args: readonly string[],
-  options: StartOptions & { readonly input?: Uint8Array },
+  options: StartOptions & { readonly input?: Uint8Array } = {},
 ): Promise<Outcome> {
   const child = startShallop(args, options);
   const stdout: Buffer[] = [];

@@ -1,2 +1,3 @@
 export { FakeClock } from "./clock.fake.ts";
+export { keptBuildCache, keptCaches } from "./kept-caches.ts";
 export { seededRandom } from "./random.fake.ts";
