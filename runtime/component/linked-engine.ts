@@ -63,6 +63,11 @@ class ForkedComponent implements LoadedComponent {
     return this.#use(fork);
   }
 
+  dispose(): void {
+    this.#forks.drop();
+    this.#sources.dispose();
+  }
+
   /** One that is new keeps what its start has left: handles, too. */
   #use(fork: LiveFork): Instance {
     const ended = (isClean: boolean): void => this.#giveBack(fork, isClean);

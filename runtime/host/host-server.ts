@@ -32,6 +32,10 @@ type HostReply = Extract<HostMessage, { type: "reply" }>;
 
 // One thread that is ready, so that no start waits for one (150 ms of processor); 14 MB each.
 const spareThreads = 1;
+// A thread whose pod is over has compiled what a pod runs, which no other has: it waits for the next, unless as many wait as this.
+const restingThreadsMax = 2;
+// It collects what the pod has left, some ten milliseconds, on a busy machine longer.
+const restTimeoutMs = 5_000;
 // The next one is made when the request that took the last has its answer, and the gateway has passed it on: on a small machine
 // all of them would want the same processor. Where no request comes with a start, it is made later.
 const spareDelayMs = 25;
@@ -153,6 +157,7 @@ export class HostServer implements AsyncDisposable {
       clock: this.#settings.clock,
       artifacts: this.#artifacts,
       takeThread: () => this.#takeThread(),
+      restThread: (thread) => this.#restThread(thread),
       tell: (message) => this.#tell(message),
       served: () => this.#fillSpareIn(spareDelayMs),
       memoriesScarce: () => {
@@ -191,6 +196,15 @@ export class HostServer implements AsyncDisposable {
     return thread ?? this.#newThread();
   }
 
+  async #restThread(thread: PodThread): Promise<boolean> {
+    const hasRoom = (): boolean => this.#spare.length < restingThreadsMax;
+    if (!hasRoom() || !(await thread.rest(this.#threadSocket(), this.#settings.clock, restTimeoutMs))) return false;
+    if (!hasRoom()) return false;
+    // The next pod gets it, sooner than one that has never served.
+    this.#spare.unshift(thread);
+    return true;
+  }
+
   #fillSpareIn(delayMs: number): void {
     this.#spareTimer?.cancel();
     this.#spareTimer = this.#settings.clock.after(delayMs, () => this.#fillSpare());
@@ -201,9 +215,13 @@ export class HostServer implements AsyncDisposable {
   }
 
   #newThread(): PodThread {
+    return new PodThread(this.#threadSocket(), this.#settings.compileCache, { budget: this.#budget });
+  }
+
+  /** A path that none has had. */
+  #threadSocket(): string {
     this.#threads++;
-    const { socketPath, compileCache } = this.#settings;
-    return new PodThread(join(dirname(socketPath), `t${this.#threads}`), compileCache, { budget: this.#budget });
+    return join(dirname(this.#settings.socketPath), `t${this.#threads}`);
   }
 
   #tell(message: HostMessage): void {

@@ -17,6 +17,8 @@ export interface HostedPodSettings {
   readonly artifacts: ArtifactCache;
   /** A thread that has the engine loaded, or will have soon. */
   readonly takeThread: () => PodThread;
+  /** Takes back one whose pod has drained. @returns false when it is to be ended */
+  readonly restThread: (thread: PodThread) => Promise<boolean>;
   readonly tell: (message: HostMessage) => void;
   /** It has answered its first request. */
   readonly served: () => void;
@@ -111,9 +113,13 @@ export class HostedPod {
     this.#stopping = true;
     const thread = this.#thread;
     if (thread === undefined) return;
-    if (!thread.isGone && graceMs > 0) await this.#drained(thread, graceMs);
-    const isGone = await this.#terminate(thread);
+    const hasDrained = !thread.isGone && graceMs > 0 && (await this.#drained(thread, graceMs));
     rmSync(this.pod.socketPath, { force: true });
+    if (hasDrained && (await this.#settings.restThread(thread))) {
+      this.#thread = undefined;
+      return;
+    }
+    const isGone = await this.#terminate(thread);
     if (!isGone) this.#settings.wedged(this.pod.uid, "its thread did not stop");
   }
 
@@ -251,13 +257,14 @@ export class HostedPod {
     else this.#onEvent?.(event);
   }
 
-  #drained(thread: PodThread, graceMs: number): Promise<void> {
+  /** @returns false when its time was over first */
+  #drained(thread: PodThread, graceMs: number): Promise<boolean> {
     return new Promise((resolve) => {
-      const timer = this.#settings.clock.after(graceMs, resolve);
+      const timer = this.#settings.clock.after(graceMs, () => resolve(false));
       this.#onEvent = (event) => {
         if (event.type !== "drained") return;
         timer.cancel();
-        resolve();
+        resolve(true);
       };
       thread.send({ type: "drain" });
     });

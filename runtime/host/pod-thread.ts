@@ -40,12 +40,14 @@ const ownBudget = (): SharedBudget => shareBudget(budgetFor(mapsMaxUsual));
 
 /** The main thread's end of one pod thread. */
 export class PodThread {
-  readonly #socketPath: string;
+  #socketPath: string;
   readonly #worker: Worker;
   readonly #slots: Float64Array<SharedArrayBuffer>;
   #handlers: ThreadHandlers | undefined;
   #error: Error | undefined;
   #isGone = false;
+  #rested: ((isFit: boolean) => void) | undefined;
+  #cpuBeforeMs = 0;
   #early: ThreadEvent[] = [];
   #measured: PromiseWithResolvers<number> | undefined;
 
@@ -64,6 +66,7 @@ export class PodThread {
     });
     this.#worker.on("message", (event: ThreadEvent) => {
       if (event.type === "memory") return this.#haveMeasured(event.bytes);
+      if (event.type === "rested") return this.#rested?.(event.isFit);
       if (this.#handlers === undefined) this.#early.push(event);
       else this.#handlers.event(event);
     });
@@ -75,6 +78,7 @@ export class PodThread {
       new ThreadBudget(budget, this.#slots).giveBack();
       rmSync(this.#socketPath, { force: true });
       this.#handlers?.gone(this.#error);
+      this.#rested?.(false);
     });
   }
 
@@ -88,6 +92,30 @@ export class PodThread {
   /** Gives the thread's socket another path; whatever is there is replaced. */
   takeSocket(path: string): void {
     renameSync(this.#socketPath, path);
+  }
+
+  /**
+   * Its pod is over and drained: the thread is nobody's, and listens at `socketPath` for the next one.
+   * @returns false when it serves no other pod, or has not answered after `timeoutMs`: it is to be ended then
+   */
+  async rest(socketPath: string, clock: Clock, timeoutMs: number): Promise<boolean> {
+    if (this.#isGone) return false;
+    this.#handlers = undefined;
+    this.#socketPath = socketPath;
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    this.#rested = resolve;
+    const timer = clock.after(timeoutMs, () => resolve(false));
+    this.send({ type: "rest", socketPath });
+    const isFit = (await promise) && (await this.#countFromHere());
+    timer.cancel();
+    this.#rested = undefined;
+    return isFit;
+  }
+
+  /** What the thread has used so far is none of the next pod's. */
+  async #countFromHere(): Promise<boolean> {
+    this.#cpuBeforeMs += await this.cpuMs();
+    return !this.#isGone;
   }
 
   send(command: ThreadCommand): void {
@@ -123,10 +151,10 @@ export class PodThread {
     return LastWord.take(this.#slots[slot.runningSocket] ?? 0, this.#slots[slot.runningStream] ?? 0);
   }
 
-  /** CPU time that the thread has used. Not answered while it is in one long instruction. */
+  /** CPU time that the thread has used, since it last rested. Not answered while it is in one long instruction. */
   async cpuMs(): Promise<number> {
     const { user, system } = await this.#worker.cpuUsage();
-    return (user + system) / 1000;
+    return (user + system) / 1000 - this.#cpuBeforeMs;
   }
 
   /** What it holds. Answers late, or never, while a guest does not give it back. */

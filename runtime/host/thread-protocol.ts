@@ -1,7 +1,7 @@
 import type { SharedBudget } from "./process-budget.ts";
 import type { PodLimits, PodLogLine } from "../pod/pod-runtime.ts";
 
-/** Main thread → pod thread: become this pod. Once in the life of a thread. */
+/** Main thread → pod thread: become this pod. */
 export interface ThreadStart {
   readonly type: "start";
   readonly uid: string;
@@ -40,6 +40,8 @@ export type ThreadCommand =
     }
   /** Take no new requests; say `drained` when the last has ended. */
   | { readonly type: "drain" }
+  /** The pod is over, and has said `drained`: be spare, and listen there. */
+  | { readonly type: "rest"; readonly socketPath: string }
   /** Memories that nobody has any more are to be collected. */
   | { readonly type: "collect" }
   /** Say `memory`. */
@@ -66,6 +68,8 @@ export type ThreadEvent =
   | { readonly type: "interrupted"; readonly isWell: boolean }
   /** The process has few memories left: all its threads are to collect theirs. */
   | { readonly type: "memories-scarce" }
+  /** Whether the thread can serve another pod, for which it listens. */
+  | { readonly type: "rested"; readonly isFit: boolean }
   /** The first request has ended. */
   | { readonly type: "served" }
   /** Code cache of the glue after the first requests, in shared memory. */

@@ -23,6 +23,13 @@ async function hostPids(directory: string): Promise<number[]> {
   return pids;
 }
 
+/** Ids of a process's worker threads. */
+async function workerThreads(pid: number): Promise<readonly string[]> {
+  const ids = await readdir(`/proc/${pid}/task`);
+  const names = await Promise.all(ids.map((id) => readFile(`/proc/${pid}/task/${id}/comm`, "utf8").catch(() => "")));
+  return ids.filter((_, index) => names[index]?.trim() === "WorkerThread");
+}
+
 describe("a Wasm pod", () => {
   let fixture: RuntimeFixture;
   let runtime: WasmRuntime;
@@ -237,6 +244,32 @@ describe("the Wasm runtime", () => {
     await runtime.stop(pod.uid, 5000);
     await answer;
     expect(ticks.join("")).toBe("tick 0\ntick 1\ntick 2\n");
+  });
+
+  test("gives a pod the thread of one that has finished, and nothing else of it", async () => {
+    await using fixture = await RuntimeFixture.open();
+    const runtime = await fixture.runtime();
+    const image = await fixture.guestImage();
+    const start = (service: string): Promise<RunningPod> =>
+      runtime.start({ ...fixture.launch(image), env: [{ name: "K_SERVICE", value: service }] }, never);
+    const env = async (pod: RunningPod): Promise<unknown> => {
+      using client = await fixture.connect(pod);
+      return JSON.parse((await client.get("/env")).body.toString());
+    };
+    const first = await start("first");
+    expect(await env(first)).toEqual([["K_SERVICE", "first"]]);
+    const pids = await hostPids(fixture.directory);
+    const threads = async (): Promise<readonly string[]> =>
+      (await Promise.all(pids.map(workerThreads))).find((ids) => ids.length > 1) ?? [];
+    // Its own, and the next one that is ready.
+    await fixture.until(async () => (await threads()).length === 2);
+    const before = await threads();
+    await runtime.stop(first.uid, 5000);
+    await expect(fixture.connect(first)).rejects.toThrow();
+    const second = await start("second");
+    expect(await env(second)).toEqual([["K_SERVICE", "second"]]);
+    expect(await threads()).toEqual(before);
+    expect(fixture.logText(second.uid)).toBe("");
   });
 
   test("leaves no process, socket or thread behind", async () => {

@@ -38,6 +38,11 @@ export class KeptForks<Fork> {
     return count < countMin || (count < countMax && (count + 1) * byteLength <= bytesMax);
   }
 
+  /** All that wait. */
+  drop(): void {
+    for (const fork of this.#forks.splice(0)) this.#drop(fork);
+  }
+
   keep(fork: Fork, clock: Clock): void {
     this.#forks.push(fork);
     if (!this.#isTimed && this.#forks.length > 1) this.#countLater(clock);
