@@ -19,6 +19,9 @@ export interface Growing {
 const holdMs = 250;
 // Homes that have refused are asked again after this.
 const refusedMs = 1_000;
+// A node that takes longer than the hold for a thread has no processor for it: each further one would make all of them slower, and
+// the requests at once more. It is left alone this many times as long as it took; the autoscaler decides meanwhile.
+const slowPauses = 10;
 
 /**
  * Brings up Wasm pods for a burst while it lasts, one after the other, without the control plane: more threads on the
@@ -53,7 +56,13 @@ export class ScaleOut {
       for (;;) {
         const { demand, pods } = this.#growing;
         if (pods === 0 || demand <= pods * perPod || pods >= podsMax) break;
+        const askedMs = this.#clock.nowMs();
         await this.#growing.addPod();
+        const tookMs = this.#clock.nowMs() - askedMs;
+        if (tookMs > holdMs) {
+          this.#refusedUntilMs = this.#clock.nowMs() + slowPauses * tookMs;
+          break;
+        }
         // A home that gives what is known already has no more to give.
         if (this.#growing.pods <= pods) break;
       }

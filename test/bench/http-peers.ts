@@ -22,7 +22,7 @@ const here = (name: string): string => fileURLToPath(new URL(name, import.meta.u
 // jco makes bindings of a component when it starts: some seconds.
 const startMsMax = 60_000;
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer();
   await once(server.listen(0, "127.0.0.1"), "listening");
   const { port } = server.address() as AddressInfo;
@@ -31,7 +31,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-async function start(name: string, port: number, [program = "", ...args]: readonly string[]): Promise<HttpPeer> {
+export async function start(name: string, port: number, [program = "", ...args]: readonly string[]): Promise<HttpPeer> {
   // A group of its own: jco leaves the process that serves behind when it is ended.
   const child = spawn(program, args, { stdio: ["ignore", "ignore", "inherit"], detached: true });
   const { pid } = child;

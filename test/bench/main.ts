@@ -3,6 +3,7 @@ import { gatewayBench, largeGatewayBench, smallGatewayBench } from "./gateway.be
 import { imagesBench, largeImagesBench, smallImagesBench } from "./images.bench.ts";
 import { soakBench } from "./native.bench.ts";
 import { platformBench } from "./platform.bench.ts";
+import { largeProxiesBench, proxiesBench, smallProxiesBench } from "./proxies.bench.ts";
 
 // `npm run bench [NAME] [-- --small]`: figures of the running system, each beside a peer or a limit that is measured in the
 // same run. `--small` shows that a bench runs; its figures say nothing.
@@ -10,7 +11,10 @@ import { platformBench } from "./platform.bench.ts";
 const isSmall = process.argv.includes("--small");
 const benches: Readonly<Record<string, () => Promise<void>>> = {
   engine: () => engineBench(isSmall ? smallEngineBench : largeEngineBench),
-  gateway: () => gatewayBench(isSmall ? smallGatewayBench : largeGatewayBench),
+  gateway: async () => {
+    await gatewayBench(isSmall ? smallGatewayBench : largeGatewayBench);
+    await proxiesBench(isSmall ? smallProxiesBench : largeProxiesBench);
+  },
   images: () => imagesBench(isSmall ? smallImagesBench : largeImagesBench),
   platform: platformBench,
   soak: () => soakBench(isSmall ? 6 : 1000),

@@ -17,9 +17,12 @@ export function descendants(root: number): readonly number[] {
 const tickMs = 10;
 
 /** Processor time that a process and what it has started have used, theirs and the kernel's for them. */
-export function processorMs(root: number): number {
+export const processorMs = (root: number): number => processorMsOf(descendants(root));
+
+/** Likewise of those processes alone. */
+export function processorMsOf(pids: readonly number[]): number {
   let ticks = 0;
-  for (const pid of descendants(root)) {
+  for (const pid of pids) {
     const stat = statOf(pid);
     if (stat !== undefined) ticks += Number(stat[11]) + Number(stat[12]);
   }

@@ -36,6 +36,27 @@ export function unpackDebian13(packages: readonly string[], directory: string): 
   }
 }
 
+/** Unpacks packages of this machine's own Debian into a directory, with what they need and the machine lacks. */
+export function unpackDebian(packages: readonly string[], directory: string): void {
+  const scratch = mkdtempSync(join(tmpdir(), "shallop-debian-"));
+  try {
+    mkdirSync(join(scratch, "archives/partial"), { recursive: true });
+    const options = [
+      "-o",
+      `Dir::Cache=${scratch}`,
+      "-o",
+      "APT::Sandbox::User=root",
+      "--yes",
+      "--no-install-recommends",
+    ];
+    execFileSync("apt-get", [...options, "--download-only", "install", ...packages], { stdio: "ignore" });
+    const archives = readdirSync(join(scratch, "archives")).filter((name) => name.endsWith(".deb"));
+    for (const archive of archives) execFileSync("dpkg", ["-x", join(scratch, "archives", archive), directory]);
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
 /** The mirror that this machine installs Debian from. */
 function debianMirror(): string {
   const listed = execFileSync("apt-get", ["indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"], {

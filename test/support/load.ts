@@ -11,6 +11,8 @@ export interface LoadOptions {
   readonly headerLines?: string;
   /** Connections at once; each is kept, and has one request at a time. */
   readonly connections: number;
+  /** All connections together send no more than this; absent: as many as are answered. */
+  readonly requestsPerSecond?: number;
   /** Ends the load after this time … */
   readonly durationMs: number;
   /** … or after so many requests, whichever is first. */
@@ -73,13 +75,22 @@ function driveConnection(options: LoadOptions, tally: Tally, endMs: number): Pro
     const socket: Socket = connect({ port: options.port, host: options.address ?? "127.0.0.1", noDelay: true });
     let sentMs = 0;
     let pending = "";
+    const pauseMs =
+      options.requestsPerSecond === undefined ? 0 : (1000 * options.connections) / options.requestsPerSecond;
+    let dueMs = performance.now() + Math.random() * pauseMs;
+    const sendWhenDue = (): void => {
+      const waitMs = dueMs - performance.now();
+      dueMs += pauseMs;
+      if (waitMs <= 0) send();
+      else setTimeout(send, waitMs);
+    };
     const send = (): void => {
       if (tally.left <= 0 || performance.now() >= endMs) return void socket.end();
       tally.left--;
       sentMs = performance.now();
       socket.write(request);
     };
-    socket.once("connect", send);
+    socket.once("connect", pauseMs === 0 ? send : sendWhenDue);
     socket.on("data", (chunk: Buffer) => {
       pending += chunk.toString("latin1");
       const length = answerLength(pending);
@@ -89,7 +100,8 @@ function driveConnection(options: LoadOptions, tally: Tally, endMs: number): Pro
       tally.latenciesMs.push(performance.now() - sentMs);
       pending = pending.slice(length);
       sentMs = 0;
-      send();
+      if (pauseMs === 0) send();
+      else sendWhenDue();
     });
     socket.on("error", () => undefined);
     socket.once("close", () => {
