@@ -47,10 +47,10 @@ export interface LoadedComponent {
   /** The same at once, where one is there that needs only to be taken. */
   takeReady?(settings: () => GuestSettings): Instance | undefined;
   /**
-   * Frees what its instances have shared, which are all over. Absent where the component has left something in its thread that
-   * another one must not meet.
+   * Frees what its instances have held and shared, which are all over; it can be instantiated again. Absent where the component has
+   * left something in its thread that another one must not meet.
    */
-  dispose?(): void;
+  release?(): void;
   /** V8's code cache of generated glue with the functions that have run so far; undefined where there is no glue. */
   glueCache?(): Uint8Array;
 }

@@ -63,9 +63,10 @@ class ForkedComponent implements LoadedComponent {
     return this.#use(fork);
   }
 
-  dispose(): void {
+  release(): void {
     this.#forks.drop();
     this.#sources.dispose();
+    this.#made = 0;
   }
 
   /** One that is new keeps what its start has left: handles, too. */

@@ -10,7 +10,7 @@ import { guestWatch } from "../component/instance/guest-watch.ts";
 import { boundMemories, collectMemories } from "../component/instance/memory-budget.ts";
 import { ThreadBudget } from "./process-budget.ts";
 import type { ThreadCommand, ThreadEvent, ThreadData } from "./thread-protocol.ts";
-import { ThreadedPod } from "./threaded-pod.ts";
+import { type LoadedBefore, ThreadedPod } from "./threaded-pod.ts";
 import { warmUp } from "./warm-up.ts";
 
 const port = parentPort;
@@ -29,25 +29,27 @@ const memories = {
 let listener: Server = createServer();
 const send = (event: ThreadEvent): void => port.postMessage(event);
 let pod: ThreadedPod | undefined;
+/** One, of the thread's last pod: a function that comes back finds it. Some hundred kilobytes, and no instance. */
+let loaded: LoadedBefore | undefined;
 
 /** The pod is over: what it held is collected, and the thread listens for the next one. */
 async function rest(at: string): Promise<void> {
-  const isFit = pod?.end() ?? false;
+  loaded = pod?.end();
   pod = undefined;
   // Or what watched over its guests would keep all of it.
   guestWatch.verdict = () => undefined;
-  if (isFit) {
+  if (loaded !== undefined) {
     listener = createServer();
     await once(listener.listen(at), "listening");
     collectMemories();
   }
-  send({ type: "rested", isFit });
+  send({ type: "rested", isFit: loaded !== undefined });
 }
 
 port.on("message", (command: ThreadCommand) => {
   switch (command.type) {
     case "start":
-      pod = new ThreadedPod({ start: command, listener, slots, budget, send });
+      pod = new ThreadedPod({ start: command, listener, slots, budget, send, loaded });
       break;
     case "modules":
       // Not before: the few of the warm-up are nobody's, and counted until they are collected.

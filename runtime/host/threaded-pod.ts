@@ -17,6 +17,15 @@ export interface ThreadedPodSettings {
   readonly slots: Float64Array;
   readonly budget: ThreadBudget;
   readonly send: (event: ThreadEvent) => void;
+  /** What the thread's last pod has left. */
+  readonly loaded: LoadedBefore | undefined;
+}
+
+/** A component that is loaded and has no instance. */
+export interface LoadedBefore {
+  /** Names its bytes, and the caps that are written into its modules. */
+  readonly key: string;
+  readonly component: LoadedComponent;
 }
 
 /** A pod in its thread, which may serve another one of the same tenant when this one is over. */
@@ -43,6 +52,7 @@ export class ThreadedPod {
       lossy: () => this.#notices.met("LOG_RATE", breachText("logBytesPerS", limits.logBytesPerS)),
     });
     this.#relay.limit(limits.logBytesPerS);
+    if (this.#loadedBefore() !== undefined) return;
     // While the main thread compiles. What cannot be read is told of when the modules are there.
     try {
       this.#files = readPreparedFiles(inDirectory(preparedDir));
@@ -54,9 +64,7 @@ export class ThreadedPod {
   serve({ modules, glueCache: warmCache }: Extract<ThreadCommand, { type: "modules" }>): void {
     const { start, listener, slots, budget } = this.#settings;
     try {
-      const files = this.#files ?? readPreparedFiles(inDirectory(start.preparedDir));
-      this.#files = undefined;
-      const component = componentEngine.load(artifactOf(files, modules, warmCache));
+      const component = this.#loadedBefore() ?? componentEngine.load(artifactOf(this.#takeFiles(), modules, warmCache));
       this.#component = component;
       const warmed = (): void => {
         // A thread that had a warm cache has nothing to add to it.
@@ -72,6 +80,22 @@ export class ThreadedPod {
     } catch (error) {
       this.#tell({ type: "failed", code: "EXITED", message: describeError(error) });
     }
+  }
+
+  get #key(): string {
+    const { preparedDir, limits } = this.#settings.start;
+    return `${preparedDir} ${limits.memoryBytes} ${limits.tableEntriesMax}`;
+  }
+
+  #loadedBefore(): LoadedComponent | undefined {
+    const { loaded } = this.#settings;
+    return loaded?.key === this.#key ? loaded.component : undefined;
+  }
+
+  #takeFiles(): PreparedFiles {
+    const files = this.#files ?? readPreparedFiles(inDirectory(this.#settings.start.preparedDir));
+    this.#files = undefined;
+    return files;
   }
 
   /** What it holds, and its thread. */
@@ -96,15 +120,15 @@ export class ThreadedPod {
 
   /**
    * Nothing of it is heard any more.
-   * @returns whether its thread may serve another pod: not where requests are left, where a guest was taken off the thread, or
-   * where bindings were generated for the component, which are JavaScript that others would share.
+   * @returns what the next pod of the thread may use; undefined when there is to be none: requests are left, a guest was taken off the
+   * thread, or bindings were generated for the component, which are JavaScript that others would share
    */
-  end(): boolean {
+  end(): LoadedBefore | undefined {
     this.#isOver = true;
     const component = this.#component;
-    if (!this.#isDrained || this.#wasInterrupted || component?.dispose === undefined) return false;
-    component.dispose();
-    return true;
+    if (!this.#isDrained || this.#wasInterrupted || component?.release === undefined) return undefined;
+    component.release();
+    return { key: this.#key, component };
   }
 
   #tell(event: ThreadEvent): void {
