@@ -19,6 +19,7 @@ import {
 } from "../pod/pod-state.ts";
 import { containersOf, isPlain, nativeNeed, planOf } from "./pod-plan.ts";
 import type { ImageSource, PreparedImage } from "./image-source.ts";
+import { adjustmentOf, adjustmentText, withResourcesOf } from "./adjustment.ts";
 import { AgentFault } from "./fault-status.ts";
 import { containerName, launchOf, type PodManifest, servingContainer } from "./manifest.ts";
 import { ComponentFront } from "./ports/component-front.ts";
@@ -74,6 +75,7 @@ export class LocalPod {
   #timer: Timer | undefined;
   /** Activated, and not ready yet: if it fails, who asked is told, and nothing is restarted. */
   #unproven = false;
+  #refusedAdjustment: string | undefined;
   #failure: Error | undefined;
   /** The node's ports that lead to it, from before its start on. */
   #hostPorts: HostPorts | undefined;
@@ -224,6 +226,49 @@ export class LocalPod {
     const runtime = this.#chosenRuntime();
     if (runtime?.attach !== undefined) return runtime.attach(this.uid, container, request);
     throw new PodFault("UNSUPPORTED", `pod ${this.key} runs a component: its output is in its log`);
+  }
+
+  /** What of it can be other while it runs, as it is now, or was last refused to be. For comparison. */
+  get adjusted(): string {
+    return (
+      this.#refusedAdjustment ??
+      adjustmentText({ ...adjustmentOf(this.manifest), paused: this.#record.paused === true })
+    );
+  }
+
+  /** Makes it what its object wants it to be. What cannot be is told once, and not tried again. */
+  async adjust(wanted: PodManifest): Promise<void> {
+    const adjustment = adjustmentOf(wanted);
+    const note = (of: PodNote): void => this.#tools.note(this, of);
+    try {
+      const runtime = this.#chosenRuntime();
+      if (runtime?.adjust === undefined) {
+        throw new PodFault("UNSUPPORTED", "components are neither paused nor resized while they run");
+      }
+      await runtime.adjust(this.uid, adjustment);
+    } catch (error) {
+      this.#refusedAdjustment = adjustmentText(adjustment);
+      note({ type: "Warning", reason: "AdjustFailed", message: describeError(error) });
+      return;
+    }
+    const before = adjustmentOf(this.manifest);
+    const was = this.#record.paused === true;
+    this.#refusedAdjustment = undefined;
+    this.#record = { ...this.#record, manifest: withResourcesOf(this.manifest, wanted), paused: adjustment.paused };
+    await this.#tools.records.save(this.#record);
+    if (was !== adjustment.paused) {
+      const [reason, done] = adjustment.paused ? ["Paused", "frozen"] : ["Unpaused", "running again"];
+      note({ type: "Normal", reason, message: `the pod's containers are ${done}` });
+    }
+    if (JSON.stringify(before.limits) !== JSON.stringify(adjustment.limits)) {
+      note({
+        type: "Normal",
+        reason: "ResizeCompleted",
+        message: "the pod's containers have the limits that were asked for",
+      });
+    }
+    this.#version++;
+    this.#tools.changed(this);
   }
 
   stop(graceMs: number): void {

@@ -198,6 +198,7 @@ export class NodeAgent {
           origin: pod.record.origin,
           ...(activatedAt === undefined ? {} : { activatedAt }),
           phase: pod.state.phase,
+          adjusted: pod.adjusted,
           ready: pod.isReady,
           seen: report.seen,
           knownForMs: nowMs - report.knownSinceMs,
@@ -259,6 +260,9 @@ export class NodeAgent {
         break;
       case "yield":
         local?.stop(graceMsOf(local.manifest.spec));
+        break;
+      case "adjust":
+        if (local !== undefined) this.#work.offer(`adjust ${action.key}`, () => local.adjust(manifestOf(action.pod)));
         break;
       case "report":
         if (local !== undefined) this.#offerReport(local, action.pod);

@@ -10,6 +10,7 @@ import {
   unseenMsMax,
   type World,
 } from "./plan.ts";
+import { adjustmentOf, adjustmentText } from "./adjustment.ts";
 
 const apiPod = (
   options: {
@@ -47,6 +48,7 @@ const local = (options: Partial<LocalView> = {}): LocalView => ({
   apiUid: "u1",
   origin: "bound",
   phase: "ready",
+  adjusted: adjustmentText(adjustmentOf({ annotations: {}, spec: { containers: [{ image: "i" }] } })),
   ready: (options.phase ?? "ready") === "ready",
   seen: true,
   knownForMs: 0,
@@ -67,6 +69,18 @@ const plan = (world: Partial<World>): string[] =>
 
 const podCases: { name: string; pods: Pod[] | undefined; local: LocalView[]; actions: string[] }[] = [
   { name: "nothing to do", pods: [], local: [], actions: [] },
+  {
+    name: "changes what its object wants otherwise while it runs",
+    pods: [apiPod()],
+    local: [local({ adjusted: "other" })],
+    actions: ["adjust ns/a"],
+  },
+  {
+    name: "and not before it runs",
+    pods: [apiPod({ ready: "False" })],
+    local: [local({ adjusted: "other", phase: "starting" })],
+    actions: [],
+  },
   { name: "starts what is bound and not here", pods: [apiPod()], local: [], actions: ["start ns/a"] },
   { name: "does not start what has ended", pods: [apiPod({ phase: "Failed" })], local: [], actions: [] },
   { name: "leaves alone what is as it should be", pods: [apiPod()], local: [local()], actions: [] },

@@ -1,4 +1,6 @@
 import { annotation, type Condition, type Pod, type Revision } from "@shallop/sdk/api";
+import { adjustmentOf, adjustmentText } from "./adjustment.ts";
+import { manifestOf } from "./manifest.ts";
 
 /** What the loop knows of a pod of this node. */
 export interface LocalView {
@@ -8,6 +10,8 @@ export interface LocalView {
   readonly origin: "bound" | "activation";
   readonly activatedAt?: string;
   readonly phase: string;
+  /** What of it can be other while it runs, as it is now. */
+  readonly adjusted: string;
   /** What the API shall say of its readiness. */
   readonly ready: boolean;
   /** The API's list has had it, at some time. */
@@ -60,6 +64,8 @@ export type Action =
   | { readonly kind: "record"; readonly key: string }
   /** Somebody else's pod has the name. */
   | { readonly kind: "yield"; readonly key: string }
+  /** It is to be other while it runs. */
+  | { readonly kind: "adjust"; readonly key: string; readonly pod: Pod }
   | { readonly kind: "report"; readonly key: string; readonly pod: Pod }
   /** Stopped here: the API may let it go. */
   | { readonly kind: "finalize"; readonly key: string; readonly pod: Pod }
@@ -113,7 +119,8 @@ function planKnown(view: LocalView, pod: Pod | undefined): Action[] {
     // Said again while it drains: a later deletion may have shortened the grace.
     return [{ kind: "stop", key, graceMs }, ...planReport(view, pod)];
   }
-  return planReport(view, pod);
+  const isOther = view.phase === "ready" && adjustmentText(adjustmentOf(manifestOf(pod))) !== view.adjusted;
+  return [...(isOther ? [{ kind: "adjust", key, pod } as const] : []), ...planReport(view, pod)];
 }
 
 function planUnrecorded(view: LocalView, pod: Pod | undefined): Action[] {

@@ -15,6 +15,8 @@ export interface PodRecord {
   readonly manifest: PodManifest;
   readonly limits: PodLimits;
   readonly acceptedWallMs: number;
+  /** It is frozen. */
+  readonly paused?: boolean;
   /** Set when the image was chosen. */
   readonly chosen?: ChosenImage;
 }

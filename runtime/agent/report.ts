@@ -2,11 +2,14 @@ import {
   annotation,
   ApiFault,
   apiVersionOf,
+  type ContainerStatus,
   type FailedNode,
   label,
   type NewObject,
   type Pod,
   pods,
+  type PodSpec,
+  type PodStatus,
   type PreparedNode,
   type Revision,
   revisions,
@@ -79,7 +82,8 @@ export class Reporter {
           told.status?.conditions ?? [],
           this.#settings.clock.wallMs(),
         );
-        return this.#settings.client.updateStatus(pods, { ...told, status }, signal);
+        const held = withResources(status, pod.manifest.spec);
+        return this.#settings.client.updateStatus(pods, { ...told, status: held }, signal);
       },
     );
   }
@@ -185,4 +189,17 @@ const others = <T extends { readonly node: string }>(entries: readonly T[] | und
 function same(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>> | undefined): boolean {
   const keys = Object.keys(a);
   return keys.length === Object.keys(b ?? {}).length && keys.every((key) => a[key] === b?.[key]);
+}
+
+/** What each container is held to, beside how it is. */
+function withResources(status: PodStatus, spec: PodSpec): PodStatus {
+  const byName = new Map(containersOf(spec).map(({ name, resources }) => [name, resources]));
+  const told = (one: ContainerStatus): ContainerStatus => {
+    const resources = byName.get(one.name);
+    return resources === undefined ? one : { ...one, resources };
+  };
+  return {
+    ...status,
+    ...(status.containerStatuses === undefined ? {} : { containerStatuses: status.containerStatuses.map(told) }),
+  };
 }

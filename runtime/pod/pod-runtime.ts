@@ -27,10 +27,26 @@ export interface PodRuntime {
    * what it said before, if that was little. For runtimes that can. @throws PodFault NOT_RUNNING
    */
   attach?(uid: string, container: string, request: AttachRequest): Promise<ContainerProcess>;
+  /** Makes a running pod so; what is not named stays. For runtimes that can. @throws PodFault NOT_RUNNING, NO_CAPACITY */
+  adjust?(uid: string, adjustment: PodAdjustment): Promise<void>;
   /** What its pods have used so far. For runtimes that can tell. */
   counters?(): Promise<readonly PodCounters[]>;
   /** After a restart of the agent: the pods that still run, taken over. What cannot be taken over is removed first. */
   adopt(): Promise<readonly RunningPod[]>;
+}
+
+/** What of a pod can be other while it runs. */
+export interface PodAdjustment {
+  /** Nothing in it gets the processor. */
+  readonly paused: boolean;
+  readonly limits: readonly ContainerLimits[];
+}
+
+export interface ContainerLimits {
+  readonly container: string;
+  /** Cores. */
+  readonly cpu: number;
+  readonly memoryBytes: number;
 }
 
 export interface PodCounters {

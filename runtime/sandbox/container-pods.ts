@@ -7,6 +7,8 @@ import { type ContainerLaunch, type PodPlan, podIpToken } from "../pod/container
 import type { ContainerRun, FoundContainer } from "../pod/containers/container-run.ts";
 import { PodContainers } from "../pod/containers/pod-containers.ts";
 import {
+  type ContainerLimits,
+  type PodAdjustment,
   type PodCounters,
   type PodExit,
   PodFault,
@@ -14,6 +16,7 @@ import {
   type PodObserver,
   type RunningPod,
 } from "../pod/pod-runtime.ts";
+import { pauseContainer, resizeContainer } from "./adjust.ts";
 import { attachTo } from "./attach.ts";
 import { memoryBytesMin } from "./bundle.ts";
 import { startExec } from "./exec.ts";
@@ -38,6 +41,8 @@ export interface ContainerPodsSettings {
 interface LaunchRecord {
   readonly launch: PlannedLaunch;
   readonly address: string;
+  /** Limits that were changed since. */
+  readonly limits?: readonly ContainerLimits[];
 }
 
 export type PlannedLaunch = PodLaunch & { readonly plan: PodPlan };
@@ -53,6 +58,8 @@ interface ContainerPod {
   readonly containers: PodContainers;
   /** Those that run, by name. */
   readonly running: Map<string, NativePod>;
+  /** Of containers whose limits are no longer those that they were launched with. */
+  readonly limits: Map<string, ContainerLimits>;
   /** The start under way. */
   starting: Promise<unknown>;
   /** Resolves when the pod has ended for good and nothing of it is left. */
@@ -98,11 +105,10 @@ export class ContainerPods {
       }
       const volumes = new PodVolumes(tools.kernel, start.files, launch.plan);
       await volumes.open(start.users?.first ?? 0);
-      const record: LaunchRecord = { launch, address: start.address ?? "" };
-      await writeFile(`${start.files.launch}.new`, JSON.stringify(record), { mode: 0o600 });
-      await rename(`${start.files.launch}.new`, start.files.launch);
+      const pod = this.#podOf({ launch, address: start.address ?? "" }, start);
+      await this.#remember(pod);
       signal.throwIfAborted();
-      return this.#begin(this.#podOf(launch, start), new Map());
+      return this.#begin(pod, new Map());
     } catch (error) {
       await this.#undoAll(start).catch(() => undefined);
       throw error;
@@ -113,6 +119,9 @@ export class ContainerPods {
     const pod = this.#pods.get(uid);
     if (pod === undefined) return;
     pod.stopping = true;
+    const { kernel } = this.#settings.tools;
+    // What is frozen hears no signal.
+    for (const native of pod.running.values()) await pauseContainer(native, false, kernel);
     await pod.containers.stop(graceMs);
     await pod.over;
   }
@@ -123,6 +132,20 @@ export class ContainerPods {
 
   attach(uid: string, container: string, request: AttachRequest): ContainerProcess {
     return attachTo(this.#runningIn(uid, container), request, this.#settings.tools.kernel);
+  }
+
+  /** Freezes or thaws all containers, and gives each its limits, those too that start later. @throws PodFault */
+  async adjust(uid: string, { paused, limits }: PodAdjustment): Promise<void> {
+    const pod = this.#pods.get(uid);
+    if (pod === undefined || pod.stopping) throw new PodFault("NOT_RUNNING", "the pod does not run");
+    const { kernel } = this.#settings.tools;
+    for (const limit of limits) {
+      const native = pod.running.get(limit.container);
+      if (native !== undefined) await resizeContainer(native, limit, kernel);
+      pod.limits.set(limit.container, limit);
+    }
+    await this.#remember(pod);
+    for (const native of pod.running.values()) await pauseContainer(native, paused, kernel);
   }
 
   /** Goes on with a pod of an earlier agent. Undefined: it is none of these, or nothing of it can be gone on with. */
@@ -138,7 +161,7 @@ export class ContainerPods {
       address,
       ...(users === undefined ? {} : { users }),
     };
-    const pod = this.#podOf(launch, whole);
+    const pod = this.#podOf(record, whole);
     return this.#begin(pod, await this.#find(pod));
   }
 
@@ -184,7 +207,15 @@ export class ContainerPods {
     };
   }
 
-  #podOf(launch: PlannedLaunch, start: Start): ContainerPod {
+  /** What the next agent needs to go on with it. */
+  async #remember({ launch, files, start, limits }: ContainerPod): Promise<void> {
+    const record: LaunchRecord = { launch, address: start.address ?? "", limits: [...limits.values()] };
+    await writeFile(`${files.launch}.new`, JSON.stringify(record), { mode: 0o600 });
+    await rename(`${files.launch}.new`, files.launch);
+  }
+
+  #podOf(record: LaunchRecord, start: Start): ContainerPod {
+    const { launch } = record;
     const { tools, observer, clock } = this.#settings;
     const { uid, plan } = launch;
     const { names, files } = start;
@@ -211,6 +242,7 @@ export class ContainerPods {
       volumes,
       containers,
       running: new Map(),
+      limits: new Map(record.limits?.map((limit) => [limit.container, limit])),
       starting: Promise.resolve(),
       over: Promise.resolve(),
       stopping: false,
@@ -280,6 +312,7 @@ export class ContainerPods {
       ...pod.start,
       launch: {
         ...container,
+        limits: { ...container.limits, ...pod.limits.get(container.name) },
         env: withAddress(container.env, pod.start.address),
         namespace,
         name,
@@ -305,7 +338,7 @@ export class ContainerPods {
       const startedWallMs = clock.wallMs();
       const record = {
         ...{ uid, namespace, name, address: start.address ?? "", port: pod.launch.port },
-        memoryBytes: Math.max(memoryBytesMin, container.limits.memoryBytes),
+        memoryBytes: Math.max(memoryBytesMin, start.launch.limits.memoryBytes),
         shimPid: shim.pid,
         shimStart: (await tools.kernel.processStart(shim.pid)) ?? "",
       };

@@ -12,6 +12,7 @@ import {
 import type { LocalImage } from "../image/local-image.ts";
 import type { AttachRequest, ContainerProcess, ExecRequest } from "../pod/container-process.ts";
 import {
+  type PodAdjustment,
   type PodCounters,
   type PodExit,
   PodFault,
@@ -27,6 +28,7 @@ import { CgroupTree } from "./kernel/cgroup.ts";
 import type { Kernel } from "./kernel/kernel.ts";
 import { LinuxKernel } from "./kernel/linux.ts";
 import { explainExit, type NativePod, removeFiles, runningPod, untilGone } from "./native-pod.ts";
+import { pauseContainer, resizeContainer } from "./adjust.ts";
 import { attachTo } from "./attach.ts";
 import { ContainerPods, isPlanned } from "./container-pods.ts";
 import { startExec } from "./exec.ts";
@@ -179,6 +181,15 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
     return attachTo(pod, request, this.#kernel);
   }
 
+  async adjust(uid: string, adjustment: PodAdjustment): Promise<void> {
+    if (this.#containerPods.has(uid)) return this.#containerPods.adjust(uid, adjustment);
+    const pod = this.#pods.get(uid);
+    if (pod === undefined || pod.stopping !== undefined) throw new PodFault("NOT_RUNNING", "the pod does not run");
+    const [limit] = adjustment.limits;
+    if (limit !== undefined) await resizeContainer(pod, limit, this.#kernel);
+    await pauseContainer(pod, adjustment.paused, this.#kernel);
+  }
+
   async counters(): Promise<readonly PodCounters[]> {
     const alone = [...this.#pods.values()].map(async ({ record, names }) => ({
       uid: record.uid,
@@ -320,6 +331,8 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
   }
 
   async #stop(pod: NativePod, graceMs: number): Promise<void> {
+    // What is frozen hears no signal.
+    await pauseContainer(pod, false, this.#kernel);
     if (graceMs > 0) {
       await this.#runtime.signal(pod.names, "TERM");
       await this.#within(pod.ended, graceMs);

@@ -47,6 +47,7 @@ const subresourceVerbs: Readonly<Record<Subresource, readonly string[]>> = {
   attach: ["create", "get"],
   portforward: ["create", "get"],
   finalize: ["update"],
+  resize: ["get", "patch", "update"],
 };
 
 /** `GET /api`. */

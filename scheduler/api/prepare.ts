@@ -14,6 +14,7 @@ import {
   type StatusCause,
   textAt,
   validateMetadata,
+  type ValidationSettings,
   withAt,
   withDefaults,
 } from "@shallop/sdk/api";
@@ -127,11 +128,14 @@ export function completed(
     ...(kind.builtin ? [] : missingFields(kind.type, full)),
     ...validateMetadata(full, kind.nameRule),
     ...(old === undefined ? [] : validateFinalizerChange(full, old)),
-    ...kind.validate(full, old, machinery.validation),
+    ...kind.validate(full, old, validationOf(machinery, target)),
   ];
   if (causes.length > 0) throw invalidObject(kind, textAt(full, "metadata", "name") ?? "", distinct(causes));
   return full;
 }
+
+const validationOf = ({ validation }: Machinery, { subresource }: Target): ValidationSettings =>
+  subresource === undefined ? validation : { ...validation, subresource };
 
 /** The schema and the kind's own checks can find the same fault. */
 const distinct = (causes: readonly StatusCause[]): StatusCause[] => [

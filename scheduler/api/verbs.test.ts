@@ -203,6 +203,30 @@ describe("status", () => {
   });
 });
 
+describe("resize", () => {
+  const resources = (cpu: string) => ({ limits: { cpu, memory: "64Mi" }, requests: { cpu: "10m", memory: "64Mi" } });
+  const container = (more: JsonObject): JsonObject => ({ containers: [{ name: "c", image: "i", ...more }] });
+  const resize = { ...web, subresource: "resize" } as const;
+  const patch = (api: Awaited<ReturnType<typeof openApi>>, given: JsonObject) =>
+    patchObject(api, resize, merge({ spec: container({ resources: given }) }), admin);
+
+  test("writes resources of containers, raises the generation, and nothing else", async () => {
+    const api = await openApi();
+    await create(api, pod("web", {}, container({ resources: resources("1") })));
+    const object = await patch(api, resources("2"));
+    expect(listAt(object, "spec", "containers")).toMatchObject([{ resources: { limits: { cpu: "2" } } }]);
+    expect(object.metadata["generation"]).toBe(2);
+  });
+
+  test("keeps the pod's class, and limits", async () => {
+    const api = await openApi();
+    await create(api, pod("web", {}, container({ resources: resources("1") })));
+    const { limits } = resources("1");
+    await expect(patch(api, { limits, requests: limits })).rejects.toThrow(/QOS Class may not change/);
+    await expect(patch(api, { ...resources("1"), limits: { memory: "64Mi" } })).rejects.toThrow(/cannot be removed/);
+  });
+});
+
 describe("patch", () => {
   test("is applied again when another write came between", async () => {
     const api = await openApi();

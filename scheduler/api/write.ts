@@ -191,6 +191,9 @@ function ownPart(target: Target, wanted: JsonObject, old: StoredObject): JsonObj
     case "finalize":
       // k8s.io/kubernetes: an empty list is what ends the namespace, so it is kept as one.
       return withAt(old, ["spec", "finalizers"], listAt(wanted, "spec", "finalizers"));
+    case "resize":
+      // core strategies: nothing but the resources of containers.
+      return withAt(old, ["spec"], withResources(objectAt(old, "spec"), objectAt(wanted, "spec")));
     case "log":
     case "exec":
     case "attach":
@@ -222,4 +225,17 @@ async function written(
   const shown = withAt(object, ["metadata", "resourceVersion"], String(write.expected));
   if (!isStoredObject(shown)) throw new ApiFault("InternalError", `dry run of ${key} made no object`);
   return shown;
+}
+
+/** `spec` with the resources that `wanted` gives its containers; a container that `wanted` does not name keeps its own. */
+function withResources(spec: JsonObject, wanted: JsonObject): JsonObject {
+  return ["containers", "initContainers"].reduce<JsonObject>((kept, list) => {
+    const byName = new Map(listAt(wanted, list).map((container) => [textAt(container, "name"), container]));
+    if (listAt(spec, list).length === 0) return kept;
+    const containers = listAt(spec, list).map((container) => {
+      const change = byName.get(textAt(container, "name"));
+      return change === undefined ? container : withAt(objectAt(container), ["resources"], dig(change, "resources"));
+    });
+    return withAt(kept, [list], containers);
+  }, spec);
 }

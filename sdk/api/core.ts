@@ -205,6 +205,8 @@ export interface ContainerStatus {
   readonly restartCount: number;
   readonly state: ContainerState;
   readonly lastState?: ContainerState;
+  /** What it is held to now. */
+  readonly resources?: Container["resources"];
 }
 
 export interface PodStatus {

@@ -18,7 +18,7 @@ export const allVerbs: readonly Verb[] = [
   "watch",
 ];
 
-export type Subresource = "status" | "log" | "exec" | "attach" | "portforward" | "finalize";
+export type Subresource = "status" | "log" | "exec" | "attach" | "portforward" | "finalize" | "resize";
 
 /** A column of `kubectl get`. */
 export interface Column {
@@ -41,6 +41,8 @@ export interface ValidationSettings {
   readonly allowZeroInitialScale: boolean;
   /** `max-scale-limit` of the same; 0 or absent: there is none. */
   readonly maxScaleLimit?: number;
+  /** What is written; absent: the object itself. */
+  readonly subresource?: Subresource;
 }
 
 /**

@@ -70,6 +70,8 @@ export const annotation = {
   activatedAt: "shallop.dev/activated-at",
   /** On Pods made by the control plane: why they are on their node, in a sentence. Written by the controllers. */
   placementReason: "shallop.dev/placement-reason",
+  /** On Pods, by a user: `true` freezes what runs in them, until it says otherwise. */
+  paused: "shallop.dev/paused",
   /** On Nodes: identity of the machine and network namespace; a gateway with the same one reaches pods directly. */
   machine: "shallop.dev/machine",
   /** On Nodes: `host:port` of the node agent (mutual TLS), and the unix socket of it on the same machine. */

@@ -103,6 +103,25 @@ describe("the tree", () => {
     expect(await tree.children("")).toEqual(["pod"]);
   });
 
+  test.each([
+    { mode: "v2", file: "cgroup.freeze", frozen: "1", thawed: "0", said: "cgroup.events" },
+    { mode: "v1", file: "freezer.state", frozen: "FROZEN", thawed: "THAWED", said: "freezer.state" },
+  ] as const)("$mode: what is in it is frozen and thawed; one that is gone needs neither", async (machine) => {
+    const { mode, file, frozen, thawed, said } = machine;
+    const rootByController = new Map(mode === "v1" ? [["freezer", root]] : []);
+    const layout = { mode, rootByController, roots: [root], ...(mode === "v2" ? { unified: root } : {}) };
+    const tree = new CgroupTree(layout, new FakeClock());
+    await tree.freeze("gone", true);
+    await mkdir(join(root, "pod"));
+    await writeFile(join(root, "pod", file), thawed);
+    if (mode === "v2") await writeFile(join(root, "pod", said), "populated 1\nfrozen 1\n");
+    await tree.freeze("pod", true);
+    expect(await read(`pod/${file}`)).toBe(frozen);
+    if (mode === "v2") await writeFile(join(root, "pod", said), "populated 1\nfrozen 0\n");
+    await tree.freeze("pod", false);
+    expect(await read(`pod/${file}`)).toBe(thawed);
+  });
+
   test("removing takes what is below with it, and only names of ours are taken", async () => {
     const tree = new CgroupTree({ mode: "v1", rootByController: new Map(), roots: [root] }, new FakeClock());
     await mkdir(join(root, "shallop/pod/inner"), { recursive: true });

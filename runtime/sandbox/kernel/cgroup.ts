@@ -88,6 +88,9 @@ export async function detectCgroupLayout(): Promise<CgroupLayout> {
   return parseCgroupLayout(mountinfo, () => controllers.trim().split(" "));
 }
 
+// A process that is in a system call freezes when that ends or sleeps: milliseconds; a disk that hangs may take longer.
+const freezeTries = 200;
+const freezePauseMs = 10;
 // A killed process leaves its cgroup once the kernel has torn it down: milliseconds, more when it held gigabytes.
 const removeTries = 200;
 const removePauseMs = 10;
@@ -120,6 +123,12 @@ export class CgroupTree {
   }
 
   async limit(path: string, limits: CgroupLimits): Promise<void> {
+    await this.resize(path, limits);
+    await this.#write("pids", path, "pids.max", String(limits.pidsMax));
+  }
+
+  /** Gives it other amounts, while processes are in it. */
+  async resize(path: string, limits: Pick<CgroupLimits, "cpu" | "memoryBytes">): Promise<void> {
     const quota = cpuQuotaUs(limits.cpu);
     const shares = cpuShares(limits.cpu);
     if (this.layout.mode === "v2") {
@@ -134,7 +143,29 @@ export class CgroupTree {
       await this.#write("cpu", path, "cpu.cfs_quota_us", String(quota));
       await this.#write("cpu", path, "cpu.shares", String(shares));
     }
-    await this.#write("pids", path, "pids.max", String(limits.pidsMax));
+  }
+
+  /**
+   * Stops everything in the cgroup where it is, or lets it go on. Resolves once the kernel has done so; a cgroup that is
+   * gone has nothing to freeze. @throws Error where nothing can be frozen, or not in time
+   */
+  async freeze(path: string, frozen: boolean): Promise<void> {
+    const { unified } = this.layout;
+    const v1 = this.layout.rootByController.get("freezer");
+    const isThere = v1 === undefined ? unified !== undefined : true;
+    if (!isThere) throw new Error("this machine's cgroups cannot freeze: mount the freezer controller, or cgroup2");
+    const directory = join(v1 ?? unified ?? "", path);
+    const [file, value] =
+      v1 === undefined ? ["cgroup.freeze", frozen ? "1" : "0"] : ["freezer.state", frozen ? "FROZEN" : "THAWED"];
+    for (let attempt = 0; attempt < freezeTries; attempt++) {
+      if ((await readOr(join(directory, file), "")) === "") return;
+      await writeFile(join(directory, file), value);
+      const is = await readOr(join(directory, v1 === undefined ? "cgroup.events" : "freezer.state"), "");
+      const wanted = v1 === undefined ? `frozen ${value}` : value;
+      if (is.trim() === wanted || is.includes(wanted)) return;
+      await this.#clock.sleep(freezePauseMs);
+    }
+    throw new Error(`the kernel did not ${frozen ? "freeze" : "thaw"} ${path} in time`);
   }
 
   /** Moves a process in, with all its threads. */

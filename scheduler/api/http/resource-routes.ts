@@ -175,6 +175,7 @@ function methodsOf(subresource: Subresource | undefined): readonly string[] {
     case undefined:
       return ["GET", "PUT", "PATCH", "DELETE"];
     case "status":
+    case "resize":
       return ["GET", "PUT", "PATCH"];
     case "finalize":
       return ["PUT"];

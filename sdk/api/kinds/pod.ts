@@ -12,7 +12,7 @@ import {
   textAt,
   withAt,
 } from "../json.ts";
-import { allVerbs, type FieldDefault, type KindDefinition } from "../kind.ts";
+import { allVerbs, type FieldDefault, type KindDefinition, type ValidationSettings } from "../kind.ts";
 import { pods } from "../resources.ts";
 import { duplicate, forbidden, invalid, notSupported, required } from "../validation/cause.ts";
 import { validateContainers } from "../validation/containers.ts";
@@ -131,7 +131,34 @@ function validateVolumes(pod: JsonObject): StatusCause[] {
   return causes;
 }
 
-function validate(pod: JsonObject, old: JsonObject | undefined): StatusCause[] {
+const resourcesOf = (pod: JsonObject): Json[] =>
+  ["containers", "initContainers"].flatMap((list) =>
+    listAt(pod, "spec", list).map((one) => objectAt(one, "resources")),
+  );
+
+/** core/validation ValidatePodResize, for cpu and memory: limits stay limits, and the pod's class stays. */
+function validateResize(pod: JsonObject, old: JsonObject): StatusCause[] {
+  const causes: StatusCause[] = [];
+  if (qosClass(pod) !== qosClass(old)) {
+    causes.push(invalid("spec", qosClass(pod), "Pod QOS Class may not change as a result of resizing"));
+  }
+  const before = resourcesOf(old);
+  for (const [index, resources] of resourcesOf(pod).entries()) {
+    for (const list of ["limits", "requests"]) {
+      const [had, has] = [objectAt(before[index], list), objectAt(resources, list)];
+      for (const name of new Set([...Object.keys(had), ...Object.keys(has)])) {
+        if (jsonEqual(had[name], has[name])) continue;
+        const path = `spec.containers[${index}].resources.${list}`;
+        if (name !== "cpu" && name !== "memory")
+          causes.push(forbidden(path, "only cpu and memory resources are mutable"));
+        else if (has[name] === undefined) causes.push(forbidden(path, `resource ${list} cannot be removed`));
+      }
+    }
+  }
+  return causes;
+}
+
+function validate(pod: JsonObject, old: JsonObject | undefined, { subresource }: ValidationSettings): StatusCause[] {
   const policy = textAt(pod, "spec", "restartPolicy") ?? "Always";
   const graceSeconds = numberAt(pod, "spec", "terminationGracePeriodSeconds") ?? graceSecondsDefault;
   const nodeName = textAt(pod, "spec", "nodeName");
@@ -146,7 +173,7 @@ function validate(pod: JsonObject, old: JsonObject | undefined): StatusCause[] {
       ? []
       : [invalid("spec.terminationGracePeriodSeconds", graceSeconds, "must be greater than or equal to 0")]),
     ...(nodeName === undefined ? [] : checkName("subdomain-1123", nodeName, "spec.nodeName")),
-    ...(old === undefined ? [] : validateChange(pod, old)),
+    ...(old === undefined ? [] : subresource === "resize" ? validateResize(pod, old) : validateChange(pod, old)),
   ];
 }
 
@@ -165,7 +192,7 @@ export const podKind: KindDefinition = {
   categories: ["all"],
   description: "Pod is a container, or an instance of a component, that runs on a node.",
   verbs: allVerbs,
-  subresources: ["attach", "exec", "log", "portforward", "status"],
+  subresources: ["attach", "exec", "log", "portforward", "resize", "status"],
   type: "Pod",
   builtin: true,
   nameRule: "subdomain-1123",
