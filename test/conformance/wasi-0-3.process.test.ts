@@ -65,10 +65,10 @@ describe.skipIf(missingTools.c !== undefined)(`guests of WASI 0.3${note}`, () =>
       expect(answers[0]).toMatchObject({ status: 200, trailers: { "x-served": "1" } });
     });
 
-    describe("with bodies", () => {
+    describe("in a fresh instance for each request", () => {
       let served: Answering;
       beforeAll(async () => {
-        served = await serve();
+        served = await serve("--reuse", "1");
       });
       afterAll(() => served[Symbol.asyncDispose]());
 
@@ -91,6 +91,13 @@ describe.skipIf(missingTools.c !== undefined)(`guests of WASI 0.3${note}`, () =>
         asking.end(body);
         const [incoming] = (await once(asking, "response")) as [IncomingMessage];
         expect((await hear(incoming)).text === body.toString().toUpperCase()).toBe(true);
+      });
+
+      test("waits for what the host brings, and is ended when nothing can come any more", async () => {
+        expect((await get(`${served.url}/wait/50`)).text).toBe("served 1, at once 1, most 1\n");
+        expect((await get(`${served.url}/late/50`)).status).toBe(200);
+        expect(await get(`${served.url}/never`)).toMatchObject({ status: 502 });
+        await expect.poll(served.output, patient).toContain("deadlock: each task of the guest waits");
       });
     });
 
@@ -185,7 +192,7 @@ describe.skipIf(missingTools.c !== undefined)(`guests of WASI 0.3${note}`, () =>
       await once(origin, "listening");
       const authority = `127.0.0.1:${(origin.address() as AddressInfo).port}`;
       try {
-        await using served = await serve("--allow-host", authority);
+        await using served = await serve("--allow-host", authority, "--reuse", "1");
         const heard = await get(`${served.url}/fetch/${authority}/path`);
         expect(heard).toMatchObject({ status: 200, text: "from afar", trailers: { "x-sum": "7" } });
         expect(heard.headers["x-forwarded"]).toBe("1");

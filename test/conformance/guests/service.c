@@ -46,7 +46,7 @@ void task_return(int32_t, int32_t, int32_t, int64_t, const char *, size_t, int32
 
 // What a task waits for.
 enum step { NOTHING, SLEEP, ANSWER, READ, WRITE, TRAILERS_IN, TRAILERS_OUT, LINGER };
-enum route { HELLO, UPPER, WAIT_FIRST, TRAP, SPIN, FETCH, LATE };
+enum route { HELLO, UPPER, WAIT_FIRST, TRAP, SPIN, FETCH, LATE, NEVER };
 
 struct task {
   int is_used;
@@ -232,6 +232,7 @@ static const struct {
   enum route route;
 } routes[] = {
     {"/upper", UPPER}, {"/wait/", WAIT_FIRST}, {"/trap/", TRAP}, {"/spin/", SPIN}, {"/fetch/", FETCH}, {"/late/", LATE},
+    {"/never", NEVER},
 };
 
 static void find_route(struct task *task) {
@@ -266,6 +267,8 @@ EXPORT("[async-lift]" HANDLER "#handle") int32_t serve(handle request) {
     return finish(task);
   }
   if (task->route == HELLO || task->route == LATE) return tell(task);
+  // For nothing: nobody puts anything into the set.
+  if (task->route == NEVER) return WAIT | task->set << 4;
   uint32_t call = wait_for((uint64_t)task->milliseconds * 1000000);
   return (call & 15) == RETURNED ? tell(task) : wait(task, SLEEP, call >> 4);
 }
