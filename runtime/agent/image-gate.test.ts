@@ -43,7 +43,10 @@ interface World {
   asked: number;
 }
 
-function gateOf(world: World, evidence = new StoredEvidence(join(directory, "unused"), silentLog)): ImageGate {
+function gateOf(
+  world: World,
+  evidence: Pick<StoredEvidence, "read" | "write"> = new StoredEvidence(join(directory, "unused"), silentLog),
+): ImageGate {
   return new ImageGate({
     policies: { all: () => Promise.resolve(world.policies) },
     stored: evidence,
@@ -123,6 +126,22 @@ test("signatures that were read once serve without the registry, until the keys 
     await writeFile(join(place, name), '[{"form":"simple","payload":"","signature":""}]');
   await expect(after.check({ namespace: "default", image }, signal)).rejects.toMatchObject({
     code: "REGISTRY_UNREACHABLE",
+  });
+});
+
+test("what was let in is not judged again until a policy changes", async () => {
+  const world: World = { policies: [signed], registry: [signature()], asked: 0 };
+  const reads: string[] = [];
+  const stored = { read: async (of: Digest) => (reads.push(of), []), write: async () => undefined };
+  const gate = gateOf(world, stored);
+  for (let start = 0; start < 3; start++) await gate.check({ namespace: "default", image, variant: "wasm" }, signal);
+  expect(reads).toHaveLength(1);
+  expect(world.asked).toBe(1);
+  await gate.check({ namespace: "other", image, variant: "wasm" }, signal);
+  expect(reads).toHaveLength(2);
+  world.policies = [signed, policy({ deny: true })];
+  await expect(gate.check({ namespace: "default", image, variant: "wasm" }, signal)).rejects.toMatchObject({
+    code: "POLICY_DENIED",
   });
 });
 

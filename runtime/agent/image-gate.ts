@@ -23,12 +23,21 @@ export interface GateQuestion {
   readonly variant?: "wasm" | "native";
 }
 
+/** Images that were let in are remembered: those of a full node, several times over. More are judged again. */
+const admittedMax = 10_000;
+
 /**
  * The node's own word on what may run, whatever the control plane has bound to it: asked before an image is pulled and
- * again before each start. What cannot be found out may not run.
+ * again before each start. What cannot be found out may not run. What was let in is until a policy changes: a start for a
+ * waiting request reads no signatures.
  */
 export class ImageGate {
   readonly #settings: ImageGateSettings;
+  /** By the policies of this moment. */
+  #admitted: { readonly by: readonly ImagePolicy[]; readonly questions: Set<string> } = {
+    by: [],
+    questions: new Set(),
+  };
 
   constructor(settings: ImageGateSettings) {
     this.#settings = settings;
@@ -38,6 +47,17 @@ export class ImageGate {
   async check(question: GateQuestion, signal: AbortSignal): Promise<void> {
     const policies = await this.#settings.policies.all(signal);
     if (policies.length === 0) return;
+    if (this.#admitted.by !== policies) this.#admitted = { by: policies, questions: new Set() };
+    // Not another one's, though policies change meanwhile.
+    const { questions } = this.#admitted;
+    const known = `${question.namespace} ${question.variant ?? ""} ${question.image}`;
+    if (questions.has(known)) return;
+    await this.#judge(policies, question, signal);
+    if (questions.size >= admittedMax) questions.clear();
+    questions.add(known);
+  }
+
+  async #judge(policies: readonly ImagePolicy[], question: GateQuestion, signal: AbortSignal): Promise<void> {
     const reference = parseReference(question.image, { defaultRegistry: this.#settings.defaultRegistry });
     const facts = { namespace: question.namespace, reference };
     const mine = policiesFor(policies, facts);
