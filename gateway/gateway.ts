@@ -30,6 +30,7 @@ import { LoadReporter } from "./stats/reporter.ts";
 import { RequestMetrics } from "./stats/request-metrics.ts";
 import type { RequestWatcher } from "./stats/request-record.ts";
 import { Stories } from "./stats/stories.ts";
+import type { Tracer } from "./stats/tracer.ts";
 import { answerDirectly, WaitingRequest } from "./waiting-request.ts";
 import { WebSockets } from "./websocket/web-sockets.ts";
 
@@ -54,6 +55,8 @@ export interface GatewayOptions {
   readonly metrics?: Metrics | undefined;
   /** Hear of every request, such as an access log. */
   readonly watchers?: readonly RequestWatcher[];
+  /** Undefined: requests are not traced, and their `traceparent` goes on as it came. */
+  readonly tracer?: Tracer | undefined;
   /** Tells of requests that failed. */
   readonly sendStories: (stories: readonly RequestStory[], signal: AbortSignal) => Promise<void>;
 }
@@ -71,7 +74,7 @@ export class Gateway {
   readonly #reporter: LoadReporter;
   readonly #upstreams: Upstreams;
   readonly #faults: FaultLog;
-  readonly #stories: Stories;
+  readonly #stories: Stories<RequestStory>;
   readonly #heap: HeapGuard;
   readonly #server: HttpServer;
   readonly #context: ExchangeContext;
@@ -136,7 +139,8 @@ export class Gateway {
       log,
       limits,
       heap: this.#heap,
-      watchers: this.#requestMetrics === undefined ? watchers : [this.#requestMetrics, ...watchers],
+      watchers: [this.#requestMetrics, options.tracer, ...watchers].filter((one) => one !== undefined),
+      tracer: options.tracer,
       contextFor: (serverName) => this.#certificates.contextFor(serverName),
       accept: (request, over) => this.#accept(request, over),
     });

@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { httpsClient, postLoadReport, postStories, readCredentials } from "@shallop/sdk/client";
+import { httpsClient, postLoadReport, postStories, postTraces, readCredentials } from "@shallop/sdk/client";
 import {
   aborted,
   announceReady,
@@ -10,14 +10,12 @@ import {
   systemClock as clock,
   systemRandom as random,
 } from "@shallop/sdk/internal";
-import { addProcessMetrics, Metrics, readTelemetrySettings, startExport } from "@shallop/sdk/internal/telemetry";
-import { createWriteStream } from "node:fs";
 import { AgentClient } from "./activate/agent-client.ts";
 import { Gateway } from "./gateway.ts";
 import { StatusServer } from "./listen/status-server.ts";
 import { readSettings, settingOptions } from "./settings.ts";
-import { AccessLog } from "./stats/access-log.ts";
 import { StateFile } from "./state-file.ts";
+import { openTelemetry } from "./telemetry.ts";
 import { watchCluster } from "./watch-cluster.ts";
 
 // How long the supervisor waits for routes before it is told that the gateway answers, if only with 503.
@@ -33,24 +31,10 @@ async function main(): Promise<void> {
   const tls = ca === undefined || cert === undefined || key === undefined ? undefined : { ca, cert, key };
   const machine = machineIdentity();
   const agents = new AgentClient({ clock, machine, tls });
-  const telemetry = readTelemetrySettings(process.env);
-  for (const warning of telemetry.warnings) log.warn(warning);
-  const metrics = new Metrics();
-  const isMeasured = settings.statusPort !== undefined || telemetry.metrics;
-  if (isMeasured) addProcessMetrics(metrics);
-  const instance = random.uuid();
-  const exported = await startExport({
-    settings: telemetry,
-    clock,
-    log,
-    service: "shallop-gateway",
-    instance,
-    metrics,
+  const telemetry = await openTelemetry({
+    ...{ settings, environment: process.env, clock, random, log },
+    sendTraces: (traces, signal) => postTraces(client, traces, signal),
   });
-  const { accessLog: form, accessLogFile: file } = settings;
-  // By its number: `process.stdout` waits for whoever reads a pipe.
-  const openLog = () => createWriteStream(file ?? "", file === undefined ? { fd: 1 } : { flags: "a", mode: 0o640 });
-  const accessLog = form === undefined ? undefined : new AccessLog(form, { output: openLog(), log, clock });
   const gateway = new Gateway({
     clock,
     random,
@@ -62,8 +46,9 @@ async function main(): Promise<void> {
     tls,
     httpsPublicPort: settings.httpsPublicPort,
     agents,
-    metrics: isMeasured ? metrics : undefined,
-    watchers: accessLog === undefined ? [] : [accessLog],
+    metrics: telemetry.measured,
+    tracer: telemetry.tracer,
+    watchers: telemetry.watchers,
     tellAbandoned: (node, podUid, requestIds) => void agents.abandoned(node, podUid, requestIds),
     sendStories: (stories, signal) => postStories(client, stories, signal),
     sendReport: (report, signal) => postLoadReport(client, report, signal),
@@ -73,7 +58,7 @@ async function main(): Promise<void> {
   await state?.load();
   const { port } = await gateway.listen(settings.host, settings.port);
   if (settings.httpsPort !== undefined) await gateway.listenTls(settings.host, settings.httpsPort);
-  const status = new StatusServer(() => gateway.status(), metrics);
+  const status = new StatusServer(() => gateway.status(), telemetry.metrics);
   if (settings.statusPort !== undefined) await status.listen(settings.statusPort);
   const watching = new AbortController();
   const changed = (): void => state?.changed();
@@ -85,7 +70,7 @@ async function main(): Promise<void> {
   await aborted(stop);
   log.info("stopping");
   await gateway.close();
-  await Promise.all([accessLog?.close(), exported.close()]);
+  await telemetry.close();
   watching.abort();
   await state?.close();
   status.close();

@@ -1,6 +1,7 @@
 import { parseDurationMs } from "@shallop/sdk/internal";
 import { parseQuantity } from "@shallop/sdk/api";
 import { defaultLimits, type GatewayLimits } from "./limits.ts";
+import { parseTraceMode, type TraceMode } from "./stats/tracer.ts";
 import { type AccessLogForm, accessLogForms } from "./stats/access-line.ts";
 import { isServerTimingMode, type ServerTimingMode } from "./proxy/server-timing.ts";
 
@@ -14,6 +15,7 @@ export const settingOptions = {
   domain: { type: "string", default: "localhost" },
   state: { type: "string" },
   "status-port": { type: "string" },
+  trace: { type: "string" },
   "access-log": { type: "string", default: "off" },
   "access-log-file": { type: "string" },
   "server-timing": { type: "string", default: "cold" },
@@ -58,6 +60,8 @@ export interface Settings {
   readonly domain: string;
   /** Where the last known state is kept; undefined: nowhere. */
   readonly state: string | undefined;
+  /** Undefined: as the environment says. */
+  readonly trace: TraceMode | undefined;
   /** Undefined: no access log. */
   readonly accessLog: AccessLogForm | undefined;
   /** Undefined: standard output. */
@@ -109,6 +113,7 @@ export function readSettings(values: SettingValues): Settings {
     domain,
     state,
     statusPort,
+    trace: traceMode(values.trace),
     accessLog: accessLog(values["access-log"]),
     accessLogFile: values["access-log-file"],
     serverTiming,
@@ -131,6 +136,13 @@ function webSocketLimits(values: SettingValues): Partial<GatewayLimits> {
 }
 
 type Name = keyof typeof settingOptions;
+
+function traceMode(text: string | undefined): TraceMode | undefined {
+  const mode = text === undefined ? undefined : parseTraceMode(text);
+  if (text !== undefined && mode === undefined)
+    throw new Error(`--trace is off, parent, or a share such as 0.1, not ${JSON.stringify(text)}`);
+  return mode;
+}
 
 function accessLog(text = "off"): AccessLogForm | undefined {
   const form = accessLogForms.find((name) => name === text);

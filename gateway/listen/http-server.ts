@@ -13,6 +13,7 @@ import { Http1Listener } from "./http1-listener.ts";
 import { Http2Listener } from "./http2-listener.ts";
 import { readPreface } from "./preface.ts";
 import { RequestRecord, type RequestWatcher } from "../stats/request-record.ts";
+import type { Tracer } from "../stats/tracer.ts";
 import { TlsListener } from "./tls-listener.ts";
 import type { ReceivedRequest } from "./received-request.ts";
 import { WatchedClient } from "./watched-client.ts";
@@ -37,6 +38,8 @@ export interface HttpServerOptions {
   readonly heap: HeapGuard;
   /** Hear of every request; none: a request costs nothing of it. */
   readonly watchers: readonly RequestWatcher[];
+  /** One of them. */
+  readonly tracer?: Tracer | undefined;
   /** The certificate for the name that a client of HTTPS asks for. */
   readonly contextFor: (serverName: string) => SecureContext | undefined;
   /**
@@ -166,6 +169,7 @@ export class HttpServer {
         record.authority = target.authority;
         record.target = target.target;
         record.headers = headers.headers.slice();
+        this.#options.tracer?.begin(record, headers.headers);
       }
       if ((headers.contentLength ?? 0) > limits.bodyBytesMax) throw new GatewayFault("BODY_TOO_LARGE", "");
       this.#accept({ ...target, peer, scheme, id, connection, headers, expectsContinue, record });

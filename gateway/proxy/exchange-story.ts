@@ -23,6 +23,8 @@ export interface Asked {
  */
 export class ExchangeStory {
   readonly arrivedMs: number;
+  /** There was no pod free for it when it asked. */
+  isHeld = false;
   /** When it first got a pod. */
   grantedMs: number | undefined;
   /** When the attempt under way began. */

@@ -1,5 +1,5 @@
 import { type Clock, describeError } from "@shallop/sdk/internal";
-import type { ResponseHead } from "@shallop/sdk/wire";
+import type { RequestStory, ResponseHead } from "@shallop/sdk/wire";
 import type { Dispatcher, Waiter } from "../activate/dispatcher.ts";
 import type { PodSlot } from "../balance/pod-set.ts";
 import type { GatewayLimits } from "../limits.ts";
@@ -31,7 +31,7 @@ export interface ExchangeContext {
   readonly upstreams: Upstreams;
   readonly budget: RetryBudget;
   readonly faults: FaultLog;
-  readonly stories: Stories;
+  readonly stories: Stories<RequestStory>;
   readonly abandonments: Abandonments;
   readonly serverTiming: ServerTimingMode;
 }
@@ -321,8 +321,9 @@ export class Exchange implements Waiter, UpstreamHandlers, DeadlineOwner {
 
   #acquire(): void {
     const slot = this.#dispatcher.acquire(this);
-    if (slot !== undefined) this.granted(slot);
-    else if (!this.#done) this.#deadline.arm(this.#context.clock.nowMs());
+    if (slot !== undefined) return this.granted(slot);
+    this.#story.isHeld = true;
+    if (!this.#done) this.#deadline.arm(this.#context.clock.nowMs());
   }
 
   #makeRequest(): UpstreamRequest {

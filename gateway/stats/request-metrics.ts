@@ -90,7 +90,7 @@ export class RequestMetrics implements RequestWatcher {
     this.#answered(record, series).record(seconds);
     if (story === undefined) return;
     const { grantedMs, sentMs, attempts } = story;
-    if (grantedMs !== undefined && grantedMs > story.arrivedMs) {
+    if (grantedMs !== undefined && story.isHeld) {
       series.held.record((grantedMs - story.arrivedMs) / 1000);
     }
     if (sentMs !== undefined && code === undefined) series.client.record((record.endMs - sentMs) / 1000);

@@ -35,7 +35,12 @@ export class RequestRecord {
   revision: { readonly key: string; readonly namespace: string; readonly name: string } | undefined;
   story: ExchangeStory | undefined;
   /** The gateway's own span, and the one before it; undefined: not traced. */
-  trace: (TraceContext & { readonly parentSpanId?: string | undefined }) | undefined;
+  trace:
+    | (TraceContext & {
+        readonly parentSpanId: string | undefined;
+        /** Of the pod that answers. */ readonly podSpanId: string;
+      })
+    | undefined;
 
   constructor(origin: RequestOrigin) {
     this.origin = origin;

@@ -1,34 +1,33 @@
 import { type Clock, describeError, type Log, type Timer } from "@shallop/sdk/internal";
-import type { RequestStory } from "@shallop/sdk/wire";
 
 // A person asks moments after it happened, and not within the same second.
 const intervalMs = 1_000;
-/** In one second. More failures than that are one failure, and these tell of it. */
+/** In one second. More failures than that are one failure, and these tell of it; nobody reads more traces. */
 const pendingMax = 200;
 const sendTimeoutMs = 5_000;
 
-export interface StoriesOptions {
+export interface StoriesOptions<Story> {
   readonly clock: Clock;
   readonly log: Log;
   /** Hands stories to the control plane, which keeps them for those who ask. */
-  readonly send: (stories: readonly RequestStory[], signal: AbortSignal) => Promise<void>;
+  readonly send: (stories: readonly Story[], signal: AbortSignal) => Promise<void>;
 }
 
-/** Stories of requests that failed, on their way to whoever may ask why. */
-export class Stories {
-  readonly #options: StoriesOptions;
+/** Stories of requests, on their way to whoever may ask for them: of those that failed, or that were traced. */
+export class Stories<Story> {
+  readonly #options: StoriesOptions<Story>;
   readonly #closed = new AbortController();
   readonly #ticker: Timer;
-  #pending: RequestStory[] = [];
+  #pending: Story[] = [];
   #left = 0;
   #sending = false;
 
-  constructor(options: StoriesOptions) {
+  constructor(options: StoriesOptions<Story>) {
     this.#options = options;
     this.#ticker = options.clock.every(intervalMs, () => void this.#send());
   }
 
-  add(story: RequestStory): void {
+  add(story: Story): void {
     if (this.#pending.length < pendingMax) this.#pending.push(story);
     else this.#left++;
   }
@@ -44,7 +43,7 @@ export class Stories {
     const stories = this.#pending;
     this.#pending = [];
     const { clock, log, send } = this.#options;
-    if (this.#left > 0) log.warn("more requests failed than are told of one by one", { left: this.#left });
+    if (this.#left > 0) log.warn("there were more stories than are told one by one", { left: this.#left });
     this.#left = 0;
     const late = new AbortController();
     const timer = clock.after(sendTimeoutMs, () => late.abort(new Error("the control plane did not answer in time")));

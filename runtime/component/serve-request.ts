@@ -10,6 +10,7 @@ export class ServedRequest {
   readonly outparam: ResponseOutparam;
 
   constructor(context: GuestContext, request: GuestRequest, response: GuestResponse) {
+    context.requestHeaders = request.headers;
     this.incoming = new IncomingRequest(context, request);
     this.outparam = new ResponseOutparam(context, response, request.method === "HEAD");
   }

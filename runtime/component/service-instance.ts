@@ -40,6 +40,7 @@ export class ServiceInstance implements Instance {
     // What an earlier request has met is no reason of this one's.
     if (this.#services.size === 0) this.#context.breach = undefined;
     this.#services.set(request, service);
+    this.#context.requestHeaders = this.#services.size === 1 ? request.headers : undefined;
     try {
       const arrived = HttpRequest.arrived(this.#context, request);
       const call = this.#fork.live.start(this.#handler, [arrived], request.running);

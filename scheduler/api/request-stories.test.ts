@@ -1,5 +1,5 @@
-import { postStories, requestStory } from "@shallop/sdk/client";
-import type { RequestStory } from "@shallop/sdk/wire";
+import { postStories, postTraces, requestStory, requestTraces, serviceTraces } from "@shallop/sdk/client";
+import type { RequestStory, RequestTrace } from "@shallop/sdk/wire";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type RunningApi, runApi } from "./server.fixture.ts";
 
@@ -34,5 +34,44 @@ describe("stories of requests that failed", () => {
     const long = { ...story("r-long"), path: "x".repeat(10_000) };
     await postStories(gateway, [long]);
     expect((await requestStory(gateway, "r-long")).path).toHaveLength(500);
+  });
+});
+
+const trace = (requestId: string, revision = "hello-00001"): RequestTrace => ({
+  traceId: "0af7651916cd43dd8448eb211c80319c",
+  ...{ requestId, namespace: "default", revision },
+  spans: [
+    {
+      ...{ traceId: "0af7651916cd43dd8448eb211c80319c", spanId: "b7ad6b7169203331", flags: 1, name: "GET" },
+      ...{ kind: "server", startMs: 1, endMs: 2.5, attributes: { "http.response.status_code": 200 } },
+    },
+  ],
+});
+
+describe("traces of requests", () => {
+  test("are found by request, by trace and by service, the newest first", async () => {
+    const gateway = running.client(running.material.tokens.gateway);
+    await postTraces(gateway, [trace("t-1"), trace("t-2"), trace("t-3", "other-00001")]);
+    expect(await requestTraces(gateway, "t-2")).toEqual([trace("t-2")]);
+    expect(await requestTraces(gateway, trace("").traceId)).toHaveLength(3);
+    const of = async (name: string, limit = 10) =>
+      (await serviceTraces(gateway, "default", name, limit)).map(({ requestId }) => requestId);
+    expect(await of("hello")).toEqual(["t-2", "t-1"]);
+    expect(await of("hello", 1)).toEqual(["t-2"]);
+    expect(await of("nobody")).toEqual([]);
+    await expect(requestTraces(gateway, "t-9")).rejects.toMatchObject({ code: "NotFound" });
+  });
+
+  test("what is none is refused, and what is long is cut", async () => {
+    const gateway = running.client(running.material.tokens.gateway);
+    await expect(postTraces(running.client("nonsense"), [trace("t")])).rejects.toMatchObject({ code: "Unauthorized" });
+    for (const wrong of [{ ...trace("t"), traceId: "x" }, { ...trace("t"), spans: [{}] }, "trace"]) {
+      await expect(postTraces(gateway, [wrong as RequestTrace])).rejects.toMatchObject({ code: "BadRequest" });
+    }
+    const [span] = trace("").spans;
+    await postTraces(gateway, [
+      { ...trace("t-long", "long-00001"), traceId: "1".repeat(32), spans: [{ ...span!, name: "x".repeat(9_000) }] },
+    ]);
+    expect((await requestTraces(gateway, "t-long"))[0]?.spans[0]?.name).toHaveLength(500);
   });
 });

@@ -37,6 +37,7 @@ import { runCommand } from "./commands/run.ts";
 import { serveCommand } from "./commands/serve.ts";
 import { statusCommand } from "./commands/status.ts";
 import { tokenCommand } from "./commands/token.ts";
+import { traceCommand } from "./commands/trace.ts";
 import { trafficCommand } from "./commands/traffic.ts";
 import { upCommand } from "./commands/up.ts";
 import { whyCommand } from "./commands/why.ts";
@@ -71,6 +72,7 @@ const commands: readonly CommandModule[] = [
   trafficCommand,
   explainCommand,
   whyCommand,
+  traceCommand,
   eventsCommand,
   deleteCommand,
   partCommands,

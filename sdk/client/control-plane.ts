@@ -1,6 +1,6 @@
 import { ApiFault } from "../api/fault.ts";
 import { isJsonObject } from "../api/json.ts";
-import type { Explanation, LoadReport, RequestStory } from "../wire/control.ts";
+import type { Explanation, LoadReport, RequestStory, RequestTrace } from "../wire/control.ts";
 import type { RawClient } from "./client.ts";
 import { query, segment } from "./paths.ts";
 
@@ -33,6 +33,40 @@ export async function postStories(
     body: { stories },
     ...(signal === undefined ? {} : { signal }),
   });
+}
+
+/** Tells of requests that were traced. @throws ApiFault */
+export async function postTraces(
+  client: RawClient,
+  traces: readonly RequestTrace[],
+  signal?: AbortSignal,
+): Promise<void> {
+  await client.request("POST", "/shallop/v1/traces", {
+    body: { traces },
+    ...(signal === undefined ? {} : { signal }),
+  });
+}
+
+/** Requests by their id, or by that of their trace. @throws ApiFault NotFound, … */
+export const requestTraces = (client: RawClient, id: string): Promise<readonly RequestTrace[]> =>
+  readTraces(client, `/shallop/v1/traces/${segment(id, "trace id")}`);
+
+/** The newest of a service, the newest first. @throws ApiFault Forbidden, … */
+export function serviceTraces(
+  client: RawClient,
+  namespace: string,
+  service: string,
+  limit: number,
+): Promise<readonly RequestTrace[]> {
+  const path = `/shallop/v1/namespaces/${segment(namespace, "namespace")}/services/${segment(service, "name")}/traces`;
+  return readTraces(client, `${path}?limit=${String(limit)}`);
+}
+
+async function readTraces(client: RawClient, path: string): Promise<readonly RequestTrace[]> {
+  const answer = await client.request("GET", path);
+  if (!isJsonObject(answer) || !Array.isArray(answer["traces"]))
+    throw new ApiFault("InternalError", "the API server answered something that are no traces");
+  return answer["traces"] as readonly RequestTrace[];
 }
 
 /** What became of a request that failed. @throws ApiFault NotFound, … */

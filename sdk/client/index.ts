@@ -2,7 +2,10 @@ export type { ApiClient, PatchType, RawClient, RawOptions, Selector, WatchStart 
 export {
   explainService,
   postStories,
+  postTraces,
   requestStory,
+  requestTraces,
+  serviceTraces,
   type LogSelection,
   podLogs,
   type PodLogSelection,

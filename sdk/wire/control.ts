@@ -1,3 +1,5 @@
+import type { Span } from "../internal/telemetry/index.ts";
+
 /**
  * What Shallop's own processes say to the control plane beside the Kubernetes API, over the same HTTPS server:
  *
@@ -5,6 +7,9 @@
  *                                                             when a request arrives for a revision without a ready pod
  *   POST /shallop/v1/stories                                  { stories: RequestStory[] } → 204. From gateways: requests
  *                                                             that failed
+ *   POST /shallop/v1/traces                                   { traces: RequestTrace[] } → 204. From gateways
+ *   GET  /shallop/v1/traces/{id}                              → { traces: RequestTrace[] }; id of a request or a trace
+ *   GET  /shallop/v1/namespaces/{ns}/services/{name}/traces   the same; limit: the newest
  *   GET  /shallop/v1/requests/{id}                            → RequestStory
  *   GET  /shallop/v1/namespaces/{ns}/services/{name}/explain  → Explanation; whatIf: settings of the autoscaler,
  *                                                             `max-scale=20,target=50`, to replay the last hour with
@@ -128,6 +133,16 @@ export interface RequestStory {
   /** The client had got some of an answer before it failed. */
   readonly answerBegun: boolean;
   readonly attempts: readonly RequestAttempt[];
+}
+
+/** A request that was traced. */
+export interface RequestTrace {
+  readonly traceId: string;
+  readonly requestId: string;
+  /** Empty when it went to no revision. */
+  readonly namespace: string;
+  readonly revision: string;
+  readonly spans: readonly Span[];
 }
 
 /** One pod that it was given to. */

@@ -7,6 +7,7 @@ export type {
   LoadReport,
   RequestAttempt,
   RequestStory,
+  RequestTrace,
   RevisionExplanation,
   RevisionLoad,
   ScaleDecision,

@@ -129,6 +129,8 @@ export class GuestContext {
   isWoken = false;
   /** A limit that the guest has met and may have survived. */
   breach: GuestFault | undefined;
+  /** Headers of the request that it serves; undefined while it serves several: what it calls out for is then nobody's. */
+  requestHeaders: readonly string[] | undefined;
   // Made when they are first needed: most requests open nothing and wait for nothing.
   #openFiles: Allowance | undefined;
   #connections: Allowance | undefined;

@@ -3,6 +3,7 @@ import type { EgressAgents } from "../egress/egress.ts";
 import { ByteQueue } from "./byte-queue.ts";
 import type { ByteSink, SinkFailure } from "./byte-sink.ts";
 import type { GuestContext } from "./guest-context.ts";
+import { traceHeaders } from "./trace-headers.ts";
 import type { CallTarget, CallTimeouts } from "./http-call-target.ts";
 import { hopByHopNames, parseContentLength } from "./header-rules.ts";
 import { type HttpErrorCode, httpErrorCodeOf } from "./http-error-code.ts";
@@ -82,7 +83,7 @@ export class HttpCall {
       hostname: target.hostname.replace(/^\[|\]$/g, ""),
       port: target.port,
       path: target.path,
-      headers: [...headers, "host", target.authority],
+      headers: [...headers, ...traceHeaders(headers, this.#context.requestHeaders), "host", target.authority],
       lookup: this.#context.settings.egress.lookup,
     });
     this.#request = request;

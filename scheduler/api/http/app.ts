@@ -1,4 +1,4 @@
-import { ApiFault, kindOf, services } from "@shallop/sdk/api";
+import { ApiFault, kindOf, label, revisions, services, textAt } from "@shallop/sdk/api";
 import { assert, describeError, type Random } from "@shallop/sdk/internal";
 import type { Metrics } from "@shallop/sdk/internal/telemetry";
 import { Hono } from "hono";
@@ -24,6 +24,7 @@ import { type Explainer, type LoadSink, receiveLoad } from "./shallop-routes.ts"
 import { metricsText, nodeMetricsText } from "./prometheus-routes.ts";
 import { RequestMetrics } from "./request-metrics.ts";
 import { RequestStories } from "./request-stories.ts";
+import { RequestTraces } from "./request-traces.ts";
 import { faultResponse } from "./status.ts";
 import { streamResponse } from "./stream-response.ts";
 import { parseTarget } from "./target.ts";
@@ -103,6 +104,23 @@ function addShallopRoutes(app: Hono<Context>, parts: AppParts): void {
   const { machinery } = parts;
   const stories = new RequestStories();
   app.post("/shallop/v1/stories", (context) => stories.receive(context.req.raw, context.get("user"), machinery.clock));
+  const traces = new RequestTraces();
+  app.post("/shallop/v1/traces", (context) => traces.receive(context.req.raw, context.get("user"), machinery.clock));
+  app.get("/shallop/v1/traces/:id", (context) => {
+    const found = traces.get(context.req.param("id"));
+    for (const { namespace, revision } of found) {
+      authorize({ user: context.get("user"), verb: "get", ...serviceTarget(namespace, revision) });
+    }
+    return Response.json({ traces: found });
+  });
+  app.get("/shallop/v1/namespaces/:namespace/services/:name/traces", (context) => {
+    const { namespace, name } = context.req.param();
+    authorize({ user: context.get("user"), verb: "get", ...serviceTarget(namespace, name) });
+    const limit = integerParameter(new URL(context.req.url).searchParams, "limit") ?? 10;
+    const isOfService = ofService(machinery, namespace, name);
+    const all = traces.newest((trace) => trace.namespace === namespace && isOfService(trace.revision), limit);
+    return Response.json({ traces: all });
+  });
   app.get("/shallop/v1/requests/:id", (context) => {
     const story = stories.get(context.req.param("id"));
     authorize({ user: context.get("user"), verb: "get", ...serviceTarget(story.namespace, story.revision) });
@@ -178,6 +196,17 @@ function addKubernetesRoutes(app: Hono<Context>, parts: AppParts): void {
     if (isStreamSubresource(target.subresource)) throw badRequest("Upgrade request required");
     return routes.handle(target, call);
   });
+}
+
+/** Whether a revision is, or was, one of a service. */
+function ofService(machinery: Machinery, namespace: string, service: string): (revision: string) => boolean {
+  const kind = kindOf(revisions);
+  assert(kind !== undefined, "revisions are served");
+  return (name) => {
+    const revision = machinery.objects.get(kind, namespace, name);
+    if (revision === undefined) return name.replace(/-[0-9]{5}$/, "") === service;
+    return textAt(revision, "metadata", "labels", label.service) === service;
+  };
 }
 
 function serviceTarget(namespace: string, name: string): Target {

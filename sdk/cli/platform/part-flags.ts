@@ -79,6 +79,10 @@ export const partFlags = {
     domain: { value: "domain", about: "of the services' host names (default: localhost)" },
     state: { value: "file", about: "where the last known state is kept" },
     "status-port": { value: "port", about: "of /healthz, /readyz, /status and /metrics on loopback" },
+    trace: {
+      value: "which",
+      about: "requests to trace: off, parent, or a share such as 0.1 (default: OTEL_TRACES_SAMPLER)",
+    },
     "access-log": { value: "form", about: "off, common, combined or json (default: off)" },
     "access-log-file": { value: "file", about: "where it goes (default: standard output)" },
     "server-timing": { value: "when", about: "always, cold or off (default: cold)" },
