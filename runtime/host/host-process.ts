@@ -39,8 +39,8 @@ export interface SpawnOptions {
 
 export interface HostProcessHandlers {
   message(message: HostMessage): void;
-  /** The process is gone. */
-  exited(how: string): void;
+  /** The process is gone. `lastWords`: what it wrote before, if anything. */
+  exited(lastWords: string): void;
 }
 
 type Reply = Extract<HostMessage, { type: "reply" | "refused" }>;
@@ -67,6 +67,9 @@ export class HostProcess {
   #nextId = 1;
   #isGone = false;
   #isForgotten = false;
+
+  /** What it wrote before it died; nothing of one that an earlier agent started. */
+  #lastWords: () => string = () => "";
 
   private constructor(socketPath: string, pid: number, socket: Socket, handlers: HostProcessHandlers) {
     this.socketPath = socketPath;
@@ -117,7 +120,9 @@ export class HostProcess {
     const socket = await Promise.race([connectStarting(socketPath, clock), failed]);
     const pid = (await cellPid(child)) ?? 0;
     await place.remember({ pid, namespace: undefined });
-    return new HostProcess(socketPath, pid, socket, handlers);
+    const host = new HostProcess(socketPath, pid, socket, handlers);
+    host.#lastWords = lastWords;
+    return host;
   }
 
   /** Takes over a process that runs already. @throws when nobody listens there */
@@ -225,7 +230,7 @@ export class HostProcess {
     const fault = new PodFault("EXITED", "the host process ended", { retryable: true });
     for (const { reject } of this.#waiting.values()) reject(fault);
     this.#waiting.clear();
-    if (!this.#isForgotten) this.#handlers.exited("the host process ended");
+    if (!this.#isForgotten) this.#handlers.exited(this.#lastWords());
   }
 }
 

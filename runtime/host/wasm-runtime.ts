@@ -221,7 +221,7 @@ export class WasmRuntime implements PodRuntime {
     const early: HostMessage[] = [];
     const { host: process, status } = await HostProcess.adopt(place, this.#settings.clock, {
       message: (message) => (host === undefined ? early.push(message) : this.#receive(host, message)),
-      exited: () => host !== undefined && void this.#exited(host),
+      exited: (lastWords: string) => host !== undefined && void this.#exited(host, lastWords),
     });
     host = { process, place, namespace: status.namespace, pods: new Map(), wedged: false, idleTimer: undefined };
     this.#hosts.add(host);
@@ -311,7 +311,7 @@ export class WasmRuntime implements PodRuntime {
     const options = { place, cells, compileCache: this.#compileCache, mapsMax, clock };
     const handlers = {
       message: (message: HostMessage) => host !== undefined && this.#receive(host, message),
-      exited: () => host !== undefined && void this.#exited(host),
+      exited: (lastWords: string) => host !== undefined && void this.#exited(host, lastWords),
     };
     const process = await HostProcess.spawn(options, handlers).catch(async (error: unknown) => {
       await place.remove();
@@ -360,7 +360,7 @@ export class WasmRuntime implements PodRuntime {
     }
   }
 
-  async #exited(host: Host): Promise<void> {
+  async #exited(host: Host, lastWords: string): Promise<void> {
     this.#hosts.delete(host);
     host.idleTimer?.cancel();
     // The connection is gone; whatever happened to it, nothing may run on that no agent knows of.
@@ -372,6 +372,14 @@ export class WasmRuntime implements PodRuntime {
     } else if ((await this.#hostByNamespace.get(host.namespace)) === host) this.#hostByNamespace.delete(host.namespace);
     const outOfMemory = await this.#settings.hostJail.wasOutOfMemory(host.process.pid).catch(() => false);
     await this.#leave(host);
+    const { namespace, wedged } = host;
+    this.#settings.log.warn("a host process has ended", {
+      namespace,
+      pods: host.pods.size,
+      outOfMemory,
+      wedged,
+      lastWords,
+    });
     const pods = [...host.pods.values()].filter((pod) => this.#hostByPod.get(pod.uid) === host);
     for (const pod of pods) this.#hostByPod.delete(pod.uid);
     const exit: PodExit = outOfMemory

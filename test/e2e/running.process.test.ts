@@ -1,5 +1,7 @@
 import { request as httpRequest } from "node:http";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { updateAndRollBack } from "../soak/disturbances.ts";
+import { echoScript, MixedLoad } from "../soak/mixed-load.ts";
 import { behavioursScript, whoScript } from "../support/behaviours.ts";
 import { componentThatImports } from "../../runtime/host/testing/components.ts";
 import { needKubectl, type Kubectl } from "../support/kubectl.ts";
@@ -299,18 +301,18 @@ test("traffic is split by percent, and a tag has a URL of its own", async () => 
   ]);
 });
 
-test("a new revision takes over under load without a failed request", async () => {
-  await platform.run("deploy", "rolling", "--image", "who:1", "--env", "WHO=before", "--min-scale", "1");
-  const caller = callSteadily(platform, "rolling.default", { connections: 4, pauseMs: 5 });
-  for (const who of ["second", "third"]) {
-    await platform.run("deploy", "rolling", "--image", "who:1", "--env", `WHO=${who}`, "--min-scale", "1");
-    expect((await platform.ask("rolling.default")).body).toBe(`${who}\n`);
-  }
-  // The old pods go while requests come.
-  await new Promise((resolve) => setTimeout(resolve, 2_000));
-  const { requests, failed, said } = await caller.stop();
-  expect(failed, said).toBe(0);
-  expect(requests).toBeGreaterThan(100);
+test("updates and ways back under mixed load without a failed request: kept connections, HTTP/2, uploads, slow answers", async () => {
+  const image = await workshop.publish(platform, "rolling", { script: echoScript });
+  await platform.run("deploy", "rolling", "--image", image, "--min-scale", "1");
+  const hosts = ["rolling.default.localhost"];
+  const load = new MixedLoad({ port: platform.ports.gateway, hosts, requestsPerSecond: 10, slowMs: 2_000, seed: 1 });
+  load.start();
+  for (const round of [1, 2]) await updateAndRollBack(platform, { name: "rolling", image }, round);
+  const { counts, failures } = await load.stop();
+  expect(failures).toEqual([]);
+  for (const { sent, answered } of Object.values(counts)) expect(answered).toBe(sent);
+  expect(counts.keepAlive.answered).toBeGreaterThan(10);
+  expect(counts.http2.answered).toBeGreaterThan(0);
 });
 
 test("one service cannot be asked through another's name", async () => {

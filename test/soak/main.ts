@@ -42,11 +42,19 @@ const options = {
   killEveryMs: number("kill-every") * 1000,
 };
 await using workshop = await Workshop.open();
-await using platform = await Platform.start();
+// The smallest windows that Knative allows: revisions that are over leave soon, and memory has a level to stay at.
+await using platform = await Platform.start({ autoscaler: ["stable-window=6s", "scale-to-zero-grace-period=6s"] });
 console.log(`soak: ${options.seconds} s, ${options.requestsPerSecond} requests/s, seed ${options.seed}`);
 const wrong = report(await soak(platform, workshop, options));
 for (const sentence of wrong) console.error(sentence);
 if (wrong.length > 0) {
+  const events = await platform.run("events").catch(String);
+  console.error(
+    events
+      .split("\n")
+      .filter((line) => !/ Normal /.test(line))
+      .join("\n"),
+  );
   console.error(await platform.logs());
   process.exitCode = 1;
 }
