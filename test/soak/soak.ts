@@ -2,6 +2,7 @@ import { systemClock } from "../../sdk/internal/index.ts";
 import { seededRandom } from "../../sdk/internal/testing/index.ts";
 import { figure, median } from "../bench/figures.ts";
 import { descendants, proportionalBytes } from "../bench/processes.ts";
+import { needKubectl } from "../support/kubectl.ts";
 import type { Platform } from "../support/platform.ts";
 import { callSteadily } from "../support/steady-caller.ts";
 import type { Workshop } from "../support/workshop.ts";
@@ -62,6 +63,8 @@ export async function soak(platform: Platform, workshop: Workshop, options: Soak
 
 async function deployVictim(platform: Platform, image: string): Promise<void> {
   const { namespace, name } = victim;
+  await using kubectl = await needKubectl(platform.kubeconfig);
+  await kubectl(["create", "namespace", namespace]);
   await platform.run("deploy", name, "-n", namespace, "--image", image, "--min-scale", "1");
 }
 
