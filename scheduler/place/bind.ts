@@ -36,7 +36,13 @@ export function placePods(
     if (placement.kind === "unplaceable") break;
     here.set(placement.node, (here.get(placement.node) ?? 0) + 1);
     views = views.map((node) =>
-      node.name === placement.node ? { ...node, taken: plus(node.taken, workload.demand) } : node,
+      node.name === placement.node
+        ? {
+            ...node,
+            taken: plus(node.taken, workload.demand),
+            pods: workload.pod === undefined ? node.pods : [...node.pods, workload.pod],
+          }
+        : node,
     );
   }
   return placements;
@@ -51,7 +57,7 @@ export function placePod(
   const refusals: Refusal[] = [];
   const fitting: NodeView[] = [];
   for (const node of nodes) {
-    const refusal = refusePod(node, workload);
+    const refusal = refusePod(node, workload, nodes);
     if (refusal === undefined) fitting.push(node);
     else refusals.push(refusal);
   }
@@ -65,7 +71,7 @@ export function placePod(
   );
   const candidates = fitting
     .map((node) => {
-      const scores = scoreNode(node, workload, { podsByNode, podsMost });
+      const scores = scoreNode(node, workload, { podsByNode, podsMost, nodes });
       return { node: node.name, total: totalOf(scores), scores };
     })
     .sort((a, b) => b.total - a.total || (rank.get(a.node) ?? 0) - (rank.get(b.node) ?? 0));
@@ -79,10 +85,11 @@ function boundSentence(
   candidates: readonly { readonly node: string; readonly total: number }[],
   refusals: readonly Refusal[],
 ): string {
-  const { free, prepared, spread } = best.scores;
+  const { free, prepared, spread, wishes } = best.scores;
   const points =
     `image prepared ${points1(prepared)}×${String(weights.prepared)}, ` +
-    `spread ${points1(spread)}×${String(weights.spread)}, free ${points1(free)}×${String(weights.free)}`;
+    `spread ${points1(spread)}×${String(weights.spread)}, free ${points1(free)}×${String(weights.free)}` +
+    (wishes === 0 ? "" : `, wishes ${points1(wishes)}×${String(weights.wishes)}`);
   const [, second] = candidates;
   const than =
     second === undefined

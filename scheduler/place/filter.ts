@@ -1,4 +1,7 @@
 import type { Demand } from "./demand.ts";
+import type { Taint } from "@shallop/sdk/api";
+import { affinityRefusal, antiAffinityRefusal, skewOf } from "./neighbours.ts";
+import { matchesTerm, taintText, tolerates } from "./requirements.ts";
 import { portsConflict } from "./host-ports.ts";
 import type { NodeView, PlacedPod } from "./node-view.ts";
 
@@ -6,6 +9,10 @@ export type RefusalCode =
   | "NOT_READY"
   | "UNSCHEDULABLE"
   | "TAINTED"
+  | "NODE_AFFINITY"
+  | "POD_AFFINITY"
+  | "POD_ANTI_AFFINITY"
+  | "SPREAD"
   /** The wanted variant cannot run there. */
   | "NO_NATIVE"
   /** The node has tried to prepare the image, and it can never run there. */
@@ -40,7 +47,8 @@ export interface Workload {
 }
 
 type Verdict = Pick<Refusal, "code" | "sentence"> | undefined;
-type Filter = (node: NodeView, workload: Workload) => Verdict;
+/** `nodes`: all of them, this one too. */
+type Filter = (node: NodeView, workload: Workload, nodes: readonly NodeView[]) => Verdict;
 
 const mebibytes = (bytes: number): string => `${String(Math.round(bytes / 2 ** 20))} MiB`;
 const millicores = (cpu: number): string => `${String(Math.round(cpu * 1000))}m`;
@@ -48,11 +56,63 @@ const millicores = (cpu: number): string => `${String(Math.round(cpu * 1000))}m`
 const refuseNotReady: Filter = ({ ready }) =>
   ready ? undefined : { code: "NOT_READY", sentence: "the node is not ready" };
 
-const refuseUnschedulable: Filter = ({ unschedulable }) =>
-  unschedulable ? { code: "UNSCHEDULABLE", sentence: "the node is cordoned (spec.unschedulable)" } : undefined;
+const unschedulableTaint: Taint = { key: "node.kubernetes.io/unschedulable", effect: "NoSchedule" };
 
-const refuseTainted: Filter = ({ taints }) =>
-  taints.length === 0 ? undefined : { code: "TAINTED", sentence: `the node has taint ${taints.join(", ")}` };
+const refuseUnschedulable: Filter = ({ unschedulable }, { pod }) =>
+  unschedulable && !isTolerated(unschedulableTaint, pod)
+    ? { code: "UNSCHEDULABLE", sentence: "the node is cordoned (spec.unschedulable)" }
+    : undefined;
+
+/** Effects that keep a pod off a node; `PreferNoSchedule` only weighs. */
+const keepsAway: ReadonlySet<string> = new Set(["NoSchedule", "NoExecute"]);
+
+const isTolerated = (taint: Taint, pod: PlacedPod | undefined): boolean =>
+  pod?.tolerations.some((toleration) => tolerates(toleration, taint)) === true;
+
+const refuseTainted: Filter = ({ taints }, { pod }) => {
+  const bad = taints.filter((taint) => keepsAway.has(taint.effect) && !isTolerated(taint, pod));
+  if (bad.length === 0) return undefined;
+  return { code: "TAINTED", sentence: `the node has untolerated taint ${bad.map(taintText).join(", ")}` };
+};
+
+const refuseNodeLabels: Filter = (node, { pod }) => (pod === undefined ? undefined : nodeLabelVerdict(node, pod));
+
+function nodeLabelVerdict(node: NodeView, pod: PlacedPod): Verdict {
+  const missing = Object.entries(pod.nodeLabels).filter(([key, value]) => node.labels[key] !== value);
+  if (missing.length > 0) {
+    const labels = missing.map(([key, value]) => `${key}=${value}`).join(", ");
+    return { code: "NODE_AFFINITY", sentence: `the node has no label ${labels}` };
+  }
+  if (pod.nodeTerms === undefined || pod.nodeTerms.some((term) => matchesTerm(term, node))) return undefined;
+  return { code: "NODE_AFFINITY", sentence: "no term of the pod's node affinity matches the node" };
+}
+
+const refuseAffinity: Filter = (node, { pod }, nodes) => {
+  const why = pod === undefined ? undefined : affinityRefusal(pod, node, nodes);
+  return why === undefined ? undefined : { code: "POD_AFFINITY", sentence: why };
+};
+
+const refuseAntiAffinity: Filter = (node, { pod }, nodes) => {
+  const why = pod === undefined ? undefined : antiAffinityRefusal(pod, node, nodes);
+  return why === undefined ? undefined : { code: "POD_ANTI_AFFINITY", sentence: why };
+};
+
+const refuseSpread: Filter = (node, { pod }, nodes) => {
+  for (const constraint of pod?.spread ?? []) {
+    if (pod === undefined || constraint.whenUnsatisfiable === "ScheduleAnyway") continue;
+    // As kube-scheduler: nodes that the pod may not be on at all are no place that is left empty.
+    const eligible = nodes.filter((other) => nodeLabelVerdict(other, pod) === undefined);
+    const skew = skewOf(constraint, pod, { node, nodes: eligible });
+    const { topologyKey, maxSkew } = constraint;
+    if (skew === undefined)
+      return { code: "SPREAD", sentence: `the node has no label ${topologyKey} to spread pods by` };
+    if (skew > maxSkew) {
+      const sentence = `its ${topologyKey} would have ${String(skew)} pods more than another, of at most ${String(maxSkew)}`;
+      return { code: "SPREAD", sentence };
+    }
+  }
+  return undefined;
+};
 
 const refuseVariant: Filter = ({ name, features }, { wish, unusable }) => {
   if (wish === "native" && features?.native === false) {
@@ -108,19 +168,37 @@ const refuseMemory: Filter = ({ allocatable, taken }, { demand }) =>
 /** What makes a node a possible home: nothing that changes from pod to pod. */
 const homeFilters: readonly Filter[] = [refuseNotReady, refuseUnschedulable, refuseTainted, refuseVariant];
 /** In this order; the first that refuses gives the reason (kube-scheduler: "filters are called in order"). */
-const podFilters: readonly Filter[] = [...homeFilters, refusePorts, refusePods, refuseCpu, refuseMemory];
+const podFilters: readonly Filter[] = [
+  ...homeFilters,
+  refuseNodeLabels,
+  refusePorts,
+  refusePods,
+  refuseCpu,
+  refuseMemory,
+  refuseSpread,
+  refuseAffinity,
+  refuseAntiAffinity,
+];
 
-function firstRefusal(filters: readonly Filter[], node: NodeView, workload: Workload): Refusal | undefined {
+function firstRefusal(
+  filters: readonly Filter[],
+  node: NodeView,
+  workload: Workload,
+  nodes: readonly NodeView[] = [node],
+): Refusal | undefined {
   for (const filter of filters) {
-    const verdict = filter(node, workload);
+    const verdict = filter(node, workload, nodes);
     if (verdict !== undefined) return { node: node.name, ...verdict };
   }
   return undefined;
 }
 
-/** Why `node` cannot take a pod of `workload` now; undefined: it can. */
-export const refusePod = (node: NodeView, workload: Workload): Refusal | undefined =>
-  firstRefusal(podFilters, node, workload);
+/** Why `node`, one of `nodes`, cannot take a pod of `workload` now; undefined: it can. */
+export const refusePod = (
+  node: NodeView,
+  workload: Workload,
+  nodes: readonly NodeView[] = [node],
+): Refusal | undefined => firstRefusal(podFilters, node, workload, nodes);
 
 /** Why `node` cannot be a home of `workload`; undefined: it can. An empty node must have room for one pod. */
 export function refuseHome(node: NodeView, workload: Workload): Refusal | undefined {
@@ -136,10 +214,15 @@ export function refusalSentence(refusals: readonly Refusal[]): string {
   const words: Readonly<Record<RefusalCode, string>> = {
     NOT_READY: "not ready",
     UNSCHEDULABLE: "cordoned",
-    TAINTED: "tainted",
+    // As kube-scheduler writes these.
+    TAINTED: "node(s) had untolerated taint",
+    NODE_AFFINITY: "node(s) didn't match Pod's node affinity/selector",
+    POD_AFFINITY: "node(s) didn't match pod affinity rules",
+    POD_ANTI_AFFINITY: "node(s) didn't match pod anti-affinity rules",
+    SPREAD: "node(s) didn't match pod topology spread constraints",
     NO_NATIVE: "without what native variants need",
     IMAGE_UNUSABLE: "where the image cannot run",
-    PORT_TAKEN: "without free ports for the requested pod ports",
+    PORT_TAKEN: "node(s) didn't have free ports for the requested pod ports",
     TOO_MANY_PODS: "with too many pods",
     NO_CPU: "with too little cpu",
     NO_MEMORY: "with too little memory",

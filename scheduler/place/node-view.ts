@@ -4,9 +4,14 @@ import {
   type Json,
   type Node,
   type NodeFeatures,
+  type NodeSelectorTerm,
   parseQuantity,
   type Pod,
+  type PodAffinityTerm,
+  type Taint,
   textAt,
+  type Toleration,
+  type TopologySpreadConstraint,
 } from "@shallop/sdk/api";
 import type { Amounts } from "./demand.ts";
 import { type WantedPort, wantedPortsOf } from "./host-ports.ts";
@@ -16,8 +21,9 @@ export interface NodeView {
   readonly name: string;
   readonly ready: boolean;
   readonly unschedulable: boolean;
-  /** Taints that keep pods away, as `key=value:Effect`. Revisions have no tolerations. */
-  readonly taints: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+  /** Revisions have no tolerations. */
+  readonly taints: readonly Taint[];
   /** Undefined: the node has not said. */
   readonly features: Pick<NodeFeatures, "native" | "nativeMissing"> | undefined;
   readonly allocatable: Amounts;
@@ -31,10 +37,19 @@ export interface PlacedPod {
   readonly namespace: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly hostPorts: readonly WantedPort[];
+  readonly tolerations: readonly Toleration[];
+  /** Required: one of the terms, if there are any, and all of the labels. */
+  readonly nodeTerms: readonly NodeSelectorTerm[] | undefined;
+  readonly nodeLabels: Readonly<Record<string, string>>;
+  /** Required: all of them. */
+  readonly affinity: readonly PodAffinityTerm[];
+  readonly antiAffinity: readonly PodAffinityTerm[];
+  readonly spread: readonly TopologySpreadConstraint[];
+  /** Wished for, by weight; a negative one wishes for its absence. */
+  readonly preferredNodes: readonly { readonly weight: number; readonly preference: NodeSelectorTerm }[];
+  readonly preferredPods: readonly { readonly weight: number; readonly term: PodAffinityTerm }[];
 }
 
-/** Effects that keep a pod without tolerations off a node; `PreferNoSchedule` does not. */
-const keepsAway: ReadonlySet<string> = new Set(["NoSchedule", "NoExecute"]);
 /** Kubernetes' own default for a node that does not say (kubelet --max-pods). */
 const podsDefault = 110;
 
@@ -49,9 +64,8 @@ export function nodeView(node: Node, taken: Amounts, pods: readonly PlacedPod[] 
     name: node.metadata.name,
     ready: conditions.some(({ type, status }) => type === "Ready" && status === "True"),
     unschedulable: node.spec?.unschedulable === true || node.metadata.deletionTimestamp !== undefined,
-    taints: (node.spec?.taints ?? [])
-      .filter(({ effect }) => keepsAway.has(effect))
-      .map(({ key, value, effect }) => `${key}${value === undefined || value === "" ? "" : `=${value}`}:${effect}`),
+    labels: node.metadata.labels ?? {},
+    taints: node.spec?.taints ?? [],
     features: parseFeatures(node.metadata.annotations?.[annotation.features]),
     allocatable: {
       cpu: quantity("cpu") ?? 0,
@@ -64,11 +78,27 @@ export function nodeView(node: Node, taken: Amounts, pods: readonly PlacedPod[] 
 }
 
 /** Reads a Pod object. */
-export const placedPod = ({ metadata, spec }: Pick<Pod, "metadata" | "spec">): PlacedPod => ({
-  namespace: metadata.namespace ?? "default",
-  labels: metadata.labels ?? {},
-  hostPorts: wantedPortsOf(spec),
-});
+export function placedPod({ metadata, spec }: Pick<Pod, "metadata" | "spec">): PlacedPod {
+  const { nodeAffinity, podAffinity, podAntiAffinity } = spec.affinity ?? {};
+  const preferred = (of: typeof podAffinity, sign: 1 | -1): PlacedPod["preferredPods"] =>
+    (of?.preferredDuringSchedulingIgnoredDuringExecution ?? []).map(({ weight, podAffinityTerm }) => ({
+      weight: sign * weight,
+      term: podAffinityTerm,
+    }));
+  return {
+    namespace: metadata.namespace ?? "default",
+    labels: metadata.labels ?? {},
+    hostPorts: wantedPortsOf(spec),
+    tolerations: spec.tolerations ?? [],
+    nodeTerms: nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms,
+    nodeLabels: spec.nodeSelector ?? {},
+    affinity: podAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? [],
+    antiAffinity: podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? [],
+    spread: spec.topologySpreadConstraints ?? [],
+    preferredNodes: nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [],
+    preferredPods: [...preferred(podAffinity, 1), ...preferred(podAntiAffinity, -1)],
+  };
+}
 
 function parseFeatures(text: string | undefined): NodeView["features"] {
   if (text === undefined) return undefined;

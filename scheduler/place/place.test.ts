@@ -1,10 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import type { Pod } from "@shallop/sdk/api";
 import { type Placement, placePod, placePods } from "./bind.ts";
 import { demandOf, nothingTaken, withDefaultRequests } from "./demand.ts";
 import { type RefusalCode, refusalSentence, refuseHome, refusePod, type Workload } from "./filter.ts";
 import { chooseHomes, homesWanted, homeTriesMax } from "./homes.ts";
-import type { NodeView, PlacedPod } from "./node-view.ts";
+import { type NodeView, type PlacedPod, placedPod } from "./node-view.ts";
 import { rendezvousOrder } from "./rendezvous.ts";
 
 const gib = 2 ** 30;
@@ -13,6 +14,7 @@ const node = (name: string, more: Partial<NodeView> = {}): NodeView => ({
   ready: true,
   unschedulable: false,
   taints: [],
+  labels: {},
   features: { native: true },
   allocatable: { cpu: 2, memoryBytes: 4 * gib, pods: 110 },
   taken: nothingTaken,
@@ -28,11 +30,24 @@ const workload = (more: Partial<Workload> = {}): Workload => ({
   unusable: new Map(),
   ...more,
 });
+const podWith = (spec: Partial<Pod["spec"]>, labels: Record<string, string> = {}): PlacedPod =>
+  placedPod({
+    metadata: {
+      name: "p",
+      namespace: "default",
+      uid: "",
+      resourceVersion: "",
+      creationTimestamp: "",
+      generation: 1,
+      labels,
+    },
+    spec: { containers: [], ...spec },
+  });
 const onPort = (ip: string, port: number): PlacedPod => ({
-  namespace: "default",
-  labels: {},
+  ...podWith({}),
   hostPorts: [{ protocol: "TCP", ip, port }],
 });
+const dbTaint = { key: "dedicated", value: "db", effect: "NoSchedule" };
 const boundTo = (placement: Placement): string | undefined => (placement.kind === "bound" ? placement.node : undefined);
 
 describe("filter", () => {
@@ -45,7 +60,8 @@ describe("filter", () => {
     { name: "an empty node fits", node: {}, code: undefined },
     { name: "a node that is not ready", node: { ready: false }, code: "NOT_READY" },
     { name: "a cordoned node", node: { unschedulable: true }, code: "UNSCHEDULABLE" },
-    { name: "a tainted node", node: { taints: ["dedicated=db:NoSchedule"] }, code: "TAINTED" },
+    { name: "a tainted node", node: { taints: [dbTaint] }, code: "TAINTED" },
+    { name: "a taint that only weighs", node: { taints: [{ key: "k", effect: "PreferNoSchedule" }] }, code: undefined },
     {
       name: "native wanted, none possible",
       node: { features: { native: false } },
@@ -326,5 +342,123 @@ describe("demand", () => {
   test.each(cases)("$name", ({ resources, cpu, memoryBytes }) => {
     const container = withDefaultRequests({ image: "hello:1", resources });
     expect(demandOf({ containers: [container] })).toEqual({ cpu, memoryBytes });
+  });
+});
+
+describe("what a pod asks of its node and of its neighbours", () => {
+  const zone = (name: string, at: string, more: Partial<NodeView> = {}): NodeView =>
+    node(name, { labels: { zone: at, "kubernetes.io/hostname": name }, ...more });
+  const app = { matchLabels: { app: "x" } };
+  const x = podWith({}, { app: "x" });
+  const required = <Term>(term: Term) => ({ requiredDuringSchedulingIgnoredDuringExecution: [term] });
+  const beside = { labelSelector: app, topologyKey: "zone" };
+  const place = (
+    spec: Partial<Pod["spec"]>,
+    nodes: readonly NodeView[],
+    labels: Record<string, string> = { app: "x" },
+  ) => placePod(workload({ pod: podWith(spec, labels) }), nodes, new Map());
+  const [a, b] = [zone("a", "1"), zone("b", "2")];
+  const cases: { name: string; spec: Partial<Pod["spec"]>; nodes: readonly NodeView[]; at: string | undefined }[] = [
+    { name: "nodeSelector", spec: { nodeSelector: { zone: "2" } }, nodes: [a, b], at: "b" },
+    { name: "nodeSelector that nobody has", spec: { nodeSelector: { zone: "3" } }, nodes: [a, b], at: undefined },
+    {
+      name: "a term of node affinity, by operator",
+      spec: {
+        affinity: {
+          nodeAffinity: {
+            requiredDuringSchedulingIgnoredDuringExecution: {
+              nodeSelectorTerms: [
+                { matchExpressions: [{ key: "zone", operator: "Gt", values: ["1"] }] },
+                { matchFields: [{ key: "metadata.name", operator: "In", values: ["nobody"] }] },
+              ],
+            },
+          },
+        },
+      },
+      nodes: [a, b],
+      at: "b",
+    },
+    {
+      name: "preferred node affinity",
+      spec: {
+        affinity: {
+          nodeAffinity: {
+            preferredDuringSchedulingIgnoredDuringExecution: [
+              { weight: 1, preference: { matchExpressions: [{ key: "zone", operator: "In", values: ["2"] }] } },
+            ],
+          },
+        },
+      },
+      nodes: [a, b],
+      at: "b",
+    },
+    {
+      name: "affinity joins",
+      spec: { affinity: { podAffinity: required(beside) } },
+      nodes: [a, { ...b, pods: [x] }],
+      at: "b",
+    },
+    {
+      name: "the first of its kind joins nobody",
+      spec: { affinity: { podAffinity: required(beside) } },
+      nodes: [b],
+      at: "b",
+    },
+    {
+      name: "affinity to others that are nowhere",
+      spec: { affinity: { podAffinity: required({ ...beside, labelSelector: { matchLabels: { app: "y" } } }) } },
+      nodes: [a, b],
+      at: undefined,
+    },
+    {
+      name: "anti-affinity keeps away, in the whole zone",
+      spec: { affinity: { podAntiAffinity: required(beside) } },
+      nodes: [a, { ...b, pods: [x] }, zone("c", "2")],
+      at: "a",
+    },
+    {
+      name: "those there may mind, too",
+      spec: {},
+      nodes: [{ ...a, pods: [podWith({ affinity: { podAntiAffinity: required(beside) } })] }, b],
+      at: "b",
+    },
+    {
+      name: "spread over zones",
+      spec: {
+        topologySpreadConstraints: [
+          { maxSkew: 1, topologyKey: "zone", whenUnsatisfiable: "DoNotSchedule", labelSelector: app },
+        ],
+      },
+      nodes: [{ ...a, pods: [x] }, { ...zone("c", "1") }, b],
+      at: "b",
+    },
+    {
+      name: "a taint that is tolerated",
+      spec: { tolerations: [{ key: "dedicated", value: "db" }] },
+      nodes: [{ ...a, taints: [dbTaint] }],
+      at: "a",
+    },
+    {
+      name: "of another value",
+      spec: { tolerations: [{ key: "dedicated", value: "x" }] },
+      nodes: [{ ...a, taints: [dbTaint] }],
+      at: undefined,
+    },
+    {
+      name: "all taints",
+      spec: { tolerations: [{ operator: "Exists" }] },
+      nodes: [{ ...a, taints: [dbTaint], unschedulable: true }],
+      at: "a",
+    },
+  ];
+  test.each(cases)("$name", ({ spec, nodes, at }) => {
+    expect(boundTo(place(spec, nodes))).toBe(at);
+  });
+
+  test("the sentence is kube-scheduler's", () => {
+    const { sentence } = place({ nodeSelector: { zone: "3" } }, [a, { ...b, taints: [dbTaint] }]);
+    expect(sentence).toMatch(
+      /^0\/2 nodes are available: 1 node\(s\) didn't match Pod's node affinity\/selector, 1 node\(s\) had untolerated taint/,
+    );
   });
 });

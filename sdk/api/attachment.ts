@@ -1,11 +1,5 @@
-import type {
-  GatewayListener,
-  Gateway,
-  HttpRoute,
-  LabelSelector,
-  ParentReference,
-  ReferenceGrant,
-} from "./gateway-api.ts";
+import type { GatewayListener, Gateway, HttpRoute, ParentReference, ReferenceGrant } from "./gateway-api.ts";
+import type { LabelSelector } from "./core.ts";
 import { gatewayGroup } from "./names.ts";
 
 /**

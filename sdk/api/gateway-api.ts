@@ -1,3 +1,4 @@
+import type { LabelSelector } from "./core.ts";
 import type { ApiObject, Condition } from "./meta.ts";
 import type { StrictCondition } from "./network.ts";
 
@@ -30,15 +31,6 @@ export interface GatewayListener {
     };
     readonly kinds?: readonly { readonly group?: string; readonly kind: string }[];
   };
-}
-
-export interface LabelSelector {
-  readonly matchLabels?: Readonly<Record<string, string>>;
-  readonly matchExpressions?: readonly {
-    readonly key: string;
-    readonly operator: string;
-    readonly values?: readonly string[];
-  }[];
 }
 
 export interface ListenerStatus {

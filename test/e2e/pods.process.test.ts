@@ -125,6 +125,25 @@ test("hostPort: the node's port leads to the pod, is nobody else's, and is free 
   await expect.poll(() => ask().catch(() => "refused")).toBe("refused");
 });
 
+test("where a pod runs: selectors, taints and tolerations, with the scheduler's reasons", async () => {
+  const choosy = podOf("choosy", {
+    terminationGracePeriodSeconds: 0,
+    nodeSelector: { disk: "ssd" },
+    tolerations: [{ key: "dedicated", operator: "Exists" }],
+    containers: [{ name: "c", image: "busybox:1" }],
+  });
+  await k("taint nodes node-a dedicated=db:NoSchedule");
+  await k("apply -f -", choosy);
+  await k("wait --for=jsonpath={.status.conditions[0].reason}=Unschedulable pod/choosy --timeout=20s");
+  expect(await k("describe pod choosy")).toMatch(
+    /FailedScheduling.*0\/1 nodes are available: 1 node\(s\) didn't match Pod's node affinity\/selector/,
+  );
+  await k("label nodes node-a disk=ssd");
+  await k("wait --for=condition=Ready pod/choosy --timeout=20s");
+  await k("taint nodes node-a dedicated-");
+  await k("delete pod choosy --timeout=20s");
+});
+
 test("attach: what the program says from now on", async () => {
   await using attached = kubectl.start(["attach", "web"]);
   // It is told from when it is attached; said again until it hears.
