@@ -7,6 +7,7 @@ const bucketCount = 90;
 export class Histogram {
   readonly #counts = new Uint32Array(bucketCount);
   #total = 0;
+  #told: Uint32Array | undefined;
 
   get count(): number {
     return this.#total;
@@ -17,6 +18,18 @@ export class Histogram {
     const index = Math.min(bucket, bucketCount - 1);
     this.#counts[index] = (this.#counts[index] ?? 0) + 1;
     this.#total++;
+  }
+
+  /** What was added since the last call: how many took at most so many milliseconds. Buckets with none are left out. */
+  recent(): readonly (readonly [upToMs: number, count: number])[] {
+    const pairs: (readonly [number, number])[] = [];
+    this.#told ??= new Uint32Array(bucketCount);
+    for (const [index, count] of this.#counts.entries()) {
+      const added = count - (this.#told[index] ?? 0);
+      if (added > 0) pairs.push([Math.round(firstMs * growth ** index * 1000) / 1000, added]);
+    }
+    this.#told.set(this.#counts);
+    return pairs;
   }
 
   /** The latency that the share `quantile` (0 to 1) of all stays at or below; 0 when there is none. */

@@ -19,6 +19,7 @@ describe("LoadMeter", () => {
         averageConcurrency: 1,
         requestCount: 2,
         failureCount: 1,
+        latencies: [[526.646, 2]],
         periodMs: 1000,
         waiting: 7,
       },

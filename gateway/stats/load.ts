@@ -137,6 +137,7 @@ function load(meter: Meter, nowMs: number, waiting: number): RevisionLoad {
     averageConcurrency: periodMs > 0 ? meter.area / periodMs : meter.concurrency,
     requestCount: meter.arrived,
     failureCount: meter.failed,
+    latencies: meter.latency.recent(),
     periodMs,
     waiting,
   };

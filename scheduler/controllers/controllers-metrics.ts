@@ -35,7 +35,7 @@ export function observeControllers(metrics: Metrics, { autoscaler, queues }: Obs
       }),
     );
   gauge("kn.revision.pods.desired", "Pods that the autoscaler wants.", ({ want }) => want);
-  gauge("kn.revision.pods.count", "Pods that are ready.", ({ ready }) => ready);
+  gauge("shallop.revision.pods.ready", "Pods that are ready.", ({ ready }) => ready);
   for (const [name, description, input] of ofInputs) {
     gauge(name, description, ({ inputs }) => {
       const value = inputs[input];

@@ -37,6 +37,7 @@ import { runCommand } from "./commands/run.ts";
 import { serveCommand } from "./commands/serve.ts";
 import { statusCommand } from "./commands/status.ts";
 import { tokenCommand } from "./commands/token.ts";
+import { topCommand } from "./commands/top.ts";
 import { traceCommand } from "./commands/trace.ts";
 import { trafficCommand } from "./commands/traffic.ts";
 import { upCommand } from "./commands/up.ts";
@@ -73,6 +74,7 @@ const commands: readonly CommandModule[] = [
   explainCommand,
   whyCommand,
   traceCommand,
+  topCommand,
   eventsCommand,
   deleteCommand,
   partCommands,

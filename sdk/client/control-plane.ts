@@ -1,6 +1,6 @@
 import { ApiFault } from "../api/fault.ts";
 import { isJsonObject } from "../api/json.ts";
-import type { Explanation, LoadReport, RequestStory, RequestTrace } from "../wire/control.ts";
+import type { Explanation, LoadReport, RequestStory, RequestTrace, RevisionRate } from "../wire/control.ts";
 import type { RawClient } from "./client.ts";
 import { query, segment } from "./paths.ts";
 
@@ -67,6 +67,15 @@ async function readTraces(client: RawClient, path: string): Promise<readonly Req
   if (!isJsonObject(answer) || !Array.isArray(answer["traces"]))
     throw new ApiFault("InternalError", "the API server answered something that are no traces");
   return answer["traces"] as readonly RequestTrace[];
+}
+
+/** What goes through the gateways, the busiest revision first. `namespace`: undefined is all. @throws ApiFault Forbidden, … */
+export async function requestRates(client: RawClient, namespace?: string): Promise<readonly RevisionRate[]> {
+  const selection = namespace === undefined ? "" : `?namespace=${segment(namespace, "namespace")}`;
+  const answer = await client.request("GET", `/shallop/v1/rates${selection}`);
+  if (!isJsonObject(answer) || !Array.isArray(answer["rates"]))
+    throw new ApiFault("InternalError", "the API server answered something that are no rates");
+  return answer["rates"] as readonly RevisionRate[];
 }
 
 /** What became of a request that failed. @throws ApiFault NotFound, … */

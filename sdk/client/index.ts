@@ -4,6 +4,7 @@ export {
   postStories,
   postTraces,
   requestStory,
+  requestRates,
   requestTraces,
   serviceTraces,
   type LogSelection,

@@ -7,6 +7,7 @@ import type { Span } from "../internal/telemetry/index.ts";
  *                                                             when a request arrives for a revision without a ready pod
  *   POST /shallop/v1/stories                                  { stories: RequestStory[] } → 204. From gateways: requests
  *                                                             that failed
+ *   GET  /shallop/v1/rates                                    → { rates: RevisionRate[] }; namespace
  *   POST /shallop/v1/traces                                   { traces: RequestTrace[] } → 204. From gateways
  *   GET  /shallop/v1/traces/{id}                              → { traces: RequestTrace[] }; id of a request or a trace
  *   GET  /shallop/v1/namespaces/{ns}/services/{name}/traces   the same; limit: the newest
@@ -33,10 +34,27 @@ export interface RevisionLoad {
   readonly requestCount: number;
   /** Requests that ended since then with a status of 500 or more, or with none. */
   readonly failureCount?: number;
+  /** Requests that ended since then: how many took at most so many milliseconds, and longer than the pair before. */
+  readonly latencies?: readonly (readonly [upToMs: number, count: number])[];
   /** Length of the time since the last report, milliseconds. */
   readonly periodMs: number;
   /** Requests that wait for a pod at this moment. */
   readonly waiting: number;
+}
+
+/** What goes through all gateways to a revision, over the last ten seconds. Times are rounded up to a bucket. */
+export interface RevisionRate {
+  readonly namespace: string;
+  readonly revision: string;
+  readonly requestsPerSecond: number;
+  /** With a status of 500 or more, or none. */
+  readonly failuresPerSecond: number;
+  /** Requests at once, on average. */
+  readonly concurrency: number;
+  /** For a pod, now. */
+  readonly waiting: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
 }
 
 export interface JoinRequest {

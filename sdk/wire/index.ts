@@ -8,6 +8,7 @@ export type {
   RequestAttempt,
   RequestStory,
   RequestTrace,
+  RevisionRate,
   RevisionExplanation,
   RevisionLoad,
   ScaleDecision,

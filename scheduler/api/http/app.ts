@@ -23,6 +23,7 @@ import { ResourceRoutes } from "./resource-routes.ts";
 import { type Explainer, type LoadSink, receiveLoad } from "./shallop-routes.ts";
 import { metricsText, nodeMetricsText } from "./prometheus-routes.ts";
 import { RequestMetrics } from "./request-metrics.ts";
+import { RequestRates } from "./request-rates.ts";
 import { RequestStories } from "./request-stories.ts";
 import { RequestTraces } from "./request-traces.ts";
 import { faultResponse } from "./status.ts";
@@ -104,31 +105,25 @@ function addShallopRoutes(app: Hono<Context>, parts: AppParts): void {
   const { machinery } = parts;
   const stories = new RequestStories();
   app.post("/shallop/v1/stories", (context) => stories.receive(context.req.raw, context.get("user"), machinery.clock));
-  const traces = new RequestTraces();
-  app.post("/shallop/v1/traces", (context) => traces.receive(context.req.raw, context.get("user"), machinery.clock));
-  app.get("/shallop/v1/traces/:id", (context) => {
-    const found = traces.get(context.req.param("id"));
-    for (const { namespace, revision } of found) {
-      authorize({ user: context.get("user"), verb: "get", ...serviceTarget(namespace, revision) });
-    }
-    return Response.json({ traces: found });
-  });
-  app.get("/shallop/v1/namespaces/:namespace/services/:name/traces", (context) => {
-    const { namespace, name } = context.req.param();
-    authorize({ user: context.get("user"), verb: "get", ...serviceTarget(namespace, name) });
-    const limit = integerParameter(new URL(context.req.url).searchParams, "limit") ?? 10;
-    const isOfService = ofService(machinery, namespace, name);
-    const all = traces.newest((trace) => trace.namespace === namespace && isOfService(trace.revision), limit);
-    return Response.json({ traces: all });
-  });
+  addTraceRoutes(app, parts);
   app.get("/shallop/v1/requests/:id", (context) => {
     const story = stories.get(context.req.param("id"));
     authorize({ user: context.get("user"), verb: "get", ...serviceTarget(story.namespace, story.revision) });
     return Response.json(story);
   });
-  app.post("/shallop/v1/load", (context) =>
-    receiveLoad(context.req.raw, context.get("user"), parts.loads, machinery.clock),
-  );
+  const rates = new RequestRates();
+  const loads: LoadSink = {
+    report: (report) => {
+      rates.report(report, machinery.clock.nowMs());
+      parts.loads.report(report);
+    },
+  };
+  app.post("/shallop/v1/load", (context) => receiveLoad(context.req.raw, context.get("user"), loads, machinery.clock));
+  app.get("/shallop/v1/rates", (context) => {
+    const namespace = context.req.query("namespace");
+    authorize({ user: context.get("user"), verb: "list", ...servicesTarget(namespace) });
+    return Response.json({ rates: rates.now(machinery.clock.nowMs(), namespace) });
+  });
   app.get("/shallop/v1/namespaces/:namespace/services/:name/explain", async (context) => {
     const { namespace, name } = context.req.param();
     const target = serviceTarget(namespace, name);
@@ -160,6 +155,26 @@ function addShallopRoutes(app: Hono<Context>, parts: AppParts): void {
   app.all("/v2/*", (context) => {
     if (parts.registry === undefined) return plainText("404 page not found\n", 404);
     return proxyRegistry(context.req.raw, context.get("user"), parts.registry);
+  });
+}
+
+function addTraceRoutes(app: Hono<Context>, { machinery }: AppParts): void {
+  const traces = new RequestTraces();
+  app.post("/shallop/v1/traces", (context) => traces.receive(context.req.raw, context.get("user"), machinery.clock));
+  app.get("/shallop/v1/traces/:id", (context) => {
+    const found = traces.get(context.req.param("id"));
+    for (const { namespace, revision } of found) {
+      authorize({ user: context.get("user"), verb: "get", ...serviceTarget(namespace, revision) });
+    }
+    return Response.json({ traces: found });
+  });
+  app.get("/shallop/v1/namespaces/:namespace/services/:name/traces", (context) => {
+    const { namespace, name } = context.req.param();
+    authorize({ user: context.get("user"), verb: "get", ...serviceTarget(namespace, name) });
+    const limit = integerParameter(new URL(context.req.url).searchParams, "limit") ?? 10;
+    const isOfService = ofService(machinery, namespace, name);
+    const all = traces.newest((trace) => trace.namespace === namespace && isOfService(trace.revision), limit);
+    return Response.json({ traces: all });
   });
 }
 
@@ -207,6 +222,12 @@ function ofService(machinery: Machinery, namespace: string, service: string): (r
     if (revision === undefined) return name.replace(/-[0-9]{5}$/, "") === service;
     return textAt(revision, "metadata", "labels", label.service) === service;
   };
+}
+
+function servicesTarget(namespace: string | undefined): Target {
+  const kind = kindOf(services);
+  assert(kind !== undefined, "services are served");
+  return { kind, namespace, name: undefined };
 }
 
 function serviceTarget(namespace: string, name: string): Target {

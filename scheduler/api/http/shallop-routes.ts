@@ -58,7 +58,22 @@ function parseRevisionLoad(load: Json, index: number): RevisionLoad {
     requestCount: amount("requestCount"),
     // Gateways of an earlier release do not say it.
     ...(numberAt(load, "failureCount") === undefined ? {} : { failureCount: amount("failureCount") }),
+    ...(listAt(load, "latencies").length === 0 ? {} : { latencies: latenciesOf(load) }),
     periodMs: amount("periodMs"),
     waiting: amount("waiting"),
   };
 }
+
+// As many buckets as a gateway has.
+const latenciesMax = 100;
+
+/** Gateways of an earlier release do not say it; what is no pair of numbers is left out. */
+const latenciesOf = (load: Json): NonNullable<RevisionLoad["latencies"]> =>
+  listAt(load, "latencies")
+    .slice(0, latenciesMax)
+    .flatMap((pair) => {
+      const [upToMs, count] = Array.isArray(pair) ? pair : [];
+      return isAmount(upToMs) && isAmount(count) ? [[upToMs, count] as const] : [];
+    });
+
+const isAmount = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value) && value >= 0;

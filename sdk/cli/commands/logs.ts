@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { CliFault } from "../cli-fault.ts";
 import { type ConnectionFlags, connect, type Context } from "../context.ts";
 import { withNamespace } from "../platform/connection-flags.ts";
 import { wholeNumber } from "../platform/flag-values.ts";
@@ -9,15 +10,23 @@ export const logsCommand: CommandModule = { register };
 interface LogsFlags extends ConnectionFlags {
   readonly follow?: boolean;
   readonly tail?: string;
+  readonly function?: string;
 }
 
 function register(program: Command, context: Context): void {
   withNamespace(
-    program.command("logs <name>").description("show what a service's pods have written, those that are gone too"),
+    program.command("logs [name]").description("show what a service's pods have written, those that are gone too"),
   )
+    .option("-F, --function <name>", "the same as the name")
     .option("-f, --follow", "go on with what they write from now on")
     .option("--tail <lines>", "begin with the last so many lines")
-    .action((name: string, flags: LogsFlags) => logs(context, name, flags));
+    .action((name: string | undefined, flags: LogsFlags) => {
+      const service = name ?? flags.function;
+      if (service === undefined || (name !== undefined && flags.function !== undefined)) {
+        throw new CliFault("USAGE", "shallop logs takes the name of a service, or --function NAME");
+      }
+      return logs(context, service, flags);
+    });
 }
 
 async function logs(context: Context, name: string, flags: LogsFlags): Promise<void> {
