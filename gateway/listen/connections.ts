@@ -9,6 +9,8 @@ export interface ClientConnection {
   requests: number;
   /** Those that are not over, the oldest first; more than one when the client pipelines. */
   readonly open: Set<OpenRequest>;
+  /** An answer has said, or will say, that it closes: what is pipelined behind it is no request any more (RFC 9112, 9.6). */
+  isClosing: boolean;
 }
 
 export interface OpenRequest {
@@ -57,7 +59,7 @@ export class Connections {
 
   #keep(socket: Socket, scheme: "http" | "https"): ClientConnection {
     const client = clientAddress(socket.remoteAddress);
-    const connection: ClientConnection = { client, scheme, requests: 0, open: new Set() };
+    const connection: ClientConnection = { client, scheme, requests: 0, open: new Set(), isClosing: false };
     this.#bySocket.set(socket, connection);
     socket.once("close", () => this.#bySocket.delete(socket));
     return connection;

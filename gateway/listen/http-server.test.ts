@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
-import { start, until } from "../client.fake.ts";
+import { silent, start, until } from "../client.fake.ts";
 import { reflecting, saying } from "../gateway.fake.ts";
 
 const host = "host: hello.default.localhost\r\n";
@@ -143,6 +143,25 @@ describe("bodies", () => {
     }
     expect(client.text).toMatch(/^HTTP\/1\.1 413 /);
     await until(() => pod.connections[0]!.openStreams === 0);
+  });
+
+  test("chunks of a byte are a body like any other", async () => {
+    const cluster = await start();
+    await cluster.wireService("hello", reflecting);
+    const client = cluster.connect().send(`POST / HTTP/1.1\r\n${host}transfer-encoding: chunked\r\n\r\n`);
+    const body = "0123456789".repeat(2_000);
+    client.send(`${body.replaceAll(/./g, "1\r\n$&\r\n")}0\r\n\r\n`);
+    expect(await client.until(/"body":"\d+"/)).toContain(`"body":"${body}"`);
+  });
+
+  test("a chunk's extension that is longer than a head may be is refused", async () => {
+    const cluster = await start();
+    const guest = silent();
+    await cluster.wireService("hello", guest.handler);
+    const client = cluster.connect().send(`POST / HTTP/1.1\r\n${host}transfer-encoding: chunked\r\n\r\n1;`);
+    await until(() => guest.streams.length === 1);
+    expect(await client.send("a".repeat(20_000)).ended()).toMatch(/^HTTP\/1\.1 400 /);
+    await until(() => guest.cancelled.length === 1);
   });
 
   test("a chunk that is none ends the request with 400", async () => {

@@ -2,24 +2,34 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Clock } from "@shallop/sdk/internal";
 import type { ClientBodyHandlers, ClientEnd } from "../proxy/client-end.ts";
 import { byName, pairs } from "../proxy/trailers.ts";
+import type { ClientConnection } from "./connections.ts";
 
 // What a client may still send of a request that has been answered before its end. Closing at once would make the
 // kernel reset the connection, and the client could lose the answer (RFC 9112, 9.6).
 const lingerMs = 2_000;
 const lingerBytesMax = 1024 * 1024;
 
+export interface Http1Request {
+  readonly incoming: IncomingMessage;
+  readonly outgoing: ServerResponse;
+  readonly connection: ClientConnection;
+  /** The client waits for `100 Continue` before it sends the body. */
+  readonly expectsContinue: boolean;
+}
+
 /** The client's end of a request of HTTP/1. */
 export class Http1Client implements ClientEnd {
   readonly #incoming: IncomingMessage;
   readonly #outgoing: ServerResponse;
   readonly #clock: Clock;
-  /** The client waits for `100 Continue` before it sends the body. */
+  readonly #connection: ClientConnection;
   readonly #expectsContinue: boolean;
 
-  constructor(incoming: IncomingMessage, outgoing: ServerResponse, clock: Clock, expectsContinue: boolean) {
+  constructor({ incoming, outgoing, connection, expectsContinue }: Http1Request, clock: Clock) {
     this.#incoming = incoming;
     this.#outgoing = outgoing;
     this.#clock = clock;
+    this.#connection = connection;
     this.#expectsContinue = expectsContinue;
   }
 
@@ -88,6 +98,7 @@ export class Http1Client implements ClientEnd {
 
   closeAfter(): void {
     this.#outgoing.shouldKeepAlive = false;
+    this.#connection.isClosing = true;
   }
 
   framingInDoubt(): void {

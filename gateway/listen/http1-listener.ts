@@ -86,13 +86,13 @@ export class Http1Listener {
   }
 
   #request(incoming: IncomingMessage, outgoing: ServerResponse, expects: boolean | "unknown"): void {
-    const { clock, limits, connections, received } = this.#options;
+    const { clock, connections, received } = this.#options;
     const connection = connections.get(incoming.socket);
     if (connection === undefined) return void incoming.socket.destroy();
-    // The last answer of this connection has said that it closes: what was pipelined behind it is dropped.
-    if (connection.requests >= limits.requestsPerConnectionMax) return;
+    // Above all what follows a request whose end is in doubt: nobody would be told what became of it.
+    if (connection.isClosing) return;
     received({
-      peer: new Http1Client(incoming, outgoing, clock, expects === true),
+      peer: new Http1Client({ incoming, outgoing, connection, expectsContinue: expects === true }, clock),
       connection,
       scheme: connection.scheme,
       protocol: incoming.httpVersion,
@@ -107,7 +107,7 @@ export class Http1Listener {
   #upgrade(incoming: IncomingMessage, socket: Duplex, head: Buffer): void {
     const { clock, connections, received } = this.#options;
     const connection = connections.get(incoming.socket);
-    if (connection === undefined) return void socket.destroy();
+    if (connection === undefined || connection.isClosing) return void socket.destroy();
     received({
       peer: new UpgradeClient(socket, head, clock),
       connection,

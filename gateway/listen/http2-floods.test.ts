@@ -161,8 +161,10 @@ test.each(floods)("$name: the connection is ended, and another client is served"
   if (flood.deaf === true) socket.resume();
   await until(isClosed);
   const other = connectHttp2(`http://127.0.0.1:${cluster.port}`);
+  other.on("error", () => undefined);
   onTestFinished(() => other.destroy());
   const answer = other.request({ ":authority": "hello.default.localhost" });
+  answer.on("error", () => undefined);
   const [head] = (await once(answer, "response")) as [{ readonly ":status"?: number }];
   expect(head[":status"]).toBe(200);
 });

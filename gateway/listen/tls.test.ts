@@ -7,7 +7,7 @@ import { PemConverter, SubjectAlternativeNameExtension, X509CertificateGenerator
 import type { Ingress, Secret } from "@shallop/sdk/api";
 import { expect, onTestFinished, test } from "vitest";
 import { call, start, until } from "../client.fake.ts";
-import { type FakeCluster, reflecting } from "../gateway.fake.ts";
+import { type FakeCluster, reflecting, saying } from "../gateway.fake.ts";
 import { domainMapping, ingressOf, metaOf, toService, trafficPolicy } from "../route/routing.fixture.ts";
 
 const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
@@ -109,6 +109,24 @@ test("HTTP/1.1 and HTTP/2 over TLS reach the function, which is told that it is 
     (resolve) => void stream.once("response", (headers) => resolve(Number(headers[":status"]))),
   );
   expect(answered).toBe(200);
+});
+
+test("a connection for one name asks by another's: who is named by the request answers, or nobody", async () => {
+  const { cluster, port } = await secured();
+  await cluster.wireService("other", saying("other"));
+  cluster.gateway.cluster.set("ingresses", withTls(ingressOf("b", "*.b.com", [{ path: "/", to: "other" }]), "wild"));
+  const asked = async (host: string): Promise<string> => {
+    const { socket } = await handshake(port, "a.com", ["http/1.1"]);
+    let text = "";
+    socket.on("error", () => undefined);
+    socket.on("data", (chunk: Buffer) => (text += chunk.toString()));
+    socket.write(`GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+    await new Promise((resolve) => socket.once("close", resolve));
+    return text;
+  };
+  expect(await asked("x.b.com")).toMatch(/^HTTP\/1\.1 200 [^]*other$/);
+  expect(await asked("a.com")).toMatch(/^HTTP\/1\.1 200 [^]*"authority":"a\.com"/);
+  expect(await asked("nobody.com")).toMatch(/^HTTP\/1\.1 404 /);
 });
 
 test("a certificate that is renewed holds from the next handshake; connections that are open go on", async () => {
