@@ -63,3 +63,20 @@ test("homes that have no further pod are asked again after a second", async () =
   }
   expect(asked).toBe(2);
 });
+
+test("whoever takes away what came for a burst has the last word for a minute", async () => {
+  const { clock, growing, scaleOut } = crowded(20);
+  scaleOut.look();
+  await clock.advance(100);
+  expect(growing.pods).toBe(5);
+  growing.pods = 2;
+  scaleOut.look();
+  await clock.advance(59_000);
+  scaleOut.look();
+  await clock.advance(100);
+  expect(growing.pods).toBe(2);
+  await clock.advance(1_000);
+  scaleOut.look();
+  await clock.advance(100);
+  expect(growing.pods).toBe(5);
+});

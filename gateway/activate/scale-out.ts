@@ -22,6 +22,11 @@ const refusedMs = 1_000;
 // A node that takes longer than the hold for a thread has no processor for it: each further one would make all of them slower, and
 // the requests at once more. It is left alone this many times as long as it took; the autoscaler decides meanwhile.
 const slowPauses = 10;
+// Whoever takes away what came for a burst has a reason that a gateway does not know, such as the cluster's own maximum. He has
+// the last word for as long as the autoscaler looks back.
+const overruledMs = 60_000;
+
+const notGrown = { pods: 0, atMs: Number.NEGATIVE_INFINITY };
 
 /**
  * Brings up Wasm pods for a burst while it lasts, one after the other, without the control plane: more threads on the
@@ -33,6 +38,8 @@ export class ScaleOut {
   readonly #log: Log;
   #isUnderWay = false;
   #refusedUntilMs = 0;
+  /** Pods that there were when the last one had come, and when that was. */
+  #grown = notGrown;
 
   constructor(growing: Growing, { clock, log }: { readonly clock: Clock; readonly log: Log }) {
     this.#growing = growing;
@@ -43,8 +50,15 @@ export class ScaleOut {
   /** There may be more requests than pods: called for each request, so it is a comparison when there are not. */
   look(): void {
     const { rules, demand, pods } = this.#growing;
+    // From zero everything begins anew.
+    if (pods === 0 && this.#grown.pods > 0) this.#grown = notGrown;
     if (rules === undefined || pods === 0 || demand <= pods * rules.perPod || this.#isUnderWay) return;
-    if (pods >= rules.podsMax || this.#clock.nowMs() < this.#refusedUntilMs) return;
+    const nowMs = this.#clock.nowMs();
+    if (pods >= rules.podsMax || nowMs < this.#refusedUntilMs) return;
+    if (pods < this.#grown.pods && nowMs - this.#grown.atMs < overruledMs) {
+      this.#refusedUntilMs = nowMs + overruledMs;
+      return;
+    }
     this.#isUnderWay = true;
     void this.#grow(rules);
   }
@@ -58,9 +72,11 @@ export class ScaleOut {
         if (pods === 0 || demand <= pods * perPod || pods >= podsMax) break;
         const askedMs = this.#clock.nowMs();
         await this.#growing.addPod();
-        const tookMs = this.#clock.nowMs() - askedMs;
+        const nowMs = this.#clock.nowMs();
+        const tookMs = nowMs - askedMs;
+        this.#grown = { pods: this.#growing.pods, atMs: nowMs };
         if (tookMs > holdMs) {
-          this.#refusedUntilMs = this.#clock.nowMs() + slowPauses * tookMs;
+          this.#refusedUntilMs = nowMs + slowPauses * tookMs;
           break;
         }
         // A home that gives what is known already has no more to give.
