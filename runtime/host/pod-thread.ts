@@ -16,7 +16,7 @@ import {
   type ThreadEvent,
 } from "./thread-protocol.ts";
 
-const program = fileURLToPath(new URL("pod-thread-main.ts", import.meta.url));
+const program = fileURLToPath(new URL("pod-thread-entry-main.ts", import.meta.url));
 
 /** JavaScript heap of a pod's thread: bindings and handles of its instances. Linear memories are not counted here. */
 const threadHeapMb = 256;
