@@ -1,5 +1,5 @@
-import { type ApiObject, type Json, listAt, nodeMetrics, parseQuantity, podMetrics, textAt } from "../../api/index.ts";
-import { type HttpsClient, requestRates } from "../../client/index.ts";
+import { type Json, listAt, parseQuantity, textAt } from "../../api/index.ts";
+import { type RawClient, requestRates } from "../../client/index.ts";
 import type { RevisionRate } from "../../wire/control.ts";
 import { bytes, table } from "../output/table.ts";
 
@@ -18,15 +18,14 @@ export type TopRow = RevisionRate | UsageRow;
 
 /** What is busy now, the busiest first. `namespace`: undefined is all. */
 export async function topRows(
-  client: HttpsClient,
+  client: RawClient,
   subject: Subject,
   namespace: string | undefined,
 ): Promise<readonly TopRow[]> {
   if (subject === "functions") return requestRates(client, namespace);
-  const rows =
-    subject === "nodes"
-      ? (await client.list(nodeMetrics, {})).items.map(nodeRow)
-      : (await client.list(podMetrics, namespace === undefined ? {} : { namespace })).items.map(podRow);
+  const scope = namespace === undefined || subject === "nodes" ? "" : `namespaces/${encodeURIComponent(namespace)}/`;
+  const answer = await client.request("GET", `/apis/metrics.k8s.io/v1beta1/${scope}${subject}`);
+  const rows = listAt(answer as Json | undefined, "items").map(subject === "nodes" ? nodeRow : podRow);
   return rows.toSorted((one, other) => other.cpu - one.cpu);
 }
 
@@ -56,17 +55,17 @@ const rateCells = (rate: RevisionRate): readonly string[] => [
   String(rate.waiting),
 ];
 
-const nodeRow = (item: ApiObject): UsageRow => ({
-  namespace: "",
-  name: item.metadata.name,
-  ...usageOf(item as unknown as Json),
+const nameOf = (item: Json) => ({
+  namespace: textAt(item, "metadata", "namespace") ?? "",
+  name: textAt(item, "metadata", "name") ?? "",
 });
 
-function podRow(item: ApiObject): UsageRow {
-  const used = listAt(item as unknown as Json, "containers").map(usageOf);
+const nodeRow = (item: Json): UsageRow => ({ ...nameOf(item), ...usageOf(item) });
+
+function podRow(item: Json): UsageRow {
+  const used = listAt(item, "containers").map(usageOf);
   const sum = (of: (one: ReturnType<typeof usageOf>) => number): number => used.reduce((all, one) => all + of(one), 0);
-  const { namespace = "", name } = item.metadata;
-  return { namespace, name, cpu: sum(({ cpu }) => cpu), memoryBytes: sum(({ memoryBytes }) => memoryBytes) };
+  return { ...nameOf(item), cpu: sum(({ cpu }) => cpu), memoryBytes: sum(({ memoryBytes }) => memoryBytes) };
 }
 
 const usageOf = (item: Json) => ({
