@@ -11,6 +11,12 @@ export interface ExecRequest {
   readonly command: readonly string[];
   /** Give it a terminal: one output, line editing, signals by keys. */
   readonly terminal: boolean;
+  /** `NAME=value`, beside the container's own. */
+  readonly env?: readonly string[];
+  /** `uid[:gid]` instead of the container's; only where the program itself could become somebody else. */
+  readonly user?: string;
+  /** Absolute; instead of the container's. */
+  readonly workingDir?: string;
 }
 
 /** How somebody joins a container's own program. */

@@ -10,6 +10,8 @@ export interface LogQuery {
   readonly timestamps: boolean;
   /** Put the pod's name before each line. */
   readonly prefix: boolean;
+  /** Lines as they are stored: time, stream, whether the line goes on, text. Nothing else is put before them then. */
+  readonly stored: boolean;
   readonly tailLines?: number;
   readonly sinceWallMs?: number;
   readonly limitBytes?: number;
@@ -137,6 +139,7 @@ async function* merged(sources: readonly Source[], query: LogQuery, skip: number
 }
 
 function format(entry: LogEntry, log: PodLog, query: LogQuery): string {
+  if (query.stored) return `${entry.time} ${entry.stream} ${entry.partial ? "P" : "F"} ${entry.text}\n`;
   const prefix = query.prefix ? `[pod/${log.subject.pod}/${log.subject.container}] ` : "";
   const time = query.timestamps ? `${entry.time} ` : "";
   return `${prefix}${time}${entry.text}${entry.partial ? "" : "\n"}`;

@@ -9,7 +9,7 @@ import { type LogQuery, readLogs } from "./log-reader.ts";
 import { LogStore } from "./log-store.ts";
 import { logBounds, logBytes, type LogSubject, type PodLog } from "./pod-log.ts";
 
-const plain: LogQuery = { follow: false, previous: false, timestamps: false, prefix: false };
+const plain: LogQuery = { follow: false, previous: false, timestamps: false, prefix: false, stored: false };
 const subject = (pod: string, openedWallMs = 0): LogSubject => ({
   namespace: "default",
   pod,
@@ -75,6 +75,7 @@ test("reads back all, a tail, since a time, with timestamps, within a limit", as
   expect(await text([log], { limitBytes: 10 })).toBe("line 1\nlin");
   expect(await text([log], { timestamps: true, tailLines: 1 })).toBe("1970-01-01T00:00:05.000000000Z line 5\n");
   expect(await text([log], { prefix: true, tailLines: 1 })).toBe("[pod/a/user-container] line 5\n");
+  expect(await text([log], { stored: true, tailLines: 1 })).toBe("1970-01-01T00:00:05.000000000Z stdout F line 5\n");
 });
 
 test("a log is at most two files of its bound, and a tail reaches over the rotation", async () => {

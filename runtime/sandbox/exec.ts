@@ -60,8 +60,28 @@ export async function startExec(pod: ExecTarget, request: ExecRequest, tools: Ex
 /** The container's `process`, with the command for its program. */
 async function execProcess(pod: ExecTarget, request: ExecRequest): Promise<object> {
   const { process: own } = JSON.parse(await readFile(pod.files.config, "utf8")) as Pick<OciSpec, "process">;
-  const env = request.terminal ? [...own.env, "TERM=xterm"] : own.env;
-  return { ...own, env, args: request.command, terminal: request.terminal };
+  const env = [...own.env, ...(request.terminal ? ["TERM=xterm"] : []), ...(request.env ?? [])];
+  return {
+    ...own,
+    ...{ env, args: request.command, terminal: request.terminal },
+    ...(request.workingDir === undefined ? {} : { cwd: request.workingDir }),
+    ...(request.user === undefined ? {} : { user: otherUser(own, request.user) }),
+  };
+}
+
+/** A container that may not gain privileges gains none by a command in it. @throws PodFault EXEC_FAILED */
+function otherUser({ user, noNewPrivileges }: OciSpec["process"], text: string): OciSpec["process"]["user"] {
+  const [, uid, gid] = /^(\d{1,9})(?::(\d{1,9}))?$/.exec(text) ?? [];
+  if (uid === undefined)
+    throw new PodFault("EXEC_FAILED", `the user ${JSON.stringify(text.slice(0, 40))} is no uid[:gid]`);
+  if (noNewPrivileges && Number(uid) !== user.uid) {
+    throw new PodFault(
+      "EXEC_FAILED",
+      "the container has allowPrivilegeEscalation: false; its commands run as its own user",
+    );
+  }
+  const ownGid = Number(uid) === 0 ? 0 : user.gid;
+  return { ...user, uid: Number(uid), gid: gid === undefined ? ownGid : Number(gid), additionalGids: [] };
 }
 
 /** @throws PodFault EXEC_FAILED when the runtime could not start the command: its own code is no exit code of it */

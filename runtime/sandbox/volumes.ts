@@ -69,6 +69,7 @@ export class PodVolumes {
         isFile: !found.isDirectory(),
         mountPath,
         readOnly: readOnly || source.kind === "files",
+        ...(source.kind === "hostPath" ? { shiftsOwners: true } : {}),
       });
     }
     return mounts;

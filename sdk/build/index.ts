@@ -8,3 +8,4 @@ export { BuildFault, type BuildFaultCode } from "./fault.ts";
 export { ownPlatform } from "./planned-variants.ts";
 export { isLinuxPlatform, type Project, projectFile, readProject } from "./project.ts";
 export { createProject, templateNames } from "./template.ts";
+export { lastState, runBuilder } from "./builder-process.ts";

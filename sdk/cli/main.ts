@@ -20,5 +20,5 @@ function report(error: unknown): number {
   process.stderr.write(
     `${context.style.red("error:")} ${describeError(error)}${code === undefined ? "" : ` [${code}]`}\n`,
   );
-  return code === "USAGE" ? 2 : 1;
+  return code === "USAGE" || code === "FILTER_INVALID" ? 2 : 1;
 }

@@ -16,6 +16,10 @@ export interface PodLogSelection extends LogSelection {
   readonly container?: string;
   readonly timestamps?: boolean;
   readonly previous?: boolean;
+  /** RFC 3339: lines from then on. */
+  readonly sinceTime?: string;
+  /** Lines as container runtimes store them, `TIME stdout|stderr F|P TEXT`, instead of the text alone. */
+  readonly format?: "cri";
 }
 
 /** Tells the autoscaler what goes through a gateway. @throws ApiFault */

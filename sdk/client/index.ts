@@ -19,4 +19,6 @@ export { type HttpsClient, httpsClient, type HttpsClientOptions } from "./https-
 export { Informer, type InformerEvent, type InformerOptions, startInformer } from "./informer.ts";
 export { join, type JoinOptions, type JoinTarget } from "./join.ts";
 export { type KubeconfigContext, readKubeconfig } from "./kubeconfig.ts";
+export { forwardPort } from "./port-forward.ts";
+export { type PodCommand, type PodCommandStreams, runPodCommand } from "./pod-command.ts";
 export { retryOnConflict, type RetryOptions } from "./retry-on-conflict.ts";

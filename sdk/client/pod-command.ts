@@ -16,6 +16,10 @@ export interface PodCommand {
   /** Undefined: attach to the program that runs. */
   readonly command?: readonly string[];
   readonly terminal: boolean;
+  /** Variables beside the container's own, `NAME=value`; another user, another directory. Not with attach; ours. */
+  readonly env?: readonly string[];
+  readonly user?: string;
+  readonly workingDir?: string;
 }
 
 export interface PodCommandStreams {
@@ -25,10 +29,14 @@ export interface PodCommandStreams {
   readonly stderr: Writable;
   /** Calls back with the terminal's size, now and whenever it changes. */
   onSize?(resized: (columns: number, rows: number) => void): void;
+  /** Ends it: the connection is dropped, and a command is hung up. */
+  readonly signal?: AbortSignal;
 }
 
 const protocol = "v5.channel.k8s.io";
 const channel = { stdin: 0, stdout: 1, stderr: 2, error: 3, resize: 4, close: 255 } as const;
+// What may lie here of standard input on its way out; its reader waits meanwhile.
+const unsentBytesMax = 1 << 20;
 // A refusal is a Status of a sentence.
 const refusalBytesMax = 64 * 1024;
 
@@ -48,17 +56,28 @@ export function runPodCommand(
     ...(credentials.certificate === undefined ? {} : { cert: credentials.certificate, key: credentials.key }),
   });
   let status = "";
-  const send = (to: number, body: Uint8Array): void => webSocket.send(Buffer.concat([Buffer.of(to), body]));
+  const send = (to: number, body: Uint8Array, sent?: () => void): void =>
+    webSocket.send(Buffer.concat([Buffer.of(to), body]), () => sent?.());
+  const take = (output: Writable, body: Uint8Array): void => {
+    if (output.write(body)) return;
+    webSocket.pause();
+    output.once("drain", () => webSocket.resume());
+  };
+  streams.signal?.addEventListener("abort", () => webSocket.terminate(), { once: true });
   return new Promise((resolve, reject) => {
     webSocket.once("open", () => {
-      streams.stdin?.on("data", (chunk: Buffer) => send(channel.stdin, chunk));
+      const { stdin } = streams;
+      stdin?.on("data", (chunk: Buffer) => {
+        send(channel.stdin, chunk, () => void stdin.resume());
+        if (webSocket.bufferedAmount > unsentBytesMax) stdin.pause();
+      });
       streams.stdin?.once("end", () => send(channel.close, Buffer.of(channel.stdin)));
       streams.onSize?.((Width, Height) => send(channel.resize, Buffer.from(JSON.stringify({ Width, Height }))));
     });
     webSocket.on("message", (message: Buffer) => {
       const body = message.subarray(1);
-      if (message[0] === channel.stdout) streams.stdout.write(body);
-      else if (message[0] === channel.stderr) streams.stderr.write(body);
+      if (message[0] === channel.stdout) take(streams.stdout, body);
+      else if (message[0] === channel.stderr) take(streams.stderr, body);
       else if (message[0] === channel.error) status += body.toString("utf8");
     });
     webSocket.once("unexpected-response", (_, response) => {
@@ -87,6 +106,9 @@ function urlOf({ server }: Credentials, command: PodCommand, streams: PodCommand
   const path = `/api/v1/namespaces/${segment(namespace, "namespace")}/pods/${segment(pod, "pod")}/${act}`;
   const url = new URL(path, server.replace(/^http/, "ws"));
   for (const word of words ?? []) url.searchParams.append("command", word);
+  for (const text of command.env ?? []) url.searchParams.append("env", text);
+  if (command.user !== undefined) url.searchParams.set("user", command.user);
+  if (command.workingDir !== undefined) url.searchParams.set("workingDir", command.workingDir);
   if (container !== undefined) url.searchParams.set("container", container);
   url.searchParams.set("stdout", "true");
   if (streams.stdin !== undefined) url.searchParams.set("stdin", "true");

@@ -3,6 +3,8 @@ import { Fault } from "@shallop/sdk/internal";
 export type ImageFaultCode =
   /** The text is no image reference. Message says what is wrong with it. */
   | "REFERENCE_INVALID"
+  /** A filter of a list of images is not known, or its value says nothing. Message names those that there are. */
+  | "FILTER_INVALID"
   /** The text is no digest, or its algorithm is not known. */
   | "DIGEST_INVALID"
   /** The registry or the store has no such tag, manifest or repository. */

@@ -26,7 +26,9 @@ export {
 } from "./digest.ts";
 export { type Credentials, type CredentialSource, DockerCredentials, noCredentials } from "./docker-credentials.ts";
 export { ImageFault, type ImageFaultCode } from "./fault.ts";
+export { findImage, fullName, type ImageHome, imageNamed } from "./find-image.ts";
 export { type HistoryStep, parseHistory } from "./history.ts";
+export { type ImageFilter, matchesAll, matchesReference, parseFilters, referencePatterns } from "./image-filters.ts";
 export { ImageTags, type TaggedImage } from "./image-tags.ts";
 export { packDirectory, storeArchive, type StoredLayer } from "./layer-archive.ts";
 export {
@@ -97,7 +99,14 @@ export {
   type RegistryUser,
   RegistryUsers,
 } from "./registry-users.ts";
-export { freedBy, removeImages, type StoredImage, storedImages } from "./store-usage.ts";
+export {
+  type PrunableImages,
+  prunableImages,
+  pruneImages,
+  type RemovedImages,
+  removeImageByName,
+} from "./remove-image.ts";
+export { freedBy, type StoredImage, storedImages } from "./store-usage.ts";
 export {
   type NativeVariant,
   type ReadBlob,

@@ -1,7 +1,14 @@
 import { type ContentStore, once } from "./content-store.ts";
 import type { Digest } from "./digest.ts";
 import { ImageFault } from "./fault.ts";
-import { type Descriptor, type ManifestDocument, parseManifest, referencesOf } from "./manifest.ts";
+import {
+  type Descriptor,
+  type ManifestBlob,
+  manifestBlob,
+  type ManifestDocument,
+  parseManifest,
+  referencesOf,
+} from "./manifest.ts";
 import { isForeignLayerType, isIndexType, isManifestType, mediaType } from "./media-types.ts";
 import { type ImageReference, retagged, wasmTag } from "./reference.ts";
 import { type RegistryClient, type Repository, type TransferOptions, transfersMax } from "./registry-client.ts";
@@ -9,6 +16,11 @@ import { type RegistryClient, type Repository, type TransferOptions, transfersMa
 export interface MoveOptions extends TransferOptions {
   /** Which entries of an index to take; all unless given. An index of which not all is there can still be used. */
   readonly select?: (entry: Descriptor) => boolean;
+  /**
+   * Of an index of which not all is in the store, send an index of what there is: registries refuse one that names what they
+   * have not. Its digest is another one.
+   */
+  readonly partial?: boolean;
 }
 
 /** An index may name an index; more than this has no use, and could go on for ever. */
@@ -68,7 +80,27 @@ export async function pushImage(
   };
   const bytes = await origin.bytes(image.target);
   const document = parseManifest(bytes, image.target.mediaType, `the manifest ${image.target.digest}`);
-  return send(client, { origin, root: { descriptor: image.target, bytes, document }, ...image }, options);
+  const whole = { descriptor: image.target, bytes, document };
+  const root = options.partial === true ? await presentPart(store, whole) : whole;
+  return send(client, { origin, root, ...image }, options);
+}
+
+/** An image without the manifests that the store has not; the one that is left when there is one. */
+async function presentPart(store: ContentStore, root: ManifestBlob): Promise<ManifestBlob> {
+  const { document } = root;
+  if (document.kind !== "index") return root;
+  const here = await Promise.all(document.manifests.map(({ digest }) => store.has(digest)));
+  const manifests = document.manifests.filter((_, index) => here[index] === true);
+  if (manifests.length === document.manifests.length) return root;
+  const [only] = manifests;
+  if (manifests.length === 1 && only !== undefined) {
+    const bytes = await store.readBytes(only);
+    return manifestBlob(bytes, parseManifest(bytes, only.mediaType, `the manifest ${only.digest}`), only.digest);
+  }
+  const { annotations } = document;
+  const part = { schemaVersion: 2, mediaType: mediaType.index, manifests, annotations };
+  const bytes = new TextEncoder().encode(JSON.stringify(part));
+  return manifestBlob(bytes, parseManifest(bytes, mediaType.index));
 }
 
 export interface PushedImage {

@@ -20,6 +20,7 @@ import {
   type ImageReference,
   isImageTag,
   referrersTag,
+  type RegistryHost,
   type RepositoryName,
 } from "./reference.ts";
 import { RegistryAuth } from "./registry-auth.ts";
@@ -323,6 +324,24 @@ export class RegistryClient {
       throw new ImageFault("DIGEST_MISMATCH", `${what} failed: the registry stored ${stored}, sent was ${digest}`);
     }
     return { mediaType: manifest.mediaType, digest, size: manifest.bytes.length };
+  }
+
+  /**
+   * Resolves when the registry takes this client's credentials. Distribution specification, "Determining Support".
+   * @throws ImageFault UNAUTHORIZED, REGISTRY_UNREACHABLE, …
+   */
+  async checkLogin(registry: RegistryHost, signal?: AbortSignal): Promise<void> {
+    const what = `logging in to ${registry}`;
+    const answer = await this.#caller.call({
+      registry,
+      method: "GET",
+      target: "",
+      scope: "",
+      what,
+      accept: [200],
+      signal,
+    });
+    answer.body.resume();
   }
 
   /** Tags of a repository, in the registry's order. @throws ImageFault MANIFEST_UNKNOWN when there is no repository */

@@ -148,7 +148,7 @@ test("names are given and taken; the last one takes the image with it; prune tak
   ]);
   expect(await listed("--filter", "label=team=red")).toEqual([]);
   expect(await listed("--filter", "label=team=blue")).toHaveLength(3);
-  await expect(shallop("images", "--filter", "colour=red")).rejects.toMatchObject({ code: "USAGE" });
+  await expect(shallop("images", "--filter", "colour=red")).rejects.toMatchObject({ code: "FILTER_INVALID" });
   expect(await shallop("rmi", "copy:2")).toBe("Untagged: 127.0.0.1:5000/copy:2");
   const { digest } = (await listed())[0]!.image.target;
   await expect(shallop("rmi", digest.slice(7, 19))).rejects.toMatchObject({ code: "DENIED" });

@@ -34,7 +34,7 @@ export interface Connection {
 /**
  * exec, attach and port-forward, as the kubelet serves them:
  *
- *   /exec/{namespace}/{pod}/{container}?command=…&stdin=&stdout=&stderr=&tty=
+ *   /exec/{namespace}/{pod}/{container}?command=…&stdin=&stdout=&stderr=&tty=, and ours: &env=…&user=&workingDir=
  *   /attach/{namespace}/{pod}/{container}?stdin=…
  *   /portForward/{namespace}/{pod}
  */
@@ -100,7 +100,18 @@ function execOf(pod: StreamedPod, container: string, query: URLSearchParams): ()
   if (command.length === 0 || command.length > argumentsMax || command.some((word) => word.includes("\0"))) {
     throw new AgentFault("BAD_REQUEST", "name a command: ?command=WORD for each of its words");
   }
-  return () => pod.exec(container, { command, terminal: isTrue(query, "tty") });
+  const [env, user, workingDir] = [query.getAll("env"), query.get("user"), query.get("workingDir")];
+  const wordy = [...env, user ?? "", workingDir ?? ""];
+  if (env.length > argumentsMax || wordy.some((word) => word.includes("\0")) || workingDir?.startsWith("/") === false) {
+    throw new AgentFault("BAD_REQUEST", "env is NAME=value, workingDir an absolute path");
+  }
+  const request = {
+    ...{ command, terminal: isTrue(query, "tty") },
+    ...(env.length === 0 ? {} : { env }),
+    ...(user === null ? {} : { user }),
+    ...(workingDir === null ? {} : { workingDir }),
+  };
+  return () => pod.exec(container, request);
 }
 
 const attachOf =

@@ -29,6 +29,8 @@ export interface PodVolume {
   /** Below the root, without links: who writes into the volume must not lead out of it. */
   readonly subPath?: string;
   readonly isFile: boolean;
+  /** It is of this machine: root of the pod is root there, as layers are its own. Where the file system can. */
+  readonly shiftsOwners?: boolean;
 }
 
 export const podMountPoint = "/run/shallop/pod";
@@ -98,7 +100,8 @@ export function makePodMounts(libc: Libc, mounts: PodMounts): number {
     }
     mountRoot(libc, mounts);
     mountSys(libc, mounts);
-    for (const [index, volume] of (mounts.volumes ?? []).entries()) attachVolume(libc, volume, podVolumePath(index));
+    for (const [index, volume] of (mounts.volumes ?? []).entries())
+      attachVolume(libc, volume, { target: podVolumePath(index), usersFd: mounts.usersFd });
     return functions.open("/proc/thread-self/ns/mnt", closeOnExec);
   } finally {
     libc.check("going back", functions.setns(home.fd, newMounts));
@@ -158,7 +161,11 @@ function attachLayer(libc: Libc, { layer, name, usersFd, isWritable }: Layer): v
 }
 
 /** Shows a volume, or what is below it, where the container's mount of it begins. */
-function attachVolume(libc: Libc, { root, subPath, isFile }: PodVolume, target: string): void {
+function attachVolume(
+  libc: Libc,
+  { root, subPath, isFile, shiftsOwners = false }: PodVolume,
+  { target, usersFd }: { readonly target: string; readonly usersFd: number | undefined },
+): void {
   const { functions } = libc;
   const [nothing, to] = [Buffer.from("\0"), Buffer.from(`${target}\0`)];
   using base = opened(libc, root, pathOnly | closeOnExec);
@@ -168,6 +175,11 @@ function attachVolume(libc: Libc, { root, subPath, isFile }: PodVolume, target: 
     libc.call(calls.openTree, source.fd, libc.addressOf(nothing), cloneTree | closeOnExec | emptyPath | recursive),
   );
   using _ = closing(libc, tree);
+  if (shiftsOwners && usersFd !== undefined) {
+    const attr = new Uint8Array(new BigUint64Array([BigInt(attributes.idMapped), 0n, 0n, BigInt(usersFd)]).buffer);
+    // Not every file system can; then files have the owners that they have on this machine.
+    libc.call(calls.mountSetattr, tree, libc.addressOf(nothing), emptyPath, libc.addressOf(attr), attr.length);
+  }
   if (isFile)
     functions.close(libc.check(`making ${target}`, functions.open(target, createFile | writeOnly | closeOnExec)));
   else makeDirectory(libc, target);

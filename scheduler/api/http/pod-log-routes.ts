@@ -30,7 +30,7 @@ export async function podLogResponse(
   return streamResponse(await podLogs.container(agent, log, signal), gone);
 }
 
-/** Only what is known, and has the right form, goes on to the agent. @throws ApiFault BadRequest */
+/** Only what is known, and has the right form, goes on to the agent; `format` is ours (agent/log-query). @throws ApiFault BadRequest */
 function logQuery(query: URLSearchParams): URLSearchParams {
   const passed = new URLSearchParams();
   for (const name of ["follow", "previous", "timestamps"]) {
@@ -44,6 +44,11 @@ function logQuery(query: URLSearchParams): URLSearchParams {
   if (sinceTime !== null && sinceTime !== "") {
     if (Number.isNaN(Date.parse(sinceTime))) throw badRequest(`sinceTime "${sinceTime.slice(0, 50)}" is no time`);
     passed.set("sinceTime", sinceTime);
+  }
+  const format = query.get("format");
+  if (format !== null && format !== "") {
+    if (format !== "cri") throw badRequest(`format "${format.slice(0, 50)}" is not known; there is cri`);
+    passed.set("format", format);
   }
   return passed;
 }

@@ -27,7 +27,7 @@ export const isStreamSubresource = (subresource: string | undefined): subresourc
   streamSubresources.some((one) => one === subresource);
 
 /** What of the client's question matters to the agent; nothing else goes on. */
-const passedParameters = ["command", "stdin", "stdout", "stderr", "tty", "ports"];
+const passedParameters = ["command", "stdin", "stdout", "stderr", "tty", "ports", "env", "user", "workingDir"];
 const passedHeaders = [
   "upgrade",
   "sec-websocket-key",

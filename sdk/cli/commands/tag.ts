@@ -22,8 +22,7 @@ async function tag(
   what: { readonly image: string; readonly name: string },
   flags: TagFlags,
 ): Promise<void> {
-  const { storedImages } = await import("../../image/index.ts");
-  const { findImage } = await import("../images/find.ts");
+  const { findImage, storedImages } = await import("../../image/index.ts");
   const { openImages } = await import("../platform/image-store.ts");
   const { CliFault } = await import("../cli-fault.ts");
   const local = await openImages(context, flags);

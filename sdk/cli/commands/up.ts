@@ -60,6 +60,7 @@ function register(program: Command, context: Context): void {
       collect,
       [],
     )
+    .option("--docker [path]", "serve Docker's API on a unix socket (default: docker.sock in the data directory)")
     .option("--detach", "return when it is ready; it goes on in the background")
     .addHelpText("after", "\nExample:\n  shallop up --port 8080 --data ./platform")
     .action(async (flags: UpFlags) => {

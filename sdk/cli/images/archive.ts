@@ -3,8 +3,10 @@ import { rm } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import {
   type ArchivedImage,
+  findImage,
   formatReference,
   ImageFault,
+  imageNamed,
   type ImageReference,
   readArchive,
   storedImages,
@@ -13,7 +15,6 @@ import {
 import { CliFault } from "../cli-fault.ts";
 import type { Context } from "../context.ts";
 import { type LocalImages, openImages } from "../platform/image-store.ts";
-import { findImage, imageNamed } from "./find.ts";
 
 export interface SaveFlags {
   readonly data?: string;

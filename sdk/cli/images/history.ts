@@ -1,5 +1,6 @@
 import {
   type Digest,
+  findImage,
   type HistoryStep,
   isImageConfigType,
   parseHistory,
@@ -10,7 +11,6 @@ import type { Context } from "../context.ts";
 import { age, bytes, orDash, table } from "../output/table.ts";
 import { type LocalImages, openImages } from "../platform/image-store.ts";
 import { variantsOf } from "../platform/image-variants.ts";
-import { findImage } from "./find.ts";
 
 export interface HistoryFlags {
   readonly data?: string;

@@ -1,9 +1,15 @@
-import { type StoredImage, storedImages } from "../../image/index.ts";
+import {
+  matchesAll,
+  matchesReference,
+  parseFilters,
+  referencePatterns,
+  type StoredImage,
+  storedImages,
+} from "../../image/index.ts";
 import type { Context } from "../context.ts";
 import { age, bytes, table } from "../output/table.ts";
 import { openImages } from "../platform/image-store.ts";
 import { type VariantSummary, variantsOf } from "../platform/image-variants.ts";
-import { matchesAll, matchesReference, parseFilters, referencePatterns } from "./filters.ts";
 
 export interface ListFlags {
   readonly data?: string;
@@ -20,7 +26,7 @@ const shortDigest = (digest: string): string => digest.slice(0, "sha256:".length
 export async function listImages(context: Context, flags: ListFlags): Promise<void> {
   const local = await openImages(context, flags);
   const images = await storedImages(local.store, local.tags);
-  const filters = parseFilters(flags.filter, { local, images, nowMs: context.clock.wallMs() });
+  const filters = parseFilters(flags.filter, { home: local, images, nowMs: context.clock.wallMs() });
   const asksForDangling = flags.filter.includes("dangling=true");
   const shown: StoredImage[] = [];
   for (const image of images) {

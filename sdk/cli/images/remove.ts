@@ -1,19 +1,18 @@
 import { createInterface } from "node:readline/promises";
 import {
   type Digest,
-  freedBy,
   ImageFault,
-  type ImageReference,
-  removeImages,
+  parseFilters,
+  prunableImages,
+  pruneImages,
+  removeImageByName,
   type StoredImage,
   storedImages,
 } from "../../image/index.ts";
 import { CliFault } from "../cli-fault.ts";
 import type { ConnectionFlags, Context } from "../context.ts";
 import { bytes } from "../output/table.ts";
-import { type LocalImages, openImages } from "../platform/image-store.ts";
-import { findImage, fullName, imageNamed } from "./find.ts";
-import { matchesAll, parseFilters } from "./filters.ts";
+import { openImages } from "../platform/image-store.ts";
 import { usedImages } from "./used-images.ts";
 
 export interface RemoveFlags extends ConnectionFlags {
@@ -26,9 +25,6 @@ export interface PruneFlags extends RemoveFlags {
   readonly filter: readonly string[];
 }
 
-/** What was being written when a build or a pull was killed; a running one is younger. */
-const unfinishedMs = 10 * 60_000;
-
 interface Removed {
   readonly untagged: string[];
   readonly deleted: Digest[];
@@ -39,21 +35,12 @@ export async function removeByName(context: Context, texts: readonly string[], f
   const local = await openImages(context, flags);
   const removed: Removed = { untagged: [], deleted: [] };
   for (const text of texts) {
-    const images = await storedImages(local.store, local.tags);
-    const image = findImage(local, images, text);
-    const isName = imageNamed(local, images, text) !== undefined;
-    const tags = isName ? image.tags.filter(({ name }) => name === fullName(local, text)) : image.tags;
-    if (!isName && tags.length > 1 && flags.force !== true) {
-      const names = tags.map(({ name }) => name).join(", ");
-      throw new ImageFault("DENIED", `${text} has several names (${names}); remove each, or all of them with --force`);
-    }
-    const isLast = tags.length === image.tags.length;
-    if (isLast && flags.force !== true) await refuseUsed(context, flags, images, image);
-    for (const tag of tags) {
-      await local.tags.remove(local.reference(tag.name));
-      removed.untagged.push(tag.name);
-    }
-    if (isLast) removed.deleted.push(...(await removeImages(local.store, images, new Set([image.target.digest]))));
+    const { untagged, deleted } = await removeImageByName(local, text, {
+      force: flags.force === true,
+      refuseUsed: (images, image) => refuseUsed(context, flags, images, image),
+    });
+    removed.untagged.push(...untagged);
+    removed.deleted.push(...deleted);
   }
   if (flags.output === "json") return context.print(JSON.stringify(removed, null, 2));
   for (const name of removed.untagged) context.print(`Untagged: ${name}`);
@@ -82,34 +69,17 @@ export async function prune(context: Context, flags: PruneFlags): Promise<void> 
   const nowMs = context.clock.wallMs();
   // Which images are offered at all; the other filters choose among them.
   const choosing = flags.filter.filter((text) => !text.startsWith("dangling="));
-  const filters = parseFilters(choosing, { local, images, nowMs });
+  const filters = parseFilters(choosing, { home: local, images, nowMs });
   // `dangling=false` is Docker's other way to say --all.
   const isAll = flags.all === true || flags.filter.includes("dangling=false");
   const used = isAll ? await usedImages(context, flags, images) : new Map<StoredImage, readonly string[]>();
-  const chosen: StoredImage[] = [];
-  for (const image of images) {
-    const isOffered = isAll ? !used.has(image) : image.tags.length === 0;
-    if (isOffered && (await matchesAll(image, filters))) chosen.push(image);
-  }
-  const digests = new Set(chosen.map(({ target }) => target.digest));
-  const freed = freedBy(images, digests);
-  if (flags.force !== true) await confirm(context, isAll, chosen.length, freed);
-  const untagged = await untag(local, chosen);
-  const deleted = await removeImages(local.store, images, digests);
-  const kept = images.filter(({ target }) => !digests.has(target.digest)).map(({ target }) => target.digest);
-  const rest = await local.store.collect({ roots: kept, keepSinceMs: nowMs - unfinishedMs });
-  const reclaimedBytes = freed + rest.removedBytes;
+  const prunable = await prunableImages(images, { isAll, used, filters });
+  if (flags.force !== true) await confirm(context, isAll, prunable.chosen.length, prunable.freedBytes);
+  const { untagged, deleted, reclaimedBytes } = await pruneImages(local, prunable, nowMs);
   if (flags.output === "json") return context.print(JSON.stringify({ untagged, deleted, reclaimedBytes }, null, 2));
   for (const name of untagged) context.print(`Untagged: ${name}`);
   for (const digest of deleted) context.print(`Deleted: ${digest}`);
   context.print(`Total reclaimed space: ${bytes(reclaimedBytes)}`);
-}
-
-async function untag(local: LocalImages, images: readonly StoredImage[]): Promise<readonly string[]> {
-  const names = images.flatMap(({ tags }) => tags.map(({ name }) => name));
-  const references: readonly ImageReference[] = names.map((name) => local.reference(name));
-  for (const reference of references) await local.tags.remove(reference);
-  return names;
 }
 
 async function confirm(context: Context, isAll: boolean, count: number, freed: number): Promise<void> {

@@ -3,8 +3,8 @@ import { join } from "node:path";
 import {
   ContentStore,
   DockerCredentials,
+  type ImageHome,
   ImageTags,
-  type ImageReference,
   isLoopbackHost,
   parseReference,
   RegistryClient,
@@ -16,16 +16,12 @@ import { registrySecretFile } from "./programs.ts";
 import { platformStatus } from "./status.ts";
 
 /** The images of this user on this machine, and a client for registries. */
-export interface LocalImages {
-  readonly store: ContentStore;
-  readonly tags: ImageTags;
+export interface LocalImages extends ImageHome {
   readonly registry: RegistryClient;
   /** Where they are. */
   readonly directory: string;
   /** The built-in registry, with this user's way in. */
   readonly builtin: { readonly host: string; readonly token?: string };
-  /** A reference as it was typed; one without a host belongs to the built-in registry. */
-  reference(text: string): ImageReference;
 }
 
 /** Where the built-in registry is unless a platform says otherwise. */

@@ -12,6 +12,7 @@ const mainOf = (folder: string): string => fileURLToPath(new URL(`../../../${fol
 export const schedulerMain = mainOf("scheduler");
 export const agentMain = mainOf("runtime");
 export const gatewayMain = mainOf("gateway");
+const dockerMain = fileURLToPath(new URL("../../../runtime/docker/docker-main.ts", import.meta.url));
 
 export interface Ports {
   readonly gateway: number;
@@ -128,6 +129,33 @@ export function gatewayProgram(dataDirectory: string, flags: UpFlags, ports: Por
     ],
   };
 }
+
+/** Where the Docker API is served; undefined: it is not asked for. */
+export function dockerSocket(dataDirectory: string, { docker }: UpFlags): string | undefined {
+  if (docker === undefined || docker === false) return undefined;
+  return docker === true ? join(dataDirectory, "docker.sock") : resolve(docker);
+}
+
+/** After the others: it speaks to the API, and to the registry of the node. */
+export function dockerProgram(dataDirectory: string, flags: UpFlags, ports: Ports): ProgramSpec | undefined {
+  const socket = dockerSocket(dataDirectory, flags);
+  if (socket === undefined) return undefined;
+  return {
+    name: "docker",
+    main: dockerMain,
+    args: [
+      ...["--data", dataDirectory, "--credentials", join(dataDirectory, "credentials/admin.json"), "--socket", socket],
+      ...["--node", flags.nodeName ?? hostNodeName(), "--builtin-registry", `127.0.0.1:${ports.registry}`],
+      ...(asksLogin(flags) ? ["--registry-secret", registrySecretFile(dataDirectory)] : []),
+    ],
+  };
+}
+
+/** As the node agent calls its node when nobody names it. */
+const hostNodeName = (): string =>
+  hostname()
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9.-]/g, "-");
 
 /** Flags of a part that are given to the platform, checked here: the part could only say it in its log. @throws CliFault USAGE */
 function partArguments(part: "server" | "gateway", settings: readonly string[]): readonly string[] {

@@ -17,11 +17,13 @@ export async function platformStatus(dataDirectory: string): Promise<PlatformSta
 /** A platform starts in a second or two; on a loaded machine in ten. */
 const upTimeoutMs = 60_000;
 const pollMs = 50;
-/** How many programs a platform has: it is up when all of them are ready. */
-const programCount = 3;
 
 /** @throws SuperviseFault START_FAILED with the last lines of its log */
-export async function waitUntilUp(context: Context, dataDirectory: string, ended: Promise<unknown>): Promise<void> {
+export async function waitUntilUp(
+  context: Context,
+  { dataDirectory, programCount }: { readonly dataDirectory: string; readonly programCount: number },
+  ended: Promise<unknown>,
+): Promise<void> {
   const state = { over: false };
   void ended.then(() => (state.over = true));
   const untilMs = context.clock.nowMs() + upTimeoutMs;

@@ -20,6 +20,8 @@ export interface UpFlags {
   readonly domain: string;
   readonly autoscaler: readonly string[];
   readonly detach?: boolean;
+  /** True: at its place in the data directory; else the path of the socket. */
+  readonly docker?: boolean | string;
   readonly registryAuth?: string;
   readonly registryListen?: string;
   readonly registryTlsCert?: string;

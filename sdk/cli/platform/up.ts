@@ -13,7 +13,16 @@ import {
   Supervisor,
 } from "../../supervise/index.ts";
 import { type Context, dataDirectoryOf } from "../context.ts";
-import { agentProgram, checkNodeName, gatewayProgram, type Ports, portsOf, schedulerProgram } from "./programs.ts";
+import {
+  agentProgram,
+  checkNodeName,
+  dockerProgram,
+  dockerSocket,
+  gatewayProgram,
+  type Ports,
+  portsOf,
+  schedulerProgram,
+} from "./programs.ts";
 import { waitUntilUp } from "./status.ts";
 import type { UpFlags } from "./up-flags.ts";
 
@@ -66,6 +75,8 @@ async function startAll(supervisor: Supervisor, dataDirectory: string, flags: Up
     supervisor.start(agentProgram(dataDirectory, flags, ports)),
     supervisor.start(gatewayProgram(dataDirectory, flags, ports)),
   ]);
+  const docker = dockerProgram(dataDirectory, flags, ports);
+  if (docker !== undefined) await supervisor.start(docker);
   return node;
 }
 
@@ -96,6 +107,8 @@ function printPlaces({ print, style }: Context, { dataDirectory, flags, ports }:
     ...Object.entries(facts).filter(([name]) => ["outside", "variants", "missing"].includes(name)),
   ];
   for (const [name, value] of lines) print(`  ${style.dim((name ?? "").padEnd(11))} ${value}`);
+  const socket = dockerSocket(dataDirectory, flags);
+  if (socket !== undefined) print(`\n  export DOCKER_HOST=unix://${socket}`);
   print(`\n  export KUBECONFIG=${join(dataDirectory, "kubeconfig")}\n`);
 }
 
@@ -135,7 +148,9 @@ async function detach(context: Context, platform: Platform): Promise<void> {
   const child = spawn(process.execPath, args, { detached: true, stdio: ["ignore", log, log] });
   child.unref();
   const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
-  await waitUntilUp(context, dataDirectory, ended);
+  // Control plane, node agent, gateway; and Docker's API where it is asked for.
+  const programCount = dockerSocket(dataDirectory, platform.flags) === undefined ? 3 : 4;
+  await waitUntilUp(context, { dataDirectory, programCount }, ended);
   context.print(
     `${context.style.green("Shallop is up")} in the background (process ${child.pid}); stop it with shallop down`,
   );

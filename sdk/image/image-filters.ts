@@ -1,20 +1,21 @@
 import { matchesGlob } from "node:path";
-import { isImageConfigType, parseImageConfig, parseManifest, type StoredImage } from "../../image/index.ts";
-import { parseDurationMs } from "../../internal/duration.ts";
-import { CliFault } from "../cli-fault.ts";
-import type { LocalImages } from "../platform/image-store.ts";
-import { findImage } from "./find.ts";
+import { parseDurationMs } from "@shallop/sdk/internal";
+import { ImageFault } from "./fault.ts";
+import { findImage, type ImageHome } from "./find-image.ts";
+import { parseImageConfig, parseManifest } from "./manifest.ts";
+import { isImageConfigType } from "./media-types.ts";
+import type { StoredImage } from "./store-usage.ts";
 
 /** What `--filter` says, as `docker images` and `docker image prune` take it. */
 export type ImageFilter = (image: StoredImage) => boolean | Promise<boolean>;
 
 interface Filtering {
-  readonly local: LocalImages;
+  readonly home: ImageHome;
   readonly images: readonly StoredImage[];
   readonly nowMs: number;
 }
 
-/** @throws CliFault USAGE naming the filters that there are */
+/** @throws ImageFault FILTER_INVALID naming the filters that there are */
 export function parseFilters(texts: readonly string[], filtering: Filtering): readonly ImageFilter[] {
   return texts.map((text) => {
     const equals = text.indexOf("=");
@@ -31,25 +32,26 @@ export async function matchesAll(image: StoredImage, filters: readonly ImageFilt
 function filterOf(key: string, value: string, filtering: Filtering): ImageFilter {
   switch (key) {
     case "dangling":
-      if (value !== "true" && value !== "false") throw new CliFault("USAGE", "dangling is true or false");
+      if (value !== "true" && value !== "false") throw new ImageFault("FILTER_INVALID", "dangling is true or false");
       return ({ tags }) => (tags.length === 0) === (value === "true");
     case "reference":
       return ({ tags }) => tags.some(({ name }) => matchesReference(name, value));
     case "before":
-      return ({ writtenMs }) => writtenMs < findImage(filtering.local, filtering.images, value).writtenMs;
+      return ({ writtenMs }) => writtenMs < findImage(filtering.home, filtering.images, value).writtenMs;
     case "since":
-      return ({ writtenMs }) => writtenMs > findImage(filtering.local, filtering.images, value).writtenMs;
+      return ({ writtenMs }) => writtenMs > findImage(filtering.home, filtering.images, value).writtenMs;
     case "until": {
       const ageMs = parseDurationMs(value) ?? Number.NaN;
       const untilMs = Number.isNaN(ageMs) ? Date.parse(value) : filtering.nowMs - ageMs;
-      if (Number.isNaN(untilMs)) throw new CliFault("USAGE", `until=${value} is neither a duration (24h) nor a time`);
+      if (Number.isNaN(untilMs))
+        throw new ImageFault("FILTER_INVALID", `until=${value} is neither a duration (24h) nor a time`);
       return ({ writtenMs }) => writtenMs < untilMs;
     }
     case "label":
-      return async (image) => hasLabel(await labelsOf(filtering.local, image), value);
+      return async (image) => hasLabel(await labelsOf(filtering.home, image), value);
     default: {
       const text = `the filter ${JSON.stringify(key)} is not known; there are dangling, reference, before, since, until and label`;
-      throw new CliFault("USAGE", text);
+      throw new ImageFault("FILTER_INVALID", text);
     }
   }
 }
@@ -73,7 +75,7 @@ function hasLabel(labels: Readonly<Record<string, string>>, wanted: string): boo
 }
 
 /** Of a native variant the labels of its config, of any manifest its annotations, which are the same for artifacts. */
-async function labelsOf({ store }: LocalImages, image: StoredImage): Promise<Readonly<Record<string, string>>> {
+async function labelsOf({ store }: ImageHome, image: StoredImage): Promise<Readonly<Record<string, string>>> {
   let labels: Readonly<Record<string, string>> = {};
   for (const digest of image.blobs.keys()) {
     const head = await documentOf(store, digest);
@@ -87,7 +89,7 @@ async function labelsOf({ store }: LocalImages, image: StoredImage): Promise<Rea
   return labels;
 }
 
-async function documentOf(store: LocalImages["store"], digest: StoredImage["target"]["digest"]) {
+async function documentOf(store: ImageHome["store"], digest: StoredImage["target"]["digest"]) {
   try {
     return parseManifest(await store.readBytes({ digest }), undefined);
   } catch {

@@ -1,0 +1,169 @@
+import type { ContainerState as KubernetesState, Pod } from "@shallop/sdk/api";
+import { describe, expect, test } from "vitest";
+import { matchesName } from "./container-filters.ts";
+import { type ContainerRecord, podNameOf } from "./container-record.ts";
+import { humanAge, startErrorText, stateOf, statusText } from "./container-state.ts";
+import { parseCreateBody } from "./create-body.ts";
+import { signalNumber } from "./local-process.ts";
+import { dockerAnnotation, podOf } from "./pod-spec.ts";
+
+const id = "ab".repeat(32);
+const nowMs = Date.parse("2026-01-01T00:01:00Z");
+
+const recordOf = (body: ContainerRecord["body"], more: Partial<ContainerRecord> = {}): ContainerRecord => ({
+  ...{ id, name: "web", createdAt: "2026-01-01T00:00:00.000Z", body: { Image: "app:1", ...body } },
+  ...{
+    imageName: "app:1",
+    imageId: "sha256:1",
+    podImage: "127.0.0.1:5000/app@sha256:1",
+    imageConfig: {},
+    platform: "",
+  },
+  ...{ volumes: {}, hostPorts: {}, networks: { bridge: [] }, stopped: false, pod: "web" },
+  ...more,
+});
+
+const machine = {
+  nodeName: "node-a",
+  memoryBytes: 8e9,
+  cpus: 4,
+  volumePath: (name: string) => `/volumes/${name}/_data`,
+};
+
+describe("create request → pod", () => {
+  test("words, environment, limits, ports, mounts", () => {
+    const body = {
+      ...{ Cmd: ["echo", "$(HOME) costs $5"], Env: ["A=1", "A=2", "UNSET"], WorkingDir: "/w", User: "5:6", Tty: false },
+      ExposedPorts: { "80/tcp": {} },
+      HostConfig: {
+        ...{
+          Memory: 64 << 20,
+          NanoCpus: 5e8,
+          RestartPolicy: { Name: "always" },
+          CapAdd: ["CAP_NET_RAW"],
+          ReadonlyRootfs: true,
+        },
+        Binds: ["/etc:/host:ro", "data:/data"],
+        PortBindings: { "80/tcp": [{ HostIp: "", HostPort: "8080" }] },
+      },
+    };
+    const pod = podOf(recordOf(body, { volumes: { "/data": "data" } }), machine);
+    expect(pod.metadata).toMatchObject({
+      namespace: "docker",
+      name: "web",
+      annotations: { [dockerAnnotation.id]: id },
+    });
+    expect(pod.spec).toMatchObject({
+      ...{ nodeName: "node-a", restartPolicy: "Always", securityContext: { runAsUser: 5, runAsGroup: 6 } },
+      volumes: [
+        { name: "v0", hostPath: { path: "/etc", type: "" } },
+        { name: "v1", hostPath: { path: "/volumes/data/_data", type: "" } },
+      ],
+    });
+    const [container] = pod.spec.containers;
+    expect(container).toMatchObject({
+      // Kubernetes turns this back into what was written.
+      args: ["echo", "$$(HOME) costs $$5"],
+      env: [{ name: "A", value: "2" }],
+      ports: [{ containerPort: 80, protocol: "TCP" }],
+      resources: { limits: { cpu: "500m", memory: String(64 << 20) } },
+      volumeMounts: [
+        { name: "v0", mountPath: "/host", readOnly: true },
+        { name: "v1", mountPath: "/data", readOnly: false },
+      ],
+    });
+    expect(container?.securityContext).toMatchObject({ readOnlyRootFilesystem: true });
+    expect(container?.securityContext?.capabilities?.add).toContain("NET_RAW");
+  });
+
+  test.each([
+    ["an entrypoint with words", { Entrypoint: ["/a"], Cmd: ["b"] }, { command: ["/a"], args: ["b"] }],
+    ["an entrypoint alone", { Entrypoint: ["/a"] }, { command: ["/a"] }],
+    ["an entrypoint that is taken away", { Entrypoint: [""], Cmd: ["b"] }, { command: ["b"] }],
+    ["nothing", {}, {}],
+  ])("%s", (_, body, words) => {
+    const [container] = podOf(recordOf(body), machine).spec.containers;
+    expect({ command: container?.command, args: container?.args }).toEqual({
+      command: undefined,
+      args: undefined,
+      ...words,
+    });
+  });
+
+  test("a health check of the image is a probe", () => {
+    const imageConfig = { Healthcheck: { Test: ["CMD-SHELL", "true"], Interval: 2e9, Retries: 4 } };
+    const [container] = podOf(recordOf({}, { imageConfig }), machine).spec.containers;
+    expect(container?.readinessProbe).toMatchObject({
+      exec: { command: ["/bin/sh", "-c", "true"] },
+      periodSeconds: 2,
+      failureThreshold: 4,
+    });
+    const none = podOf(recordOf({ Healthcheck: { Test: ["NONE"] } }, { imageConfig }), machine);
+    expect(none.spec.containers[0]?.readinessProbe).toBeUndefined();
+  });
+
+  test.each([
+    ["a path that leads out", { HostConfig: { Binds: ["/a:/b/../../c"] } }],
+    ["a relative target", { HostConfig: { Binds: ["/a:b"] } }],
+    ["a port that is none", { HostConfig: { PortBindings: { "70000/tcp": [{ HostPort: "1" }] } } }],
+    ["a word that is none", { Cmd: ["a", 5] }],
+    ["a word with a NUL", { Cmd: ["a\0b"] }],
+    ["another namespace", { HostConfig: { PidMode: "host" } }],
+    ["a device", { HostConfig: { Devices: [{ PathOnHost: "/dev/kmsg" }] } }],
+    ["too much", { Labels: { a: "x".repeat(200_000) } }],
+  ])("%s is refused", (_, body) => {
+    expect(() => parseCreateBody(body)).toThrow(
+      expect.objectContaining({ code: expect.stringMatching(/BAD_REQUEST|UNSUPPORTED/) }),
+    );
+  });
+});
+
+const podWith = (
+  state: KubernetesState,
+  phase: "Pending" | "Running" | "Succeeded" | "Failed",
+  restartCount = 0,
+): Pod => ({
+  ...{ apiVersion: "v1", kind: "Pod" },
+  metadata: { name: "web", uid: "u1", resourceVersion: "1", generation: 1, creationTimestamp: "2026-01-01T00:00:00Z" },
+  spec: { containers: [] },
+  status: { phase, containerStatuses: [{ name: "main", image: "", imageID: "", ready: true, restartCount, state }] },
+});
+const terminated = {
+  terminated: { exitCode: 3, reason: "Error", startedAt: "2026-01-01T00:00:01Z", finishedAt: "2026-01-01T00:00:30Z" },
+};
+const running = { running: { startedAt: "2026-01-01T00:00:50Z" } };
+
+test.each<[string, Pod | undefined, string]>([
+  ["without a pod", undefined, "Created"],
+  ["pulling", podWith({ waiting: { reason: "ContainerCreating" } }, "Pending"), "Created"],
+  ["running", podWith(running, "Running"), "Up 10 seconds"],
+  ["ended", podWith(terminated, "Failed"), "Exited (3) 30 seconds ago"],
+  ["between two runs", podWith(terminated, "Running", 1), "Restarting (3) 30 seconds ago"],
+])("a container %s: %s", (_, pod, text) => {
+  expect(statusText(stateOf(recordOf({}), pod, nowMs), nowMs)).toBe(text);
+});
+
+test("a program that is not there ends with 127, in words that clients know", () => {
+  const message = "executable file `nosuch` not found in $PATH: No such file or directory";
+  const state = { terminated: { ...terminated.terminated, exitCode: 128, reason: "StartError", message } };
+  expect(stateOf(recordOf({}), podWith(state, "Failed"), nowMs).ended?.exitCode).toBe(127);
+  expect(startErrorText(message)).toContain('"nosuch": executable file not found in $PATH');
+});
+
+test("names of pods, ages, signals, patterns of names", () => {
+  expect([podNameOf("web", id), podNameOf("My_App.1", id), podNameOf("__", id)]).toEqual([
+    "web",
+    "my-app-1-abababab",
+    "c-abababab",
+  ]);
+  expect([500, 1000, 90_000, 3 * 3_600_000, 72 * 3_600_000].map(humanAge)).toEqual([
+    ...["Less than a second", "1 second", "About a minute", "3 hours", "3 days"],
+  ]);
+  expect(["TERM", "SIGKILL", "9", "sigrtmin+1"].map(signalNumber)).toEqual([15, 9, 9, 35]);
+  expect(() => signalNumber("0; reboot")).toThrow(expect.objectContaining({ code: "BAD_REQUEST" }));
+  expect([matchesName("web", "^/web$"), matchesName("web2", "^/web$"), matchesName("web2", "eb")]).toEqual([
+    true,
+    false,
+    true,
+  ]);
+});

@@ -1,0 +1,123 @@
+import { randomBytes } from "node:crypto";
+import { isJsonObject, objectAt } from "@shallop/sdk/api";
+import {
+  formatReference,
+  type ImageReference,
+  pinned,
+  repositoryName,
+  registryHost,
+  type StoredImage,
+} from "@shallop/sdk/image";
+import { type Call, created, type Reply } from "../http/call.ts";
+import { DockerFault } from "../http/docker-fault.ts";
+import { imageFacts } from "../images/image-facts.ts";
+import type { ImageLibrary } from "../images/image-library.ts";
+import { push } from "../images/transfer.ts";
+import type { Networks } from "../networks/networks.ts";
+import type { Volumes } from "../volumes/volumes.ts";
+import type { ContainerRecord } from "./container-record.ts";
+import type { Containers } from "./containers.ts";
+import { checkContainerName, type ContainerRequest, parseCreateBody, volumeWithoutName } from "./create-body.ts";
+import { freeName } from "./names.ts";
+import { podOf, type Machine } from "./pod-spec.ts";
+
+export interface CreateParts {
+  readonly library: ImageLibrary;
+  readonly containers: Containers;
+  readonly networks: Networks;
+  readonly volumes: Volumes;
+  readonly machine: Machine;
+}
+
+/** Images whose own name is not one of the built-in registry are kept there under this. */
+const borrowedPrefix = "docker";
+
+/** `POST /containers/create`. @throws DockerFault */
+export async function createContainer(parts: CreateParts, call: Call): Promise<Reply> {
+  const { library, containers, networks, volumes, machine } = parts;
+  const body = await call.body();
+  const request = parseCreateBody(body);
+  const name = call.text("name");
+  const id = randomBytes(32).toString("hex");
+  const image = await library.find(request.image);
+  const { config } = await imageFacts(library, image.target);
+  const platform = call.text("platform") ?? "";
+  const record: ContainerRecord = {
+    id,
+    name:
+      name === undefined
+        ? freeName((text) => containers.named(text) !== undefined)
+        : checkContainerName(name.replace(/^\//, "")),
+    createdAt: new Date(library.clock.wallMs()).toISOString(),
+    body: withImageVolumes(body, config, request),
+    imageName: request.image,
+    imageId: image.target.digest,
+    podImage: await publish(library, image, call.signal),
+    imageConfig: config,
+    platform,
+    volumes: {},
+    hostPorts: {},
+    networks: networks.wanted(request),
+    stopped: false,
+  };
+  // What cannot be is said now, and not at the start.
+  podOf(record, machine);
+  const container = await containers.add(record);
+  try {
+    await containers.update(container, {
+      volumes: await volumes.forContainer(id, parseCreateBody(record.body).mounts),
+    });
+  } catch (error) {
+    await containers.remove(container);
+    throw error;
+  }
+  return created({ Id: id, Warnings: [] });
+}
+
+/** Paths that the image declares as volumes and nobody mounts something on get one without a name each. */
+function withImageVolumes(
+  body: ContainerRecord["body"],
+  config: ContainerRecord["body"],
+  { mounts }: ContainerRequest,
+): ContainerRecord["body"] {
+  const taken = new Set(mounts.map(({ target }) => target));
+  const open = Object.keys(objectAt(config, "Volumes")).map((target) => volumeWithoutName(target).target);
+  const wanted = open.filter((target) => !taken.has(target));
+  if (wanted.length === 0) return body;
+  const volumes = isJsonObject(body["Volumes"]) ? body["Volumes"] : {};
+  return { ...body, Volumes: { ...volumes, ...Object.fromEntries(wanted.map((target) => [target, {}])) } };
+}
+
+/**
+ * Nodes pull images from registries: the image is put into the built-in one, under its own name where that belongs there, and
+ * named by its digest. @throws DockerFault FAILED
+ */
+async function publish(library: ImageLibrary, image: StoredImage, signal: AbortSignal): Promise<string> {
+  const reference = placeOf(library, image);
+  try {
+    const digest = await push(
+      library,
+      library.client(),
+      { reference: pinned(reference, image.target.digest), target: image.target },
+      { signal },
+    );
+    return formatReference(pinned(reference, digest));
+  } catch (error) {
+    throw new DockerFault("FAILED", "the image could not be put into the built-in registry, from which nodes pull it", {
+      cause: error,
+    });
+  }
+}
+
+function placeOf(library: ImageLibrary, { tags }: StoredImage): ImageReference {
+  const registry = registryHost(library.builtinRegistry);
+  const names = tags.map(({ name }) => library.reference(name));
+  const own = names.find((name) => name.registry === registry);
+  if (own !== undefined) return own;
+  const [first] = names;
+  const path =
+    first === undefined
+      ? "untagged"
+      : `${first.registry.replaceAll(/[^a-z0-9]+/gi, "-").toLowerCase()}/${first.repository}`;
+  return { registry, repository: repositoryName(`${borrowedPrefix}/${path}`) };
+}

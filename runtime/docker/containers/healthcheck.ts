@@ -1,0 +1,34 @@
+import type { ContainerProbe } from "@shallop/sdk/api";
+import type { ContainerRecord } from "./container-record.ts";
+import { type Healthcheck, parseCreateBody } from "./create-body.ts";
+
+/** The check that counts: the container's own, else the image's. Undefined when there is none, or it is taken away. */
+export function imageHealthcheck(record: ContainerRecord): Healthcheck | undefined {
+  const own = parseCreateBody(record.body).healthcheck;
+  const check =
+    own !== undefined && own.test.length > 0 ? own : (parseCreateBody(record.imageConfig).healthcheck ?? own);
+  if (check === undefined || check.test.length < 2 || check.test[0] === "NONE") return undefined;
+  // Times that only the container says go with the image's test.
+  return own === undefined || own === check ? check : { ...check, ...given(own) };
+}
+
+const given = (own: Healthcheck): Partial<Healthcheck> =>
+  Object.fromEntries(Object.entries(own).filter(([name, value]) => name !== "test" && Number(value) > 0));
+
+export const nanosecondsToSeconds = (nanoseconds: number, initial: number): number =>
+  nanoseconds > 0 ? nanoseconds / 1e9 : initial;
+
+/** As a readiness probe: healthy is ready. Docker's own defaults where nothing is said. */
+export function healthProbe({ test, intervalNs, timeoutNs, startPeriodNs, retries }: Healthcheck): ContainerProbe {
+  const whole = (nanoseconds: number, initial: number): number =>
+    Math.max(1, Math.round(nanosecondsToSeconds(nanoseconds, initial)));
+  const [kind, ...words] = test;
+  const command = kind === "CMD-SHELL" ? ["/bin/sh", "-c", ...words] : words;
+  return {
+    exec: { command },
+    periodSeconds: whole(intervalNs, 30),
+    timeoutSeconds: whole(timeoutNs, 30),
+    failureThreshold: retries > 0 ? retries : 3,
+    initialDelaySeconds: Math.min(whole(intervalNs, 30), startPeriodNs > 0 ? 1 : whole(intervalNs, 30)),
+  };
+}

@@ -1,0 +1,60 @@
+import { readFile } from "node:fs/promises";
+import { constants } from "node:os";
+import { join } from "node:path";
+import type { Pod } from "@shallop/sdk/api";
+import { errorCode } from "@shallop/sdk/internal";
+import { containerFiles, containerKey, podFiles, podKey } from "../../sandbox/pod-files.ts";
+import { DockerFault } from "../http/docker-fault.ts";
+import { podContainer } from "./pod-spec.ts";
+
+/** A native container of this node, as far as signals are concerned. */
+export interface LocalProcess {
+  /** On this machine, of its first process. */
+  readonly pid: number;
+}
+
+/** Finds the first process of a pod's container; undefined when there is none: a component, or one that has ended. */
+export async function localProcess(nodeDirectory: string, pod: Pod): Promise<LocalProcess | undefined> {
+  const key = podKey(pod.metadata.uid);
+  const files = containerFiles(podFiles(join(nodeDirectory, "native/pods"), key), containerKey(podContainer));
+  const text = await readFile(files.pidFile, "utf8").catch((error: unknown) => {
+    if (errorCode(error) === "ENOENT") return "";
+    throw error;
+  });
+  const pid = Number(text);
+  // Its id may be another's by now; one that is in the pod's cgroup is the container's.
+  return pid > 1 && (await isInCgroup(pid, key)) ? { pid } : undefined;
+}
+
+async function isInCgroup(pid: number, podKeyText: string): Promise<boolean> {
+  const cgroups = await readFile(`/proc/${String(pid)}/cgroup`, "utf8").catch(() => "");
+  return cgroups.split("\n").some((line) => line.split("/").includes(podKeyText));
+}
+
+/** `SIGTERM`, `TERM` or `15` as a number. @throws DockerFault BAD_REQUEST */
+export function signalNumber(text: string): number {
+  const upper = text.toUpperCase();
+  const name = upper.startsWith("SIG") ? upper : `SIG${upper}`;
+  const named = (constants.signals as Readonly<Record<string, number>>)[name];
+  const number = named ?? realTimeSignal(name) ?? Number(text);
+  if (Number.isInteger(number) && number > 0 && number <= 64) return number;
+  throw new DockerFault("BAD_REQUEST", `invalid signal: ${text.slice(0, 40)}`);
+}
+
+/** signal(7): SIGRTMIN is 34 for programs of glibc, SIGRTMAX 64. */
+function realTimeSignal(name: string): number | undefined {
+  const [, end, sign, offset = "0"] = /^SIGRT(MIN|MAX)(?:([+-])(\d{1,2}))?$/.exec(name) ?? [];
+  if (end === undefined) return undefined;
+  return end === "MIN" ? 34 + Number(offset) : 64 - (sign === "-" ? Number(offset) : 0);
+}
+
+/** @throws DockerFault CONFLICT when it has just ended */
+export function signalProcess({ pid }: LocalProcess, signal: number): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if (errorCode(error) === "ESRCH")
+      throw new DockerFault("CONFLICT", "the container is not running", { cause: error });
+    throw error;
+  }
+}

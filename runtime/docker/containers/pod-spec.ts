@@ -1,0 +1,218 @@
+import {
+  annotation,
+  type Container,
+  type EnvVar,
+  type NewObject,
+  type Pod,
+  type PodSpec,
+  type PodVolume,
+  type SecurityContext,
+  textAt,
+} from "@shallop/sdk/api";
+import { DockerFault } from "../http/docker-fault.ts";
+import type { ContainerRecord } from "./container-record.ts";
+import { type ContainerRequest, parseCreateBody, parsePort } from "./create-body.ts";
+import { healthProbe, imageHealthcheck } from "./healthcheck.ts";
+
+/** Where containers of the Docker API are, for kubectl. */
+export const dockerNamespace = "docker";
+/** On their pods: the first 12 digits of the id, by which they are chosen; the whole id; the name; the create request. */
+export const dockerLabel = "docker.shallop.dev/container";
+export const dockerAnnotation = {
+  id: "docker.shallop.dev/id",
+  name: "docker.shallop.dev/name",
+  create: "docker.shallop.dev/create",
+} as const;
+/** Name of the one container of such a pod. */
+export const podContainer = "main";
+
+/** Of the machine, for what a container may use when nobody bounds it. */
+export interface Machine {
+  readonly nodeName: string;
+  readonly memoryBytes: number;
+  readonly cpus: number;
+  /** Where a named volume's files are. */
+  volumePath(name: string): string;
+}
+
+/** What is counted of a container that asks for nothing in particular. */
+const requestDefaults = { cpu: "10m", memory: "32Mi" } as const;
+const stopSecondsDefault = 10;
+
+/**
+ * What Docker's containers have beyond native pods' own six and package managers cannot do without: set-id bits, file
+ * capabilities, chroot. Raw sockets, device nodes and audit are to be asked for.
+ */
+const capabilitiesAdded = ["FSETID", "SETFCAP", "SYS_CHROOT"] as const;
+
+/** The pod that a container is. Pure. @throws DockerFault UNSUPPORTED */
+export function podOf(record: ContainerRecord, machine: Machine): NewObject<Pod> {
+  const request = parseCreateBody(record.body);
+  const create = JSON.stringify(record.body);
+  return {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: {
+      namespace: dockerNamespace,
+      name: record.pod ?? record.id.slice(0, 12),
+      labels: { [dockerLabel]: record.id.slice(0, 12), ...validLabels(request.labels) },
+      annotations: {
+        [dockerAnnotation.id]: record.id,
+        [dockerAnnotation.name]: record.name,
+        [dockerAnnotation.create]: create,
+        ...variantWish(record, request),
+      },
+    },
+    spec: specOf(record, request, machine),
+  };
+}
+
+function specOf(record: ContainerRecord, request: ContainerRequest, machine: Machine): PodSpec {
+  const mounts = request.mounts.map((mount, index) => ({ mount, name: `v${String(index)}` }));
+  const { stopSeconds, restart } = request;
+  return {
+    nodeName: machine.nodeName,
+    restartPolicy: restart.name === "no" ? "Never" : restart.name === "on-failure" ? "OnFailure" : "Always",
+    terminationGracePeriodSeconds: stopSeconds ?? stopSecondsDefault,
+    ...securityOfPod(record, request),
+    containers: [containerOf(record, request, { machine, names: mounts.map(({ name }) => name) })],
+    volumes: mounts.map(({ mount, name }): PodVolume => {
+      if (mount.type === "tmpfs") {
+        const { sizeBytes } = mount;
+        return { name, emptyDir: { medium: "Memory", ...(sizeBytes === undefined ? {} : { sizeLimit: sizeBytes }) } };
+      }
+      if (mount.type === "bind") {
+        return { name, hostPath: { path: mount.source, type: "" } };
+      }
+      return { name, hostPath: { path: machine.volumePath(record.volumes[mount.target] ?? mount.source), type: "" } };
+    }),
+  };
+}
+
+function containerOf(
+  record: ContainerRecord,
+  request: ContainerRequest,
+  { machine, names }: { readonly machine: Machine; readonly names: readonly string[] },
+): Container {
+  const check = imageHealthcheck(record);
+  const ports = portsOf(record, request);
+  return {
+    name: podContainer,
+    image: record.podImage,
+    ...commandOf(request),
+    env: environmentOf(request),
+    ...(request.workingDir === "" ? {} : { workingDir: request.workingDir }),
+    ...(ports.length === 0 ? {} : { ports }),
+    resources: {
+      limits: {
+        cpu: `${String(Math.max(1, Math.round((request.cpus > 0 ? request.cpus : machine.cpus) * 1000)))}m`,
+        memory: String(request.memoryBytes > 0 ? request.memoryBytes : machine.memoryBytes),
+      },
+      requests: requestDefaults,
+    },
+    securityContext: securityOf(request),
+    ...(request.openStdin ? { stdin: true } : {}),
+    ...(request.openStdin && request.stdinOnce ? { stdinOnce: true } : {}),
+    ...(request.tty ? { tty: true } : {}),
+    volumeMounts: request.mounts.map(({ target, readOnly }, index) => ({
+      name: names[index] ?? "",
+      mountPath: target,
+      readOnly,
+    })),
+    ...(check === undefined ? {} : { readinessProbe: healthProbe(check) }),
+  };
+}
+
+/** Kubernetes replaces `$(NAME)` in these; Docker does not. */
+const literal = (word: string): string => word.replaceAll("$", "$$$$");
+
+/** An entrypoint that is given takes the image's command away, too: that holds here as there. */
+function commandOf({ entrypoint, cmd }: ContainerRequest): Pick<Container, "command" | "args"> {
+  const args = (cmd ?? []).map(literal);
+  if (entrypoint === undefined || (entrypoint.length === 0 && args.length === 0))
+    return args.length === 0 ? {} : { args };
+  const command = entrypoint.map(literal);
+  return command.length === 0 ? { command: args } : { command, ...(args.length === 0 ? {} : { args }) };
+}
+
+/** Each name once, the last one counts. */
+function environmentOf({ env, tty }: ContainerRequest): readonly EnvVar[] {
+  const variables = new Map<string, string>(tty ? [["TERM", "xterm"]] : []);
+  for (const text of env) {
+    const equals = text.indexOf("=");
+    if (equals > 0) variables.set(text.slice(0, equals), text.slice(equals + 1));
+  }
+  return [...variables].map(([name, value]) => ({ name, value: literal(value) }));
+}
+
+/** What the image and the client name as ports, for kubectl and for the component behind the first. */
+function portsOf(
+  { imageConfig }: ContainerRecord,
+  { exposedPorts, ports }: ContainerRequest,
+): NonNullable<Container["ports"]> {
+  const exposed = [
+    ...ports.map(({ containerPort, protocol }) => `${String(containerPort)}/${protocol}`),
+    ...exposedPorts,
+  ];
+  const named = [...new Set([...exposed, ...parseCreateBody(imageConfig).exposedPorts])].map(parsePort);
+  return named.map(({ port, protocol }) => ({ containerPort: port, protocol: protocol.toUpperCase() }));
+}
+
+function securityOf(request: ContainerRequest): SecurityContext {
+  const { privileged, capAdd, capDrop, noNewPrivileges, readOnlyRoot, seccompUnconfined } = request;
+  const names = (list: readonly string[]): readonly string[] =>
+    list.map((name) => name.toUpperCase().replace(/^CAP_/, ""));
+  return {
+    readOnlyRootFilesystem: readOnlyRoot,
+    allowPrivilegeEscalation: !noNewPrivileges,
+    privileged,
+    capabilities: {
+      add: [...new Set([...capabilitiesAdded.filter((name) => !names(capDrop).includes(name)), ...names(capAdd)])],
+      drop: names(capDrop),
+    },
+    ...(seccompUnconfined ? { seccompProfile: { type: "Unconfined" } } : {}),
+  };
+}
+
+function securityOfPod(
+  { imageConfig }: ContainerRecord,
+  { user, sysctls }: ContainerRequest,
+): Pick<PodSpec, "securityContext"> {
+  const list = Object.entries(sysctls).map(([name, value]) => ({ name, value }));
+  const numbers = user === "" || user === textAt(imageConfig, "User") ? {} : userOf(user);
+  return { securityContext: { ...numbers, ...(list.length === 0 ? {} : { sysctls: list }) } };
+}
+
+/** `uid[:gid]`, or root by name. Other names only the image knows. @throws DockerFault UNSUPPORTED */
+function userOf(text: string): { readonly runAsUser: number; readonly runAsGroup?: number } {
+  const [, user, group] = /^(\d{1,9}|root)(?::(\d{1,9}|root))?$/.exec(text) ?? [];
+  if (user === undefined) {
+    throw new DockerFault(
+      "UNSUPPORTED",
+      `--user ${JSON.stringify(text.slice(0, 60))}: give numbers, uid:gid; names are only known in the image`,
+    );
+  }
+  const number = (name: string): number => (name === "root" ? 0 : Number(name));
+  return { runAsUser: number(user), ...(group === undefined ? {} : { runAsGroup: number(group) }) };
+}
+
+/** Which variant is to run: the one that `--platform` says; a terminal and an entrypoint are rather a native program's. */
+function variantWish(
+  { platform }: ContainerRecord,
+  { tty, openStdin, entrypoint }: ContainerRequest,
+): Record<string, string> {
+  if (platform !== "") return { [annotation.onlyVariant]: platform.includes("wasm") ? "wasm" : "native" };
+  return tty || openStdin || (entrypoint?.length ?? 0) > 0 ? { [annotation.preferVariant]: "native" } : {};
+}
+
+const labelKey = /^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?\/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
+const labelValue = /^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$/;
+
+/** Those of Docker's labels that can be Kubernetes' too; all of them are in the annotation, as they were sent. */
+const validLabels = (labels: Readonly<Record<string, string>>): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(labels).filter(
+      ([key, value]) =>
+        labelKey.test(key) && labelValue.test(value) && !/(^|\.)(kubernetes\.io|k8s\.io|shallop\.dev)\//.test(key),
+    ),
+  );

@@ -1,0 +1,196 @@
+import { execFile } from "node:child_process";
+import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { publishBusybox } from "../support/busybox.ts";
+import { dockerPath } from "../support/dockerd.ts";
+import { type Kubectl, needKubectl } from "../support/kubectl.ts";
+import { eventually, freePort, Platform } from "../support/platform.ts";
+
+// The Docker API as a user of Docker knows it: the stock command line against one platform.
+
+interface Result {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+let platform: Platform;
+let kubectl: Kubectl;
+let directory: string;
+let socket: string;
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), "shallop-docker-"));
+  platform = await Platform.start({ args: ["--docker"] });
+  socket = join(platform.dataDirectory, "docker.sock");
+  kubectl = await needKubectl(platform.kubeconfig);
+  await publishBusybox(platform, directory);
+  // Its program is a server; Docker's own busybox is a shell.
+  const shell = await mkdtemp(join(directory, "shell-"));
+  await writeFile(join(shell, "Dockerfile"), 'FROM busybox:1\nENTRYPOINT []\nCMD ["/bin/sh"]\n');
+  await d("build", "-q", "-t", "shell:1", shell);
+});
+afterEach(async ({ task }) => {
+  if (task.result?.state === "fail") console.log(await platform?.logs());
+});
+afterAll(async () => {
+  await kubectl?.[Symbol.asyncDispose]();
+  await platform?.[Symbol.asyncDispose]();
+  await rm(directory, { recursive: true, force: true });
+});
+
+/** `docker ARGS` to its end. */
+function docker(args: readonly string[], input?: string | Buffer): Promise<Result> {
+  const program = dockerPath();
+  if (program === undefined) throw new Error("docker is not there; npm run setup");
+  const env = {
+    PATH: process.env["PATH"] ?? "",
+    HOME: directory,
+    DOCKER_HOST: `unix://${socket}`,
+    DOCKER_CONFIG: join(directory, "config"),
+    DOCKER_BUILDKIT: "0",
+  };
+  return new Promise((resolve) => {
+    // Its own signal handling waits for a container that hangs.
+    const options = { env, timeout: 50_000, killSignal: "SIGKILL", encoding: "buffer", maxBuffer: 1 << 26 } as const;
+    const child = execFile(program, args, options, (error, stdout, stderr) => {
+      const code = error === null ? 0 : typeof error.code === "number" ? error.code : -1;
+      resolve({ code, stdout: stdout.toString("latin1"), stderr: stderr.toString() });
+    });
+    child.stdin?.on("error", () => undefined);
+    child.stdin?.end(input ?? "");
+  });
+}
+
+/** As `docker`, and fails unless it exits with 0. */
+async function d(...args: readonly string[]): Promise<string> {
+  const { code, stdout, stderr } = await docker(args);
+  expect(code, `docker ${args.join(" ")}: ${stderr}`).toBe(0);
+  return stdout.trim();
+}
+
+test("the socket is for root and its group; version and info say what this is", async () => {
+  expect((await stat(socket)).mode & 0o777).toBe(0o660);
+  expect(await d("version", "--format", "{{.Server.Os}} {{.Server.APIVersion}}")).toBe("linux 1.51");
+  expect(await d("info", "--format", "{{.Driver}} {{.Swarm.LocalNodeState}}")).toBe("overlay2 inactive");
+});
+
+test("images: tag, history, save, load, push, rmi, and what there is not", async () => {
+  await d("tag", "shell:1", "copy:2");
+  const id = await d("images", "-q", "--no-trunc", "copy");
+  expect(id).toMatch(/^sha256:[0-9a-f]{64}$/);
+  expect(await d("history", "--format", "{{.CreatedBy}}", "copy:2")).toContain("CMD");
+  const archive = join(directory, "copy.tar");
+  await d("save", "-o", archive, "copy:2");
+  expect(await d("push", "copy:2")).toContain(`digest: ${id}`);
+  expect(await d("rmi", "copy:2")).toBe("Untagged: copy:2");
+  expect(await d("load", "-i", archive)).toBe("Loaded image: copy:2");
+  expect(await d("rmi", "copy:2")).toContain("Untagged");
+  expect((await docker(["rmi", "nosuch:1"])).stderr).toContain("No such image: nosuch:1");
+  expect((await docker(["pull", "nosuch:1"])).stderr).toContain("manifest for nosuch:1 not found");
+});
+
+test("run: both outputs, exit codes, input, a program that is not there", async () => {
+  expect(await docker(["run", "--rm", "shell:1", "sh", "-c", "echo out; echo err >&2; exit 7"])).toEqual({
+    code: 7,
+    stdout: "out\n",
+    stderr: "err\n",
+  });
+  expect(await docker(["run", "--rm", "-i", "-e", "A=b c", "shell:1", "sh"], "echo $A; exit 3")).toMatchObject({
+    code: 3,
+    stdout: "b c\n",
+  });
+  expect((await docker(["run", "--rm", "shell:1", "nosuch"])).code).toBe(127);
+  expect(await d("ps", "-aq")).toBe("");
+});
+
+test("a container in the background: ports, volumes, exec, logs, stop, start, rm; and it is a pod", async () => {
+  const port = await freePort();
+  const shared = join(directory, "shared");
+  const id = await d(
+    ...["run", "-d", "--name", "web", "-p", `127.0.0.1:${port}:8080`, "-v", "pages:/pages", "-v", `${shared}:/shared`],
+    ...["--label", "a=b", "--memory", "64m", "--cpus", ".5", "shell:1"],
+    ...["sh", "-c", "echo begun; exec httpd -f -p 8080 -h /pages"],
+  );
+  expect(id).toMatch(/^[0-9a-f]{64}$/);
+  expect(
+    await d("exec", "web", "sh", "-c", "echo hello > /pages/index.html; id -u > /shared/who; cat /shared/who"),
+  ).toBe("0");
+  const page = (): Promise<string> =>
+    eventually("the published port answers", async () => {
+      const answer = await fetch(`http://127.0.0.1:${port}/index.html`);
+      return answer.ok ? answer.text() : undefined;
+    });
+  expect(await page()).toBe("hello\n");
+  expect((await stat(join(shared, "who"))).uid).toBe(0);
+  expect((await docker(["exec", "-w", "/pages", "-e", "Q=1", "web", "sh", "-c", "pwd; echo $Q; exit 9"])).stdout).toBe(
+    "/pages\n1\n",
+  );
+  expect((await docker(["exec", "web", "nosuch"])).code).toBe(127);
+  expect(await d("logs", "web")).toBe("begun");
+  expect(await d("ps", "--filter", "label=a=b", "--format", "{{.Names}} {{.Ports}}")).toBe(
+    `web 127.0.0.1:${port}->8080/tcp`,
+  );
+  const seen = await kubectl([
+    "get",
+    "pod",
+    "web",
+    "-n",
+    "docker",
+    "-o",
+    "jsonpath={.spec.containers[0].resources.limits}",
+  ]);
+  expect(JSON.parse(seen.stdout)).toEqual({ cpu: "500m", memory: String(64 << 20) });
+  expect((await docker(["rm", "web"])).stderr).toContain("container is running");
+  expect((await docker(["run", "--name", "web", "shell:1"])).stderr).toContain("is already in use by container");
+  await d("stop", "-t", "1", "web");
+  expect(await d("inspect", "-f", "{{.State.Status}} {{.State.ExitCode}}", "web")).toBe("exited 137");
+  expect(await d("logs", "web")).toBe("begun");
+  await d("start", "web");
+  expect(await page()).toBe("hello\n");
+  await d("rm", "-f", "web");
+  await d("volume", "rm", "pages");
+  await expect(fetch(`http://127.0.0.1:${port}/`)).rejects.toThrow();
+});
+
+test("kill, wait, restart policies, networks, events", async () => {
+  await d("network", "create", "--label", "x=y", "inner");
+  await d("run", "-d", "--name", "sleeper", "--network", "inner", "shell:1", "sleep", "100");
+  expect(await d("network", "inspect", "-f", "{{range .Containers}}{{.Name}}{{end}}", "inner")).toBe("sleeper");
+  expect((await docker(["network", "rm", "inner"])).stderr).toContain("has active endpoints");
+  await d("kill", "sleeper");
+  expect(await d("wait", "sleeper")).toBe("137");
+  await d("rm", "sleeper");
+  await d("network", "rm", "inner");
+  const told = await d(
+    "events",
+    "--since",
+    "5m",
+    "--until",
+    String(Math.floor(Date.now() / 1000) + 1),
+    "--filter",
+    "container=sleeper",
+    "--format",
+    "{{.Action}}",
+  );
+  expect(told.split("\n")).toEqual(["create", "start", "kill", "die", "destroy"]);
+});
+
+test("build: a Dockerfile with RUN, arguments and a target; its image runs", async () => {
+  const context = await mkdtemp(join(directory, "context-"));
+  await writeFile(join(context, "file.txt"), "from the context\n");
+  const lines = [
+    "FROM shell:1",
+    "ARG WHO=nobody",
+    "COPY file.txt /",
+    "RUN echo built for $WHO >> /file.txt",
+    'CMD ["cat", "/file.txt"]',
+  ];
+  await writeFile(join(context, "Dockerfile"), lines.join("\n"));
+  const told = await d("build", "-t", "built:1", "--build-arg", "WHO=you", context);
+  expect(told).toContain("Step 4/5 : RUN echo built for $WHO >> /file.txt");
+  expect(told).toContain("Successfully tagged built:1");
+  expect(await d("run", "--rm", "built:1")).toBe("from the context\nbuilt for you");
+});
