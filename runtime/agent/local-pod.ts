@@ -17,7 +17,9 @@ import {
   type Run,
   step,
 } from "../pod/pod-state.ts";
-import { containersOf, isPlain, nativeNeed, planOf } from "./pod-plan.ts";
+import { podIpToken } from "../pod/containers/container-launch.ts";
+import type { GivenObjects } from "./given-objects.ts";
+import { containersOf, environmentOf, isPlain, nativeNeed, planOf } from "./pod-plan.ts";
 import type { ImageSource, PreparedImage } from "./image-source.ts";
 import { adjustmentOf, adjustmentText, withResourcesOf } from "./adjustment.ts";
 import { AgentFault } from "./fault-status.ts";
@@ -50,6 +52,8 @@ export interface PodTools {
   runtime(variant: "wasm" | "native"): PodRuntime | undefined;
   /** This node, as its pods may be told of it. */
   readonly place: { readonly node: string; readonly hostIp: string };
+  /** What it takes variables and files from. @throws ApiFault */
+  given(manifest: PodManifest, signal: AbortSignal): Promise<GivenObjects>;
   /** Why the node has no room for this pod; undefined: it has. */
   roomRefusal(pod: LocalPod): string | undefined;
   /** Its component did not come up, and this variant runs in its place, for others of its revision too. */
@@ -466,11 +470,18 @@ export class LocalPod {
   }
 
   async #launch(prepared: PreparedImage, signal: AbortSignal): Promise<PodLaunch> {
-    if (!this.#isPlanned) return launchOf(this.#record, prepared.image);
-    if (this.#images.size === 0) await this.#prepareOthers(signal);
+    if (!isPlain(this.manifest)) return launchOf(this.#record, prepared.image);
     const { manifest } = this;
     const facts = { ...this.#tools.place, uid: this.#record.apiUid ?? this.uid };
-    return launchOf(this.#record, prepared.image, planOf({ manifest, images: this.#images, facts }));
+    const given = await this.#tools.given(manifest, signal);
+    if (!this.#isPlanned) {
+      const env = environmentOf(servingContainer(manifest.spec), { manifest, facts, given });
+      // A component has no address.
+      const known = env.map(({ name, value }) => ({ name, value: value.replaceAll(podIpToken, "") }));
+      return { ...launchOf(this.#record, prepared.image), env: known };
+    }
+    if (this.#images.size === 0) await this.#prepareOthers(signal);
+    return launchOf(this.#record, prepared.image, planOf({ manifest, images: this.#images, facts, given }));
   }
 
   #startFailed(error: unknown): void {

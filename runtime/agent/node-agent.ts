@@ -6,6 +6,7 @@ import { Activator } from "./activation.ts";
 import { homeReport, HomeRevisions, keyOf, revisionKey } from "./home-revisions.ts";
 import type { ImageSource, PreparedImage } from "./image-source.ts";
 import type { LocalPod, PodNote } from "./local-pod.ts";
+import { givenTo } from "./given-objects.ts";
 import { graceMsOf, imageOf, limitsOf, manifestOf } from "./manifest.ts";
 import { NodePods, type NodeRoom, pastOf } from "./node-pods.ts";
 import { containersOf } from "./pod-plan.ts";
@@ -100,6 +101,7 @@ export class NodeAgent {
     this.pods = new NodePods({
       ...settings,
       place: { node, hostIp: settings.hostIp },
+      given: (manifest, signal) => givenTo(manifest, settings.client, signal),
       changed: (pod) => this.#changed(pod),
       note: (pod, note) => this.#note(pod, note),
       fellBack: (pod, prepared) => this.#fellBack(pod, prepared),

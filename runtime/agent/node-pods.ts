@@ -24,6 +24,7 @@ export interface NodePodsSettings {
   readonly records: PodRecords;
   readonly room: NodeRoom;
   readonly place: PodTools["place"];
+  readonly given: PodTools["given"];
   /** A pod of this node has changed, or said something of note. */
   changed(pod: LocalPod): void;
   note(pod: LocalPod, note: PodNote): void;

@@ -4,6 +4,7 @@ import { podIpToken } from "../pod/containers/container-launch.ts";
 import { expandVariables } from "./expand-variables.ts";
 import type { PreparedImage } from "./image-source.ts";
 import type { PodManifest } from "./manifest.ts";
+import { type GivenObjects, nothingGiven } from "./given-objects.ts";
 import { isPlain, nativeNeed, planOf } from "./pod-plan.ts";
 
 const prepared: PreparedImage = {
@@ -29,10 +30,10 @@ const manifestOf = (spec: Partial<PodSpec>): PodManifest => ({
 
 const facts = { uid: "u1", node: "node-a", hostIp: "10.0.0.1" };
 
-function plan(spec: Partial<PodSpec>): ReturnType<typeof planOf> {
+function plan(spec: Partial<PodSpec>, given = nothingGiven): ReturnType<typeof planOf> {
   const manifest = manifestOf(spec);
   const names = [...(spec.initContainers ?? []), ...manifest.spec.containers].map(({ name = "" }) => name);
-  return planOf({ manifest, images: new Map(names.map((name) => [name, prepared])), facts });
+  return planOf({ manifest, images: new Map(names.map((name) => [name, prepared])), facts, given });
 }
 
 test("containers in their order, with their kinds, commands, limits and variables", () => {
@@ -154,4 +155,67 @@ test("which pods only native containers can be, and which are pods of their own"
 test("$(NAME) is expanded where there is a value, and stays where there is none", () => {
   const values = new Map([["A", "1"]]);
   expect(expandVariables("$(A) $$(A) $(NO) $A $(", values)).toBe("1 $(A) $(NO) $A $(");
+});
+
+const base64 = (text: string): string => Buffer.from(text).toString("base64");
+const given: GivenObjects = {
+  configMaps: new Map([
+    [
+      "settings",
+      new Map([
+        ["LEVEL", base64("info")],
+        ["a.conf", base64("x=1")],
+      ]),
+    ],
+  ]),
+  secrets: new Map([["keys", new Map([["token", base64("s3cret")]])]]),
+};
+
+test("variables and files of ConfigMaps and Secrets", () => {
+  const { containers, volumes } = plan(
+    {
+      containers: [
+        {
+          name: "c",
+          image: "i",
+          envFrom: [
+            { prefix: "APP_", configMapRef: { name: "settings" } },
+            { secretRef: { name: "none", optional: true } },
+          ],
+          env: [
+            { name: "TOKEN", valueFrom: { secretKeyRef: { name: "keys", key: "token" } } },
+            { name: "BOTH", value: "$(APP_LEVEL)/$(TOKEN)" },
+            { name: "NONE", valueFrom: { configMapKeyRef: { name: "settings", key: "none", optional: true } } },
+          ],
+        },
+      ],
+      volumes: [
+        { name: "all", configMap: { name: "settings", defaultMode: 0o400 } },
+        { name: "one", secret: { secretName: "keys", items: [{ key: "token", path: "deep/t", mode: 0o440 }] } },
+        {
+          name: "mixed",
+          projected: { sources: [{ secret: { name: "keys" } }, { configMap: { name: "no", optional: true } }] },
+        },
+      ],
+    },
+    given,
+  );
+  expect(Object.fromEntries(containers[0]?.env.map(({ name, value }) => [name, value]) ?? [])).toEqual({
+    APP_LEVEL: "info",
+    "APP_a.conf": "x=1",
+    TOKEN: "s3cret",
+    BOTH: "info/s3cret",
+  });
+  const files = volumes.map(({ source }) =>
+    source.kind === "files" ? source.files.map(({ path, mode }) => `${path} ${mode.toString(8)}`) : [],
+  );
+  expect(files).toEqual([["LEVEL 400", "a.conf 400"], ["deep/t 440"], ["token 644"]]);
+});
+
+test.each([
+  { env: [{ name: "X", valueFrom: { secretKeyRef: { name: "none", key: "k" } } }] },
+  { env: [{ name: "X", valueFrom: { secretKeyRef: { name: "keys", key: "none" } } }] },
+  { envFrom: [{ configMapRef: { name: "none" } }] },
+])("what is not there and must be is told: %j", (container) => {
+  expect(() => plan({ containers: [{ name: "c", image: "i", ...container }] }, given)).toThrow(/not found|has no key/);
 });

@@ -2,8 +2,10 @@ import type {
   Container,
   ContainerProbe,
   DownwardFile,
+  EnvFromSource,
   EnvVar,
   HandlerAction,
+  KeyToPath,
   PodSpec,
   PodVolume,
 } from "@shallop/sdk/api";
@@ -21,6 +23,7 @@ import type {
 import { PodFault } from "../pod/pod-runtime.ts";
 import { podSecurity } from "../pod/pod-security.ts";
 import { type DownwardFacts, fieldOf, resourceOf } from "./downward.ts";
+import type { Entries, GivenObjects } from "./given-objects.ts";
 import { expandVariables } from "./expand-variables.ts";
 import type { PreparedImage } from "./image-source.ts";
 import { containerLimitsOf, graceMsOf, type PodManifest } from "./manifest.ts";
@@ -48,12 +51,13 @@ export interface PlanInput {
   /** By container's name. */
   readonly images: ReadonlyMap<string, PreparedImage>;
   readonly facts: DownwardFacts;
+  readonly given: GivenObjects;
 }
 
 /** What is to be run of a pod: its containers, in order, and its volumes. Pure. @throws PodFault UNSUPPORTED */
-export function planOf({ manifest, images, facts }: PlanInput): PodPlan {
+export function planOf(input: PlanInput): PodPlan {
+  const { manifest } = input;
   const { spec } = manifest;
-  const input = { manifest, images, facts };
   const inits = (spec.initContainers ?? []).map((container) =>
     containerLaunch(container, container.restartPolicy === "Always" ? "sidecar" : "init", input),
   );
@@ -115,22 +119,67 @@ const present = <Name extends string, Value>(name: Name, value: Value | undefine
   // The cast says only that a computed name is that name.
   value === undefined ? {} : ({ [name]: value } as { readonly [N in Name]?: Value });
 
-function environmentOf(container: Container, input: PlanInput): readonly { name: string; value: string }[] {
+type EnvironmentInput = Omit<PlanInput, "images">;
+
+/** A container's variables, those of whole objects first: what it says itself counts more. @throws PodFault UNSUPPORTED */
+export function environmentOf(
+  container: Container,
+  input: EnvironmentInput,
+): readonly { readonly name: string; readonly value: string }[] {
   const known = new Map<string, string>();
+  for (const source of container.envFrom ?? []) {
+    for (const [name, value] of variablesOf(source, input)) known.set(name, value);
+  }
   for (const variable of container.env ?? []) {
-    known.set(variable.name, expandVariables(valueOf(variable, container, input), known));
+    const value = valueOf(variable, container, input);
+    if (value !== undefined) known.set(variable.name, expandVariables(value, known));
   }
   return [...known].map(([name, value]) => ({ name, value }));
 }
 
-function valueOf({ name, value, valueFrom }: EnvVar, container: Container, input: PlanInput): string {
+/** Names that no variable can have are left out, as the kubelet does. */
+function variablesOf(
+  { prefix = "", configMapRef, secretRef }: EnvFromSource,
+  input: EnvironmentInput,
+): [string, string][] {
+  const entries =
+    configMapRef === undefined
+      ? entriesOf("Secret", secretRef?.name, secretRef?.optional, input)
+      : entriesOf("ConfigMap", configMapRef.name, configMapRef.optional, input);
+  return [...entries].flatMap(([key, base64]) =>
+    environmentName.test(prefix + key) ? [[prefix + key, textOf(base64)] satisfies [string, string]] : [],
+  );
+}
+
+const environmentName = /^[\x20-<>-~]+$/;
+const textOf = (base64: string): string => Buffer.from(base64, "base64").toString("utf8");
+
+/** Of an object that the pod names; none when it may be missing, and is. @throws PodFault UNSUPPORTED */
+function entriesOf(
+  kind: "Secret" | "ConfigMap",
+  name = "",
+  isOptional: boolean | undefined,
+  input: EnvironmentInput,
+): Entries {
+  const entries = (kind === "Secret" ? input.given.secrets : input.given.configMaps).get(name);
+  if (entries !== undefined) return entries;
+  if (isOptional === true) return new Map();
+  throw unsupported(input, `${kind} ${JSON.stringify(name)} not found`);
+}
+
+/** Undefined: it may be missing, and is. */
+function valueOf({ value, valueFrom }: EnvVar, container: Container, input: EnvironmentInput): string | undefined {
   if (valueFrom === undefined) return value ?? "";
   const { fieldRef, resourceFieldRef, secretKeyRef, configMapKeyRef } = valueFrom;
   if (fieldRef !== undefined) return fieldOf(fieldRef.fieldPath, input.manifest, input.facts);
   if (resourceFieldRef !== undefined) return resourceOf(resourceFieldRef, container, input.manifest.spec);
-  const kind = secretKeyRef !== undefined ? "Secret" : configMapKeyRef !== undefined ? "ConfigMap" : "nothing known";
-  if ((secretKeyRef ?? configMapKeyRef)?.optional === true) return "";
-  throw unsupported(input, `variable ${name} is taken from a ${kind}, which nodes cannot read`);
+  const reference = secretKeyRef ?? configMapKeyRef;
+  if (reference === undefined) return "";
+  const kind = secretKeyRef === undefined ? "ConfigMap" : "Secret";
+  const base64 = entriesOf(kind, reference.name, reference.optional, input).get(reference.key);
+  if (base64 !== undefined) return textOf(base64);
+  if (reference.optional === true) return undefined;
+  throw unsupported(input, `${kind} ${JSON.stringify(reference.name)} has no key ${JSON.stringify(reference.key)}`);
 }
 
 function probeOf(given: ContainerProbe, container: Container, input: PlanInput): Probe {
@@ -194,20 +243,44 @@ function sourceOf(volume: PodVolume, input: PlanInput): VolumeSource {
     return { kind: "files", files: downwardFiles(downwardAPI.items ?? [], downwardAPI.defaultMode, input) };
   }
   if (projected !== undefined) {
-    const files = (projected.sources ?? []).flatMap((source) => {
-      if (source.downwardAPI === undefined) {
-        const isOptional = source.secret?.optional === true || source.configMap?.optional === true;
-        if (isOptional) return [];
-        throw unsupported(input, `volume ${volume.name} is projected from what nodes cannot read`);
-      }
-      return downwardFiles(source.downwardAPI.items ?? [], projected.defaultMode, input);
-    });
+    const files = (projected.sources ?? []).flatMap(({ secret, configMap, downwardAPI: downward }) => [
+      ...(secret === undefined ? [] : entryFiles("Secret", secret.name, { ...secret, ...mode(projected) }, input)),
+      ...(configMap === undefined
+        ? []
+        : entryFiles("ConfigMap", configMap.name, { ...configMap, ...mode(projected) }, input)),
+      ...(downward === undefined ? [] : downwardFiles(downward.items ?? [], projected.defaultMode, input)),
+    ]);
     return { kind: "files", files };
   }
-  const optional = volume.secret?.optional === true || volume.configMap?.optional === true;
-  if (optional) return { kind: "files", files: [] };
+  const { secret, configMap } = volume;
+  if (secret !== undefined) return { kind: "files", files: entryFiles("Secret", secret.secretName, secret, input) };
+  if (configMap !== undefined) {
+    return { kind: "files", files: entryFiles("ConfigMap", configMap.name, configMap, input) };
+  }
   const kinds = Object.keys(volume).filter((key) => key !== "name");
   throw unsupported(input, `volume ${volume.name} is of a kind that nodes do not have: ${kinds.join(", ")}`);
+}
+
+const mode = ({ defaultMode }: { readonly defaultMode?: number }): { readonly defaultMode?: number } =>
+  defaultMode === undefined ? {} : { defaultMode };
+
+/** All entries of an object by their keys, or those that are named by their paths. */
+function entryFiles(
+  kind: "Secret" | "ConfigMap",
+  name: string | undefined,
+  how: { readonly items?: readonly KeyToPath[]; readonly defaultMode?: number; readonly optional?: boolean },
+  input: PlanInput,
+): VolumeFile[] {
+  const entries = entriesOf(kind, name, how.optional, input);
+  const items = how.items ?? [...entries.keys()].map((key): KeyToPath => ({ key, path: key }));
+  return items.flatMap((item) => {
+    const base64 = entries.get(item.key);
+    if (base64 === undefined) {
+      if (how.optional === true) return [];
+      throw unsupported(input, `${kind} ${JSON.stringify(name)} has no key ${JSON.stringify(item.key)}`);
+    }
+    return [{ path: plainPath(item.path, input), base64, mode: item.mode ?? how.defaultMode ?? modeDefault }];
+  });
 }
 
 function downwardFiles(items: readonly DownwardFile[], mode: number | undefined, input: PlanInput): VolumeFile[] {
@@ -234,5 +307,5 @@ function plainPath(path: string, input: PlanInput): string {
   throw unsupported(input, `${JSON.stringify(path.slice(0, 100))} is no path inside a volume`);
 }
 
-const unsupported = ({ manifest }: PlanInput, why: string): PodFault =>
+const unsupported = ({ manifest }: Pick<PlanInput, "manifest">, why: string): PodFault =>
   new PodFault("UNSUPPORTED", `pod ${manifest.namespace}/${manifest.name}: ${why}`);

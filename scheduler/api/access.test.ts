@@ -4,6 +4,7 @@ import { admin, at, kindNamed, openApi, pod, refusal, service } from "./api.fixt
 import { authorize, mayAccess } from "./authorize.ts";
 import { deleteObject } from "./delete.ts";
 import { patchObject } from "./patch.ts";
+import { getObject } from "./read.ts";
 import { adminUser, gatewayUser, nodeUser, type User } from "./user.ts";
 import { createObject, updateObject } from "./write.ts";
 
@@ -51,6 +52,16 @@ test.each([
   expect(mayAccess({ user: users[user]!, verb, kind: kindNamed("secrets"), fieldSelector })).toBe(may);
 });
 
+test.each([
+  ["node", "get", true, true],
+  ["node", "get", false, false],
+  ["node", "list", true, false],
+  ["gateway", "get", true, false],
+] as const)("a secret by name: %s %s, used by a pod of its own: %s → %s", (user, verb, used, may) => {
+  const request = { user: users[user]!, verb, kind: kindNamed("secrets"), name: "s", isUsed: () => used };
+  expect(mayAccess(request)).toBe(may);
+});
+
 test("a refusal says who may not do what, and where", async () => {
   const request = { user: gatewayUser, kind: kindNamed("services"), namespace: "team" };
   expect((await refusal(() => authorize({ ...request, verb: "delete", name: "hello" }))).message).toBe(
@@ -66,6 +77,20 @@ test("a refusal says who may not do what, and where", async () => {
 describe("a node", () => {
   const own = { user: nodeUser("n1") };
   const forbidden = async (call: () => unknown) => expect((await refusal(call)).code).toBe("Forbidden");
+
+  test("sees the Secrets of its own pods, and makes no pod to see others", async () => {
+    const api = await openApi();
+    const secret = (name: string): JsonObject => ({ apiVersion: "v1", kind: "Secret", metadata: { name } });
+    for (const name of ["used", "other"]) await createObject(api, at("secrets", "default"), secret(name), admin);
+    const envFrom = [{ secretRef: { name: "used" } }];
+    const using = (name: string): JsonObject =>
+      pod(name, {}, { nodeName: "n1", containers: [{ name: "c", image: "i", envFrom }] });
+    await createObject(api, at("pods", "default"), using("mine"), admin);
+    expect(getObject(api, { ...at("secrets", "default"), name: "used" }, own.user).metadata.name).toBe("used");
+    await forbidden(() => getObject(api, { ...at("secrets", "default"), name: "other" }, own.user));
+    await forbidden(() => getObject(api, { ...at("secrets", "default"), name: "used" }, nodeUser("n2")));
+    await forbidden(() => createObject(api, at("pods", "default"), using("made"), own));
+  });
   const node = (name: string): JsonObject => ({ apiVersion: "v1", kind: "Node", metadata: { name } });
 
   test("writes its own Node, and keeps the status that it begins with", async () => {

@@ -1,4 +1,6 @@
 import {
+  type PodSpec,
+  referencesOf,
   annotation,
   ApiFault,
   dig,
@@ -103,6 +105,10 @@ export function admitNode(
         if (pod !== undefined && textAt(pod, "spec", "nodeName") !== node)
           refuse("can only write pods bound to itself");
       }
+      // It would be shown them. What it records runs components of revisions, which take none.
+      if (old === undefined && next !== undefined && secretsOf(next).size > 0) {
+        refuse("is not allowed to create pods that use Secrets");
+      }
       return;
     case "revisions":
       if (!jsonEqual(withoutNode(old, node), withoutNode(next, node))) {
@@ -112,6 +118,10 @@ export function admitNode(
     default:
   }
 }
+
+const secretsOf = (pod: JsonObject): ReadonlySet<string> =>
+  // Held against its kind before.
+  referencesOf(pod["spec"] as unknown as PodSpec).secrets;
 
 /** The status of a revision without what `node` may say in it. */
 function withoutNode(revision: JsonObject | undefined, node: string): JsonObject {

@@ -11,6 +11,8 @@ export interface AccessRequest {
   readonly name?: string | undefined;
   /** Of a list or a watch. */
   readonly fieldSelector?: string | undefined;
+  /** Of a Secret that a node asks for by its name: does a pod of that node use it? */
+  readonly isUsed?: () => boolean;
 }
 
 /** What a gateway asks for when it asks for secrets: those of a type that it has a use for, never all of a tenant's. */
@@ -44,9 +46,11 @@ export function mayAccess(request: AccessRequest): boolean {
   return nodeWrites[resource]?.includes(verb) ?? false;
 }
 
-/** A node needs none: a node that is taken over must not have the tenants' keys. */
-const maySeeSecrets = ({ user, verb, fieldSelector }: AccessRequest): boolean =>
-  user.name === gatewayUserName && reads.has(verb) && gatewaySecrets.has(fieldSelector ?? "");
+/** A node sees those of its own pods, one by one: a node that is taken over must not have the other tenants' keys. */
+const maySeeSecrets = ({ user, verb, fieldSelector, isUsed }: AccessRequest): boolean =>
+  nodeNameOf(user) === undefined
+    ? user.name === gatewayUserName && reads.has(verb) && gatewaySecrets.has(fieldSelector ?? "")
+    : verb === "get" && isUsed?.() === true;
 
 /** @throws ApiFault Forbidden, with apiserver's sentence. */
 export function authorize(request: AccessRequest): void {

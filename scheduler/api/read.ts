@@ -1,3 +1,4 @@
+import { kindAt, pods, type PodSpec, referencesOf, textAt } from "@shallop/sdk/api";
 import { errorCode } from "@shallop/sdk/internal";
 import { authorize } from "./authorize.ts";
 import { type ContinueToken, decodeContinue, encodeContinue } from "./continue-token.ts";
@@ -6,12 +7,28 @@ import type { Machinery, ObjectTarget, Target } from "./machinery.ts";
 import type { StoredObject } from "./objects.ts";
 import { parseSelection, type Selection } from "./selectors.ts";
 import type { StoredList } from "../store/store.ts";
-import type { User } from "./user.ts";
+import { nodeNameOf, type User } from "./user.ts";
 
 /** @throws ApiFault Forbidden, NotFound */
 export function getObject(machinery: Machinery, target: ObjectTarget, user: User): StoredObject {
-  authorize({ user, verb: "get", ...target });
+  const node = nodeNameOf(user);
+  const isUsed = node === undefined ? undefined : (): boolean => isUsedOn(machinery, target, node);
+  authorize({ user, verb: "get", ...target, ...(isUsed === undefined ? {} : { isUsed }) });
   return existing(machinery, target);
+}
+
+/** Does a pod that is bound to this node, and has not ended, name the Secret? */
+function isUsedOn({ objects }: Machinery, { namespace, name }: ObjectTarget, node: string): boolean {
+  const pod = kindAt(pods.group, pods.version, pods.plural);
+  if (pod === undefined || namespace === undefined) return false;
+  const { entries } = objects.store.list(objects.prefix(pod, namespace), {});
+  return entries.some((entry) => {
+    const object = objects.parse(entry);
+    const phase = textAt(object, "status", "phase");
+    if (textAt(object, "spec", "nodeName") !== node || phase === "Succeeded" || phase === "Failed") return false;
+    // Held against its kind when it was written.
+    return referencesOf(object["spec"] as unknown as PodSpec).secrets.has(name);
+  });
 }
 
 /** The object, without asking who wants it. @throws ApiFault NotFound */

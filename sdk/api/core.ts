@@ -8,6 +8,20 @@ export interface Namespace extends ApiObject {
   readonly status?: { readonly phase?: "Active" | "Terminating" };
 }
 
+export interface ConfigMap extends ApiObject {
+  readonly kind: "ConfigMap";
+  readonly data?: Readonly<Record<string, string>>;
+  /** Base64. */
+  readonly binaryData?: Readonly<Record<string, string>>;
+}
+
+/** All entries of an object as variables. */
+export interface EnvFromSource {
+  readonly prefix?: string;
+  readonly configMapRef?: { readonly name: string; readonly optional?: boolean };
+  readonly secretRef?: { readonly name: string; readonly optional?: boolean };
+}
+
 export interface EnvVar {
   readonly name: string;
   readonly value?: string;
@@ -147,6 +161,7 @@ export interface Container {
   readonly command?: readonly string[];
   readonly args?: readonly string[];
   readonly env?: readonly EnvVar[];
+  readonly envFrom?: readonly EnvFromSource[];
   readonly workingDir?: string;
   readonly ports?: readonly ContainerPort[];
   readonly resources?: { readonly limits?: ResourceList; readonly requests?: ResourceList };

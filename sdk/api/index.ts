@@ -64,6 +64,7 @@ export {
 export type * from "./network.ts";
 export { parseQuantity } from "./quantity.ts";
 export {
+  configMaps,
   apiVersionOf,
   configurations,
   coreServices,
@@ -89,6 +90,7 @@ export {
   services,
   trafficPolicies,
 } from "./resources.ts";
+export { referencesOf } from "./pod-references.ts";
 export type {
   Configuration,
   FailedNode,

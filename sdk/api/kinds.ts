@@ -1,4 +1,5 @@
 import type { KindDefinition } from "./kind.ts";
+import { configMapKind } from "./kinds/config-map.ts";
 import { configurationKind } from "./kinds/configuration.ts";
 import { coreServiceKind } from "./kinds/core-service.ts";
 import { domainMappingKind } from "./kinds/domain-mapping.ts";
@@ -26,6 +27,7 @@ export const kinds: readonly KindDefinition[] = [
   nodeKind,
   podKind,
   eventKind,
+  configMapKind,
   secretKind,
   endpointSliceKind,
   ingressKind,

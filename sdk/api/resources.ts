@@ -1,4 +1,4 @@
-import type { Event, Namespace, Node, Pod } from "./core.ts";
+import type { ConfigMap, Event, Namespace, Node, Pod } from "./core.ts";
 import type { DomainMapping, Gateway, GatewayClass, HttpRoute, ReferenceGrant, TrafficPolicy } from "./gateway-api.ts";
 import type { ImagePolicy } from "./image-policy.ts";
 import type { ApiObject } from "./meta.ts";
@@ -31,6 +31,7 @@ export const routes: Resource<Route> = { ...serving, plural: "routes", kind: "Ro
 const networking = { group: networkingGroup, version: "v1" } as const;
 const gateway = { group: gatewayGroup, version: "v1" } as const;
 
+export const configMaps: Resource<ConfigMap> = { ...core, plural: "configmaps", kind: "ConfigMap", namespaced: true };
 export const secrets: Resource<Secret> = { ...core, plural: "secrets", kind: "Secret", namespaced: true };
 /** Of core/v1; those of Knative are `services`. */
 export const coreServices: Resource<CoreService> = { ...core, plural: "services", kind: "Service", namespaced: true };

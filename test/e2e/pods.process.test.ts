@@ -144,6 +144,32 @@ test("where a pod runs: selectors, taints and tolerations, with the scheduler's 
   await k("delete pod choosy --timeout=20s");
 });
 
+test("ConfigMaps and Secrets: variables and files", async () => {
+  const script = "echo $LEVEL $TOKEN; cat /etc/app/a.conf /etc/keys/t; stat -c %a /etc/keys/t; sleep 1000";
+  const container = {
+    name: "c",
+    image: "busybox:1",
+    command: ["busybox", "sh", "-c", script.replace("stat", "busybox stat")],
+    envFrom: [{ configMapRef: { name: "settings" } }],
+    env: [{ name: "TOKEN", valueFrom: { secretKeyRef: { name: "keys", key: "token" } } }],
+    volumeMounts: [
+      { name: "app", mountPath: "/etc/app" },
+      { name: "keys", mountPath: "/etc/keys" },
+    ],
+  };
+  const volumes = [
+    { name: "app", configMap: { name: "settings" } },
+    { name: "keys", secret: { secretName: "keys", items: [{ key: "token", path: "t", mode: 0o400 }] } },
+  ];
+  await k("create configmap settings --from-literal=LEVEL=info --from-literal=a.conf=x=1,");
+  expect(await k("get cm settings")).toMatch(/settings +2 /);
+  await k("create secret generic keys --from-literal=token=s3cret");
+  await k("apply -f -", podOf("reads", { terminationGracePeriodSeconds: 0, containers: [container], volumes }));
+  await k("wait --for=condition=Ready pod/reads --timeout=30s");
+  await expect.poll(() => k("logs reads")).toBe("info s3cret\nx=1,s3cret400\n");
+  await k("delete pod/reads cm/settings secret/keys --timeout=20s");
+});
+
 test("attach: what the program says from now on", async () => {
   await using attached = kubectl.start(["attach", "web"]);
   // It is told from when it is attached; said again until it hears.

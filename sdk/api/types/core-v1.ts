@@ -25,6 +25,8 @@ CinderVolumeSource
   volumeID string 1 !; fsType string 2; readOnly bool 3; secretRef LocalObjectReference 4
 ClusterTrustBundleProjection
   name string 1; signerName string 2; labelSelector LabelSelector 3; path string 4 !; optional bool 5
+ConfigMap
+  apiVersion string; kind string; metadata ObjectMeta 1; data map:string 2; binaryData map:bytes 3; immutable bool 4
 ConfigMapEnvSource
   * LocalObjectReference 1; optional bool 2
 ConfigMapKeySelector
