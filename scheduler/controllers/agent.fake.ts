@@ -78,7 +78,10 @@ export class FakeAgent {
     const object: NewObject<Node> = {
       apiVersion: apiVersionOf(nodes),
       kind: "Node",
-      metadata: { name: this.name, annotations: { [annotation.features]: JSON.stringify(features) } },
+      metadata: {
+        name: this.name,
+        annotations: { [annotation.features]: JSON.stringify(features), [annotation.agentAddress]: `${this.name}:1` },
+      },
       status,
     };
     await this.#client.create(nodes, object);

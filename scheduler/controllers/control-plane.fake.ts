@@ -18,6 +18,7 @@ import type { ImageReference } from "@shallop/sdk/image";
 import { describeError, type Log, silentLog } from "@shallop/sdk/internal";
 import { FakeClock, seededRandom } from "@shallop/sdk/internal/testing";
 import type { Evidence } from "@shallop/sdk/trust";
+import type { PodUsage } from "@shallop/sdk/wire";
 import { createApi } from "../api/api.ts";
 import { type ControlClient, inProcessClient } from "../api/client.ts";
 import { controllersUser } from "../api/user.ts";
@@ -25,6 +26,7 @@ import { parseConfig } from "../autoscale/config.ts";
 import { IdleBook } from "../autoscale/idle-book.ts";
 import { FakeStore } from "../store/store.fake.ts";
 import { FakeAgent } from "./agent.fake.ts";
+import type { AskNodes } from "./autoscaler/usage-book.ts";
 import type { Issuers } from "./certificate/issuer.ts";
 import { Controllers } from "./controllers.ts";
 import { type ImageResolver, ResolveFault } from "./revision/image-resolver.ts";
@@ -66,6 +68,8 @@ export class World implements AsyncDisposable {
   readonly #store = new FakeStore();
   /** Errors that were logged; a test that expects none says so at its end. */
   readonly errors: string[] = [];
+  /** Cores that all pods together use, each the same part. */
+  cores = 0;
   client!: ControlClient;
   controllers!: Controllers;
   #settings: readonly string[] = [];
@@ -116,8 +120,7 @@ export class World implements AsyncDisposable {
       autoscaler: parseConfig(this.#settings),
       issuers: this.#issuers,
       idleTimes: new IdleBook(),
-      // Fake agents have pods that use nothing.
-      askNodes: () => Promise.resolve([]),
+      askNodes: (nodes) => this.#usages(nodes.map(({ node }) => node)),
     });
     await this.controllers.start();
   }
@@ -208,6 +211,21 @@ export class World implements AsyncDisposable {
   async reasons(): Promise<readonly string[]> {
     await this.pass(1000);
     return (await this.client.list(events)).items.map(({ reason }) => reason);
+  }
+
+  /** What the pods of these nodes use. */
+  async #usages(nodes: readonly string[]): ReturnType<AskNodes> {
+    const { items } = await this.client.list(pods);
+    const cpuNanoCores = (this.cores * 1e9) / Math.max(1, items.length);
+    const counters = { cpuNanoCores, memoryBytes: 0, processes: 1, readBytes: 0, writtenBytes: 0 };
+    const usageOf = ({ metadata: { namespace = "", name } }: Pod): PodUsage => ({
+      ...{ namespace, name, network: { receivedBytes: 0, sentBytes: 0 } },
+      containers: [{ name: "user-container", ...counters }],
+    });
+    return nodes.map((node) => {
+      const own = items.filter(({ spec }) => spec.nodeName === node).map(usageOf);
+      return { node, usage: { at: "", windowMs: 1_000, cpuNanoCores, memoryBytes: 0, pods: own } };
+    });
   }
 
   async #stopControlPlane(): Promise<void> {

@@ -3,6 +3,25 @@ import { describe, expect, test } from "vitest";
 import { digest, servingKinds, World } from "./control-plane.fake.ts";
 
 describe("the whole way", () => {
+  test("class hpa: out and back with the processor time that nodes tell of", async () => {
+    await using world = await World.start(["a", "b"]);
+    await world.deploy("hello", "hello:1", {
+      "autoscaling.knative.dev/class": "hpa.autoscaling.knative.dev",
+      "autoscaling.knative.dev/window": "6s",
+      "autoscaling.knative.dev/scale-down-delay": "6s",
+    });
+    await world.ready("hello");
+    // 2.5 cores of pods that ask for one, 80 % of it used: four pods.
+    world.cores = 2.5;
+    await world.until("four pods", async () => (await world.podsOf("hello-00001")).length === 4, 30_000);
+    const { decisions } = world.controllers.explain("default", "hello").revisions[0] ?? { decisions: [] };
+    expect(decisions.some(({ formula }) => formula === "ceil(stable 250 / target 80) = 4")).toBe(true);
+    world.cores = 0.1;
+    await world.until("one pod", async () => (await world.podsOf("hello-00001")).length === 1, 60_000);
+    await world.pass(20_000);
+    expect(await world.podsOf("hello-00001")).toHaveLength(1);
+  });
+
   test("deploy, ready, out with load, to zero, from zero, delete leaves nothing", async () => {
     await using world = await World.start(["a", "b", "c"]);
     await world.deploy("hello", "hello:1");

@@ -55,9 +55,14 @@ export async function proxiesBench(bench: ProxiesBench): Promise<void> {
 
 const pidsOf = (...peers: readonly HttpPeer[]): readonly number[] => peers.flatMap(({ pid }) => descendants(pid));
 
-/** A function as a component and as a native pod. Whatever the platform runs on the way counts. */
+interface Status {
+  readonly nodes: readonly { readonly native: string }[];
+  readonly programs: readonly { readonly name: string; readonly pid: number }[];
+}
+
+/** A function as a component and as a native pod. The gateway counts, and whatever the node runs pods with. */
 async function functionsOf(platform: Platform): Promise<readonly Contender[]> {
-  const status = JSON.parse(await platform.run("status", "-o", "json")) as { nodes: { native: string }[] };
+  const status = JSON.parse(await platform.run("status", "-o", "json")) as Status;
   const kept = ["--min-scale", "1", "--max-scale", "1"];
   await platform.run("build", sample("hello"), "--push");
   await platform.run("deploy", "wasm", "--image", "hello:1.0.0", ...kept);
@@ -71,8 +76,12 @@ async function functionsOf(platform: Platform): Promise<readonly Contender[]> {
     await eventually(`${name} answers`, async () =>
       (await platform.ask(`${name}.default`)).status === 200 ? true : undefined,
     );
-  const inventory = await inventoryOf(platform.dataDirectory);
-  const pids = [...new Set([platform.pid, ...inventory.processes.map(({ pid }) => pid)].flatMap(descendants))];
+  // Those that have no part in a request stay out of it: they decide, and idle meanwhile.
+  const gateway = status.programs.find((program) => program.name === "gateway")?.pid ?? 0;
+  const others = new Set([platform.pid, ...status.programs.map((program) => program.pid)]);
+  const { processes } = await inventoryOf(platform.dataDirectory);
+  const running = processes.filter(({ pid }) => !others.has(pid)).map(({ pid }) => pid);
+  const pids = [...new Set([gateway, ...running].flatMap(descendants))];
   const { gateway: port } = platform.ports;
   return names.map((name) => ({ name: `gateway → ${name}`, port, host: `${name}.default.localhost`, pids }));
 }
