@@ -169,7 +169,7 @@ export class FakeCluster implements AsyncDisposable {
 
   static async start(limits: Partial<GatewayLimits> = {}, options: Partial<GatewayOptions> = {}): Promise<FakeCluster> {
     const cluster = new FakeCluster(await mkdtemp(join(tmpdir(), "gateway-")), limits, options);
-    cluster.port = (await cluster.gateway.listen("127.0.0.1", 0)).port;
+    cluster.port = (await cluster.gateway.listen({ host: "127.0.0.1", port: 0 })).port;
     return cluster;
   }
 

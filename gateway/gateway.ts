@@ -11,6 +11,7 @@ import type { OpenRequest } from "./listen/connections.ts";
 import { CertificateStore } from "./listen/certificate-store.ts";
 import { HeapGuard } from "./listen/heap-guard.ts";
 import { type AcceptedRequest, HttpServer } from "./listen/http-server.ts";
+import type { ListenPlace } from "./listen/listen-place.ts";
 import type { GatewayLimits } from "./limits.ts";
 import type { AgentTls } from "./proxy/dial.ts";
 import { Abandonments } from "./proxy/abandonments.ts";
@@ -174,20 +175,20 @@ export class Gateway {
     });
   }
 
-  listen(host: string, port: number): Promise<AddressInfo> {
-    return this.#server.listen(host, port);
+  listen(place: ListenPlace): Promise<AddressInfo> {
+    return this.#server.listen(place);
   }
 
   /** HTTPS beside it, with the certificates that the cluster names. */
-  async listenTls(host: string, port: number): Promise<AddressInfo> {
-    const address = await this.#server.listenTls(host, port);
+  async listenTls(place: ListenPlace): Promise<AddressInfo> {
+    const address = await this.#server.listenTls(place);
     this.#httpsPort = address.port;
     return address;
   }
 
   /** Stops taking connections, lets what runs finish for at most `drainTimeoutMs`, and lets go of everything. */
-  async close(): Promise<void> {
-    await this.#server.close();
+  async close(patient = false): Promise<void> {
+    await this.#server.close(patient);
     this.#webSockets.close();
     for (const dispatcher of this.#dispatcherByRevision.values()) dispatcher.close("STOPPING");
     this.#upstreams.close();

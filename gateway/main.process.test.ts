@@ -105,10 +105,13 @@ async function startGateway(): Promise<Started> {
   children.push(child);
   let log = "";
   child.stderr?.on("data", (chunk: Buffer) => (log += chunk.toString()));
-  const [message] = (await Promise.race([
-    once(child, "message"),
-    once(child, "exit").then(() => Promise.reject(new Error(log))),
-  ])) as [ReadyMessage];
+  // Before that it gives its sockets away.
+  const ready = new Promise<ReadyMessage>((resolve) => {
+    child.on("message", (said: ReadyMessage | { readonly type: "keep-socket" }) => {
+      if (said.type === "ready") resolve(said);
+    });
+  });
+  const message = await Promise.race([ready, once(child, "exit").then(() => Promise.reject(new Error(log)))]);
   return { child, url: message.facts["url"] ?? "", log: () => log };
 }
 

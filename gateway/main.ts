@@ -5,15 +5,21 @@ import {
   announceReady,
   describeError,
   jsonLog,
+  keepSocket,
+  keptSockets,
+  keptSocketsVariable,
   machineIdentity,
+  replaceOnHangup,
+  Retired,
   stopSignal,
   systemClock as clock,
   systemRandom as random,
 } from "@shallop/sdk/internal";
+import type { Server } from "node:net";
 import { AgentClient } from "./activate/agent-client.ts";
 import { Gateway } from "./gateway.ts";
 import { StatusServer } from "./listen/status-server.ts";
-import { readSettings, settingOptions } from "./settings.ts";
+import { readSettings, type Settings, settingOptions } from "./settings.ts";
 import { StateFile } from "./state-file.ts";
 import { openTelemetry } from "./telemetry.ts";
 import { watchCluster } from "./watch-cluster.ts";
@@ -56,26 +62,37 @@ async function main(): Promise<void> {
   const { cluster } = gateway;
   const state = settings.state === undefined ? undefined : new StateFile(cluster, { file: settings.state, clock, log });
   await state?.load();
-  const { port } = await gateway.listen(settings.host, settings.port);
-  if (settings.httpsPort !== undefined) await gateway.listenTls(settings.host, settings.httpsPort);
   const status = new StatusServer(() => gateway.status(), telemetry.metrics);
-  if (settings.statusPort !== undefined) await status.listen(settings.statusPort);
+  const port = await listen(settings, gateway, status);
   const watching = new AbortController();
-  const changed = (): void => state?.changed();
+  // The file is the next process's once that has taken over.
+  const changed = (): void => (stop.aborted ? undefined : state?.changed());
   const synced = watchCluster(cluster, { client, clock, random, log, signal: watching.signal, changed });
   await Promise.race([synced.catch(() => undefined), clock.sleep(readyWithinMs, stop).catch(() => undefined)]);
   const url = `http://${settings.host.includes(":") ? `[${settings.host}]` : settings.host}:${port}`;
   log.info("serving", { url, hosts: cluster.router.size, complete: cluster.complete });
   announceReady({ url });
+  replaceOnHangup();
   await aborted(stop);
   log.info("stopping");
-  await gateway.close();
+  await gateway.close(stop.reason instanceof Retired);
   await telemetry.close();
   watching.abort();
   await state?.close();
   status.close();
   agents.close();
   client.close();
+}
+
+/** Takes the sockets that were kept for this process, or makes them and has them kept. @returns the port of HTTP */
+async function listen(settings: Settings, gateway: Gateway, status: StatusServer): Promise<number> {
+  const { host, httpsPort, statusPort } = settings;
+  const sockets = keptSockets(process.env[keptSocketsVariable]);
+  const kept = (name: string) => ({ fd: sockets.get(name), keep: (server: Server) => keepSocket(name, server) });
+  const { port } = await gateway.listen({ host, port: settings.port, kept: kept("http") });
+  if (httpsPort !== undefined) await gateway.listenTls({ host, port: httpsPort, kept: kept("https") });
+  if (statusPort !== undefined) await status.listen(statusPort, kept("status"));
+  return port;
 }
 
 /** The channel to the supervisor would keep the process. */

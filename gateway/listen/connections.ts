@@ -5,6 +5,7 @@ import { type ClientAddress, clientAddress } from "../proxy/request-head.ts";
 export interface ClientConnection {
   readonly client: ClientAddress;
   readonly scheme: "http" | "https";
+  isHttp2: boolean;
   /** Requests that came over it. */
   requests: number;
   /** Those that are not over, the oldest first; more than one when the client pipelines. */
@@ -59,7 +60,8 @@ export class Connections {
 
   #keep(socket: Socket, scheme: "http" | "https"): ClientConnection {
     const client = clientAddress(socket.remoteAddress);
-    const connection: ClientConnection = { client, scheme, requests: 0, open: new Set(), isClosing: false };
+    const open = new Set<OpenRequest>();
+    const connection: ClientConnection = { client, scheme, isHttp2: false, requests: 0, open, isClosing: false };
     this.#bySocket.set(socket, connection);
     socket.once("close", () => this.#bySocket.delete(socket));
     return connection;

@@ -1,4 +1,4 @@
-import type { AddressInfo, Server, Socket } from "node:net";
+import { type AddressInfo, Server as NetServer, type Server, type Socket } from "node:net";
 import type { SecureContext, TLSSocket } from "node:tls";
 import type { Clock, Log, Random } from "@shallop/sdk/internal";
 import type { GatewayLimits } from "../limits.ts";
@@ -11,6 +11,7 @@ import { type ClientConnection, Connections, type OpenRequest } from "./connecti
 import type { HeapGuard } from "./heap-guard.ts";
 import { Http1Listener } from "./http1-listener.ts";
 import { Http2Listener } from "./http2-listener.ts";
+import { type ListenPlace, listenAt } from "./listen-place.ts";
 import { readPreface } from "./preface.ts";
 import { RequestRecord, type RequestWatcher } from "../stats/request-record.ts";
 import type { Tracer } from "../stats/tracer.ts";
@@ -56,6 +57,7 @@ export class HttpServer {
   readonly #http2: Http2Listener;
   readonly #tls: TlsListener;
   #stopping = false;
+  #isAnnounced = false;
   #openRequests = 0;
   #idle: (() => void) | undefined;
 
@@ -88,32 +90,31 @@ export class HttpServer {
   }
 
   /** @returns the port. @throws what Node says: EADDRINUSE, EACCES. */
-  listen(host: string, port: number): Promise<AddressInfo> {
-    return this.#bind(this.#http1.server, host, port);
+  listen(place: ListenPlace): Promise<AddressInfo> {
+    return this.#bind(this.#http1.server, place);
   }
 
   /** HTTPS beside HTTP. @returns the port. @throws what Node says: EADDRINUSE, EACCES. */
-  listenTls(host: string, port: number): Promise<AddressInfo> {
-    return this.#bind(this.#tls.server, host, port);
+  listenTls(place: ListenPlace): Promise<AddressInfo> {
+    return this.#bind(this.#tls.server, place);
   }
 
-  #bind(server: Server, host: string, port: number): Promise<AddressInfo> {
-    return new Promise((resolve, reject) => {
-      server.once("error", reject);
-      server.listen({ host, port, backlog: backlogMax }, () => {
-        server.off("error", reject);
-        server.on("error", (error) => this.#options.log.error("the listening socket failed", error));
-        resolve(server.address() as AddressInfo);
-      });
-    });
+  async #bind(server: Server, place: ListenPlace): Promise<AddressInfo> {
+    const address = await listenAt(server, place);
+    server.on("error", (error) => this.#options.log.error("the listening socket failed", error));
+    return address;
   }
 
-  /** Takes no new connections, lets requests that run finish for a while, and closes what is left then. */
-  async close(): Promise<void> {
+  /**
+   * Takes no new connections, lets requests that run finish for a while, and closes what is left then.
+   * @param patient another process has taken over: idle connections are not closed under a request that is on its way
+   */
+  async close(patient = false): Promise<void> {
     const { clock, limits, log } = this.#options;
     this.#stopping = true;
     const { server } = this.#http1;
-    const closed = Promise.all([server, this.#tls.server].map(closeServer));
+    const closed = Promise.all([server, this.#tls.server].map(stopListening));
+    if (patient) await this.#letGo(closed);
     server.closeIdleConnections();
     this.#http2.close();
     for (const [, { open }] of this.#connections.all()) for (const request of open) request.closeAfter();
@@ -134,6 +135,25 @@ export class HttpServer {
       else socket.destroySoon();
     }
     await closed;
+  }
+
+  /**
+   * A client that is about to ask on a connection cannot know that it is being closed, so that an idle one is left to the client:
+   * its next answer closes it, or its time of idleness, of which Node tells clients. HTTP/2 can say it (RFC 9113, 6.8).
+   */
+  async #letGo(closed: Promise<unknown>): Promise<void> {
+    const { clock, limits } = this.#options;
+    this.#isAnnounced = true;
+    this.#http2.announceClose();
+    for (const [, { isHttp2, open }] of this.#connections.all()) {
+      if (!isHttp2) for (const request of open) request.closeAfter();
+    }
+    const timer = clock.after(announcedMs, () => this.#http2.close());
+    const over = new AbortController();
+    await Promise.race([closed, clock.sleep(limits.idleTimeoutMs + idleSpareMs, over.signal).catch(() => undefined)]);
+    over.abort();
+    timer.cancel();
+    this.#isAnnounced = false;
   }
 
   #connected(socket: Socket): void {
@@ -159,7 +179,9 @@ export class HttpServer {
     const id = random.uuid();
     const record = this.#recordOf(request, id);
     const peer = record === undefined ? request.peer : new WatchedClient(request.peer, record, this.#options);
-    if (this.#stopping || heap.pressure !== "none" || connection.requests >= limits.requestsPerConnectionMax) {
+    // While it is only announced, streams of HTTP/2 that are on their way are still taken.
+    const isStopping = this.#stopping && !(this.#isAnnounced && connection.isHttp2);
+    if (isStopping || heap.pressure !== "none" || connection.requests >= limits.requestsPerConnectionMax) {
       peer.closeAfter();
     }
     try {
@@ -213,8 +235,11 @@ export class HttpServer {
   }
 }
 
-const closeServer = (server: Server): Promise<void> =>
-  server.listening ? new Promise((resolve) => void server.close(() => resolve())) : Promise.resolve();
+/** Not as HTTP's server does it, which closes idle connections at once. @returns when all connections are closed, too */
+const stopListening = (server: Server): Promise<void> =>
+  server.listening
+    ? new Promise((resolve) => void NetServer.prototype.close.call(server, () => resolve()))
+    : Promise.resolve();
 
 function refuse(
   { peer, expectsContinue }: Pick<ReceivedRequest, "peer" | "expectsContinue">,
@@ -249,5 +274,7 @@ const answeredInPeace: ReadonlySet<string> = new Set<GatewayFaultCode>([
   "BODY_TOO_LARGE",
 ]);
 
-// Connections that the kernel keeps until they are accepted; the same as Node's default, which Linux caps as it likes.
-const backlogMax = 511;
+// What a client sent before it read that its connection takes no more streams has arrived by then, wherever it is.
+const announcedMs = 3_000;
+// Node closes idle connections a second later than it tells clients.
+const idleSpareMs = 2_000;

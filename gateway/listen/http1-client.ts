@@ -97,12 +97,13 @@ export class Http1Client implements ClientEnd {
   }
 
   closeAfter(): void {
-    this.#outgoing.shouldKeepAlive = false;
-    this.#connection.isClosing = true;
+    // A head that has left without saying so lets the client ask once more, and that answer says it.
+    if (!this.#outgoing.headersSent) this.framingInDoubt();
   }
 
   framingInDoubt(): void {
-    this.closeAfter();
+    this.#outgoing.shouldKeepAlive = false;
+    this.#connection.isClosing = true;
   }
 
   /** If the rest is not soon over, the connection is closed, once the client has had the time to read the answer. */

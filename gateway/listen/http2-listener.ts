@@ -1,4 +1,5 @@
 import {
+  constants,
   performServerHandshake,
   type ServerHttp2Session,
   type ServerHttp2Stream,
@@ -25,6 +26,8 @@ const pingsMax = 10;
 const invalidFramesMax = 100;
 // What Node keeps for one connection before it refuses streams of it; MB.
 const sessionMegabytesMax = 10;
+// The largest there can be: no stream is refused by it.
+const streamIdMax = 2 ** 31 - 1;
 // `:method`, `:path`, `:scheme` and `:authority`.
 const pseudoHeaders = 4;
 
@@ -59,6 +62,7 @@ export class Http2Listener {
   take(socket: Socket, connection: ClientConnection): void {
     const { limits, log } = this.#options;
     const session = performServerHandshake(socket, this.#sessionOptions);
+    connection.isHttp2 = true;
     this.#sessions.add(session);
     session.once("close", () => this.#sessions.delete(session));
     session.on("error", (error) => log.debug("a client of HTTP/2 broke off", { reason: describeError(error) }));
@@ -69,6 +73,11 @@ export class Http2Listener {
     session.on("stream", (stream, headers, _flags, raw) =>
       this.#request(stream, { connection, method: headers[":method"] ?? "", raw }),
     );
+  }
+
+  /** Asks clients to make no new streams; those that are on their way are still taken (RFC 9113, 6.8). */
+  announceClose(): void {
+    for (const session of this.#sessions) session.goaway(constants.NGHTTP2_NO_ERROR, streamIdMax);
   }
 
   /** No new streams; those that are open go on. */

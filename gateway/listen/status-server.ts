@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type KeptSocket, listenAt } from "./listen-place.ts";
 import { type Metrics, prometheusText, prometheusType } from "@shallop/sdk/internal/telemetry";
 
 /** What is asked by probes and people. The parts that they act on; the rest is shown as it is. */
@@ -32,11 +32,8 @@ export class StatusServer {
   }
 
   /** @returns the port. */
-  listen(port: number): Promise<number> {
-    return new Promise((resolve, reject) => {
-      this.#server.once("error", reject);
-      this.#server.listen(port, "127.0.0.1", () => resolve((this.#server.address() as AddressInfo).port));
-    });
+  async listen(port: number, kept?: KeptSocket): Promise<number> {
+    return (await listenAt(this.#server, { host: "127.0.0.1", port, kept })).port;
   }
 
   close(): void {

@@ -40,7 +40,7 @@ const withTls = (ingress: Ingress, secretName: string): Ingress => ({
 async function secured(): Promise<{ readonly cluster: FakeCluster; readonly port: number }> {
   const cluster = await start();
   await cluster.wireService("web", reflecting);
-  const { port } = await cluster.gateway.listenTls("127.0.0.1", 0);
+  const { port } = await cluster.gateway.listenTls({ host: "127.0.0.1", port: 0 });
   cluster.gateway.cluster.set("secrets", await tlsSecret("a", ["a.com"]));
   cluster.gateway.cluster.set("secrets", await tlsSecret("wild", ["*.b.com"]));
   cluster.gateway.cluster.set("ingresses", withTls(ingressOf("a", "a.com", [{ path: "/", to: "web" }]), "a"));
@@ -168,7 +168,7 @@ test("a domain mapping has the certificate that it names; another namespace's ca
 
 test("a client that does not go on with its handshake is let go", async () => {
   const cluster = await start({ headerTimeoutMs: 100 });
-  const { port } = await cluster.gateway.listenTls("127.0.0.1", 0);
+  const { port } = await cluster.gateway.listenTls({ host: "127.0.0.1", port: 0 });
   const { connect: connectTcp } = await import("node:net");
   const socket = connectTcp(port, "127.0.0.1");
   socket.on("error", () => undefined);

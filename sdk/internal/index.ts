@@ -1,5 +1,15 @@
 export { assert, AssertionError, unreachable } from "./assert.ts";
-export { aborted, announceReady, type ReadyMessage, stopSignal } from "./child.ts";
+export {
+  aborted,
+  announceReady,
+  keepSocket,
+  keptSockets,
+  keptSocketsVariable,
+  type ReadyMessage,
+  replaceOnHangup,
+  Retired,
+  stopSignal,
+} from "./child.ts";
 export { type Clock, rfc3339, rfc3339Micro, systemClock, type Timer } from "./clock.ts";
 export { type ComponentProblem, componentProblem } from "./component-problem.ts";
 export { parseDurationMs } from "./duration.ts";

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Clock } from "../internal/clock.ts";
-import type { ReadyMessage } from "../internal/child.ts";
+import { keptSocketsVariable, type ReadyMessage, type ReplaceMessage, type RetireMessage } from "../internal/child.ts";
+import type { KeptSockets } from "./kept-sockets.ts";
 import type { RotatingFile } from "./rotating-file.ts";
 import { SuperviseFault } from "./supervise-fault.ts";
 
@@ -23,6 +24,20 @@ const tailBytesMax = 4 * 1024;
 /** A program that has been asked to stop and does not within this is killed: its own drain has 30 s. */
 const stopTimeoutMs = 35_000;
 
+/** One that was replaced has a minute for idle connections before its drain. */
+const retireTimeoutMs = 100_000;
+
+const ownStdio = ["ignore", "pipe", "pipe", "ipc"] as const;
+
+export interface ProgramContext {
+  readonly clock: Clock;
+  readonly output: RotatingFile;
+  readonly env: Readonly<Record<string, string>>;
+  readonly sockets: KeptSockets;
+  /** The program asks for a new process in its place. */
+  readonly askedToReplace: () => void;
+}
+
 /** One run of a program, from its start to its end. */
 export class Program {
   readonly spec: ProgramSpec;
@@ -33,13 +48,17 @@ export class Program {
   #tail = "";
   #exit: ProgramExit | undefined;
 
-  constructor(spec: ProgramSpec, clock: Clock, output: RotatingFile, env: Readonly<Record<string, string>>) {
+  constructor(spec: ProgramSpec, { clock, output, env, sockets, askedToReplace }: ProgramContext) {
     this.spec = spec;
     this.#clock = clock;
     this.startedMs = clock.nowMs();
     this.#child = spawn(process.execPath, [...(spec.execArgv ?? []), spec.main, ...spec.args], {
-      stdio: ["ignore", "pipe", "pipe", "ipc"],
-      env: { ...env },
+      stdio: [...ownStdio, ...sockets.descriptors],
+      env: sockets.isEmpty ? { ...env } : { ...env, [keptSocketsVariable]: sockets.variable(ownStdio.length) },
+    });
+    this.#child.on("message", (message, handle) => {
+      sockets.take(message, handle);
+      if (isReplace(message)) askedToReplace();
     });
     const keep = (chunk: Buffer): void => {
       output.write(chunk);
@@ -86,9 +105,25 @@ export class Program {
 
   /** Asks it to stop, and ends it if it does not. */
   async stop(): Promise<void> {
+    if (this.running) this.#child.kill("SIGTERM");
+    await this.#ended(stopTimeoutMs);
+  }
+
+  /** Tells it that another one has taken over, and ends it if it does not end itself. */
+  async retire(): Promise<void> {
+    const message: RetireMessage = { type: "retire" };
+    if (this.running) this.#child.send(message, () => undefined);
+    await this.#ended(retireTimeoutMs);
+  }
+
+  async end(): Promise<void> {
+    this.#child.kill("SIGKILL");
+    await this.exited;
+  }
+
+  async #ended(timeoutMs: number): Promise<void> {
     if (!this.running) return;
-    this.#child.kill("SIGTERM");
-    const timer = this.#clock.after(stopTimeoutMs, () => this.#child.kill("SIGKILL"));
+    const timer = this.#clock.after(timeoutMs, () => this.#child.kill("SIGKILL"));
     await this.exited;
     timer.cancel();
   }
@@ -101,6 +136,9 @@ export class Program {
     );
   }
 }
+
+const isReplace = (message: unknown): message is ReplaceMessage =>
+  typeof message === "object" && message !== null && "type" in message && message.type === "replace";
 
 function isReady(message: unknown): message is ReadyMessage {
   return (

@@ -1,4 +1,5 @@
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -103,3 +104,66 @@ test("stop ends everything and nothing is started again", async () => {
   await systemClock.sleep(300);
   expect(supervisor.status().map(({ state }) => state)).toEqual(["stopped", "stopped"]);
 });
+
+const child = new URL("../internal/child.ts", import.meta.url).href;
+/** Listens on a socket that outlives it, and says to everybody who it is. */
+const keeping = (start: string): string => `
+import { createServer } from "node:net";
+import { aborted, announceReady, keepSocket, keptSockets, replaceOnHangup, stopSignal } from ${JSON.stringify(child)};
+const stop = stopSignal();
+const server = createServer((socket) => socket.on("error", () => {}).end(String(process.pid)));
+const fd = keptSockets(process.env.SHALLOP_KEPT_SOCKETS).get("web");
+${start}
+server.listen(fd === undefined ? { port: 0, host: "127.0.0.1" } : { fd }, async () => {
+  if (fd === undefined) keepSocket("web", server);
+  announceReady({ port: String(server.address().port) });
+  replaceOnHangup();
+  await aborted(stop);
+  server.close(() => process.disconnect());
+});
+`;
+
+const ask = (port: number): Promise<string> =>
+  new Promise((resolve, reject) => {
+    let text = "";
+    const socket = connect(port, "127.0.0.1");
+    socket.on("data", (chunk) => (text += chunk.toString()));
+    socket.on("error", reject);
+    socket.on("close", () => resolve(text));
+  });
+
+test("who connects while a program is dead waits for the next process", async () => {
+  const { port } = await supervisor.start(program("web", keeping("")));
+  const first = pidOf("web");
+  process.kill(first, "SIGKILL");
+  await until(() => pidOf("web") !== first);
+  expect(await ask(Number(port))).not.toBe(String(first));
+  expect(await ask(Number(port))).toBe(String(pidOf("web")));
+});
+
+test("a program that asks for it is replaced, and nobody who connects is refused", async () => {
+  const { port } = await supervisor.start(program("web", keeping("")));
+  const first = pidOf("web");
+  process.kill(first, "SIGHUP");
+  const heard = new Set<string>();
+  while (!heard.has(String(pidOf("web"))) || pidOf("web") === first) heard.add(await ask(Number(port)));
+  await until(() => said.includes("web was replaced") && !isAlive(first));
+  expect(supervisor.status()).toMatchObject([{ state: "ready", restarts: 0 }]);
+});
+
+test("where the next process does not start, the old one goes on", async () => {
+  const { port } = await supervisor.start(program("web", keeping("if (fd !== undefined) process.exit(7);")));
+  const first = pidOf("web");
+  process.kill(first, "SIGHUP");
+  await until(() => said.some((line) => line.startsWith("web was not replaced")));
+  expect([await ask(Number(port)), pidOf("web")]).toEqual([String(first), first]);
+  expect(supervisor.status()[0]?.state).toBe("ready");
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}

@@ -1,6 +1,8 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Clock, Timer } from "../internal/clock.ts";
+import { describeError } from "../internal/fault.ts";
+import { KeptSockets } from "./kept-sockets.ts";
 import { Program, type ProgramExit, type ProgramSpec } from "./program.ts";
 import { afterDeath, freshRestartState, type RestartState } from "./restart-policy.ts";
 import { RotatingFile } from "./rotating-file.ts";
@@ -60,6 +62,9 @@ class Ward {
   readonly #spec: ProgramSpec;
   readonly #options: SupervisorOptions;
   readonly #output: RotatingFile;
+  readonly #sockets = new KeptSockets();
+  /** Processes that were replaced, and have not ended. */
+  readonly #retiring = new Set<Program>();
   #program: Program | undefined;
   #restartState: RestartState = freshRestartState;
   #restarts = 0;
@@ -71,6 +76,34 @@ class Ward {
     this.#spec = spec;
     this.#options = options;
     this.#output = new RotatingFile(join(options.logDirectory, `${spec.name}.log`), logBytesMax);
+  }
+
+  /**
+   * Puts a new process in the place of the one that runs: it starts with the sockets of the old one, which finishes what it has
+   * once the new one is ready. Where the new one does not start the old one goes on.
+   */
+  async replace(): Promise<void> {
+    const old = this.#program;
+    if (this.#state !== "ready" || old === undefined) return;
+    this.#state = "starting";
+    const program = this.#launch();
+    try {
+      this.#facts = await program.ready(readyTimeoutMs);
+    } catch (error) {
+      await program.stop();
+      // Where the old one has died meanwhile, the new one's death is the program's, and it is started again.
+      if (!old.running) return this.#died(program, await program.exited);
+      this.#program = old;
+      if (!this.#isStopped()) this.#state = "ready";
+      return this.#options.onChange(this.#spec.name, `was not replaced: ${describeError(error)}`);
+    }
+    this.#watch(program);
+    if (this.#isStopped()) return program.stop();
+    this.#state = "ready";
+    this.#options.onChange(this.#spec.name, "was replaced");
+    this.#retiring.add(old);
+    await old.retire();
+    this.#retiring.delete(old);
   }
 
   async start(): Promise<Readonly<Record<string, string>>> {
@@ -103,12 +136,22 @@ class Ward {
   async stop(): Promise<void> {
     this.#state = "stopped";
     this.#timer?.cancel();
-    await this.#program?.stop();
+    // Their clients have been told, and nobody is left to come back to.
+    await Promise.all([this.#program?.stop(), ...[...this.#retiring].map((program) => program.end())]);
+    this.#sockets.close();
   }
 
   #launch(): Program {
-    this.#program = new Program(this.#spec, this.#options.clock, this.#output, this.#options.env);
+    const { clock, env } = this.#options;
+    const askedToReplace = (): void => void this.replace();
+    const output = this.#output;
+    this.#program = new Program(this.#spec, { clock, output, env, sockets: this.#sockets, askedToReplace });
     return this.#program;
+  }
+
+  /** By then somebody may have asked for it. */
+  #isStopped(): boolean {
+    return this.#state === "stopped";
   }
 
   #watch(program: Program): void {
@@ -116,7 +159,7 @@ class Ward {
   }
 
   #died(program: Program, exit: ProgramExit): void {
-    if (this.#state === "stopped") return;
+    if (this.#state === "stopped" || program !== this.#program) return;
     const { state, delayMs } = afterDeath(this.#restartState, this.#options.clock.nowMs() - program.startedMs);
     this.#restartState = state;
     this.#state = "waiting";

@@ -1,12 +1,15 @@
 import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { once } from "node:events";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import type { Explanation } from "../../sdk/wire/index.ts";
+import { WebSocket } from "ws";
 import { whoScript } from "../support/behaviours.ts";
 import { type Inventory, inventoryOf } from "../support/inventory.ts";
 import { eventually, freePorts, Platform, shallop } from "../support/platform.ts";
+import { GatewayLoad } from "../support/gateway-load.ts";
 import { callSteadily } from "../support/steady-caller.ts";
 import { Workshop } from "../support/workshop.ts";
 
@@ -157,9 +160,52 @@ test("kill -9 of the gateway: restarted, and serves what it served", async () =>
   const before = await settled();
   const { pid, restarts } = await programOf("gateway");
   process.kill(pid, "SIGKILL");
+  await eventually("it is gone", () => Promise.resolve(isAlive(pid) ? undefined : true));
+  // Who connects now is not refused, and waits for the next one.
+  expect((await platform.ask("kept.default")).status).toBe(200);
   await expectServed();
   expect((await programOf("gateway")).restarts).toBe(restarts + 1);
   await expectNothingLeaked(before);
+});
+
+const socketScript = `export default {
+  fetch: async (request) => {
+    const ms = Number(new URL(request.url).searchParams.get("ms") ?? 0);
+    if (ms > 0) await new Promise((resolve) => setTimeout(resolve, ms));
+    return new Response(String((await request.arrayBuffer()).byteLength));
+  },
+  websocket: {
+    open: (ws) => { ws.data = 0; },
+    message: (ws, data) => { ws.data += 1; ws.send(ws.data + " " + data); },
+  },
+};`;
+
+test("SIGHUP replaces the gateway: no request fails, and held WebSockets are told to come again", async () => {
+  const image = await workshop.publish(platform, "sockets", { script: socketScript });
+  await platform.run("deploy", "sockets", "--image", image);
+  const { pid } = await programOf("gateway");
+  const url = `127.0.0.1:${platform.ports.gateway}`;
+  const socket = new WebSocket(`ws://${url}/`, { headers: { host: "sockets.default.localhost" } });
+  const heard: string[] = [];
+  socket.on("message", (data: Buffer) => heard.push(data.toString()));
+  const closed = new Promise<number>((resolve) => socket.on("close", resolve));
+  await once(socket, "open");
+  for (const word of ["a", "b"]) socket.send(word);
+  await eventually("both messages are answered", () => Promise.resolve(heard.length === 2 ? true : undefined));
+  expect(heard).toEqual(["1 a", "2 b"]);
+
+  const load = new GatewayLoad(url, "sockets.default.localhost");
+  const slow = load.once("/?ms=2500");
+  const upload = load.once("/", Buffer.alloc(1024 * 1024));
+  process.kill(pid, "SIGHUP");
+  await eventually("another gateway runs", async () => ((await programOf("gateway")).pid === pid ? undefined : true));
+  expect(await closed).toBe(1012);
+  expect([await slow, await upload]).toEqual(["0", String(1024 * 1024)]);
+  const { answered, failures } = await load.stop();
+  expect(failures).toEqual([]);
+  await eventually("the old one has ended", () => Promise.resolve(isAlive(pid) ? undefined : true));
+  expect(answered).toBeGreaterThan(50);
+  await platform.run("delete", "sockets");
 });
 
 test("kill -9 of the host processes: their pods come up again", async () => {
@@ -260,4 +306,12 @@ async function expectNothingLeft(): Promise<void> {
     const { processes, networkNamespaces, links, cgroups } = last;
     return processes.length + networkNamespaces.length + links.length + cgroups.length === 0 ? true : undefined;
   }).catch(() => expect(last).toEqual({ processes: [], networkNamespaces: [], links: [], cgroups: [] }));
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
 }
