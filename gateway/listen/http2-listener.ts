@@ -36,6 +36,7 @@ export class Http2Listener {
   readonly #options: Http2ListenerOptions;
   readonly #sessionOptions: ServerOptions;
   readonly #sessions = new Set<ServerHttp2Session>();
+  #isAnnounced = false;
 
   constructor(options: Http2ListenerOptions) {
     this.#options = options;
@@ -73,11 +74,14 @@ export class Http2Listener {
     session.on("stream", (stream, headers, _flags, raw) =>
       this.#request(stream, { connection, method: headers[":method"] ?? "", raw }),
     );
+    // It was accepted before, and has said only now that it speaks HTTP/2.
+    if (this.#isAnnounced) announceClose(session);
   }
 
   /** Asks clients to make no new streams; those that are on their way are still taken (RFC 9113, 6.8). */
   announceClose(): void {
-    for (const session of this.#sessions) session.goaway(constants.NGHTTP2_NO_ERROR, streamIdMax);
+    this.#isAnnounced = true;
+    for (const session of this.#sessions) announceClose(session);
   }
 
   /** No new streams; those that are open go on. */
@@ -114,3 +118,5 @@ function expectationOf(raw: readonly string[]): string | undefined {
   for (let index = 0; index < raw.length; index += 2) if (raw[index] === "expect") return raw[index + 1];
   return undefined;
 }
+
+const announceClose = (session: ServerHttp2Session): void => session.goaway(constants.NGHTTP2_NO_ERROR, streamIdMax);

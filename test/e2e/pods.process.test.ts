@@ -208,8 +208,9 @@ test("run -it --rm: a terminal that is heard from its prompt on, of the client's
   const size = { rows: 31, columns: 91 };
   await using client = kubectl.startOnTerminal([...`${runs} shell --rm -it -- sh`.split(" ")], size);
   await client.waitFor(/# /);
-  client.write("sleep 1000; echo inter''rupted\r");
-  await client.waitFor(/sleep 1000/);
+  // The line is read and done with once it says so: until then keys are the shell's own, who edits it.
+  client.write("echo as''leep; sleep 1000; echo inter''rupted\r");
+  await client.waitFor(/asleep/);
   client.write("\u0003");
   // kubectl says one size more first, so that what is there is drawn anew.
   client.write("until [ \"$(stty size)\" = '31 91' ]; do sleep 0.1; done; tty; exit 3\r");
