@@ -1,6 +1,5 @@
 import { once } from "node:events";
 import { realpath } from "node:fs/promises";
-import type { Server } from "node:net";
 import { constants } from "node:os";
 import type { Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
@@ -20,8 +19,8 @@ export interface CellRun {
   readonly mounts: readonly CellMount[];
   /** Node's cache of our own programs, which it reads. */
   readonly compileCache: string | undefined;
-  /** A socket that listens; it becomes the cell's own, and is closed here, where nobody takes its connections. */
-  readonly listener?: Server;
+  /** Descriptor of a socket that listens, for the cell. */
+  readonly listener?: number;
   /** Asks it to end in order; without it, it ends with this process. */
   readonly stop?: AbortSignal;
 }
@@ -43,9 +42,8 @@ export async function runInCell(task: CellTask, run: CellRun): Promise<number> {
     // The files it was granted are this user's.
     uid: undefined,
     network: task.flags.allowedHosts.length > 0 && task.kind !== "module" ? "machine" : "none",
-    stdio: ["inherit", "inherit", "inherit", "pipe", ...(listener === undefined ? [] : [descriptorOf(listener)])],
+    stdio: ["inherit", "inherit", "inherit", "pipe", ...(listener === undefined ? [] : [listener])],
   });
-  listener?.close();
   // The cell only reads Node's cache of our programs: what it runs is compiled here, so that the next one finds it.
   void import("./in-cell.ts");
   const channel = child.stdio[taskDescriptor] as Writable;
@@ -62,11 +60,11 @@ export async function runInCell(task: CellTask, run: CellRun): Promise<number> {
   const [code] = (await once(child, "exit")) as [number | null];
   process.off("exit", end);
   assert(code !== cellFailedExitCode, "a cell of this kind was tried before");
-  return code ?? 128 + constants.signals.SIGKILL;
+  return code ?? killedExitCode;
 }
 
-/** That of the socket itself: Node has no public name for it. */
-const descriptorOf = (server: Server): number => (server as unknown as { _handle: { fd: number } })._handle.fd;
+/** Of a cell that was killed, or has killed itself. */
+export const killedExitCode = 128 + constants.signals.SIGKILL;
 
 function endOnSignals(end: () => void): void {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {

@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { guestComponent, trappingComponent } from "../host/testing/components.ts";
+import { guestComponent, trappingComponent, unstoppableComponent } from "../host/testing/components.ts";
 import { counterComponent, toolComponent, toolModule, writeProgram } from "./testing/programs.ts";
 import { type Outcome, shallop, startShallop } from "./testing/shallop.ts";
 
@@ -43,8 +43,8 @@ class Served {
   }
 
   /** Until its output has `text`. */
-  async says(text: string): Promise<void> {
-    while (!this.output().includes(text))
+  async says(text: string | RegExp): Promise<void> {
+    while (typeof text === "string" ? !this.output().includes(text) : !text.test(this.output()))
       await Promise.race([once(this.child.stderr!, "data"), once(this.child.stdout!, "data")]);
   }
 }
@@ -207,6 +207,27 @@ describe("a guest that fails costs its request and no other", () => {
     const served = await serve(await writeProgram(directory, "trap.wasm", await trappingComponent()));
     expect((await served.get("/")).status).toBe(502);
     expect((await served.get("/")).status).toBe(502);
+  });
+
+  test("one that nothing else stops ends its process, and the next one takes the socket", async () => {
+    const served = await serve(
+      await writeProgram(directory, "fills.wasm", await unstoppableComponent()),
+      "--timeout",
+      "300ms",
+    );
+    // Interrupted between two of its instructions, where the machine is quick enough, or lost with its process.
+    const isLost = (): Promise<boolean> =>
+      served.get("/").then(
+        ({ status }) => status !== 504,
+        () => true,
+      );
+    while (!(await isLost()));
+    await served.says("started again");
+    // The next one has taken the socket: it is asked to stop while a guest is stuck in it.
+    const stuckAgain = served.says(/does not give its thread back[^]*does not give its thread back/).then(() => true);
+    while (!(await Promise.race([isLost().then(() => false), stuckAgain])));
+    served.child.kill("SIGTERM");
+    expect(await once(served.child, "exit")).toEqual([0, null]);
   });
 
   test("one that spins is ended, and connections that are open stay so", async () => {

@@ -24,7 +24,7 @@ const interruptsMax = 100;
 // The thread's own drain has 10 s; one that is stuck does not hear of the stop.
 const stopTimeoutMs = 12_000;
 // A thread that cannot be ended inside a guest's instruction: only the end of the process helps.
-const terminateTimeoutMs = 5000;
+const terminateTimeoutMs = 1000;
 
 /** Serves a component until `stop`. @throws StandaloneFault */
 export async function serveProgram(data: ServingData, options: ServeOptions): Promise<void> {
@@ -68,7 +68,9 @@ class Serving {
     // Whoever takes over listens on the same port, also when any free one was asked for.
     this.#data = { ...this.#data, flags: { ...flags, address: { host, port } } };
     const watch = clock.every(watchMs, () => void this.#watch());
-    stop.addEventListener("abort", () => this.#stop(), { once: true });
+    // It may have been told while it started.
+    if (stop.aborted) this.#stop();
+    else stop.addEventListener("abort", () => this.#stop(), { once: true });
     try {
       await this.#whileThreads();
     } finally {
@@ -106,7 +108,9 @@ class Serving {
       complain("a guest does not give its thread back; the thread is replaced, and its requests are lost");
       const late = clock.sleep(terminateTimeoutMs).then(() => "late" as const);
       if ((await Promise.race([this.#thread.terminate(), late])) !== "late") return;
-      complain("a guest cannot be stopped, so the server is killed; start it again, with less memory for the guest");
+      complain(
+        "a guest cannot be stopped, so the process that serves is killed; --max-memory keeps single steps short",
+      );
       this.#options.kill();
     }
     if (clock.nowMs() - this.#interruptedMs < interruptEveryMs) return;
