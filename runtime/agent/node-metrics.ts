@@ -8,8 +8,10 @@ import {
   startExport,
   type TelemetrySettings,
 } from "@shallop/sdk/internal/telemetry";
+import type { LogStore } from "../pod/log-store.ts";
 import type { PodRuntime } from "../pod/pod-runtime.ts";
 import type { AgentServerSettings } from "./agent-server.ts";
+import { exportLogsTo } from "./log-export.ts";
 import { containerName } from "./manifest.ts";
 import type { NodeAgent } from "./node-agent.ts";
 import type { NodePods } from "./node-pods.ts";
@@ -64,6 +66,7 @@ export function nodeMetrics({ pods, runtimes }: Observed): Metrics {
 export interface MeasuredNode {
   readonly agent: NodeAgent;
   readonly runtimes: readonly PodRuntime[];
+  readonly logs: LogStore;
   readonly telemetry: TelemetrySettings;
   readonly clock: Clock;
   readonly log: Log;
@@ -72,7 +75,7 @@ export interface MeasuredNode {
 }
 
 /** Begins to measure a node, and to export that where it is asked for. */
-export async function measured({ agent, runtimes, telemetry, clock, log, name }: MeasuredNode): Promise<{
+export async function measured({ agent, runtimes, logs, telemetry, clock, log, name }: MeasuredNode): Promise<{
   readonly metrics: Metrics;
   readonly activate: AgentServerSettings["activate"];
   readonly exported: Exported;
@@ -81,6 +84,7 @@ export async function measured({ agent, runtimes, telemetry, clock, log, name }:
   const activate = measuredActivation((request) => agent.activator.activate(request), metrics);
   const service = "shallop-node-agent";
   const exported = await startExport({ settings: telemetry, clock, log, service, instance: name, metrics });
+  if (exported.log !== undefined) logs.exportTo(exportLogsTo(exported.log));
   return { metrics, activate, exported };
 }
 

@@ -126,7 +126,7 @@ export async function startNode(settings: NodeSettings, signal: AbortSignal): Pr
   const open = await openRuntimes({ settings, directory, run, agent, runtimes, prepared, sandbox, jail, cells });
   await agent.start();
   await open.warmUp();
-  const { metrics, activate, exported } = await measured({ agent, runtimes, ...settings });
+  const { metrics, activate, exported } = await measured({ agent, runtimes, logs, ...settings });
   const meter = new UsageMeter(runtimes, agent.pods, clock);
   const server = new AgentServer({ clock, log, pods: agent.pods, logs, activate, usage: () => meter.usage(), metrics });
   await server.listenSocket(agentSocket);

@@ -21,6 +21,9 @@ const retentionBounds: RetentionBounds = {
   endedBytesMax: 512 * 1024 * 1024,
 };
 
+/** Hears each line of a log that is there. */
+export type LogListener = (subject: LogSubject, line: PodLogLine) => void;
+
 /** The logs of every pod that this node has, and of those it had lately. */
 export class LogStore {
   readonly #directory: string;
@@ -31,6 +34,7 @@ export class LogStore {
   /** The container that is meant when none is named: the one whose log was opened first. */
   readonly #firstByUid = new Map<string, string>();
   readonly #listeners = new Set<(log: PodLog) => void>();
+  #exported: LogListener | undefined;
 
   constructor(directory: string, settings: LogSettings & { readonly retention?: RetentionBounds }) {
     this.#directory = directory;
@@ -67,7 +71,15 @@ export class LogStore {
 
   append(uid: string, line: PodLogLine): void {
     const container = line.container ?? this.#firstByUid.get(uid) ?? "";
-    this.#logsByKey.get(keyOf(uid, container))?.append(line);
+    const log = this.#logsByKey.get(keyOf(uid, container));
+    if (log === undefined) return;
+    log.append(line);
+    this.#exported?.(log.subject, line);
+  }
+
+  /** Each line from now on goes there too; one that is too much for the file as well, for bounds are the listener's. */
+  exportTo(listener: LogListener): void {
+    this.#exported = listener;
   }
 
   /** The pod's uid is over. Its logs stay as long as the bounds allow; one without a line is forgotten at once. */
