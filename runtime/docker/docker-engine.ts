@@ -10,6 +10,8 @@ import type { ContainerRecord } from "./containers/container-record.ts";
 import { containerRoutes } from "./containers/container-routes.ts";
 import { Containers } from "./containers/containers.ts";
 import { Execs } from "./containers/exec-routes.ts";
+import { LocalCgroups } from "./containers/local-cgroups.ts";
+import { pauseRoutes } from "./containers/pause.ts";
 import { Lifecycle } from "./containers/lifecycle.ts";
 import { dockerNamespace } from "./containers/pod-spec.ts";
 import { PortProxies } from "./containers/port-proxies.ts";
@@ -74,7 +76,8 @@ export async function startEngine(settings: EngineSettings): Promise<AsyncDispos
     cpus: availableParallelism(),
     volumePath: (name: string) => volumes.path(name),
   };
-  const lifecycle = new Lifecycle({ containers, client, machine, ports, nodeDirectory, clock, log, signal });
+  const node = { client, cgroups: await LocalCgroups.open(nodeDirectory, clock), nodeDirectory, clock };
+  const lifecycle = new Lifecycle({ ...node, containers, machine, ports, log, signal });
   watchEnds({ containers, lifecycle, ports, volumes, clock, log, signal });
   await containers.follow();
   const streams = { containers, client, credentials, terminals: new Terminals(), clock, log };
@@ -88,6 +91,7 @@ export async function startEngine(settings: EngineSettings): Promise<AsyncDispos
     buildRoutes({ library, events, builderDirectory: join(directory, "builder"), environment: settings.environment }),
   );
   router.add(containerRoutes({ library, containers, networks, volumes, machine, lifecycle, clock }));
+  router.add(pauseRoutes({ ...node, containers }));
   router.add(logRoutes(streams));
   router.add(execs.routes());
   router.add(networkRoutes({ networks, containers }));

@@ -155,6 +155,33 @@ test("a container in the background: ports, volumes, exec, logs, stop, start, rm
   await expect(fetch(`http://127.0.0.1:${port}/`)).rejects.toThrow();
 });
 
+test("pause and unpause: frozen by the kernel, told by ps and events; a paused one can be stopped", async () => {
+  const counts = "i=0; while :; do i=$((i+1)); echo $i; usleep 1000; done";
+  await d("run", "-d", "--name", "icy", "shell:1", "sh", "-c", counts);
+  const status = (): Promise<string> => d("ps", "-a", "--filter", "name=icy", "--format", "{{.Status}}");
+  expect((await docker(["unpause", "icy"])).stderr).toContain("is not paused");
+  await d("pause", "icy");
+  const last = (): Promise<string> => d("logs", "--tail", "1", "icy");
+  const [before, shown] = [await last(), await status()];
+  expect(shown).toContain("(Paused)");
+  expect(await last()).toBe(before);
+  expect((await docker(["pause", "icy"])).stderr).toContain("is already paused");
+  expect((await docker(["exec", "icy", "true"])).stderr).toContain("is paused");
+  await d("unpause", "icy");
+  expect(await status()).toMatch(/^Up [^(]*$/);
+  expect(await d("exec", "icy", "echo", "back")).toBe("back");
+  expect(await last()).not.toBe(before);
+  await d("pause", "icy");
+  await d("stop", "-t", "0", "icy");
+  expect(await status()).toContain("Exited (137)");
+  await d("rm", "icy");
+  const told = await d(
+    ...["events", "--since", "5m", "--until", (Date.now() / 1000).toFixed(3)],
+    ...["--filter", "container=icy", "--format", "{{.Action}}"],
+  );
+  expect(told).toMatch(/create\nstart\npause\nunpause\n[^]*pause\nunpause\n[^]*die/);
+});
+
 test("kill, wait, restart policies, networks, events", async () => {
   await d("network", "create", "--label", "x=y", "inner");
   await d("run", "-d", "--name", "sleeper", "--network", "inner", "shell:1", "sleep", "100");

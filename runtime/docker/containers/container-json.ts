@@ -1,6 +1,6 @@
 import { type JsonObject, objectAt, type Pod, textAt, textsAt } from "@shallop/sdk/api";
 import type { ContainerRecord } from "./container-record.ts";
-import { type ContainerState, isActive, statusText } from "./container-state.ts";
+import { type ContainerState, hasProgram, isActive, statusText } from "./container-state.ts";
 import { type ContainerRequest, parseCreateBody } from "./create-body.ts";
 import { imageHealthcheck } from "./healthcheck.ts";
 
@@ -50,7 +50,7 @@ export function containerInspection(view: ContainerView, context: ViewContext): 
   const request = parseCreateBody(record.body);
   const [Path = "", ...Args] = commandOf(record, request);
   const networks = networksOf(view, context);
-  const address = state.name === "running" ? (pod?.status?.podIP ?? "") : "";
+  const address = hasProgram(state) ? (pod?.status?.podIP ?? "") : "";
   return {
     Id: record.id,
     Created: record.createdAt,
@@ -67,7 +67,7 @@ export function containerInspection(view: ContainerView, context: ViewContext): 
     Config: configOf(record, request),
     NetworkSettings: {
       ...{ Bridge: "", SandboxID: "", SandboxKey: "", HairpinMode: false },
-      Ports: state.name === "running" || state.name === "paused" ? portMap(record, request) : {},
+      Ports: hasProgram(state) ? portMap(record, request) : {},
       IPAddress: address,
       IPPrefixLen: address === "" ? 0 : 32,
       ...{ Gateway: "", MacAddress: "", EndpointID: "" },
@@ -87,7 +87,7 @@ function stateJson({ state, record }: ContainerView): object {
     OOMKilled: ended?.oomKilled ?? false,
     Dead: false,
     Pid: 0,
-    ExitCode: name === "running" ? 0 : (ended?.exitCode ?? 0),
+    ExitCode: hasProgram(state) ? 0 : (ended?.exitCode ?? 0),
     Error: isRunning ? "" : (ended?.error ?? ""),
     StartedAt: (isRunning ? startedAt : ended?.startedAt) ?? never,
     FinishedAt: ended?.finishedAt ?? never,

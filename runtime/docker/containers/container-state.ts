@@ -1,4 +1,4 @@
-import type { ContainerStatus, Pod } from "@shallop/sdk/api";
+import { annotation, type ContainerStatus, type Pod } from "@shallop/sdk/api";
 import type { ContainerRecord, RunEnd } from "./container-record.ts";
 import { imageHealthcheck, nanosecondsToSeconds } from "./healthcheck.ts";
 
@@ -45,7 +45,8 @@ export function stateOf(record: ContainerRecord, pod: Pod | undefined, nowMs: nu
   if (phase === "Succeeded" || phase === "Failed") return { name: "exited", health: "none", ...shared };
   if (status !== undefined && "running" in status.state) {
     const { startedAt } = status.state.running;
-    return { name: "running", startedAt, health: healthOf(record, pod, status, nowMs), ...shared };
+    const name = pod.metadata.annotations?.[annotation.paused] === "true" ? "paused" : "running";
+    return { name, startedAt, health: healthOf(record, pod, status, nowMs), ...shared };
   }
   if (ended !== undefined && (restartCount > 0 || (status !== undefined && "terminated" in status.state))) {
     return { name: "restarting", health: "none", ...shared, startedAt: ended.startedAt };
@@ -62,6 +63,9 @@ export const isLost = ({ waiting }: ContainerState): boolean =>
 /** Is there a program of it, or will there be one without anybody's doing? */
 export const isActive = ({ name }: ContainerState): boolean =>
   name === "running" || name === "paused" || name === "restarting";
+
+/** Is there a program of it now, be it frozen? */
+export const hasProgram = ({ name }: ContainerState): boolean => name === "running" || name === "paused";
 
 function waitingOf(pod: Pod, status: ContainerStatus | undefined): ContainerState["waiting"] {
   if (status !== undefined && "waiting" in status.state) {

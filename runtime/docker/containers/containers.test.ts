@@ -133,10 +133,14 @@ const terminated = {
 };
 const running = { running: { startedAt: "2026-01-01T00:00:50Z" } };
 
+const runs = podWith(running, "Running");
+const pausedPod = { ...runs, metadata: { ...runs.metadata, annotations: { "shallop.dev/paused": "true" } } };
+
 test.each<[string, Pod | undefined, string]>([
   ["without a pod", undefined, "Created"],
   ["pulling", podWith({ waiting: { reason: "ContainerCreating" } }, "Pending"), "Created"],
-  ["running", podWith(running, "Running"), "Up 10 seconds"],
+  ["running", runs, "Up 10 seconds"],
+  ["paused", pausedPod, "Up 10 seconds (Paused)"],
   ["ended", podWith(terminated, "Failed"), "Exited (3) 30 seconds ago"],
   ["between two runs", podWith(terminated, "Running", 1), "Restarting (3) 30 seconds ago"],
 ])("a container %s: %s", (_, pod, text) => {

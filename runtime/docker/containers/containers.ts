@@ -7,7 +7,7 @@ import type { EventLog } from "../event-log.ts";
 import { DockerFault } from "../http/docker-fault.ts";
 import type { ContainerView } from "./container-json.ts";
 import type { ContainerRecord, RunEnd } from "./container-record.ts";
-import { type ContainerState, isActive, stateOf } from "./container-state.ts";
+import { type ContainerState, hasProgram, isActive, stateOf } from "./container-state.ts";
 import { dockerAnnotation, dockerLabel, dockerNamespace } from "./pod-spec.ts";
 import type { ContainerRecords } from "./record-store.ts";
 
@@ -242,9 +242,11 @@ export class Containers {
       if (after.ended.oomKilled) this.tell(container, "oom");
       this.tell(container, "die", { exitCode: String(after.ended.exitCode) });
     }
-    if (after.name === "running" && (before.name !== "running" || isNewRun)) {
+    if (hasProgram(after) && (!hasProgram(before) || isNewRun)) {
       this.tell(container, "start");
       this.onStarted(container);
+    } else if (hasProgram(after) && after.name !== before.name) {
+      this.tell(container, after.name === "paused" ? "pause" : "unpause");
     }
     if (after.health !== before.health && after.health !== "none" && after.health !== "starting") {
       this.tell(container, `health_status: ${after.health}`);

@@ -54,6 +54,11 @@ export class Execs {
     const container = this.#parts.containers.find(call.param("id"));
     if (!isActive(container.state))
       throw new DockerFault("CONFLICT", `container ${container.record.id} is not running`);
+    if (container.state.name === "paused")
+      throw new DockerFault(
+        "CONFLICT",
+        `Container ${container.record.id} is paused, unpause the container before exec`,
+      );
     const body = await call.body();
     const texts = (name: string): readonly string[] =>
       listAt(body, name).map((word) => {

@@ -4,10 +4,12 @@ import type { HttpsClient } from "@shallop/sdk/client";
 import { type Clock, errorCode, type Log, rfc3339 } from "@shallop/sdk/internal";
 import { DockerFault } from "../http/docker-fault.ts";
 import { podNameOf, type RunEnd } from "./container-record.ts";
-import { isActive, isLost } from "./container-state.ts";
+import { hasProgram, isActive, isLost } from "./container-state.ts";
 import { type Containers, type DockerContainer } from "./containers.ts";
 import { parseCreateBody } from "./create-body.ts";
 import { localProcess, signalNumber, signalProcess } from "./local-process.ts";
+import type { LocalCgroups } from "./local-cgroups.ts";
+import { setPaused } from "./pause.ts";
 import { dockerNamespace, type Machine, podOf } from "./pod-spec.ts";
 import type { PortProxies } from "./port-proxies.ts";
 
@@ -18,6 +20,7 @@ export interface LifecycleSettings {
   readonly ports: PortProxies;
   /** Of the node agent: `DATA/node`. */
   readonly nodeDirectory: string;
+  readonly cgroups: LocalCgroups;
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
@@ -70,6 +73,8 @@ export class Lifecycle {
     const process = await localProcess(this.#settings.nodeDirectory, pod);
     const isFinal = signal === signalNumber("KILL") || process === undefined;
     if (process !== undefined) signalProcess(process, signal);
+    // What is frozen does not die of it.
+    if (isFinal && state.name === "paused") await setPaused(this.#settings, container, false);
     // What is to be started again would be; a component has no process to be told anything.
     if (isFinal) await containers.update(container, { stopped: true });
     if (isFinal && (process === undefined || restartsBy(pod)))
@@ -102,6 +107,8 @@ export class Lifecycle {
 
   async #start(container: DockerContainer): Promise<void> {
     const { containers } = this.#settings;
+    if (container.state.name === "paused")
+      throw new DockerFault("CONFLICT", "cannot start a paused container, try unpause instead");
     if (isActive(container.state)) throw new DockerFault("NOT_MODIFIED", "the container is running already");
     const { record } = container;
     await this.#makeMountPoints(container);
@@ -176,6 +183,8 @@ export class Lifecycle {
     const named = options.signal ?? (request.stopSignal === "" ? image.stopSignal : request.stopSignal);
     const number = signalNumber(named === "" ? "SIGTERM" : named);
     await containers.update(container, { stopped: true });
+    // What is frozen hears no signal.
+    if (container.state.name === "paused") await setPaused(this.#settings, container, false);
     const process = await localProcess(nodeDirectory, pod);
     const run = runOf(container);
     const isOver = (one: DockerContainer): boolean => !isActive(one.state) || runOf(one) !== run;
@@ -208,7 +217,7 @@ export class Lifecycle {
     const { client, clock, signal, containers } = this.#settings;
     const { namespace = dockerNamespace, name, uid } = pod.metadata;
     const run = runOf(container);
-    if (isActive(container.state) && container.state.name === "running") {
+    if (hasProgram(container.state)) {
       const ended: RunEnd = {
         ...{ run, exitCode: how.exitCode, oomKilled: false, error: "" },
         startedAt: container.state.startedAt ?? pod.metadata.creationTimestamp,

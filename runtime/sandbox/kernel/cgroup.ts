@@ -160,12 +160,19 @@ export class CgroupTree {
     for (let attempt = 0; attempt < freezeTries; attempt++) {
       if ((await readOr(join(directory, file), "")) === "") return;
       await writeFile(join(directory, file), value);
-      const is = await readOr(join(directory, v1 === undefined ? "cgroup.events" : "freezer.state"), "");
-      const wanted = v1 === undefined ? `frozen ${value}` : value;
-      if (is.trim() === wanted || is.includes(wanted)) return;
+      if ((await this.isFrozen(path)) === frozen) return;
       await this.#clock.sleep(freezePauseMs);
     }
     throw new Error(`the kernel did not ${frozen ? "freeze" : "thaw"} ${path} in time`);
+  }
+
+  /** Is everything in the cgroup stopped where it is? One that is gone is not. */
+  async isFrozen(path: string): Promise<boolean> {
+    const v1 = this.layout.rootByController.get("freezer");
+    const root = v1 ?? this.layout.unified;
+    if (root === undefined) return false;
+    const said = await readOr(join(root, path, v1 === undefined ? "cgroup.events" : "freezer.state"), "");
+    return said.includes(v1 === undefined ? "frozen 1" : "FROZEN");
   }
 
   /** Moves a process in, with all its threads. */
