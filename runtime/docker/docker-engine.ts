@@ -17,6 +17,8 @@ import { dockerNamespace } from "./containers/pod-spec.ts";
 import { PortProxies } from "./containers/port-proxies.ts";
 import { RecordStore } from "./containers/record-store.ts";
 import { attachRoutes, logRoutes } from "./containers/stream-routes.ts";
+import { statsRoutes } from "./containers/stats.ts";
+import { topRoutes } from "./containers/top.ts";
 import { Terminals } from "./containers/terminals.ts";
 import { EventLog } from "./event-log.ts";
 import { Router } from "./http/router.ts";
@@ -92,6 +94,8 @@ export async function startEngine(settings: EngineSettings): Promise<AsyncDispos
   );
   router.add(containerRoutes({ library, containers, networks, volumes, machine, lifecycle, clock }));
   router.add(pauseRoutes({ ...node, containers }));
+  router.add(topRoutes({ ...node, containers }));
+  router.add(statsRoutes({ ...node, containers }));
   router.add(logRoutes(streams));
   router.add(execs.routes());
   router.add(networkRoutes({ networks, containers }));

@@ -167,6 +167,10 @@ test("pause and unpause: frozen by the kernel, told by ps and events; a paused o
   expect(await last()).toBe(before);
   expect((await docker(["pause", "icy"])).stderr).toContain("is already paused");
   expect((await docker(["exec", "icy", "true"])).stderr).toContain("is paused");
+  // Both look from outside.
+  expect(await d("top", "icy", "-o", "pid,args")).toMatch(/^PID +COMMAND\n\d+ +sh -c i=0/);
+  const used = await d("stats", "--no-stream", "--format", "{{.Name}} {{.MemUsage}} {{.NetIO}} {{.PIDs}}", "icy");
+  expect(used).toMatch(/^icy [\d.]+[KM]iB \/ [\d.]+[MG]iB [\d.]+k?B \/ [\d.]+k?B [12]$/);
   await d("unpause", "icy");
   expect(await status()).toMatch(/^Up [^(]*$/);
   expect(await d("exec", "icy", "echo", "back")).toBe("back");
