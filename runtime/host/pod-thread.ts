@@ -2,6 +2,7 @@ import { renameSync, rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import type { Clock, Timer } from "@shallop/sdk/internal";
+import { encodeAbort } from "@shallop/sdk/wire";
 import { interruptThread } from "./interrupt-thread.ts";
 import { LastWord } from "./last-word.ts";
 import { budgetFor, mapsMaxUsual, type SharedBudget, shareBudget, ThreadBudget } from "./process-budget.ts";
@@ -148,7 +149,8 @@ export class PodThread {
   /** Takes hold of where the caller of this call is told of its end; undefined when a guest is not at work for it. */
   lastWord(number: number): LastWord | undefined {
     if (number === 0 || this.running !== number) return undefined;
-    return LastWord.take(this.#slots[slot.runningSocket] ?? 0, this.#slots[slot.runningStream] ?? 0);
+    const stream = this.#slots[slot.runningStream] ?? 0;
+    return LastWord.take(this.#slots[slot.runningSocket] ?? 0, (code, message) => encodeAbort(stream, code, message));
   }
 
   /** CPU time that the thread has used, since it last rested. Not answered while it is in one long instruction. */

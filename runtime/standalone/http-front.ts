@@ -10,7 +10,7 @@ import type { LogRelay } from "../host/log-relay.ts";
 import { gatedInstances, MemoryGate } from "../host/memory-gate.ts";
 import { OpenCalls } from "../host/open-calls.ts";
 import { SharedInstances } from "../host/shared-instances.ts";
-import { sharedNowMs } from "../host/thread-protocol.ts";
+import { sharedNowMs, slot } from "../host/thread-protocol.ts";
 import type { ServeFlags } from "./flags.ts";
 import type { HttpExchange } from "./http/http-exchange.ts";
 import { HttpListener } from "./http/http-listener.ts";
@@ -23,7 +23,7 @@ export interface HttpFrontSettings {
   readonly relay: LogRelay;
   readonly clock: Clock;
   /** Where the watchdog looks; see ../host/thread-protocol.ts. */
-  readonly deadline: Float64Array;
+  readonly slots: Float64Array;
 }
 
 const { instancesMax } = guestLimitDefaults;
@@ -59,6 +59,9 @@ export class HttpFront {
       clock,
       random: systemRandom,
       request: (head, exchange, requestId) => this.#request(head, exchange, requestId),
+      began: () => {
+        settings.slots[slot.running] = 0;
+      },
     });
   }
 
@@ -95,6 +98,8 @@ export class HttpFront {
 
   #ended(call: GuestCall): void {
     this.#calls.delete(call);
+    // The guest of one that was interrupted has not come back.
+    if (this.#settings.slots[slot.running] === call.number) this.#settings.slots[slot.running] = 0;
     this.#publishDeadline();
     if (this.#calls.size === 0) this.#drained?.();
   }
@@ -102,8 +107,16 @@ export class HttpFront {
   /** All have the same time, so that the oldest call is the most urgent. */
   #publishDeadline(): void {
     const { oldest } = this.#calls;
-    this.#settings.deadline[0] =
+    this.#settings.slots[slot.deadline] =
       oldest === undefined ? Number.POSITIVE_INFINITY : oldest.deadlineMs + this.#sharedOffsetMs;
+  }
+
+  /** Tells the main thread whom it is to answer, should the guest not give this one back. */
+  #running(call: GuestCall, isRunning: boolean): void {
+    const { slots } = this.#settings;
+    const descriptor = isRunning ? (call.stream.descriptor ?? 0) : 0;
+    slots[slot.runningSocket] = descriptor;
+    slots[slot.running] = descriptor === 0 ? 0 : call.number;
   }
 
   #makeCallSettings(): GuestCallSettings {
@@ -115,6 +128,7 @@ export class HttpFront {
       instancesMax,
       // The log says it already, and there is no pod to have events.
       breached: () => undefined,
+      running: (call, isRunning) => this.#running(call, isRunning),
       instances: this.#instances,
       log: (text) => relay.line("stderr", text),
       ended: (ended) => this.#ended(ended),

@@ -9,8 +9,8 @@ export interface ServeData {
   readonly hosts: readonly ResolvedHost[];
   /** Descriptor of a socket that listens; undefined: it is to listen on the address of the flags. */
   readonly socket?: number;
-  /** One float64: the deadline of its most urgent request, as ../host/thread-protocol.ts says. */
-  readonly shared: SharedArrayBuffer;
+  /** As ../host/thread-protocol.ts says; the call at work and its socket only while nothing of its answer has left. */
+  readonly slots: Float64Array<SharedArrayBuffer>;
 }
 
 /** Main thread → serving thread. */

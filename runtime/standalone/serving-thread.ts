@@ -1,7 +1,9 @@
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
-import { sharedNowMs } from "../host/thread-protocol.ts";
 import { interruptThread } from "../host/interrupt-thread.ts";
+import { LastWord } from "../host/last-word.ts";
+import { freshSlots, sharedNowMs, slot } from "../host/thread-protocol.ts";
+import { lastAnswer } from "./http/fault-answer.ts";
 import type { ServeCommand, ServeData, ServeEvent } from "./serve-protocol.ts";
 import { StandaloneFault } from "./standalone-fault.ts";
 
@@ -15,16 +17,13 @@ export class ServingThread {
   /** Resolves when the thread is gone, with what it died of. */
   readonly gone: Promise<Error | undefined>;
   readonly #worker: Worker;
-  readonly #deadline: Float64Array;
+  readonly #slots = freshSlots();
   readonly #listening: Promise<number>;
 
-  constructor(data: Omit<ServeData, "shared">) {
-    const shared = new SharedArrayBuffer(Float64Array.BYTES_PER_ELEMENT);
-    this.#deadline = new Float64Array(shared);
-    this.#deadline[0] = Number.POSITIVE_INFINITY;
+  constructor(data: Omit<ServeData, "slots">) {
     // Its environment is empty: what a guest gets is in `data`.
     this.#worker = new Worker(program, {
-      workerData: { ...data, shared } satisfies ServeData,
+      workerData: { ...data, slots: this.#slots } satisfies ServeData,
       env: {},
       resourceLimits: { maxOldGenerationSizeMb: heapMb },
     });
@@ -44,7 +43,20 @@ export class ServingThread {
 
   /** By how much its most urgent request is over its deadline; the thread is stuck if that is not soon negative. */
   overdueMs(): number {
-    return sharedNowMs() - (this.#deadline[0] ?? Number.POSITIVE_INFINITY);
+    return sharedNowMs() - (this.#slots[slot.deadline] ?? Number.POSITIVE_INFINITY);
+  }
+
+  /**
+   * Takes hold of where the caller of the request is told of its end that a guest is at work for, under an id that the thread's own
+   * log does not have; undefined when none is, or part of an answer has left. When it is said the thread must come to nothing more.
+   */
+  lastWord(requestId: string): LastWord | undefined {
+    const number = this.#slots[slot.running] ?? 0;
+    if (number === 0) return undefined;
+    // It may have come to answer after all, just before it was ended.
+    return LastWord.take(this.#slots[slot.runningSocket] ?? 0, (code) =>
+      this.#slots[slot.running] === number ? lastAnswer(code, requestId) : undefined,
+    );
   }
 
   interrupt(): void {

@@ -1,4 +1,4 @@
-import type { Clock } from "@shallop/sdk/internal";
+import { breachText, type Clock, systemRandom } from "@shallop/sdk/internal";
 import { duplicate, stopListening } from "../sandbox/kernel/descriptors.ts";
 import type { ServeData } from "./serve-protocol.ts";
 import { ServingThread } from "./serving-thread.ts";
@@ -33,7 +33,7 @@ export async function serveProgram(data: ServingData, options: ServeOptions): Pr
 }
 
 /** What is to be served, and where: on the address of the flags, or on a socket that listens there. */
-interface ServingData extends Omit<ServeData, "shared" | "socket"> {
+interface ServingData extends Omit<ServeData, "slots" | "socket"> {
   /** Descriptor of the socket. */
   readonly listener?: number;
 }
@@ -106,12 +106,18 @@ class Serving {
     if (overdueMs > stuckMsMax || this.#interrupts >= interruptsMax) {
       this.#replacing = true;
       complain("a guest does not give its thread back; the thread is replaced, and its requests are lost");
+      const requestId = systemRandom.uuid();
+      const lastWord = this.#thread.lastWord(requestId);
       const late = clock.sleep(terminateTimeoutMs).then(() => "late" as const);
-      if ((await Promise.race([this.#thread.terminate(), late])) !== "late") return;
-      complain(
-        "a guest cannot be stopped, so the process that serves is killed; --max-memory keeps single steps short",
-      );
-      this.#options.kill();
+      const isLate = (await Promise.race([this.#thread.terminate(), late])) === "late";
+      if (isLate)
+        complain(
+          "a guest cannot be stopped, so the process that serves is killed; --max-memory keeps single steps short",
+        );
+      const message = breachText("requestTimeoutMs", this.#data.flags.timeoutMs);
+      if (lastWord !== undefined) complain(`request ${requestId} failed: ${message}`);
+      lastWord?.say("GUEST_TIMEOUT", message);
+      return isLate ? this.#options.kill() : undefined;
     }
     if (clock.nowMs() - this.#interruptedMs < interruptEveryMs) return;
     this.#interruptedMs = clock.nowMs();

@@ -1,4 +1,5 @@
 import type { WireFaultCode } from "@shallop/sdk/wire";
+import { answerHeadText } from "./answer-head.ts";
 import type { RequestProblem } from "./request-head.ts";
 
 interface Rule {
@@ -46,6 +47,14 @@ const problems: Readonly<Record<RequestProblem, Rule>> = {
 };
 
 export const faultAnswer = (code: WireFaultCode, requestId: string): Answer => answerOf(code, faults[code], requestId);
+
+/** All bytes of one that ends its connection, for who has no exchange. */
+export function lastAnswer(code: WireFaultCode, requestId: string): Buffer {
+  const { body, ...answer } = faultAnswer(code, requestId);
+  const date = new Date().toUTCString();
+  const ends = { connection: "close", bodyBytes: body.length } as const;
+  return Buffer.from(`${answerHeadText({ ...answer, ...ends, requestId, date })}${body}`, "latin1");
+}
 
 export const problemAnswer = (problem: RequestProblem, requestId: string): Answer =>
   answerOf(problem, problems[problem], requestId);

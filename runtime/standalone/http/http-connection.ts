@@ -14,6 +14,8 @@ export interface ConnectionHost {
   readonly isClosing: boolean;
   readonly requestId: () => string;
   readonly request: (head: ReceivedHead, exchange: HttpExchange, requestId: string) => void;
+  /** The first bytes of an answer leave. */
+  readonly began: () => void;
   readonly closed: (connection: HttpConnection) => void;
 }
 
@@ -39,6 +41,7 @@ const unknownRequest: ReceivedHead = {
 /** A connection of a client: its requests, one after the other. */
 export class HttpConnection implements ExchangeConnection {
   readonly socket: Socket;
+  readonly descriptor: number;
   readonly #host: ConnectionHost;
   /** What has been read and not understood: the beginning of a head, or requests that wait for their turn. */
   #ahead: Buffer | undefined;
@@ -56,6 +59,8 @@ export class HttpConnection implements ExchangeConnection {
   constructor(socket: Socket, host: ConnectionHost) {
     this.socket = socket;
     this.#host = host;
+    // Node has no public name for it.
+    this.descriptor = (socket as { readonly _handle?: { readonly fd?: number } | null })._handle?.fd ?? 0;
     this.#deadlineMs = host.nowMs + idleTimeoutMs;
     socket.on("data", (chunk: Buffer) => this.#read(chunk));
     socket.on("drain", () => this.#exchange?.drained());
@@ -107,6 +112,10 @@ export class HttpConnection implements ExchangeConnection {
       this.#unsentBytes = unsentBytes;
     } else if (this.#exchange === undefined && this.#ahead !== undefined && !this.#isLast) this.#refuse("TOO_SLOW");
     else this.destroy();
+  }
+
+  began(): void {
+    this.#host.began();
   }
 
   answered(isComplete: boolean): void {

@@ -20,6 +20,10 @@ export interface ExchangeConnection {
   readonly date: string;
   /** It takes another request after this one. */
   readonly staysOpen: boolean;
+  /** The descriptor of its socket; 0 where there is none. */
+  readonly descriptor: number;
+  /** The first bytes of an answer leave. */
+  began(): void;
   /** The answer is complete, or will never be: then the client sees that it is cut off. */
   answered(isComplete: boolean): void;
 }
@@ -60,6 +64,15 @@ export class HttpExchange implements GuestStream {
   /** Nothing of the answer has left. */
   get isUnanswered(): boolean {
     return !this.#hasBegun && !this.#closed;
+  }
+
+  /**
+   * The descriptor of its connection, into which another thread may write an answer for as long as this one does not go on and the
+   * answer has not begun. 0 when it has, when the one before still leaves, or when it shall have no body.
+   */
+  get descriptor(): number {
+    const { socket, descriptor } = this.#connection;
+    return this.isUnanswered && socket.writableLength === 0 && this.#request.method !== "HEAD" ? descriptor : 0;
   }
 
   /** The answer has said that the connection ends with it. */
@@ -153,7 +166,7 @@ export class HttpExchange implements GuestStream {
   /** Answers instead of a guest. */
   answer({ status, headers, body }: Answer): void {
     const text = this.#headText({ status, headers }, this.#mayHaveBody(status) ? body.length : undefined);
-    this.#hasBegun = true;
+    this.#begin();
     this.#connection.socket.write((text ?? "") + (this.#mayHaveBody(status) ? body : ""), "latin1");
     this.#finish(true);
   }
@@ -162,6 +175,11 @@ export class HttpExchange implements GuestStream {
     this.#unread -= byteCount;
     const { socket } = this.#connection;
     if (!this.#closed && this.#unread < unreadBytesMax && socket.isPaused()) socket.resume();
+  }
+
+  #begin(): void {
+    this.#hasBegun = true;
+    this.#connection.began();
   }
 
   /** What was held leaves, and the rest follows as it comes. */
@@ -174,7 +192,7 @@ export class HttpExchange implements GuestStream {
     const isChunked = !hasLength && this.#mayHaveBody(head.status) && !this.#request.isOld;
     const text = this.#headText(head, isChunked ? "chunked" : undefined);
     if (text === undefined) return this.abort("GUEST_FAILED");
-    this.#hasBegun = true;
+    this.#begin();
     this.#isChunked = isChunked;
     this.#connection.socket.write(text, "latin1");
     for (const chunk of chunks) this.#send(chunk);
@@ -189,7 +207,7 @@ export class HttpExchange implements GuestStream {
       this.abort("GUEST_FAILED");
       return false;
     }
-    this.#hasBegun = true;
+    this.#begin();
     const [first = noBytes] = chunks;
     this.#connection.socket.write(text + latin1(chunks.length > 1 ? Buffer.concat(chunks) : first), "latin1");
     return true;

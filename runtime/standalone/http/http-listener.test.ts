@@ -3,7 +3,7 @@ import { createServer, type Server } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
 import { FakeClock } from "@shallop/sdk/internal/testing";
 import { seededRandom } from "@shallop/sdk/internal/testing";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { HttpExchange } from "./http-exchange.ts";
 import { HttpListener } from "./http-listener.ts";
 import { bodyOf } from "./request-body.ts";
@@ -21,6 +21,7 @@ let clock: FakeClock;
 let listener: HttpListener;
 let port: number;
 let seen: Seen[];
+let begun: number;
 /** What is done with a request as soon as it is there. */
 let serve: (request: Seen) => void;
 const sockets = new Set<Socket>();
@@ -33,11 +34,13 @@ const hello = ({ exchange }: Seen): void => {
 
 beforeEach(async () => {
   seen = [];
+  begun = 0;
   serve = hello;
   clock = new FakeClock();
   listener = new HttpListener({
     clock,
     random: seededRandom(1),
+    began: () => begun++,
     request: (head, exchange) => {
       const request: Seen = { head, exchange, body: "", trailers: undefined, failed: false };
       seen.push(request);
@@ -112,6 +115,22 @@ describe("an answer", () => {
     seen[0]!.exchange.write(Buffer.alloc(20_000, "x"));
     seen[0]!.exchange.end(["a", "b", "evil", "x\r\ny: z"]);
     expect(await client.until("\r\n0\r\n")).toContain(`4e20\r\n${"x".repeat(20_000)}\r\n0\r\na: b\r\n\r\n`);
+  });
+
+  test.each(["GET", "HEAD"])("to %s may be another thread's until it begins", async (method) => {
+    const taken: number[] = [];
+    serve = ({ exchange }) => {
+      taken.push(exchange.descriptor);
+      exchange.respond({ status: 200, headers: [], phasesMs: {} });
+      exchange.write(Buffer.from("x"));
+      taken.push(begun, exchange.descriptor);
+      exchange.write(Buffer.alloc(20_000));
+      taken.push(begun, exchange.descriptor);
+    };
+    new Client().send(`${method} / HTTP/1.1\r\nhost: x\r\n\r\n`);
+    await vi.waitUntil(() => taken.length === 5);
+    const descriptor = method === "GET" ? expect.toSatisfy((fd: number) => fd > 2) : 0;
+    expect(taken).toEqual([descriptor, 0, descriptor, 1, 0]);
   });
 
   test("to HTTP/1.0 of unknown length ends with the connection", async () => {

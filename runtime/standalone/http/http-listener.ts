@@ -7,6 +7,7 @@ export interface HttpListenerSettings {
   readonly clock: Clock;
   readonly random: Random;
   readonly request: ConnectionHost["request"];
+  readonly began: ConnectionHost["began"];
 }
 
 // One without a request costs some kilobytes, and a descriptor, of which there are 20,000 and more.
@@ -23,14 +24,16 @@ export class HttpListener implements ConnectionHost {
   readonly #closed: Promise<void>;
   readonly requestId: () => string;
   readonly request: ConnectionHost["request"];
+  readonly began: ConnectionHost["began"];
   nowMs: number;
   date: string;
   isClosing = false;
 
   constructor(settings: HttpListenerSettings) {
-    const { clock, random, request } = settings;
+    const { clock, random, request, began } = settings;
     this.#settings = settings;
     this.request = request;
+    this.began = began;
     this.requestId = () => random.uuid();
     this.nowMs = clock.nowMs();
     this.date = httpDate(clock);
