@@ -7,7 +7,7 @@ import { type HttpsClient, httpsClient, readCredentials } from "@shallop/sdk/cli
 import { type Clock, errorCode, type Log, type Random } from "@shallop/sdk/internal";
 import { watchEnds } from "./containers/container-ends.ts";
 import type { ContainerRecord } from "./containers/container-record.ts";
-import { containerRoutes } from "./containers/container-routes.ts";
+import { containerRoutes, contextOf } from "./containers/container-routes.ts";
 import { Containers } from "./containers/containers.ts";
 import { Execs } from "./containers/exec-routes.ts";
 import { LocalCgroups } from "./containers/local-cgroups.ts";
@@ -20,6 +20,7 @@ import { attachRoutes, logRoutes } from "./containers/stream-routes.ts";
 import { statsRoutes } from "./containers/stats.ts";
 import { topRoutes } from "./containers/top.ts";
 import { Terminals } from "./containers/terminals.ts";
+import { diskUsageRoutes } from "./disk-usage.ts";
 import { EventLog } from "./event-log.ts";
 import { Router } from "./http/router.ts";
 import { serveDocker } from "./http/server.ts";
@@ -89,9 +90,10 @@ export async function startEngine(settings: EngineSettings): Promise<AsyncDispos
     systemRoutes({ ...{ library, events, directory, containers }, nodeName: settings.nodeName, ...identity(settings) }),
   );
   router.add(imageRoutes({ library, events, users: containers }));
-  router.add(
-    buildRoutes({ library, events, builderDirectory: join(directory, "builder"), environment: settings.environment }),
-  );
+  const builderDirectory = join(directory, "builder");
+  router.add(buildRoutes({ library, events, builderDirectory, environment: settings.environment }));
+  const context = () => contextOf({ clock, volumes, networks });
+  router.add(diskUsageRoutes({ library, containers, volumes, builderDirectory, nodeDirectory, context }));
   router.add(containerRoutes({ library, containers, networks, volumes, machine, lifecycle, clock }));
   router.add(pauseRoutes({ ...node, containers }));
   router.add(topRoutes({ ...node, containers }));

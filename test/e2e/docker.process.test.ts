@@ -150,6 +150,8 @@ test("a container in the background: ports, volumes, exec, logs, stop, start, rm
   expect(await d("logs", "web")).toBe("begun");
   await d("start", "web");
   expect(await page()).toBe("hello\n");
+  const usage = await d("system", "df", "--format", "{{.Type}} {{.TotalCount}} {{.Active}} {{.Size}}");
+  expect(usage).toMatch(/Images \d+ 1 [\d.]+MB\nContainers 1 1 \d+B\nLocal Volumes 1 1 6B\nBuild Cache/);
   await d("rm", "-f", "web");
   await d("volume", "rm", "pages");
   await expect(fetch(`http://127.0.0.1:${port}/`)).rejects.toThrow();

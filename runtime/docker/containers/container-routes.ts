@@ -42,7 +42,11 @@ export function containerRoutes(parts: ContainerParts): Routes {
   };
 }
 
-const contextOf = ({ clock, volumes, networks }: ContainerParts): ViewContext => ({
+export const contextOf = ({
+  clock,
+  volumes,
+  networks,
+}: Pick<ContainerParts, "clock" | "volumes" | "networks">): ViewContext => ({
   nowMs: clock.wallMs(),
   volumePath: (name) => volumes.path(name),
   networkId: (name) => networks.idOf(name),

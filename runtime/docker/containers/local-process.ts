@@ -3,7 +3,7 @@ import { constants } from "node:os";
 import { join } from "node:path";
 import type { Pod } from "@shallop/sdk/api";
 import { errorCode } from "@shallop/sdk/internal";
-import { containerFiles, containerKey, podFiles, podKey } from "../../sandbox/pod-files.ts";
+import { containerFiles, containerKey, type PodFiles, podFiles, podKey } from "../../sandbox/pod-files.ts";
 import { DockerFault } from "../http/docker-fault.ts";
 import { podContainer } from "./pod-spec.ts";
 
@@ -13,11 +13,14 @@ export interface LocalProcess {
   readonly pid: number;
 }
 
+/** Where the node has the files of a pod's container, when that is a native one. */
+export const localFiles = (nodeDirectory: string, pod: Pod): PodFiles =>
+  containerFiles(podFiles(join(nodeDirectory, "native/pods"), podKey(pod.metadata.uid)), containerKey(podContainer));
+
 /** Finds the first process of a pod's container; undefined when there is none: a component, or one that has ended. */
 export async function localProcess(nodeDirectory: string, pod: Pod): Promise<LocalProcess | undefined> {
   const key = podKey(pod.metadata.uid);
-  const files = containerFiles(podFiles(join(nodeDirectory, "native/pods"), key), containerKey(podContainer));
-  const text = await readFile(files.pidFile, "utf8").catch((error: unknown) => {
+  const text = await readFile(localFiles(nodeDirectory, pod).pidFile, "utf8").catch((error: unknown) => {
     if (errorCode(error) === "ENOENT") return "";
     throw error;
   });

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { sharedBytes } from "../disk-usage.ts";
 import { columnsOf, parseProcess, processTable } from "./process-table.ts";
 import { parseMachineCpu, parseTraffic, type StatsSample, statsJson } from "./stats.ts";
 
@@ -62,4 +63,10 @@ test("two samples as clients reckon with them; one that does not run has used no
     networks: { eth0: { rx_bytes: 1, tx_packets: 1 } },
   });
   expect(statsJson(container, undefined, undefined)).toMatchObject({ read: "0001-01-01T00:00:00Z", networks: {} });
+});
+
+test("what images share", () => {
+  const image = (blobs: Readonly<Record<string, number>>) => ({ blobs: new Map(Object.entries(blobs)) });
+  const images = [image({ a: 10, b: 1 }), image({ a: 10, c: 5 }), image({ d: 7 })];
+  expect(sharedBytes(images)).toEqual([10, 10, 0]);
 });

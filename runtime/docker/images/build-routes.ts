@@ -30,12 +30,15 @@ const contextBytesMax = 8 * 1024 ** 3;
 /** Of each RUN, where the client bounds nothing: as `shallop build`. */
 const runDefaults = { memoryBytes: 2 * 1024 ** 3, pidsMax: 4096, timeoutMs: 3_600_000 } as const;
 
+/** What is kept of builds, so that a step that was done need not be done again. */
+export const stepsDirectory = (builderDirectory: string): string => join(builderDirectory, "steps-1");
+
 /** `docker build` by the classic builder, and what of it can be pruned. */
 export function buildRoutes(parts: BuildParts): Routes {
   return {
     "POST /build": (call) => build(parts, call),
     "POST /build/prune": async () => {
-      await rm(join(parts.builderDirectory, "steps-1"), { recursive: true, force: true });
+      await rm(stepsDirectory(parts.builderDirectory), { recursive: true, force: true });
       return ok({ CachesDeleted: null, SpaceReclaimed: 0 });
     },
   };

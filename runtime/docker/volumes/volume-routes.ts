@@ -25,7 +25,7 @@ export function volumeRoutes(parts: Parts): Routes {
   };
 }
 
-const volumeJson = (volumes: Volumes, { name, createdAt, labels, options }: VolumeRecord): object => ({
+export const volumeJson = (volumes: Volumes, { name, createdAt, labels, options }: VolumeRecord): object => ({
   CreatedAt: createdAt,
   Driver: "local",
   Labels: labels,
@@ -36,7 +36,7 @@ const volumeJson = (volumes: Volumes, { name, createdAt, labels, options }: Volu
 });
 
 /** Containers that mount a volume, by name. */
-const usersOfVolume = ({ containers }: Pick<Parts, "containers">, { name }: VolumeRecord): readonly string[] =>
+export const usersOfVolume = ({ containers }: Pick<Parts, "containers">, { name }: VolumeRecord): readonly string[] =>
   containers
     .all()
     .filter(({ record }) => Object.values(record.volumes).includes(name))
