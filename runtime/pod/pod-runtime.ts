@@ -144,7 +144,7 @@ export interface RunningPod {
   readonly ip?: string;
   /** For `containerStatuses[].containerID`: `wasm://…`, `runc://…`. */
   readonly containerId: string;
-  /** Its containers one by one, when it has several. */
+  /** Its containers one by one, when it has several: as they are whenever this is read. */
   readonly containers?: readonly ContainerView[];
   /** Found after a restart of the agent, and it had ended meanwhile. */
   readonly ended?: PodExit;

@@ -17,6 +17,7 @@ import {
   type RunningPod,
 } from "../pod/pod-runtime.ts";
 import { pauseContainer, resizeContainer } from "./adjust.ts";
+import { readContainerEnd, writeContainerEnd } from "./container-end.ts";
 import { attachTo } from "./attach.ts";
 import { memoryBytesMin } from "./bundle.ts";
 import { startExec } from "./exec.ts";
@@ -271,7 +272,10 @@ export class ContainerPods {
       endpoint: { protocol: "http1", host: address, port },
       ip: address,
       containerId: tools.runtime.containerId(pod.names),
-      containers: pod.containers.views,
+      // They go on while the agent takes over others, before it has anyone to tell of it.
+      get containers() {
+        return pod.containers.views;
+      },
     };
   }
 
@@ -341,8 +345,9 @@ export class ContainerPods {
         memoryBytes: Math.max(memoryBytesMin, start.launch.limits.memoryBytes),
         shimPid: shim.pid,
         shimStart: (await tools.kernel.processStart(shim.pid)) ?? "",
+        ...{ startedWallMs, restartCount },
       };
-      await writePodRecord(start.files, { ...record, startedWallMs, restartCount });
+      await writePodRecord(start.files, record);
       await this.#untilMade(start.files, shim.ended);
       const native: NativePod = {
         record,
@@ -400,12 +405,18 @@ export class ContainerPods {
   }
 
   async #containerEnded(pod: ContainerPod, container: string, native: NativePod): Promise<void> {
-    const { tools, log } = this.#settings;
+    const { tools, log, clock } = this.#settings;
     // Without its shim it may still run, and nobody would hear of its end: it shares the shim's fate.
     await tools.runtime.signal(native.names, "KILL").catch(() => undefined);
     await native.output.drained();
     const exit = await this.#explain(native);
     if (pod.running.get(container) === native) pod.running.delete(container);
+    const { startedWallMs = clock.wallMs(), restartCount = 0 } = native.record;
+    const run = { ...exit, startedWallMs, finishedWallMs: clock.wallMs() };
+    // Before its own record goes: an agent that comes in between is to know that it ran.
+    await writeContainerEnd(pod.files, containerKey(container), { run, restartCount }).catch((error: unknown) =>
+      log.error("a container has ended, and how cannot be written down", error, { container }),
+    );
     await this.#undo(containerHooks, native).catch((error: unknown) =>
       log.error("a container has ended, and not all of it could be removed", error, { container }),
     );
@@ -451,7 +462,13 @@ export class ContainerPods {
     const key = containerKey(container);
     const remains: Remains = { names: containerNames(pod.names, key), files: containerFiles(pod.files, key) };
     const record = await readPodRecord(remains.files);
-    if (record === undefined) return undefined;
+    const end = await readContainerEnd(pod.files, key);
+    if (record === undefined && end === undefined) return undefined;
+    if (record === undefined || (end !== undefined && end.restartCount === record.restartCount)) {
+      // What the earlier agent had not removed yet, or had begun anew.
+      await this.#undo(containerHooks, remains);
+      return end === undefined ? undefined : { kind: "ended", ...end };
+    }
     const { startedWallMs = clock.wallMs(), restartCount = 0 } = record;
     const shimLives = async (): Promise<boolean> =>
       (await tools.kernel.processStart(record.shimPid)) === record.shimStart;
@@ -468,10 +485,12 @@ export class ContainerPods {
       streams,
     };
     if (await shimLives()) {
-      return { kind: "running", restartCount, run: this.#runOf(pod, { container, native, startedWallMs }) };
+      const run = this.#runOf(pod, { container, native, startedWallMs });
+      return { kind: "running", restartCount, run, ...(end === undefined ? {} : { last: end.run }) };
     }
     await this.#containerEnded(pod, container, native);
-    return { kind: "ended", exit: await native.exit.promise, startedWallMs, restartCount };
+    const run = { ...(await native.exit.promise), startedWallMs, finishedWallMs: clock.wallMs() };
+    return { kind: "ended", run, restartCount };
   }
 
   /** Everything that a pod of these has left or has, containers first. */

@@ -307,19 +307,32 @@ test("top: what nodes and containers use", async () => {
   await expect.poll(milli, { timeout: 10_000 }).toBeGreaterThan(50);
 });
 
-test("kill -9 of the agent: containers run on, and an exit code of meanwhile is not lost", async () => {
-  const programs = JSON.parse(await platform.run("status", "-o", "json")) as {
+/** The process of the node's agent as it is now. */
+async function agentPid(): Promise<number> {
+  const { programs } = JSON.parse(await platform.run("status", "-o", "json")) as {
     programs: { name: string; pid: number }[];
   };
-  const agent = programs.programs.find(({ name }) => name === "node-agent");
+  return programs.find(({ name }) => name === "node-agent")?.pid ?? 0;
+}
+
+test("kill -9 of the agent: containers run on, and an exit code of meanwhile is not lost", async () => {
+  const agent = await agentPid();
   const web = await status("containerStatuses[?(@.name=='web')].containerID");
   // It runs on in the container, and ends it while nobody looks.
   await inContainer("side", "(sleep 0.3; touch /data/stop) > /dev/null 2>&1 &");
-  process.kill(agent?.pid ?? 0, "SIGKILL");
+  process.kill(agent, "SIGKILL");
   const side = "containerStatuses[?(@.name=='side')]";
   await k(`wait --for=jsonpath={.status.${side}.restartCount}=2 pod/several --timeout=30s`);
   expect(await status(`${side}.lastState.terminated.exitCode`)).toBe("7");
   await k("wait --for=condition=Ready pod/several --timeout=20s");
+  // It ends again, and nothing of it runs when the agent is killed: the next one remembers it.
+  await inContainer("side", "touch /data/stop");
+  await k(`wait --for=jsonpath={.status.${side}.state.waiting.reason}=CrashLoopBackOff pod/several --timeout=20s`);
+  process.kill(await agentPid(), "SIGKILL");
+  await k(`wait --for=jsonpath={.status.${side}.restartCount}=3 pod/several --timeout=30s`);
+  expect(await status(`${side}.lastState.terminated.exitCode`)).toBe("7");
+  await k("wait --for=condition=Ready pod/several --timeout=20s");
+  expect(await k("logs several -c prepare")).toBe("prepared\n");
   expect(await status("containerStatuses[?(@.name=='web')].restartCount")).toBe("0");
   expect(await status("containerStatuses[?(@.name=='web')].containerID")).toBe(web);
   await using client = kubectl.start(["attach", "-i", "cat"]);

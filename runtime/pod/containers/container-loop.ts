@@ -69,7 +69,7 @@ export class ContainerLoop {
   async run(found?: FoundContainer): Promise<EndedRun | undefined> {
     let crashCount = 0;
     let next: FoundContainer | undefined = found;
-    if (found !== undefined) this.#show({ restartCount: found.restartCount });
+    if (found !== undefined) this.#recall(found);
     for (;;) {
       if (this.#stopping.signal.aborted) return this.#over(this.#view.last);
       const beganMs = this.#tools.clock.nowMs();
@@ -97,7 +97,7 @@ export class ContainerLoop {
 
   async #once(found: FoundContainer | undefined): Promise<EndedRun> {
     const { clock, starter } = this.#tools;
-    if (found?.kind === "ended") return this.#ended(found.exit, found.startedWallMs);
+    if (found?.kind === "ended") return this.#showEnd(found.run);
     const startWallMs = clock.wallMs();
     let run: ContainerRun;
     try {
@@ -246,12 +246,20 @@ export class ContainerLoop {
   }
 
   #ended(exit: PodExit, startedWallMs: number): EndedRun {
-    const ended = { ...exit, startedWallMs, finishedWallMs: this.#tools.clock.wallMs() };
-    this.#show({ last: ended, started: false, ready: false, now: { phase: "ended", run: ended } });
     if (exit.reason === "OOMKilled") {
       this.#tools.noticed({ type: "Warning", reason: "OOMKilled", message: `${this.launch.name}: ${exit.message}` });
     }
-    return ended;
+    return this.#showEnd({ ...exit, startedWallMs, finishedWallMs: this.#tools.clock.wallMs() });
+  }
+
+  #recall(found: FoundContainer): void {
+    const last = found.kind === "running" ? found.last : undefined;
+    this.#show({ restartCount: found.restartCount, ...(last === undefined ? {} : { last }) });
+  }
+
+  #showEnd(run: EndedRun): EndedRun {
+    this.#show({ last: run, started: false, ready: false, now: { phase: "ended", run } });
+    return run;
   }
 
   #over(run: EndedRun | undefined): EndedRun | undefined {

@@ -1,5 +1,6 @@
 import type { ContainerProcess } from "../container-process.ts";
 import type { PodExit } from "../pod-runtime.ts";
+import type { EndedRun } from "../pod-state.ts";
 import type { ContainerLaunch } from "./container-launch.ts";
 
 /** A container that runs. */
@@ -25,5 +26,11 @@ export interface ContainerStarter {
 
 /** What was found of a container after a restart of the agent. */
 export type FoundContainer =
-  | { readonly kind: "running"; readonly run: ContainerRun; readonly restartCount: number }
-  | { readonly kind: "ended"; readonly exit: PodExit; readonly startedWallMs: number; readonly restartCount: number };
+  | {
+      readonly kind: "running";
+      readonly run: ContainerRun;
+      readonly restartCount: number;
+      /** The run before this one. */
+      readonly last?: EndedRun;
+    }
+  | { readonly kind: "ended"; readonly run: EndedRun; readonly restartCount: number };

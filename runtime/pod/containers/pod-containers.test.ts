@@ -4,6 +4,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect, test } from "vitest";
 import type { PodExit, PodLimits } from "../pod-runtime.ts";
+import type { EndedRun } from "../pod-state.ts";
 import { podSecurity } from "../pod-security.ts";
 import { carryOut } from "./action.ts";
 import type { ContainerLaunch, PodPlan, Probe } from "./container-launch.ts";
@@ -246,15 +247,17 @@ test("hooks: postStart before it counts as running, preStop before it is asked t
 test("after a restart of the agent: what runs goes on, what ended meanwhile is told and started again, init is not", async () => {
   const trace: string[] = [];
   const run = new FakeRun("app#4", trace, true);
+  const ended = (exitCode: number): EndedRun => ({ exitCode, reason: "Error", message: "", finishedWallMs: 2 });
   const found = new Map<string, FoundContainer>([
-    ["app", { kind: "running", run, restartCount: 4 }],
-    ["gone", { kind: "ended", exit: { exitCode: 9, reason: "Error", message: "" }, startedWallMs: 1, restartCount: 0 }],
+    ["app", { kind: "running", run, restartCount: 4, last: ended(7) }],
+    ["gone", { kind: "ended", run: ended(9), restartCount: 2 }],
   ]);
   const world = new World({ containers: [launch("init", { kind: "init" }), launch("app"), launch("gone")] }, found);
   await world.pass();
   expect(world.trace).toEqual(["start gone"]);
-  expect(world.view("app")).toMatchObject({ restartCount: 4, now: { phase: "running" }, ready: true });
-  expect(world.view("gone")).toMatchObject({ restartCount: 1, last: { exitCode: 9 } });
+  const running = { restartCount: 4, now: { phase: "running" }, ready: true, last: ended(7) };
+  expect(world.view("app")).toMatchObject(running);
+  expect(world.view("gone")).toMatchObject({ restartCount: 3, last: ended(9) });
   expect(world.view("init").now).toMatchObject({ phase: "ended", run: { exitCode: 0 } });
   await world.containers.stop(0);
 });

@@ -94,7 +94,7 @@ export class PodContainers {
         await loop.started.catch(() => undefined);
         continue;
       }
-      if (isDone) {
+      if (isDone && !found.has(name)) {
         loop.skip(this.#settings.clock.wallMs());
         continue;
       }
