@@ -21,6 +21,7 @@ import { statsRoutes } from "./containers/stats.ts";
 import { topRoutes } from "./containers/top.ts";
 import { Terminals } from "./containers/terminals.ts";
 import { diskUsageRoutes } from "./disk-usage.ts";
+import { updateRoutes } from "./containers/update.ts";
 import { EventLog } from "./event-log.ts";
 import { Router } from "./http/router.ts";
 import { serveDocker } from "./http/server.ts";
@@ -96,6 +97,7 @@ export async function startEngine(settings: EngineSettings): Promise<AsyncDispos
   router.add(diskUsageRoutes({ library, containers, volumes, builderDirectory, nodeDirectory, context }));
   router.add(containerRoutes({ library, containers, networks, volumes, machine, lifecycle, clock }));
   router.add(pauseRoutes({ ...node, containers }));
+  router.add(updateRoutes({ ...node, containers, machine }));
   router.add(topRoutes({ ...node, containers }));
   router.add(statsRoutes({ ...node, containers }));
   router.add(logRoutes(streams));

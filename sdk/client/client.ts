@@ -37,7 +37,7 @@ export interface ApiClient {
   updateStatus<T extends ApiObject>(resource: Resource<T>, object: T, signal?: AbortSignal): Promise<T>;
   patch<T extends ApiObject>(
     resource: Resource<T>,
-    target: { readonly namespace?: string; readonly name: string; readonly subresource?: "status" },
+    target: { readonly namespace?: string; readonly name: string; readonly subresource?: "status" | "resize" },
     patch: { readonly type: PatchType; readonly body: unknown },
     signal?: AbortSignal,
   ): Promise<T>;

@@ -113,7 +113,7 @@ class Client implements HttpsClient {
 
   async patch<T extends ApiObject>(
     resource: Resource<T>,
-    target: { readonly namespace?: string; readonly name: string; readonly subresource?: "status" },
+    target: { readonly namespace?: string; readonly name: string; readonly subresource?: "status" | "resize" },
     patch: { readonly type: PatchType; readonly body: unknown },
     signal?: AbortSignal,
   ): Promise<T> {

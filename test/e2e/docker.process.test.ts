@@ -150,6 +150,10 @@ test("a container in the background: ports, volumes, exec, logs, stop, start, rm
   expect(await d("logs", "web")).toBe("begun");
   await d("start", "web");
   expect(await page()).toBe("hello\n");
+  await d("update", "--cpus", ".25", "--memory", "24m", "--memory-swap", "24m", "web");
+  expect(await d("stats", "--no-stream", "--format", "{{.MemUsage}}", "web")).toContain("/ 24MiB");
+  expect(await d("inspect", "-f", "{{.HostConfig.NanoCpus}} {{.State.Running}}", "web")).toBe("250000000 true");
+  expect((await docker(["update", "--pids-limit", "5", "web"])).stderr).toContain("PidsLimit");
   const usage = await d("system", "df", "--format", "{{.Type}} {{.TotalCount}} {{.Active}} {{.Size}}");
   expect(usage).toMatch(/Images \d+ 1 [\d.]+MB\nContainers 1 1 \d+B\nLocal Volumes 1 1 6B\nBuild Cache/);
   await d("rm", "-f", "web");

@@ -90,6 +90,14 @@ describe("create request → pod", () => {
     });
   });
 
+  test("one that may use little is counted with no more than that", () => {
+    const [container] = podOf(recordOf({ HostConfig: { Memory: 16 << 20 } }), machine).spec.containers;
+    expect(container?.resources).toEqual({
+      limits: { cpu: "4000m", memory: String(16 << 20) },
+      requests: { cpu: "10m", memory: String(16 << 20) },
+    });
+  });
+
   test("a health check of the image is a probe", () => {
     const imageConfig = { Healthcheck: { Test: ["CMD-SHELL", "true"], Interval: 2e9, Retries: 4 } };
     const [container] = podOf(recordOf({}, { imageConfig }), machine).spec.containers;

@@ -36,7 +36,7 @@ export interface Machine {
 }
 
 /** What is counted of a container that asks for nothing in particular. */
-const requestDefaults = { cpu: "10m", memory: "32Mi" } as const;
+const requestDefaults = { milliCpu: 10, memoryBytes: 32 << 20 } as const;
 const stopSecondsDefault = 10;
 
 /**
@@ -69,10 +69,10 @@ export function podOf(record: ContainerRecord, machine: Machine): NewObject<Pod>
 
 function specOf(record: ContainerRecord, request: ContainerRequest, machine: Machine): PodSpec {
   const mounts = request.mounts.map((mount, index) => ({ mount, name: `v${String(index)}` }));
-  const { stopSeconds, restart } = request;
+  const { stopSeconds } = request;
   return {
     nodeName: machine.nodeName,
-    restartPolicy: restart.name === "no" ? "Never" : restart.name === "on-failure" ? "OnFailure" : "Always",
+    restartPolicy: podRestart(request),
     terminationGracePeriodSeconds: stopSeconds ?? stopSecondsDefault,
     ...securityOfPod(record, request),
     containers: [containerOf(record, request, { machine, names: mounts.map(({ name }) => name) })],
@@ -86,6 +86,28 @@ function specOf(record: ContainerRecord, request: ContainerRequest, machine: Mac
       }
       return { name, hostPath: { path: machine.volumePath(record.volumes[mount.target] ?? mount.source), type: "" } };
     }),
+  };
+}
+
+export const podRestart = ({ restart }: ContainerRequest): "Never" | "OnFailure" | "Always" =>
+  restart.name === "no" ? "Never" : restart.name === "on-failure" ? "OnFailure" : "Always";
+
+export interface Amounts {
+  readonly limits: { readonly cpu: string; readonly memory: string };
+  readonly requests: { readonly cpu: string; readonly memory: string };
+}
+
+/** What a container may use: all of the machine when nobody bounds it. Nothing is counted of it that it may not use. */
+export function amountsOf(
+  request: Pick<ContainerRequest, "cpus" | "memoryBytes">,
+  machine: Pick<Machine, "cpus" | "memoryBytes">,
+): Amounts {
+  const milli = Math.max(1, Math.round((request.cpus > 0 ? request.cpus : machine.cpus) * 1000));
+  const bytes = request.memoryBytes > 0 ? request.memoryBytes : machine.memoryBytes;
+  const { milliCpu, memoryBytes } = requestDefaults;
+  return {
+    limits: { cpu: `${String(milli)}m`, memory: String(bytes) },
+    requests: { cpu: `${String(Math.min(milli, milliCpu))}m`, memory: String(Math.min(bytes, memoryBytes)) },
   };
 }
 
@@ -103,13 +125,7 @@ function containerOf(
     env: environmentOf(request),
     ...(request.workingDir === "" ? {} : { workingDir: request.workingDir }),
     ...(ports.length === 0 ? {} : { ports }),
-    resources: {
-      limits: {
-        cpu: `${String(Math.max(1, Math.round((request.cpus > 0 ? request.cpus : machine.cpus) * 1000)))}m`,
-        memory: String(request.memoryBytes > 0 ? request.memoryBytes : machine.memoryBytes),
-      },
-      requests: requestDefaults,
-    },
+    resources: amountsOf(request, machine),
     securityContext: securityOf(request),
     ...(request.openStdin ? { stdin: true } : {}),
     ...(request.openStdin && request.stdinOnce ? { stdinOnce: true } : {}),
