@@ -5,6 +5,8 @@ const intervalMs = 1_000;
 /** In one second. More failures than that are one failure, and these tell of it; nobody reads more traces. */
 const pendingMax = 200;
 const sendTimeoutMs = 5_000;
+// A control plane that starts again is there within seconds; one that takes none of these never will.
+const triesMax = 30;
 
 export interface StoriesOptions<Story> {
   readonly clock: Clock;
@@ -21,6 +23,8 @@ export class Stories<Story> {
   #pending: Story[] = [];
   #left = 0;
   #sending = false;
+  /** In vain, one after the other. */
+  #tries = 0;
 
   constructor(options: StoriesOptions<Story>) {
     this.#options = options;
@@ -43,18 +47,29 @@ export class Stories<Story> {
     const stories = this.#pending;
     this.#pending = [];
     const { clock, log, send } = this.#options;
-    if (this.#left > 0) log.warn("there were more stories than are told one by one", { left: this.#left });
-    this.#left = 0;
     const late = new AbortController();
     const timer = clock.after(sendTimeoutMs, () => late.abort(new Error("the control plane did not answer in time")));
     try {
       await send(stories, AbortSignal.any([late.signal, this.#closed.signal]));
+      if (this.#left > 0) log.warn("there were more stories than are told one by one", { left: this.#left });
+      this.#left = 0;
+      this.#tries = 0;
     } catch (error) {
       // Requests are served meanwhile; it is the load report that says that the control plane is away.
       log.debug("stories of requests were not taken", { count: stories.length, reason: describeError(error) });
+      this.#keep(stories);
     } finally {
       timer.cancel();
       this.#sending = false;
     }
+  }
+
+  /** They are told again: whoever has taken them all the same knows them by their ids. */
+  #keep(stories: Story[]): void {
+    this.#tries = (this.#tries + 1) % triesMax;
+    if (this.#tries === 0) return;
+    const all = [...stories, ...this.#pending];
+    this.#pending = all.slice(0, pendingMax);
+    this.#left += all.length - this.#pending.length;
   }
 }

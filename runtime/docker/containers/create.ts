@@ -18,6 +18,7 @@ import type { Volumes } from "../volumes/volumes.ts";
 import type { ContainerRecord } from "./container-record.ts";
 import type { Containers } from "./containers.ts";
 import { checkContainerName, type ContainerRequest, parseCreateBody, volumeWithoutName } from "./create-body.ts";
+import { warningsOf } from "./create-warnings.ts";
 import { freeName } from "./names.ts";
 import { podOf, type Machine } from "./pod-spec.ts";
 
@@ -71,7 +72,7 @@ export async function createContainer(parts: CreateParts, call: Call): Promise<R
     await containers.remove(container);
     throw error;
   }
-  return created({ Id: id, Warnings: [] });
+  return created({ Id: id, Warnings: warningsOf(body) });
 }
 
 /** Paths that the image declares as volumes and nobody mounts something on get one without a name each. */
