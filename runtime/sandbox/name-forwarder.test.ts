@@ -1,10 +1,10 @@
-import { createSocket } from "node:dgram";
+import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { connect, createServer } from "node:net";
+import { connect, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { systemClock, systemRandom } from "@shallop/sdk/internal";
+import { errorCode, systemClock, systemRandom } from "@shallop/sdk/internal";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { NameForwarder } from "./name-forwarder.ts";
@@ -42,28 +42,54 @@ test("no bytes break it", () => {
   );
 });
 
+/** A port that is free for datagrams may be somebody's for streams: then with another one. */
+async function onFreePort<T>(open: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await open();
+    } catch (error) {
+      if (errorCode(error) !== "EADDRINUSE" || tries === 10) throw error;
+    }
+  }
+}
+
+/** A server of streams that says again what it hears, on the port of `datagrams`. */
+async function echoBeside(datagrams: Socket): Promise<Server> {
+  datagrams.bind(0, "127.0.0.1");
+  await once(datagrams, "listening");
+  const streams = createServer((socket) => socket.pipe(socket)).listen(datagrams.address().port, "127.0.0.1");
+  await once(streams, "listening");
+  return streams;
+}
+
 /** A name server that answers each question with the question, by both ways. */
 async function upstream() {
-  const datagrams = createSocket("udp4");
   const seen: string[] = [];
+  const { datagrams, streams } = await onFreePort(async () => {
+    const socket = createSocket("udp4");
+    try {
+      return { datagrams: socket, streams: await echoBeside(socket) };
+    } catch (error) {
+      socket.close();
+      throw error;
+    }
+  });
   datagrams.on("message", (message, from) => {
     seen.push(parseQuestion(message)?.name ?? "");
     const answer = Buffer.from(message);
     answer[2] = 0x81;
     datagrams.send(answer, from.port, from.address);
   });
-  datagrams.bind(0, "127.0.0.1");
-  await once(datagrams, "listening");
   const { port } = datagrams.address();
-  const streams = createServer((socket) => socket.pipe(socket)).listen(port, "127.0.0.1");
-  await once(streams, "listening");
   const directory = await mkdtemp(join(tmpdir(), "shallop-names-"));
   const resolvConf = join(directory, "resolv.conf");
   await writeFile(resolvConf, "# a comment\nnameserver ::1\nnameserver 127.0.0.1\n");
-  const forwarder = await NameForwarder.open({
-    ...{ address: "127.0.0.1", port: 0, resolvConf, upstreamPort: port },
-    ...{ clock: systemClock, random: systemRandom },
-  });
+  const forwarder = await onFreePort(() =>
+    NameForwarder.open({
+      ...{ address: "127.0.0.1", port: 0, resolvConf, upstreamPort: port },
+      ...{ clock: systemClock, random: systemRandom },
+    }),
+  );
   const client = createSocket("udp4");
   return {
     seen,
