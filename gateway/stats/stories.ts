@@ -66,8 +66,11 @@ export class Stories<Story> {
 
   /** They are told again: whoever has taken them all the same knows them by their ids. */
   #keep(stories: Story[]): void {
-    this.#tries = (this.#tries + 1) % triesMax;
-    if (this.#tries === 0) return;
+    this.#tries++;
+    if (this.#tries === triesMax) {
+      this.#tries = 0;
+      return;
+    }
     const all = [...stories, ...this.#pending];
     this.#pending = all.slice(0, pendingMax);
     this.#left += all.length - this.#pending.length;
