@@ -153,12 +153,17 @@ export class Platform implements AsyncDisposable {
   #until(pattern: RegExp): Promise<void> {
     return new Promise((resolve, reject) => {
       const look = (): void => {
-        if (pattern.test(this.#output)) resolve();
+        if (!pattern.test(this.#output)) return;
+        this.#process.stdout?.off("data", look);
+        // An end in order, later, is nobody's concern here: the logs are being removed then.
+        this.#process.off("exit", ended);
+        resolve();
+      };
+      const ended = (code: number | null): void => {
+        this.logs().then((logs) => reject(new Error(`shallop up ended with code ${String(code)}:\n${logs}`)), reject);
       };
       this.#process.stdout?.on("data", look);
-      this.#process.once("exit", (code) => {
-        void this.logs().then((logs) => reject(new Error(`shallop up ended with code ${String(code)}:\n${logs}`)));
-      });
+      this.#process.once("exit", ended);
     });
   }
 }
