@@ -1,10 +1,11 @@
+import { logForms } from "@shallop/sdk/wire";
 import type { LogQuery } from "../pod/log-reader.ts";
 import { AgentFault } from "./fault-status.ts";
 
 /**
  * `PodLogOptions` of a query string, as the kubelet takes them: `follow`, `previous`, `timestamps`, `tailLines`,
- * `limitBytes`, `sinceSeconds` or `sinceTime`; and `prefix` and `format=cri`, ours: the latter gives lines as they are stored,
- * which tells the streams apart. @throws AgentFault BAD_REQUEST
+ * `limitBytes`, `sinceSeconds` or `sinceTime`; and `prefix` and `format`, ours: `cri` gives lines as they are stored,
+ * `json` an object a line. @throws AgentFault BAD_REQUEST
  */
 export function parseLogQuery(query: URLSearchParams, nowWallMs: number): LogQuery {
   const sinceSeconds = count(query, "sinceSeconds", 1);
@@ -14,15 +15,16 @@ export function parseLogQuery(query: URLSearchParams, nowWallMs: number): LogQue
   if (Number.isNaN(sinceWallMs)) throw bad(`sinceTime "${shown(sinceTime)}" is no RFC 3339 time`);
   const since = sinceSeconds === undefined ? sinceWallMs : nowWallMs - sinceSeconds * 1000;
   const tailLines = count(query, "tailLines", 0);
-  const format = query.get("format") ?? "";
-  if (format !== "" && format !== "cri") throw bad(`format "${shown(format)}" is not known; there is cri`);
+  const format = query.get("format") || "text";
+  const form = logForms.find((one) => one === format);
+  if (form === undefined) throw bad(`format "${shown(format)}" is not known; there are ${logForms.join(", ")}`);
   const limitBytes = count(query, "limitBytes", 1);
   return {
     follow: flag(query, "follow"),
     previous: flag(query, "previous"),
     timestamps: flag(query, "timestamps"),
     prefix: flag(query, "prefix"),
-    stored: format === "cri",
+    form,
     ...(tailLines === undefined ? {} : { tailLines }),
     ...(limitBytes === undefined ? {} : { limitBytes }),
     ...(since === undefined ? {} : { sinceWallMs: since }),

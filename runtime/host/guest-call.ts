@@ -17,8 +17,8 @@ export interface GuestCallSettings {
   readonly instancesMax: number;
   /** The request has met a limit; the sentence says which. */
   readonly breached: (code: WireFaultCode, text: string) => void;
-  /** A line for the pod's log. */
-  readonly log: (text: string) => void;
+  /** A line for the pod's log, with the headers of the request that it is about. */
+  readonly log: (text: string, requestHeaders: readonly string[]) => void;
   /** The call is over, however it ended. */
   readonly ended: (call: GuestCall) => void;
 }
@@ -228,7 +228,7 @@ export class GuestCall implements Expiring<GuestCall> {
   }
 
   #logFailure(message: string): void {
-    this.#settings.log(`shallop: request ${this.#head.requestId} failed: ${message}`);
+    this.#settings.log(`shallop: request ${this.#head.requestId} failed: ${message}`, this.#head.headers);
   }
 
   #end(): void {

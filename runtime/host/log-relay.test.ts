@@ -41,6 +41,27 @@ describe("LogRelay", () => {
     ]);
   });
 
+  test("a line belongs to the request during which it is completed", async () => {
+    const { relay, clock, batches } = open();
+    const log = relay.writer();
+    log.write("stdout", Buffer.from("a\nb"), ["accept", "traceparent", "traceparent", "00-1"]);
+    log.write("stdout", Buffer.from("\nc\n"), ["traceparent", "00-2"]);
+    log.write("stderr", Buffer.from("d\n"), ["traceparent", "x".repeat(129)]);
+    log.write("stdout", Buffer.from("e"), ["traceparent", "00-3"]);
+    log.end();
+    relay.line("stderr", "f", { requestHeaders: ["traceparent", "00-4"] });
+    await clock.advance(10);
+    const traced = batches.flat().map(({ text, traceparent }) => [text, traceparent]);
+    expect(traced).toEqual([
+      ["a", "00-1"],
+      ["b", "00-2"],
+      ["c", "00-2"],
+      ["d", undefined],
+      ["e", "00-3"],
+      ["f", "00-4"],
+    ]);
+  });
+
   test("drops what is above the rate, and says how much when there is room again", async () => {
     const { relay, clock, batches } = open();
     // Each line costs 1 + 64: six fit the burst.

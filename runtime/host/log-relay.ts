@@ -34,6 +34,13 @@ export interface LogRelayOptions {
   readonly bounds?: LogRelayBounds;
 }
 
+export interface AboutLine {
+  /** The line was cut, and goes on. */
+  readonly partial?: boolean;
+  /** Of the request during which it was written: flat, names in lower case. */
+  readonly requestHeaders?: readonly string[] | undefined;
+}
+
 /** Collects a pod's output and sends it on in batches. What is too much is dropped, counted, and said so in the log. */
 export class LogRelay {
   readonly #clock: Clock;
@@ -65,12 +72,10 @@ export class LogRelay {
 
   /** The standard output and error of one instance: bytes in, lines out. */
   writer(): GuestLog {
-    return new GuestLog(
-      (stream) => new LineSplitter(this.#bounds.lineBytesMax, (text, partial) => this.line(stream, text, partial)),
-    );
+    return new GuestLog(this.#bounds.lineBytesMax, (stream, text, about) => this.line(stream, text, about));
   }
 
-  line(stream: "stdout" | "stderr", text: string, partial = false): void {
+  line(stream: PodLogLine["stream"], text: string, { partial = false, requestHeaders }: AboutLine = {}): void {
     const bytes = text.length + lineOverheadBytes;
     if (!this.#spend(bytes)) {
       if (this.#lost === 0) this.#lossy();
@@ -79,7 +84,9 @@ export class LogRelay {
       return;
     }
     if (this.#lost > 0) this.#reportLoss();
-    this.#push({ wallMs: this.#clock.wallMs(), stream, text, partial }, bytes);
+    const traceparent = requestHeaders === undefined ? undefined : traceparentOf(requestHeaders);
+    const line = { wallMs: this.#clock.wallMs(), stream, text, partial };
+    this.#push(traceparent === undefined ? line : { ...line, traceparent }, bytes);
   }
 
   /** Sends what waits, now. */
@@ -126,19 +133,46 @@ export class LogRelay {
   }
 }
 
+/** Of the form that the specification has now, and with room for later ones; who reads it judges it. */
+const traceparentCharsMax = 128;
+
+/** The header as it came; undefined when there is none. */
+function traceparentOf(headers: readonly string[]): string | undefined {
+  for (let index = 0; index + 1 < headers.length; index += 2) {
+    if (headers[index] !== "traceparent") continue;
+    const value = headers[index + 1] ?? "";
+    return value.length <= traceparentCharsMax ? value : undefined;
+  }
+  return undefined;
+}
+
+type TakeLine = (stream: PodLogLine["stream"], text: string, about: AboutLine) => void;
+
 /** The output of one instance. Most write nothing: what cuts it into lines is made when there is something to cut. */
 export class GuestLog {
-  readonly #splitter: (stream: "stdout" | "stderr") => LineSplitter;
+  readonly #lineBytesMax: number;
+  readonly #take: TakeLine;
   #stdout: LineSplitter | undefined;
   #stderr: LineSplitter | undefined;
+  /** Of the request that its last bytes belong to. */
+  #requestHeaders: readonly string[] | undefined;
 
-  constructor(splitter: (stream: "stdout" | "stderr") => LineSplitter) {
-    this.#splitter = splitter;
+  constructor(lineBytesMax: number, take: TakeLine) {
+    this.#lineBytesMax = lineBytesMax;
+    this.#take = take;
   }
 
-  write(stream: "stdout" | "stderr", bytes: Uint8Array): void {
+  /** A line belongs to the request during which it is completed. */
+  write(stream: PodLogLine["stream"], bytes: Uint8Array, requestHeaders?: readonly string[]): void {
+    this.#requestHeaders = requestHeaders;
     if (stream === "stdout") (this.#stdout ??= this.#splitter(stream)).push(bytes);
     else (this.#stderr ??= this.#splitter(stream)).push(bytes);
+  }
+
+  #splitter(stream: PodLogLine["stream"]): LineSplitter {
+    return new LineSplitter(this.#lineBytesMax, (text, partial) =>
+      this.#take(stream, text, { partial, requestHeaders: this.#requestHeaders }),
+    );
   }
 
   /** The instance is over: what has no newline yet is a line. */

@@ -210,7 +210,7 @@ export class PodServer {
       breached,
       running: this.#running,
       instances: this.#instances,
-      log: (text) => relay.line("stderr", text),
+      log: (text, requestHeaders) => relay.line("stderr", text, { requestHeaders }),
       ended: (ended) => this.#ended(ended),
     };
   }

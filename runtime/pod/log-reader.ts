@@ -1,5 +1,6 @@
+import type { LogForm } from "@shallop/sdk/wire";
 import { LogCursor } from "./log-cursor.ts";
-import type { LogEntry } from "./log-line.ts";
+import { jsonText, type LogEntry, storedText } from "./log-line.ts";
 import type { PodLog } from "./pod-log.ts";
 
 /** What of a log is asked for; kubelet's `PodLogOptions`. */
@@ -10,8 +11,8 @@ export interface LogQuery {
   readonly timestamps: boolean;
   /** Put the pod's name before each line. */
   readonly prefix: boolean;
-  /** Lines as they are stored: time, stream, whether the line goes on, text. Nothing else is put before them then. */
-  readonly stored: boolean;
+  /** Only before `text` are times and names put. */
+  readonly form: LogForm;
   readonly tailLines?: number;
   readonly sinceWallMs?: number;
   readonly limitBytes?: number;
@@ -139,7 +140,8 @@ async function* merged(sources: readonly Source[], query: LogQuery, skip: number
 }
 
 function format(entry: LogEntry, log: PodLog, query: LogQuery): string {
-  if (query.stored) return `${entry.time} ${entry.stream} ${entry.partial ? "P" : "F"} ${entry.text}\n`;
+  if (query.form === "cri") return storedText(entry);
+  if (query.form === "json") return jsonText(entry, log.subject);
   const prefix = query.prefix ? `[pod/${log.subject.pod}/${log.subject.container}] ` : "";
   const time = query.timestamps ? `${entry.time} ` : "";
   return `${prefix}${time}${entry.text}${entry.partial ? "" : "\n"}`;

@@ -9,7 +9,7 @@ import { type LogQuery, readLogs } from "./log-reader.ts";
 import { LogStore } from "./log-store.ts";
 import { logBounds, logBytes, type LogSubject, type PodLog } from "./pod-log.ts";
 
-const plain: LogQuery = { follow: false, previous: false, timestamps: false, prefix: false, stored: false };
+const plain: LogQuery = { follow: false, previous: false, timestamps: false, prefix: false, form: "text" };
 const subject = (pod: string, openedWallMs = 0): LogSubject => ({
   namespace: "default",
   pod,
@@ -58,9 +58,37 @@ test("a line is stored as container runtimes store it, escape sequences untouche
     stream: "stderr",
     partial: false,
     text: "\u001b[31mred",
+    trace: undefined,
   });
   expect(formatLogLine({ ...line, text: "a\nb" })).toMatch(/a\\nb\n$/);
   expect(parseLogLine("torn by a cra")).toBeUndefined();
+});
+
+test("a line says during which request it was written, in its tags and as an object", async () => {
+  const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  const line = { wallMs: 5, stream: "stdout", text: "hi", partial: true, traceparent } as const;
+  const time = "1970-01-01T00:00:00.005000000Z";
+  expect(formatLogLine(line)).toBe(`${time} stdout P:${traceparent} hi\n`);
+  const trace = { traceId: "0af7651916cd43dd8448eb211c80319c", spanId: "b7ad6b7169203331", flags: 1 };
+  expect(parseLogLine(`${time} stdout P:${traceparent} hi`)).toEqual({
+    ...{ time, stream: "stdout", partial: true, text: "hi", trace },
+  });
+  await using it = await openStore();
+  const log = it.store.open(subject("a"));
+  log.append(line);
+  log.append({ ...line, partial: false, traceparent: "00-x y\n1970-01-01T00:00:00Z stdout F forged" });
+  const [first, second, ...rest] = (await text([log], { form: "json" })).trimEnd().split("\n");
+  const whose = { namespace: "default", service: "hello", pod: "a", container: "user-container" };
+  const ids = { trace_id: trace.traceId, span_id: trace.spanId };
+  expect(JSON.parse(first ?? "")).toEqual({ time, stream: "stdout", ...whose, message: "hi", partial: true, ...ids });
+  expect(JSON.parse(second ?? "")).toEqual({ time, stream: "stdout", ...whose, message: "hi" });
+  expect(rest).toEqual([]);
+  expect(await text([log], { form: "cri" })).toBe(`${time} stdout P:${traceparent} hi\n${time} stdout F hi\n`);
+});
+
+test("what runtimes of others store, with tags that we do not know, is read", () => {
+  const stored = "2026-01-01T00:00:00.000000001Z stdout F:some:tags hello";
+  expect(parseLogLine(stored)).toMatchObject({ partial: false, text: "hello", trace: undefined });
 });
 
 test("reads back all, a tail, since a time, with timestamps, within a limit", async () => {
@@ -75,7 +103,7 @@ test("reads back all, a tail, since a time, with timestamps, within a limit", as
   expect(await text([log], { limitBytes: 10 })).toBe("line 1\nlin");
   expect(await text([log], { timestamps: true, tailLines: 1 })).toBe("1970-01-01T00:00:05.000000000Z line 5\n");
   expect(await text([log], { prefix: true, tailLines: 1 })).toBe("[pod/a/user-container] line 5\n");
-  expect(await text([log], { stored: true, tailLines: 1 })).toBe("1970-01-01T00:00:05.000000000Z stdout F line 5\n");
+  expect(await text([log], { form: "cri", tailLines: 1 })).toBe("1970-01-01T00:00:05.000000000Z stdout F line 5\n");
 });
 
 test("a log is at most two files of its bound, and a tail reaches over the rotation", async () => {

@@ -96,6 +96,8 @@ export interface PodLogLine {
   readonly partial: boolean;
   /** Which container of the pod; absent: its only one. */
   readonly container?: string;
+  /** `traceparent` of the request during which it was written, as whoever sent that wrote it. */
+  readonly traceparent?: string;
 }
 
 /** All that a runtime needs to start a pod; nothing is left to choose. */

@@ -130,7 +130,7 @@ export class HttpFront {
       breached: () => undefined,
       running: (call, isRunning) => this.#running(call, isRunning),
       instances: this.#instances,
-      log: (text) => relay.line("stderr", text),
+      log: (text, requestHeaders) => relay.line("stderr", text, { requestHeaders }),
       ended: (ended) => this.#ended(ended),
     };
   }

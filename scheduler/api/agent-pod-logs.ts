@@ -15,7 +15,8 @@ export class AgentPodLogs implements PodLogs {
   }
 
   service(agent: AgentAddress, log: ServiceLogRequest, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
-    const query = new URLSearchParams({ namespace: log.namespace, service: log.service, timestamps: "true" });
+    const { namespace, service, form } = log;
+    const query = new URLSearchParams({ namespace, service, format: form, timestamps: "true" });
     if (log.follow) query.set("follow", "true");
     if (log.prefix) query.set("prefix", "true");
     if (log.tailLines !== undefined) query.set("tailLines", String(log.tailLines));

@@ -1,3 +1,4 @@
+import type { LogForm } from "@shallop/sdk/wire";
 import type { AgentAddress } from "./agent-link.ts";
 
 /** What `kubectl logs` asks of one container. */
@@ -22,6 +23,7 @@ export interface ServiceLogRequest {
   readonly service: string;
   readonly follow: boolean;
   readonly tailLines: number | undefined;
-  /** Begin each line with `[pod/NAME/CONTAINER] `. */
+  /** Begin each line of text with `[pod/NAME/CONTAINER] `. */
   readonly prefix: boolean;
+  readonly form: LogForm;
 }

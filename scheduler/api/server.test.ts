@@ -288,7 +288,10 @@ test("logs come from the agent of the pod's node, known by its certificate, and 
       { cert, key, ca: running.authority, requestCert: true, rejectUnauthorized: true },
       (request, response) => {
         const url = new URL(request.url ?? "", "https://agent");
-        response.end(url.pathname === "/v1/logs" ? lines : `${url.pathname} ${url.search}\n`);
+        const json = (line: string): string => JSON.stringify({ time: line.slice(0, 30), message: line.slice(31) });
+        const records = lines.replaceAll(/.+/g, json);
+        const isJson = url.searchParams.get("format") === "json";
+        response.end(url.pathname === "/v1/logs" ? (isJson ? records : lines) : `${url.pathname} ${url.search}\n`);
       },
     );
     server.listen(0, "127.0.0.1");
@@ -322,7 +325,7 @@ test("logs come from the agent of the pod's node, known by its certificate, and 
     return all;
   };
   expect(await text(podLogs(client, { namespace: "default", name: "logged" }, { tailLines: 5 }))).toBe(
-    "/containerLogs/default/logged/c ?tailLines=5\n",
+    "/containerLogs/default/logged/c ?tailLines=5&format=text\n",
   );
   expect(await refusal(() => text(podLogs(client, { namespace: "default", name: "lied" }, {})))).toMatchObject({
     code: "ServiceUnavailable",
@@ -331,6 +334,15 @@ test("logs come from the agent of the pod's node, known by its certificate, and 
   const merged = await text(serviceLogs(client, { namespace: "default", name: "hello" }, {}));
   expect(merged.split("\n").filter((line) => !line.startsWith("["))).toEqual(["first", "second", "third", ""]);
   expect(merged).toContain("[node liar: logs are missing here: ");
+  const records = await text(serviceLogs(client, { namespace: "default", name: "hello" }, { format: "json" }));
+  expect(
+    records
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as { message: string; node?: string })
+      .map(({ message, node = "" }) => node + message),
+  ).toEqual([expect.stringMatching(/^liarlogs are missing here: /), "first", "second", "third"]);
+  expect((await ask("/shallop/v1/namespaces/default/services/hello/logs?format=xml")).status).toBe(400);
   expect((await ask("/api/v1/namespaces/default/pods/logged/log?container=x")).status).toBe(400);
   one.close();
   two.close();

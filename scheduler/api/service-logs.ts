@@ -1,13 +1,14 @@
 import { annotation, kindOf, nodes, services, textAt, type KindDefinition } from "@shallop/sdk/api";
 import { assert, describeError, LineSplitter } from "@shallop/sdk/internal";
+import type { LogForm } from "@shallop/sdk/wire";
 import { EventQueue } from "./event-queue.ts";
 import type { Machinery } from "./machinery.ts";
 import type { AgentAddress } from "./agent-link.ts";
 import type { PodLogs, ServiceLogRequest } from "./pod-logs.ts";
 import { existing } from "./read.ts";
 
-// A longer line is handed on in pieces.
-const lineBytesMax = 16 * 1024;
+// A longer line of text is handed on in pieces. An object is none in pieces: a node's longest line, each byte of it escaped.
+const lineBytesMax = { text: 16 * 1024, cri: 68 * 1024, json: 400 * 1024 } as const satisfies Record<LogForm, number>;
 // Lines that all nodes together may have waiting for a client that reads slowly; then the stream ends.
 const linesWaitingMax = 10_000;
 // What is merged by time is held in memory: the last lines of each node, unless the client asks for fewer.
@@ -146,18 +147,40 @@ interface Reading {
  */
 async function readLines(logs: PodLogs, agent: AgentAddress, { request, signal, take }: Reading): Promise<boolean> {
   let time = "";
-  const splitter = new LineSplitter(lineBytesMax, (timed) => {
-    const match = /^(\[pod\/[^\]]+\] )?(\d{4}-\d\d-\d\dT[\d:.]+Z) /.exec(timed);
-    time = match?.[2] ?? time;
-    take({ time, timed, text: match === null ? timed : (match[1] ?? "") + timed.slice(match[0].length) }, false);
+  const splitter = new LineSplitter(lineBytesMax[request.form], (timed) => {
+    const line = request.form === "text" ? textLine(timed, time) : recordLine(timed, time);
+    time = line.time;
+    take(line, false);
   });
   try {
     for await (const chunk of await logs.service(agent, request, signal)) splitter.push(chunk);
     splitter.end();
     return true;
   } catch (error) {
-    const text = `[node ${agent.node}: logs are missing here: ${describeError(error)}]`;
-    if (!signal.aborted) take({ time, timed: text, text }, true);
+    if (!signal.aborted) take(faultLine(agent.node, describeError(error), { time, form: request.form }), true);
     return false;
   }
+}
+
+function textLine(timed: string, before: string): LogLine {
+  const match = /^(\[pod\/[^\]]+\] )?(\d{4}-\d\d-\d\dT[\d:.]+Z) /.exec(timed);
+  const text = match === null ? timed : (match[1] ?? "") + timed.slice(match[0].length);
+  return { time: match?.[2] ?? before, timed, text };
+}
+
+/** One that has its time with it, and is not cut. */
+function recordLine(text: string, before: string): LogLine {
+  const match = /^(?:\{"time":")?(\d{4}-\d\d-\d\dT[\d:.]+Z)/.exec(text);
+  return { time: match?.[1] ?? before, timed: text, text };
+}
+
+/** That a node's lines are missing, in the form of those that are there. */
+function faultLine(
+  node: string,
+  reason: string,
+  { time, form }: { readonly time: string; readonly form: LogForm },
+): LogLine {
+  const message = `logs are missing here: ${reason}`;
+  const text = form === "json" ? JSON.stringify({ node, message }) : `[node ${node}: ${message}]`;
+  return { time, timed: text, text };
 }

@@ -1,5 +1,6 @@
 import { ApiFault } from "../api/fault.ts";
 import { isJsonObject } from "../api/json.ts";
+import type { LogForm } from "../wire/agent.ts";
 import type { Explanation, LoadReport, RequestStory, RequestTrace, RevisionRate } from "../wire/control.ts";
 import type { RawClient } from "./client.ts";
 import { query, segment } from "./paths.ts";
@@ -10,6 +11,8 @@ export interface LogSelection {
   readonly follow?: boolean;
   /** Begin with the last so many lines. */
   readonly tailLines?: number;
+  /** `text` unless it says otherwise. */
+  readonly format?: LogForm;
 }
 
 export interface PodLogSelection extends LogSelection {
@@ -18,8 +21,6 @@ export interface PodLogSelection extends LogSelection {
   readonly previous?: boolean;
   /** RFC 3339: lines from then on. */
   readonly sinceTime?: string;
-  /** Lines as container runtimes store them, `TIME stdout|stderr F|P TEXT`, instead of the text alone. */
-  readonly format?: "cri";
 }
 
 /** Tells the autoscaler what goes through a gateway. @throws ApiFault */

@@ -11,12 +11,20 @@ import type { PodEndpoint } from "../api/core.ts";
  *   GET  /v1/pulse                                            → 204: the node answers
  *   GET  /v1/pods/{uid}/tunnel   Upgrade: shallop-tunnel      → 101, then the bytes of a connection to the pod
  *   GET  /containerLogs/{namespace}/{pod}/{container}         kubelet's own; follow, tailLines, timestamps, sinceSeconds,
- *                                                             sinceTime, limitBytes, previous
+ *                                                             sinceTime, limitBytes, previous; and format, ours
  *   GET  /exec/{namespace}/{pod}/{container}  Upgrade         kubelet's own, as /attach and /portForward/{namespace}/{pod}:
  *                                                             WebSocket or SPDY/3.1
  *   GET  /v1/usage                                            → NodeUsage
  *   GET  /v1/logs?namespace=&service=&follow=&tailLines=      log lines of every pod of a service this node has had
  */
+
+/**
+ * What a log is given as. `text`: what was written. `cri`: lines as container runtimes store them, `TIME stdout|stderr F|P TEXT`.
+ * `json`: an object a line, with whose it is and, where that is known, the trace of the request during which it was written.
+ */
+export const logForms = ["text", "cri", "json"] as const;
+export type LogForm = (typeof logForms)[number];
+
 export interface ActivateRequest {
   readonly namespace: string;
   readonly revision: string;

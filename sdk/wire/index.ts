@@ -1,4 +1,5 @@
 export type { AbandonedRequests, ActivateFaultCode, ActivateRequest, Activation, AgentPod } from "./agent.ts";
+export { type LogForm, logForms } from "./agent.ts";
 export { type ConnectionHandlers, WireConnection } from "./connection.ts";
 export type {
   Explanation,

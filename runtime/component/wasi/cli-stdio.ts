@@ -27,7 +27,8 @@ export class LogSink implements ByteSink {
   }
 
   write(bytes: Uint8Array): void {
-    this.#context.settings.log(this.#stream, bytes);
+    const { settings, requestHeaders } = this.#context;
+    settings.log(this.#stream, bytes, requestHeaders);
   }
 
   flushed(): boolean {

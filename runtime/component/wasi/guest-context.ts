@@ -31,7 +31,7 @@ export interface GuestSettings {
   readonly random: Random;
   readonly egress: Egress;
   /** Bytes that the guest wrote to its standard output or error. */
-  readonly log: (stream: "stdout" | "stderr", bytes: Uint8Array) => void;
+  readonly log: GuestOutput["write"];
   /** The instance is over: no more output will come. */
   readonly ended: () => void;
   readonly bounds: GuestBounds;
@@ -51,7 +51,8 @@ export const noGrants = {
 
 /** Where the output of one instance goes. */
 interface GuestOutput {
-  write(stream: "stdout" | "stderr", bytes: Uint8Array): void;
+  /** `requestHeaders`: of the request that the instance serves, where there is no doubt which. */
+  write(stream: "stdout" | "stderr", bytes: Uint8Array, requestHeaders?: readonly string[]): void;
   /** The instance is over. */
   end(): void;
 }
@@ -69,7 +70,7 @@ export function withLog(settings: Omit<GuestSettings, "log" | "ended">, output: 
     clock: settings.clock,
     random: settings.random,
     egress: settings.egress,
-    log: (stream, bytes) => output.write(stream, bytes),
+    log: (stream, bytes, requestHeaders) => output.write(stream, bytes, requestHeaders),
     ended: () => output.end(),
     bounds: settings.bounds,
     isShared: settings.isShared,
@@ -129,7 +130,7 @@ export class GuestContext {
   isWoken = false;
   /** A limit that the guest has met and may have survived. */
   breach: GuestFault | undefined;
-  /** Headers of the request that it serves; undefined while it serves several: what it calls out for is then nobody's. */
+  /** Headers of the request that it serves; undefined while it serves several: what it calls out for, or says, is then nobody's. */
   requestHeaders: readonly string[] | undefined;
   // Made when they are first needed: most requests open nothing and wait for nothing.
   #openFiles: Allowance | undefined;

@@ -24,7 +24,7 @@ export interface LogWish {
 
 /** The node cuts lines at 16 KiB, with 60 bytes of time and stream before them. */
 const lineBytesMax = 64 * 1024;
-const storedLine = /^(\S+) (stdout|stderr) ([FP]) ?(.*)$/s;
+const storedLine = /^(\S+) (stdout|stderr) ([FP])(?::\S*)? ?(.*)$/s;
 
 /**
  * Writes a pod's log to a client; with `follow` until the container has ended for good, or the signal is aborted. A container

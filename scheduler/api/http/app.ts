@@ -16,7 +16,7 @@ import { isMetrics, metricsResponse } from "./metrics-routes.ts";
 import { bearerToken, identified } from "./identify.ts";
 import { podLogResponse } from "./pod-log-routes.ts";
 import { isStreamSubresource } from "./pod-stream-proxy.ts";
-import { booleanParameter, integerParameter } from "./query.ts";
+import { booleanParameter, formatParameter, integerParameter } from "./query.ts";
 import { type BuiltinRegistry, proxyRegistry } from "./registry-proxy.ts";
 import { readObject } from "./request-body.ts";
 import { ResourceRoutes } from "./resource-routes.ts";
@@ -147,6 +147,7 @@ function addShallopRoutes(app: Hono<Context>, parts: AppParts): void {
         tailLines: integerParameter(query, "tailLines"),
         timestamps: booleanParameter(query, "timestamps") ?? false,
         prefix: booleanParameter(query, "prefix") ?? false,
+        form: formatParameter(query),
       },
       signal,
     );

@@ -4,7 +4,7 @@ import type { Machinery, ObjectTarget } from "../machinery.ts";
 import type { PodLogs } from "../pod-logs.ts";
 import { existing } from "../read.ts";
 import { agentOf, containerOf } from "./pod-agent.ts";
-import { booleanParameter, integerParameter } from "./query.ts";
+import { booleanParameter, formatParameter, integerParameter } from "./query.ts";
 import type { ResourceRequest } from "./resource-routes.ts";
 import { streamResponse } from "./stream-response.ts";
 
@@ -45,10 +45,6 @@ function logQuery(query: URLSearchParams): URLSearchParams {
     if (Number.isNaN(Date.parse(sinceTime))) throw badRequest(`sinceTime "${sinceTime.slice(0, 50)}" is no time`);
     passed.set("sinceTime", sinceTime);
   }
-  const format = query.get("format");
-  if (format !== null && format !== "") {
-    if (format !== "cri") throw badRequest(`format "${format.slice(0, 50)}" is not known; there is cri`);
-    passed.set("format", format);
-  }
+  passed.set("format", formatParameter(query));
   return passed;
 }

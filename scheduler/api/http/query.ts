@@ -1,3 +1,4 @@
+import { type LogForm, logForms } from "@shallop/sdk/wire";
 import type { FieldValidation } from "../machinery.ts";
 import { badRequest } from "../faults.ts";
 import type { ListOptions } from "../read.ts";
@@ -18,6 +19,14 @@ export function integerParameter(query: URLSearchParams, name: string): number |
   if (text === null || text === "") return undefined;
   if (!/^\d{1,15}$/.test(text)) throw badRequest(`invalid value for ${name}: "${text}" is no whole number`);
   return Number(text);
+}
+
+/** The form of a log. @throws ApiFault BadRequest */
+export function formatParameter(query: URLSearchParams): LogForm {
+  const text = query.get("format") || "text";
+  const form = logForms.find((one) => one === text);
+  if (form !== undefined) return form;
+  throw badRequest(`format "${text.slice(0, 50)}" is not known; there are ${logForms.join(", ")}`);
 }
 
 const given = <Name extends string>(query: URLSearchParams, name: Name): Partial<Record<Name, string>> => {

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { CliFault } from "../cli-fault.ts";
 import { type ConnectionFlags, connect, type Context } from "../context.ts";
-import { withNamespace } from "../platform/connection-flags.ts";
+import { outputOption, withNamespace } from "../platform/connection-flags.ts";
 import { wholeNumber } from "../platform/flag-values.ts";
 import type { CommandModule } from "../program.ts";
 
@@ -11,6 +11,7 @@ interface LogsFlags extends ConnectionFlags {
   readonly follow?: boolean;
   readonly tail?: string;
   readonly function?: string;
+  readonly output?: "json";
 }
 
 function register(program: Command, context: Context): void {
@@ -20,6 +21,7 @@ function register(program: Command, context: Context): void {
     .option("-F, --function <name>", "the same as the name")
     .option("-f, --follow", "go on with what they write from now on")
     .option("--tail <lines>", "begin with the last so many lines")
+    .addOption(outputOption())
     .action((name: string | undefined, flags: LogsFlags) => {
       const service = name ?? flags.function;
       if (service === undefined || (name !== undefined && flags.function !== undefined)) {
@@ -35,6 +37,7 @@ async function logs(context: Context, name: string, flags: LogsFlags): Promise<v
   const { printable } = await import("../output/printable.ts");
   const { namespaceOf } = await import("../platform/services.ts");
   const selection = {
+    ...(flags.output === undefined ? {} : { format: flags.output }),
     ...(flags.follow === true ? { follow: true } : {}),
     ...(flags.tail === undefined ? {} : { tailLines: wholeNumber("--tail", flags.tail) }),
   };
