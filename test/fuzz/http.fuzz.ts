@@ -1,5 +1,5 @@
-import { bodyOf } from "../../runtime/standalone/http/request-body.ts";
-import { parseRequestHead, type ReceivedHead } from "../../runtime/standalone/http/request-head.ts";
+import { fieldRules, parseRequestHead, type ReceivedHead } from "../../runtime/standalone/http/request-head.ts";
+import { bodyOf } from "../../sdk/http1/index.ts";
 import type { Random } from "../../sdk/internal/index.ts";
 import { mutateBytes } from "./mutation.ts";
 
@@ -82,10 +82,11 @@ function read(pieces: readonly Buffer[]): {
   let data = "";
   let trailers: readonly string[] = [];
   let taken = 0;
-  const body = bodyOf("chunked", {
-    data: (bytes) => (data += bytes.toString("latin1")),
-    end: (given) => (trailers = given),
-  });
+  const handlers = {
+    data: (bytes: Buffer) => (data += bytes.toString("latin1")),
+    end: (given: readonly string[]) => (trailers = given),
+  };
+  const body = bodyOf("chunked", handlers, fieldRules);
   for (const piece of pieces) {
     if (body.isOver) break;
     const count = body.push(piece);

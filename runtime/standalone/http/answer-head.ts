@@ -1,5 +1,5 @@
-import { STATUS_CODES } from "node:http";
-import { nameProblem } from "../../component/wasi/header-rules.ts";
+import { fieldLine, isField, statusLine } from "@shallop/sdk/http1";
+import { hopByHopNames } from "../../component/wasi/header-rules.ts";
 
 export interface AnswerHead {
   readonly status: number;
@@ -14,9 +14,6 @@ export interface AnswerHead {
   readonly bodyBytes: number | "chunked" | undefined;
 }
 
-const valuePattern = /^[\t\x20-\x7e\x80-\xff]*$/;
-const statusLines = new Map<number, string>();
-
 /** The text of a head, in latin1; undefined when it would be something else to its reader: a field with a line's end in it. */
 export function answerHeadText(head: AnswerHead): string | undefined {
   const { headers } = head;
@@ -30,9 +27,9 @@ export function answerHeadText(head: AnswerHead): string | undefined {
       if (hasLength || head.status === 204) continue;
       hasLength = true;
     } else if (name === "date") hasDate = true;
-    const line = fieldLine(name, headers[index + 1] ?? "");
-    if (line === undefined) return undefined;
-    lines += line;
+    const value = headers[index + 1] ?? "";
+    if (!isSendable(name, value)) return undefined;
+    lines += fieldLine(name, value);
   }
   let text = statusLine(head.status) + lines;
   if (!hasLength && head.bodyBytes !== undefined) text += framing(head.bodyBytes);
@@ -46,23 +43,15 @@ export function trailerText(flat: readonly string[]): string {
   let lines = "";
   for (let index = 0; index + 1 < flat.length; index += 2) {
     const name = flat[index] ?? "";
-    if (name !== "content-length") lines += fieldLine(name, flat[index + 1] ?? "") ?? "";
+    const value = flat[index + 1] ?? "";
+    if (name !== "content-length" && isSendable(name, value)) lines += fieldLine(name, value);
   }
   return lines;
 }
 
 /** Fields of guests are well-formed, as they are made so: this is the last look at what divides messages. */
-const fieldLine = (name: string, value: string): string | undefined =>
-  nameProblem(name) === undefined && valuePattern.test(value) ? `${name}: ${value}\r\n` : undefined;
+const isSendable = (name: string, value: string): boolean =>
+  isField(name, value) && !hopByHopNames.has(name.toLowerCase());
 
 const framing = (bodyBytes: number | "chunked"): string =>
   bodyBytes === "chunked" ? "transfer-encoding: chunked\r\n" : `content-length: ${bodyBytes}\r\n`;
-
-function statusLine(status: number): string {
-  let line = statusLines.get(status);
-  if (line === undefined) {
-    line = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n`;
-    statusLines.set(status, line);
-  }
-  return line;
-}

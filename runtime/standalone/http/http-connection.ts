@@ -1,8 +1,8 @@
 import type { Socket } from "node:net";
+import { type BodyReader, bodyOf, headBytesMax } from "@shallop/sdk/http1";
 import { type ExchangeConnection, HttpExchange } from "./http-exchange.ts";
 import { problemAnswer } from "./fault-answer.ts";
-import { bodyOf, type RequestBody } from "./request-body.ts";
-import { headBytesMax, parseRequestHead, type ReceivedHead, type RequestProblem } from "./request-head.ts";
+import { fieldRules, parseRequestHead, type ReceivedHead, type RequestProblem } from "./request-head.ts";
 
 /** What all connections of a server have in common. */
 export interface ConnectionHost {
@@ -47,7 +47,7 @@ export class HttpConnection implements ExchangeConnection {
   #ahead: Buffer | undefined;
   #exchange: HttpExchange | undefined;
   /** Of the last request; undefined when it is complete. */
-  #body: RequestBody | undefined;
+  #body: BodyReader | undefined;
   /** No more requests are read. */
   #isLast = false;
   /** What is read is dropped, until the client has gone. */
@@ -184,10 +184,9 @@ export class HttpConnection implements ExchangeConnection {
     const { bodyBytes } = head;
     if (bodyBytes === 0) this.#ahead = rest;
     else {
-      this.#body = bodyOf(bodyBytes, {
-        data: (bytes) => this.#bodyRead(exchange, bytes),
-        end: (trailers) => exchange.receivedAll(trailers),
-      });
+      const data = (bytes: Buffer): void => this.#bodyRead(exchange, bytes);
+      const end = (trailers: readonly string[]): void => exchange.receivedAll(trailers);
+      this.#body = bodyOf(bodyBytes, { data, end }, fieldRules);
     }
     this.#host.request(head, exchange, requestId);
     if (bodyBytes === 0) return exchange.receivedAll([]);
@@ -196,7 +195,7 @@ export class HttpConnection implements ExchangeConnection {
       this.socket.write("HTTP/1.1 100 Continue\r\n\r\n", "latin1");
   }
 
-  #readBody(body: RequestBody, bytes: Buffer): void {
+  #readBody(body: BodyReader, bytes: Buffer): void {
     const length = body.push(bytes);
     if (typeof length === "string") return this.#refuse(length);
     if (!body.isOver) return;

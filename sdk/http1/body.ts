@@ -1,13 +1,16 @@
-import { unreachable } from "@shallop/sdk/internal";
-import { headBytesMax, parseTrailers, type RequestProblem } from "./request-head.ts";
+import { unreachable } from "../internal/assert.ts";
+import { type FieldRules, type MessageProblem, parseTrailers } from "./fields.ts";
 
-/** Takes the bytes that follow a head for as long as they are of the request's body. */
-export interface RequestBody {
+/** A head with everything in it, as node:http has it; and so much of trailers. */
+export const headBytesMax = 16 * 1024;
+
+/** Takes the bytes that follow a head for as long as they are of the message's body. */
+export interface BodyReader {
   /**
    * Hands on what of `bytes` is body.
-   * @returns how many bytes belong to the request, all of them unless the body ends within; or why it is none
+   * @returns how many bytes belong to the message, all of them unless the body ends within; or why it is none
    */
-  push(bytes: Buffer): number | RequestProblem;
+  push(bytes: Buffer): number | MessageProblem;
   /** Its end has been there. */
   readonly isOver: boolean;
 }
@@ -18,14 +21,14 @@ export interface BodyHandlers {
   end(trailers: readonly string[]): void;
 }
 
-export const bodyOf = (bodyBytes: number | "chunked", handlers: BodyHandlers): RequestBody =>
-  bodyBytes === "chunked" ? new ChunkedBody(handlers) : new SizedBody(bodyBytes, handlers);
+/** `bodyBytes`: more than none. `trailers`: which of them are handed on. */
+export const bodyOf = (bodyBytes: number | "chunked", handlers: BodyHandlers, trailers: FieldRules): BodyReader =>
+  bodyBytes === "chunked" ? new ChunkedBody(handlers, trailers) : new SizedBody(bodyBytes, handlers);
 
-class SizedBody implements RequestBody {
+class SizedBody implements BodyReader {
   readonly #handlers: BodyHandlers;
   #left: number;
 
-  /** `byteLength`: more than none. */
   constructor(byteLength: number, handlers: BodyHandlers) {
     this.#left = byteLength;
     this.#handlers = handlers;
@@ -53,8 +56,9 @@ const newline = 0x0a;
 const sizeLine = /^([0-9A-Fa-f]{1,8})((?:[\t ]*;[\t\x20-\x7e\x80-\xff]*)?)\r\n$/;
 
 /** RFC 9112, 7.1. */
-class ChunkedBody implements RequestBody {
+class ChunkedBody implements BodyReader {
   readonly #handlers: BodyHandlers;
+  readonly #trailerRules: FieldRules;
   #state: "size" | "data" | "data-end" | "trailers" | "over" = "size";
   /** The line that is being read, as far as it is there. */
   #line = "";
@@ -62,15 +66,16 @@ class ChunkedBody implements RequestBody {
   #left = 0;
   #extensionChars = 0;
 
-  constructor(handlers: BodyHandlers) {
+  constructor(handlers: BodyHandlers, trailers: FieldRules) {
     this.#handlers = handlers;
+    this.#trailerRules = trailers;
   }
 
   get isOver(): boolean {
     return this.#state === "over";
   }
 
-  push(bytes: Buffer): number | RequestProblem {
+  push(bytes: Buffer): number | MessageProblem {
     let at = 0;
     while (at < bytes.length && this.#state !== "over") {
       if (this.#state === "data") {
@@ -99,7 +104,7 @@ class ChunkedBody implements RequestBody {
     return count;
   }
 
-  #lineRead(line: string): RequestProblem | undefined {
+  #lineRead(line: string): MessageProblem | undefined {
     if (!line.endsWith("\r\n")) return "MALFORMED";
     switch (this.#state) {
       case "size":
@@ -117,7 +122,7 @@ class ChunkedBody implements RequestBody {
     }
   }
 
-  #sized(line: string): RequestProblem | undefined {
+  #sized(line: string): MessageProblem | undefined {
     const [, size, extension = ""] = sizeLine.exec(line) ?? [];
     if (size === undefined) return "MALFORMED";
     this.#extensionChars += extension.length;
@@ -127,12 +132,12 @@ class ChunkedBody implements RequestBody {
     return undefined;
   }
 
-  #trailed(line: string): RequestProblem | undefined {
+  #trailed(line: string): MessageProblem | undefined {
     if (line !== "\r\n") {
       this.#trailers += line;
       return undefined;
     }
-    const trailers = parseTrailers(this.#trailers);
+    const trailers = parseTrailers(this.#trailers, this.#trailerRules);
     if (typeof trailers === "string") return trailers;
     this.#state = "over";
     this.#handlers.end(trailers);

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { bodyOf } from "./request-body.ts";
+import { bodyOf } from "./body.ts";
 
 interface Read {
   readonly body: string;
@@ -13,10 +13,14 @@ interface Read {
 function read(bodyBytes: number | "chunked", text: string, cuts: readonly number[] = []): Read {
   let body = "";
   let trailers: readonly string[] | undefined;
-  const reader = bodyOf(bodyBytes, {
-    data: (bytes) => (body += bytes.toString("latin1")),
-    end: (given) => (trailers = given),
-  });
+  const reader = bodyOf(
+    bodyBytes,
+    {
+      data: (bytes) => (body += bytes.toString("latin1")),
+      end: (given) => (trailers = given),
+    },
+    { keeps: () => true, countMax: 256 },
+  );
   const bytes = Buffer.from(text, "latin1");
   const ends = [...new Set([...cuts.map((cut) => cut % (bytes.length + 1)), bytes.length])].sort((a, b) => a - b);
   let taken = 0;

@@ -1,0 +1,23 @@
+import { STATUS_CODES } from "node:http";
+import { token } from "./fields.ts";
+
+const namePattern = new RegExp(`^${token}+$`);
+// RFC 9110, 5.5: visible characters, space, tab, and what is above ASCII; never a line break or a zero.
+const valuePattern = /^[\t\x20-\x7e\x80-\xff]*$/;
+
+/** Whether it can be sent as one field, and be read as that only. */
+export const isField = (name: string, value: string): boolean => namePattern.test(name) && valuePattern.test(value);
+
+export const fieldLine = (name: string, value: string): string => `${name}: ${value}\r\n`;
+
+const statusLines = new Map<number, string>();
+
+/** `status`: one that HTTP has. */
+export function statusLine(status: number): string {
+  let line = statusLines.get(status);
+  if (line === undefined) {
+    line = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n`;
+    statusLines.set(status, line);
+  }
+  return line;
+}
