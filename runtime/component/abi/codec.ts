@@ -19,6 +19,7 @@ export type CoreValue = number | bigint;
 export interface Codec {
   readonly size: number;
   readonly alignment: number;
+  /** Of what is more than `flatKept` no more: it only ever goes through memory. */
   readonly flat: readonly CoreType[];
   /** The pointer is checked for the whole of what `size` says, and for its alignment. */
   load(context: CanonicalContext, pointer: number): unknown;
@@ -27,6 +28,19 @@ export interface Codec {
   lift(context: CanonicalContext, values: readonly CoreValue[], at: number): unknown;
   /** Appends the value's `flat` to `values`. */
   lower(context: CanonicalContext, value: unknown, values: CoreValue[]): void;
+}
+
+/** One more than any function passes as core values (CanonicalABI.md, "MAX_FLAT_PARAMS"): a list of a fixed length may have millions. */
+const flatKept = 17;
+
+/** The core types of values that follow each other, `times` times. */
+export function flatOf(parts: readonly Pick<Codec, "flat">[], times = 1): readonly CoreType[] {
+  const flat: CoreType[] = [];
+  for (let round = 0; round < times; round++) {
+    for (const part of parts) flat.push(...part.flat);
+    if (flat.length === 0 || flat.length >= flatKept) return flat.slice(0, flatKept);
+  }
+  return flat;
 }
 
 export const alignTo = (pointer: number, alignment: number): number => Math.ceil(pointer / alignment) * alignment;

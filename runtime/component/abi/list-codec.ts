@@ -1,6 +1,6 @@
 import type { ScalarKind } from "../link/value-type.ts";
 import type { CanonicalContext } from "./canonical-context.ts";
-import type { Codec } from "./codec.ts";
+import { flatOf, type Codec } from "./codec.ts";
 
 // CanonicalABI.md, "MAX_LIST_BYTE_LENGTH".
 const listBytesMax = 2 ** 28 - 1;
@@ -104,8 +104,11 @@ export function fixedListCodec(element: Codec, kind: string, length: number): Co
   return {
     size: elements.size * length,
     alignment: elements.alignment,
-    flat: Array.from({ length }, () => element.flat).flat(),
-    load: (context, pointer) => elements.read(context, pointer, length),
+    flat: flatOf([element], length),
+    load(context, pointer) {
+      context.takePassed(length * elements.heldBytes);
+      return elements.read(context, pointer, length);
+    },
     store: (context, value, pointer) => elements.write(context, value as ArrayLike<unknown>, pointer),
     lift(context, values, at) {
       const stride = element.flat.length;

@@ -1,5 +1,5 @@
 import type { CanonicalContext } from "./canonical-context.ts";
-import { alignTo, camelCase, type Codec, type CoreValue } from "./codec.ts";
+import { alignTo, camelCase, flatOf, type Codec, type CoreValue } from "./codec.ts";
 
 interface Member {
   readonly codec: Codec;
@@ -27,7 +27,7 @@ function layOut(codecs: readonly Codec[]): Members {
     at += codec.flat.length;
   }
   const alignment = codecs.reduce((most, codec) => Math.max(most, codec.alignment), 1);
-  return { members, alignment, size: alignTo(offset, alignment), flat: codecs.flatMap((codec) => codec.flat) };
+  return { members, alignment, size: alignTo(offset, alignment), flat: flatOf(codecs) };
 }
 
 /** `tuple<…>`: an array. */

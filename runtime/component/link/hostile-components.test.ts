@@ -161,7 +161,7 @@ describe("a component that asks for too much is refused", () => {
           [0x67, 0x00, ...huge],
         ]),
       ),
-      "parts",
+      "268435455 is the most",
     ],
     ["two of two of two component instances", tower(30, 2), "component instances"],
     ["many component instances", tower(1, 1000), "component instances"],

@@ -78,7 +78,7 @@ function resolveValueType(definition: ValueTypeDefinition, context: TypeContext)
     case "map": {
       // The canonical ABI knows no maps: one is a list of pairs (CanonicalABI.md, "Despecialization").
       const items = [resolve(definition.key), resolve(definition.value)];
-      return { kind: "list", element: context.arena.add({ kind: "tuple", items }, context.offset) };
+      return { kind: "list", element: context.arena.addPart({ kind: "tuple", items }, context.offset) };
     }
     case "tuple":
       return { kind: "tuple", items: definition.items.map(resolve) };

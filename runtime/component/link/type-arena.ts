@@ -1,14 +1,17 @@
 import { unreachable } from "@shallop/sdk/internal";
 import { BinaryError } from "../leb128.ts";
+import { placeOf, type Place } from "./value-place.ts";
 import { isScalar, type FunctionType, type TypeIndex, type ValueType } from "./value-type.ts";
 
 /** Types in each other, as in wasmtime: code that walks a type may recurse. */
 const depthMax = 100;
 /**
  * Parts of a type when everything that is shared is written out, as in wasm-tools (MAX_TYPE_SIZE): a tuple of two of a tuple of
- * two … doubles with each line.
+ * two … doubles with each line. The elements of a list are one part, however many there are: nothing is made for each.
  */
 const partsMax = 1_000_000;
+/** CanonicalABI.md, "Element Size": what one value may have in a memory of 64 bits is less than this. */
+const bytesEnd = 2 ** 28;
 
 /** What is known of a type without walking it. */
 export interface TypeFacts {
@@ -20,6 +23,8 @@ export interface TypeFacts {
   readonly hasPointer: boolean;
   /** How many core values it becomes (CanonicalABI.md, "Flattening"). */
   readonly flat: number;
+  /** In a memory of 64 bits, whose pointers are the widest. */
+  readonly place: Place;
 }
 
 /**
@@ -32,7 +37,17 @@ export class TypeArena {
   readonly #byText = new Map<string, TypeIndex>();
   readonly #functions = new Map<string, FunctionType>();
 
+  /** @throws BinaryError when a value of it would be too large for any memory */
   add(type: ValueType, offset: number): TypeIndex {
+    const index = this.addPart(type, offset);
+    const { bytes } = this.facts(index).place;
+    if (bytes >= bytesEnd)
+      throw new BinaryError(`a value of a type has ${bytes} bytes; ${bytesEnd - 1} is the most`, offset);
+    return index;
+  }
+
+  /** A type of no value by itself, whose size nothing bounds: what is in a list. */
+  addPart(type: ValueType, offset: number): TypeIndex {
     const text = JSON.stringify(type);
     const known = this.#byText.get(text);
     if (known !== undefined) return known;
@@ -75,16 +90,19 @@ export class TypeArena {
       },
     });
     const sum = (key: "parts" | "flat"): number => inner.reduce((total, facts) => total + facts[key], 0);
-    const times = type.kind === "list" ? (type.length ?? 1) : 1;
     return {
       depth: inner.reduce((deepest, { depth }) => Math.max(deepest, depth), 0) + 1,
-      parts: sum("parts") * times + 1,
+      parts: sum("parts") + 1,
       hasBorrow: type.kind === "borrow" || inner.some(({ hasBorrow }) => hasBorrow),
       hasPointer: isPointer(type) || (!isHandle(type) && inner.some(({ hasPointer }) => hasPointer)),
       flat: flatCount(
         type,
         sum("flat"),
         inner.reduce((most, { flat }) => Math.max(most, flat), 0),
+      ),
+      place: placeOf(
+        type,
+        inner.map(({ place }) => place),
       ),
     };
   }
