@@ -47,10 +47,15 @@ export interface LoadedComponent {
   /** The same at once, where one is there that needs only to be taken. */
   takeReady?(settings: () => GuestSettings): Instance | undefined;
   /**
-   * Frees what its instances have held and shared, which are all over; it can be instantiated again. Absent where the component has
-   * left something in its thread that another one must not meet.
+   * Its instances are all over, and for now nobody needs it: at most one stays that waits, for whoever is next. Absent where the component
+   * has left something in its thread that another one must not meet.
+   * @returns bytes of linear memory that stay with it; undefined when no instance does
    */
+  rest?(): number | undefined;
+  /** Frees all that its instances have held and shared; it can be instantiated again. With `rest`. */
   release?(): void;
+  /** Its instances have asked at their start for what is a pod's own (environment, directories): they serve that pod's like only. */
+  readonly knowsItsPod?: boolean;
   /** V8's code cache of generated glue with the functions that have run so far; undefined where there is no glue. */
   glueCache?(): Uint8Array;
 }

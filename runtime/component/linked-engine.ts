@@ -32,6 +32,7 @@ class ForkedComponent implements LoadedComponent {
   /** Of one instance. */
   readonly #memoryCount: number;
   #made = 0;
+  #knowsItsPod = false;
 
   constructor(artifact: LinkedArtifact) {
     const { plan, states } = artifact.links;
@@ -63,10 +64,21 @@ class ForkedComponent implements LoadedComponent {
     return this.#use(fork);
   }
 
+  get knowsItsPod(): boolean {
+    return this.#knowsItsPod;
+  }
+
+  rest(): number | undefined {
+    const bytes = this.#forks.rest()?.image?.byteLength;
+    if (bytes === undefined) this.release();
+    return bytes;
+  }
+
   release(): void {
     this.#forks.drop();
     this.#sources.dispose();
     this.#made = 0;
+    this.#knowsItsPod = false;
   }
 
   /** One that is new keeps what its start has left: handles, too. */
@@ -111,7 +123,9 @@ class ForkedComponent implements LoadedComponent {
   #capture(live: LiveInstance): InstanceImage | undefined {
     if (!this.#isResettable || this.#made === 1) return undefined;
     if (live.states.some(({ handles }) => handles.size > 0)) return undefined;
-    if (!live.host.used().every((name) => repeatable.has(familyOf(name)))) return undefined;
+    const used = live.host.used().map(familyOf);
+    if (!used.every((family) => repeatable.has(family))) return undefined;
+    if (used.some((family) => ofPod.has(family))) this.#knowsItsPod = true;
     return captureInstances(this.#stateOf(live), (memory) => this.#sources.capture(memory));
   }
 
@@ -162,6 +176,13 @@ const repeatable: ReadonlySet<string> = new Set([
   "wasi:filesystem/preopens",
   "wasi:io/error",
   "wasi:io/streams",
+]);
+
+/** Of those, what says who the pod is. */
+const ofPod: ReadonlySet<string> = new Set([
+  "wasi:cli/environment",
+  "wasi:cli/environment@0.3",
+  "wasi:filesystem/preopens",
 ]);
 
 class ForkInstance implements Instance {

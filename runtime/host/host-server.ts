@@ -32,14 +32,17 @@ type HostReply = Extract<HostMessage, { type: "reply" }>;
 
 // One thread that is ready, so that no start waits for one (150 ms of processor); 14 MB each.
 const spareThreads = 1;
-// A thread whose pod is over has compiled what a pod runs, which no other has: it waits for the next, unless as many wait as this.
-const restingThreadsMax = 2;
+// A thread whose pod is over has compiled what a pod runs, and parked its component: it waits for the next, unless as many wait as this.
+const restingThreadsMax = 4;
 // It collects what the pod has left, some ten milliseconds, on a busy machine longer.
 const restTimeoutMs = 5_000;
 // The next one is made when the request that took the last has its answer, and the gateway has passed it on: on a small machine
 // all of them would want the same processor. Where no request comes with a start, it is made later.
 const spareDelayMs = 25;
 const spareDelayMsMax = 400;
+
+const longestAtRest = (threads: readonly PodThread[]): PodThread | undefined =>
+  threads.findLast(({ hasRested }) => hasRested);
 
 /** The main thread of a host process: pods by their uid, spare threads, and the agent's commands. Guests never run here. */
 export class HostServer implements AsyncDisposable {
@@ -48,7 +51,8 @@ export class HostServer implements AsyncDisposable {
   readonly #artifacts = new ArtifactCache();
   readonly #budget: SharedBudget;
   readonly #pods = new Map<string, HostedPod>();
-  readonly #spare: PodThread[] = [];
+  /** Those that have served first, of them the one that did last. */
+  #spare: PodThread[] = [];
   readonly #backlog = new MessageBacklog();
   readonly #watchdog: Timer;
   #spareTimer: Timer | undefined;
@@ -156,7 +160,7 @@ export class HostServer implements AsyncDisposable {
       pod,
       clock: this.#settings.clock,
       artifacts: this.#artifacts,
-      takeThread: () => this.#takeThread(),
+      takeThread: (key) => this.#takeThread(key),
       restThread: (thread) => this.#restThread(thread),
       tell: (message) => this.#tell(message),
       served: () => this.#fillSpareIn(spareDelayMs),
@@ -189,19 +193,23 @@ export class HostServer implements AsyncDisposable {
     };
   }
 
-  #takeThread(): PodThread {
-    let thread = this.#spare.shift();
-    while (thread?.isGone === true) thread = this.#spare.shift();
+  /** Best one where the pod's component is parked; or else, of those that have served, the one whose last pod has been over for longest. */
+  #takeThread(parkingKey: string): PodThread {
+    const waiting = this.#spare.filter(({ isGone }) => !isGone);
+    const thread = waiting.find((each) => each.hasParked(parkingKey)) ?? longestAtRest(waiting) ?? waiting[0];
+    this.#spare = waiting.filter((each) => each !== thread);
     this.#fillSpareIn(spareDelayMsMax);
     return thread ?? this.#newThread();
   }
 
   async #restThread(thread: PodThread): Promise<boolean> {
-    const hasRoom = (): boolean => this.#spare.length < restingThreadsMax;
-    if (!hasRoom() || !(await thread.rest(this.#threadSocket(), this.#settings.clock, restTimeoutMs))) return false;
-    if (!hasRoom()) return false;
-    // The next pod gets it, sooner than one that has never served.
+    const { clock } = this.#settings;
+    if (!(await thread.rest(this.#threadSocket(), clock, restTimeoutMs))) return false;
     this.#spare.unshift(thread);
+    const resting = this.#spare.filter(({ hasRested }) => hasRested);
+    const surplus = resting.length > restingThreadsMax ? resting.at(-1) : undefined;
+    this.#spare = this.#spare.filter((each) => each !== surplus);
+    await surplus?.terminate(clock, terminateTimeoutMs);
     return true;
   }
 

@@ -5,6 +5,7 @@ import { inDirectory } from "../component/prepared-files.ts";
 import type { ArtifactCache } from "./artifact-cache.ts";
 import type { HostMessage, HostPod, HostRefusal } from "./control-protocol.ts";
 import { CpuMeter } from "./cpu-meter.ts";
+import { parkingKey } from "./parked-components.ts";
 import type { PodThread } from "./pod-thread.ts";
 import { type PodUse, PodUseMeter } from "./pod-use.ts";
 import { requestNumber, type ThreadCommand, type ThreadEvent } from "./thread-protocol.ts";
@@ -15,8 +16,8 @@ export interface HostedPodSettings {
   readonly pod: HostPod;
   readonly clock: Clock;
   readonly artifacts: ArtifactCache;
-  /** A thread that has the engine loaded, or will have soon. */
-  readonly takeThread: () => PodThread;
+  /** A thread that has the engine loaded, or will have soon; the pod's component, too, if there is one that has. */
+  readonly takeThread: (parkingKey: string) => PodThread;
   /** Takes back one whose pod has drained. @returns false when it is to be ended */
   readonly restThread: (thread: PodThread) => Promise<boolean>;
   readonly tell: (message: HostMessage) => void;
@@ -81,7 +82,7 @@ export class HostedPod {
   /** Resolves when the pod's socket takes connections. @throws StartFault */
   async start(): Promise<void> {
     const { pod, artifacts } = this.#settings;
-    const thread = this.#settings.takeThread();
+    const thread = this.#settings.takeThread(parkingKey(pod));
     this.#thread = thread;
     this.#cpu = new CpuMeter({
       nowMs: () => this.#settings.clock.nowMs(),

@@ -85,6 +85,13 @@ export class InstancePool {
     else this.#timer = this.#clock.after(furtherDelayMs, () => inMicrotask(() => void this.#make()));
   }
 
+  /** One beyond those that wait already: of a component's first instance nothing is kept when it is over, of the next one is. */
+  ripen(): void {
+    if (this.#making || this.#closed || this.#failed) return;
+    this.#making = true;
+    this.#nextTurn(() => void this.#make());
+  }
+
   /** The guest's start, ahead of a request, was taken off the thread: a request shall meet what it does. */
   startFailed(): void {
     this.#making = false;

@@ -60,6 +60,8 @@ const callsMax = 10_000;
 const startAheadMsMax = 10_000;
 // After the first request: the thread has time for what is no request's business.
 const warmedDelayMs = 500;
+// A pod that nobody has asked for as long was not started for a request.
+const ripenDelayMs = 1_000;
 
 type Interruption = Extract<ThreadCommand, { type: "interrupted" }>;
 
@@ -113,6 +115,9 @@ export class PodServer {
   /** Makes instances ahead of the first request. */
   warm(): void {
     this.#pool.refill();
+    this.#settings.clock.after(ripenDelayMs, () => {
+      if (!this.#hasServed && this.#calls.size === 0) this.#pool.ripen();
+    });
   }
 
   /** Of the instances that requests have now. */

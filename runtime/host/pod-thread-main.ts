@@ -8,9 +8,10 @@ import { parentPort, workerData } from "node:worker_threads";
 import { assert, systemClock } from "@shallop/sdk/internal";
 import { guestWatch } from "../component/instance/guest-watch.ts";
 import { boundMemories, collectMemories } from "../component/instance/memory-budget.ts";
+import { ParkedComponents } from "./parked-components.ts";
 import { ThreadBudget } from "./process-budget.ts";
 import type { ThreadCommand, ThreadEvent, ThreadData } from "./thread-protocol.ts";
-import { type LoadedBefore, ThreadedPod } from "./threaded-pod.ts";
+import { ThreadedPod } from "./threaded-pod.ts";
 import { warmUp } from "./warm-up.ts";
 
 const port = parentPort;
@@ -29,27 +30,26 @@ const memories = {
 let listener: Server = createServer();
 const send = (event: ThreadEvent): void => port.postMessage(event);
 let pod: ThreadedPod | undefined;
-/** One, of the thread's last pod: a function that comes back finds it. Some hundred kilobytes, and no instance. */
-let loaded: LoadedBefore | undefined;
+const parked = new ParkedComponents();
 
 /** The pod is over: what it held is collected, and the thread listens for the next one. */
 async function rest(at: string): Promise<void> {
-  loaded = pod?.end();
+  const isFit = pod?.end() === true;
   pod = undefined;
   // Or what watched over its guests would keep all of it.
   guestWatch.verdict = () => undefined;
-  if (loaded !== undefined) {
+  if (isFit) {
     listener = createServer();
     await once(listener.listen(at), "listening");
     collectMemories();
   }
-  send({ type: "rested", isFit: loaded !== undefined });
+  send({ type: "rested", parked: isFit ? parked.keys : undefined });
 }
 
 port.on("message", (command: ThreadCommand) => {
   switch (command.type) {
     case "start":
-      pod = new ThreadedPod({ start: command, listener, slots, budget, send, loaded });
+      pod = new ThreadedPod({ start: command, listener, slots, budget, send, parked });
       break;
     case "modules":
       // Not before: the few of the warm-up are nobody's, and counted until they are collected.

@@ -47,7 +47,8 @@ export class PodThread {
   #handlers: ThreadHandlers | undefined;
   #error: Error | undefined;
   #isGone = false;
-  #rested: ((isFit: boolean) => void) | undefined;
+  #rested: ((parked: readonly string[] | undefined) => void) | undefined;
+  #parked: readonly string[] | undefined;
   #cpuBeforeMs = 0;
   #early: ThreadEvent[] = [];
   #measured: PromiseWithResolvers<number> | undefined;
@@ -67,7 +68,7 @@ export class PodThread {
     });
     this.#worker.on("message", (event: ThreadEvent) => {
       if (event.type === "memory") return this.#haveMeasured(event.bytes);
-      if (event.type === "rested") return this.#rested?.(event.isFit);
+      if (event.type === "rested") return this.#rested?.(event.parked);
       if (this.#handlers === undefined) this.#early.push(event);
       else this.#handlers.event(event);
     });
@@ -79,7 +80,7 @@ export class PodThread {
       new ThreadBudget(budget, this.#slots).giveBack();
       rmSync(this.#socketPath, { force: true });
       this.#handlers?.gone(this.#error);
-      this.#rested?.(false);
+      this.#rested?.(undefined);
     });
   }
 
@@ -103,20 +104,32 @@ export class PodThread {
     if (this.#isGone) return false;
     this.#handlers = undefined;
     this.#socketPath = socketPath;
-    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const { promise, resolve } = Promise.withResolvers<readonly string[] | undefined>();
     this.#rested = resolve;
-    const timer = clock.after(timeoutMs, () => resolve(false));
+    const timer = clock.after(timeoutMs, () => resolve(undefined));
     this.send({ type: "rest", socketPath });
-    const isFit = (await promise) && (await this.#countFromHere());
+    const parked = await promise;
     timer.cancel();
     this.#rested = undefined;
-    return isFit;
+    if (parked === undefined) return false;
+    this.#parked = parked;
+    return this.#countFromHere();
   }
 
   /** What the thread has used so far is none of the next pod's. */
   async #countFromHere(): Promise<boolean> {
     this.#cpuBeforeMs += await this.cpuMs();
     return !this.#isGone;
+  }
+
+  /** It has served a pod. */
+  get hasRested(): boolean {
+    return this.#parked !== undefined;
+  }
+
+  /** While it rests: whether a component is parked there under this key. */
+  hasParked(key: string): boolean {
+    return this.#parked?.includes(key) === true;
   }
 
   send(command: ThreadCommand): void {

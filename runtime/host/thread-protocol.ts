@@ -68,8 +68,8 @@ export type ThreadEvent =
   | { readonly type: "interrupted"; readonly isWell: boolean }
   /** The process has few memories left: all its threads are to collect theirs. */
   | { readonly type: "memories-scarce" }
-  /** Whether the thread can serve another pod, for which it listens. */
-  | { readonly type: "rested"; readonly isFit: boolean }
+  /** The thread listens for another pod, and these have their components parked there (`parkingKey`); undefined: it serves no other. */
+  | { readonly type: "rested"; readonly parked: readonly string[] | undefined }
   /** The first request has ended. */
   | { readonly type: "served" }
   /** Code cache of the glue after the first requests, in shared memory. */

@@ -7,6 +7,7 @@ import { artifactOf, inDirectory, type PreparedFiles, readPreparedFiles } from "
 import { BreachNotices } from "./breach-notices.ts";
 import { LogRelay } from "./log-relay.ts";
 import { PodServer } from "./pod-server.ts";
+import type { ParkedComponents } from "./parked-components.ts";
 import type { ThreadBudget } from "./process-budget.ts";
 import type { ThreadCommand, ThreadEvent, ThreadStart } from "./thread-protocol.ts";
 
@@ -17,15 +18,8 @@ export interface ThreadedPodSettings {
   readonly slots: Float64Array;
   readonly budget: ThreadBudget;
   readonly send: (event: ThreadEvent) => void;
-  /** What the thread's last pod has left. */
-  readonly loaded: LoadedBefore | undefined;
-}
-
-/** A component that is loaded and has no instance. */
-export interface LoadedBefore {
-  /** Names its bytes, and the caps that are written into its modules. */
-  readonly key: string;
-  readonly component: LoadedComponent;
+  /** What the thread's earlier pods have left. */
+  readonly parked: ParkedComponents;
 }
 
 /** A pod in its thread, which may serve another one of the same tenant when this one is over. */
@@ -52,7 +46,8 @@ export class ThreadedPod {
       lossy: () => this.#notices.met("LOG_RATE", breachText("logBytesPerS", limits.logBytesPerS)),
     });
     this.#relay.limit(limits.logBytesPerS);
-    if (this.#loadedBefore() !== undefined) return;
+    this.#component = settings.parked.take(settings.start);
+    if (this.#component !== undefined) return;
     // While the main thread compiles. What cannot be read is told of when the modules are there.
     try {
       this.#files = readPreparedFiles(inDirectory(preparedDir));
@@ -64,7 +59,7 @@ export class ThreadedPod {
   serve({ modules, glueCache: warmCache }: Extract<ThreadCommand, { type: "modules" }>): void {
     const { start, listener, slots, budget } = this.#settings;
     try {
-      const component = this.#loadedBefore() ?? componentEngine.load(artifactOf(this.#takeFiles(), modules, warmCache));
+      const component = this.#component ?? componentEngine.load(artifactOf(this.#takeFiles(), modules, warmCache));
       this.#component = component;
       const warmed = (): void => {
         // A thread that had a warm cache has nothing to add to it.
@@ -80,16 +75,6 @@ export class ThreadedPod {
     } catch (error) {
       this.#tell({ type: "failed", code: "EXITED", message: describeError(error) });
     }
-  }
-
-  get #key(): string {
-    const { preparedDir, limits } = this.#settings.start;
-    return `${preparedDir} ${limits.memoryBytes} ${limits.tableEntriesMax}`;
-  }
-
-  #loadedBefore(): LoadedComponent | undefined {
-    const { loaded } = this.#settings;
-    return loaded?.key === this.#key ? loaded.component : undefined;
   }
 
   #takeFiles(): PreparedFiles {
@@ -119,16 +104,16 @@ export class ThreadedPod {
   }
 
   /**
-   * Nothing of it is heard any more.
-   * @returns what the next pod of the thread may use; undefined when there is to be none: requests are left, a guest was taken off the
-   * thread, or bindings were generated for the component, which are JavaScript that others would share
+   * Nothing of it is heard any more; its component is parked.
+   * @returns whether the thread may have another pod. Not where requests are left, a guest was taken off the thread, or bindings were
+   * generated for the component, which are JavaScript that others would share
    */
-  end(): LoadedBefore | undefined {
+  end(): boolean {
     this.#isOver = true;
     const component = this.#component;
-    if (!this.#isDrained || this.#wasInterrupted || component?.release === undefined) return undefined;
-    component.release();
-    return { key: this.#key, component };
+    if (!this.#isDrained || this.#wasInterrupted || component?.rest === undefined) return false;
+    this.#settings.parked.park(this.#settings.start, component);
+    return true;
   }
 
   #tell(event: ThreadEvent): void {

@@ -38,6 +38,12 @@ export class KeptForks<Fork> {
     return count < countMin || (count < countMax && (count + 1) * byteLength <= bytesMax);
   }
 
+  /** Nobody needs them for now: one stays, if there is one. */
+  rest(): Fork | undefined {
+    for (const fork of this.#forks.splice(0, this.#forks.length - 1)) this.#drop(fork);
+    return this.#forks[0];
+  }
+
   /** All that wait. */
   drop(): void {
     for (const fork of this.#forks.splice(0)) this.#drop(fork);
