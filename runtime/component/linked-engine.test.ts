@@ -111,10 +111,10 @@ async function artifactOf(wat: string): Promise<LinkedArtifact> {
 class Guest {
   initialised = 0;
   readonly clock = new FakeClock();
-  readonly #component: LoadedComponent;
+  readonly component: LoadedComponent;
 
   constructor(artifact: LinkedArtifact) {
-    this.#component = linkedEngine.load(artifact);
+    this.component = linkedEngine.load(artifact);
   }
 
   instantiate(): Promise<Instance> {
@@ -123,7 +123,7 @@ class Guest {
       this.initialised++;
       return [];
     };
-    return this.#component.instantiate({
+    return this.component.instantiate({
       ...settings,
       clock: this.clock,
       get environment() {
@@ -228,6 +228,33 @@ describe("a fresh instance for every request", () => {
     instance.dispose();
     const [first, second] = [await guest.instantiate(), await guest.instantiate()];
     expect([await serve(first, "GET"), await serve(second, "GET")]).toEqual([200, 200]);
+  });
+
+  test("at rest one instance stays, until it is released", async () => {
+    const guest = new Guest(artifact);
+    const { component } = guest;
+    expect(component.rest?.(), "nothing is kept of the first").toBeUndefined();
+    const crowd = await Promise.all(Array.from({ length: 5 }, () => guest.instantiate()));
+    for (const instance of crowd) instance.dispose();
+    expect(component.rest?.()).toBe(65_536);
+    const { initialised } = guest;
+    expect(await guest.ask("GET")).toBe(200);
+    expect(guest.initialised).toBe(initialised);
+    await Promise.all([guest.instantiate(), guest.instantiate()]);
+    expect(guest.initialised, "it was one only").toBe(initialised + 1);
+    component.release?.();
+    await guest.instantiate();
+    expect(guest.initialised).toBe(initialised + 2);
+  });
+
+  test("a guest that asks at its start for what is its pod's own is known for it", async () => {
+    const guest = new Guest(artifact);
+    expect(guest.component.knowsItsPod).toBe(false);
+    await guest.ask("GET");
+    await guest.ask("GET");
+    expect(guest.component.knowsItsPod).toBe(true);
+    guest.component.release?.();
+    expect(guest.component.knowsItsPod).toBe(false);
   });
 
   test("a guest that reads the clock while it is initialised is initialised for each request", async () => {

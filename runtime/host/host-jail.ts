@@ -23,8 +23,8 @@ export const noHostJail: HostJail = {
   release: () => Promise.resolve(),
 };
 
-// Node, V8 and the engine, and the machine code of a few components.
-const baseMemoryBytes = 192 * 1024 * 1024;
+// Node, V8 and the engine, the machine code of a few components, and four threads at rest with what they have parked (40 MB each at most).
+const baseMemoryBytes = 320 * 1024 * 1024;
 // Heap and stacks of a pod's thread, beside the guests' own memories.
 const podMemoryBytes = 64 * 1024 * 1024;
 // Threads of V8 and libuv; each pod is one more.

@@ -271,6 +271,14 @@ describe("the Wasm runtime", () => {
     for (const _ of ["new", "captured", "again"]) expect(await env(second)).toEqual([["K_SERVICE", "second"]]);
     expect(await threads()).toEqual(before);
     expect(fixture.logText(second.uid)).toBe("");
+    await runtime.stop(second.uid, 5000);
+    // What the second has left serves a pod of the same environment, and no other.
+    for (const service of ["second", "third"]) {
+      const pod = await start(service);
+      for (const _ of ["one", "another"]) expect(await env(pod)).toEqual([["K_SERVICE", service]]);
+      await runtime.stop(pod.uid, 5000);
+    }
+    expect(await threads()).toEqual(before);
   });
 
   test("leaves no process, socket or thread behind", async () => {
