@@ -1,10 +1,15 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Agent } from "node:http";
-import type { Socket } from "node:net";
+import { createServer, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { FakeClock } from "@shallop/sdk/internal/testing";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { call, start, until } from "../client.fake.ts";
 import { type FakeCluster, fakePod } from "../gateway.fake.ts";
+import { dialAddress } from "./dial.ts";
+import { HttpUpstream } from "./http-upstream.ts";
+import { podRequestHead } from "./pod-request-head.ts";
+import type { UpstreamHandlers, UpstreamRequest } from "./upstream.ts";
 
 const readAll = async (incoming: IncomingMessage): Promise<string> => {
   let text = "";
@@ -18,6 +23,25 @@ async function rawService(cluster: FakeCluster, connected: (socket: Socket) => v
   const endpoint = await cluster.rawPod(connected);
   cluster.gateway.cluster.set("pods", fakePod("raw-00001-a", "raw-00001", { endpoint }));
 }
+
+const plainRequest: UpstreamRequest = {
+  head: { method: "GET", target: "/", scheme: "http", authority: "a", headers: [], requestId: "1", timeoutMs: 1 },
+  contentLength: undefined,
+  hasBody: false,
+  isUpgrade: false,
+};
+
+const answered = (then: () => void): UpstreamHandlers => ({
+  opened: () => undefined,
+  informed: () => undefined,
+  head: () => undefined,
+  data: () => undefined,
+  end: then,
+  failed: (fault) => {
+    throw fault;
+  },
+  writable: () => undefined,
+});
 
 /** Answers each request head with these bytes. */
 const answering =
@@ -241,6 +265,101 @@ describe("a request to a native pod", () => {
     const client = cluster.connect();
     client.send("POST / HTTP/1.1\r\nhost: native.default.localhost\r\ncontent-length: 10000000\r\n\r\nsome");
     expect(await client.until(/no$/)).toMatch(/^HTTP\/1\.1 403 /);
+  });
+});
+
+describe("a connection to a native pod", () => {
+  const get = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+  const cases: { name: string; answer: (socket: Socket, nth: number) => void; connections: number }[] = [
+    { name: "is used again", answer: (socket) => void socket.write(get), connections: 1 },
+    {
+      name: "that carries more than the answer is not: nothing of it is another request's answer",
+      answer: (socket) => void socket.write(`${get}HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil`),
+      connections: 3,
+    },
+    {
+      name: "that carries an answer that nobody has asked for is not",
+      answer: (socket) => {
+        socket.write(get);
+        setTimeout(() => socket.write("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil"), 5);
+      },
+      connections: 3,
+    },
+    { name: "that the pod closes while it is idle is not", answer: (socket) => void socket.end(get), connections: 3 },
+    {
+      name: "of which the answer says that it ends is not",
+      answer: (socket) => void socket.write(get.replace("\r\n", "\r\nConnection: Close\r\n")),
+      connections: 3,
+    },
+    {
+      name: "of HTTP/1.0 is not",
+      answer: (socket) => void socket.write(get.replace("HTTP/1.1", "HTTP/1.0")),
+      connections: 3,
+    },
+    {
+      name: "whose end is the answer's is not",
+      answer: (socket) => void socket.end("HTTP/1.1 200 OK\r\n\r\nok"),
+      connections: 3,
+    },
+  ];
+  test.each(cases)("$name", async ({ answer, connections }) => {
+    const cluster = await start();
+    let connected = 0;
+    await rawService(cluster, (socket) => {
+      connected++;
+      socket.on("data", () => answer(socket, connected));
+    });
+    for (let round = 0; round < 3; round++) {
+      // Not one that may be done twice: none is lost.
+      expect(await call(cluster, "raw", { method: "POST", body: "x" })).toMatchObject({ status: 200, body: "ok" });
+      await sleep(20);
+    }
+    expect(connected).toBe(connections);
+  });
+
+  test("that is idle is closed after a while, and when the pod is gone", async () => {
+    const cluster = await start();
+    const open = new Set<Socket>();
+    const pod = createServer((socket) => {
+      open.add(socket);
+      socket.on("error", () => undefined);
+      socket.once("close", () => open.delete(socket));
+      socket.on("data", () => socket.write(get));
+    });
+    const { host, port } = (await cluster.listening(pod)) as { host: string; port: number };
+    const clock = new FakeClock();
+    const upstream = new HttpUpstream({ clock, dial: () => dialAddress(host, port, clock) });
+    const ask = (): Promise<void> => new Promise((resolve) => void upstream.open(plainRequest, answered(resolve)));
+    await Promise.all([ask(), ask()]);
+    expect(open.size).toBe(2);
+    await clock.advance(3_000);
+    await ask();
+    await clock.advance(1_500);
+    await until(() => open.size === 1);
+    await clock.advance(4_000);
+    await until(() => open.size === 0);
+    await ask();
+    expect(open.size).toBe(1);
+    upstream.retire();
+    await until(() => open.size === 0);
+    // One that was on its way is closed when it is back.
+    await ask();
+    await until(() => open.size === 0);
+  });
+});
+
+describe("the head of a request to a pod", () => {
+  const { head } = plainRequest;
+  test.each([
+    { what: "a field with a line's end", head: { ...head, headers: ["a", "b\r\nc: d"] } },
+    { what: "a name that is none", head: { ...head, headers: ["a b", "c"] } },
+    { what: "what is no byte", head: { ...head, headers: ["a", "\u0100"] } },
+    { what: "a method of two words", head: { ...head, method: "GET /x" } },
+    { what: "a target with a space", head: { ...head, target: "/a b" } },
+    { what: "a host with a line's end", head: { ...head, authority: "a\r\nb: c" } },
+  ])("does not hold $what", ({ head: bad }) => {
+    expect(podRequestHead({ ...plainRequest, head: bad })).toBeUndefined();
+    expect(podRequestHead(plainRequest)).toBe("GET / HTTP/1.1\r\nhost: a\r\nconnection: keep-alive\r\n\r\n");
   });
 });
 

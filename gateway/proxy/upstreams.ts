@@ -82,8 +82,8 @@ export class Upstreams {
       return new WireUpstream({ dial, draining: () => draining(pod) });
     }
     const { host, port } = endpoint;
-    if (revision.isHttp2) return new Http2Upstream(direct ? () => dialAddress(host, port, clock) : tunnel);
-    return new HttpUpstream({ clock, host, port, ...(direct ? {} : { dial: tunnel }) });
+    const dial = direct ? () => dialAddress(host, port, clock) : tunnel;
+    return revision.isHttp2 ? new Http2Upstream(dial) : new HttpUpstream({ clock, dial });
   }
 
   async #tunnel(pod: PodTarget): Promise<Duplex> {

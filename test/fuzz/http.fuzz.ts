@@ -1,4 +1,5 @@
 import { fieldRules, parseRequestHead, type ReceivedHead } from "../../runtime/standalone/http/request-head.ts";
+import { AnswerReader } from "../../gateway/proxy/answer-reader.ts";
 import { bodyOf } from "../../sdk/http1/index.ts";
 import type { Random } from "../../sdk/internal/index.ts";
 import { mutateBytes } from "./mutation.ts";
@@ -13,21 +14,25 @@ const bodies = [
   "5\r\nhello\r\n0\r\n\r\n",
   '00A;a=b;c="d"\r\n0123456789\r\n1\r\nx\r\n0\r\nName: value\r\nother: value\r\n\r\nGET / HTTP/1.1\r\n\r\n',
 ];
+const answers = [
+  "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nx-y: z\r\n\r\nhello",
+  "HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\nHTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n0\r\na: b\r\n\r\n",
+  "HTTP/1.0 404 Not Found\r\nConnection: close\r\n\r\nnobody knows how long it is",
+];
 
 /**
- * Gives the HTTP parser so many mutations of heads and of bodies in chunks. @throws Error with the bytes, in base64, at the first of which
+ * Gives the HTTP parser so many mutations of heads, of bodies in chunks and of answers. @throws Error with the bytes, in base64, at the first of which
  * it makes what no message may be, or another thing when they come in pieces
  */
 export function fuzzHttp(random: Random, iterations: number): { readonly accepted: number } {
   let accepted = 0;
   for (let iteration = 0; iteration < iterations; iteration++) {
-    const isHead = iteration % 2 === 0;
-    const seeds = isHead ? heads : bodies;
+    const { what, seeds, isGood } = kinds[iteration % kinds.length] ?? kinds[0];
     const bytes = mutateBytes(random, Buffer.from(seeds[random.below(seeds.length)] ?? "", "latin1"));
     try {
-      if (isHead ? isGoodHead(bytes) : isGoodBody(bytes, random)) accepted++;
+      if (isGood(bytes, random)) accepted++;
     } catch (error) {
-      throw new Error(`${isHead ? "a head" : "a body"}: ${bytes.toString("base64")}`, { cause: error });
+      throw new Error(`${what}: ${bytes.toString("base64")}`, { cause: error });
     }
   }
   return { accepted };
@@ -57,15 +62,19 @@ function holdHead({ method, target, authority, headers, bodyBytes }: ReceivedHea
   hold(lengths.length === 0 || bodyBytes === Number(lengths[0]), "the length is another");
 }
 
-function isGoodBody(bytes: Buffer, random: Random): boolean {
-  const whole = read([bytes]);
+function inPiecesOf(bytes: Buffer, random: Random): readonly Buffer[] {
   const pieces: Buffer[] = [];
   for (let at = 0; at < bytes.length;) {
     const end = at + 1 + random.below(12);
     pieces.push(bytes.subarray(at, end));
     at = end;
   }
-  const inPieces = read(pieces);
+  return pieces;
+}
+
+function isGoodBody(bytes: Buffer, random: Random): boolean {
+  const whole = read([bytes]);
+  const inPieces = read(inPiecesOf(bytes, random));
   // One that is refused may have given away more of it before when it came in pieces; what it gave is the same.
   hold(whole.isRefused === inPieces.isRefused, "it is refused in one way only");
   if (!whole.isRefused) hold(JSON.stringify(whole) === JSON.stringify(inPieces), "pieces change it");
@@ -95,6 +104,44 @@ function read(pieces: readonly Buffer[]): {
   }
   return { data, trailers, taken, isOver: body.isOver, isRefused: false };
 }
+
+function isGoodAnswer(bytes: Buffer, random: Random): boolean {
+  const whole = readAnswer([bytes]);
+  const inPieces = readAnswer(inPiecesOf(bytes, random));
+  hold(whole.isRefused === inPieces.isRefused, "it is refused in one way only");
+  if (!whole.isRefused) hold(JSON.stringify(whole) === JSON.stringify(inPieces), "pieces change it");
+  hold(!whole.isOver || (whole.status >= 200 && whole.status < 1000), "the status is none");
+  return whole.isOver;
+}
+
+function readAnswer(pieces: readonly Buffer[]): {
+  readonly status: number;
+  readonly data: string;
+  readonly isOver: boolean;
+  readonly isRefused: boolean;
+} {
+  const seen = { status: 0, data: "", isOver: false, isRefused: false };
+  const reader = new AnswerReader({
+    informed: ({ status }) => hold(status < 200, "an answer is taken for an interim one"),
+    answered: ({ status }) => (seen.status = status),
+    received: (bytes) => (seen.data += bytes.toString("latin1")),
+    ended: () => (seen.isOver = true),
+  });
+  reader.expect("GET");
+  for (const piece of pieces) {
+    // What follows an answer is nobody's.
+    if (seen.isOver) break;
+    if (reader.push(piece) !== undefined) return { ...seen, isRefused: true };
+  }
+  if (!seen.isOver) reader.connectionEnded();
+  return seen;
+}
+
+const kinds = [
+  { what: "a head", seeds: heads, isGood: isGoodHead },
+  { what: "a body", seeds: bodies, isGood: isGoodBody },
+  { what: "an answer", seeds: answers, isGood: isGoodAnswer },
+] as const;
 
 function hold(isTrue: boolean, what: string): void {
   if (!isTrue) throw new Error(what);
