@@ -1,3 +1,4 @@
+import type { WantedPurpose } from "../component/requirements.ts";
 import type { LocalImage } from "../image/local-image.ts";
 import type { VariantWish } from "@shallop/sdk/api";
 import type { GateQuestion } from "./image-gate.ts";
@@ -15,6 +16,7 @@ export interface PreparedImage {
 export interface WantedVariant {
   readonly reference: string;
   readonly wish: VariantWish;
+  readonly purpose: WantedPurpose;
   readonly image: PreparedImage;
 }
 
@@ -25,7 +27,7 @@ export interface ImageSource {
   /**
    * Pulls what is missing, chooses the variant, prepares it. Quick when all that is done. @throws ImageFault, PodFault
    */
-  prepare(reference: string, wish: VariantWish, signal: AbortSignal): Promise<PreparedImage>;
+  prepare(reference: string, wish: VariantWish, signal: AbortSignal, purpose?: WantedPurpose): Promise<PreparedImage>;
   /** Is there another variant that could run here and that the wish allows? */
   hasOther(from: WantedVariant): Promise<boolean>;
   /**

@@ -1,5 +1,7 @@
+import type { Duplex } from "node:stream";
 import { variantWishOf } from "@shallop/sdk/api";
 import { type Clock, describeError, type Log, type Timer, unreachable } from "@shallop/sdk/internal";
+import type { WantedPurpose } from "../component/requirements.ts";
 import type { AttachRequest, ContainerProcess, ExecRequest } from "../pod/container-process.ts";
 import type { LogStore } from "../pod/log-store.ts";
 import type { ContainerView } from "../pod/containers/container-view.ts";
@@ -345,7 +347,7 @@ export class LocalPod {
     const { image } = servingContainer(this.manifest.spec);
     await this.#admit(signal);
     const wish = nativeNeed(this.manifest) === undefined ? variantWishOf(this.manifest.annotations) : "native";
-    return this.#tools.images.prepare(image, wish, signal);
+    return this.#tools.images.prepare(image, wish, signal, this.#purpose);
   }
 
   /** Every image of the pod, by the policies of this moment. @throws ImageFault POLICY_DENIED … */
@@ -368,6 +370,11 @@ export class LocalPod {
       images.set(name, prepared);
     }
     this.#images = images;
+  }
+
+  /** A revision's pods serve; a pod of its own may be a program that comes to an end. */
+  get #purpose(): WantedPurpose {
+    return isPlain(this.manifest) ? "either" : "serve";
   }
 
   /** A pod of its own that runs natively: containers, each with its own life. */
@@ -419,9 +426,16 @@ export class LocalPod {
     const { run } = this;
     if (run === undefined || this.#hostPorts === undefined) return;
     if (run.ip !== undefined) return this.#hostPorts.lead(addressTarget(run.ip));
+    this.#hostPorts.lead({ address: undefined, connect: (client) => this.serveHttp(client) });
+  }
+
+  /** Serves a client of a component that runs here: it has no port, so its node speaks HTTP in its place. */
+  serveHttp(client: Duplex): void {
+    const { run } = this;
+    if (run === undefined) return void client.destroy();
     const { requestTimeoutMs } = this.#record.limits;
-    const front = (this.#front = new ComponentFront({ dial: () => dialPod(run.endpoint), requestTimeoutMs }));
-    this.#hostPorts.lead({ address: undefined, connect: (client) => front.serve(client) });
+    this.#front ??= new ComponentFront({ dial: () => dialPod(run.endpoint), requestTimeoutMs });
+    this.#front.serve(client);
   }
 
   #givePortsBack(): void {
@@ -435,6 +449,7 @@ export class LocalPod {
     const wanted = {
       reference: servingContainer(this.manifest.spec).image,
       wish: variantWishOf(this.manifest.annotations),
+      purpose: this.#purpose,
       image: prepared,
     };
     for (let tries = 1; ; tries++) {
@@ -478,7 +493,7 @@ export class LocalPod {
       const env = environmentOf(servingContainer(manifest.spec), { manifest, facts, given });
       // A component has no address.
       const known = env.map(({ name, value }) => ({ name, value: value.replaceAll(podIpToken, "") }));
-      return { ...launchOf(this.#record, prepared.image), env: known };
+      return { ...launchOf(this.#record, prepared.image), env: known, purpose: this.#purpose };
     }
     if (this.#images.size === 0) await this.#prepareOthers(signal);
     return launchOf(this.#record, prepared.image, planOf({ manifest, images: this.#images, facts, given }));

@@ -102,8 +102,8 @@ test("native when the component turns out to import what is not here, and the re
 test("native from now on when the component does not come up, unless the deployment wants only Wasm", async () => {
   const { preparer } = open([native, wasm]);
   const image = await preparer.prepare(pinnedHello, "any", signal);
-  expect(await preparer.hasOther({ reference: pinnedHello, wish: "only-wasm", image })).toBe(false);
-  const wanted = { reference: pinnedHello, wish: "any", image } as const;
+  expect(await preparer.hasOther({ reference: pinnedHello, wish: "only-wasm", purpose: "serve", image })).toBe(false);
+  const wanted = { reference: pinnedHello, wish: "any", purpose: "serve", image } as const;
   expect(await preparer.hasOther(wanted)).toBe(true);
   const other = await preparer.fallBack(wanted, "did not come up here 3 times (trap)", signal);
   expect(other.image.variant).toBe("native");
@@ -115,7 +115,7 @@ test("native from now on when the component does not come up, unless the deploym
 test("no other variant where there is one only", async () => {
   const { preparer } = open([wasm]);
   const image = await preparer.prepare(pinnedHello, "any", signal);
-  expect(await preparer.hasOther({ reference: pinnedHello, wish: "any", image })).toBe(false);
+  expect(await preparer.hasOther({ reference: pinnedHello, wish: "any", purpose: "serve", image })).toBe(false);
 });
 
 test("no variant left is NO_USABLE_VARIANT, with a reason for each", async () => {

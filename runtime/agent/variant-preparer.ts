@@ -10,6 +10,7 @@ import {
   type Variant,
 } from "@shallop/sdk/image";
 import { type Log, SingleFlight } from "@shallop/sdk/internal";
+import type { WantedPurpose } from "../component/requirements.ts";
 import { type Choice, chooseVariant } from "../image/choose.ts";
 import type { NodeImages, ResolvedImage } from "../image/node-images.ts";
 import { ImportsUnmetFault, PodFault, type PodRuntime } from "../pod/pod-runtime.ts";
@@ -39,6 +40,12 @@ interface Findings {
   node: NodeFeatures;
 }
 
+/** What is wanted of an image. */
+type Want = Omit<WantedVariant, "image">;
+
+/** By which it is remembered; the reference comes last, and has no space in it. */
+const keyOf = ({ purpose, wish, reference }: Want): string => `${purpose} ${wish} ${reference}`;
+
 /** An image has a variant per platform; an index with more than this is no image that somebody made. */
 const triesMax = 16;
 /** Variants whose pods did not come up; the oldest are tried once more. */
@@ -65,13 +72,19 @@ export class VariantPreparer implements ImageSource {
     return this.#settings.gate.check(question, signal);
   }
 
-  async prepare(reference: string, wish: VariantWish, signal: AbortSignal): Promise<PreparedImage> {
+  async prepare(
+    reference: string,
+    wish: VariantWish,
+    signal: AbortSignal,
+    purpose: WantedPurpose = "serve",
+  ): Promise<PreparedImage> {
     signal.throwIfAborted();
-    const key = `${wish} ${reference}`;
+    const want = { reference, wish, purpose };
+    const key = keyOf(want);
     const known = this.#preparedByKey.get(key);
     if (known !== undefined) return known.prepared;
     // Whoever asked first may leave; those who came later still want it.
-    const flight = this.#flights.run(key, () => this.#begin(reference, wish, key));
+    const flight = this.#flights.run(key, () => this.#begin(want));
     return withSignal(flight, signal);
   }
 
@@ -84,12 +97,12 @@ export class VariantPreparer implements ImageSource {
     return this.#decide(resolved, wish, findings).kind === "chosen";
   }
 
-  async fallBack({ reference, wish, image }: WantedVariant, why: string, signal: AbortSignal): Promise<PreparedImage> {
+  async fallBack({ image, ...want }: WantedVariant, why: string, signal: AbortSignal): Promise<PreparedImage> {
     this.#startFailures.set(parseDigest(image.image.digest), why);
     const [oldest] = this.#startFailures.keys();
     if (this.#startFailures.size > startFailuresMax && oldest !== undefined) this.#startFailures.delete(oldest);
-    this.#preparedByKey.delete(`${wish} ${reference}`);
-    return this.prepare(reference, wish, signal);
+    this.#preparedByKey.delete(keyOf(want));
+    return this.prepare(want.reference, want.wish, signal, want.purpose);
   }
 
   /** What is wanted stays, the rest may go; what is not known by digest yet is not here either. */
@@ -106,7 +119,7 @@ export class VariantPreparer implements ImageSource {
       if (digest !== undefined) roots.add(digest);
     }
     for (const [key, { root, prepared }] of this.#preparedByKey) {
-      if (references.has(key.slice(key.indexOf(" ") + 1))) roots.add(root).add(prepared.image.digest);
+      if (references.has(key.slice(key.lastIndexOf(" ") + 1))) roots.add(root).add(prepared.image.digest);
       else this.#preparedByKey.delete(key);
     }
     const collected = this.#settings.images.collect(roots);
@@ -115,27 +128,28 @@ export class VariantPreparer implements ImageSource {
     if (removedBytes > 0) this.#settings.log.info("images that nothing needs were removed", { bytes: removedBytes });
   }
 
-  #begin(reference: string, wish: VariantWish, key: string): Promise<PreparedImage> {
-    const preparing = this.#collecting.then(() => this.#prepare(reference, wish, key));
+  #begin(want: Want): Promise<PreparedImage> {
+    const preparing = this.#collecting.then(() => this.#prepare(want));
     // Counted from now on, so that a collection that begins while this one waits, waits too.
     const counted = preparing.finally(() => this.#preparing.delete(counted));
     this.#preparing.add(counted);
     return counted;
   }
 
-  async #prepare(text: string, wish: VariantWish, key: string): Promise<PreparedImage> {
+  async #prepare(want: Want): Promise<PreparedImage> {
+    const { reference: text, wish } = want;
     const { images, signal, defaultRegistry, features } = this.#settings;
     const reference = parseReference(text, { defaultRegistry });
     const resolved = await images.resolve(reference, signal);
     const findings: Findings = { importsUnmet: new Map(), startFailures: this.#startFailures, node: features };
     for (let tries = 0; tries < triesMax; tries++) {
       const { variant, reason } = this.#choose(resolved, wish, findings);
-      const prepared = await this.#try(resolved, variant, findings);
+      const prepared = await this.#try(resolved, { variant, purpose: want.purpose }, findings);
       if (prepared === undefined) continue;
       const imageId = formatReference(pinned(reference, variant.digest));
       const result: PreparedImage = { image: prepared, imageId, reason };
       // A tag may move; only a digest always means the same.
-      if (reference.digest !== undefined) this.#remember(key, result, resolved.digest);
+      if (reference.digest !== undefined) this.#remember(keyOf(want), result, resolved.digest);
       return result;
     }
     throw new ImageFault("NO_USABLE_VARIANT", `${text}: none of its first ${String(triesMax)} variants can run here`);
@@ -161,7 +175,7 @@ export class VariantPreparer implements ImageSource {
   /** Undefined: this variant will not do here, and the findings say why, so that the next choice is another. */
   async #try(
     resolved: ResolvedImage,
-    variant: Variant,
+    { variant, purpose }: { readonly variant: Variant; readonly purpose: WantedPurpose },
     findings: Findings,
   ): Promise<PreparedImage["image"] | undefined> {
     const { images, runtimes, signal } = this.#settings;
@@ -169,7 +183,7 @@ export class VariantPreparer implements ImageSource {
     const runtime = runtimes.find((candidate) => candidate.variant === local.variant);
     try {
       if (runtime === undefined) throw new PodFault("UNSUPPORTED", `this node runs no ${local.variant} pods`);
-      await runtime.prepare(local, signal);
+      await runtime.prepare(local, signal, purpose);
       return local;
     } catch (error) {
       if (!(error instanceof PodFault) || (error.code !== "IMPORTS_UNMET" && error.code !== "UNSUPPORTED")) throw error;

@@ -5,6 +5,7 @@ const prepared = {
   outcome: "prepared",
   wasiVersion: "0.2.0",
   form: "linked",
+  purpose: "serve",
   entry: "wasi:http/incoming-handler@0.2.0",
   imports: [],
   exports: [],

@@ -1,11 +1,13 @@
 import { isUtf8 } from "node:buffer";
 import type { PreparedForm } from "./component-plan.ts";
+import type { Purpose } from "./requirements.ts";
 
 /** What the jail says when it is done: one line of JSON, then the files' bytes in the order of `files`. */
 export type JailAnswer =
   | {
       readonly outcome: "prepared";
       readonly form: PreparedForm;
+      readonly purpose: Purpose;
       readonly wasiVersion: string;
       readonly entry: string;
       readonly imports: readonly string[];
@@ -59,6 +61,7 @@ function isAnswer(value: unknown): value is JailAnswer {
   return (
     answer["outcome"] === "prepared" &&
     (answer["form"] === "linked" || answer["form"] === "bindings") &&
+    (answer["purpose"] === "serve" || answer["purpose"] === "run") &&
     typeof answer["wasiVersion"] === "string" &&
     typeof answer["entry"] === "string" &&
     isTextList(answer["imports"]) &&

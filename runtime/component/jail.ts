@@ -4,11 +4,11 @@ import { type Clock, guestV8Flags } from "@shallop/sdk/internal";
 import type { Cells } from "../sandbox/cell/cells.ts";
 import { cellPid, type CellProcess } from "../sandbox/kernel/cell.ts";
 import { answerBytesMax } from "./jail-protocol.ts";
-import type { Purpose } from "./requirements.ts";
+import type { WantedPurpose } from "./requirements.ts";
 
 export interface JailLimits {
   /** What the component is wanted for. */
-  readonly purpose: Purpose;
+  readonly purpose: WantedPurpose;
   readonly heapBytesMax: number;
   readonly residentBytesMax: number;
   readonly timeoutMs: number;

@@ -2,15 +2,23 @@
 // (jail-protocol.ts). It has no environment, may write no file and start no program; whatever the component's bytes do
 // to the transpiler or to V8 ends with this process.
 import { readFileSync } from "node:fs";
-import { describeError } from "@shallop/sdk/internal";
-import { binaryLayer } from "./component-binary.ts";
+import { assert, describeError } from "@shallop/sdk/internal";
+import { binaryLayer, type ComponentSurface } from "./component-binary.ts";
 import { glueCacheFile, glueFile, linksFile, type PreparedForm } from "./component-plan.ts";
 import { validateModule } from "./core-module/validate-module.ts";
 import type { PreparedLinks } from "./engine.ts";
 import { examineComponent, type InvalidComponent, type ValidComponent } from "./examine-component.ts";
 import { warmGlueCache } from "./glue-cache.ts";
 import type { JailAnswer } from "./jail-protocol.ts";
-import { checkRequirements, entryFamily, entryFunction, type Purpose } from "./requirements.ts";
+import {
+  checkRequirements,
+  entryFamily,
+  entryFunction,
+  type Purpose,
+  purposesOf,
+  type Requirements,
+  type WantedPurpose,
+} from "./requirements.ts";
 import { untrueEntry } from "./wasi-types.ts";
 import { closeSystemCalls } from "../sandbox/kernel/close-system-calls.ts";
 
@@ -21,7 +29,7 @@ interface Output {
 
 const refuse = (answer: JailAnswer): Output => ({ answer, contents: [] });
 
-async function prepareComponent(component: Uint8Array, purpose: Purpose): Promise<Output> {
+async function prepareComponent(component: Uint8Array, wanted: WantedPurpose): Promise<Output> {
   const layer = binaryLayer(component);
   if (layer === "core-module") {
     const message =
@@ -32,9 +40,9 @@ async function prepareComponent(component: Uint8Array, purpose: Purpose): Promis
   const { surface, unmet, found } = await examineComponent(component);
   if (unmet.length > 0) return refuse({ outcome: "unmet", unmet });
   if (!found.isValid && !found.isUnlinked) return refuse({ outcome: "invalid", message: invalidMessage(found.reason) });
-  const { entry, wasiVersion } = checkRequirements(surface, purpose);
+  const { purpose, entry, wasiVersion } = requirementsFor(surface, wanted);
   if (entry === undefined || wasiVersion === undefined) {
-    const message = `the component does not export ${missing[purpose]}; it exports ${surface.exports.join(", ") || "nothing"}`;
+    const message = `the component does not export ${missing[wanted]}; it exports ${surface.exports.join(", ") || "nothing"}`;
     return refuse({ outcome: "invalid", message });
   }
   if (!found.isValid && (purpose === "run" || entryFamily(entry, purpose) === "0.3")) {
@@ -46,16 +54,27 @@ async function prepareComponent(component: Uint8Array, purpose: Purpose): Promis
   const { form, files } = await prepareFiles(component, found);
   const listed = [...files].map(([name, bytes]) => ({ name, bytes: bytes.length }));
   return {
-    answer: { outcome: "prepared", form, wasiVersion, entry, ...surface, files: listed },
+    answer: { outcome: "prepared", form, purpose, wasiVersion, entry, ...surface, files: listed },
     contents: [...files.values()],
   };
 }
 
 const invalidMessage = (reason: string): string => `the component is invalid: ${reason}`;
 
-const missing: Readonly<Record<Purpose, string>> = {
+/** For the first purpose that it can be called for; for the last one when it can for none. */
+function requirementsFor(
+  surface: ComponentSurface,
+  wanted: WantedPurpose,
+): Requirements & { readonly purpose: Purpose } {
+  const [first, second] = purposesOf(wanted).map((purpose) => ({ purpose, ...checkRequirements(surface, purpose) }));
+  assert(first !== undefined, "something is wanted");
+  return first.entry === undefined ? (second ?? first) : first;
+}
+
+const missing: Readonly<Record<WantedPurpose, string>> = {
   serve: "wasi:http/incoming-handler@0.2 or wasi:http/handler@0.3, so it cannot serve requests",
   run: "wasi:cli/run of 0.2 or 0.3, so it cannot be run as a command",
+  either: "wasi:http/incoming-handler@0.2, wasi:http/handler@0.3 or wasi:cli/run, so it can neither serve nor be run",
 };
 
 /** What the engine needs that runs the component: ours, or jco's bindings where it holds what we do not link. */
@@ -90,10 +109,13 @@ function compileModule(bytes: Uint8Array): WebAssembly.Module {
   return new WebAssembly.Module(bytes);
 }
 
+const wantedPurpose = (text: string | undefined): WantedPurpose =>
+  text === "run" || text === "either" ? text : "serve";
+
 let output: Output;
 if (process.argv[3] === "--close-calls") closeSystemCalls("jail");
 try {
-  output = await prepareComponent(readFileSync(0), process.argv[2] === "run" ? "run" : "serve");
+  output = await prepareComponent(readFileSync(0), wantedPurpose(process.argv[2]));
 } catch (error) {
   output = refuse({ outcome: "invalid", message: invalidMessage(describeError(error)) });
 }

@@ -6,7 +6,7 @@ import type { Cells } from "../sandbox/cell/cells.ts";
 import { runJail } from "./jail.ts";
 import { type JailAnswer, parseJailOutput } from "./jail-protocol.ts";
 import type { PreparedComponent, PreparedStore } from "./prepared-store.ts";
-import type { Purpose } from "./requirements.ts";
+import { purposesOf, type WantedPurpose } from "./requirements.ts";
 import { engineIdentity } from "./v8-flags.ts";
 
 /** What preparing one component may use. */
@@ -38,7 +38,7 @@ export interface PrepareRequest {
   /** Where it is kept. */
   readonly store: PreparedStore;
   /** What it is wanted for; a pod's serve. */
-  readonly purpose?: Purpose;
+  readonly purpose?: WantedPurpose;
   /** Asked for when it is to be prepared: how the jail is closed in. */
   readonly cells: () => Promise<Cells>;
 }
@@ -55,8 +55,10 @@ export async function prepare(
   signal: AbortSignal,
 ): Promise<PreparedComponent> {
   const { store, componentDigest } = request;
-  const ready = await store.find({ componentDigest, purpose: purposeOf(request) });
-  if (ready?.plan.engine === engineIdentity) return ready;
+  for (const purpose of purposesOf(purposeOf(request))) {
+    const ready = await store.find({ componentDigest, purpose });
+    if (ready?.plan.engine === engineIdentity) return ready;
+  }
   const output = await runInJail(request, limits, clock, signal);
   const parsed = parseJailOutput(output);
   if (parsed === undefined) throw invalid(request, "its preparation gave no usable result");
@@ -100,7 +102,7 @@ function planOf(
     componentDigest: request.componentDigest,
     componentBytes: modules.reduce((sum, { bytes }) => sum + bytes, 0),
     wasiVersion: answer.wasiVersion,
-    purpose: purposeOf(request),
+    purpose: answer.purpose,
     entry: answer.entry,
     imports: answer.imports,
     exports: answer.exports,
@@ -109,7 +111,7 @@ function planOf(
   };
 }
 
-const purposeOf = ({ purpose }: Pick<PrepareRequest, "purpose">): Purpose => purpose ?? "serve";
+const purposeOf = ({ purpose }: Pick<PrepareRequest, "purpose">): WantedPurpose => purpose ?? "serve";
 
 // Each is a line of a hostile component's choice; somebody has to read them.
 const unmetShownMax = 100;

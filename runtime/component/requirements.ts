@@ -45,6 +45,12 @@ const equalDrafts: ReadonlySet<string> = new Set(["0.3.0-rc-2026-03-15"]);
 /** What a component is wanted for: to answer requests, or to be run once. */
 export type Purpose = "serve" | "run";
 
+/** What will do: one of them, or whichever the component is made for. One that can do both serves. */
+export type WantedPurpose = Purpose | "either";
+
+export const purposesOf = (wanted: WantedPurpose): readonly Purpose[] =>
+  wanted === "either" ? ["serve", "run"] : [wanted];
+
 /** The interface that a component exports for it, by family. */
 export const entryInterface: Readonly<Record<Purpose, Readonly<Record<WasiFamily, string>>>> = {
   serve: { "0.2": "wasi:http/incoming-handler", "0.3": "wasi:http/handler" },

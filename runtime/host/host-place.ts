@@ -72,6 +72,11 @@ export class HostPlace {
     return egressSocket(this.#egress, uid);
   }
 
+  /** Of a process in it: it finds our programs compiled. */
+  get environment(): Readonly<Record<string, string>> {
+    return { NODE_COMPILE_CACHE: this.#settings.compileCache };
+  }
+
   /** Beside our code. */
   async mounts(): Promise<readonly CellMount[]> {
     if (!this.#isApart) return [];

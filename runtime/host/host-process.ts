@@ -100,7 +100,7 @@ export class HostProcess {
         ...(cells.ability.closesCalls ? ["--close-calls"] : []),
       ],
       // Guests never see it; see WASI's environment.
-      environment: { NODE_COMPILE_CACHE: compileCache },
+      environment: place.environment,
       mounts: await place.mounts(),
       uid: place.uid,
       network: "none",

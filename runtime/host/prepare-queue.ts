@@ -3,6 +3,7 @@ import { type Clock, SingleFlight } from "@shallop/sdk/internal";
 import { planFile } from "../component/component-plan.ts";
 import { prepare, type PrepareLimits } from "../component/prepare.ts";
 import type { PreparedComponent, PreparedStore } from "../component/prepared-store.ts";
+import { purposesOf, type WantedPurpose } from "../component/requirements.ts";
 import type { Cells } from "../sandbox/cell/cells.ts";
 import type { LocalWasmImage } from "../image/local-image.ts";
 
@@ -32,14 +33,18 @@ export class PrepareQueue {
   }
 
   /** Rejects with `signal.reason` when this caller gives up; others who wait for the same component are not affected. */
-  async prepare(image: LocalWasmImage, signal: AbortSignal): Promise<PreparedComponent> {
-    const known = this.known(image.componentDigest);
+  async prepare(
+    image: LocalWasmImage,
+    signal: AbortSignal,
+    purpose: WantedPurpose = "serve",
+  ): Promise<PreparedComponent> {
+    const known = this.#known(image.componentDigest, purpose);
     if (known !== undefined) return known;
     signal.throwIfAborted();
     const { promise, reject } = Promise.withResolvers<never>();
     const onAbort = (): void => reject(signal.reason);
     signal.addEventListener("abort", onAbort, { once: true });
-    const flight = this.#flights.run(image.componentDigest, () => this.#run(image));
+    const flight = this.#flights.run(`${purpose} ${image.componentDigest}`, () => this.#run(image, purpose));
     flight.catch(() => undefined);
     try {
       return await Promise.race([flight, promise]);
@@ -49,10 +54,14 @@ export class PrepareQueue {
   }
 
   /** What was prepared here, if it is still there: it may have been let go of. At once: a request may wait for it. */
-  known(componentDigest: string): PreparedComponent | undefined {
-    const prepared = this.#prepared.get(componentDigest);
-    if (prepared === undefined || existsSync(prepared.pathOf(planFile))) return prepared;
-    this.#prepared.delete(componentDigest);
+  #known(componentDigest: string, wanted: WantedPurpose): PreparedComponent | undefined {
+    for (const purpose of purposesOf(wanted)) {
+      const key = `${purpose} ${componentDigest}`;
+      const prepared = this.#prepared.get(key);
+      if (prepared === undefined) continue;
+      if (existsSync(prepared.pathOf(planFile))) return prepared;
+      this.#prepared.delete(key);
+    }
     return undefined;
   }
 
@@ -63,24 +72,27 @@ export class PrepareQueue {
 
   /** One that an earlier agent has prepared, too. */
   async find(componentDigest: string): Promise<PreparedComponent | undefined> {
-    return this.known(componentDigest) ?? (await this.#settings.store.find({ componentDigest, purpose: "serve" }));
+    return (
+      this.#known(componentDigest, "serve") ?? (await this.#settings.store.find({ componentDigest, purpose: "serve" }))
+    );
   }
 
-  #remember(componentDigest: string, prepared: PreparedComponent): void {
-    this.#prepared.set(componentDigest, prepared);
+  #remember(prepared: PreparedComponent): void {
+    const { purpose, componentDigest } = prepared.plan;
+    this.#prepared.set(`${purpose} ${componentDigest}`, prepared);
     const [oldest] = this.#prepared.keys();
     if (this.#prepared.size > knownMax && oldest !== undefined) this.#prepared.delete(oldest);
   }
 
-  async #run(image: LocalWasmImage): Promise<PreparedComponent> {
+  async #run(image: LocalWasmImage, purpose: WantedPurpose): Promise<PreparedComponent> {
     while (this.#running >= atOnceMax) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     this.#running++;
     try {
       const { componentDigest, componentPath } = image;
       const { limits, clock, cells, store } = this.#settings;
-      const request = { componentPath, componentDigest, store, cells: async () => cells };
+      const request = { componentPath, componentDigest, store, purpose, cells: async () => cells };
       const prepared = await prepare(request, limits, clock, this.#closing.signal);
-      this.#remember(componentDigest, prepared);
+      this.#remember(prepared);
       return prepared;
     } finally {
       this.#running--;

@@ -4,7 +4,9 @@ import { type Clock, describeError, type Log, type Random, type Timer } from "@s
 import { type PrepareLimits, prepareLimits } from "../component/prepare.ts";
 import type { PathOf } from "../component/prepared-files.ts";
 import type { PreparedStore } from "../component/prepared-store.ts";
+import type { WantedPurpose } from "../component/requirements.ts";
 import type { LocalImage, LocalWasmImage } from "../image/local-image.ts";
+import type { AttachRequest, ContainerProcess } from "../pod/container-process.ts";
 import {
   PodFault,
   type PodCounters,
@@ -16,6 +18,7 @@ import {
 } from "../pod/pod-runtime.ts";
 import { EgressProcess } from "../egress/egress-process.ts";
 import type { Cells } from "../sandbox/cell/cells.ts";
+import { CommandPods, containerIdOf } from "./command-pods.ts";
 import type { HostMessage, HostPod } from "./control-protocol.ts";
 import { type HostJail, hostLimits } from "./host-jail.ts";
 import { HostProcess, killProcess } from "./host-process.ts";
@@ -89,6 +92,7 @@ export class WasmRuntime implements PodRuntime {
   readonly #preparing: PrepareQueue;
   readonly #egress: EgressProcess;
   readonly #compileCache: string;
+  readonly #commands: CommandPods;
   #blank: Promise<Host> | undefined;
   #filling: Promise<void> = Promise.resolve();
   #closed = false;
@@ -103,6 +107,12 @@ export class WasmRuntime implements PodRuntime {
       clock: settings.clock,
       cells: settings.cells,
       store: settings.prepared,
+    });
+    this.#commands = new CommandPods({
+      ...settings,
+      directory: join(cacheDirectory, "commands"),
+      place: this.#placeSettings,
+      egress: this.#egress,
     });
   }
 
@@ -119,27 +129,38 @@ export class WasmRuntime implements PodRuntime {
     else this.#ensureBlank();
   }
 
-  async prepare(image: LocalImage, signal: AbortSignal): Promise<void> {
+  async prepare(image: LocalImage, signal: AbortSignal, purpose?: WantedPurpose): Promise<void> {
     if (image.variant !== "wasm") throw new PodFault("UNSUPPORTED", "the Wasm runtime was given a native image");
     // A node without Wasm pods needs no way out for them. It is there before the first of them is: to prepare an image takes longer.
     this.#egress.start();
-    await this.#preparing.prepare(image, signal);
+    await this.#preparing.prepare(image, signal, purpose);
   }
 
   async start(launch: PodLaunch, signal: AbortSignal): Promise<RunningPod> {
-    const { image } = launch;
+    const { image, purpose } = launch;
     if (image.variant !== "wasm") throw new PodFault("UNSUPPORTED", "the Wasm runtime was given a native image");
     const pod = this.#plan(launch, image);
     const known = this.#hostByPod.get(pod.uid);
     if (known?.pods.has(pod.uid) === true) return this.#running(pod);
     this.#egress.start();
-    const { pathOf } = await this.#preparing.prepare(image, signal);
+    const prepared = await this.#preparing.prepare(image, signal, purpose);
+    if (prepared.plan.purpose === "run") {
+      await this.#commands.start(launch, prepared);
+      return this.#running(pod);
+    }
     const host = await this.#hostFor(pod.namespace);
-    await this.#startIn(host, { pod, pathOf }, signal);
+    await this.#startIn(host, { pod, pathOf: prepared.pathOf }, signal);
     return this.#running(pod);
   }
 
+  /** @throws PodFault NOT_RUNNING, UNSUPPORTED */
+  async attach(uid: string, _container: string, request: AttachRequest): Promise<ContainerProcess> {
+    if (this.#commands.has(uid)) return this.#commands.attach(uid, request);
+    throw new PodFault("UNSUPPORTED", "the pod runs a component that serves: its output is in its log");
+  }
+
   async stop(uid: string, graceMs: number): Promise<void> {
+    await this.#commands.stop(uid);
     const host = this.#hostByPod.get(uid);
     this.#hostByPod.delete(uid);
     if (host === undefined) return;
@@ -169,11 +190,12 @@ export class WasmRuntime implements PodRuntime {
         return used.filter((use) => pods.has(use.uid) && isAmount(use.cpuMs) && isAmount(use.memoryBytes));
       }),
     );
-    return uses.flat().map(({ uid, cpuMs, memoryBytes }) => ({
+    const served = uses.flat().map(({ uid, cpuMs, memoryBytes }) => ({
       uid,
       network: { receivedBytes: 0, sentBytes: 0 },
       containers: [{ cpuNs: cpuMs * 1e6, memoryBytes, processes: 1, readBytes: 0, writtenBytes: 0 }],
     }));
+    return [...served, ...(await this.#commands.counters())];
   }
 
   async adopt(): Promise<readonly RunningPod[]> {
@@ -194,6 +216,7 @@ export class WasmRuntime implements PodRuntime {
       await removeStray(parent, live);
     }
     await removeStalePodSockets(runDirectory, new Set(this.#hostByPod.keys()));
+    running.push(...(await this.#commands.adopt((uid) => this.#endpointOf(uid))));
     return running;
   }
 
@@ -204,6 +227,7 @@ export class WasmRuntime implements PodRuntime {
   async close(options: { readonly keepPods: boolean } = { keepPods: true }): Promise<void> {
     this.#closed = true;
     this.#preparing.close();
+    await this.#commands.close();
     await this.#filling;
     const blank = await this.#blank?.catch(() => undefined);
     if (blank !== undefined && blank.namespace === undefined) await this.#end(blank);
@@ -468,8 +492,12 @@ export class WasmRuntime implements PodRuntime {
   }
 
   #running({ uid, namespace, name }: PodPlan): RunningPod {
-    const endpoint = { protocol: "wire", socket: this.#podSocket(uid) } as const;
-    return { uid, namespace, name, endpoint, containerId: `wasm://${uid}` };
+    return { uid, namespace, name, endpoint: this.#endpointOf(uid), containerId: containerIdOf(uid) };
+  }
+
+  /** Where it is asked; nobody listens there for a command. */
+  #endpointOf(uid: string): RunningPod["endpoint"] {
+    return { protocol: "wire", socket: this.#podSocket(uid) };
   }
 
   get #placeSettings(): HostPlaceSettings {

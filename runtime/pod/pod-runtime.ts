@@ -3,7 +3,8 @@ import { Fault, type GuestLimits, type InstanceReuse } from "@shallop/sdk/intern
 import type { LocalImage } from "../image/local-image.ts";
 import type { AttachRequest, ContainerProcess, ExecRequest } from "./container-process.ts";
 import type { PodSecurity } from "./pod-security.ts";
-import type { PodPlan } from "./containers/container-launch.ts";
+import type { WantedPurpose } from "../component/requirements.ts";
+import type { ContainerStreams, PodPlan } from "./containers/container-launch.ts";
 import type { ContainerView } from "./containers/container-view.ts";
 
 /**
@@ -12,8 +13,8 @@ import type { ContainerView } from "./containers/container-view.ts";
  */
 export interface PodRuntime {
   readonly variant: LocalImage["variant"];
-  /** Does what a start would otherwise have to wait for: links the component, mounts nothing yet. */
-  prepare(image: LocalImage, signal: AbortSignal): Promise<void>;
+  /** Does what a start would otherwise have to wait for: links the component for its purpose, mounts nothing yet. */
+  prepare(image: LocalImage, signal: AbortSignal, purpose?: WantedPurpose): Promise<void>;
   /** Resolves when the pod can answer a request. @throws PodFault */
   start(launch: PodLaunch, signal: AbortSignal): Promise<RunningPod>;
   /** Asks the pod to finish what it has, and ends it at the latest after `graceMs`. Leaves nothing behind. */
@@ -108,7 +109,11 @@ export interface PodLaunch {
   readonly image: LocalImage;
   /** As the pod says, `K_SERVICE` and its peers and `PORT` included; nothing of the node's environment. */
   readonly env: readonly { readonly name: string; readonly value: string }[];
-  /** Replace the image's entrypoint and command; native only. */
+  /** Of a component: what it has to be. To serve, unless something else is said. */
+  readonly purpose?: WantedPurpose;
+  /** Of a component that is a command: its input. */
+  readonly streams?: ContainerStreams;
+  /** Replace the image's entrypoint and command; of a component its name and arguments. */
   readonly command?: readonly string[];
   readonly args?: readonly string[];
   readonly workingDir?: string;

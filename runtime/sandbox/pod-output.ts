@@ -43,7 +43,7 @@ interface Said {
 /** Reads what a pod writes, line by line. The pod's ends of the FIFOs stay open without us, so nothing is lost or blocks
  * over a restart of the agent unless it writes more than the pipe holds (64 KiB) meanwhile; then it waits. */
 export class PodOutput implements AsyncDisposable {
-  readonly #sockets: readonly Socket[];
+  readonly #streams: readonly Readable[];
   readonly #timers = new Set<Timer>();
   readonly #ended: Promise<unknown>;
   readonly #clock: Clock;
@@ -53,29 +53,37 @@ export class PodOutput implements AsyncDisposable {
   #unheardBytes = 0;
   readonly #taps = new Set<Readonly<Record<PodLogLine["stream"], PassThrough>>>();
 
-  private constructor(clock: Clock, sockets: readonly Socket[], tail: string[]) {
+  private constructor(clock: Clock, streams: readonly Readable[], tail: string[]) {
     this.#clock = clock;
-    this.#sockets = sockets;
+    this.#streams = streams;
     this.#tail = tail;
     this.#ended = Promise.all(
-      sockets.map((socket) => new Promise<void>((resolve) => socket.once("close", () => resolve()))),
+      streams.map((stream) => new Promise<void>((resolve) => stream.once("close", () => resolve()))),
     );
   }
 
   /** Opens both FIFOs. There must be a writer already, or the end is seen before the beginning. */
-  static open(files: PodFiles, clock: Clock, { logged, keepsFirst = false }: OutputUse): PodOutput {
+  static open(files: PodFiles, clock: Clock, use: OutputUse): PodOutput {
     const stdout = openFifo(files.stdout);
     try {
-      const stderr = openFifo(files.stderr);
-      const output = new PodOutput(clock, [stdout, stderr], []);
-      if (keepsFirst) output.#unheard = [];
-      output.#read(stdout, "stdout", logged);
-      output.#read(stderr, "stderr", logged);
-      return output;
+      return PodOutput.of({ stdout, stderr: openFifo(files.stderr) }, clock, use);
     } catch (error) {
       stdout.destroy();
       throw error;
     }
+  }
+
+  /** Of a program that we have started ourselves. */
+  static of(
+    { stdout, stderr }: Readonly<Record<PodLogLine["stream"], Readable>>,
+    clock: Clock,
+    { logged, keepsFirst = false }: OutputUse,
+  ): PodOutput {
+    const output = new PodOutput(clock, [stdout, stderr], []);
+    if (keepsFirst) output.#unheard = [];
+    output.#read(stdout, "stdout", logged);
+    output.#read(stderr, "stderr", logged);
+    return output;
   }
 
   /** The last lines of both streams, bounded; empty when there was none. */
@@ -109,11 +117,11 @@ export class PodOutput implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const timer of this.#timers) timer.cancel();
-    for (const socket of this.#sockets) socket.destroy();
+    for (const stream of this.#streams) stream.destroy();
     await this.#ended;
   }
 
-  #read(socket: Socket, stream: PodLogLine["stream"], logged: (line: PodLogLine) => void): void {
+  #read(source: Readable, stream: PodLogLine["stream"], logged: (line: PodLogLine) => void): void {
     const splitter = new LineSplitter(lineBytesMax, (text, partial) => {
       this.#tail.push(text);
       if (this.#tail.length > tailLinesMax) this.#tail.shift();
@@ -121,7 +129,7 @@ export class PodOutput implements AsyncDisposable {
     });
     let windowEndMs = 0;
     let windowBytes = 0;
-    socket.on("data", (chunk: Uint8Array) => {
+    source.on("data", (chunk: Uint8Array) => {
       const nowMs = this.#clock.nowMs();
       if (nowMs >= windowEndMs) [windowEndMs, windowBytes] = [nowMs + windowMs, 0];
       this.#keep({ stream, chunk });
@@ -130,12 +138,12 @@ export class PodOutput implements AsyncDisposable {
         else tap[stream].write(chunk);
       }
       windowBytes += chunk.byteLength;
-      if (windowBytes > windowBytesMax) this.#pause(socket, windowEndMs - nowMs);
+      if (windowBytes > windowBytesMax) this.#pause(source, windowEndMs - nowMs);
       splitter.push(chunk);
     });
-    socket.once("end", () => splitter.end());
+    source.once("end", () => splitter.end());
     // Reading a FIFO does not fail; if it does, the output ends here, and the pod goes on.
-    socket.on("error", () => undefined);
+    source.on("error", () => undefined);
   }
 
   #keep(said: Said): void {
@@ -146,11 +154,11 @@ export class PodOutput implements AsyncDisposable {
     else this.#unheard.push(said);
   }
 
-  #pause(socket: Socket, delayMs: number): void {
-    socket.pause();
+  #pause(source: Readable, delayMs: number): void {
+    source.pause();
     const timer = this.#clock.after(Math.max(1, delayMs), () => {
       this.#timers.delete(timer);
-      socket.resume();
+      source.resume();
     });
     this.#timers.add(timer);
   }

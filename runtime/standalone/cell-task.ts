@@ -9,11 +9,26 @@ export type CellTask = {
   readonly closesCalls: boolean;
 } & (
   | { readonly kind: "module"; readonly flags: RunFlags }
-  | { readonly kind: "run"; readonly flags: RunFlags; readonly componentDigest: string; readonly hosts: Hosts }
+  | {
+      readonly kind: "run";
+      readonly flags: RunFlags;
+      readonly componentDigest: string;
+      readonly hosts: Hosts;
+      /** Of a pod: where its component was prepared to, and its way out. */
+      readonly pod?: PodPlace;
+    }
   | { readonly kind: "serve"; readonly flags: ServeFlags; readonly componentDigest: string; readonly hosts: Hosts }
 );
 
 type Hosts = readonly ResolvedHost[];
+
+interface PodPlace {
+  readonly preparedDirectory: string;
+  /** Where the node's egress proxy listens for it. */
+  readonly egressSocket: string;
+  /** Networks that it may reach though they are special. */
+  readonly egressAllowed: readonly string[];
+}
 
 /** Where things are in a cell. */
 export const moduleInCell = "/module.wasm";

@@ -1,5 +1,8 @@
 import { Socket } from "node:net";
-import { systemClock } from "@shallop/sdk/internal";
+import { type Clock, systemClock } from "@shallop/sdk/internal";
+import { addressJudge } from "../component/egress/address-judge.ts";
+import type { Egress } from "../component/egress/egress.ts";
+import { ProxiedEgress } from "../component/egress/proxied-egress.ts";
 import { inDirectory } from "../component/prepared-files.ts";
 import { closeSystemCalls, endAtOnce } from "../sandbox/kernel/close-system-calls.ts";
 import {
@@ -10,12 +13,15 @@ import {
   readTask,
   taskDescriptor,
 } from "./cell-task.ts";
+import { allowListEgress } from "./host-egress.ts";
 import { loadProgram } from "./prepared-program.ts";
 import { readProgram } from "./program-file.ts";
 import { runComponent } from "./run-component.ts";
 import { runModule } from "./run-module.ts";
 import { serveProgram } from "./serving.ts";
 import { stopOnSignals } from "./stop-on-signals.ts";
+
+type RunTask = Extract<CellTask, { kind: "run" }>;
 
 export interface InCellOptions {
   readonly starting: (timeoutMs: number | undefined) => void;
@@ -34,14 +40,17 @@ export async function runTask(options: InCellOptions): Promise<number> {
     return runModule({ ...module, path: flags.file }, task.flags, starting);
   }
   const { componentDigest, hosts } = task;
-  const program = loadProgram(inDirectory(preparedInCell), {
+  const pod = task.kind === "run" ? task.pod : undefined;
+  const program = loadProgram(inDirectory(pod?.preparedDirectory ?? preparedInCell), {
     path: flags.file,
     componentDigest,
     memoryBytesMax: flags.memoryBytesMax,
   });
   if (task.kind === "run") {
     close(task);
-    return runComponent(program, { flags: task.flags, hosts, clock: systemClock, starting });
+    const clock = systemClock;
+    const egress = pod === undefined ? allowListEgress(hosts) : podEgress(pod, clock);
+    return runComponent(program, { flags: task.flags, egress, clock, starting });
   }
   const stop = AbortSignal.any([stopOnSignals(systemClock), endOfTask()]);
   close(task);
@@ -50,9 +59,13 @@ export async function runTask(options: InCellOptions): Promise<number> {
   return 0;
 }
 
+const podEgress = ({ egressSocket, egressAllowed: allowed }: NonNullable<RunTask["pod"]>, clock: Clock): Egress =>
+  new ProxiedEgress(addressJudge({ allowed }), egressSocket, clock);
+
 function close(task: CellTask): void {
   if (!task.closesCalls) return;
   if (task.kind === "module") closeSystemCalls("module");
+  else if (task.kind === "run" && task.pod !== undefined) closeSystemCalls("host");
   else closeSystemCalls(task.hosts.length > 0 ? "online-component" : "component");
 }
 

@@ -1,17 +1,17 @@
 import { basename } from "node:path";
 import { type Clock, systemRandom } from "@shallop/sdk/internal";
+import type { Egress } from "../component/egress/egress.ts";
 import { artifactOf } from "../component/prepared-files.ts";
 import { runCommand } from "../component/run-command.ts";
 import { guestBounds } from "../component/wasi/guest-context.ts";
 import type { RunFlags } from "./flags.ts";
-import { allowListEgress, type ResolvedHost } from "./host-egress.ts";
 import type { PreparedProgram } from "./prepared-program.ts";
 import { StandaloneFault } from "./standalone-fault.ts";
 import { StandardInput, terminals, writeThrough } from "./standard-streams.ts";
 
 export interface RunOptions {
   readonly flags: RunFlags;
-  readonly hosts: readonly ResolvedHost[];
+  readonly egress: Egress;
   readonly clock: Clock;
   /** Called when all is ready: from now on it is the guest's time. */
   readonly starting: () => void;
@@ -19,7 +19,7 @@ export interface RunOptions {
 
 /** Runs a command component. @returns its exit code @throws GuestFault when it traps, StandaloneFault */
 export async function runComponent(program: PreparedProgram, options: RunOptions): Promise<number> {
-  const { flags, hosts, clock, starting } = options;
+  const { flags, egress, clock, starting } = options;
   const artifact = artifactOf(program.files, program.modules);
   if (artifact.form !== "linked") {
     throw new StandaloneFault("FILE_INVALID", `${flags.file} is a command that this linker does not link`);
@@ -38,7 +38,7 @@ export async function runComponent(program: PreparedProgram, options: RunOptions
       terminals: terminals(),
       clock,
       random: systemRandom,
-      egress: allowListEgress(hosts),
+      egress,
       log: writeThrough,
       ended: () => undefined,
       bounds: guestBounds,

@@ -2,7 +2,7 @@ import { realpath } from "node:fs/promises";
 import { systemClock } from "@shallop/sdk/internal";
 import { moduleInCell } from "./cell-task.ts";
 import type { RunFlags } from "./flags.ts";
-import { resolveHosts } from "./host-egress.ts";
+import { allowListEgress, resolveHosts } from "./host-egress.ts";
 import { loadProgram, prepareProgram } from "./prepared-program.ts";
 import { checkModuleWithoutCell, preparedMounts, runInCell, withoutCell } from "./program-cell.ts";
 import { digestOf, type ProgramFile, readProgram } from "./program-file.ts";
@@ -49,7 +49,7 @@ async function component(file: ProgramFile, flags: RunFlags, options: RunOptions
   if (cells.ability.tree === "none") {
     complain(withoutCell(flags.file, cells));
     const program = loadProgram(prepared.pathOf, { path: flags.file, componentDigest, memoryBytesMax });
-    return runComponent(program, { flags, hosts, clock, starting });
+    return runComponent(program, { flags, egress: allowListEgress(hosts), clock, starting });
   }
   const task = { kind: "run", closesCalls: cells.ability.closesCalls, flags, componentDigest, hosts } as const;
   return runInCell(task, { cells, mounts: preparedMounts(prepared), compileCache });

@@ -1,12 +1,15 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { guestComponent } from "../../runtime/host/testing/components.ts";
+import { toolComponent } from "../../runtime/standalone/testing/programs.ts";
 import { publishBusybox } from "../support/busybox.ts";
 import { dockerPath } from "../support/dockerd.ts";
 import { type Kubectl, needKubectl } from "../support/kubectl.ts";
 import { eventually, freePort, Platform } from "../support/platform.ts";
+import { Workshop } from "../support/workshop.ts";
 
 // The Docker API as a user of Docker knows it: the stock command line against one platform.
 
@@ -104,6 +107,47 @@ test("run: both outputs, exit codes, input, a program that is not there", async 
   });
   expect((await docker(["run", "--rm", "shell:1", "nosuch"])).code).toBe(127);
   expect(await d("ps", "-aq")).toBe("");
+});
+
+test("a component that serves: published port, logs, which variant runs and why", async () => {
+  await using workshop = await Workshop.open();
+  const component = await readFile((await guestComponent()).path);
+  const image = await workshop.publish(platform, "server", { component });
+  const port = await freePort();
+  await d("run", "-d", "--name", "component", "-p", `127.0.0.1:${port}:8080`, image);
+  const page = eventually("the component answers", async () => {
+    const answer = await fetch(`http://127.0.0.1:${port}/hello`);
+    return answer.ok ? answer.text() : undefined;
+  });
+  expect(await page).toBe("hello\n");
+  const seen = await d("inspect", "-f", "{{.Platform}} {{json .Variant}}", "component");
+  expect(seen).toMatch(/^wasi \{"ImageID":"[^"]+@sha256:[0-9a-f]{64}","Kind":"wasm","Reason":"Wasm variant[^"]+"\}$/);
+  await d("rm", "-f", "component");
+});
+
+test("a component that is a command: arguments, environment, input, exit codes, and --platform chooses", async () => {
+  await using workshop = await Workshop.open();
+  const component = await toolComponent();
+  const image = await workshop.publish(platform, "tool", { component, foreignPlatform: "linux/s390x" });
+  const words = await d("run", "--name", "tool", image, "a", "two words");
+  expect(words.split("\0")).toEqual(["tool", "a", "two words", ""]);
+  expect(await d("run", "--rm", "-e", "A=b c", image, "variables")).toBe("A=b c\0");
+  expect(await d("logs", "tool")).toBe(words);
+  expect(await d("inspect", "-f", "{{.State.Status}} {{.Variant.Kind}}", "tool")).toBe("exited wasm");
+  await d("rm", "tool");
+  const input = "a line\nno newline at the end";
+  expect(await docker(["run", "-i", "--rm", image, "cat"], input)).toMatchObject({ code: 0, stdout: input });
+  expect((await docker(["run", "--rm", image, "exit"])).code).toBe(1);
+  expect(await docker(["run", "--rm", image, "trap"])).toMatchObject({ code: 134 });
+  expect((await docker(["run", "--rm", "--platform", "wasi/wasm", image, "exit"])).code).toBe(1);
+  const refused = await docker(["run", "--rm", "--platform", "linux/amd64", image, "exit"]);
+  expect(refused.code).toBe(125);
+  expect(refused.stderr).toContain("is not wanted: the deployment wants only native variants");
+  // One that runs on is ended, and its code says how.
+  await d("run", "-d", "--name", "spinner", image, "spin");
+  await d("kill", "spinner");
+  expect(await d("wait", "spinner")).toBe("137");
+  await d("rm", "spinner");
 });
 
 test("a container in the background: ports, volumes, exec, logs, stop, start, rm; and it is a pod", async () => {

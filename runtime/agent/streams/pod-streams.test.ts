@@ -57,6 +57,7 @@ async function serve(refusal?: Error): Promise<Served> {
   const pod = {
     key: "default/web",
     run: undefined,
+    serveHttp: () => undefined,
     expectContainer: () => undefined,
     attach: () => Promise.reject(new PodFault("UNSUPPORTED", "no")),
     exec: async (_: string, request: ExecRequest) => {

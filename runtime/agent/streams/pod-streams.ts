@@ -1,10 +1,9 @@
 import type { IncomingMessage } from "node:http";
-import type { Duplex } from "node:stream";
+import { type Duplex, duplexPair } from "node:stream";
 import { type Clock, errorCode, type Log } from "@shallop/sdk/internal";
 import type { ContainerProcess } from "../../pod/container-process.ts";
 import { AgentFault } from "../fault-status.ts";
 import type { LocalPod } from "../local-pod.ts";
-import { dialPod } from "../tunnel.ts";
 import type { CommandStreams, StreamOptions } from "./command-streams.ts";
 import { dialPort, servePortForward } from "./port-forward.ts";
 import { runRemoteCommand } from "./remote-command.ts";
@@ -12,7 +11,7 @@ import { acceptCommandSpdy, asksForSpdy } from "./spdy-streams.ts";
 import { acceptCommandWebSocket, asksForWebSocket } from "./web-socket-streams.ts";
 
 /** A pod as far as streams reach into it. */
-type StreamedPod = Pick<LocalPod, "key" | "run" | "expectContainer" | "exec" | "attach">;
+type StreamedPod = Pick<LocalPod, "key" | "run" | "expectContainer" | "exec" | "attach" | "serveHttp">;
 
 export interface PodStreamsSettings {
   /** By `namespace/name`. */
@@ -122,12 +121,14 @@ const attachOf =
     return { ...process, ended: process.ended.then(() => 0) };
   };
 
-async function dial(pod: StreamedPod, port: number): ReturnType<typeof dialPort> {
-  const ip = pod.run?.ip;
+async function dial(pod: StreamedPod, port: number): Promise<Duplex> {
+  if (pod.run === undefined) throw new AgentFault("POD_UNREACHABLE", `pod ${pod.key} does not run`);
+  const { ip } = pod.run;
   if (ip !== undefined) return dialPort(ip, port);
   // A component has no ports: whichever is asked for, its one way in is meant.
-  if (pod.run !== undefined) return dialPod(pod.run.endpoint);
-  throw new AgentFault("POD_UNREACHABLE", `pod ${pod.key} does not run`);
+  const [near, far] = duplexPair();
+  pod.serveHttp(far);
+  return near;
 }
 
 /** @throws AgentFault BAD_REQUEST */

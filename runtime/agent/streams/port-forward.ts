@@ -18,7 +18,7 @@ const messageBytesMax = 1 << 20;
 const connectTimeoutMs = 5000;
 
 /** Connects to a port of the pod; resolves when it is connected. */
-export type DialPort = (port: number) => Promise<Socket>;
+export type DialPort = (port: number) => Promise<Duplex>;
 
 /** Serves one port-forward until the client leaves. @throws AgentFault BAD_REQUEST before anything was answered */
 export async function servePortForward(
@@ -124,7 +124,7 @@ function portOf(text: string | undefined): number {
 }
 
 /** Bytes both ways, each direction with its own end. */
-async function joined(client: Duplex, pod: Socket): Promise<void> {
+async function joined(client: Duplex, pod: Duplex): Promise<void> {
   client.pipe(pod);
   pod.pipe(client);
   pod.on("error", () => client.destroy());

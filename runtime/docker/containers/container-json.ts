@@ -1,4 +1,4 @@
-import { type JsonObject, objectAt, type Pod, textAt, textsAt } from "@shallop/sdk/api";
+import { annotation, type JsonObject, label, objectAt, type Pod, textAt, textsAt } from "@shallop/sdk/api";
 import type { ContainerRecord } from "./container-record.ts";
 import { type ContainerState, hasProgram, isActive, statusText } from "./container-state.ts";
 import { type ContainerRequest, parseCreateBody } from "./create-body.ts";
@@ -60,7 +60,8 @@ export function containerInspection(view: ContainerView, context: ViewContext): 
     ...{ ResolvConfPath: "", HostnamePath: "", HostsPath: "", LogPath: "" },
     Name: `/${record.name}`,
     RestartCount: state.restartCount,
-    ...{ Driver: "overlay2", Platform: "linux", MountLabel: "", ProcessLabel: "", AppArmorProfile: "", ExecIDs: null },
+    ...variantJson(pod),
+    ...{ Driver: "overlay2", MountLabel: "", ProcessLabel: "", AppArmorProfile: "", ExecIDs: null },
     HostConfig: { ...objectAt(record.body, "HostConfig"), NetworkMode: networkMode(request) },
     GraphDriver: { Name: "overlay2", Data: null },
     Mounts: mountsOf(record, request, context),
@@ -74,6 +75,15 @@ export function containerInspection(view: ContainerView, context: ViewContext): 
       Networks: networks,
     },
   };
+}
+
+/** Which variant of the image runs, and why: `Variant` is ours, the rest is Docker's. */
+function variantJson(pod: Pod | undefined): object {
+  const kind = pod?.metadata.labels?.[label.variant];
+  if (pod === undefined || kind === undefined) return { Platform: "linux" };
+  const ImageID = pod.status?.containerStatuses?.[0]?.imageID ?? "";
+  const Reason = pod.metadata.annotations?.[annotation.variantReason] ?? "";
+  return { Platform: kind === "wasm" ? "wasi" : "linux", Variant: { Kind: kind, ImageID, Reason } };
 }
 
 function stateJson({ state, record }: ContainerView): object {

@@ -28,6 +28,8 @@ export interface ContainerRecord {
   readonly podImage: string;
   /** Docker's `Config` of the image. */
   readonly imageConfig: JsonObject;
+  /** Its Wasm variant says of itself that it is a command, which takes arguments and reads an input. */
+  readonly hasWasmCommand: boolean;
   /** Of `--platform`; empty when it was not said. */
   readonly platform: string;
   /** By target: names of the volumes that were made for it. */

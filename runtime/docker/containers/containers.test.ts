@@ -18,6 +18,7 @@ const recordOf = (body: ContainerRecord["body"], more: Partial<ContainerRecord> 
     podImage: "127.0.0.1:5000/app@sha256:1",
     imageConfig: {},
     platform: "",
+    hasWasmCommand: false,
   },
   ...{ volumes: {}, hostPorts: {}, networks: { bridge: [] }, stopped: false, pod: "web" },
   ...more,

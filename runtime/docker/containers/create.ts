@@ -7,6 +7,7 @@ import {
   repositoryName,
   registryHost,
   type StoredImage,
+  type Variant,
 } from "@shallop/sdk/image";
 import { type Call, created, type Reply } from "../http/call.ts";
 import { DockerFault } from "../http/docker-fault.ts";
@@ -41,7 +42,7 @@ export async function createContainer(parts: CreateParts, call: Call): Promise<R
   const name = call.text("name");
   const id = randomBytes(32).toString("hex");
   const image = await library.find(request.image);
-  const { config } = await imageFacts(library, image.target);
+  const { config, variants } = await imageFacts(library, image.target);
   const platform = call.text("platform") ?? "";
   const record: ContainerRecord = {
     id,
@@ -55,6 +56,7 @@ export async function createContainer(parts: CreateParts, call: Call): Promise<R
     imageId: image.target.digest,
     podImage: await publish(library, image, call.signal),
     imageConfig: config,
+    hasWasmCommand: variants.some(isWasmCommand),
     platform,
     volumes: {},
     hostPorts: {},
@@ -74,6 +76,9 @@ export async function createContainer(parts: CreateParts, call: Call): Promise<R
   }
   return created({ Id: id, Warnings: warningsOf(body) });
 }
+
+const isWasmCommand = (variant: Variant): boolean =>
+  variant.kind === "wasm" && variant.component?.exports.some((name) => name.startsWith("wasi:cli/run@")) === true;
 
 /** Paths that the image declares as volumes and nobody mounts something on get one without a name each. */
 function withImageVolumes(

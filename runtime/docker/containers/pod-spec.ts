@@ -212,13 +212,18 @@ function userOf(text: string): { readonly runAsUser: number; readonly runAsGroup
   return { runAsUser: number(user), ...(group === undefined ? {} : { runAsGroup: number(group) }) };
 }
 
-/** Which variant is to run: the one that `--platform` says; a terminal and an entrypoint are rather a native program's. */
+/**
+ * Which variant is to run: the one that `--platform` says. A terminal and an entrypoint are rather a native program's;
+ * arguments and an input are, too, where the component is none that takes them.
+ */
 function variantWish(
-  { platform }: ContainerRecord,
-  { tty, openStdin, entrypoint }: ContainerRequest,
+  { platform, hasWasmCommand }: ContainerRecord,
+  { tty, openStdin, entrypoint, cmd }: ContainerRequest,
 ): Record<string, string> {
   if (platform !== "") return { [annotation.onlyVariant]: platform.includes("wasm") ? "wasm" : "native" };
-  return tty || openStdin || (entrypoint?.length ?? 0) > 0 ? { [annotation.preferVariant]: "native" } : {};
+  const takesAll = hasWasmCommand || (!openStdin && (cmd?.length ?? 0) === 0);
+  const isForComponent = takesAll && !tty && (entrypoint?.length ?? 0) === 0;
+  return isForComponent ? {} : { [annotation.preferVariant]: "native" };
 }
 
 const labelKey = /^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?\/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
