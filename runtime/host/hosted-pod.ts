@@ -82,7 +82,8 @@ export class HostedPod {
   /** Resolves when the pod's socket takes connections. @throws StartFault */
   async start(): Promise<void> {
     const { pod, artifacts } = this.#settings;
-    const thread = this.#settings.takeThread(parkingKey(pod));
+    const key = parkingKey(pod);
+    const thread = this.#settings.takeThread(key);
     this.#thread = thread;
     this.#cpu = new CpuMeter({
       nowMs: () => this.#settings.clock.nowMs(),
@@ -98,7 +99,10 @@ export class HostedPod {
       const modules = artifacts.modules(pod.componentDigest, inDirectory(preparedDir), limits);
       const glueCache = artifacts.glueCache(pod.componentDigest);
       thread.send({ type: "modules", modules, ...(glueCache === undefined ? {} : { glueCache }) });
-      await loaded;
+      if (thread.hasParked(key)) {
+        // It has been loaded before. Whoever connects waits until the thread has heard of it; one that cannot go on is replaced.
+        loaded.catch(() => void thread.terminate(this.#settings.clock, terminateTimeoutMs));
+      } else await loaded;
       thread.takeSocket(pod.socketPath);
     } catch (error) {
       this.#stopping = true;

@@ -1,4 +1,4 @@
-import type { Server, Socket } from "node:net";
+import type { Socket } from "node:net";
 import { breachText, type Clock, instanceReuse, systemRandom } from "@shallop/sdk/internal";
 import {
   type RequestHead,
@@ -20,6 +20,7 @@ import { InstancePool } from "./instance-pool.ts";
 import type { LogRelay } from "./log-relay.ts";
 import { gatedInstances, MemoryGate } from "./memory-gate.ts";
 import { OpenCalls } from "./open-calls.ts";
+import type { PodListener } from "./pod-listener.ts";
 import type { ThreadBudget } from "./process-budget.ts";
 import { SharedInstances } from "./shared-instances.ts";
 import {
@@ -35,7 +36,7 @@ import {
 export interface PodServerSettings {
   readonly start: ThreadStart;
   /** Listens already. */
-  readonly listener: Server;
+  readonly listener: PodListener;
   readonly component: LoadedComponent;
   readonly clock: Clock;
   readonly relay: LogRelay;
@@ -77,7 +78,7 @@ export class PodServer {
   readonly #gate: MemoryGate;
   readonly #instances: SharedInstances;
   readonly #egress: Egress;
-  readonly #listener: Server;
+  readonly #listener: PodListener;
   readonly #connections = new Set<WireConnection>();
   readonly #calls: OpenCalls<GuestCall>;
   readonly #callsMax: number;
@@ -109,7 +110,7 @@ export class PodServer {
     this.#instances = new SharedInstances(gatedInstances(this.#gate, this.#pool), reuse, settings.clock);
     this.#callSettings = this.#makeCallSettings();
     this.#listener = settings.listener;
-    this.#listener.on("connection", (socket) => this.#accept(socket));
+    this.#listener.accept((socket) => this.#accept(socket));
   }
 
   /** Makes instances ahead of the first request. */
@@ -127,7 +128,7 @@ export class PodServer {
 
   /** Takes no new requests and resolves when the last has ended. */
   drain(): Promise<void> {
-    this.#listener.close();
+    this.#listener.server.close();
     for (const connection of this.#connections) connection.drain();
     if (this.#calls.size === 0) return Promise.resolve();
     return new Promise((resolve) => {
@@ -176,7 +177,7 @@ export class PodServer {
   async close(): Promise<void> {
     for (const call of this.#calls) call.abort("REFUSED", "the pod has ended");
     for (const connection of this.#connections) connection.destroy();
-    this.#listener.close();
+    this.#listener.server.close();
     this.#instances.close();
     this.#pool.close();
     await this.#egress.close();

@@ -2,13 +2,13 @@
 // to be told which pod it is. Wiring only; what a pod is, is in threaded-pod.ts.
 import { once } from "node:events";
 import { flushCompileCache } from "node:module";
-import { createServer, type Server } from "node:net";
 import { getHeapStatistics } from "node:v8";
 import { parentPort, workerData } from "node:worker_threads";
 import { assert, systemClock } from "@shallop/sdk/internal";
 import { guestWatch } from "../component/instance/guest-watch.ts";
 import { boundMemories, collectMemories } from "../component/instance/memory-budget.ts";
 import { ParkedComponents } from "./parked-components.ts";
+import { PodListener } from "./pod-listener.ts";
 import { ThreadBudget } from "./process-budget.ts";
 import type { ThreadCommand, ThreadEvent, ThreadData } from "./thread-protocol.ts";
 import { ThreadedPod } from "./threaded-pod.ts";
@@ -27,7 +27,7 @@ const memories = {
   scarce: () => send({ type: "memories-scarce" }),
 };
 // Nobody knows this path: connections come once the pod's socket has been renamed to its own.
-let listener: Server = createServer();
+let listener = new PodListener();
 const send = (event: ThreadEvent): void => port.postMessage(event);
 let pod: ThreadedPod | undefined;
 const parked = new ParkedComponents();
@@ -39,8 +39,8 @@ async function rest(at: string): Promise<void> {
   // Or what watched over its guests would keep all of it.
   guestWatch.verdict = () => undefined;
   if (isFit) {
-    listener = createServer();
-    await once(listener.listen(at), "listening");
+    listener = new PodListener();
+    await once(listener.server.listen(at), "listening");
     collectMemories();
   }
   send({ type: "rested", parked: isFit ? parked.keys : undefined });
@@ -74,7 +74,7 @@ port.on("message", (command: ThreadCommand) => {
   }
 });
 // Bound when this returns: a thread that is needed at once becomes its pod before it is warm.
-listener.listen(socketPath);
+listener.server.listen(socketPath);
 // One that fails costs the first request some milliseconds, nothing else.
 await warmUp(`${socketPath}w`, systemClock).catch(() => undefined);
 if (flushes) flushCompileCache();

@@ -1,4 +1,3 @@
-import type { Server } from "node:net";
 import { getHeapStatistics } from "node:v8";
 import { breachText, describeError, systemClock } from "@shallop/sdk/internal";
 import { componentEngine } from "../component/component-engine.ts";
@@ -6,6 +5,7 @@ import type { LoadedComponent } from "../component/engine.ts";
 import { artifactOf, inDirectory, type PreparedFiles, readPreparedFiles } from "../component/prepared-files.ts";
 import { BreachNotices } from "./breach-notices.ts";
 import { LogRelay } from "./log-relay.ts";
+import type { PodListener } from "./pod-listener.ts";
 import { PodServer } from "./pod-server.ts";
 import type { ParkedComponents } from "./parked-components.ts";
 import type { ThreadBudget } from "./process-budget.ts";
@@ -14,7 +14,7 @@ import type { ThreadCommand, ThreadEvent, ThreadStart } from "./thread-protocol.
 export interface ThreadedPodSettings {
   readonly start: ThreadStart;
   /** Listens already. */
-  readonly listener: Server;
+  readonly listener: PodListener;
   readonly slots: Float64Array;
   readonly budget: ThreadBudget;
   readonly send: (event: ThreadEvent) => void;

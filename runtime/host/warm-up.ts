@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { createConnection, createServer } from "node:net";
+import { createConnection } from "node:net";
 import { type Clock, guestLimitDefaults, systemRandom } from "@shallop/sdk/internal";
 import { type RequestHead, WireConnection } from "@shallop/sdk/wire";
 import { componentEngine } from "../component/component-engine.ts";
@@ -9,6 +9,7 @@ import { addressJudge } from "../component/egress/address-judge.ts";
 import { Egress } from "../component/egress/egress.ts";
 import { guestBoundsOf, noGrants, withLog } from "../component/wasi/guest-context.ts";
 import { LogRelay } from "./log-relay.ts";
+import { PodListener } from "./pod-listener.ts";
 import { PodServer } from "./pod-server.ts";
 import { freshSlots, type ThreadStart } from "./thread-protocol.ts";
 
@@ -79,8 +80,8 @@ async function linkImports(clock: Clock, relay: LogRelay): Promise<void> {
 }
 
 async function serveRequests(socketPath: string, clock: Clock, relay: LogRelay): Promise<void> {
-  const listener = createServer();
-  await once(listener.listen(socketPath), "listening");
+  const listener = new PodListener();
+  await once(listener.server.listen(socketPath), "listening");
   const server = new PodServer({
     start,
     listener,
