@@ -1,5 +1,5 @@
 import { createWriteStream } from "node:fs";
-import type { Clock, Log, Random } from "@shallop/sdk/internal";
+import type { Clock, ProcessLog, Random } from "@shallop/sdk/internal";
 import {
   addProcessMetrics,
   Metrics,
@@ -22,7 +22,7 @@ export interface GatewayTelemetryOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   readonly random: Random;
-  readonly log: Log;
+  readonly log: ProcessLog;
   readonly sendTraces: (traces: readonly RequestTrace[], signal: AbortSignal) => Promise<void>;
 }
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { ApiClient } from "@shallop/sdk/client";
 import { DockerCredentials, RegistryClient, type RegistryEndpoint, registrySecret } from "@shallop/sdk/image";
 import { Metrics, addProcessMetrics, startExport, type TelemetrySettings } from "@shallop/sdk/internal/telemetry";
-import { type Log, systemClock as clock, systemRandom as random } from "@shallop/sdk/internal";
+import { type ProcessLog, systemClock as clock, systemRandom as random } from "@shallop/sdk/internal";
 import { AgentLink } from "./api/agent-link.ts";
 import { createApi } from "./api/api.ts";
 import { keptFile } from "./api/pki/private-file.ts";
@@ -44,7 +44,7 @@ export async function startControlPlane(
     log,
     dockerConfig,
     telemetry,
-  }: { readonly log: Log; readonly dockerConfig: string | undefined; readonly telemetry: TelemetrySettings },
+  }: { readonly log: ProcessLog; readonly dockerConfig: string | undefined; readonly telemetry: TelemetrySettings },
 ): Promise<ControlPlane> {
   const settings = readSettings(values);
   const { dataDir, host, port, registry } = settings;
@@ -129,12 +129,14 @@ function registryClient(
 async function openStore(
   opened: AsyncDisposableStack,
   { dataDir }: Settings,
-  { log, telemetry }: { readonly log: Log; readonly telemetry: TelemetrySettings },
+  { log, telemetry }: { readonly log: ProcessLog; readonly telemetry: TelemetrySettings },
 ): Promise<{ readonly store: Store; readonly metrics: Metrics }> {
   const metrics = new Metrics();
   addProcessMetrics(metrics);
   const file = join(dataDir, "state.db");
-  const store = opened.use(measuredStore(SqliteStore.open(file), metrics, () => bytesOf(file)));
+  const store = opened.use(
+    measuredStore(SqliteStore.open(file), metrics, { system: "sqlite", fileBytes: () => bytesOf(file) }),
+  );
   const service = "shallop-control-plane";
   const exporting = { settings: telemetry, clock, log, service, instance: random.uuid(), metrics };
   opened.adopt(await startExport(exporting), (exported) => exported.close());

@@ -1,4 +1,4 @@
-import { type Clock, errorCode, type Log } from "@shallop/sdk/internal";
+import { type Clock, errorCode, type ProcessLog } from "@shallop/sdk/internal";
 import {
   addProcessMetrics,
   durationBounds,
@@ -9,7 +9,7 @@ import {
   type TelemetrySettings,
 } from "@shallop/sdk/internal/telemetry";
 import type { LogStore } from "../pod/log-store.ts";
-import type { PodRuntime } from "../pod/pod-runtime.ts";
+import type { HostCounters, PodRuntime } from "../pod/pod-runtime.ts";
 import type { AgentServerSettings } from "./agent-server.ts";
 import { exportLogsTo } from "./log-export.ts";
 import { containerName } from "./manifest.ts";
@@ -33,14 +33,29 @@ export function nodeMetrics({ pods, runtimes }: Observed): Metrics {
       return [...counts].map(([phase, value]) => ({ labels: { "k8s.pod.status.phase": phase }, value }));
     },
   );
+  addContainerMetrics(metrics, { pods, runtimes });
+  addHostMetrics(metrics, runtimes);
+  return metrics;
+}
+
+/** Whoever asks while an answer is under way gets that one: the families of one scrape are of one moment. */
+function joined<Answer>(ask: () => Promise<Answer>): () => Promise<Answer> {
+  let asked: Promise<Answer> | undefined;
+  return () => {
+    asked ??= ask().finally(() => (asked = undefined));
+    return asked;
+  };
+}
+
+function addContainerMetrics(metrics: Metrics, { pods, runtimes }: Observed): void {
+  const all = joined(() => Promise.all(runtimes.map(async (runtime) => runtime.counters?.() ?? [])));
   const used = (
     instrument: { readonly name: string; readonly description: string; readonly unit: string },
     kind: "counter" | "upDown",
     value: (counters: { readonly cpuNs: number; readonly memoryBytes: number; readonly processes: number }) => number,
   ): void =>
-    metrics.observe({ ...instrument, kind }, async () => {
-      const all = await Promise.all(runtimes.map(async (runtime) => runtime.counters?.() ?? []));
-      return all.flat().flatMap(({ uid, containers }): NumberPoint[] => {
+    metrics.observe({ ...instrument, kind }, async () =>
+      (await all()).flat().flatMap(({ uid, containers }): NumberPoint[] => {
         const manifest = pods.byUid(uid)?.manifest;
         if (manifest === undefined) return [];
         const of = { "k8s.namespace.name": manifest.namespace, "k8s.pod.name": manifest.name };
@@ -48,8 +63,8 @@ export function nodeMetrics({ pods, runtimes }: Observed): Metrics {
           labels: { ...of, "k8s.container.name": one.container ?? containerName(manifest.spec) },
           value: value(one),
         }));
-      });
-    });
+      }),
+    );
   const cpu = { name: "container.cpu.time", description: "Processor time of a container or guest.", unit: "s" };
   used(cpu, "counter", ({ cpuNs }) => cpuNs / 1e9);
   const memory = { name: "container.memory.usage", description: "Memory of a container or guest.", unit: "By" };
@@ -60,7 +75,43 @@ export function nodeMetrics({ pods, runtimes }: Observed): Metrics {
     unit: "{process}",
   };
   used(processes, "upDown", ({ processes: count }) => count);
-  return metrics;
+}
+
+/** Of the processes in which pods of one tenant are; those that wait for a tenant have an empty namespace. */
+function addHostMetrics(metrics: Metrics, runtimes: readonly PodRuntime[]): void {
+  const all = joined(async () => (await Promise.all(runtimes.map(async (one) => one.processes?.() ?? []))).flat());
+  const observed = (
+    name: string,
+    [description, unit, kind]: readonly [description: string, unit: string, kind: "counter" | "upDown"],
+    value: (counters: HostCounters) => number,
+  ): void =>
+    metrics.observe({ name: `shallop.host.${name}`, description, unit, kind }, async () =>
+      byNamespace((await all()).map((one) => [one.namespace, value(one)])),
+    );
+  const threads = "Threads of pods in host processes, and those that wait for a pod.";
+  observed("threads", [threads, "{thread}", "upDown"], (one) => one.threads);
+  const instances = "Linear memories of guests' instances, those that wait for a request included.";
+  observed("instances", [instances, "{instance}", "upDown"], (one) => one.instances);
+  observed("active_requests", ["Requests under way in guests.", "{request}", "upDown"], (one) => one.requests);
+  observed("memory.usage", ["Physical memory of host processes.", "By", "upDown"], (one) => one.memoryBytes);
+  observed("cpu.time", ["Processor time of host processes.", "s", "counter"], (one) => one.cpuMs / 1000);
+  const description = "Limits that guests have met, by their code.";
+  const instrument = { name: "shallop.host.breaches", description, unit: "{breach}", kind: "counter" } as const;
+  metrics.observe(instrument, async () =>
+    (await all()).flatMap(({ namespace, breaches }) =>
+      Object.entries(breaches).map(([code, value]) => ({
+        labels: { "k8s.namespace.name": namespace, "error.type": code },
+        value,
+      })),
+    ),
+  );
+}
+
+/** Processes without a tenant are one series. */
+function byNamespace(values: readonly (readonly [namespace: string, value: number])[]): NumberPoint[] {
+  const sums = new Map<string, number>();
+  for (const [namespace, value] of values) sums.set(namespace, (sums.get(namespace) ?? 0) + value);
+  return [...sums].map(([namespace, value]) => ({ labels: { "k8s.namespace.name": namespace }, value }));
 }
 
 export interface MeasuredNode {
@@ -69,7 +120,7 @@ export interface MeasuredNode {
   readonly logs: LogStore;
   readonly telemetry: TelemetrySettings;
   readonly clock: Clock;
-  readonly log: Log;
+  readonly log: ProcessLog;
   /** Of the node. */
   readonly name: string;
 }

@@ -4,7 +4,14 @@ import path from "node:path";
 import { apiVersionOf, imagePolicies, type NodeFeatures, pods, revisions } from "@shallop/sdk/api";
 import { EventRecorder, startInformer } from "@shallop/sdk/client";
 import { DockerCredentials, RegistryClient, type RegistryEndpoint, type RegistryMirrors } from "@shallop/sdk/image";
-import { type Clock, describeError, errorCode, type Log, machineIdentity, type Random } from "@shallop/sdk/internal";
+import {
+  type Clock,
+  describeError,
+  errorCode,
+  type ProcessLog,
+  machineIdentity,
+  type Random,
+} from "@shallop/sdk/internal";
 import { readEvidence } from "@shallop/sdk/trust";
 import { providedInterfaces } from "../component/requirements.ts";
 import type { PreparedStore } from "../component/prepared-store.ts";
@@ -70,7 +77,7 @@ export interface NodeSettings {
   readonly telemetry: TelemetrySettings;
   readonly clock: Clock;
   readonly random: Random;
-  readonly log: Log;
+  readonly log: ProcessLog;
 }
 
 export interface RunningNode {

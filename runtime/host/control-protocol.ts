@@ -1,3 +1,4 @@
+import type { HostUse } from "./host-use.ts";
 import type { PodUse } from "./pod-use.ts";
 import type { PodExit, PodLimits, PodLogLine } from "../pod/pod-runtime.ts";
 
@@ -40,6 +41,7 @@ export type HostMessage =
       readonly id: number;
       readonly value?: HostStatus;
       readonly usage?: readonly PodUse[];
+      readonly process?: HostUse;
     }
   | { readonly type: "refused"; readonly id: number; readonly code: HostRefusal; readonly message: string }
   | { readonly type: "exited"; readonly uid: string; readonly exit: PodExit }

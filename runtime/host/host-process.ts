@@ -12,6 +12,7 @@ import {
   type HostStatus,
 } from "./control-protocol.ts";
 import type { HostPlace } from "./host-place.ts";
+import type { HostUse } from "./host-use.ts";
 import { JsonLines } from "./json-lines.ts";
 import type { PodUse } from "./pod-use.ts";
 import { connectStarting, connectUnix } from "./unix-connect.ts";
@@ -172,10 +173,12 @@ export class HostProcess {
     await this.#request({ type: "stop", uid, graceMs });
   }
 
-  /** What its pods have used, as it says itself. @throws PodFault */
-  async usage(): Promise<readonly PodUse[]> {
+  /** What its pods and it itself have used, as it says itself. @throws PodFault */
+  async usage(): Promise<{ readonly pods: readonly PodUse[]; readonly process: HostUse | undefined }> {
     const reply = await this.#request({ type: "usage" });
-    return reply.type === "reply" ? (reply.usage ?? []) : [];
+    return reply.type === "reply"
+      ? { pods: reply.usage ?? [], process: reply.process }
+      : { pods: [], process: undefined };
   }
 
   async abandoned(uid: string, requestIds: readonly string[]): Promise<void> {

@@ -2,6 +2,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import { dirname, join } from "node:path";
 import { assert, type Clock, describeError, type Timer } from "@shallop/sdk/internal";
 import { ArtifactCache } from "./artifact-cache.ts";
+import { BreachCounts } from "./breach-counts.ts";
 import {
   controlLineCharsMax,
   type HostCommand,
@@ -12,9 +13,10 @@ import {
 } from "./control-protocol.ts";
 import { lookMs } from "./cpu-meter.ts";
 import { HostedPod, StartFault, terminateTimeoutMs } from "./hosted-pod.ts";
+import type { HostUse } from "./host-use.ts";
 import { JsonLines } from "./json-lines.ts";
 import { MessageBacklog } from "./message-backlog.ts";
-import { budgetFor, type SharedBudget, shareBudget } from "./process-budget.ts";
+import { budgetFor, heldOf, type SharedBudget, shareBudget } from "./process-budget.ts";
 import { PodThread } from "./pod-thread.ts";
 
 export interface HostServerSettings {
@@ -50,6 +52,7 @@ export class HostServer implements AsyncDisposable {
   readonly #server: Server;
   readonly #artifacts = new ArtifactCache();
   readonly #budget: SharedBudget;
+  readonly #breaches: BreachCounts;
   readonly #pods = new Map<string, HostedPod>();
   /** Those that have served first, of them the one that did last. */
   #spare: PodThread[] = [];
@@ -64,6 +67,7 @@ export class HostServer implements AsyncDisposable {
   constructor(settings: HostServerSettings) {
     this.#settings = settings;
     this.#budget = shareBudget(budgetFor(settings.mapsMax));
+    this.#breaches = new BreachCounts(this.#budget.breaches);
     this.#server = createServer((socket) => this.#accept(socket));
     this.#watchdog = settings.clock.every(lookMs, () => {
       for (const pod of this.#pods.values()) pod.check();
@@ -120,7 +124,7 @@ export class HostServer implements AsyncDisposable {
     }
   }
 
-  async #execute(command: HostCommand): Promise<Pick<HostReply, "value" | "usage">> {
+  async #execute(command: HostCommand): Promise<Pick<HostReply, "value" | "usage" | "process">> {
     switch (command.type) {
       case "start":
         await this.#start(command.pod);
@@ -135,7 +139,7 @@ export class HostServer implements AsyncDisposable {
         return { value: this.#status() };
       case "usage": {
         const used = await Promise.all([...this.#pods.values()].map((pod) => pod.use()));
-        return { usage: used.filter((use) => use !== undefined) };
+        return { usage: used.filter((use) => use !== undefined), process: this.#use() };
       }
       case "exit":
         return {};
@@ -164,6 +168,7 @@ export class HostServer implements AsyncDisposable {
       restThread: (thread) => this.#restThread(thread),
       tell: (message) => this.#tell(message),
       served: () => this.#fillSpareIn(spareDelayMs),
+      breached: (code) => this.#breaches.add(code),
       memoriesScarce: () => {
         for (const each of this.#pods.values()) each.collect();
       },
@@ -184,6 +189,19 @@ export class HostServer implements AsyncDisposable {
     if (hosted === undefined) return;
     await hosted.stop(graceMs);
     this.#pods.delete(uid);
+  }
+
+  #use(): HostUse {
+    const { user, system } = process.cpuUsage();
+    const { memories, stacks } = heldOf(this.#budget);
+    return {
+      threads: this.#pods.size + this.#spare.length,
+      instances: memories,
+      requests: stacks,
+      cpuMs: (user + system) / 1000,
+      memoryBytes: process.memoryUsage.rss(),
+      breaches: this.#breaches.all(),
+    };
   }
 
   #status(): HostStatus {

@@ -23,6 +23,8 @@ export interface HostedPodSettings {
   readonly tell: (message: HostMessage) => void;
   /** It has answered its first request. */
   readonly served: () => void;
+  /** A limit was met by a guest whose thread could not say so any more. */
+  readonly breached: (code: string) => void;
   /** The process has few memories left. */
   readonly memoriesScarce: () => void;
   /** The pod ended by itself. */
@@ -192,7 +194,10 @@ export class HostedPod {
       await this.#whileBusy(() => isFree() || this.#recovered === false, interruptTimeoutMs);
     }
     if (!isFree() && !this.#stopping) {
-      if (code !== "CANCELLED") this.#notice(noticeReason[code], message);
+      if (code !== "CANCELLED") {
+        this.#settings.breached(code);
+        this.#notice(noticeReason[code], message);
+      }
       this.#log(`shallop: ${message} It did not give the thread back; the thread was ended.`);
       await this.#replace(thread, { number, code, message });
     }

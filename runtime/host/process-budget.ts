@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { assert } from "@shallop/sdk/internal";
+import { BreachCounts, sharedBreaches } from "./breach-counts.ts";
 import { slot } from "./thread-protocol.ts";
 
 /** What all pods of one process may hold together, so that V8 does not find that there is no more: it would end the process. */
@@ -50,6 +51,8 @@ export function budgetFor(mapsMax: number): ProcessBudget {
 /** What a thread is given: one count for all threads. */
 export interface SharedBudget {
   readonly total: SharedArrayBuffer;
+  /** See breach-counts.ts. */
+  readonly breaches: SharedArrayBuffer;
   readonly budget: ProcessBudget;
 }
 
@@ -58,19 +61,28 @@ type Kind = keyof typeof kinds;
 
 export const shareBudget = (budget: ProcessBudget): SharedBudget => ({
   total: new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT),
+  breaches: sharedBreaches(),
   budget,
 });
+
+/** What all threads of the process hold now. */
+export function heldOf({ total }: SharedBudget): Readonly<Record<Kind, number>> {
+  const counts = new Int32Array(total);
+  return { memories: Atomics.load(counts, kinds.memories), stacks: Atomics.load(counts, kinds.stacks) };
+}
 
 /** A thread's part: counted for all, and in the thread's slots, so that what it held can be given back when it has gone. */
 export class ThreadBudget {
   readonly #total: Int32Array;
   readonly #slots: Float64Array;
   readonly #budget: ProcessBudget;
+  readonly breaches: BreachCounts;
 
-  constructor({ total, budget }: SharedBudget, slots: Float64Array) {
+  constructor({ total, breaches, budget }: SharedBudget, slots: Float64Array) {
     this.#total = new Int32Array(total);
     this.#slots = slots;
     this.#budget = budget;
+    this.breaches = new BreachCounts(breaches);
   }
 
   max(kind: Kind): number {

@@ -43,7 +43,7 @@ export class ThreadedPod {
     this.#relay = new LogRelay({
       clock: systemClock,
       send: (lines) => this.#tell({ type: "logged", lines }),
-      lossy: () => this.#notices.met("LOG_RATE", breachText("logBytesPerS", limits.logBytesPerS)),
+      lossy: () => this.#met("LOG_RATE", breachText("logBytesPerS", limits.logBytesPerS)),
     });
     this.#relay.limit(limits.logBytesPerS);
     this.#component = settings.parked.take(settings.start);
@@ -68,13 +68,19 @@ export class ThreadedPod {
       this.#server = new PodServer({
         ...{ start, listener, component, clock: systemClock, relay: this.#relay, slots, budget, warmed },
         served: () => this.#tell({ type: "served" }),
-        breached: (code, text) => this.#notices.met(code, text),
+        breached: (code, text) => this.#met(code, text),
       });
       this.#tell({ type: "loaded" });
       this.#server.warm();
     } catch (error) {
       this.#tell({ type: "failed", code: "EXITED", message: describeError(error) });
     }
+  }
+
+  /** A limit was met. */
+  #met(code: string, text: string): void {
+    this.#settings.budget.breaches.add(code);
+    this.#notices.met(code, text);
   }
 
   #takeFiles(): PreparedFiles {

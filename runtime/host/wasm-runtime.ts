@@ -8,6 +8,7 @@ import type { WantedPurpose } from "../component/requirements.ts";
 import type { LocalImage, LocalWasmImage } from "../image/local-image.ts";
 import type { AttachRequest, ContainerProcess } from "../pod/container-process.ts";
 import {
+  type HostCounters,
   PodFault,
   type PodCounters,
   type PodExit,
@@ -22,6 +23,7 @@ import { CommandPods, containerIdOf } from "./command-pods.ts";
 import type { HostMessage, HostPod } from "./control-protocol.ts";
 import { type HostJail, hostLimits } from "./host-jail.ts";
 import { HostProcess, killProcess } from "./host-process.ts";
+import { checkedUse, isAmount } from "./host-use.ts";
 import { readMapsMax } from "./process-budget.ts";
 import { PrepareQueue } from "./prepare-queue.ts";
 import { fillCompileCache } from "./compile-cache.ts";
@@ -185,9 +187,11 @@ export class WasmRuntime implements PodRuntime {
     // A process that dies meanwhile has no pods that use anything.
     const uses = await Promise.all(
       busy.map(async ({ process, pods }) => {
-        const used = await process.usage().catch(() => []);
+        const used = await process.usage().catch(() => undefined);
         // It speaks of its own pods only, and a lie about those is about its own tenant.
-        return used.filter((use) => pods.has(use.uid) && isAmount(use.cpuMs) && isAmount(use.memoryBytes));
+        return (used?.pods ?? []).filter(
+          (use) => pods.has(use.uid) && isAmount(use.cpuMs) && isAmount(use.memoryBytes),
+        );
       }),
     );
     const served = uses.flat().map(({ uid, cpuMs, memoryBytes }) => ({
@@ -196,6 +200,15 @@ export class WasmRuntime implements PodRuntime {
       containers: [{ cpuNs: cpuMs * 1e6, memoryBytes, processes: 1, readBytes: 0, writtenBytes: 0 }],
     }));
     return [...served, ...(await this.#commands.counters())];
+  }
+
+  async processes(): Promise<readonly HostCounters[]> {
+    const all = [...this.#hosts].map(async ({ process, namespace = "" }) => {
+      const said = (await process.usage().catch(() => undefined))?.process;
+      const use = said && checkedUse(said);
+      return use === undefined ? [] : [{ ...use, namespace }];
+    });
+    return (await Promise.all(all)).flat();
   }
 
   async adopt(): Promise<readonly RunningPod[]> {
@@ -508,6 +521,3 @@ export class WasmRuntime implements PodRuntime {
     return podSocket(this.#settings.runDirectory, uid);
   }
 }
-
-/** What a process that may have been taken over calls a number. */
-const isAmount = (value: unknown): boolean => typeof value === "number" && Number.isFinite(value) && value >= 0;

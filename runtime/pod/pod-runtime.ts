@@ -32,6 +32,8 @@ export interface PodRuntime {
   adjust?(uid: string, adjustment: PodAdjustment): Promise<void>;
   /** What its pods have used so far. For runtimes that can tell. */
   counters?(): Promise<readonly PodCounters[]>;
+  /** The processes that its pods share, by tenant. For runtimes that have such. */
+  processes?(): Promise<readonly HostCounters[]>;
   /** After a restart of the agent: the pods that still run, taken over. What cannot be taken over is removed first. */
   adopt(): Promise<readonly RunningPod[]>;
 }
@@ -54,6 +56,22 @@ export interface PodCounters {
   readonly uid: string;
   readonly network: { readonly receivedBytes: number; readonly sentBytes: number };
   readonly containers: readonly ContainerCounters[];
+}
+
+/** What a process that serves the pods of one tenant holds, and what has happened in it since its start. */
+export interface HostCounters {
+  /** Empty: nobody's yet. */
+  readonly namespace: string;
+  /** Of pods, and those that wait for one. */
+  readonly threads: number;
+  /** Linear memories of instances, those that wait for a request included. */
+  readonly instances: number;
+  /** Requests that are under way. */
+  readonly requests: number;
+  readonly cpuMs: number;
+  readonly memoryBytes: number;
+  /** How often guests have met a limit, by its code. */
+  readonly breaches: Readonly<Record<string, number>>;
 }
 
 export interface ContainerCounters {

@@ -1,4 +1,4 @@
-import type { Metrics } from "@shallop/sdk/internal/telemetry";
+import { type Buckets, durationBounds, type Family, type Metrics } from "@shallop/sdk/internal/telemetry";
 import type { Autoscaler } from "./autoscaler/autoscaler.ts";
 import type { WorkQueue } from "./shared/work-queue.ts";
 
@@ -15,6 +15,17 @@ const ofInputs = [
   ["kn.revision.rps.panic", "Requests a second over the panic window.", "panicRequestsPerSecond"],
   ["kn.revision.panic.mode", "1: the autoscaler acts on the panic window.", "panicking"],
 ] as const;
+
+/** How long a look at one key takes, writes included; by queue, and by the code of what it failed of. */
+export const reconcileDurations = (metrics: Metrics): Family<Buckets> =>
+  metrics.histogram(
+    {
+      name: "kn.workqueue.process.duration",
+      description: "Reconciles, until their writes are stored; error.type: why one failed.",
+      ...{ unit: "s", labels: ["kn.workqueue.name", "error.type"] },
+    },
+    durationBounds,
+  );
 
 /** What the autoscaler last decided about each revision, and how much waits to be looked at. */
 export function observeControllers(metrics: Metrics, { autoscaler, queues }: Observed): void {

@@ -1,7 +1,7 @@
 import { type ApiObject, label, type Revision, type Route } from "@shallop/sdk/api";
 import { type ApiClient, EventRecorder } from "@shallop/sdk/client";
 import type { Clock, Log, Random, Timer } from "@shallop/sdk/internal";
-import type { Metrics } from "@shallop/sdk/internal/telemetry";
+import { Metrics } from "@shallop/sdk/internal/telemetry";
 import type { Explanation, LoadReport } from "@shallop/sdk/wire";
 import type { AutoscalerConfig } from "../autoscale/config.ts";
 import type { IdleBook } from "../autoscale/idle-book.ts";
@@ -13,7 +13,7 @@ import { type AskNodes, UsageBook } from "./autoscaler/usage-book.ts";
 import { CertificateController } from "./certificate/controller.ts";
 import type { Issuers } from "./certificate/issuer.ts";
 import { ConfigurationController } from "./configuration/controller.ts";
-import { observeControllers } from "./controllers-metrics.ts";
+import { observeControllers, reconcileDurations } from "./controllers-metrics.ts";
 import { GarbageController } from "./garbage/controller.ts";
 import { NamespaceController, type NamespaceFinalizer } from "./namespace/controller.ts";
 import { NodeController } from "./node/controller.ts";
@@ -29,6 +29,7 @@ import { RouteController } from "./route/controller.ts";
 import { RoutingController } from "./routing/controller.ts";
 import { ServiceController } from "./service/controller.ts";
 import type { Addresses } from "./shared/addresses.ts";
+import { BindTimes } from "./shared/bind-times.ts";
 import { Cluster, type WatchedKind } from "./shared/cluster.ts";
 import { type Change, keyAt, keyOf } from "./shared/mirror.ts";
 import { WorkQueue } from "./shared/work-queue.ts";
@@ -65,6 +66,7 @@ const concurrency = 8;
 /** All controllers, their queues, and which change concerns whom. */
 export class Controllers implements AsyncDisposable {
   readonly #options: ControllersOptions;
+  readonly #metrics: Metrics;
   readonly #watching = new AbortController();
   readonly #cluster: Cluster;
   readonly #events: EventRecorder;
@@ -83,6 +85,7 @@ export class Controllers implements AsyncDisposable {
   constructor(options: ControllersOptions) {
     const { client, clock, random, log } = options;
     this.#options = options;
+    this.#metrics = options.metrics ?? new Metrics();
     this.#cluster = new Cluster({ client, clock, random, log, signal: this.#watching.signal });
     const cluster = this.#cluster;
     this.#events = new EventRecorder(client, { component: "shallop-scheduler", clock, random, log });
@@ -114,9 +117,7 @@ export class Controllers implements AsyncDisposable {
     this.#garbage = new GarbageController(cluster);
     this.#routing = new RoutingController(cluster, clock, options.addresses);
     this.#queues = this.#makeQueues();
-    if (options.metrics !== undefined) {
-      observeControllers(options.metrics, { autoscaler: this.#autoscaler, queues: this.#queues });
-    }
+    observeControllers(this.#metrics, { autoscaler: this.#autoscaler, queues: this.#queues });
     cluster.onChange((kind, change) => this.#changed(kind, change));
   }
 
@@ -165,7 +166,8 @@ export class Controllers implements AsyncDisposable {
     const { issuers = {} } = this.#options;
     const certificates = new CertificateController({ cluster, clock, events: this.#events, domain, issuers });
     const room = new NodeRoom(cluster);
-    const pod = new PodController({ cluster, clock, events: this.#events, room });
+    const times = new BindTimes(this.#metrics, clock);
+    const pod = new PodController({ cluster, clock, events: this.#events, room, times });
     const revision = new RevisionController({
       cluster,
       clock,
@@ -174,10 +176,12 @@ export class Controllers implements AsyncDisposable {
       scale: this.#autoscaler,
       resolutions: this.#resolutions,
       room,
+      times,
       nodeState: (node) => this.#nodes.stateOf(node),
     });
+    const durations = reconcileDurations(this.#metrics);
     const queue = (name: string, reconcile: (key: string) => Promise<number | undefined>): WorkQueue =>
-      new WorkQueue({ name, clock, log, concurrency, reconcile });
+      new WorkQueue({ name, clock, log, concurrency, reconcile, durations });
     const named = (
       name: string,
       reconcile: (namespace: string, name: string) => Promise<number | undefined>,
@@ -204,6 +208,7 @@ export class Controllers implements AsyncDisposable {
         clock,
         log,
         concurrency: 1,
+        durations,
         reconcile: (_key, signal) => certificates.reconcile(signal),
       }),
     };

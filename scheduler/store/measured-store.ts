@@ -1,13 +1,19 @@
 import { type Buckets, durationBounds, type Metrics } from "@shallop/sdk/internal/telemetry";
 import type { Store, StoreEvent, StoreWatch } from "./store.ts";
 
+interface StoreKind {
+  /** `db.system.name`, as OpenTelemetry's conventions for databases call it. */
+  readonly system: string;
+  readonly fileBytes: () => Promise<number>;
+}
+
 /** A store whose writes are timed, and whose watches are counted; reads are from memory. */
-export function measuredStore(store: Store, metrics: Metrics, fileBytes: () => Promise<number>): Store {
+export function measuredStore(store: Store, metrics: Metrics, { system, fileBytes }: StoreKind): Store {
   const durations = metrics.histogram(
     {
       name: "db.client.operation.duration",
-      description: "Writes to the store, until they are on disk; error.type: why one was not made.",
-      ...{ unit: "s", labels: ["db.operation.name", "error.type"] },
+      description: "Writes to the store, until they are on disk, and compactions; error.type: why one was not made.",
+      ...{ unit: "s", labels: ["db.system.name", "db.operation.name", "error.type"] },
     },
     durationBounds,
   );
@@ -17,14 +23,14 @@ export function measuredStore(store: Store, metrics: Metrics, fileBytes: () => P
   gauge("shallop.store.revision", "Of the newest write.", "{revision}", () => store.head());
   gauge("shallop.store.size", "Of the store's files.", "By", fileBytes);
   gauge("shallop.store.watches", "That are open.", "{watch}", () => watches);
-  const timed = async (operation: string, run: () => Promise<number>): Promise<number> => {
+  const timed = async <Result>(operation: string, run: () => Promise<Result>): Promise<Result> => {
     const startMs = performance.now();
     const over = (error: string): void => seriesOf(error).record((performance.now() - startMs) / 1000);
-    const seriesOf = (error: string): Buckets => durations.of(operation, error);
+    const seriesOf = (error: string): Buckets => durations.of(system, operation, error);
     try {
-      const revision = await run();
+      const result = await run();
       over("");
-      return revision;
+      return result;
     } catch (error) {
       over(error instanceof Error && "code" in error ? String(error.code) : "UNKNOWN");
       throw error;
@@ -36,7 +42,7 @@ export function measuredStore(store: Store, metrics: Metrics, fileBytes: () => P
     list: (prefix, options) => store.list(prefix, options),
     put: (key, value, expected) => timed("put", () => store.put(key, value, expected)),
     delete: (key, expected) => timed("delete", () => store.delete(key, expected)),
-    compact: (revision) => store.compact(revision),
+    compact: (revision) => timed("compact", () => store.compact(revision)),
     watch: (prefix: string, from: number, onEvent: (event: StoreEvent) => void): StoreWatch => {
       const watch = store.watch(prefix, from, onEvent);
       watches++;

@@ -24,7 +24,7 @@ export {
   type LimitName,
   limitRows,
 } from "./limits.ts";
-export { jsonLog, type Log, type LogFields, silentLog } from "./log.ts";
+export { jsonLog, type Log, type LogFields, type ProcessLog, silentLog } from "./log.ts";
 export { machineIdentity } from "./machine.ts";
 export { type Random, systemRandom } from "./random.ts";
 export { type InstanceReuse, instanceReuse, reuseRows } from "./reuse.ts";

@@ -6,6 +6,7 @@ import { demandOf } from "../../place/demand.ts";
 import type { Workload } from "../../place/filter.ts";
 import { placedPod } from "../../place/node-view.ts";
 import type { NodeRoom } from "../revision/node-room.ts";
+import type { BindTimes } from "../shared/bind-times.ts";
 import type { Cluster } from "../shared/cluster.ts";
 import { keyOf } from "../shared/mirror.ts";
 
@@ -14,6 +15,7 @@ export interface PodControllerOptions {
   readonly clock: Clock;
   readonly events: EventRecorder;
   readonly room: NodeRoom;
+  readonly times: BindTimes;
 }
 
 /** Where nothing fits now, room may come without a change that we see. */
@@ -30,12 +32,14 @@ export class PodController {
   }
 
   async reconcile(namespace: string, name: string): Promise<number | undefined> {
-    const { cluster, events, room } = this.#options;
+    const { cluster, events, room, times } = this.#options;
     const pod = cluster.of("pods").get(namespace, name);
     if (pod === undefined || !waitsForNode(pod)) return undefined;
+    const over = times.attempt();
     const workload = workloadOf(pod);
     const placement = placePod(workload, room.views(), new Map());
     if (placement.kind === "unplaceable") {
+      over("unschedulable");
       await this.#sayUnplaceable(pod, placement.sentence);
       return unplaceableRetryMs;
     }
@@ -49,12 +53,17 @@ export class PodController {
         metadata: { ...metadata, annotations },
         spec: { ...spec, nodeName: node },
       });
+      over("scheduled");
+      times.bound(metadata.creationTimestamp);
       events.event(
         referenceTo(pod),
         "Normal",
         "Scheduled",
         `Successfully assigned ${keyOf(pod)} to ${node}: ${sentence}`,
       );
+    } catch (error) {
+      over("error");
+      throw error;
     } finally {
       release();
     }

@@ -7,6 +7,7 @@ import { progressDeadlineMs } from "../../autoscale/spec.ts";
 import { placePods } from "../../place/bind.ts";
 import type { Workload } from "../../place/filter.ts";
 import { chooseHomes, type Homes } from "../../place/homes.ts";
+import type { BindTimes } from "../shared/bind-times.ts";
 import type { Cluster } from "../shared/cluster.ts";
 import { isConditionTrue } from "../shared/conditions.ts";
 import { keyAt, keyOf } from "../shared/mirror.ts";
@@ -36,6 +37,7 @@ export interface RevisionControllerOptions {
   readonly scale: ScaleSource;
   readonly resolutions: Resolutions;
   readonly room: NodeRoom;
+  readonly times: BindTimes;
   readonly nodeState: (node: string) => NodeState;
 }
 
@@ -186,6 +188,7 @@ export class RevisionController {
     const { cluster, room, random, events } = this.#options;
     const { revision, workload, pods } = look;
     if (count === 0) return undefined;
+    const over = this.#options.times.attempt();
     const podsByNode = new Map<string, number>();
     for (const { pod, state } of pods) {
       const node = pod.spec.nodeName;
@@ -208,8 +211,9 @@ export class RevisionController {
       }),
     );
     const failure = created.find((result) => result.status === "rejected");
-    if (failure !== undefined) throw failure.reason;
     const refused = placements.find((placement) => placement.kind === "unplaceable");
+    over(failure !== undefined ? "error" : refused === undefined ? "scheduled" : "unschedulable");
+    if (failure !== undefined) throw failure.reason;
     if (refused === undefined) return undefined;
     events.event(referenceTo(revision), "Warning", "FailedScheduling", refused.sentence);
     return refused.sentence;

@@ -2,6 +2,8 @@ import { ApiFault } from "@shallop/sdk/api";
 import { type Log, silentLog } from "@shallop/sdk/internal";
 import { FakeClock } from "@shallop/sdk/internal/testing";
 import { describe, expect, test } from "vitest";
+import { Metrics, prometheusText } from "@shallop/sdk/internal/telemetry";
+import { reconcileDurations } from "../controllers-metrics.ts";
 import { WorkQueue } from "./work-queue.ts";
 
 function start(reconcile: (key: string, signal: AbortSignal) => Promise<number | undefined>, concurrency = 2) {
@@ -21,6 +23,27 @@ describe("WorkQueue", () => {
     queue.add("b");
     await clock.advance(0);
     expect(seen).toEqual(["a", "b"]);
+  });
+
+  test("how long a look takes is measured, and what it failed of", async () => {
+    const metrics = new Metrics();
+    const durations = reconcileDurations(metrics);
+    const clock = new FakeClock();
+    const reconcile = async (key: string): Promise<undefined> => {
+      await clock.sleep(20);
+      if (key === "b") throw new ApiFault("Forbidden", "no");
+    };
+    const queue = new WorkQueue({ name: "test", clock, log: silentLog, concurrency: 2, reconcile, durations });
+    queue.start();
+    queue.add("a");
+    queue.add("b");
+    await clock.advance(0);
+    await clock.advance(20);
+    const text = prometheusText(await metrics.collect());
+    const name = "kn_workqueue_process_duration_seconds";
+    expect(text).toContain(`${name}_sum{kn_workqueue_name="test",error_type=""} 0.02\n`);
+    expect(text).toContain(`${name}_count{kn_workqueue_name="test",error_type="Forbidden"} 1\n`);
+    await queue.stop();
   });
 
   test("one that is added while it is worked on is looked at again afterwards, never twice at once", async () => {

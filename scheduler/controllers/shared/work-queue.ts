@@ -1,4 +1,5 @@
 import { assert, type Clock, errorCode, type Log, type Timer } from "@shallop/sdk/internal";
+import type { Buckets, Family } from "@shallop/sdk/internal/telemetry";
 
 /** What the API answers when the world has moved on since it was looked at; Forbidden: the namespace is on its way out. */
 const raceCodes: ReadonlySet<string> = new Set(["Conflict", "AlreadyExists", "NotFound", "Forbidden"]);
@@ -10,6 +11,8 @@ export interface WorkQueueOptions {
   readonly log: Log;
   /** Keys that are worked on at the same time; one key never twice. */
   readonly concurrency: number;
+  /** By name, and by the code of a failure. */
+  readonly durations?: Family<Buckets>;
   /**
    * Brings the world nearer to what is wanted for `key`; safe to repeat. Resolves with the time after which it wants to
    * look again even if nothing changes; undefined: not before something does.
@@ -104,20 +107,30 @@ export class WorkQueue {
   async #work(key: string): Promise<void> {
     // Not within the call that added it: events are told in the middle of other work.
     await Promise.resolve();
+    const startMs = this.#options.clock.nowMs();
     try {
       this.#stop.signal.throwIfAborted();
       // What was added until now is seen by this look.
       this.#again.delete(key);
       const againMs = await this.#options.reconcile(key, this.#stop.signal);
+      this.#took(startMs, "");
       this.#failures.delete(key);
       if (againMs !== undefined) this.addAfter(key, againMs);
     } catch (error) {
-      if (!this.#stop.signal.aborted) this.#failed(key, error);
+      if (!this.#stop.signal.aborted) {
+        this.#took(startMs, errorCode(error) ?? "UNKNOWN");
+        this.#failed(key, error);
+      }
     }
     this.#running.delete(key);
     if (this.#again.delete(key)) this.add(key);
     this.#next();
     if (this.#running.size === 0) this.#idle?.();
+  }
+
+  #took(startMs: number, error: string): void {
+    const { durations, name, clock } = this.#options;
+    durations?.of(name, error).record((clock.nowMs() - startMs) / 1000);
   }
 
   #failed(key: string, error: unknown): void {

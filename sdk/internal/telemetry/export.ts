@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts";
-import type { Log } from "../log.ts";
+import type { LogFields, ProcessLog, ProcessRecord } from "../log.ts";
 import type { Metrics } from "./metrics.ts";
 import type { TelemetrySettings } from "./settings.ts";
 import type { Span } from "./span.ts";
@@ -19,8 +19,8 @@ export interface LogRecord {
 export interface ExportOptions {
   readonly settings: TelemetrySettings;
   readonly clock: Clock;
-  /** Hears of exports that fail; not one that is exported itself. */
-  readonly log: Log;
+  /** Of the process: exported itself; of exports that fail only its output says something. */
+  readonly log: ProcessLog;
   /** `service.name`, unless OTEL_SERVICE_NAME says another. */
   readonly service: string;
   /** `service.instance.id`: another one each start. */
@@ -41,7 +41,23 @@ const nothing: Exported = { span: undefined, log: undefined, close: () => Promis
 /** Exports over OTLP what the settings name. OpenTelemetry's code is not even read when they name nothing. */
 export async function startExport(options: ExportOptions): Promise<Exported> {
   const { traces, metrics, logs } = options.settings;
-  if (!traces && !metrics && !logs) return nothing;
-  const { startOtlp } = await import("./otlp.ts");
-  return startOtlp(options);
+  const exported = !traces && !metrics && !logs ? nothing : (await import("./otlp.ts")).startOtlp(options);
+  const tell = exported.log;
+  options.log.exportTo(tell === undefined ? undefined : (record) => tell(logRecord(record)));
+  return exported;
+}
+
+const logRecord = ({ atMs, level, message, fields }: ProcessRecord): LogRecord => ({
+  ...{ atMs, level, body: message, attributes: attributesOf(fields) },
+});
+
+/** Semantic conventions, "Errors" and "Exceptions". */
+const conventional: Readonly<Record<string, string>> = { error: "exception.message", code: "error.type" };
+
+function attributesOf(fields: LogFields): LogRecord["attributes"] {
+  const attributes: Record<string, string | number | boolean> = {};
+  for (const [name, value] of Object.entries(fields)) {
+    if (value !== undefined) attributes[conventional[name] ?? name] = value;
+  }
+  return attributes;
 }

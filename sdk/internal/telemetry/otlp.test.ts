@@ -1,8 +1,7 @@
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { afterEach, expect, test } from "vitest";
 import { systemClock as clock } from "../clock.ts";
-import { silentLog } from "../log.ts";
+import { jsonLog } from "../log.ts";
+import { OtlpCollector } from "../testing/otlp-collector.ts";
 import { startExport } from "./export.ts";
 import { Metrics } from "./metrics.ts";
 import { readTelemetrySettings } from "./settings.ts";
@@ -14,40 +13,14 @@ afterEach(() => {
   for (const name of names) delete process.env[name];
 });
 
-interface Received {
-  readonly type: string | undefined;
-  readonly key: string | undefined;
-  readonly body: Buffer;
-}
-
-/** A collector: what it was sent, by path. */
-async function collector() {
-  const received = new Map<string, Received>();
-  const server = createServer((request, response) => {
-    const chunks: Buffer[] = [];
-    request.on("data", (chunk: Buffer) => chunks.push(chunk));
-    request.on("end", () => {
-      const key = request.headers["x-key"];
-      const type = request.headers["content-type"];
-      received.set(request.url ?? "", {
-        type,
-        key: typeof key === "string" ? key : undefined,
-        body: Buffer.concat(chunks),
-      });
-      response.writeHead(200, { "content-type": type ?? "" }).end();
-    });
-  });
-  await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  return { received, url, [Symbol.dispose]: () => void server.close() };
-}
-
 /** Sends one of each. */
 async function send(url: string, protocol: string): Promise<void> {
   const environment = { OTEL_EXPORTER_OTLP_ENDPOINT: url, OTEL_EXPORTER_OTLP_PROTOCOL: protocol };
   process.env["OTEL_EXPORTER_OTLP_ENDPOINT"] = url;
   process.env["OTEL_EXPORTER_OTLP_HEADERS"] = "x-key=s3cret";
   process.env["OTEL_RESOURCE_ATTRIBUTES"] = "deployment.environment.name=test";
+  const log = jsonLog("gateway", () => undefined);
+  log.error("it broke", Object.assign(new Error("why"), { code: "IN_USE" }), { port: 80 });
   const metrics = new Metrics();
   metrics
     .counter({ name: "shallop.things", description: "", unit: "{thing}", labels: ["a"] })
@@ -56,7 +29,7 @@ async function send(url: string, protocol: string): Promise<void> {
   metrics.histogram({ name: "shallop.time", description: "", unit: "s", labels: [] }, [1, 2]).of().record(1.5);
   const exported = await startExport({
     settings: readTelemetrySettings(environment),
-    ...{ clock, log: silentLog, service: "shallop-gateway", instance: "i-1", metrics },
+    ...{ clock, log, service: "shallop-gateway", instance: "i-1", metrics },
   });
   const context = { traceId, spanId: "b7ad6b7169203331", flags: 1 };
   exported.span?.({
@@ -69,13 +42,13 @@ async function send(url: string, protocol: string): Promise<void> {
 }
 
 test("traces, metrics and logs arrive as OTLP in JSON", async () => {
-  using collecting = await collector();
+  using collecting = await OtlpCollector.listen();
   await send(collecting.url, "http/json");
-  const body = (path: string) => JSON.parse(collecting.received.get(path)?.body.toString() ?? "{}");
+  const body = (path: string) => JSON.parse(collecting.at(path)?.body.toString() ?? "{}");
   const {
     resourceSpans: [traces],
   } = body("/v1/traces");
-  expect(collecting.received.get("/v1/traces")).toMatchObject({ type: "application/json", key: "s3cret" });
+  expect(collecting.at("/v1/traces")).toMatchObject({ type: "application/json", headers: { "x-key": "s3cret" } });
   expect(traces.resource.attributes).toEqual(
     expect.arrayContaining([
       { key: "service.name", value: { stringValue: "shallop-gateway" } },
@@ -105,7 +78,12 @@ test("traces, metrics and logs arrive as OTLP in JSON", async () => {
     explicitBounds: [1, 2],
     bucketCounts: [0, 1, 0],
   });
-  expect(body("/v1/logs").resourceLogs[0].scopeLogs[0].logRecords[0]).toMatchObject({
+  // What the process itself has said before there was an export comes first.
+  expect(collecting.logRecords()[0]).toMatchObject({
+    ...{ service: "shallop-gateway", severity: "ERROR", body: "it broke", traceId: undefined },
+    attributes: { "exception.message": "why", "error.type": "IN_USE", port: 80 },
+  });
+  expect(body("/v1/logs").resourceLogs[0].scopeLogs[0].logRecords[1]).toMatchObject({
     ...{
       timeUnixNano: "2000000000",
       severityNumber: 13,
@@ -117,21 +95,21 @@ test("traces, metrics and logs arrive as OTLP in JSON", async () => {
 });
 
 test("and in protobuf", async () => {
-  using collecting = await collector();
+  using collecting = await OtlpCollector.listen();
   await send(collecting.url, "http/protobuf");
-  const { type, body = Buffer.alloc(0) } = collecting.received.get("/v1/traces") ?? {};
+  const { type, body = Buffer.alloc(0) } = collecting.at("/v1/traces") ?? {};
   expect(type).toBe("application/x-protobuf");
   // ExportTraceServiceRequest.resource_spans[0].scope_spans[0].spans[0]: trace_id is field 1, name field 5.
   const span = field(field(field(body, 1), 2), 2);
   expect(field(span, 1).toString("hex")).toBe(traceId);
   expect(field(span, 5).toString()).toBe("GET");
-  expect([...collecting.received.keys()].sort()).toEqual(["/v1/logs", "/v1/metrics", "/v1/traces"]);
+  expect(collecting.deliveries.map(({ path }) => path).sort()).toEqual(["/v1/logs", "/v1/metrics", "/v1/traces"]);
 });
 
 test("nothing is loaded, and nothing sent, when nothing is asked for", async () => {
   const exported = await startExport({
     settings: readTelemetrySettings({}),
-    ...{ clock, log: silentLog, service: "s", instance: "i", metrics: new Metrics() },
+    ...{ clock, log: jsonLog("s", () => undefined), service: "s", instance: "i", metrics: new Metrics() },
   });
   expect(exported).toMatchObject({ span: undefined, log: undefined });
 });

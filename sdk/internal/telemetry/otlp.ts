@@ -31,7 +31,7 @@ import type { Span } from "./span.ts";
 /** OpenTelemetry's exporters, fed with what this process measures. Loaded when a process is to export, and only then. */
 export function startOtlp(options: ExportOptions): Exported {
   const { settings, service, instance, log } = options;
-  const say = (message: string): void => log.warn("telemetry was not exported", { reason: message });
+  const say = (message: string): void => log.local.warn("telemetry was not exported", { reason: message });
   const ignore = (): void => undefined;
   const listener = { error: say, warn: say, info: ignore, debug: ignore, verbose: ignore };
   diag.setLogger(listener, { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true });
