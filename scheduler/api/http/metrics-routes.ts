@@ -1,4 +1,16 @@
-import { annotation, apiVersionOf, kindOf, nodeMetrics, nodes, podMetrics, textAt } from "@shallop/sdk/api";
+import {
+  annotation,
+  type ApiObject,
+  apiVersionOf,
+  type JsonObject,
+  kindOf,
+  nodeMetrics,
+  nodes,
+  podMetrics,
+  pods,
+  type Resource,
+  textAt,
+} from "@shallop/sdk/api";
 import { assert } from "@shallop/sdk/internal";
 import type { NodeUsage, PodUsage } from "@shallop/sdk/wire";
 import type { AgentAddress, AgentLink } from "../agent-link.ts";
@@ -6,6 +18,8 @@ import { authorize } from "../authorize.ts";
 import { notFound } from "../faults.ts";
 import type { Machinery, Target } from "../machinery.ts";
 import { nodeUsages } from "../node-usage.ts";
+import { parseSelection } from "../selectors.ts";
+import { listOptions } from "./query.ts";
 import type { ResourceRequest } from "./resource-routes.ts";
 
 export interface MetricsParts {
@@ -22,9 +36,11 @@ export const isMetrics = ({ kind }: Target): boolean => kind.resource.group === 
 export async function metricsResponse(
   { machinery, link }: MetricsParts,
   target: Target,
-  { request, user }: ResourceRequest,
+  { request, query, user }: ResourceRequest,
 ): Promise<Response> {
   const { kind, namespace, name } = target;
+  const { labelSelector = "", fieldSelector = "" } = listOptions(query);
+  const selection = parseSelection(kind, labelSelector, fieldSelector);
   authorize({ user, verb: name === undefined ? "list" : "get", kind, namespace, name });
   const signal = AbortSignal.any([request.signal, AbortSignal.timeout(usageTimeoutMs)]);
   const usages = await nodeUsages(link, agentsOf(machinery), signal);
@@ -33,7 +49,9 @@ export async function metricsResponse(
     .flatMap(({ node, usage }): MetricsItem[] =>
       isNodes ? [nodeItem(node, usage)] : usage.pods.map((pod) => podItem(pod, usage)),
     )
-    .filter(({ metadata }) => namespace === undefined || metadata.namespace === namespace);
+    .filter(({ metadata }) => namespace === undefined || metadata.namespace === namespace)
+    .map((item) => labelled(machinery, isNodes ? nodes : pods, item))
+    .filter((item) => selection.matches(item));
   if (name === undefined) {
     const resource = isNodes ? nodeMetrics : podMetrics;
     const list = { kind: `${resource.kind}List`, apiVersion: apiVersionOf(resource), metadata: {}, items };
@@ -42,6 +60,15 @@ export async function metricsResponse(
   const item = items.find(({ metadata }) => metadata.name === name);
   if (item === undefined) throw notFound(kind, name);
   return Response.json(item);
+}
+
+/** With the labels of what it is about, as metrics-server has it: that is what selectors choose by. */
+function labelled({ objects }: Machinery, resource: Resource<ApiObject>, item: MetricsItem): MetricsItem {
+  const kind = kindOf(resource);
+  assert(kind !== undefined, "what is measured is served");
+  const { name, namespace } = item.metadata;
+  const labels = objects.get(kind, namespace, name)?.metadata["labels"];
+  return labels === undefined ? item : { ...item, metadata: { ...item.metadata, labels } };
 }
 
 /** The nodes that say where their agent is. */
@@ -55,9 +82,10 @@ function agentsOf({ objects }: Machinery): readonly AgentAddress[] {
   });
 }
 
-interface MetricsItem {
-  readonly metadata: { readonly name: string; readonly namespace?: string };
-}
+/** Of either kind; the rest of it is as `nodeItem` and `podItem` have it. */
+type MetricsItem = JsonObject & {
+  readonly metadata: JsonObject & { readonly name: string; readonly namespace?: string };
+};
 
 const measuredAt = ({ at, windowMs }: NodeUsage) => ({
   timestamp: at,
