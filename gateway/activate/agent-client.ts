@@ -1,10 +1,11 @@
-import { Agent, type IncomingMessage, request as httpRequest, type RequestOptions } from "node:http";
-import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import type { Duplex } from "node:stream";
 import { type Clock, describeError } from "@shallop/sdk/internal";
-import type { AbandonedRequests, ActivateFaultCode, ActivateRequest, Activation } from "@shallop/sdk/wire";
-import { agentEndpoint, type AgentTls } from "../proxy/dial.ts";
+import type { AbandonedRequests, ActivateFaultCode, ActivateRequest, Activation, RequestHead } from "@shallop/sdk/wire";
+import { type AgentTls, dialAgent, dialSocket } from "../proxy/dial.ts";
 import { GatewayFault } from "../proxy/fault-status.ts";
+import { HttpUpstream } from "../proxy/http-upstream.ts";
 import type { NodeTarget, RevisionTarget } from "../route/target.ts";
+import { type AgentAnswer, AgentCall } from "./agent-call.ts";
 import type { ActivateOptions, NodeAgents } from "./dispatcher.ts";
 
 export interface AgentClientOptions {
@@ -15,13 +16,18 @@ export interface AgentClientOptions {
   readonly tls: AgentTls | undefined;
 }
 
-// An agent of this machine accepts in microseconds, one of another in milliseconds; the next home is not far.
-const connectTimeoutMs = 2_000;
-// A native pod may take seconds to be ready. Whoever takes longer is asked again: the agent goes on with what it does.
-const answerTimeoutMs = 30_000;
-// An Activation is a few hundred bytes.
-const answerBytesMax = 64 * 1024;
-const idleConnectionsMax = 4;
+// Whoever is told that a client has gone is not waited for.
+const abandonedTimeoutMs = 2_000;
+// An agent that was started again may have another address: the ways to those that are gone are not kept for ever.
+const waysMax = 1_000;
+
+const questionHead = {
+  method: "POST",
+  scheme: "http",
+  authority: "agent.local",
+  requestId: "",
+  timeoutMs: 0,
+} as const satisfies Omit<RequestHead, "target" | "headers">;
 
 const activateFaultCodes: readonly ActivateFaultCode[] = [
   "NOT_PREPARED",
@@ -33,8 +39,8 @@ const activateFaultCodes: readonly ActivateFaultCode[] = [
 /** Asks node agents for activations: over the unix socket on this machine, over mutual TLS elsewhere. */
 export class AgentClient implements NodeAgents {
   readonly #options: AgentClientOptions;
-  readonly #local = new Agent({ keepAlive: true, maxFreeSockets: idleConnectionsMax });
-  readonly #remote = new HttpsAgent({ keepAlive: true, maxFreeSockets: idleConnectionsMax });
+  /** By socket or address. */
+  readonly #ways = new Map<string, HttpUpstream>();
 
   constructor(options: AgentClientOptions) {
     this.#options = options;
@@ -58,74 +64,61 @@ export class AgentClient implements NodeAgents {
   async abandoned(node: NodeTarget, podUid: string, requestIds: readonly string[]): Promise<void> {
     const body: AbandonedRequests = { requestIds };
     const path = `/v1/pods/${encodeURIComponent(podUid)}/abandoned`;
-    await this.#post({ node, path }, JSON.stringify(body), AbortSignal.timeout(connectTimeoutMs)).catch(
+    await this.#post({ node, path }, JSON.stringify(body), AbortSignal.timeout(abandonedTimeoutMs)).catch(
       () => undefined,
     );
   }
 
   close(): void {
-    this.#local.destroy();
-    this.#remote.destroy();
+    for (const way of this.#ways.values()) way.retire();
   }
 
-  #post(
+  async #post(
     { node, path }: { readonly node: NodeTarget; readonly path: string },
     body: string,
     signal: AbortSignal,
-  ): Promise<{ readonly status: number; readonly text: string }> {
-    return new Promise((resolve, reject) => {
-      const fail = (error: unknown): void => {
-        timer.cancel();
-        outgoing.destroy();
-        reject(new GatewayFault("CONNECT_FAILED", `node ${node.name}: ${describeError(error)}`, { cause: error }));
-      };
-      const outgoing = this.#request({ node, path, bodyBytes: Buffer.byteLength(body) }, signal);
-      let timer = this.#options.clock.after(connectTimeoutMs, () => fail(new Error("its agent accepts no connection")));
-      const connected = (): void => {
-        timer.cancel();
-        timer = this.#options.clock.after(answerTimeoutMs, () => fail(new Error("its agent does not answer")));
-      };
-      outgoing.once("socket", (socket) => (socket.connecting ? socket.once("connect", connected) : connected()));
-      outgoing.once("error", fail);
-      outgoing.once("response", (incoming) => {
-        readAll(incoming).then((text) => {
-          timer.cancel();
-          resolve({ status: incoming.statusCode ?? 0, text });
-        }, fail);
-      });
-      outgoing.end(body);
-    });
-  }
-
-  #request(
-    { node, path, bodyBytes }: { readonly node: NodeTarget; readonly path: string; readonly bodyBytes: number },
-    signal: AbortSignal,
-  ): ReturnType<typeof httpRequest> {
-    const { machine, tls } = this.#options;
-    const options: RequestOptions = {
-      method: "POST",
-      path,
-      headers: { "content-type": "application/json", "content-length": bodyBytes },
-      signal,
-    };
-    if (node.machine === machine && node.agentSocket !== undefined) {
-      return httpRequest({ ...options, agent: this.#local, socketPath: node.agentSocket, host: "agent.local" });
+  ): Promise<AgentAnswer> {
+    const way = this.#way(node);
+    const bytes = Buffer.from(body);
+    const call = new AgentCall(bytes, this.#options.clock);
+    const gaveUp = (): void => call.failed(signal.reason);
+    signal.addEventListener("abort", gaveUp, { once: true });
+    try {
+      const headers = ["content-type", "application/json", "content-length", String(bytes.length)];
+      const head = { ...questionHead, target: path, headers };
+      const question = { head, contentLength: bytes.length, hasBody: true, isUpgrade: false };
+      call.cancelledBy(way.open(question, call));
+      return await call.answer;
+    } catch (error) {
+      if (error instanceof GatewayFault && error.code === "CONNECT_FAILED") throw error;
+      throw new GatewayFault("CONNECT_FAILED", `node ${node.name}: ${describeError(error)}`, { cause: error });
+    } finally {
+      signal.removeEventListener("abort", gaveUp);
     }
-    if (node.agentAddress === undefined || tls === undefined)
-      throw new GatewayFault("CONNECT_FAILED", `the agent of node ${node.name} cannot be reached from this machine`);
-    return httpsRequest({ ...options, ...agentEndpoint(node.agentAddress, tls), agent: this.#remote });
   }
-}
 
-async function readAll(incoming: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of incoming as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > answerBytesMax) throw new Error("its agent answers with too much");
-    chunks.push(chunk);
+  /** @throws GatewayFault CONNECT_FAILED when there is none */
+  #way({ name, machine, agentSocket, agentAddress }: NodeTarget): HttpUpstream {
+    const { machine: here, tls, clock } = this.#options;
+    if (machine === here && agentSocket !== undefined)
+      return this.#wayBy(agentSocket, () => dialSocket(agentSocket, clock));
+    if (agentAddress !== undefined && tls !== undefined)
+      return this.#wayBy(agentAddress, () => dialAgent(agentAddress, tls, clock));
+    throw new GatewayFault("CONNECT_FAILED", `the agent of node ${name} cannot be reached from this machine`);
   }
-  return Buffer.concat(chunks).toString("utf8");
+
+  #wayBy(address: string, dial: () => Promise<Duplex>): HttpUpstream {
+    const known = this.#ways.get(address);
+    if (known !== undefined) return known;
+    const [oldest] = this.#ways;
+    if (this.#ways.size >= waysMax && oldest !== undefined) {
+      oldest[1].retire();
+      this.#ways.delete(oldest[0]);
+    }
+    const way = new HttpUpstream({ clock: this.#options.clock, dial });
+    this.#ways.set(address, way);
+    return way;
+  }
 }
 
 function parse(text: string): unknown {

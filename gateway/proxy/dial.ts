@@ -1,6 +1,7 @@
 import { type Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { connect, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { connect as connectTls } from "node:tls";
 import type { Clock } from "@shallop/sdk/internal";
 import { GatewayFault } from "./fault-status.ts";
 import { pulseAnswerMs } from "./node-pulse.ts";
@@ -14,22 +15,35 @@ export interface AgentTls {
 }
 
 /** Connects to a unix socket of this machine. @throws GatewayFault CONNECT_FAILED */
-export const dialSocket = (path: string, clock: Clock): Promise<Socket> => dial(connect({ path }), path, clock);
+export const dialSocket = (path: string, clock: Clock): Promise<Socket> =>
+  connected(connect({ path }), { place: path, clock });
 
 /** Connects to a pod's address. @throws GatewayFault CONNECT_FAILED */
 export const dialAddress = (host: string, port: number, clock: Clock): Promise<Socket> =>
-  dial(connect({ host, port, noDelay: true }), `${host}:${port}`, clock);
+  connected(connect({ host, port, noDelay: true }), { place: `${host}:${port}`, clock });
 
-function dial(socket: Socket, place: string, clock: Clock): Promise<Socket> {
+/** Connects to a node agent of another machine. @throws GatewayFault CONNECT_FAILED */
+export async function dialAgent(address: string, tls: AgentTls, clock: Clock): Promise<Socket> {
+  return connected(connectTls(agentEndpoint(address, tls)), { place: address, clock, event: "secureConnect" });
+}
+
+interface Dialled {
+  readonly place: string;
+  readonly clock: Clock;
+  /** Says that it is connected. */
+  readonly event?: "connect" | "secureConnect";
+}
+
+function connected(socket: Socket, { place, clock, event = "connect" }: Dialled): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const fail = (cause: Error): void => {
       timer.cancel();
       socket.destroy();
-      reject(new GatewayFault("CONNECT_FAILED", `the pod takes no connection at ${place}`, { cause }));
+      reject(new GatewayFault("CONNECT_FAILED", `nobody takes a connection at ${place}`, { cause }));
     };
     const timer = clock.after(connectTimeoutMs, () => fail(new Error(`no answer within ${connectTimeoutMs} ms`)));
     socket.once("error", fail);
-    socket.once("connect", () => {
+    socket.once(event, () => {
       timer.cancel();
       socket.off("error", fail);
       resolve(socket);
