@@ -52,7 +52,7 @@ function connected(socket: Socket, { place, clock, event = "connect" }: Dialled)
 }
 
 /** Where to ask a node agent of another machine, and as whom. @throws GatewayFault CONNECT_FAILED when it is no address */
-export function agentEndpoint(address: string, { ca, cert, key }: AgentTls): AgentEndpoint {
+function agentEndpoint(address: string, { ca, cert, key }: AgentTls): AgentEndpoint {
   const colon = address.lastIndexOf(":");
   // Brackets around a v6 address are taken off.
   const host = address.slice(0, colon).replace(/^\[(.*)\]$/, "$1");
