@@ -5,6 +5,7 @@ import { stripVTControlCharacters } from "node:util";
 import { rolldown, type Plugin } from "rolldown";
 import { assert } from "../internal/assert.ts";
 import { errorCode } from "../internal/fault.ts";
+import { transform } from "esbuild";
 import { BuildFault } from "./fault.ts";
 import type { Script } from "./source-places.ts";
 import { buildNamespace } from "./engine/quickjs-base.ts";
@@ -50,15 +51,13 @@ async function bundle(entryPath: string, engine: EngineName, source: string): Pr
       cwd: dirname(entryPath),
       platform: isQuickJs ? "neutral" : "browser",
       external: [...provided],
-      plugins: [entryPlugin(source), asyncIteratorPlugin],
+      plugins: [entryPlugin(source), asyncIteratorPlugin, ...(isQuickJs ? [asyncPlugin] : [])],
       logLevel: "silent",
       resolve: {
         conditionNames: ["shallop", "wasm", "workerd", "worker", "browser", "import", "module", "default"],
         mainFields: ["module", "main"],
         alias: { tr46: join(guestDirectory, "web/domain-to-ascii.ts") },
       },
-      // QuickJS runs no promise jobs inside a synchronous export: async functions become generators over our promises.
-      transform: isQuickJs ? { target: "es2016" } : {},
     });
     const { output } = await bundle.generate({
       format: isQuickJs ? "iife" : "esm",
@@ -130,4 +129,18 @@ const asyncIteratorPlugin: Plugin = {
   name: "shallop-async-iterator",
   transform: (code, id) =>
     id.includes("/whatwg-url/") ? code.replace("Object.getPrototypeOf(async function* () {}).prototype", "{}") : null,
+};
+
+/**
+ * QuickJS runs no promise jobs inside a synchronous export: async functions become generators over our promises. Nothing
+ * else is rewritten, since what an interpreter has built in is quicker than what stands in for it; the bundler's own transformer
+ * cannot take one part of the language alone.
+ */
+const asyncPlugin: Plugin = {
+  name: "shallop-async",
+  renderChunk: async (code) => {
+    const supported = { "async-await": false, "async-generator": false, "for-await": false };
+    const lowered = await transform(code, { target: "es2024", supported, sourcemap: "external" });
+    return { code: lowered.code, map: lowered.map };
+  },
 };

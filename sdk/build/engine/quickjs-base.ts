@@ -45,7 +45,7 @@ export const incomingHandler = { handle: (request, outparam) => globalThis.handl
 const buildCount = 2;
 
 /** Counted up when `canonical-memory.ts` gives another memory than before: a base that was kept is then made anew. */
-const canonicalForm = 2;
+const canonicalForm = 3;
 
 /** The base component. Made once for a version of the engine, the same on every machine, and kept in `cacheDirectory`. */
 export async function quickJsBase(cacheDirectory: string): Promise<Uint8Array> {
@@ -71,7 +71,7 @@ async function build(source: string): Promise<Uint8Array> {
   const witPath = await mkdtemp(join(tmpdir(), "shallop-wit-"));
   try {
     await writeWit(witPath, buildNamespace);
-    const options = { witPath, jsSource: source, world: worldName, sync: true, optSize: true };
+    const options = { witPath, jsSource: source, world: worldName, sync: true, optSize: false };
     const builds = await Promise.all(Array.from({ length: buildCount }, () => componentize(options)));
     return renameNamespace(reproducible(builds.map(({ component }) => component)), buildNamespace, "wasi");
   } finally {

@@ -1,16 +1,15 @@
 import type { Fields } from "wazi:http/types@0.2.10";
 import { Headers } from "../web/headers.ts";
-import { TextDecoder, TextEncoder } from "../web/text-encoding.ts";
+import { bytesOf } from "../web/utf8.ts";
 
-// Header values are bytes on the wire; the Fetch standard shows them to JavaScript as isomorphic strings. What servers
-// and clients send today is ASCII or UTF-8, and UTF-8 is what people expect to read.
-const decoder = new TextDecoder();
-const encoder = new TextEncoder();
-
-export function headersOf(fields: Fields): Headers {
-  const headers = new Headers();
-  for (const [name, value] of fields.entries()) headers.append(name, decoder.decode(value));
-  return headers;
+/** @param fields asked for when a header is */
+export function headersOf(fields: () => Fields): Headers {
+  return Headers.received(() => {
+    const resource = fields();
+    const entries = resource.entries();
+    resource[Symbol.dispose]();
+    return entries;
+  });
 }
 
 /**
@@ -28,8 +27,8 @@ const connectionHeaders = new Set([
 
 export function listOf(headers: Headers): (readonly [string, Uint8Array])[] {
   const list: (readonly [string, Uint8Array])[] = [];
-  for (const [name, value] of headers) {
-    if (!connectionHeaders.has(name)) list.push([name, encoder.encode(value)]);
+  for (const [name, value] of headers.list()) {
+    if (!connectionHeaders.has(name)) list.push([name, bytesOf(value)]);
   }
   return list;
 }

@@ -1,8 +1,8 @@
 import { Fields, type IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam } from "wazi:http/types@0.2.10";
 import type { FunctionModule } from "../function.ts";
-import { Request } from "../web/request.ts";
+import { ReceivedRequest, Request } from "../web/request.ts";
 import { Response } from "../web/response.ts";
-import { readableOf, writeBody } from "./bodies.ts";
+import { IncomingBytes, writeBody } from "./bodies.ts";
 import { headersOf, listOf } from "./fields.ts";
 import { runUntil } from "./loop.ts";
 
@@ -11,35 +11,47 @@ import { runUntil } from "./loop.ts";
  * that throws or rejects makes the call trap, which the host answers with 502 and writes to the pod's log.
  */
 export function handleIncoming(fn: FunctionModule, incoming: IncomingRequest, outparam: ResponseOutparam): void {
-  let outcome: { readonly error?: unknown } | undefined;
-  answer(fn, incoming, outparam).then(
-    () => void (outcome = {}),
+  const response = settled(fn.fetch(requestOf(incoming) as unknown as globalThis.Request));
+  if (!(response instanceof Response)) throw new TypeError("fetch must return a Response, or a promise of one");
+  const outgoing = new OutgoingResponse(Fields.fromList(listOf(response.headers)));
+  if (response.status !== okStatus) outgoing.setStatusCode(response.status);
+  const body = outgoing.body();
+  ResponseOutparam.set(outparam, { tag: "ok", val: outgoing });
+  settled(writeBody(body, response));
+  OutgoingBody.finish(body, null);
+}
+
+/** What `wasi:http` gives an answer of which nothing is said. */
+const okStatus = 200;
+
+/** Runs the loop until the promise is settled; of what is there already only the microtasks that stand in line. */
+function settled(value: unknown): unknown {
+  if (!isThenable(value)) {
+    runUntil(() => true);
+    return value;
+  }
+  let outcome: { readonly value: unknown } | { readonly error: unknown } | undefined;
+  Promise.resolve(value).then(
+    (result: unknown) => void (outcome = { value: result }),
     (error: unknown) => void (outcome = { error }),
   );
   runUntil(() => outcome !== undefined);
   if (outcome !== undefined && "error" in outcome) throw outcome.error;
+  return outcome?.value;
 }
 
-async function answer(fn: FunctionModule, incoming: IncomingRequest, outparam: ResponseOutparam): Promise<void> {
-  const response: unknown = await fn.fetch(requestOf(incoming) as unknown as globalThis.Request);
-  if (!(response instanceof Response)) throw new TypeError("fetch must return a Response, or a promise of one");
-  const outgoing = new OutgoingResponse(Fields.fromList(listOf(response.headers)));
-  outgoing.setStatusCode(response.status);
-  const body = outgoing.body();
-  ResponseOutparam.set(outparam, { tag: "ok", val: outgoing });
-  await writeBody(body, response);
-  OutgoingBody.finish(body, null);
-}
+const isThenable = (value: unknown): value is PromiseLike<unknown> =>
+  typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
 
 function requestOf(incoming: IncomingRequest): Request {
-  const method = incoming.method();
-  const fields = incoming.headers();
-  const headers = headersOf(fields);
-  fields[Symbol.dispose]();
-  const scheme = incoming.scheme()?.tag === "HTTPS" ? "https" : "http";
-  const authority = incoming.authority() ?? headers.get("host") ?? "localhost";
-  const url = `${scheme}://${authority}${incoming.pathWithQuery() ?? "/"}`;
-  const name = method.tag === "other" ? (method.val ?? "GET") : method.tag.toUpperCase();
-  const hasBody = name !== "GET" && name !== "HEAD";
-  return new Request(url, { method: name, headers, ...(hasBody ? { body: readableOf(incoming.consume()) } : {}) });
+  const { tag, val } = incoming.method();
+  const method = tag === "other" ? (val ?? "GET") : tag.toUpperCase();
+  const headers = headersOf(() => incoming.headers());
+  const url = (): string => {
+    const scheme = incoming.scheme()?.tag === "HTTPS" ? "https" : "http";
+    const authority = incoming.authority() ?? headers.get("host") ?? "localhost";
+    return new URL(`${scheme}://${authority}${incoming.pathWithQuery() ?? "/"}`).href;
+  };
+  const body = method === "GET" || method === "HEAD" ? null : new IncomingBytes(() => incoming.consume());
+  return new Request(new ReceivedRequest(method, headers, { url, body }));
 }

@@ -9,7 +9,7 @@ import {
 import { Headers } from "../web/headers.ts";
 import { Request, type RequestInit } from "../web/request.ts";
 import { nullBodyStatuses, Response } from "../web/response.ts";
-import { readableOf, writeBody } from "./bodies.ts";
+import { IncomingBytes, writeBody } from "./bodies.ts";
 import { headersOf, listOf } from "./fields.ts";
 import { ready } from "./loop.ts";
 import { payloadOf, tagOf } from "./payload.ts";
@@ -65,10 +65,8 @@ async function send(request: Request, redirected: boolean): Promise<Response> {
   }
   const incoming = await settled(future, request);
   const status = incoming.status();
-  const fields = incoming.headers();
-  const headers = headersOf(fields);
-  fields[Symbol.dispose]();
-  const body = nullBodyStatuses.has(status) ? null : readableOf(incoming.consume());
+  const headers = headersOf(() => incoming.headers());
+  const body = nullBodyStatuses.has(status) ? null : new IncomingBytes(() => incoming.consume());
   return new Response(body, { status, headers, url: request.url, redirected });
 }
 

@@ -3,7 +3,8 @@ import { Blob } from "./blob.ts";
 import { FormData } from "./form-data.ts";
 import { formDataOf, multipartOf } from "./multipart.ts";
 import type { Headers } from "./headers.ts";
-import { TextDecoder, TextEncoder } from "./text-encoding.ts";
+import { TextDecoder } from "./text-encoding.ts";
+import { bytesOf } from "./utf8.ts";
 
 export type BodyInit =
   | string
@@ -14,37 +15,43 @@ export type BodyInit =
   | URLSearchParams
   | ReadableStream<Uint8Array>;
 
-const encoder = new TextEncoder();
+/** A body that comes from the other side, of which nothing has been read. One of the two is called, and once. */
+export abstract class ReceivedBody {
+  abstract bytes(): Promise<Uint8Array>;
+  abstract stream(): ReadableStream<Uint8Array>;
+}
 
-/** https://fetch.spec.whatwg.org/#body-mixin. Bytes that are known stay bytes; a stream is made only when asked for. */
+/** https://fetch.spec.whatwg.org/#body-mixin. What is known stays what it is; a stream is made only when asked for. */
 export class Body {
-  #bytes: Uint8Array | undefined;
+  #content: string | Uint8Array | ReceivedBody | undefined;
   #stream: ReadableStream<Uint8Array> | null = null;
   #used = false;
-  readonly #contentType: () => string | null;
+  readonly #headers: Headers;
 
-  protected constructor(init: BodyInit | null | undefined, headers: Headers) {
-    this.#contentType = () => headers.get("content-type");
+  protected constructor(init: BodyInit | ReceivedBody | null | undefined, headers: Headers) {
+    this.#headers = headers;
     if (init === null || init === undefined) return;
-    if (init instanceof ReadableStream) {
+    if (init instanceof ReceivedBody) {
+      this.#content = init;
+    } else if (init instanceof ReadableStream) {
       if (init.locked || isDisturbed(init)) throw new TypeError("the stream for a body is in use already");
       this.#stream = init;
-      return;
+    } else {
+      const [content, type] = extract(init);
+      this.#content = content;
+      if (type !== undefined) headers.setMissing("content-type", type);
     }
-    const [bytes, type] = extract(init);
-    this.#bytes = bytes;
-    if (type !== undefined && !headers.has("content-type")) headers.set("content-type", type);
   }
 
   get hasBody(): boolean {
-    return this.#bytes !== undefined || this.#stream !== null;
+    return this.#content !== undefined || this.#stream !== null;
   }
 
   get body(): ReadableStream<Uint8Array> | null {
-    const bytes = this.#bytes;
-    if (bytes !== undefined) {
-      this.#bytes = undefined;
-      this.#stream = streamOf(bytes);
+    const content = this.#content;
+    if (content !== undefined) {
+      this.#content = undefined;
+      this.#stream = content instanceof ReceivedBody ? content.stream() : streamOf(toBytes(content));
     }
     return this.#stream;
   }
@@ -55,17 +62,30 @@ export class Body {
 
   /** The host's side: the bytes if they are known, used up by this call. */
   takeBytes(): Uint8Array | undefined {
-    const bytes = this.#bytes;
-    if (bytes === undefined) return undefined;
+    const content = this.#content;
+    if (content === undefined || content instanceof ReceivedBody) return undefined;
     this.#used = true;
-    this.#bytes = undefined;
-    return bytes;
+    this.#content = undefined;
+    return toBytes(content);
+  }
+
+  /** For another message, whose body this becomes: used up by this call. */
+  protected static move(body: Body): ReceivedBody | Uint8Array | ReadableStream<Uint8Array> | null {
+    const content = body.#content;
+    if (!(content instanceof ReceivedBody)) return body.takeBytes() ?? body.body;
+    body.#used = true;
+    body.#content = undefined;
+    return content;
   }
 
   async bytes(): Promise<Uint8Array> {
     this.#checkReadable();
-    const known = this.takeBytes();
-    if (known !== undefined) return known;
+    const content = this.#content;
+    if (content !== undefined) {
+      this.#used = true;
+      this.#content = undefined;
+      return content instanceof ReceivedBody ? content.bytes() : toBytes(content);
+    }
     if (this.#stream === null) return new Uint8Array();
     this.#used = true;
     const chunks: Uint8Array[] = [];
@@ -80,8 +100,9 @@ export class Body {
   }
 
   async arrayBuffer(): Promise<ArrayBuffer> {
-    const bytes = await this.bytes();
-    return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
+    const { buffer, byteOffset, byteLength } = await this.bytes();
+    const isWhole = byteLength === buffer.byteLength;
+    return (isWhole ? buffer : buffer.slice(byteOffset, byteOffset + byteLength)) as ArrayBuffer;
   }
 
   async text(): Promise<string> {
@@ -93,19 +114,21 @@ export class Body {
   }
 
   async blob(): Promise<Blob> {
-    return new Blob([await this.bytes()], { type: this.#contentType() ?? "" });
+    return new Blob([await this.bytes()], { type: this.#headers.get("content-type") ?? "" });
   }
 
   async formData(): Promise<FormData> {
-    return formDataOf(await this.bytes(), this.#contentType() ?? "");
+    return formDataOf(await this.bytes(), this.#headers.get("content-type") ?? "");
   }
 
   /** For `clone`: both read the same from here on. */
   protected tee(): BodyInit | null {
     this.#checkReadable();
-    if (this.#bytes !== undefined) return this.#bytes;
-    if (this.#stream === null) return null;
-    const [mine, theirs] = this.#stream.tee();
+    const content = this.#content;
+    if (content !== undefined && !(content instanceof ReceivedBody)) return content;
+    const stream = this.body;
+    if (stream === null) return null;
+    const [mine, theirs] = stream.tee();
     this.#stream = mine;
     return theirs;
   }
@@ -119,17 +142,20 @@ export class Body {
 /** Whether a stream was ever read or cancelled. The standard asks this of a stream; the library keeps it in a field. */
 const isDisturbed = (stream: ReadableStream): boolean => Reflect.get(stream, "_disturbed") === true;
 
-function extract(init: Exclude<BodyInit, ReadableStream>): [Uint8Array, string | undefined] {
-  if (typeof init === "string") return [encoder.encode(init), "text/plain;charset=UTF-8"];
+const toBytes = (content: string | Uint8Array): Uint8Array =>
+  typeof content === "string" ? bytesOf(content) : content;
+
+function extract(init: Exclude<BodyInit, ReadableStream>): [string | Uint8Array, string | undefined] {
+  if (typeof init === "string") return [init, "text/plain;charset=UTF-8"];
   if (ArrayBuffer.isView(init))
     return [new Uint8Array(init.buffer, init.byteOffset, init.byteLength).slice(), undefined];
   if (init instanceof ArrayBuffer) return [new Uint8Array(init.slice(0)), undefined];
   if (init instanceof Blob) return [init.takeBytes().slice(), init.type === "" ? undefined : init.type];
   if (init instanceof FormData) return multipartOf(init);
   if (init instanceof URLSearchParams) {
-    return [encoder.encode(init.toString()), "application/x-www-form-urlencoded;charset=UTF-8"];
+    return [init.toString(), "application/x-www-form-urlencoded;charset=UTF-8"];
   }
-  return [encoder.encode(String(init)), "text/plain;charset=UTF-8"];
+  return [String(init), "text/plain;charset=UTF-8"];
 }
 
 function streamOf(bytes: Uint8Array): ReadableStream<Uint8Array> {
@@ -141,7 +167,9 @@ function streamOf(bytes: Uint8Array): ReadableStream<Uint8Array> {
   });
 }
 
-function concat(chunks: readonly Uint8Array[]): Uint8Array {
+export function concat(chunks: readonly Uint8Array[]): Uint8Array {
+  const [only] = chunks;
+  if (only !== undefined && chunks.length === 1) return only;
   const whole = new Uint8Array(chunks.reduce((total, chunk) => total + chunk.length, 0));
   let offset = 0;
   for (const chunk of chunks) {

@@ -74,4 +74,30 @@ describe("Headers", () => {
     expect(() => new GuestHeaders(init)).toThrow(TypeError);
     expect(() => new GuestHeaders([["a", "b", "c"]] as unknown as [string, string][])).toThrow(TypeError);
   });
+
+  test("those that have come are asked for when the first is, once, and combined as any", () => {
+    let asked = 0;
+    const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+    const headers = GuestHeaders.received(() => {
+      asked += 1;
+      return [
+        ["x", bytes(" 1 ")],
+        ["set-cookie", bytes("a=1")],
+        ["X", bytes("é")],
+        ["set-cookie", bytes("b=2")],
+      ];
+    });
+    expect(asked).toBe(0);
+    expect(headers.get("x")).toBe("1, é");
+    expect(headers.getSetCookie()).toEqual(["a=1", "b=2"]);
+    expect([...new GuestHeaders(headers)]).toEqual([
+      ["set-cookie", "a=1"],
+      ["set-cookie", "b=2"],
+      ["x", "1, é"],
+    ]);
+    headers.append("x", "2");
+    headers.delete("set-cookie");
+    expect([...headers]).toEqual([["x", "1, é, 2"]]);
+    expect(asked).toBe(1);
+  });
 });

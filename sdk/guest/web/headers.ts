@@ -1,14 +1,30 @@
+import { TextDecoder } from "./text-encoding.ts";
+
 export type HeadersInit = Headers | Iterable<readonly [string, string]> | Readonly<Record<string, string>>;
+
+/** Names, and values as they are on the wire. */
+export type ReceivedFields = readonly (readonly [string, Uint8Array])[];
+
+// Header values are bytes on the wire; the Fetch standard shows them to JavaScript as isomorphic strings. What servers
+// and clients send today is ASCII or UTF-8, and UTF-8 is what people expect to read.
+const decoder = new TextDecoder();
 
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
 /** https://fetch.spec.whatwg.org/#headers-class */
 export class Headers implements Iterable<[string, string]> {
-  // Each value by itself, in order of arrival: set-cookie must never be joined.
-  readonly #values = new Map<string, string[]>();
+  // One name for each value, in order of arrival: set-cookie must never be joined. Few enough that looking through them is quick.
+  #names: string[] = [];
+  /** What came from the host is made text when somebody asks for it. */
+  #values: (string | Uint8Array)[] = [];
+  #unread: (() => ReceivedFields) | undefined;
 
   constructor(init?: HeadersInit | null) {
     if (init === undefined || init === null) return;
+    if (init instanceof Headers) {
+      this.#copy(init);
+      return;
+    }
     const entries = Symbol.iterator in init ? (init as Iterable<readonly [string, string]>) : Object.entries(init);
     for (const entry of entries) {
       const [name, value, ...rest] = entry;
@@ -18,51 +34,85 @@ export class Headers implements Iterable<[string, string]> {
     }
   }
 
+  /** Those of a message that has come. @param fields asked for once, and only when a header is */
+  static received(fields: () => ReceivedFields): Headers {
+    const headers = new Headers();
+    headers.#unread = fields;
+    return headers;
+  }
+
   append(name: string, value: string): void {
-    const key = normalName(name);
-    const values = this.#values.get(key);
-    if (values === undefined) this.#values.set(key, [normalValue(value)]);
-    else values.push(normalValue(value));
+    this.#read();
+    this.#names.push(normalName(name));
+    this.#values.push(normalValue(value));
   }
 
   delete(name: string): void {
-    this.#values.delete(normalName(name));
-  }
-
-  get(name: string): string | null {
-    return this.#values.get(normalName(name))?.join(", ") ?? null;
-  }
-
-  getSetCookie(): string[] {
-    return [...(this.#values.get("set-cookie") ?? [])];
-  }
-
-  has(name: string): boolean {
-    return this.#values.has(normalName(name));
-  }
-
-  set(name: string, value: string): void {
-    this.#values.set(normalName(name), [normalValue(value)]);
-  }
-
-  forEach(callback: (value: string, name: string, headers: Headers) => void, thisArgument?: unknown): void {
-    for (const [name, value] of this) callback.call(thisArgument, value, name, this);
-  }
-
-  *entries(): IterableIterator<[string, string]> {
-    for (const name of [...this.#values.keys()].sort()) {
-      const values = this.#values.get(name) ?? [];
-      if (name === "set-cookie") for (const value of values) yield [name, value];
-      else yield [name, values.join(", ")];
+    const key = normalName(name);
+    this.#read();
+    for (let at = this.#names.indexOf(key); at >= 0; at = this.#names.indexOf(key, at)) {
+      this.#names.splice(at, 1);
+      this.#values.splice(at, 1);
     }
   }
 
+  get(name: string): string | null {
+    const key = normalName(name);
+    this.#read();
+    return this.#names.includes(key) ? this.#valuesOf(key).join(", ") : null;
+  }
+
+  getSetCookie(): string[] {
+    this.#read();
+    return this.#valuesOf("set-cookie");
+  }
+
+  has(name: string): boolean {
+    const key = normalName(name);
+    this.#read();
+    return this.#names.includes(key);
+  }
+
+  set(name: string, value: string): void {
+    this.delete(name);
+    this.append(name, value);
+  }
+
+  /** For a header that a message has unless it says otherwise. @param name in lower case */
+  setMissing(name: string, value: string): void {
+    this.#read();
+    if (this.#names.includes(name)) return;
+    this.#names.push(name);
+    this.#values.push(value);
+  }
+
+  forEach(callback: (value: string, name: string, headers: Headers) => void, thisArgument?: unknown): void {
+    for (const [name, value] of this.list()) callback.call(thisArgument, value, name, this);
+  }
+
+  /** As the standard sorts and combines them. */
+  list(): [string, string][] {
+    this.#read();
+    if (this.#names.length === 1) return [[this.#names[0]!, this.#valueAt(0)]];
+    const list: [string, string][] = [];
+    for (const name of [...new Set(this.#names)].sort()) {
+      const values = this.#valuesOf(name);
+      if (name === "set-cookie") for (const value of values) list.push([name, value]);
+      else list.push([name, values.join(", ")]);
+    }
+    return list;
+  }
+
+  entries(): IterableIterator<[string, string]> {
+    return this.list().values();
+  }
+
   *keys(): IterableIterator<string> {
-    for (const [name] of this.entries()) yield name;
+    for (const [name] of this.list()) yield name;
   }
 
   *values(): IterableIterator<string> {
-    for (const [, value] of this.entries()) yield value;
+    for (const [, value] of this.list()) yield value;
   }
 
   [Symbol.iterator](): IterableIterator<[string, string]> {
@@ -71,6 +121,34 @@ export class Headers implements Iterable<[string, string]> {
 
   get [Symbol.toStringTag](): string {
     return "Headers";
+  }
+
+  #read(): void {
+    const fields = this.#unread;
+    if (fields === undefined) return;
+    this.#unread = undefined;
+    for (const [name, value] of fields()) {
+      this.#names.push(name.toLowerCase());
+      this.#values.push(value);
+    }
+  }
+
+  #copy(other: Headers): void {
+    other.#read();
+    this.#names = [...other.#names];
+    this.#values = [...other.#values];
+  }
+
+  #valuesOf(name: string): string[] {
+    const values: string[] = [];
+    for (let at = this.#names.indexOf(name); at >= 0; at = this.#names.indexOf(name, at + 1))
+      values.push(this.#valueAt(at));
+    return values;
+  }
+
+  #valueAt(at: number): string {
+    const value = this.#values[at]!;
+    return typeof value === "string" ? value : (this.#values[at] = normalValue(decoder.decode(value)));
   }
 }
 

@@ -8,7 +8,6 @@ import {
   TransformStream,
   WritableStream,
 } from "web-streams-polyfill";
-import { URL, URLSearchParams } from "whatwg-url";
 import { fetch } from "../wasi/outgoing.ts";
 import { AbortController, AbortSignal, CustomEvent, Event, EventTarget } from "./abort.ts";
 import { Blob, File } from "./blob.ts";
@@ -21,6 +20,8 @@ import { Request } from "./request.ts";
 import { Response } from "./response.ts";
 import { structuredClone } from "./structured-clone.ts";
 import { TextDecoderStream, TextEncoderStream } from "./text-streams.ts";
+import { URL } from "./url.ts";
+import { URLSearchParams } from "./url-search-params.ts";
 
 /** Makes QuickJS look as https://min-common-api.proposal.wintertc.org asks, as far as `sdk/guest/README.md` says. */
 

@@ -6,7 +6,7 @@ declare module "promise-polyfill" {
 }
 
 declare module "whatwg-url" {
-  export const URL: typeof globalThis.URL;
+  export class URL extends globalThis.URL {}
   export const URLSearchParams: typeof globalThis.URLSearchParams;
 }
 
