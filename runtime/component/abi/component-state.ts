@@ -44,7 +44,7 @@ export class ComponentState {
     this.mayLeave = true;
     this.entered = false;
     this.borrowing = undefined;
-    this.lent = [];
+    if (this.lent.length > 0) this.lent = [];
   }
 
   /** How many handles calls under way have been lent; `takeBack` is given it when one of them ends. */

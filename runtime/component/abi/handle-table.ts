@@ -25,13 +25,21 @@ export interface BorrowScope {
   borrows: number;
 }
 
+// Room for so many handles stays with a table that is cleared: most requests have fewer.
+const keptMax = 64;
+
 /** Indexes and the handles that they name, of one component instance (CanonicalABI.md, "Table State"). 0 names none. */
 export class HandleTable {
   readonly #state: ComponentState;
   readonly #max: number;
   readonly #full: () => GuestFault;
+  /** As long as there have ever been handles at once: an array that is made shorter is made anew when it grows. */
   readonly #items: (TableItem | undefined)[] = [undefined];
+  /** How many of them are in use or free. */
+  #end = 1;
+  /** A stack; `#freeCount` of it count. */
   readonly #free: number[] = [];
+  #freeCount = 0;
 
   constructor(state: ComponentState, { max, full }: { readonly max: number; readonly full: () => GuestFault }) {
     this.#state = state;
@@ -40,18 +48,21 @@ export class HandleTable {
   }
 
   get size(): number {
-    return this.#items.length - 1 - this.#free.length;
+    return this.#end - 1 - this.#freeCount;
   }
 
   /** @throws GuestFault of its bound */
   add(item: Handle | TableItem): number {
-    const free = this.#free.pop();
-    if (free !== undefined) {
+    if (this.#freeCount > 0) {
+      const free = this.#free[--this.#freeCount] ?? 0;
       this.#items[free] = item;
       return free;
     }
-    if (this.#items.length > this.#max) this.#state.fail(this.#full());
-    return this.#items.push(item) - 1;
+    const index = this.#end;
+    if (index > this.#max) this.#state.fail(this.#full());
+    this.#items[index] = item;
+    this.#end++;
+    return index;
   }
 
   /** @throws GuestFault when the index names no handle of this resource */
@@ -79,7 +90,7 @@ export class HandleTable {
   /** `item` has been asked what is there. */
   free(index: number): void {
     this.#items[index] = undefined;
-    this.#free.push(index);
+    this.#free[this.#freeCount++] = index;
   }
 
   /** All that it holds. */
@@ -88,7 +99,13 @@ export class HandleTable {
   }
 
   clear(): void {
-    this.#items.length = 1;
-    this.#free.length = 0;
+    if (this.#end > keptMax) {
+      this.#items.length = 1;
+      this.#free.length = 0;
+    } else {
+      for (let index = 1; index < this.#end; index++) this.#items[index] = undefined;
+    }
+    this.#end = 1;
+    this.#freeCount = 0;
   }
 }

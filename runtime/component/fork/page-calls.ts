@@ -159,14 +159,15 @@ interface ScanCalls {
 
 class PagemapScanner implements PageScanner {
   readonly #calls: ScanCalls;
-  readonly #address: bigint;
+  readonly #address: number;
   readonly #argument = new BigUint64Array(argument.words);
   readonly #argumentAddress: bigint;
-  readonly #runs = new BigUint64Array(runsMax * runWords);
+  /** Halves of 64-bit words, the lower one first: a number holds every address of a process, and costs no allocation. */
+  readonly #runs = new Uint32Array(runsMax * runWords * 2);
 
   constructor(calls: ScanCalls, address: bigint, byteLength: number) {
     this.#calls = calls;
-    this.#address = address;
+    this.#address = Number(address);
     this.#argumentAddress = calls.ffi.getRawPointer(this.#argument);
     this.#argument[argument.size] = BigInt(argument.words * 8);
     this.#argument[argument.start] = address;
@@ -186,10 +187,14 @@ class PagemapScanner implements PageScanner {
   }
 
   start(run: number): number {
-    return Number((this.#runs[run * runWords] ?? this.#address) - this.#address);
+    return this.#offsetAt(run * runWords);
   }
 
   end(run: number): number {
-    return Number((this.#runs[run * runWords + 1] ?? this.#address) - this.#address);
+    return this.#offsetAt(run * runWords + 1);
+  }
+
+  #offsetAt(word: number): number {
+    return (this.#runs[word * 2 + 1] ?? 0) * 2 ** 32 + (this.#runs[word * 2] ?? 0) - this.#address;
   }
 }

@@ -19,6 +19,8 @@ export class Waits {
   /** Calls whose answer is there: one for each component that called another, and the last of them the host. */
   readonly #answered = new Map<number, () => CoreValue | void>();
   #ids = 0;
+  /** Since the last `reset`. */
+  #isUsed = false;
 
   constructor(live: LiveInstance) {
     this.#live = live;
@@ -28,6 +30,7 @@ export class Waits {
   suspend(call: PendingCall): void {
     // Where the guest cannot be suspended nobody waits for the answer, and nobody is to be told how it ended.
     call.answer.catch(() => undefined);
+    this.#isUsed = true;
     this.#call = call;
     this.pending.value = 1;
     // Until the shim has come to wait the guest is over: it can catch that it cannot be suspended, and must not go on.
@@ -70,6 +73,9 @@ export class Waits {
   };
 
   reset(): void {
+    // Most requests wait for nothing. A map that is cleared all the same keeps alive what follows: see ../../host/linked-list.ts.
+    if (!this.#isUsed) return;
+    this.#isUsed = false;
     this.#call = undefined;
     this.pending.value = 0;
     this.#answered.clear();

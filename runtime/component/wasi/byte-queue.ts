@@ -13,6 +13,8 @@ export class ByteQueue implements ByteSource {
   #ended = false;
   #failure: string | undefined;
   #failureCause: IoErrorCause | undefined;
+  /** Nobody will read. */
+  #isUnwanted = false;
 
   constructor(consumed: (byteCount: number) => void = () => undefined) {
     this.#consumed = consumed;
@@ -33,6 +35,7 @@ export class ByteQueue implements ByteSource {
   }
 
   push(chunk: Uint8Array): void {
+    if (this.#isUnwanted) return this.#consumed(chunk.length);
     if (this.#ended || this.#failure !== undefined || chunk.length === 0) return;
     this.#chunks.push(chunk);
     this.#listeners.notify();
@@ -56,7 +59,7 @@ export class ByteQueue implements ByteSource {
   discard(): void {
     for (const chunk of this.#chunks) this.#consumed(chunk.length);
     this.#chunks = [];
-    this.push = (chunk) => this.#consumed(chunk.length);
+    this.#isUnwanted = true;
     this.#listeners.clear();
   }
 

@@ -42,7 +42,7 @@ export class BodySink implements ByteSink {
     this.#target = target;
     this.#contentLength = options.discard ? undefined : options.contentLength;
     this.#discarding = options.discard;
-    this.#undo = target.body.subscribe(() => this.#listeners.notify());
+    if (!this.#listeners.isEmpty) this.#follow(target);
     const waiting = this.#waiting;
     this.#waiting = [];
     if (!options.discard) for (const chunk of waiting) target.body.write(chunk);
@@ -78,7 +78,13 @@ export class BodySink implements ByteSink {
   }
 
   subscribe(listener: () => void): () => void {
+    if (this.#target !== undefined && this.#undo === undefined && this.#end === undefined) this.#follow(this.#target);
     return this.#listeners.add(listener);
+  }
+
+  /** Only for who waits: most bodies are gone before anybody has to. */
+  #follow({ body }: BodyTarget): void {
+    this.#undo = body.subscribe(() => this.#listeners.notify());
   }
 
   /** It has failed because more or less was written than announced. */

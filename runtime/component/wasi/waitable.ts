@@ -10,21 +10,33 @@ export interface Waitable {
 
 /** The listeners of a Waitable. */
 export class Listeners {
-  // Made when it is first needed: most of what a request has is never waited for.
-  #listeners: Set<() => void> | undefined;
+  // Most of what a request has is never waited for, and the rest by one: a Set is made for the second.
+  #only: (() => void) | undefined;
+  #others: Set<() => void> | undefined;
+
+  get isEmpty(): boolean {
+    return this.#only === undefined && (this.#others === undefined || this.#others.size === 0);
+  }
 
   add(listener: () => void): () => void {
-    const listeners = (this.#listeners ??= new Set());
-    listeners.add(listener);
-    return () => listeners.delete(listener);
+    if (this.#only === undefined) this.#only = listener;
+    else (this.#others ??= new Set()).add(listener);
+    return () => {
+      if (this.#only === listener) this.#only = undefined;
+      else this.#others?.delete(listener);
+    };
   }
 
   notify(): void {
-    if (this.#listeners !== undefined) for (const listener of Array.from(this.#listeners)) listener();
+    const others = this.#others;
+    const all = others === undefined || others.size === 0 ? undefined : [...others];
+    this.#only?.();
+    if (all !== undefined) for (const listener of all) listener();
   }
 
   clear(): void {
-    this.#listeners?.clear();
+    this.#only = undefined;
+    this.#others?.clear();
   }
 }
 
