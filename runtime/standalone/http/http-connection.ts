@@ -2,6 +2,7 @@ import type { Socket } from "node:net";
 import { type BodyReader, bodyOf, headBytesMax } from "@shallop/sdk/http1";
 import { type ExchangeConnection, HttpExchange } from "./http-exchange.ts";
 import { problemAnswer } from "./fault-answer.ts";
+import { readInPlace } from "./read-in-place.ts";
 import { fieldRules, parseRequestHead, type ReceivedHead, type RequestProblem } from "./request-head.ts";
 
 /** What all connections of a server have in common. */
@@ -12,6 +13,8 @@ export interface ConnectionHost {
   readonly date: string;
   /** No connection takes another request. */
   readonly isClosing: boolean;
+  /** What all connections are read into. */
+  readonly buffer: Buffer;
   readonly requestId: () => string;
   readonly request: (head: ReceivedHead, exchange: HttpExchange, requestId: string) => void;
   /** The first bytes of an answer leave. */
@@ -56,13 +59,14 @@ export class HttpConnection implements ExchangeConnection {
   #deadlineMs: number;
   #unsentBytes = 0;
 
-  constructor(socket: Socket, host: ConnectionHost) {
+  /** `accepted`: of a server, paused. */
+  constructor(accepted: Socket, host: ConnectionHost) {
+    const socket = readInPlace(accepted, host.buffer, (byteCount) => this.#read(byteCount));
     this.socket = socket;
     this.#host = host;
     // Node has no public name for it.
     this.descriptor = (socket as { readonly _handle?: { readonly fd?: number } | null })._handle?.fd ?? 0;
     this.#deadlineMs = host.nowMs + idleTimeoutMs;
-    socket.on("data", (chunk: Buffer) => this.#read(chunk));
     socket.on("drain", () => this.#exchange?.drained());
     socket.on("error", () => undefined);
     // As node:http has it: who sends no more is gone, and its guest is not to go on.
@@ -125,15 +129,18 @@ export class HttpConnection implements ExchangeConnection {
     this.#deadlineMs = this.#host.nowMs + idleTimeoutMs;
     this.#unsentBytes = Number.POSITIVE_INFINITY;
     if (exchange?.closes === true || !this.staysOpen) return this.end();
-    if (this.socket.isPaused()) this.socket.resume();
+    this.#readOn();
     // Not from the guest's own call, which this is in.
     if (this.#ahead !== undefined && this.#body === undefined) this.#readAheadSoon();
   }
 
-  #read(chunk: Buffer): void {
+  #read(byteCount: number): void {
     if (this.#isLingering) return;
+    const { buffer } = this.#host;
+    if (this.isIdle) return this.#readHead(buffer, byteCount);
+    // It is kept, here or by the guest, and others are read into the buffer meanwhile.
+    const chunk = Buffer.from(buffer.subarray(0, byteCount));
     if (this.#body !== undefined) return this.#readBody(this.#body, chunk);
-    if (this.#exchange === undefined && this.#ahead === undefined) return this.#readHead(chunk);
     const ahead = this.#ahead === undefined ? chunk : Buffer.concat([this.#ahead, chunk]);
     this.#ahead = ahead;
     if (this.#exchange === undefined) this.#readAhead();
@@ -148,21 +155,28 @@ export class HttpConnection implements ExchangeConnection {
     const bytes = this.#ahead;
     if (bytes === undefined || this.#exchange !== undefined || this.socket.destroyed) return;
     this.#ahead = undefined;
-    this.#readHead(bytes);
+    this.#readHead(bytes, bytes.length);
+    this.#readOn();
   }
 
-  /** `bytes`: all that there is of a head, and perhaps what follows it. */
-  #readHead(bytes: Buffer): void {
+  /** When what was read has its place. */
+  #readOn(): void {
+    if (!this.socket.isPaused() || this.#exchange?.takesMore === false) return;
+    if (this.#ahead === undefined || this.#ahead.length < aheadBytesMax) this.socket.resume();
+  }
+
+  /** The first `byteCount` of `bytes`, which are copied where they are kept: all that there is of a head, and perhaps what follows it. */
+  #readHead(bytes: Buffer, byteCount: number): void {
     if (this.#isLast) return;
-    const text = bytes.toString("latin1", 0, Math.min(bytes.length, headBytesMax));
+    const text = bytes.toString("latin1", 0, Math.min(byteCount, headBytesMax));
     // An empty line before a request is what some clients send after a body (RFC 9112, 2.2).
     const start = text.startsWith("\r\n") ? 2 : 0;
     const end = text.indexOf(headEnd, start);
-    if (end === -1) return this.#waitForHead(bytes, text.slice(start));
+    if (end === -1) return this.#waitForHead(this.#kept(bytes, 0, byteCount), text.slice(start));
     const length = end + headEnd.length;
     const head = parseRequestHead(text.slice(start, length));
     if (typeof head === "string") return this.#refuse(head);
-    this.#begin(head, length === bytes.length ? undefined : bytes.subarray(length));
+    this.#begin(head, length === byteCount ? undefined : this.#kept(bytes, length, byteCount));
   }
 
   #waitForHead(bytes: Buffer, text: string): void {
@@ -172,6 +186,12 @@ export class HttpConnection implements ExchangeConnection {
     if (this.#ahead === undefined && this.#deadlineMs > this.#host.nowMs + headTimeoutMs)
       this.#deadlineMs = this.#host.nowMs + headTimeoutMs;
     this.#ahead = bytes;
+  }
+
+  /** What the connection keeps of `bytes`. */
+  #kept(bytes: Buffer, from: number, to: number): Buffer {
+    const part = bytes.subarray(from, to);
+    return bytes === this.#host.buffer ? Buffer.from(part) : part;
   }
 
   #begin(head: ReceivedHead, rest: Buffer | undefined): void {

@@ -61,6 +61,11 @@ export class HttpExchange implements GuestStream {
     return this.#closed;
   }
 
+  /** Of the request's body, beside what waits for the guest. */
+  get takesMore(): boolean {
+    return this.#closed || this.#unread < unreadBytesMax;
+  }
+
   /** Nothing of the answer has left. */
   get isUnanswered(): boolean {
     return !this.#hasBegun && !this.#closed;

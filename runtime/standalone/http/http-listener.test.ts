@@ -243,6 +243,18 @@ describe("requests", () => {
     while (seen.length < 2000) await new Promise((resolve) => setImmediate(resolve));
   });
 
+  test("that wait behind another one are read on with their bodies", async () => {
+    serve = () => undefined;
+    const client = new Client();
+    const next = `POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\r\n${"x".repeat(1_000_000)}`;
+    client.send(`GET / HTTP/1.1\r\nhost: x\r\n\r\n${next}`);
+    while (seen.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    hello(seen[0]!);
+    while (seen[1]?.trailers === undefined) await new Promise((resolve) => setImmediate(resolve));
+    expect(seen[1].body).toHaveLength(1_000_000);
+  });
+
   test("that are broken in their body fail, and nothing after them is read", async () => {
     serve = () => undefined;
     const client = new Client();

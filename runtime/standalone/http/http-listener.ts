@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { type AddressInfo, createServer, type Server } from "node:net";
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import type { Clock, Random, Timer } from "@shallop/sdk/internal";
 import { type ConnectionHost, HttpConnection } from "./http-connection.ts";
 
@@ -12,6 +12,8 @@ export interface HttpListenerSettings {
 
 // One without a request costs some kilobytes, and a descriptor, of which there are 20,000 and more.
 const connectionsMax = 16_384;
+// What a connection is read into; as much as Node reads at once.
+const bufferBytes = 64 * 1024;
 // How often connections that have lasted too long are looked for: one timer, and none for each request.
 const lookMs = 1000;
 
@@ -21,7 +23,8 @@ export class HttpListener implements ConnectionHost {
   readonly #server: Server;
   readonly #connections = new Set<HttpConnection>();
   readonly #looking: Timer;
-  readonly #closed: Promise<void>;
+  readonly #closed = Promise.withResolvers<void>();
+  readonly buffer = Buffer.allocUnsafeSlow(bufferBytes);
   readonly requestId: () => string;
   readonly request: ConnectionHost["request"];
   readonly began: ConnectionHost["began"];
@@ -38,9 +41,7 @@ export class HttpListener implements ConnectionHost {
     this.nowMs = clock.nowMs();
     this.date = httpDate(clock);
     this.#looking = clock.every(lookMs, () => this.#look());
-    this.#server = createServer({ noDelay: true }, (socket) => this.#connections.add(new HttpConnection(socket, this)));
-    this.#server.maxConnections = connectionsMax;
-    this.#closed = new Promise((resolve) => this.#server.once("close", resolve));
+    this.#server = createServer({ noDelay: true, pauseOnConnect: true }, (socket) => this.#accept(socket));
   }
 
   /** @param at an address, or a socket that listens already @returns the port; @throws what listening throws */
@@ -49,15 +50,25 @@ export class HttpListener implements ConnectionHost {
     return (this.#server.address() as AddressInfo).port;
   }
 
+  #accept(socket: Socket): void {
+    if (this.#connections.size >= connectionsMax) socket.destroy();
+    else this.#connections.add(new HttpConnection(socket, this));
+  }
+
   closed(connection: HttpConnection): void {
     this.#connections.delete(connection);
+    this.#endIfDone();
+  }
+
+  #endIfDone(): void {
+    if (this.isClosing && this.#connections.size === 0) this.#closed.resolve();
   }
 
   /** Takes no new connections, and no further request on those that are there. */
   stopTaking(): void {
     if (this.isClosing) return;
     this.isClosing = true;
-    this.#server.close();
+    this.#server.close(() => this.#endIfDone());
   }
 
   /** Ends the connections: those with an answer on its way when it has left, within `graceMs`. Resolves when none is left. */
@@ -67,7 +78,7 @@ export class HttpListener implements ConnectionHost {
     const timer = this.#settings.clock.after(graceMs, () => {
       for (const connection of this.#connections) connection.destroy();
     });
-    await this.#closed;
+    await this.#closed.promise;
     timer.cancel();
     this.#looking.cancel();
   }
