@@ -34,7 +34,7 @@ export interface InstanceSource {
 let lastNumber = 0;
 
 /** One request on its way through one instance. Ends exactly once: answered, failed, too late, or its client gone. */
-export class GuestCall implements Expiring<GuestCall> {
+export class GuestCall implements Expiring<GuestCall>, StreamHandlers {
   /** Of this call, in its thread; a request that comes twice has two. */
   readonly number = ++lastNumber;
   readonly deadlineMs: number;
@@ -73,17 +73,25 @@ export class GuestCall implements Expiring<GuestCall> {
     this.#response = new WireResponse(stream, () => this.#phases());
   }
 
-  /** What the wire calls as the request's body arrives. */
-  handlers(): StreamHandlers {
-    return {
-      data: (chunk) => this.#body.push(chunk),
-      end: (trailers = []) => {
-        this.#trailers = trailers;
-        this.#body.end();
-      },
-      failed: () => this.#end(),
-      writable: () => this.#response.writable(),
-    };
+  /** For its stream: bytes of the request's body. */
+  data(chunk: Uint8Array): void {
+    this.#body.push(chunk);
+  }
+
+  /** For its stream: the request is complete. */
+  end(trailers: readonly string[] = []): void {
+    this.#trailers = trailers;
+    this.#body.end();
+  }
+
+  /** For its stream: nobody waits for the answer any more. */
+  failed(): void {
+    this.#end();
+  }
+
+  /** For its stream: what was written has left. */
+  writable(): void {
+    this.#response.writable();
   }
 
   /**

@@ -203,7 +203,7 @@ export class PodServer {
     this.#calls.add(call);
     this.#publishDeadline();
     call.run();
-    return call.handlers();
+    return call;
   }
 
   #makeCallSettings(): GuestCallSettings {

@@ -45,7 +45,9 @@ export class WireResponse implements GuestResponse {
 
   respond(status: number, headers: readonly string[]): void {
     this.#begun = true;
-    this.#stream.respond({ status, headers: endToEnd(headers), phasesMs: this.#phasesMs() });
+    const head = { status, headers: endToEnd(headers) };
+    // A client of HTTP is told of no phases.
+    this.#stream.respond(this.#stream.id === undefined ? head : { ...head, phasesMs: this.#phasesMs() });
   }
 
   finish(trailers: readonly string[]): void {

@@ -92,7 +92,7 @@ export class HttpFront {
     const call = new GuestCall(head, exchange, this.#callSettings);
     this.#calls.add(call);
     this.#publishDeadline();
-    exchange.handle(call.handlers());
+    exchange.handle(call);
     call.run();
   }
 

@@ -5,8 +5,19 @@ const namePattern = new RegExp(`^${token}+$`);
 // RFC 9110, 5.5: visible characters, space, tab, and what is above ASCII; never a line break or a zero.
 const valuePattern = /^[\t\x20-\x7e\x80-\xff]*$/;
 
+// Of names that were looked at, so many: a server sends the same few again and again.
+const knownNamesMax = 256;
+const knownNames = new Set<string>();
+
 /** Whether it can be sent as one field, and be read as that only. */
-export const isField = (name: string, value: string): boolean => namePattern.test(name) && valuePattern.test(value);
+export const isField = (name: string, value: string): boolean => isName(name) && valuePattern.test(value);
+
+function isName(name: string): boolean {
+  if (knownNames.has(name)) return true;
+  if (!namePattern.test(name)) return false;
+  if (knownNames.size < knownNamesMax) knownNames.add(name);
+  return true;
+}
 
 export const fieldLine = (name: string, value: string): string => `${name}: ${value}\r\n`;
 

@@ -21,10 +21,12 @@ const uuidChars = 36;
 const uuidBytes = 16;
 const hexDigits = Buffer.from("0123456789abcdef", "latin1");
 const [dash, version, variant] = [0x2d, 0x40, 0x80];
-const chance = new Uint8Array(uuidBatch * uuidBytes);
 const batch = Buffer.alloc(uuidBatch * uuidChars);
 let batchText = "";
 let batchAt = 0;
+// Of several batches: to ask for chance costs more than what is got.
+const chance = new Uint8Array(8 * uuidBatch * uuidBytes);
+let chanceAt = chance.length;
 
 /** Version 4 (RFC 9562, 5.4). */
 function uuid(): string {
@@ -37,9 +39,13 @@ function uuid(): string {
 }
 
 function uuids(): string {
-  randomFillSync(chance);
+  if (chanceAt === chance.length) {
+    randomFillSync(chance);
+    chanceAt = 0;
+  }
   let at = 0;
-  for (let index = 0; index < chance.length; index++) {
+  const end = chanceAt + uuidBatch * uuidBytes;
+  for (let index = chanceAt; index < end; index++) {
     const place = index % uuidBytes;
     if (place === 4 || place === 6 || place === 8 || place === 10) batch[at++] = dash;
     let byte = chance[index] ?? 0;
@@ -47,7 +53,10 @@ function uuids(): string {
     else if (place === 8) byte = (byte & 0x3f) | variant;
     batch[at++] = hexDigits[byte >> 4] ?? 0;
     batch[at++] = hexDigits[byte & 0x0f] ?? 0;
+    // What has become an id is nowhere else.
+    chance[index] = 0;
   }
+  chanceAt = end;
   return batch.toString("latin1");
 }
 
