@@ -18,9 +18,13 @@ describe("RouteTable", () => {
     expect(to(table, "hello.default.localhost")).toBe("default/hello-00001");
     expect(to(table, "next-hello.default.localhost")).toBe("default/hello-00002");
     expect(to(table, "stable-hello.default.localhost")).toBe("default/hello-00001");
+    // As pods call it, which look for it by its name.
+    for (const host of ["hello.default", "hello.default.svc", "hello.default.svc.cluster.local"])
+      expect(to(table, host)).toBe("default/hello-00001");
     for (const host of [
       "hello.other.localhost",
-      "hello.default",
+      "hello",
+      "hello.svc.cluster.local",
       "default.localhost",
       "hello.default.localhost.evil",
       "",

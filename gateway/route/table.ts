@@ -1,4 +1,4 @@
-import type { Route, TrafficTarget } from "@shallop/sdk/api";
+import { clusterDomain, type Route, type TrafficTarget } from "@shallop/sdk/api";
 import { revisionKey } from "./target.ts";
 import { TrafficSplit, type WeightedRevision } from "./split.ts";
 
@@ -27,7 +27,7 @@ export class RouteTable {
 
   /** How many hosts are known. */
   get size(): number {
-    return this.#routeByHost.size + this.#tagsByHost.size;
+    return this.#splitByRoute.size + this.#tagsByHost.size;
   }
 
   /** `host` as `normalizeHost` gives it. */
@@ -46,7 +46,7 @@ export class RouteTable {
     const traffic = route.status?.traffic ?? [];
     const key = revisionKey(namespace, name);
     const split = new TrafficSplit(shares(namespace, traffic));
-    this.#routeByHost.set(this.#host(name, namespace), { route: key, split });
+    for (const host of this.#hosts(name, namespace)) this.#routeByHost.set(host, { route: key, split });
     this.#splitByRoute.set(key, split);
     const tagHosts: string[] = [];
     for (const { tag, revisionName } of traffic) {
@@ -65,7 +65,7 @@ export class RouteTable {
 
   delete(namespace: string, name: string): void {
     const key = revisionKey(namespace, name);
-    this.#routeByHost.delete(this.#host(name, namespace));
+    for (const host of this.#hosts(name, namespace)) this.#routeByHost.delete(host);
     this.#splitByRoute.delete(key);
     for (const host of this.#tagHostsByRoute.get(key) ?? []) {
       const entries = (this.#tagsByHost.get(host) ?? []).filter(({ route }) => route !== key);
@@ -73,6 +73,12 @@ export class RouteTable {
       else this.#tagsByHost.set(host, entries);
     }
     this.#tagHostsByRoute.delete(key);
+  }
+
+  /** Those inside the cluster are Knative's too: what a pod writes that looks for the Service by its name. */
+  #hosts(name: string, namespace: string): readonly string[] {
+    const inside = `${name}.${namespace}`.toLowerCase();
+    return [this.#host(name, namespace), inside, `${inside}.svc`, `${inside}.svc.${clusterDomain}`];
   }
 
   #host(label: string, namespace: string): string {

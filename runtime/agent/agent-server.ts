@@ -42,6 +42,8 @@ const tunnelsMax = 4096;
 const logReadersMax = 256;
 // Whoever may use the port: certificates of the cluster's authority with one of these as organisation.
 const organisations: readonly string[] = ["shallop:gateway", "shallop:control-plane"];
+// Nodes, too, where their pods connect to what is behind a Service.
+const portOrganisations: readonly string[] = [...organisations, "system:nodes"];
 // Connections that wait to be accepted; a burst of activations must not be refused. Linux' own maximum is the same.
 const backlogMax = 4096;
 // A request to the agent is small and comes from a program.
@@ -205,22 +207,26 @@ export class AgentServer {
   }
 
   async #tunnel(request: IncomingMessage, socket: Duplex, first: Buffer): Promise<void> {
-    checkPeer(request);
+    const [, uid, tunnel, port] =
+      /^\/v1\/pods\/([^/?]+)\/(tunnel|ports\/([1-9]\d{0,4}))$/.exec(request.url ?? "") ?? [];
+    checkPeer(request, port === undefined ? organisations : portOrganisations);
     if (this.#podStreams.isFor(request)) return this.#podStreams.serve(request, { socket, first });
-    const uid = /^\/v1\/pods\/([^/?]+)\/tunnel$/.exec(request.url ?? "")?.[1];
     if (uid === undefined || !asksForTunnel(request)) {
-      throw new AgentFault("NOT_FOUND", "the agent upgrades only /v1/pods/{uid}/tunnel to shallop-tunnel");
+      const paths = "/v1/pods/{uid}/tunnel and /v1/pods/{uid}/ports/{port}";
+      throw new AgentFault("NOT_FOUND", `the agent upgrades only ${paths} to shallop-tunnel`);
     }
-    const run = this.#settings.pods.byUid(decoded(uid))?.run;
-    if (run === undefined)
+    const pod = this.#settings.pods.byUid(decoded(uid));
+    if (pod?.run === undefined)
       throw new AgentFault("NOT_FOUND", `no pod ${decoded(uid).slice(0, 64)} is ready on this node`);
+    const { run, ports } = pod;
     if (this.#tunnels >= tunnelsMax) throw new AgentFault("TOO_MANY", "too many tunnels are open", { retryable: true });
     this.#tunnels++;
     try {
-      const pod = await dialPod(run.endpoint);
-      this.#sockets.add(pod);
-      pod.once("close", () => this.#sockets.delete(pod));
-      await runTunnel(socket, first, pod, this.#settings.log);
+      const other = tunnel === "tunnel" ? await dialPod(run.endpoint) : await ports?.dial(Number(port));
+      if (other === undefined) throw new AgentFault("POD_UNREACHABLE", `pod ${pod.key} has ended`);
+      this.#sockets.add(other);
+      other.once("close", () => this.#sockets.delete(other));
+      await runTunnel(socket, first, other, this.#settings.log);
     } finally {
       this.#tunnels--;
     }
@@ -256,13 +262,13 @@ const answers = (socketPath: string): Promise<boolean> =>
 const tlsOptions = ({ key, certificate, authority }: ServerIdentity) => ({ key, cert: certificate, ca: authority });
 
 /** The unix socket's mode has let through only its owner; on the port the certificate says who it is. */
-function checkPeer(request: IncomingMessage): void {
+function checkPeer(request: IncomingMessage, allowed = organisations): void {
   const { socket } = request;
   if (!(socket instanceof TLSSocket)) return;
   const organisation: unknown = socket.getPeerCertificate().subject?.O;
   const names: unknown[] = Array.isArray(organisation) ? organisation : [organisation];
-  if (socket.authorized && names.some((name) => typeof name === "string" && organisations.includes(name))) return;
-  throw new AgentFault("FORBIDDEN", `the agent serves only certificates of ${organisations.join(" and ")}`);
+  if (socket.authorized && names.some((name) => typeof name === "string" && allowed.includes(name))) return;
+  throw new AgentFault("FORBIDDEN", `the agent serves only certificates of ${allowed.join(" and ")}`);
 }
 
 function expectMethod(request: IncomingMessage, method: string): void {

@@ -1,4 +1,3 @@
-import type { Duplex } from "node:stream";
 import { variantWishOf } from "@shallop/sdk/api";
 import { type Clock, describeError, type Log, type Timer, unreachable } from "@shallop/sdk/internal";
 import type { WantedPurpose } from "../component/requirements.ts";
@@ -26,10 +25,9 @@ import type { ImageSource, PreparedImage } from "./image-source.ts";
 import { adjustmentOf, adjustmentText, withResourcesOf } from "./adjustment.ts";
 import { AgentFault } from "./fault-status.ts";
 import { containerName, launchOf, type PodManifest, servingContainer } from "./manifest.ts";
-import { ComponentFront } from "./ports/component-front.ts";
 import { hostPortsOf } from "./ports/host-port.ts";
-import { addressTarget, HostPorts } from "./ports/host-ports.ts";
-import { dialPod } from "./tunnel.ts";
+import { HostPorts } from "./ports/host-ports.ts";
+import { PodPorts } from "./ports/pod-ports.ts";
 import { podKey, type PodRecord, type PodRecords } from "./pod-record.ts";
 
 export interface PodNote {
@@ -85,7 +83,7 @@ export class LocalPod {
   #failure: Error | undefined;
   /** The node's ports that lead to it, from before its start on. */
   #hostPorts: HostPorts | undefined;
-  #front: ComponentFront | undefined;
+  #ports: PodPorts | undefined;
   #earlyExit: PodExit | undefined;
 
   constructor(record: PodRecord, tools: PodTools, past?: Past) {
@@ -162,6 +160,16 @@ export class LocalPod {
 
   get run(): Run | undefined {
     return canServe(this.#state) ? this.#state.run : undefined;
+  }
+
+  /** Its ports, for whoever connects to it; undefined: it does not run. */
+  get ports(): PodPorts | undefined {
+    const { run } = this;
+    if (this.#ports?.run !== run) {
+      this.#ports?.[Symbol.dispose]();
+      this.#ports = run === undefined ? undefined : new PodPorts(run, this.#record.limits.requestTimeoutMs);
+    }
+    return this.#ports;
   }
 
   /** Starts it; the image is pulled first unless it is `prepared`. */
@@ -423,25 +431,14 @@ export class LocalPod {
   }
 
   #leadPorts(): void {
-    const { run } = this;
-    if (run === undefined || this.#hostPorts === undefined) return;
-    if (run.ip !== undefined) return this.#hostPorts.lead(addressTarget(run.ip));
-    this.#hostPorts.lead({ address: undefined, connect: (client) => this.serveHttp(client) });
-  }
-
-  /** Serves a client of a component that runs here: it has no port, so its node speaks HTTP in its place. */
-  serveHttp(client: Duplex): void {
-    const { run } = this;
-    if (run === undefined) return void client.destroy();
-    const { requestTimeoutMs } = this.#record.limits;
-    this.#front ??= new ComponentFront({ dial: () => dialPod(run.endpoint), requestTimeoutMs });
-    this.#front.serve(client);
+    const { ports } = this;
+    if (ports !== undefined) this.#hostPorts?.lead(ports);
   }
 
   #givePortsBack(): void {
     this.#hostPorts?.[Symbol.dispose]();
-    this.#front?.[Symbol.dispose]();
-    this.#hostPorts = this.#front = undefined;
+    this.#ports?.[Symbol.dispose]();
+    this.#hostPorts = this.#ports = undefined;
   }
 
   /** Starts it; a component that does not come up gives way to a native variant, while whoever asked goes on waiting. */

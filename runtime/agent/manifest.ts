@@ -15,7 +15,7 @@ import {
 import { limitRows, rfc3339Micro } from "@shallop/sdk/internal";
 import type { LocalImage } from "../image/local-image.ts";
 import type { PodPlan } from "../pod/containers/container-launch.ts";
-import type { PodLaunch, PodLimits } from "../pod/pod-runtime.ts";
+import type { PodDns, PodLaunch, PodLimits } from "../pod/pod-runtime.ts";
 import { podSecurity } from "../pod/pod-security.ts";
 
 /** What a pod of this node is to be: the part of the pod object that its start depends on. */
@@ -177,12 +177,24 @@ export function launchOf(
     ...(args === undefined ? {} : { args }),
     ...(workingDir === undefined ? {} : { workingDir }),
     security: podSecurity(spec, servingContainer(spec)),
+    dns: dnsOf(spec),
     port: ports?.[0]?.containerPort ?? portDefault,
     limits: pod.limits,
     streams: { stdin: stdin === true, stdinOnce: stdinOnce === true, tty: tty === true },
     ...(plan === undefined ? {} : { plan }),
   };
 }
+
+/** A pod that is in the machine's network is told of the cluster's names only when it asks; here none is. */
+const dnsOf = ({
+  dnsPolicy = "ClusterFirst",
+  dnsConfig: { nameservers = [], searches = [], options = [] } = {},
+}: PodSpec): PodDns => ({
+  policy: dnsPolicy === "ClusterFirstWithHostNet" ? "ClusterFirst" : dnsPolicy,
+  nameservers,
+  searches,
+  options: options.map(({ name = "", value = "" }) => (value === "" ? name : `${name}:${value}`)),
+});
 
 function positive(quantity: string | number | undefined): number | undefined {
   const amount = quantity === undefined ? undefined : parseQuantity(quantity);

@@ -1,7 +1,19 @@
 import { mkdir, rm } from "node:fs/promises";
 import { hostname, networkInterfaces } from "node:os";
 import path from "node:path";
-import { apiVersionOf, imagePolicies, type NodeFeatures, pods, revisions } from "@shallop/sdk/api";
+import {
+  apiVersionOf,
+  coreServices,
+  endpointSlices,
+  imagePolicies,
+  type ApiObject,
+  type NodeFeatures,
+  nodes,
+  pods,
+  type Resource,
+  revisions,
+  routes,
+} from "@shallop/sdk/api";
 import { EventRecorder, startInformer } from "@shallop/sdk/client";
 import { DockerCredentials, RegistryClient, type RegistryEndpoint, type RegistryMirrors } from "@shallop/sdk/image";
 import {
@@ -40,10 +52,11 @@ import {
 } from "./membership.ts";
 import { ImageGate } from "./image-gate.ts";
 import { ImagePolicies } from "./image-policies.ts";
-import { NodeAgent } from "./node-agent.ts";
+import { type ObjectCache, NodeAgent } from "./node-agent.ts";
 import { machineFacts, type MachineFacts } from "./node-facts.ts";
 import { wasmJail } from "./wasm-jail.ts";
 import { heartbeatMs, NodeRegistration } from "./node-object.ts";
+import { NodeServices } from "./services/node-services.ts";
 import { PodRecords } from "./pod-record.ts";
 import { type NodeRegistry, startNodeRegistry } from "./node-registry.ts";
 import type { RegistrySettings } from "./registry-settings.ts";
@@ -130,7 +143,9 @@ export async function startNode(settings: NodeSettings, signal: AbortSignal): Pr
   nameBuiltinRegistry(place, membership);
   const prepared = await openPrepared(directory, settings);
   const { agent, logs, events, runtimes } = await openAgent({ ...place, prepared }, closing.signal);
-  const open = await openRuntimes({ settings, directory, run, agent, runtimes, prepared, sandbox, jail, cells });
+  const identity = { current: membership };
+  const services = openServices({ ...place, agent, identity: () => identity.current }, closing.signal);
+  const open = await openRuntimes({ ...place, run, agent, runtimes, prepared, sandbox, jail, cells, services });
   await agent.start();
   await open.warmUp();
   const { metrics, activate, exported } = await measured({ agent, runtimes, logs, ...settings });
@@ -140,20 +155,13 @@ export async function startNode(settings: NodeSettings, signal: AbortSignal): Pr
   const agentPort = await server
     .listenPort(settings.host, settings.port, identityOf(membership))
     .catch(portFault("port", settings.port));
-  const registration = new NodeRegistration(client, clock, {
-    ...machine,
-    name: settings.name,
-    hostIp,
-    machine: machineIdentity(),
-    agentAddress: `${hostIp.includes(":") ? `[${hostIp}]` : hostIp}:${String(agentPort)}`,
-    agentPort,
-    agentSocket,
-    features,
-  });
+  const registration = registrationOf(place, { agentPort, agentSocket });
   keepRegistered(registration, settings, closing.signal);
   // The certificate is renewed at each start; with one from before, serving has not waited for it.
   if (stored !== undefined && settings.source !== undefined) {
-    renewMembership(membershipSettings, closing.signal, (renewed) => takeOver(place, server, renewed));
+    renewMembership(membershipSettings, closing.signal, (renewed) =>
+      takeOver(place, server, (identity.current = renewed)),
+    );
   }
   return {
     agent,
@@ -163,10 +171,9 @@ export async function startNode(settings: NodeSettings, signal: AbortSignal): Pr
       await agent.stop({ keepPods, graceMsMax: stopGraceMsMax });
       closing.abort(new Error("the node agent is stopping"));
       await server.close();
+      services[Symbol.dispose]();
       await open.close(keepPods);
-      await events.stop();
-      await exported.close();
-      await logs.close();
+      for (const close of [() => events.stop(), () => exported.close(), () => logs.close()]) await close();
       await registry?.[Symbol.asyncDispose]();
       client[Symbol.dispose]();
       // Sockets only, and nobody serves them any more.
@@ -186,6 +193,22 @@ interface NodePlace {
   readonly hostIp: string;
   /** Where registries really are; changes with the membership. */
   readonly endpoints: Map<string, RegistryEndpoint>;
+}
+
+function registrationOf(
+  { settings, client, machine, hostIp, features }: NodePlace,
+  { agentPort, agentSocket }: { readonly agentPort: number; readonly agentSocket: string },
+): NodeRegistration {
+  return new NodeRegistration(client, settings.clock, {
+    ...machine,
+    name: settings.name,
+    hostIp,
+    machine: machineIdentity(),
+    agentAddress: `${hostIp.includes(":") ? `[${hostIp}]` : hostIp}:${String(agentPort)}`,
+    agentPort,
+    agentSocket,
+    features,
+  });
 }
 
 interface OpenAgent {
@@ -264,6 +287,27 @@ async function openAgent(
   return { agent, logs, events, runtimes };
 }
 
+/** Services of the cluster, as pods of this node find them. */
+function openServices(
+  place: NodePlace & { readonly agent: NodeAgent; readonly identity: () => Membership },
+  signal: AbortSignal,
+): NodeServices {
+  const { settings, client, agent, identity } = place;
+  const { clock, random, log } = settings;
+  const watch = <T extends ApiObject>(resource: Resource<T>, onChange = () => services.wake()): ObjectCache<T> => {
+    const informer = startInformer(client, resource, {}, { signal, clock, log, onChange });
+    informer.synced.catch(() => undefined);
+    return cacheOf(informer);
+  };
+  const services = new NodeServices({
+    ...{ services: watch(coreServices), slices: watch(endpointSlices), routes: watch(routes) },
+    // Asked when somebody connects; they change with every heartbeat.
+    nodes: watch(nodes, () => undefined),
+    ...{ pods: agent.pods, identity, clock, random, log },
+  });
+  return services;
+}
+
 /** Everything that shows a certificate or a token shows the new one. */
 function takeOver(place: NodePlace, server: AgentServer, renewed: Membership): void {
   place.client.renew(renewed);
@@ -293,6 +337,7 @@ interface RuntimeParts {
   readonly sandbox: SandboxFeatures;
   readonly jail: ProcessJail;
   readonly cells: Cells;
+  readonly services: NodeServices;
 }
 
 interface OpenRuntimes {
@@ -303,7 +348,7 @@ interface OpenRuntimes {
 
 /** Opens the runtimes that this machine can have. */
 async function openRuntimes(parts: RuntimeParts): Promise<OpenRuntimes> {
-  const { settings, directory, run, agent, runtimes, prepared, sandbox, jail, cells } = parts;
+  const { settings, directory, run, agent, runtimes, prepared, sandbox, jail, cells, services } = parts;
   const { clock, random, log } = settings;
   const observer = agent.pods;
   const cacheDirectory = path.join(directory, "hosts");
@@ -333,9 +378,12 @@ async function openRuntimes(parts: RuntimeParts): Promise<OpenRuntimes> {
           random,
           log,
           sparesMax,
+          clusterNames: services,
+          networkOpened: () => services.wake(),
         });
   if (native !== undefined) runtimes.push(native);
   for (const runtime of runtimes) agent.pods.addRuntime(runtime);
+  services.tell(native?.network, (directory) => void wasm.leadServices(directory));
   return {
     warmUp: () => wasm.open(),
     close: async (keepPods) => {

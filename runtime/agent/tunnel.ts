@@ -5,7 +5,7 @@ import type { PodEndpoint } from "@shallop/sdk/api";
 import { describeError, type Log } from "@shallop/sdk/internal";
 import { AgentFault } from "./fault-status.ts";
 
-const tunnelProtocol = "shallop-tunnel";
+export const tunnelProtocol = "shallop-tunnel";
 
 // A pod of this machine accepts in microseconds; one that does not within this time is stuck.
 const connectTimeoutMs = 5000;
@@ -35,7 +35,7 @@ export function dialPod(endpoint: PodEndpoint): Promise<Socket> {
  * Answers 101 and lets bytes through both ways: the end of one direction is passed on, and leaves the other open;
  * whoever reads slowly slows down whoever writes. Resolves when both sides are closed.
  */
-export async function runTunnel(client: Duplex, first: Buffer, pod: Socket, log: Log): Promise<void> {
+export async function runTunnel(client: Duplex, first: Buffer, pod: Duplex, log: Log): Promise<void> {
   client.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${tunnelProtocol}\r\n\r\n`);
   if (first.length > 0) pod.write(first);
   client.pipe(pod);

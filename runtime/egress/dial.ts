@@ -1,6 +1,7 @@
 import type { LookupAddress } from "node:dns";
 import { connect, isIP, type Socket } from "node:net";
 import { EgressFault, type Egress } from "../component/egress/egress.ts";
+import type { ClusterServices } from "./cluster-services.ts";
 import type { EgressEnd, EgressRequest } from "./egress-protocol.ts";
 
 export interface Dialled {
@@ -21,7 +22,7 @@ const connectTimeoutMs = 30_000;
 export async function dial(
   egress: Egress,
   request: Extract<EgressRequest, { want: "tcp" }>,
-  socket: Socket,
+  { socket, services }: { readonly socket: Socket; readonly services: ClusterServices },
 ): Promise<Dialled> {
   const host = request.host.replace(/^\[|\]$/g, "");
   egress.checkLiteral(host);
@@ -32,7 +33,11 @@ export async function dial(
   for (const { address } of addresses.slice(0, addressesMax)) {
     if (socket.destroyed) break;
     try {
-      return await open(address, request, socket);
+      const end = services.endOf(address, request.port);
+      if (end === undefined) return await open(address, request, socket);
+      const { connection, ends } = await open(end.address, { ...request, port: end.port }, socket);
+      // Doors are the node's affair.
+      return { connection, ends: { ...ends, remote: { address, port: request.port } } };
     } catch (error) {
       failure = error;
     }

@@ -7,7 +7,7 @@ import { assert, describeError, systemClock, type Timer } from "@shallop/sdk/int
 import { JsonLines } from "../host/json-lines.ts";
 import { orphanTimeoutMs } from "../host/control-protocol.ts";
 import { closeSystemCalls } from "../sandbox/kernel/close-system-calls.ts";
-import type { EgressCommand, EgressReply } from "./egress-protocol.ts";
+import { commandCharsMax, type EgressCommand, type EgressReply } from "./egress-protocol.ts";
 import { EgressProxy } from "./egress-proxy.ts";
 
 const { values } = parseArgs({
@@ -21,8 +21,6 @@ process.umask(0);
 if (values["close-calls"]) closeSystemCalls("egress");
 
 const proxy = new EgressProxy({ clock: systemClock });
-// Commands are short lists of networks.
-const commandCharsMax = 1024 * 1024;
 let orphaned: Timer | undefined;
 let agent: JsonLines | undefined;
 
@@ -37,6 +35,8 @@ async function execute(command: EgressCommand): Promise<void> {
       return proxy.open(command.socket, command.grant);
     case "close":
       return proxy.close(command.socket);
+    case "services":
+      return proxy.lead(command.directory);
     case "exit":
       return end();
   }

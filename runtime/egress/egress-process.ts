@@ -8,7 +8,13 @@ import { connectStarting, connectUnix } from "../host/unix-connect.ts";
 import { type Cells, seen } from "../sandbox/cell/cells.ts";
 import { cellPid } from "../sandbox/kernel/cell.ts";
 import { recordedProcess, recordProcess } from "../sandbox/kernel/process-record.ts";
-import type { EgressCommand, EgressGrant, EgressReply } from "./egress-protocol.ts";
+import {
+  commandCharsMax,
+  type EgressCommand,
+  type EgressGrant,
+  type EgressReply,
+  type ServiceDirectory,
+} from "./egress-protocol.ts";
 
 export interface EgressProcessSettings {
   readonly runDirectory: string;
@@ -25,7 +31,6 @@ const program = fileURLToPath(new URL("egress-main.ts", import.meta.url));
 const endPauseMs = 5;
 // It ends by itself only when something is wrong; to start it at once again and again would be a load.
 const restartPauseMs = 500;
-const commandCharsMax = 1024 * 1024;
 
 /**
  * The node's egress proxy, as its agent holds it: started, or taken over from an earlier agent, and started again when
@@ -35,6 +40,7 @@ const commandCharsMax = 1024 * 1024;
 export class EgressProcess {
   readonly #settings: EgressProcessSettings;
   readonly #directory: string;
+  #services: ServiceDirectory | undefined;
   readonly #grants = new Map<string, EgressGrant>();
   readonly #waiting = new Map<number, (reply: EgressReply) => void>();
   #uid: number | undefined;
@@ -101,6 +107,12 @@ export class EgressProcess {
     await this.#command({ type: "close", socket });
   }
 
+  /** What of the cluster's Services pods find. */
+  async lead(directory: ServiceDirectory): Promise<void> {
+    this.#services = directory;
+    await this.#command({ type: "services", directory });
+  }
+
   /** Lets go of it; it goes on for as long as host processes do. With `keep: false` it ends. */
   async close({ keep }: { readonly keep: boolean }): Promise<void> {
     this.#closed = true;
@@ -159,6 +171,7 @@ export class EgressProcess {
         },
       });
       this.#lines = lines;
+      if (this.#services !== undefined) void this.#command({ type: "services", directory: this.#services });
       for (const [path, grant] of this.#grants) void this.#command({ type: "open", socket: path, grant });
     });
   }

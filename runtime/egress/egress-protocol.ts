@@ -1,4 +1,5 @@
 import type { LookupAddress } from "node:dns";
+import type { PacketDoor } from "../sandbox/packet-rules.ts";
 
 /**
  * Between a host process and the egress proxy: one connection of a pod's unix socket for each thing that a guest wants.
@@ -44,7 +45,19 @@ export const lineBytesMax = 1024;
 export interface EgressGrant {
   /** Networks that may be reached though they are special. */
   readonly allowed: readonly string[];
+  /** Of the pod, where it finds Services of the cluster; absent: it finds none. */
+  readonly namespace?: string;
 }
+
+/** Services of the cluster, as they are reached on this node. */
+export interface ServiceDirectory {
+  /** Whole names, and their addresses. */
+  readonly names: readonly (readonly [name: string, addresses: readonly string[]])[];
+  readonly doors: readonly PacketDoor[];
+}
+
+/** A thousand Services are 100 KB. */
+export const commandCharsMax = 16 * 1024 * 1024;
 
 /** Node agent → proxy, JSON lines over the proxy's own socket. Each is answered with `{ id }`. */
 export type EgressCommand =
@@ -52,6 +65,8 @@ export type EgressCommand =
   | { readonly type: "open"; readonly id: number; readonly socket: string; readonly grant: EgressGrant }
   /** Ends the socket and what goes through it. */
   | { readonly type: "close"; readonly id: number; readonly socket: string }
+  /** What of the cluster pods find from now on. */
+  | { readonly type: "services"; readonly id: number; readonly directory: ServiceDirectory }
   | { readonly type: "exit"; readonly id: number };
 
 export interface EgressReply {

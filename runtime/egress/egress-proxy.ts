@@ -3,9 +3,10 @@ import { rm } from "node:fs/promises";
 import { type Clock, describeError, errorCode } from "@shallop/sdk/internal";
 import { addressJudge } from "../component/egress/address-judge.ts";
 import { Egress, EgressFault, type Resolve, systemResolve } from "../component/egress/egress.ts";
+import { ClusterServices, clusterNetworks } from "./cluster-services.ts";
 import { DatagramRelay } from "./datagram-relay.ts";
 import { dial } from "./dial.ts";
-import type { EgressAnswer, EgressGrant, EgressRequest } from "./egress-protocol.ts";
+import type { EgressAnswer, EgressGrant, EgressRequest, ServiceDirectory } from "./egress-protocol.ts";
 import { firstLine, line } from "./first-line.ts";
 import { NameResolver } from "./name-resolver.ts";
 import { parseRequest } from "./parse-request.ts";
@@ -38,6 +39,8 @@ interface Pod {
   readonly connections: Set<Socket>;
   readonly names: NameResolver;
   egress: Egress;
+  /** Datagrams reach nothing of the cluster. */
+  datagrams: Egress;
 }
 
 /** The way out of all pods of a node. Which pod asks is known by the socket that it asks on. */
@@ -45,6 +48,7 @@ export class EgressProxy implements AsyncDisposable {
   readonly #settings: EgressProxySettings;
   readonly #bounds: EgressProxyBounds;
   readonly #pods = new Map<string, Pod>();
+  readonly #services = new ClusterServices();
   #connections = 0;
 
   constructor(settings: EgressProxySettings) {
@@ -56,19 +60,30 @@ export class EgressProxy implements AsyncDisposable {
   async open(path: string, grant: EgressGrant): Promise<void> {
     const known = this.#pods.get(path);
     const names = known?.names ?? new NameResolver(this.#settings.resolve ?? systemResolve, this.#settings.clock);
-    const egress = new Egress(addressJudge(grant), (hostname) => names.addressesOf(hostname));
+    const { allowed, namespace } = grant;
+    const resolve: Resolve = async (hostname) =>
+      (namespace === undefined ? undefined : this.#services.addressesOf(hostname, namespace)) ??
+      (await names.addressesOf(hostname));
+    const ownNetworks = namespace === undefined ? [] : clusterNetworks;
+    const egress = new Egress(addressJudge({ allowed: [...allowed, ...ownNetworks] }), resolve);
+    const datagrams = new Egress(addressJudge(grant), resolve);
     if (known !== undefined) {
-      known.egress = egress;
+      Object.assign(known, { egress, datagrams });
       return;
     }
     await rm(path, { force: true });
     const server = createServer({ allowHalfOpen: true }, (socket) => this.#accept(pod, socket));
-    const pod: Pod = { server, connections: new Set(), names, egress };
+    const pod: Pod = { server, connections: new Set(), names, egress, datagrams };
     this.#pods.set(path, pod);
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
       server.listen(path, resolve);
     });
+  }
+
+  /** What of the cluster's Services pods find from now on. */
+  lead(directory: ServiceDirectory): void {
+    this.#services.lead(directory);
   }
 
   async close(path: string): Promise<void> {
@@ -108,7 +123,7 @@ export class EgressProxy implements AsyncDisposable {
     });
   }
 
-  async #serve({ egress }: Pod, socket: Socket, request: EgressRequest): Promise<void> {
+  async #serve({ egress, datagrams }: Pod, socket: Socket, request: EgressRequest): Promise<void> {
     switch (request.want) {
       case "addresses": {
         const addresses = await egress.addressesOf(request.host);
@@ -117,13 +132,13 @@ export class EgressProxy implements AsyncDisposable {
         break;
       }
       case "tcp": {
-        const { connection, ends } = await dial(egress, request, socket);
+        const { connection, ends } = await dial(egress, request, { socket, services: this.#services });
         socket.write(line({ got: "tcp", ...ends } satisfies EgressAnswer));
         join(socket, connection);
         break;
       }
       case "udp": {
-        const relay = DatagramRelay.open(egress, request.family, socket);
+        const relay = DatagramRelay.open(datagrams, request.family, socket);
         socket.write(line({ got: "udp", local: relay.local } satisfies EgressAnswer));
         relay.start();
         break;

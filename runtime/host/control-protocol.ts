@@ -17,6 +17,8 @@ export interface HostPod {
   readonly env: readonly { readonly name: string; readonly value: string }[];
   readonly limits: PodLimits;
   readonly egressAllowed: readonly string[];
+  /** Names of the cluster mean something to it. */
+  readonly findsServices: boolean;
   /** Where the egress proxy listens for this pod. */
   readonly egressSocket: string;
 }

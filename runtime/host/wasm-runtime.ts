@@ -17,6 +17,8 @@ import {
   type PodRuntime,
   type RunningPod,
 } from "../pod/pod-runtime.ts";
+import { clusterNetworks } from "../egress/cluster-services.ts";
+import type { EgressGrant, ServiceDirectory } from "../egress/egress-protocol.ts";
 import { EgressProcess } from "../egress/egress-process.ts";
 import type { Cells } from "../sandbox/cell/cells.ts";
 import { CommandPods, containerIdOf } from "./command-pods.ts";
@@ -274,7 +276,7 @@ export class WasmRuntime implements PodRuntime {
     for (const pod of status.pods) {
       host.pods.set(pod.uid, pod);
       this.#hostByPod.set(pod.uid, host);
-      void this.#egress.allow(place.egressSocket(pod.uid), { allowed: this.#settings.egressAllowed });
+      void this.#egress.allow(place.egressSocket(pod.uid), this.#grantOf(pod));
     }
     for (const message of early) this.#receive(host, message);
     this.#armIdle(host);
@@ -293,7 +295,7 @@ export class WasmRuntime implements PodRuntime {
     this.#limit(host);
     const started = host.process.start(pod);
     // Not waited for: a guest that is sooner waits for it.
-    void this.#egress.allow(pod.egressSocket, { allowed: pod.egressAllowed });
+    void this.#egress.allow(pod.egressSocket, this.#grantOf(pod));
     const limit = new AbortController();
     const late = this.#settings.clock.sleep(timeoutMs, AbortSignal.any([signal, limit.signal])).then(() => {
       throw new PodFault("START_TIMEOUT", `pod ${pod.name} was not ready within ${timeoutMs} ms`);
@@ -499,9 +501,21 @@ export class WasmRuntime implements PodRuntime {
   }
 
   #plan(launch: PodLaunch, image: LocalWasmImage): PodPlan {
-    const { uid, namespace, name, env, limits } = launch;
+    const { uid, namespace, name, env, limits, dns } = launch;
     const { componentDigest } = image;
-    return { uid, namespace, name, env, limits, componentDigest, egressAllowed: this.#settings.egressAllowed };
+    const findsServices = dns?.policy !== "Default" && dns?.policy !== "None";
+    const egressAllowed = [...this.#settings.egressAllowed, ...(findsServices ? clusterNetworks : [])];
+    return { uid, namespace, name, env, limits, componentDigest, egressAllowed, findsServices };
+  }
+
+  #grantOf({ namespace, findsServices }: HostPod): EgressGrant {
+    const { egressAllowed: allowed } = this.#settings;
+    return { allowed, ...(findsServices ? { namespace } : {}) };
+  }
+
+  /** What of the cluster's Services guests find. */
+  async leadServices(directory: ServiceDirectory): Promise<void> {
+    await this.#egress.lead(directory);
   }
 
   #running({ uid, namespace, name }: PodPlan): RunningPod {

@@ -135,6 +135,8 @@ export interface PodLaunch {
   readonly command?: readonly string[];
   readonly args?: readonly string[];
   readonly workingDir?: string;
+  /** Undefined: names of the cluster first, then those outside. */
+  readonly dns?: PodDns;
   /** Native only; undefined: nothing is asked for. */
   readonly security?: PodSecurity;
   /** Where a native pod listens. */
@@ -142,6 +144,16 @@ export interface PodLaunch {
   readonly limits: PodLimits;
   /** Of a pod that is more than one program that listens; native only. What is above is that of its first container. */
   readonly plan?: PodPlan;
+}
+
+/** How a pod finds names: core/v1, `dnsPolicy` and `dnsConfig`. */
+export interface PodDns {
+  /** `Default`: the machine's names and no other. `None`: what follows and nothing else. */
+  readonly policy: "ClusterFirst" | "Default" | "None";
+  readonly nameservers: readonly string[];
+  readonly searches: readonly string[];
+  /** `ndots:2`. */
+  readonly options: readonly string[];
 }
 
 /** Of its guests, if they are Wasm, and of the pod itself. */

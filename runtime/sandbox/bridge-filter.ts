@@ -2,7 +2,7 @@ import { access, mkdir, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { describeError, type Log } from "@shallop/sdk/internal";
 import type { Kernel } from "./kernel/kernel.ts";
-import { packetRules, packetTable, packetTablePrefix } from "./packet-rules.ts";
+import { doorRules, type PacketDoor, packetRules, packetTable, packetTablePrefix } from "./packet-rules.ts";
 import type { Subnet } from "./subnet.ts";
 
 export interface BridgeFilterSettings {
@@ -28,6 +28,8 @@ export class BridgeFilter {
   readonly #kernel: Kernel;
   readonly #log: Log;
   readonly #settings: BridgeFilterSettings;
+  #doors: readonly PacketDoor[] = [];
+  #isOpen = false;
 
   constructor(kernel: Kernel, log: Log, settings: BridgeFilterSettings) {
     this.#kernel = kernel;
@@ -52,7 +54,14 @@ export class BridgeFilter {
     }
   }
 
+  /** Leads what pods send to Services. @throws KernelFault */
+  async lead(doors: readonly PacketDoor[]): Promise<void> {
+    this.#doors = doors;
+    if (this.#isOpen) await this.#kernel.packetRules(doorRules(this.#settings.node, doors));
+  }
+
   async close(): Promise<void> {
+    this.#isOpen = false;
     const { node } = this.#settings;
     const tables = await this.#kernel.packetTables(packetTablePrefix);
     if (tables.includes(packetTable(node))) {
@@ -69,7 +78,10 @@ export class BridgeFilter {
     const { node, allowed } = this.#settings;
     const forwards = await this.#kernel.forwards();
     const forwardsForPods = !forwards || (await isThere(forwardingRecord));
-    await this.#kernel.packetRules(packetRules({ node, bridge: name, subnet, allowed, forwardsForPods }));
+    await this.#kernel.packetRules(
+      packetRules({ node, bridge: name, subnet, allowed, forwardsForPods, doors: this.#doors }),
+    );
+    this.#isOpen = true;
     if (forwards) return;
     await mkdir(dirname(forwardingRecord), { recursive: true, mode: 0o755 });
     await writeFile(forwardingRecord, "");

@@ -320,6 +320,7 @@ export class ContainerPods {
         env: withAddress(container.env, pod.start.address),
         namespace,
         name,
+        ...(pod.launch.dns === undefined ? {} : { dns: pod.launch.dns }),
         image: nativeOf(container.image),
       },
       names: containerNames(pod.names, key),

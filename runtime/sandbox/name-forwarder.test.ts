@@ -7,13 +7,14 @@ import { join } from "node:path";
 import { errorCode, systemClock, systemRandom } from "@shallop/sdk/internal";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
+import { type ClusterNames, nameAnswer, type NameRecords } from "./name-answer.ts";
 import { NameForwarder } from "./name-forwarder.ts";
 import { noSuchName, parseQuestion } from "./name-question.ts";
 
-/** A query for an A record (RFC 1035, 4.1). */
-function query(id: number, name: string): Buffer {
+/** A query, for an A record unless another type is given (RFC 1035, 4.1). */
+function query(id: number, name: string, type = 1): Buffer {
   const labels = name.split(".").flatMap((label) => [label.length, ...Buffer.from(label)]);
-  return Buffer.from([id >> 8, id & 255, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, ...labels, 0, 0, 1, 0, 1]);
+  return Buffer.from([id >> 8, id & 255, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, ...labels, 0, 0, type, 0, 1]);
 }
 
 test("a question is read, and nothing else of a message", () => {
@@ -62,6 +63,15 @@ async function echoBeside(datagrams: Socket): Promise<Server> {
   return streams;
 }
 
+const shop = "shop.team.svc.cluster.local";
+const clusterNames: ClusterNames = {
+  recordsOf: (name) =>
+    new Map<string, NameRecords>([
+      [shop, { addresses: ["10.96.0.1", "10.96.0.2"], services: [] }],
+      [`_web._tcp.${shop}`, { addresses: [], services: [{ name: "web", protocol: "TCP", port: 8080, target: shop }] }],
+    ]).get(name),
+};
+
 /** A name server that answers each question with the question, by both ways. */
 async function upstream() {
   const seen: string[] = [];
@@ -87,7 +97,7 @@ async function upstream() {
   const forwarder = await onFreePort(() =>
     NameForwarder.open({
       ...{ address: "127.0.0.1", port: 0, resolvConf, upstreamPort: port },
-      ...{ clock: systemClock, random: systemRandom },
+      ...{ clock: systemClock, random: systemRandom, clusterNames },
     }),
   );
   const client = createSocket("udp4");
@@ -121,8 +131,31 @@ test("a question gets the answer of the machine's server, under its own id", asy
 
 test("names of the cluster are not told to the outside: there is no such name", async () => {
   await using names = await upstream();
-  const answer = await names.ask(query(7, "shop.team.svc.Cluster.Local"));
+  const answer = await names.ask(query(7, "nobody.team.svc.Cluster.Local"));
   expect([answer.readUInt16BE(0), (answer[3] ?? 0) & 15, answer.readUInt16BE(6)]).toEqual([7, 3, 0]);
+  expect(names.seen).toEqual([]);
+});
+
+test("names of Services are answered: addresses in turn, ports, and nothing for what they have not", async () => {
+  await using names = await upstream();
+  const addressesOf = async (): Promise<string[]> => {
+    const answer = await names.ask(query(8, "shop.team.svc.cluster.local"));
+    expect([answer[2], answer[3], answer.readUInt16BE(0)]).toEqual([0x85, 0x80, 8]);
+    return Array.from({ length: answer.readUInt16BE(6) }, (_, index) =>
+      [...answer.subarray(-16 * index - 4 || undefined, -16 * index || undefined)].join("."),
+    ).toReversed();
+  };
+  expect([await addressesOf(), await addressesOf()]).toEqual([
+    ["10.96.0.1", "10.96.0.2"],
+    ["10.96.0.2", "10.96.0.1"],
+  ]);
+  // AAAA.
+  const none = await names.ask(query(9, "shop.team.svc.cluster.local", 28));
+  expect([none[3], none.readUInt16BE(6)]).toEqual([0x80, 0]);
+  const service = await names.ask(query(10, "_web._tcp.shop.team.svc.cluster.local", 33));
+  expect(service.readUInt16BE(6)).toBe(1);
+  const data = service.subarray(service.length - 35);
+  expect([data.readUInt16BE(4), data.subarray(7, 11).toString()]).toEqual([8080, "shop"]);
   expect(names.seen).toEqual([]);
 });
 
@@ -135,11 +168,30 @@ test("nonsense gets no answer, and who asks too much waits; the next question is
   expect(names.seen.length).toBeLessThanOrEqual(200);
 });
 
-test("long answers come over TCP", async () => {
+const framed = (message: Buffer): Buffer => Buffer.concat([Buffer.from([0, message.length]), message]);
+
+test("over TCP names of Services are answered here, and the rest comes from the machine's server", async () => {
   await using names = await upstream();
   const socket = connect(names.forwarder.port, "127.0.0.1");
-  socket.write("ping");
+  const whole = framed(query(1, "shop.team.svc.cluster.local"));
+  socket.write(whole.subarray(0, 5));
+  socket.write(whole.subarray(5));
+  const [own] = (await once(socket, "data")) as [Buffer];
+  expect([own.readUInt16BE(0), own.readUInt16BE(8)]).toEqual([own.length - 2, 2]);
+  const other = framed(query(2, "example.com"));
+  socket.write(other);
   const [bytes] = (await once(socket, "data")) as [Buffer];
-  expect(bytes.toString()).toBe("ping");
+  expect(bytes.equals(other)).toBe(true);
   socket.destroy();
+});
+
+test("of many addresses those that fit are told", () => {
+  const message = query(1, "many.team.svc.cluster.local");
+  const question = parseQuestion(message)!;
+  const addresses = Array.from({ length: 100 }, (_, index) => `10.104.0.${index}`);
+  const records = { addresses, services: [] };
+  const answer = Buffer.from(nameAnswer(message, question, { records, turn: 99, bytesMax: 512 }));
+  expect(answer.length).toBeLessThanOrEqual(512);
+  expect(answer.readUInt16BE(6)).toBe(Math.floor((512 - message.length) / 16));
+  expect([...answer.subarray(message.length + 12, message.length + 16)]).toEqual([10, 104, 0, 99]);
 });

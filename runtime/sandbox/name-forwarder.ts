@@ -1,8 +1,10 @@
 import { createSocket, type RemoteInfo, type Socket as DatagramSocket } from "node:dgram";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
-import { connect, createServer, isIP, type Server, type Socket } from "node:net";
+import { createServer, isIP, type Server, type Socket } from "node:net";
 import type { Clock, Random, Timer } from "@shallop/sdk/internal";
+import { type ClusterNames, nameAnswer, plainBytesMax } from "./name-answer.ts";
+import { serveNameStream } from "./name-stream.ts";
 import { type NameQuestion, noSuchName, parseQuestion, withId } from "./name-question.ts";
 
 export interface NameForwarderSettings {
@@ -14,22 +16,28 @@ export interface NameForwarderSettings {
   readonly resolvConf?: string;
   /** Of the machine's name servers; 53. */
   readonly upstreamPort?: number;
+  /** Names of `cluster.local`; undefined: there are none. */
+  readonly clusterNames?: ClusterNames;
   readonly clock: Clock;
   readonly random: Random;
 }
 
 // RFC 6891: what a resolver offers to take; answers that are longer come over TCP.
 const datagramBytesMax = 4096;
+// RFC 1035, 4.2.2: a length of two bytes.
+const streamBytesMax = 65_535;
 // Questions that wait for the machine's server at once: a thousand pods with one each.
 const pendingMax = 1024;
 // resolv.conf(5): what a resolver waits for before it asks again.
 const answerMsMax = 5000;
 // As many as a Wasm pod may ask: a server's own look-ups are a few a second.
 const questionsPerSecond = 100;
+// What is answered here disturbs nobody else, and with Kubernetes' search list a name outside is asked for four times first.
+const ownShare = 0.1;
 const connectionsMax = 64;
 const connectionMsMax = 10_000;
 const rereadMs = 30_000;
-/** Names of clusters are nobody's business outside, and there is no service in ours that a pod could reach. */
+/** Names of clusters are nobody's business outside: what is asked of ours is answered here. */
 const ownDomain = /(^|\.)cluster\.local$/;
 
 interface Pending {
@@ -51,8 +59,11 @@ export class NameForwarder implements AsyncDisposable {
   readonly #pending = new Map<number, Pending>();
   readonly #asked = new Map<string, number>();
   readonly #timers: readonly Timer[];
+  /** The machine's own search list. */
+  searches: readonly string[] = [];
   #servers: readonly string[] = [];
   #turn = 0;
+  #answers = 0;
 
   private constructor(settings: NameForwarderSettings) {
     this.#settings = settings;
@@ -106,18 +117,27 @@ export class NameForwarder implements AsyncDisposable {
     const named = [...text.matchAll(/^nameserver\s+(\S+)/gm)].map(([, server = ""]) => server);
     // IPv6 servers need another socket; a machine has one of IPv4 beside them.
     this.#servers = named.filter((server) => isIP(server) === 4);
+    this.searches = /^search\s+(.+)/m.exec(text)?.[1]?.trim().split(/\s+/) ?? [];
   }
 
   #question(message: Uint8Array, from: RemoteInfo): void {
     const question = parseQuestion(message);
-    const asked = (this.#asked.get(from.address) ?? 0) + 1;
+    if (question === undefined || message.length > datagramBytesMax) return;
+    const own = this.#ownAnswer(message, question, plainBytesMax);
+    const asked = (this.#asked.get(from.address) ?? 0) + (own === undefined ? 1 : ownShare);
     this.#asked.set(from.address, asked);
-    if (question === undefined || asked > questionsPerSecond || message.length > datagramBytesMax) return;
-    if (ownDomain.test(question.name)) {
-      this.#datagrams.send(noSuchName(message, question), from.port, from.address);
-      return;
-    }
-    this.#ask(message, question, from);
+    if (asked > questionsPerSecond) return;
+    if (own === undefined) this.#ask(message, question, from);
+    else this.#datagrams.send(own, from.port, from.address);
+  }
+
+  /** What the cluster says itself; undefined: the name is somebody else's. */
+  #ownAnswer(message: Uint8Array, question: NameQuestion, bytesMax: number): Uint8Array | undefined {
+    if (!ownDomain.test(question.name)) return undefined;
+    const records = this.#settings.clusterNames?.recordsOf(question.name);
+    return records === undefined
+      ? noSuchName(message, question)
+      : nameAnswer(message, question, { records, turn: this.#answers++, bytesMax });
   }
 
   #ask(message: Uint8Array, question: NameQuestion, from: RemoteInfo): void {
@@ -151,14 +171,13 @@ export class NameForwarder implements AsyncDisposable {
     this.#datagrams.send(withId(message, pending.id), pending.from.port, pending.from.address);
   }
 
-  /** Long answers: the bytes as they are, in both directions. */
+  /** For long answers. */
   #stream(socket: Socket): void {
-    const server = this.#servers[this.#turn % Math.max(1, this.#servers.length)];
-    if (server === undefined || this.#connections.size >= connectionsMax) {
+    const host = this.#servers[this.#turn % Math.max(1, this.#servers.length)];
+    if (this.#connections.size >= connectionsMax) {
       socket.destroy();
       return;
     }
-    const upstream = connect(this.#settings.upstreamPort ?? 53, server);
     const timer = this.#settings.clock.after(connectionMsMax, () => socket.destroy());
     this.#connections.add(socket);
     socket
@@ -166,10 +185,14 @@ export class NameForwarder implements AsyncDisposable {
       .once("close", () => {
         timer.cancel();
         this.#connections.delete(socket);
-        upstream.destroy();
       });
-    upstream.on("error", () => socket.destroy()).once("close", () => socket.destroy());
-    socket.pipe(upstream).pipe(socket);
+    serveNameStream(socket, {
+      answer: (message) => {
+        const question = parseQuestion(message);
+        return question === undefined ? undefined : this.#ownAnswer(message, question, streamBytesMax);
+      },
+      upstream: host === undefined ? undefined : { host, port: this.#settings.upstreamPort ?? 53 },
+    });
   }
 }
 

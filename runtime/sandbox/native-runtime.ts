@@ -32,6 +32,7 @@ import { pauseContainer, resizeContainer } from "./adjust.ts";
 import { attachTo } from "./attach.ts";
 import { ContainerPods, isPlanned } from "./container-pods.ts";
 import { startExec } from "./exec.ts";
+import type { ClusterNames } from "./name-answer.ts";
 import { PodNetwork } from "./network.ts";
 import { OciRuntime, runtimeComplaint } from "./oci-runtime.ts";
 import { isPodKey, nodeCgroup, nodeKey, podFiles, podKey, podNames } from "./pod-files.ts";
@@ -55,6 +56,10 @@ export interface NativeRuntimeSettings {
   readonly sparesMax?: number;
   /** Where nodes of this machine take their pods' subnets from; the default is 10.88.0.0/16. */
   readonly addressRange?: string;
+  /** What pods find by names of the cluster. */
+  readonly clusterNames?: ClusterNames;
+  /** The network of pods is there: `network.gateway` has an address. */
+  readonly networkOpened?: () => void;
   /** The steps of a start; tests put a fault between them. */
   readonly hooks?: readonly StartHook[];
 }
@@ -102,6 +107,8 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
       range,
       allowed,
       sparesMax,
+      clusterNames: settings.clusterNames,
+      opened: settings.networkOpened,
       clock,
       random,
     });
@@ -128,6 +135,11 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
     const directory = await realpath(settings.directory);
     const kernel = new LinuxKernel(new CgroupTree(settings.machine.cgroups, settings.clock), settings.clock);
     return new NativeRuntime(settings, kernel, directory);
+  }
+
+  /** Where Services of the cluster are led. */
+  get network(): Pick<PodNetwork, "gateway" | "leadServices"> {
+    return this.#network;
   }
 
   async prepare(image: LocalImage, signal: AbortSignal): Promise<void> {

@@ -5,7 +5,9 @@ import { PodFault } from "../pod/pod-runtime.ts";
 import { BridgeFilter } from "./bridge-filter.ts";
 import { IpClaims } from "./ip-claims.ts";
 import type { Kernel, Link } from "./kernel/kernel.ts";
+import type { ClusterNames } from "./name-answer.ts";
 import { NameForwarder } from "./name-forwarder.ts";
+import type { PacketDoor } from "./packet-rules.ts";
 import { linkNameLength, linkPrefix, netnsPrefix, type PodNames } from "./pod-files.ts";
 import { formatSubnet, freeSubnets, gatewayOf, parseSubnet, type Subnet } from "./subnet.ts";
 
@@ -19,6 +21,10 @@ export interface NetworkSettings {
   readonly allowed: readonly string[];
   /** Networks that are made before there is a pod for them; 0: none. */
   readonly sparesMax: number;
+  /** What pods find by names of the cluster. */
+  readonly clusterNames?: ClusterNames | undefined;
+  /** The bridge is there: its gateway has an address. */
+  readonly opened?: (() => void) | undefined;
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -73,6 +79,21 @@ export class PodNetwork {
   /** What pods ask for names; undefined: nobody would answer. */
   get nameServer(): string | undefined {
     return this.#names === undefined || this.#bridge === undefined ? undefined : gatewayOf(this.#bridge.subnet);
+  }
+
+  /** The machine's own search list. */
+  get searches(): readonly string[] {
+    return this.#names?.searches ?? [];
+  }
+
+  /** Where pods reach this machine; undefined: not at all, or not yet. */
+  get gateway(): string | undefined {
+    return this.#bridge?.hasEgress === true ? gatewayOf(this.#bridge.subnet) : undefined;
+  }
+
+  /** What pods send to these addresses goes to ports of the gateway's. @throws KernelFault */
+  leadServices(doors: readonly PacketDoor[]): Promise<void> {
+    return this.#filter.lead(doors);
   }
 
   /** Gives the pod an address. @throws PodFault NO_CAPACITY */
@@ -225,18 +246,20 @@ export class PodNetwork {
 
   async #openBridge(): Promise<Bridge> {
     if (this.#bridge !== undefined) return this.#bridge;
-    this.#bridge = await this.#opening.run("bridge", async () => {
+    return this.#opening.run("bridge", async () => {
       const bridge = await this.#findOrMakeBridge();
       if (bridge.hasEgress) await this.#openNames(bridge);
+      this.#bridge = bridge;
+      this.#settings.opened?.();
       return bridge;
     });
-    return this.#bridge;
   }
 
   async #openNames({ subnet }: Bridge): Promise<void> {
-    const { clock, random } = this.#settings;
+    const { clock, random, clusterNames } = this.#settings;
+    const names = clusterNames === undefined ? {} : { clusterNames };
     try {
-      this.#names ??= await NameForwarder.open({ address: gatewayOf(subnet), clock, random });
+      this.#names ??= await NameForwarder.open({ address: gatewayOf(subnet), clock, random, ...names });
     } catch (error) {
       this.#log.warn("native pods have no names: somebody else listens for questions on every address", {
         error: describeError(error),

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { packetRules } from "./packet-rules.ts";
+import { doorRules, packetRules } from "./packet-rules.ts";
 import { parseSubnet } from "./subnet.ts";
 
 const subnet = parseSubnet("10.88.4.0/22")!;
-const rules = { node: "ab12cd", bridge: "shp0a580400", subnet, allowed: [], forwardsForPods: false };
+const rules = { node: "ab12cd", bridge: "shp0a580400", subnet, allowed: [], forwardsForPods: false, doors: [] };
 
 test("the rules take the place of those before, as a whole", () => {
   expect(packetRules(rules).split("\n").slice(0, 3)).toEqual([
@@ -34,4 +34,22 @@ test("what is allowed comes before what is refused; others' packets are dropped 
   expect(text.indexOf("ip daddr { 10.9.9.9, 10.7.0.0/16 } accept")).toBeLessThan(text.indexOf("ip daddr { 0.0.0.0/8"));
   expect(text).toContain('iifname != "shp*" oifname != "shp*" drop');
   expect(packetRules(rules)).not.toContain('"shp*" drop');
+});
+
+test("Services: what pods alone send to them goes to ports of the gateway's, which are open to nothing else", () => {
+  const door = (protocol: "TCP" | "UDP", port: number) =>
+    ({ protocol, address: "10.96.0.5", port, to: { address: "10.88.4.1", port: 40_000 + port } }) as const;
+  const doors = [door("TCP", 80), door("TCP", 443), door("UDP", 53)];
+  const text = packetRules({ ...rules, doors });
+  expect(text).toContain('iifname "shp0a580400" ip saddr 10.88.4.0/22 dnat ip to ip daddr . tcp dport map @tcp_doors');
+  expect(text).toContain("ip daddr 10.88.4.1 ct status dnat accept");
+  const elements = [
+    "add element inet shallop_ab12cd tcp_doors { 10.96.0.5 . 80 : 10.88.4.1 . 40080, 10.96.0.5 . 443 : 10.88.4.1 . 40443 }",
+    "add element inet shallop_ab12cd udp_doors { 10.96.0.5 . 53 : 10.88.4.1 . 40053 }",
+  ].join("\n");
+  expect(text.endsWith(`${elements}\n`)).toBe(true);
+  expect(doorRules("ab12cd", doors)).toBe(
+    `flush map inet shallop_ab12cd tcp_doors\nflush map inet shallop_ab12cd udp_doors\n${elements}\n`,
+  );
+  expect(doorRules("ab12cd", [])).not.toContain("add element");
 });

@@ -9,6 +9,16 @@ export interface PacketRules {
   readonly allowed: readonly string[];
   /** This machine passes packets on for pods' sake: others' are to be dropped, as they were before. */
   readonly forwardsForPods: boolean;
+  /** Addresses of Services. */
+  readonly doors: readonly PacketDoor[];
+}
+
+/** What pods send to an address and port goes to a port of the gateway's. */
+export interface PacketDoor {
+  readonly protocol: "TCP" | "UDP";
+  readonly address: string;
+  readonly port: number;
+  readonly to: { readonly address: string; readonly port: number };
 }
 
 /** Begins the name of each table of ours. */
@@ -20,11 +30,11 @@ const bridges = '"shp*"';
 
 /**
  * A node's packet rules as a script for nft(8), which takes the place of the rules before. Pods open connections to
- * public addresses, and to the node's name server; nothing else of the machine, no network of its own, no other pod.
+ * public addresses, and to the node's name server and Services; nothing else of the machine, no network of its own, no other pod.
  * Nobody but the machine opens a connection to a pod. TCP is refused by a reset: the kernel sends few ICMP messages a
  * second. Pure.
  */
-export function packetRules({ node, bridge, subnet, allowed, forwardsForPods }: PacketRules): string {
+export function packetRules({ node, bridge, subnet, allowed, forwardsForPods, doors }: PacketRules): string {
   const table = `table inet ${packetTable(node)}`;
   const [pods, gateway] = [formatSubnet(subnet), gatewayOf(subnet)];
   const allow = allowed.length === 0 ? "" : `    ip daddr { ${allowed.join(", ")} } accept\n`;
@@ -33,12 +43,20 @@ export function packetRules({ node, bridge, subnet, allowed, forwardsForPods }: 
   return `${table}
 delete ${table}
 ${table} {
+  map tcp_doors { ${doorType} }
+  map udp_doors { ${doorType} }
+  chain prerouting {
+    type nat hook prerouting priority dstnat; policy accept;
+    iifname "${bridge}" ip saddr ${pods} dnat ip to ip daddr . tcp dport map @tcp_doors
+    iifname "${bridge}" ip saddr ${pods} dnat ip to ip daddr . udp dport map @udp_doors
+  }
   chain input {
     type filter hook input priority filter - 5; policy accept;
     iifname != "${bridge}" accept
     ct state established,related accept
     ip daddr ${gateway} udp dport 53 accept
     ip daddr ${gateway} tcp dport 53 accept
+    ip daddr ${gateway} ct status dnat accept
     meta l4proto tcp reject with tcp reset
     drop
   }
@@ -60,5 +78,25 @@ ${allow}    ${refused} meta l4proto tcp reject with tcp reset
     ip saddr ${pods} oifname != "${bridge}" masquerade
   }
 }
-`;
+${doorElements(node, doors)}`;
+}
+
+const doorType = "type ipv4_addr . inet_service : ipv4_addr . inet_service;";
+
+/** These doors in place of those before; connections that are open go on. Pure. */
+export function doorRules(node: string, doors: readonly PacketDoor[]): string {
+  const flush = ["tcp", "udp"].map((protocol) => `flush map inet ${packetTable(node)} ${protocol}_doors\n`);
+  return flush.join("") + doorElements(node, doors);
+}
+
+function doorElements(node: string, doors: readonly PacketDoor[]): string {
+  const byProtocol = Map.groupBy(doors, ({ protocol }) => protocol.toLowerCase());
+  return [...byProtocol]
+    .map(([protocol, some]) => {
+      const elements = some.map(
+        ({ address, port, to }) => `${address} . ${String(port)} : ${to.address} . ${String(to.port)}`,
+      );
+      return `add element inet ${packetTable(node)} ${protocol}_doors { ${elements.join(", ")} }\n`;
+    })
+    .join("");
 }

@@ -10,8 +10,8 @@ import type { PodFiles } from "./pod-files.ts";
 export interface TopLayer {
   readonly hostname: string;
   readonly address: string;
-  /** Undefined: there is no way out. */
-  readonly nameServer: string | undefined;
+  /** resolv.conf(5). */
+  readonly resolver: string;
 }
 
 /**
@@ -32,8 +32,7 @@ export function makeTopLayer(files: PodFiles, top: TopLayer): void {
   const texts = {
     hostname: `${top.hostname}\n`,
     hosts: `127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n${top.address}\t${top.hostname}\n`,
-    // Without a server a name that cannot be found fails at once.
-    "resolv.conf": `${top.nameServer === undefined ? "" : `nameserver ${top.nameServer}\n`}options timeout:2 attempts:2\n`,
+    "resolv.conf": top.resolver,
   };
   for (const [name, text] of Object.entries(texts)) {
     const path = join(files.top, "etc", name);

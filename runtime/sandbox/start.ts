@@ -13,6 +13,7 @@ import type { PodNetwork } from "./network.ts";
 import type { OciRuntime } from "./oci-runtime.ts";
 import { PodOutput } from "./pod-output.ts";
 import type { PodFiles, PodNames } from "./pod-files.ts";
+import { resolverConfig } from "./resolver-config.ts";
 import { type ContainerRights, containerRights } from "./rights.ts";
 import {
   checkLayerCount,
@@ -204,7 +205,9 @@ async function writeBundle(start: Start, tools: StartTools): Promise<void> {
   const { launch, names, files, hostname, address, part } = start;
   assert(address !== undefined);
   const fifos = [files.stdout, files.stderr, ...inputFifos(files, part?.streams)];
-  makeTopLayer(files, { hostname, address, nameServer: tools.network.nameServer });
+  const { nameServer, searches } = tools.network;
+  const resolver = resolverConfig({ namespace: launch.namespace, nameServer, searches }, launch.dns);
+  makeTopLayer(files, { hostname, address, resolver });
   tools.kernel.makeFifos(fifos);
   const layersTopFirst = [files.top, ...launch.image.layerPaths.toReversed()];
   const process = await imageProcess(launch, layersTopFirst);

@@ -12,6 +12,7 @@ import {
 import { errorCode } from "@shallop/sdk/internal";
 import { admitImages } from "./admit-images.ts";
 import { admitNamespace, admitNode, withUserAnnotations } from "./admission.ts";
+import { withClusterIp } from "./cluster-ip.ts";
 import { admitPodSecurity } from "./pod-security.ts";
 import { ownersAfterUpdate } from "./apply/managed-fields.ts";
 import { authorize } from "./authorize.ts";
@@ -58,7 +59,8 @@ export async function createObject(
     const named = newMetadata(machinery, target, decoded, name);
     const owned = options.applied === true ? named : withAt(named, ["metadata", "managedFields"], undefined);
     const annotated = withUserAnnotations(target, owned, undefined, options.user);
-    const object = withInitialStatus(target, completed(machinery, target, annotated, undefined), options);
+    const complete = withClusterIp(machinery, target, { next: completed(machinery, target, annotated, undefined) });
+    const object = withInitialStatus(target, complete, options);
     admitNamespace(machinery, target, name);
     admitNode(options.user, target, { next: object });
     admitPodSecurity(machinery, target, { next: object });
@@ -159,7 +161,8 @@ interface Transition {
 function nextState(machinery: Machinery, target: Target, { old, wanted, options }: Transition): JsonObject {
   const merged = withServerMetadata(ownPart(target, wanted, old), old);
   const annotated = withUserAnnotations(target, merged, old, options.user);
-  const next = withGeneration(target, completed(machinery, target, annotated, old), old);
+  const complete = withClusterIp(machinery, target, { old, next: completed(machinery, target, annotated, old) });
+  const next = withGeneration(target, complete, old);
   admitNode(options.user, target, { old, next });
   admitPodSecurity(machinery, target, { old, next });
   admitImages(machinery, target, { old, next, user: options.user });

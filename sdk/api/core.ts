@@ -259,6 +259,14 @@ export interface PodSpec {
   readonly restartPolicy?: "Always" | "OnFailure" | "Never";
   readonly schedulerName?: string;
   readonly securityContext?: PodSecurityContext;
+  readonly hostname?: string;
+  readonly subdomain?: string;
+  readonly dnsPolicy?: "ClusterFirst" | "ClusterFirstWithHostNet" | "Default" | "None";
+  readonly dnsConfig?: {
+    readonly nameservers?: readonly string[];
+    readonly searches?: readonly string[];
+    readonly options?: readonly { readonly name?: string; readonly value?: string }[];
+  };
   readonly hostNetwork?: boolean;
   readonly hostPID?: boolean;
   readonly hostIPC?: boolean;

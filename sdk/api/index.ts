@@ -9,6 +9,16 @@ export {
   type NamespaceLabels,
   selects,
 } from "./attachment.ts";
+export {
+  clusterAddressesMax,
+  clusterDomain,
+  isServiceAddress,
+  isStandInAddress,
+  serviceAddress,
+  serviceRange,
+  standInAddress,
+  standInRange,
+} from "./cluster-network.ts";
 export { humanDuration } from "./columns.ts";
 export { type Conformed, conform, missingFields } from "./conform.ts";
 export type * from "./core.ts";

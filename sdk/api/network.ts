@@ -29,7 +29,9 @@ export interface CoreService extends ApiObject {
   readonly kind: "Service";
   readonly spec?: {
     readonly type?: string;
+    /** `None`: names lead to the pods themselves. */
     readonly clusterIP?: string;
+    readonly sessionAffinity?: "None" | "ClientIP";
     readonly selector?: Readonly<Record<string, string>>;
     readonly ports?: readonly CoreServicePort[];
     readonly publishNotReadyAddresses?: boolean;
@@ -42,6 +44,7 @@ export interface EndpointSlice extends ApiObject {
   readonly addressType: "IPv4" | "IPv6" | "FQDN";
   readonly endpoints: readonly {
     readonly addresses: readonly string[];
+    readonly hostname?: string;
     readonly conditions?: { readonly ready?: boolean; readonly serving?: boolean; readonly terminating?: boolean };
     readonly nodeName?: string;
     readonly targetRef?: {

@@ -1,5 +1,6 @@
 import { createSocket, type RemoteInfo, type Socket as DatagramSocket } from "node:dgram";
 import { once } from "node:events";
+import type { Duplex } from "node:stream";
 import { connect, createServer, isIPv6, type Server, type Socket } from "node:net";
 import { type Clock, describeError, errorCode, type Timer } from "@shallop/sdk/internal";
 import { PodFault } from "../../pod/pod-runtime.ts";
@@ -8,14 +9,14 @@ import type { HostPort } from "./host-port.ts";
 /** Where what arrives goes to. */
 export interface PortTarget {
   /** Joins a connection with the pod's port, to its end. */
-  connect(client: Socket, port: number): void;
-  /** The pod's address, for datagrams; undefined: it takes none. */
-  readonly address: string | undefined;
+  connect(client: Duplex, port: number): void;
+  /** Where datagrams for the port go; undefined: nowhere. */
+  datagramsTo(port: number): { readonly address: string; readonly port: number } | undefined;
 }
 
 /** A pod with an address of its own. */
 export const addressTarget = (address: string): PortTarget => ({
-  address,
+  datagramsTo: (port) => ({ address, port }),
   connect: (client, port) => {
     const pod = connect({ host: address, port, allowHalfOpen: true, noDelay: true });
     pod.on("error", () => client.destroy());
@@ -26,7 +27,7 @@ export const addressTarget = (address: string): PortTarget => ({
 });
 
 /** Who breaks off takes the other along; who has said and heard all leaves the other to say the rest. */
-function endTogether(one: Socket, other: Socket): void {
+export function endTogether(one: Duplex, other: Duplex): void {
   one.once("close", () => {
     if (!one.readableEnded || !one.writableFinished) other.destroy();
   });
@@ -38,10 +39,14 @@ const connectionsMax = 4096;
 const sessionMsMax = 60_000;
 const sessionsMax = 1024;
 
+interface Listener extends Disposable {
+  readonly port: number;
+}
+
 /** The node's listeners of one pod. They end with it; connections go through this process, and end with it too. */
 export class HostPorts implements Disposable {
   readonly #clock: Clock;
-  readonly #listeners: Disposable[] = [];
+  readonly #listeners: Listener[] = [];
   #target: PortTarget | undefined;
 
   private constructor(clock: Clock) {
@@ -60,6 +65,11 @@ export class HostPorts implements Disposable {
     }
   }
 
+  /** Where it listens, in the order in which ports were asked for; for those who asked for any. */
+  get listening(): readonly number[] {
+    return this.#listeners.map(({ port }) => port);
+  }
+
   /** From now on there is somebody to talk to; before, who connects is sent away. */
   lead(target: PortTarget): void {
     this.#target = target;
@@ -70,7 +80,7 @@ export class HostPorts implements Disposable {
     for (const listener of this.#listeners.splice(0)) listener[Symbol.dispose]();
   }
 
-  async #listen(port: HostPort): Promise<Disposable> {
+  async #listen(port: HostPort): Promise<Listener> {
     try {
       return port.protocol === "TCP" ? await this.#listenTcp(port) : await this.#listenUdp(port);
     } catch (error) {
@@ -83,7 +93,7 @@ export class HostPorts implements Disposable {
     }
   }
 
-  async #listenTcp({ hostIp, hostPort, containerPort }: HostPort): Promise<Disposable> {
+  async #listenTcp({ hostIp, hostPort, containerPort }: HostPort): Promise<Listener> {
     const clients = new Set<Socket>();
     const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, (client) => {
       client.on("error", () => client.destroy());
@@ -96,7 +106,9 @@ export class HostPorts implements Disposable {
       this.#target.connect(client, containerPort);
     });
     await listening(server, hostPort, hostIp);
+    const bound = server.address();
     return {
+      port: typeof bound === "object" && bound !== null ? bound.port : hostPort,
       [Symbol.dispose]: () => {
         server.close();
         for (const client of clients) client.destroy();
@@ -104,20 +116,20 @@ export class HostPorts implements Disposable {
     };
   }
 
-  async #listenUdp({ hostIp, hostPort, containerPort }: HostPort): Promise<Disposable> {
+  async #listenUdp({ hostIp, hostPort, containerPort }: HostPort): Promise<Listener> {
     const sessions = new Map<string, UdpSession>();
     const socket = createSocket(isIPv6(hostIp) ? "udp6" : "udp4");
     socket.on("message", (message, from) => {
-      const address = this.#target?.address;
-      if (address === undefined) return;
+      const target = this.#target?.datagramsTo(containerPort);
+      if (target === undefined) return;
       const key = `${from.address} ${String(from.port)}`;
       let session = sessions.get(key);
       if (session === undefined) {
         if (sessions.size >= sessionsMax) return;
-        session = new UdpSession(socket, from, { clock: this.#clock, ended: () => sessions.delete(key) });
+        session = new UdpSession(socket, from, { target, clock: this.#clock, ended: () => sessions.delete(key) });
         sessions.set(key, session);
       }
-      session.send(message, containerPort, address);
+      session.send(message);
     });
     const bound = once(socket, "listening");
     socket.bind(hostPort, hostIp === "" ? undefined : hostIp);
@@ -125,6 +137,7 @@ export class HostPorts implements Disposable {
     // What cannot be delivered is lost, as datagrams are.
     socket.on("error", () => undefined).unref();
     return {
+      port: socket.address().port,
       [Symbol.dispose]: () => {
         for (const session of sessions.values()) session[Symbol.dispose]();
         socket.close();
@@ -136,6 +149,7 @@ export class HostPorts implements Disposable {
 /** One client of a UDP port, with a socket of its own towards the pod. */
 class UdpSession implements Disposable {
   readonly #socket = createSocket("udp4");
+  readonly #target: NonNullable<ReturnType<PortTarget["datagramsTo"]>>;
   readonly #clock: Clock;
   readonly #ended: () => void;
   #timer: Timer | undefined;
@@ -143,8 +157,17 @@ class UdpSession implements Disposable {
   constructor(
     client: DatagramSocket,
     from: RemoteInfo,
-    { clock, ended }: { readonly clock: Clock; readonly ended: () => void },
+    {
+      target,
+      clock,
+      ended,
+    }: {
+      readonly target: NonNullable<ReturnType<PortTarget["datagramsTo"]>>;
+      readonly clock: Clock;
+      readonly ended: () => void;
+    },
   ) {
+    this.#target = target;
     this.#clock = clock;
     this.#ended = ended;
     this.#socket.on("error", () => undefined).unref();
@@ -154,9 +177,9 @@ class UdpSession implements Disposable {
     });
   }
 
-  send(message: Uint8Array, port: number, address: string): void {
+  send(message: Uint8Array): void {
     this.#live();
-    this.#socket.send(message, port, address);
+    this.#socket.send(message, this.#target.port, this.#target.address);
   }
 
   [Symbol.dispose](): void {

@@ -56,8 +56,7 @@ async function serve(refusal?: Error): Promise<Served> {
   const requests: ExecRequest[] = [];
   const pod = {
     key: "default/web",
-    run: undefined,
-    serveHttp: () => undefined,
+    ports: undefined,
     expectContainer: () => undefined,
     attach: () => Promise.reject(new PodFault("UNSUPPORTED", "no")),
     exec: async (_: string, request: ExecRequest) => {

@@ -1,17 +1,17 @@
 import type { IncomingMessage } from "node:http";
-import { type Duplex, duplexPair } from "node:stream";
+import type { Duplex } from "node:stream";
 import { type Clock, errorCode, type Log } from "@shallop/sdk/internal";
 import type { ContainerProcess } from "../../pod/container-process.ts";
 import { AgentFault } from "../fault-status.ts";
 import type { LocalPod } from "../local-pod.ts";
 import type { CommandStreams, StreamOptions } from "./command-streams.ts";
-import { dialPort, servePortForward } from "./port-forward.ts";
+import { type DialPort, servePortForward } from "./port-forward.ts";
 import { runRemoteCommand } from "./remote-command.ts";
 import { acceptCommandSpdy, asksForSpdy } from "./spdy-streams.ts";
 import { acceptCommandWebSocket, asksForWebSocket } from "./web-socket-streams.ts";
 
 /** A pod as far as streams reach into it. */
-type StreamedPod = Pick<LocalPod, "key" | "run" | "expectContainer" | "exec" | "attach" | "serveHttp">;
+type StreamedPod = Pick<LocalPod, "key" | "ports" | "expectContainer" | "exec" | "attach">;
 
 export interface PodStreamsSettings {
   /** By `namespace/name`. */
@@ -72,7 +72,7 @@ export class PodStreams {
     const { pathname, searchParams: query } = new URL(request.url ?? "/", "http://agent");
     const [, act, namespace = "", name = "", container = ""] = pathname.split("/").map(decodeURIComponent);
     const pod = this.#podOf(namespace, name);
-    if (act === "portForward") return servePortForward(request, connection, (port) => dial(pod, port));
+    if (act === "portForward") return servePortForward(request, connection, async (port) => dial(pod, port));
     pod.expectContainer(container);
     const open = act === "exec" ? execOf(pod, container, query) : attachOf(pod, container, query);
     const options = streamOptions(query);
@@ -121,14 +121,9 @@ const attachOf =
     return { ...process, ended: process.ended.then(() => 0) };
   };
 
-async function dial(pod: StreamedPod, port: number): Promise<Duplex> {
-  if (pod.run === undefined) throw new AgentFault("POD_UNREACHABLE", `pod ${pod.key} does not run`);
-  const { ip } = pod.run;
-  if (ip !== undefined) return dialPort(ip, port);
-  // A component has no ports: whichever is asked for, its one way in is meant.
-  const [near, far] = duplexPair();
-  pod.serveHttp(far);
-  return near;
+function dial(pod: StreamedPod, port: number): ReturnType<DialPort> {
+  if (pod.ports !== undefined) return pod.ports.dial(port);
+  throw new AgentFault("POD_UNREACHABLE", `pod ${pod.key} does not run`);
 }
 
 /** @throws AgentFault BAD_REQUEST */

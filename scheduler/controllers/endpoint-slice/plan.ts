@@ -32,25 +32,36 @@ export function planEndpointSlice(service: CoreService, pods: readonly Pod[]): N
       ownerReferences: [controllerReference(coreServices, service)],
     },
     addressType: "IPv4",
-    endpoints: selected.flatMap(endpointOf),
+    endpoints: selected.flatMap((pod) => endpointOf(pod, service)),
     ports: (service.spec?.ports ?? []).map(({ name: port = "", protocol = "TCP", targetPort, port: number }) => ({
       name: port,
       protocol,
-      port: typeof targetPort === "number" ? targetPort : number,
+      port: typeof targetPort === "string" ? (namedPort(selected, targetPort) ?? number) : (targetPort ?? number),
     })),
   };
 }
 
-function endpointOf(pod: Pod): EndpointSlice["endpoints"] {
+/** The port that pods call so, as the first that has it says. */
+function namedPort(pods: readonly Pod[], wanted: string): number | undefined {
+  const ports = pods.flatMap(({ spec }) => spec.containers.flatMap((container) => container.ports ?? []));
+  return ports.find(({ name }) => name === wanted)?.containerPort;
+}
+
+function endpointOf(pod: Pod, service: CoreService): EndpointSlice["endpoints"] {
+  const { hostname, subdomain } = pod.spec;
   const { name, namespace = "", uid, deletionTimestamp, annotations } = pod.metadata;
   const address = pod.status?.podIP ?? pod.status?.hostIP;
   if (address === undefined || annotations?.[annotation.endpoint] === undefined) return [];
-  const isReady = pod.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") === true;
+  const isReady =
+    service.spec?.publishNotReadyAddresses === true ||
+    pod.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") === true;
   const terminating = deletionTimestamp !== undefined;
   return [
     {
       addresses: [address],
       conditions: { ready: isReady && !terminating, serving: isReady, terminating },
+      // A name of its own below the Service's, where both ask for it.
+      ...(hostname === undefined || subdomain !== service.metadata.name ? {} : { hostname }),
       ...(pod.spec.nodeName === undefined ? {} : { nodeName: pod.spec.nodeName }),
       targetRef: { kind: "Pod", namespace, name, uid },
     },

@@ -15,7 +15,7 @@ const selector = (object: JsonObject): string =>
     .map(([name, value]) => `${name}=${value}`)
     .join(",") || "<none>";
 
-/** core/v1 Service: a name for pods, which Ingresses and HTTPRoutes send requests to. */
+/** core/v1 Service: a name and an address for pods, which pods, Ingresses and HTTPRoutes send requests to. */
 export const coreServiceKind: KindDefinition = {
   ...networkKind,
   resource: coreServices,
@@ -31,7 +31,7 @@ export const coreServiceKind: KindDefinition = {
   columns: [
     nameColumn,
     textColumn("Type", "How it is reached", ["spec", "type"]),
-    textColumn("Cluster-IP", "Services have no address of their own", ["spec", "clusterIP"], { missing: "<none>" }),
+    textColumn("Cluster-IP", "Its address inside the cluster", ["spec", "clusterIP"], { missing: "<none>" }),
     { name: "External-IP", type: "string", description: "None", cell: () => "<none>" },
     { name: "Port(s)", type: "string", description: "Ports of the service", cell: ports },
     ageColumn,

@@ -18,6 +18,7 @@ import { duplicate, forbidden, invalid, notSupported, required } from "../valida
 import { validateContainers } from "../validation/containers.ts";
 import { checkName } from "../validation/name-rules.ts";
 import { podColumns } from "./pod-columns.ts";
+import { validatePodDns } from "../validation/pod-dns.ts";
 
 const restartPolicies = ["Always", "OnFailure", "Never"];
 const graceSecondsDefault = 30;
@@ -168,6 +169,7 @@ function validate(pod: JsonObject, old: JsonObject | undefined, { subresource }:
       ? []
       : validateContainers(listAt(pod, "spec", "initContainers"), "spec.initContainers")),
     ...validateVolumes(pod),
+    ...validatePodDns(pod),
     ...(restartPolicies.includes(policy) ? [] : [notSupported("spec.restartPolicy", policy, restartPolicies)]),
     ...(graceSeconds >= 0
       ? []

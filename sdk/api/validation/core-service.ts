@@ -1,6 +1,7 @@
 import type { StatusCause } from "../fault.ts";
 import { isJsonObject, type Json, type JsonObject, listAt, numberAt, textAt, withAt } from "../json.ts";
-import { duplicate, forbidden, required } from "./cause.ts";
+import { isServiceAddress, serviceRange } from "../cluster-network.ts";
+import { duplicate, invalid, required } from "./cause.ts";
 import { checkOneOf, checkPort } from "./hosts.ts";
 import { checkName } from "./name-rules.ts";
 
@@ -25,8 +26,8 @@ export function validateCoreService(object: JsonObject): StatusCause[] {
   if (ports.length === 0 && clusterIp !== "None" && textAt(object, "spec", "type") !== "ExternalName")
     causes.push(required("spec.ports"));
   causes.push(...checkOneOf(textAt(object, "spec", "type"), "spec.type", ["ClusterIP", "LoadBalancer", "NodePort"]));
-  if (clusterIp !== undefined && clusterIp !== "" && clusterIp !== "None")
-    causes.push(forbidden("spec.clusterIP", "services have no addresses of their own here: leave it out, or use None"));
+  if (clusterIp !== undefined && clusterIp !== "" && clusterIp !== "None" && !isServiceAddress(clusterIp))
+    causes.push(invalid("spec.clusterIP", clusterIp, `must be empty, None, or an address of ${serviceRange}`));
   const names = new Set<string>();
   for (const [index, port] of ports.entries())
     causes.push(...validatePort(port, { index, names, count: ports.length }));

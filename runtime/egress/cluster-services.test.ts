@@ -1,0 +1,38 @@
+import { expect, test } from "vitest";
+import { ClusterServices } from "./cluster-services.ts";
+
+const services = new ClusterServices();
+services.lead({
+  names: [
+    ["shop.team.svc.cluster.local", ["10.96.0.5"]],
+    ["peers.team.svc.cluster.local", ["10.104.0.2", "10.104.0.3"]],
+  ],
+  doors: [{ protocol: "TCP", address: "10.96.0.5", port: 80, to: { address: "10.88.0.1", port: 4000 } }],
+});
+
+test.each([
+  ["shop", "team", ["10.96.0.5"]],
+  ["shop.team", "other", ["10.96.0.5"]],
+  ["Shop.Team.svc", "other", ["10.96.0.5"]],
+  ["shop.team.svc.cluster.local", "other", ["10.96.0.5"]],
+  ["shop.team.svc.cluster.local.", "other", ["10.96.0.5"]],
+  ["peers", "team", ["10.104.0.2", "10.104.0.3"]],
+  ["shop", "other", undefined],
+  ["shop.", "team", undefined],
+  ["example.com", "team", undefined],
+])("%s asked in namespace %s is %j", (name, namespace, addresses) => {
+  expect(services.addressesOf(name, namespace)?.map(({ address }) => address)).toEqual(addresses);
+});
+
+test("what would be the cluster's and is not there is asked nowhere else", () => {
+  expect(() => services.addressesOf("nobody.team.svc.cluster.local", "team")).toThrow(
+    expect.objectContaining({ code: "DNS" }),
+  );
+});
+
+test("connections go to the node's doors; where there is none they are refused, and others are left alone", () => {
+  expect(services.endOf("10.96.0.5", 80)).toEqual({ address: "10.88.0.1", port: 4000 });
+  expect(() => services.endOf("10.96.0.5", 81)).toThrow(expect.objectContaining({ code: "ECONNREFUSED" }));
+  expect(() => services.endOf("10.104.0.2", 80)).toThrow(expect.objectContaining({ code: "ECONNREFUSED" }));
+  expect(services.endOf("93.184.216.34", 80)).toBeUndefined();
+});
