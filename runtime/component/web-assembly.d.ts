@@ -27,6 +27,8 @@ declare namespace WebAssembly {
     readonly exports: Readonly<Record<string, unknown>>;
   }
   class RuntimeError extends Error {}
+  /** Of exceptions that JavaScript throws. */
+  const JSTag: object;
   /** JSPI: an import that suspends the guest until the promise is settled. */
   const Suspending: new (run: (...values: never[]) => Promise<unknown>) => object;
   /** JSPI: an export as a function that returns a promise; only what is entered so can be suspended. */

@@ -24,16 +24,17 @@ export class FunctionCodec {
   /** Of the core function that a guest calls to reach the function (`canon lower`). */
   readonly lowered: { readonly params: readonly CoreType[]; readonly result: CoreType | undefined };
   readonly #params: readonly { readonly codec: Codec; readonly at: number }[];
-  readonly #tuple: Codec;
+  /** All parameters, as they lie where they are passed in memory. */
+  readonly tuple: Codec;
   readonly #result: Codec | undefined;
-  readonly #paramsInMemory: boolean;
-  readonly #resultInMemory: boolean;
+  readonly paramsInMemory: boolean;
+  readonly resultInMemory: boolean;
 
   /** `loweredAsync`: for `canon lower` with `async`; lifts are all alike. */
   constructor(type: FunctionType, table: CodecTable, loweredAsync = false) {
     const max = loweredAsync ? asyncFlatMax : flatMax;
     const codecs = type.params.map((param) => table.codec(param.type));
-    this.#tuple = tupleCodec(codecs);
+    this.tuple = tupleCodec(codecs);
     let at = 0;
     this.#params = codecs.map((codec) => {
       const param = { codec, at };
@@ -41,10 +42,10 @@ export class FunctionCodec {
       return param;
     });
     this.#result = type.result === undefined ? undefined : table.codec(type.result);
-    this.#paramsInMemory = this.#tuple.flat.length > max.params;
-    this.#resultInMemory = (this.#result?.flat.length ?? 0) > max.results;
-    const params: readonly CoreType[] = this.#paramsInMemory ? ["i32"] : this.#tuple.flat;
-    this.lowered = this.#resultInMemory
+    this.paramsInMemory = this.tuple.flat.length > max.params;
+    this.resultInMemory = (this.#result?.flat.length ?? 0) > max.results;
+    const params: readonly CoreType[] = this.paramsInMemory ? ["i32"] : this.tuple.flat;
+    this.lowered = this.resultInMemory
       ? { params: [...params, "i32"], result: loweredAsync ? "i32" : undefined }
       : { params, result: loweredAsync ? "i32" : this.#result?.flat[0] };
   }
@@ -55,7 +56,7 @@ export class FunctionCodec {
    */
   lifting(target: (...args: readonly unknown[]) => unknown): LiftingCall {
     const [first, second, third] = this.#params;
-    if (this.#paramsInMemory || this.#params.length > 3) {
+    if (this.paramsInMemory || this.#params.length > 3) {
       return (context, values) => target(...this.liftParams(context, values));
     }
     if (first === undefined) return () => target();
@@ -83,10 +84,10 @@ export class FunctionCodec {
   /** The arguments of a call that a guest makes. */
   liftParams(context: CanonicalContext, values: readonly CoreValue[]): unknown[] {
     context.beginLift();
-    if (this.#paramsInMemory) {
+    if (this.paramsInMemory) {
       const pointer = Number(values[0]) >>> 0;
-      context.check(pointer, this.#tuple.size, this.#tuple.alignment);
-      return this.#tuple.load(context, pointer) as unknown[];
+      context.check(pointer, this.tuple.size, this.tuple.alignment);
+      return this.tuple.load(context, pointer) as unknown[];
     }
     return this.#params.map(({ codec, at }) => codec.lift(context, values, at));
   }
@@ -95,7 +96,7 @@ export class FunctionCodec {
   lowerResult(context: CanonicalContext, value: unknown, values: readonly CoreValue[]): CoreValue | undefined {
     const result = this.#result;
     if (result === undefined) return undefined;
-    if (!this.#resultInMemory) {
+    if (!this.resultInMemory) {
       // What is one core value needs no space in the guest, so that nothing else is lowered meanwhile.
       single.length = 0;
       result.lower(context, value, single);
@@ -109,9 +110,9 @@ export class FunctionCodec {
 
   /** The arguments of a call to a guest. */
   lowerParams(context: CanonicalContext, args: readonly unknown[]): CoreValue[] {
-    if (this.#paramsInMemory) {
-      const pointer = context.allocate(this.#tuple.size, this.#tuple.alignment);
-      this.#tuple.store(context, args, pointer);
+    if (this.paramsInMemory) {
+      const pointer = context.allocate(this.tuple.size, this.tuple.alignment);
+      this.tuple.store(context, args, pointer);
       return [pointer];
     }
     const values: CoreValue[] = [];
@@ -123,8 +124,8 @@ export class FunctionCodec {
   /** The core parameters of a guest's own function (`canon lift`), and what it returns unless it is async. */
   get lifted(): { readonly params: readonly CoreType[]; readonly result: CoreType | undefined } {
     return {
-      params: this.#paramsInMemory ? ["i32"] : this.#tuple.flat,
-      result: this.#resultInMemory ? "i32" : this.#result?.flat[0],
+      params: this.paramsInMemory ? ["i32"] : this.tuple.flat,
+      result: this.resultInMemory ? "i32" : this.#result?.flat[0],
     };
   }
 
@@ -144,7 +145,7 @@ export class FunctionCodec {
     const result = this.#result;
     if (result === undefined) return undefined;
     context.beginLift();
-    if (!this.#resultInMemory) return result.lift(context, [returned as CoreValue], 0);
+    if (!this.resultInMemory) return result.lift(context, [returned as CoreValue], 0);
     const pointer = Number(returned) >>> 0;
     context.check(pointer, result.size, result.alignment);
     return result.load(context, pointer);

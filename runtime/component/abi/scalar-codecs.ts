@@ -27,10 +27,13 @@ const codePointMax = 0x10ffff;
 
 function liftChar(context: CanonicalContext, code: number): string {
   const codePoint = code >>> 0;
-  if (codePoint > codePointMax || (codePoint >= 0xd800 && codePoint <= 0xdfff)) {
-    context.state.trap(`${codePoint} is no Unicode scalar value`);
-  }
+  if (codePoint > codePointMax || (codePoint >= 0xd800 && codePoint <= 0xdfff)) noScalarValue(context, codePoint);
   return String.fromCodePoint(codePoint);
+}
+
+/** @throws GuestFault always */
+export function noScalarValue({ state }: CanonicalContext, codePoint: number): never {
+  return state.trap(`${codePoint} is no Unicode scalar value`);
 }
 
 const lowerChar = (value: string): number => value.codePointAt(0) ?? 0;

@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import type { CanonicalContext } from "./canonical-context.ts";
 import type { Codec } from "./codec.ts";
 
@@ -55,6 +56,27 @@ function readUtf8(context: CanonicalContext, pointer: number, length: number): s
   return decode(context, utf8, bytes.subarray(pointer, pointer + length));
 }
 
+/** From one guest's memory into another's. @throws GuestFault */
+export function moveString(
+  from: CanonicalContext,
+  to: CanonicalContext,
+  { pointer, length }: StringPlace,
+): StringPlace {
+  return write(to, readString(from, pointer, length));
+}
+
+/** `moveString`, where both have UTF-8: the bytes are looked at and copied. @returns the pointer; the length is the same */
+export function copyUtf8(from: CanonicalContext, to: CanonicalContext, { pointer, length }: StringPlace): number {
+  checkRange(from, pointer, length, 1);
+  const end = pointer + length;
+  if (length > shortBytesMax || !isAscii(from.bytes, pointer, length)) {
+    if (!isUtf8(from.bytes.subarray(pointer, end))) from.state.trap("a string is not valid utf-8");
+  }
+  const copy = to.allocate(length, 1);
+  from.bytes.copy(to.bytes, copy, pointer, end);
+  return copy;
+}
+
 function isAscii(bytes: Uint8Array, pointer: number, length: number): boolean {
   for (let index = pointer; index < pointer + length; index++) if ((bytes[index] ?? 0) > 0x7f) return false;
   return true;
@@ -81,13 +103,14 @@ function checkRange(context: CanonicalContext, pointer: number, byteLength: numb
   context.takePassed(byteLength);
 }
 
-interface Written {
+/** Where a string lies. */
+interface StringPlace {
   readonly pointer: number;
   /** As the encoding counts it: bytes, or code units. */
   readonly length: number;
 }
 
-function write(context: CanonicalContext, text: string): Written {
+function write(context: CanonicalContext, text: string): StringPlace {
   const { encoding } = context;
   if (encoding === "utf8") return writeUtf8(context, text);
   const wellFormed = text.toWellFormed();
@@ -101,7 +124,7 @@ function write(context: CanonicalContext, text: string): Written {
 }
 
 /** What a lone surrogate is in UTF-8 takes as many bytes as the replacement character, so that the length is right. */
-function writeUtf8(context: CanonicalContext, text: string): Written {
+function writeUtf8(context: CanonicalContext, text: string): StringPlace {
   const length = Buffer.byteLength(text, "utf8");
   checkLength(context, length);
   const pointer = context.allocate(length, 1);

@@ -1,7 +1,6 @@
 import type { CoreValue } from "../abi/codec.ts";
 import type { FunctionCodec, LiftingCall } from "../abi/function-codec.ts";
 import type { Callee } from "../link/link-plan.ts";
-import { callIn, callInNow } from "./call-in.ts";
 import { guestWatch } from "./guest-watch.ts";
 import type { CoreFunction } from "./calling-guest.ts";
 import type { LoweredCall } from "./linked-component.ts";
@@ -11,7 +10,7 @@ type LoweredFunction = (...values: readonly CoreValue[]) => CoreValue | undefine
 
 /**
  * The core function by which a guest calls out (`canon lower`, CanonicalABI.md). WASI's functions are there as core functions.
- * For any other the arguments are lifted, the host or another component is called, and the result is lowered; that is put
+ * For any other the arguments are lifted, the host is called, and the result is lowered; that is put
  * together when it is first called: most of what a guest imports it never calls. Where the answer has to be waited for the
  * function says so to the shim, and what it returns is of no meaning.
  */
@@ -33,7 +32,7 @@ function linkedCall(live: LiveInstance, { plan, shim }: LoweredCall): LoweredFun
   const state = live.state(plan.instance);
   const context = live.context(plan.instance, plan.options);
   const codec = live.component.codec(plan.type);
-  const invoke = invocation(live, plan.callee, codec, shim !== undefined);
+  const invoke = invocation(live, plan.callee, codec);
   return (...values) => {
     state.checkCallOut();
     const verdict = guestWatch.verdict();
@@ -63,20 +62,15 @@ function linkedCall(live: LiveInstance, { plan, shim }: LoweredCall): LoweredFun
 }
 
 /** @throws GuestFault when a component asks the host for what it has not */
-function invocation(live: LiveInstance, callee: Callee, codec: FunctionCodec, mayWait: boolean): LiftingCall {
-  if (callee.kind === "host") {
-    const call = codec.lifting(live.host.callable(callee.host));
-    return (context, values) => {
-      guestWatch.inHost = true;
-      try {
-        return call(context, values);
-      } finally {
-        guestWatch.inHost = false;
-      }
-    };
-  }
-  const { lift } = callee;
-  return mayWait
-    ? (context, values) => callIn(live, lift, codec.liftParams(context, values))
-    : (context, values) => callInNow(live, lift, codec.liftParams(context, values));
+function invocation(live: LiveInstance, callee: Callee, codec: FunctionCodec): LiftingCall {
+  if (callee.kind !== "host") throw new TypeError("a call of another component goes through no codecs");
+  const call = codec.lifting(live.host.callable(callee.host));
+  return (context, values) => {
+    guestWatch.inHost = true;
+    try {
+      return call(context, values);
+    } finally {
+      guestWatch.inHost = false;
+    }
+  };
 }

@@ -7,6 +7,7 @@ import { blockingSignature } from "../async/blocking-signature.ts";
 import type { CoreSignature } from "../core-module/encode.ts";
 import { entryShim } from "../async/entry-shim.ts";
 import type { BuiltinOf, Callee, CanonicalOptions, CoreReference, LinkPlan } from "../link/link-plan.ts";
+import { type FusedCall, planFused } from "../fuse/fused-plan.ts";
 import { functionResources } from "../link/type-resources.ts";
 import type { FunctionType, TypeIndex } from "../link/value-type.ts";
 import type { LoweredFunction, ResourceNumbers } from "./calling-guest.ts";
@@ -14,7 +15,7 @@ import { familyOf } from "./host-binding.ts";
 import { waitingInstances } from "./waiting-instances.ts";
 import { waitingShim } from "./waiting-shim.ts";
 
-/** A call out of a component, as it was planned. */
+/** A call of the host, as it was planned. */
 export interface LoweredCall {
   readonly plan: BuiltinOf<"lower">;
   /** Which function of the waiting shim it goes through; undefined for one that never waits. */
@@ -48,13 +49,15 @@ export class LinkedComponent {
   readonly starts: readonly (string | undefined)[];
   /** What of it may be suspended; undefined for a component of the synchronous ABI. */
   readonly async: AsyncPlan | undefined;
-  /** By the index of the builtin; for the synchronous ABI. */
+  /** Calls of the host, by the index of the builtin; for the synchronous ABI. */
   readonly lowered: ReadonlyMap<number, LoweredCall>;
+  /** Calls of other components, by the index of the builtin; for the synchronous ABI. */
+  readonly fused: ReadonlyMap<number, FusedCall>;
   /** Which function of the shim a builtin goes through, by its index; for the asynchronous ABI. */
   readonly blocking: ReadonlyMap<number, number>;
   /** Undefined when nothing of the component ever waits. */
   readonly shim: WebAssembly.Module | undefined;
-  readonly #table: CodecTable;
+  readonly codecs: CodecTable;
   readonly #codecs = new Map<FunctionType, FunctionCodec>();
   readonly #asyncCodecs = new Map<FunctionType, FunctionCodec>();
   readonly #entryShims = new Map<string, WebAssembly.Module>();
@@ -72,20 +75,30 @@ export class LinkedComponent {
     this.starts = starts;
     this.#mayWait = mayWait;
     this.#coreFunction = coreFunction;
-    this.#table = new CodecTable(plan);
+    this.codecs = new CodecTable(plan);
     this.#waiting = waitingInstances(plan, (host) => this.#hostWaits(host));
     this.async = isAsync(plan) ? new AsyncPlan(plan, (host) => this.#hostWaits(host)) : undefined;
     const lowered = new Map<number, LoweredCall>();
     const blocking = new Map<number, number>();
     this.lowered = lowered;
+    this.fused = this.async === undefined ? this.#planFused() : new Map();
     this.blocking = blocking;
     this.shim = this.async === undefined ? this.#planLowered(lowered) : this.#planBlocking(this.async, blocking);
+  }
+
+  #planFused(): ReadonlyMap<number, FusedCall> {
+    return planFused({
+      plan: this.plan,
+      codecs: this.codecs,
+      codec: (type) => this.codec(type),
+      contextNumber: (instance, options) => this.contextNumber(instance, options),
+    });
   }
 
   #planLowered(lowered: Map<number, LoweredCall>): WebAssembly.Module | undefined {
     const signatures: CoreSignature[] = [];
     for (const [index, builtin] of this.plan.builtins.entries()) {
-      if (builtin.op !== "lower") continue;
+      if (builtin.op !== "lower" || builtin.callee.kind !== "host") continue;
       const shim = this.calleeWaits(builtin.callee) ? signatures.push(this.codec(builtin.type).lowered) - 1 : undefined;
       lowered.set(index, { plan: builtin, shim });
     }
@@ -107,7 +120,7 @@ export class LinkedComponent {
     const codecs = loweredAsync ? this.#asyncCodecs : this.#codecs;
     let codec = codecs.get(type);
     if (codec === undefined) {
-      codec = new FunctionCodec(type, this.#table, loweredAsync);
+      codec = new FunctionCodec(type, this.codecs, loweredAsync);
       codecs.set(type, codec);
     }
     return codec;
@@ -150,7 +163,7 @@ export class LinkedComponent {
 
   /** What a stream or future type carries. */
   transferred(type: TypeIndex): TransferredType {
-    return this.#table.transferred(type);
+    return this.codecs.transferred(type);
   }
 
   /** Made once for each signature. */

@@ -3,6 +3,8 @@ import { asyncBuiltin } from "../async/builtins.ts";
 import { trapped } from "../async/stacks.ts";
 import { Tasks } from "../async/tasks.ts";
 import { ComponentState, GuestState } from "../abi/component-state.ts";
+import { fusedCalls } from "../fuse/fused-calls.ts";
+import type { FusedCall } from "../fuse/fused-plan.ts";
 import { type GuestFault, guestFaultOf } from "../guest-fault.ts";
 import type { GuestCall } from "../abi/stream.ts";
 import type { BuiltinOf, Callee, CanonicalOptions, CoreReference, StepPlan } from "../link/link-plan.ts";
@@ -38,6 +40,7 @@ export class LiveInstance {
   readonly #builtins: (CoreFunction | undefined)[] = [];
   /** By the component's numbers for them. */
   readonly #contexts: (CanonicalContext | undefined)[] = [];
+  readonly #fused: (Readonly<Record<string, unknown>> | undefined)[] = [];
   readonly #callingGuests: (CallingGuest | undefined)[] = [];
   readonly #lifted: (LiftedFunction | undefined)[] = [];
 
@@ -203,6 +206,8 @@ export class LiveInstance {
       if (shim !== undefined) return known(this.#shim).exports[String(shim)] as CoreFunction;
       return asyncBuiltin(this, this.tasks, known(this.component.plan.builtins[index]));
     }
+    const fused = this.component.fused.get(index);
+    if (fused !== undefined) return this.#fusedCall(fused);
     const lowered = this.component.lowered.get(index);
     if (lowered === undefined) {
       const plan = known(this.component.plan.builtins[index]) as ResourceBuiltinPlan;
@@ -213,6 +218,11 @@ export class LiveInstance {
     }
     if (lowered.shim === undefined) return lowerCall(this, lowered);
     return known(this.#shim).exports[String(lowered.shim)] as CoreFunction;
+  }
+
+  #fusedCall({ group, index }: FusedCall): CoreFunction {
+    const exports = (this.#fused[group.number] ??= fusedCalls(this, group));
+    return exports[String(index)] as CoreFunction;
   }
 
   #makeShim(): WebAssembly.Instance | undefined {
