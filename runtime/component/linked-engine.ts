@@ -29,6 +29,8 @@ class ForkedComponent implements LoadedComponent {
   readonly #forks = new KeptForks<LiveFork>(({ image }) => image?.dispose());
   /** What instances have in common is in memory once. */
   readonly #sources = new ImageSources();
+  /** Of the first that was captured: all others have come the same way. */
+  #model: InstanceImage | undefined;
   /** Of one instance. */
   readonly #memoryCount: number;
   #made = 0;
@@ -77,6 +79,7 @@ class ForkedComponent implements LoadedComponent {
   release(): void {
     this.#forks.drop();
     this.#sources.dispose();
+    this.#model = undefined;
     this.#made = 0;
     this.#knowsItsPod = false;
   }
@@ -126,7 +129,10 @@ class ForkedComponent implements LoadedComponent {
     const used = live.host.used().map(familyOf);
     if (!used.every((family) => repeatable.has(family))) return undefined;
     if (used.some((family) => ofPod.has(family))) this.#knowsItsPod = true;
-    return captureInstances(this.#stateOf(live), (memory) => this.#sources.capture(memory));
+    const state = this.#stateOf(live);
+    const image = this.#model?.another(state) ?? captureInstances(state, (memory) => this.#sources.capture(memory));
+    this.#model ??= image;
+    return image;
   }
 
   #giveBack(fork: LiveFork, isClean: boolean): void {

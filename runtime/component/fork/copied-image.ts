@@ -26,13 +26,22 @@ class CopiedImage implements MemoryImage {
   readonly byteLength: number;
   #memory: WebAssembly.Memory | undefined;
   #bytes: Buffer;
-  #copy: Uint8Array;
+  /** Of all that are like this one. */
+  readonly #copy: Uint8Array;
 
-  constructor(memory: WebAssembly.Memory) {
+  /** @param copy what the memory is to hold; what it holds now, unless given */
+  constructor(memory: WebAssembly.Memory, copy?: Uint8Array) {
     this.#memory = memory;
     this.#bytes = Buffer.from(memory.buffer);
     this.byteLength = this.#bytes.length;
-    this.#copy = new Uint8Array(memory.buffer.slice(0, contentBytesOf(this.#bytes)));
+    this.#copy = copy ?? new Uint8Array(memory.buffer.slice(0, contentBytesOf(this.#bytes)));
+  }
+
+  another(memory: WebAssembly.Memory): MemoryImage | undefined {
+    if (memory.buffer.byteLength !== this.byteLength) return undefined;
+    const image = new CopiedImage(memory, this.#copy);
+    image.restore();
+    return image;
   }
 
   restore(): boolean {
@@ -48,7 +57,6 @@ class CopiedImage implements MemoryImage {
   dispose(): void {
     this.#memory = undefined;
     this.#bytes = Buffer.alloc(0);
-    this.#copy = new Uint8Array();
   }
 }
 

@@ -83,7 +83,7 @@ class MappedSource implements ImageSource {
     if (content.length > 0 && !this.#calls.map(address, content.length, fd)) return undefined;
     this.#calls.avoidHugePages(address, byteLength);
     this.#calls.discard(address, byteLength);
-    return new MappedImage(this.#calls, { memory, address, content });
+    return new MappedImage(this.#calls, { memory, address, content }, this);
   }
 
   dispose(): void {
@@ -114,18 +114,24 @@ const keptBytesMax = 4 * 2 ** 20;
 
 class MappedImage implements MemoryImage {
   readonly byteLength: number;
+  readonly #source: ImageSource;
   readonly #calls: PageCalls;
   readonly #scanner: PageScanner | undefined;
   #mapping: Mapping | undefined;
   #bytes: Buffer;
   #restores = 0;
 
-  constructor(calls: PageCalls, mapping: Mapping) {
+  constructor(calls: PageCalls, mapping: Mapping, source: ImageSource) {
     this.#calls = calls;
+    this.#source = source;
     this.#mapping = mapping;
     this.#bytes = Buffer.from(mapping.memory.buffer);
     this.byteLength = this.#bytes.length;
     this.#scanner = calls.canScan ? calls.scanner(mapping.address, this.byteLength) : undefined;
+  }
+
+  another(memory: WebAssembly.Memory): MemoryImage | undefined {
+    return this.#source.map(memory);
   }
 
   restore(): boolean {

@@ -2,6 +2,7 @@ import { parse } from "@bytecodealliance/jco";
 import { beforeAll, describe, expect, test } from "vitest";
 import { exposeState } from "../core-module/expose-state.ts";
 import { copyMemory } from "./copied-image.ts";
+import { ImageSources } from "./image-sources.ts";
 import { captureInstances, type CapturedInstance } from "./instance-image.ts";
 
 const wat = `(module
@@ -93,13 +94,83 @@ describe("captureInstances", () => {
     expect(() => captureInstances([{ exports: {}, state: instance.state }])).toThrow(TypeError);
   });
 
+  describe("another", () => {
+    const plain = `(module
+      (memory 1 3)
+      (table 2 funcref)
+      (global $a (mut i32) (i32.const 1))
+      (global $b (mut f64) (f64.const 1))
+      (func (export "change") (param i32 f64)
+        (global.set $a (local.get 0))
+        (global.set $b (local.get 1)))
+      (func (export "store") (param i32) (i32.store (i32.const 64) (local.get 0)))
+      (func (export "load") (result i32) (i32.load (i32.const 64))))`;
+    let exposed: ReturnType<typeof exposeState>;
+    beforeAll(async () => {
+      exposed = exposeState(await parse(plain));
+    });
+    interface Plain extends Record<string, unknown> {
+      readonly change: (a: number, b: number) => void;
+      readonly store: (value: number) => void;
+      readonly load: () => number;
+    }
+    const make = (): CapturedInstance & { readonly exports: Plain } => {
+      const { exports } = new WebAssembly.Instance(new WebAssembly.Module(exposed.bytes));
+      return { exports: exports as Plain, state: exposed.state };
+    };
+
+    test("instances that have come to the same state have its image, when the first is gone, too", () => {
+      const first = make();
+      first.exports.store(5);
+      const sources = new ImageSources();
+      const model = captureInstances([first], (memory) => sources.capture(memory));
+      model.dispose();
+      const second = make();
+      const image = model.another([second]);
+      expect(second.exports.load(), "its memory is what the first one's was").toBe(5);
+      second.exports.store(6);
+      second.exports.change(9, 9);
+      expect(image?.restore()).toBe(true);
+      expect(second.exports.load()).toBe(5);
+      expect(valuesOf(second)).toEqual([1, 1]);
+      sources.dispose();
+    });
+
+    test("those that have not are left as they are", () => {
+      const model = captureInstances([make()]);
+      const changed = make();
+      changed.exports.store(7);
+      changed.exports.change(2, 1);
+      expect(model.another([changed])).toBeUndefined();
+      expect(changed.exports.load()).toBe(7);
+      const grown = make();
+      (grown.exports[exposed.state.tables[0]!] as { grow(by: number): void }).grow(1);
+      expect(model.another([grown])).toBeUndefined();
+      const larger = make();
+      (larger.exports[exposed.state.memories[0]!] as WebAssembly.Memory).grow(1);
+      expect(model.another([larger])).toBeUndefined();
+      expect(model.another([make(), make()])).toBeUndefined();
+    });
+
+    test("a NaN is like no other", () => {
+      const [first, second] = [make(), make()];
+      for (const { exports } of [first, second]) exports.change(1, Number.NaN);
+      expect(captureInstances([first]).another([second])).toBeUndefined();
+    });
+  });
+
   test("frees what it captured when a later memory fails", () => {
     const instances = [instantiate(), instantiate()];
     let isDisposed = false;
     const capture = (memory: WebAssembly.Memory): ReturnType<typeof copyMemory> => {
       if (memory === instances[1]!.exports[module.state.memories[0]!]) throw new Error("no room");
       const image = copyMemory(memory);
-      return { byteLength: image.byteLength, restore: () => image.restore(), dispose: () => void (isDisposed = true) };
+      return {
+        byteLength: image.byteLength,
+        restore: () => image.restore(),
+        another: () => undefined,
+        dispose: () => void (isDisposed = true),
+      };
     };
     expect(() => captureInstances(instances, capture)).toThrow("no room");
     expect(isDisposed).toBe(true);

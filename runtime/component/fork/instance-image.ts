@@ -15,6 +15,12 @@ export interface InstanceImage {
   restore(): boolean;
   /** Frees what the image holds; `restore` answers false from now on. */
   dispose(): void;
+  /**
+   * Of instances that have come the same way to the same state: the same modules, started with nothing but what answers everybody the
+   * same. Their memories become what they are already without being looked at, which takes a tenth of the time of `captureInstances`.
+   * Undefined when they are in another state after all, as far as globals, tables and sizes tell, or it cannot be done: they are as they were.
+   */
+  another(instances: readonly CapturedInstance[]): InstanceImage | undefined;
 }
 
 /**
@@ -29,12 +35,24 @@ export function captureInstances(
   for (const { state } of instances) {
     if (!state.resettable) throw new TypeError(`an instance cannot be put back: ${state.reason ?? "unknown"}`);
   }
+  const { globals, tables, memories } = partsOf(instances);
+  return new CapturedState(globals, tables, captureAll(memories, capture));
+}
+
+interface Parts {
+  readonly globals: readonly WebAssembly.Global[];
+  readonly tables: readonly WebAssembly.Table[];
+  readonly memories: readonly WebAssembly.Memory[];
+}
+
+function partsOf(instances: readonly CapturedInstance[]): Parts {
   const all = <Kind>(names: (state: ModuleState) => readonly string[], kind: abstract new (...values: never) => Kind) =>
     instances.flatMap(({ exports, state }) => names(state).map((name) => exportOf(exports, name, kind)));
-  const globals = all((state) => state.globals, WebAssembly.Global);
-  const tables = all((state) => state.tables, WebAssembly.Table);
-  const memories = all((state) => state.memories, WebAssembly.Memory);
-  return new CapturedState(globals, tables, captureAll(memories, capture));
+  return {
+    globals: all((state) => state.globals, WebAssembly.Global),
+    tables: all((state) => state.tables, WebAssembly.Table),
+    memories: all((state) => state.memories, WebAssembly.Memory),
+  };
 }
 
 function exportOf<Kind>(
@@ -101,6 +119,31 @@ class CapturedState implements InstanceImage {
       if (global !== undefined && !Object.is(global.value, value)) global.value = value;
     }
     return true;
+  }
+
+  another(instances: readonly CapturedInstance[]): InstanceImage | undefined {
+    const { globals, tables, memories } = partsOf(instances);
+    if (!this.#isLike(globals, tables) || memories.length !== this.#memories.length) return undefined;
+    const images: MemoryImage[] = [];
+    for (const [index, memory] of memories.entries()) {
+      const image = this.#memories[index]?.another(memory);
+      if (image === undefined) {
+        for (const made of images) made.dispose();
+        return undefined;
+      }
+      images.push(image);
+    }
+    return new CapturedState(globals, tables, images);
+  }
+
+  /** One NaN is not told from another, so that none is like any. */
+  #isLike(globals: readonly WebAssembly.Global[], tables: readonly WebAssembly.Table[]): boolean {
+    return (
+      globals.length === this.#values.length &&
+      tables.length === this.#lengths.length &&
+      globals.every(({ value }, index) => Object.is(value, this.#values[index]) && !Number.isNaN(value)) &&
+      tables.every(({ length }, index) => length === this.#lengths[index])
+    );
   }
 
   dispose(): void {

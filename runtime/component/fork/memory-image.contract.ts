@@ -92,6 +92,27 @@ export function memoryImageContract(name: string, capture: (memory: WebAssembly.
       image.dispose();
     });
 
+    test("another memory of the same size becomes what it is, also after it is disposed, or stays as it is", () => {
+      const memory = filledMemory(20, 3);
+      const before = Buffer.from(bytesOf(memory));
+      const image = capture(memory);
+      dirty(memory, 1, 5);
+      image.dispose();
+      const other = filledMemory(20, 20);
+      const another = image.another(other);
+      const after = another === undefined ? Buffer.from(bytesOf(filledMemory(20, 20))) : before;
+      expect(bytesOf(other).equals(after)).toBe(true);
+      dirty(other, 1, 6);
+      if (another !== undefined) {
+        expect(another.restore()).toBe(true);
+        expect(bytesOf(other).equals(before)).toBe(true);
+      }
+      expect(bytesOf(memory)[100], "each for itself").toBe(5);
+      const larger = filledMemory(21);
+      expect(image.another(larger)).toBeUndefined();
+      expect(bytesOf(larger).equals(bytesOf(filledMemory(21)))).toBe(true);
+    });
+
     test("growing by nothing changes nothing", () => {
       const memory = filledMemory(2);
       const before = Buffer.from(bytesOf(memory));

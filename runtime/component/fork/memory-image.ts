@@ -16,6 +16,11 @@ export interface MemoryImage {
   restore(): boolean;
   /** Frees what the image holds; the memory stays as it is, and `restore` answers false from now on. */
   dispose(): void;
+  /**
+   * The image of another memory, which holds from then on what this one held when it was captured; after `dispose`, too.
+   * Undefined where that cannot be: the other memory is as it was then.
+   */
+  another(memory: WebAssembly.Memory): MemoryImage | undefined;
 }
 
 // To ask the kernel which pages changed and to copy some of them takes 1.2 µs, to copy 64 KiB 1.4 µs (measured on an idle
