@@ -18,14 +18,15 @@ describe("slots", () => {
         setTimeout(() => {
           now--;
           saying("ok")(head, stream).end();
-        }, 3);
+        }, 30);
         return { data: () => undefined, end: () => undefined, failed: () => undefined };
       },
       { containerConcurrency: 2 },
     );
-    const client = cluster.connect();
-    for (let index = 0; index < 30; index++)
-      client.send(`GET /${index} HTTP/1.1\r\nhost: two.default.localhost\r\n\r\n`);
+    for (let index = 0; index < 30; index++) {
+      cluster.connect().send(`GET /${index} HTTP/1.1\r\nhost: two.default.localhost\r\n\r\n`);
+      await until(() => order.length + cluster.gateway.load.waiting === index + 1);
+    }
     await until(() => order.length === 30);
     expect(most).toBe(2);
     expect(order).toEqual(Array.from({ length: 30 }, (_none, index) => `/${index}`));

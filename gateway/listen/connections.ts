@@ -8,7 +8,7 @@ export interface ClientConnection {
   isHttp2: boolean;
   /** Requests that came over it. */
   requests: number;
-  /** Those that are not over, the oldest first; more than one when the client pipelines. */
+  /** Those that are not over, the oldest first; more than one in HTTP/2 only. */
   readonly open: Set<OpenRequest>;
   /** An answer has said, or will say, that it closes: what is pipelined behind it is no request any more (RFC 9112, 9.6). */
   isClosing: boolean;

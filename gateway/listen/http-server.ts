@@ -1,4 +1,4 @@
-import { type AddressInfo, Server as NetServer, type Server, type Socket } from "node:net";
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import type { SecureContext, TLSSocket } from "node:tls";
 import type { Clock, Log, Random } from "@shallop/sdk/internal";
 import type { GatewayLimits } from "../limits.ts";
@@ -53,6 +53,7 @@ export interface HttpServerOptions {
 export class HttpServer {
   readonly #options: HttpServerOptions;
   readonly #connections: Connections;
+  readonly #server: Server;
   readonly #http1: Http1Listener;
   readonly #http2: Http2Listener;
   readonly #tls: TlsListener;
@@ -67,9 +68,11 @@ export class HttpServer {
     const connections = new Connections(limits.connectionsPerAddressMax);
     this.#connections = connections;
     const received = (request: ReceivedRequest): void => this.#received(request);
-    this.#http1 = new Http1Listener({ clock, random, log, limits, connections, received });
+    this.#http1 = new Http1Listener({ clock, random, log, limits, received });
     this.#http2 = new Http2Listener({ log, limits, received });
-    this.#http1.server.on("connection", (socket: Socket) => this.#connected(socket));
+    // A client that has said all may still hear: who speaks WebSocket ends one side first.
+    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#connected(socket));
+    this.#server.maxConnections = limits.connectionsMax;
     this.#tls = new TlsListener({
       log,
       limits,
@@ -91,7 +94,7 @@ export class HttpServer {
 
   /** @returns the port. @throws what Node says: EADDRINUSE, EACCES. */
   listen(place: ListenPlace): Promise<AddressInfo> {
-    return this.#bind(this.#http1.server, place);
+    return this.#bind(this.#server, place);
   }
 
   /** HTTPS beside HTTP. @returns the port. @throws what Node says: EADDRINUSE, EACCES. */
@@ -112,10 +115,9 @@ export class HttpServer {
   async close(patient = false): Promise<void> {
     const { clock, limits, log } = this.#options;
     this.#stopping = true;
-    const { server } = this.#http1;
-    const closed = Promise.all([server, this.#tls.server].map(stopListening));
+    const closed = Promise.all([this.#server, this.#tls.server].map(stopListening));
     if (patient) await this.#letGo(closed);
-    server.closeIdleConnections();
+    this.#http1.closeIdle();
     this.#http2.close();
     for (const [, { open }] of this.#connections.all()) for (const request of open) request.closeAfter();
     if (this.#openRequests > 0) {
@@ -135,11 +137,12 @@ export class HttpServer {
       else socket.destroySoon();
     }
     await closed;
+    this.#http1.close();
   }
 
   /**
    * A client that is about to ask on a connection cannot know that it is being closed, so that an idle one is left to the client:
-   * its next answer closes it, or its time of idleness, of which Node tells clients. HTTP/2 can say it (RFC 9113, 6.8).
+   * its next answer closes it, or its time of idleness, of which clients are told. HTTP/2 can say it (RFC 9113, 6.8).
    */
   async #letGo(closed: Promise<unknown>): Promise<void> {
     const { clock, limits } = this.#options;
@@ -162,14 +165,14 @@ export class HttpServer {
     const { headerTimeoutMs, idleTimeoutMs } = this.#options.limits;
     readPreface(socket, Math.min(headerTimeoutMs, idleTimeoutMs), (isHttp2) => {
       if (isHttp2) this.#http2.take(socket, connection);
-      else this.#http1.take(socket);
+      else this.#http1.take(socket, connection);
     });
   }
 
   #secured(socket: TLSSocket, isHttp2: boolean): void {
     const connection = this.#connections.addSecured(socket);
     if (isHttp2) this.#http2.take(socket, connection);
-    else this.#http1.take(socket);
+    else this.#http1.take(socket, connection);
   }
 
   #received(request: ReceivedRequest): void {
@@ -235,11 +238,9 @@ export class HttpServer {
   }
 }
 
-/** Not as HTTP's server does it, which closes idle connections at once. @returns when all connections are closed, too */
+/** @returns when all connections are closed, too */
 const stopListening = (server: Server): Promise<void> =>
-  server.listening
-    ? new Promise((resolve) => void NetServer.prototype.close.call(server, () => resolve()))
-    : Promise.resolve();
+  server.listening ? new Promise((resolve) => void server.close(() => resolve())) : Promise.resolve();
 
 function refuse(
   { peer, expectsContinue }: Pick<ReceivedRequest, "peer" | "expectsContinue">,
@@ -276,5 +277,5 @@ const answeredInPeace: ReadonlySet<string> = new Set<GatewayFaultCode>([
 
 // What a client sent before it read that its connection takes no more streams has arrived by then, wherever it is.
 const announcedMs = 3_000;
-// Node closes idle connections a second later than it tells clients.
+// Idle connections are closed a second later than clients are told.
 const idleSpareMs = 2_000;

@@ -1,142 +1,218 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Clock } from "@shallop/sdk/internal";
+import { fieldLine, fieldLines, isField, type ParsedRequest, statusLine } from "@shallop/sdk/http1";
 import type { ClientBodyHandlers, ClientEnd } from "../proxy/client-end.ts";
-import { byName, pairs } from "../proxy/trailers.ts";
-import type { ClientConnection } from "./connections.ts";
 
-// What a client may still send of a request that has been answered before its end. Closing at once would make the
-// kernel reset the connection, and the client could lose the answer (RFC 9112, 9.6).
-const lingerMs = 2_000;
-const lingerBytesMax = 1024 * 1024;
-
-export interface Http1Request {
-  readonly incoming: IncomingMessage;
-  readonly outgoing: ServerResponse;
-  readonly connection: ClientConnection;
-  /** The client waits for `100 Continue` before it sends the body. */
-  readonly expectsContinue: boolean;
+/** What a request needs of the connection that it came on. */
+export interface Http1Line {
+  /** `Date`, with its line's end. */
+  readonly dateLine: string;
+  /** No request follows on it. */
+  readonly isClosing: boolean;
+  /** What keeps it open for the next request says, with its line's end. */
+  readonly keepLines: string;
+  /** Whatever it carries after this request is no request. */
+  closeAfter(): void;
+  /** False asks for a pause until it is drained. */
+  write(data: Buffer | string): boolean;
+  /** All of the answer has been written with this. */
+  writeLast(text: string): void;
+  /** Writes what leaves as one. */
+  writeAll(parts: readonly (Buffer | string)[]): boolean;
+  /** Gives the body as it comes, and what is there of it at once. */
+  wantBody(): void;
+  /** Drops what comes of the body, within bounds. */
+  dropBody(): void;
+  readonly isPaused: boolean;
+  pause(): void;
+  resume(): void;
+  /** Ends with what has been written. */
+  cut(): void;
 }
+
+// Up to this, what is written at once leaves as one text; above it copying costs more than another write.
+const copiedBytesMax = 16 * 1024;
 
 /** The client's end of a request of HTTP/1. */
 export class Http1Client implements ClientEnd {
-  readonly #incoming: IncomingMessage;
-  readonly #outgoing: ServerResponse;
-  readonly #clock: Clock;
-  readonly #connection: ClientConnection;
+  readonly method: string;
+  readonly #line: Http1Line;
+  readonly #isOld: boolean;
+  /** The client waits for `100 Continue` before it sends the body. */
   readonly #expectsContinue: boolean;
+  #isComplete: boolean;
+  #handlers: ClientBodyHandlers | undefined;
+  /** The answer's head until it leaves, without what says how long the body is. */
+  #head: string | undefined;
+  #hasBegun = false;
+  /** The head says how long the body is, or there is none. */
+  #isFramed = false;
+  #hasBody = true;
+  #isChunked = false;
+  #isEnded = false;
+  #isClosed = false;
+  #drained: (() => void)[] = [];
+  #closed: (() => void)[] = [];
 
-  constructor({ incoming, outgoing, connection, expectsContinue }: Http1Request, clock: Clock) {
-    this.#incoming = incoming;
-    this.#outgoing = outgoing;
-    this.#clock = clock;
-    this.#connection = connection;
+  constructor(line: Http1Line, { method, isOld, bodyBytes }: ParsedRequest, expectsContinue: boolean) {
+    this.method = method;
+    this.#line = line;
+    this.#isOld = isOld;
+    this.#isComplete = bodyBytes === 0;
     this.#expectsContinue = expectsContinue;
   }
 
-  get method(): string {
-    return this.#incoming.method ?? "GET";
-  }
-
   get complete(): boolean {
-    return this.#incoming.complete;
+    return this.#isComplete;
   }
 
   get isPaused(): boolean {
-    return this.#incoming.isPaused();
+    return this.#line.isPaused;
   }
 
-  receive({ data, end }: ClientBodyHandlers): void {
-    if (this.#expectsContinue) this.#outgoing.writeContinue();
-    this.#incoming.on("data", data);
-    this.#incoming.once("end", () => end(this.#incoming.rawTrailers));
+  /** All of the answer has been written. */
+  get isEnded(): boolean {
+    return this.#isEnded;
+  }
+
+  receive(handlers: ClientBodyHandlers): void {
+    this.#handlers = handlers;
+    if (this.#isComplete) return handlers.end([]);
+    if (this.#expectsContinue && !this.#hasBegun) this.#line.write("HTTP/1.1 100 Continue\r\n\r\n");
+    this.#line.wantBody();
+  }
+
+  /** For the connection: some of the body. */
+  received(bytes: Buffer): void {
+    this.#handlers?.data(bytes);
+  }
+
+  /** For the connection: the request is complete. */
+  receivedAll(trailers: readonly string[]): void {
+    this.#isComplete = true;
+    this.#handlers?.end(trailers);
   }
 
   pause(): void {
-    this.#incoming.pause();
+    if (!this.#isComplete) this.#line.pause();
   }
 
   resume(): void {
-    this.#incoming.resume();
+    this.#line.resume();
   }
 
   inform(status: number, headers: readonly string[]): void {
     // RFC 9110, 15.2: HTTP/1.0 has no interim answers.
-    if (status !== 103 || this.#outgoing.headersSent || this.#incoming.httpVersion !== "1.1") return;
-    try {
-      this.#outgoing.writeEarlyHints(byName(headers) as Record<string, string | string[]>);
-    } catch {
-      // Node takes well-formed links only; a hint may be left out.
-    }
+    if (status !== 103 || this.#head !== undefined || this.#hasBegun || this.#isOld || this.#isClosed) return;
+    this.#line.write(`${statusLine(status)}${fieldLines(headers)}\r\n`);
   }
 
   writeHead(status: number, headers: readonly string[]): void {
-    this.#outgoing.writeHead(status, headers as string[]);
+    this.#hasBody = this.method !== "HEAD" && status !== 204 && status !== 304;
+    this.#isFramed = !this.#hasBody;
+    let text = statusLine(status);
+    let hasDate = false;
+    for (let index = 0; index + 1 < headers.length; index += 2) {
+      const name = headers[index] ?? "";
+      const value = headers[index + 1] ?? "";
+      if (!isField(name, value)) throw new TypeError(`a header that cannot be sent: ${JSON.stringify(name)}`);
+      if (isNamed(name, "content-length")) this.#isFramed = true;
+      else if (isNamed(name, "date")) hasDate = true;
+      text += fieldLine(name, value);
+    }
+    this.#head = hasDate ? text : text + this.#line.dateLine;
   }
 
   flushHead(): void {
-    this.#outgoing.flushHeaders();
+    const head = this.#takeHead(undefined);
+    if (head !== "") this.#line.write(head);
   }
 
   write(chunk: Buffer): boolean {
-    return this.#outgoing.write(chunk);
+    const head = this.#takeHead(undefined);
+    if (!this.#hasBody || chunk.length === 0) return head === "" || this.#line.write(head);
+    if (!this.#isChunked && head === "") return this.#line.write(chunk);
+    const before = this.#isChunked ? `${head}${chunk.length.toString(16)}\r\n` : head;
+    const after = this.#isChunked ? "\r\n" : "";
+    return chunk.length <= copiedBytesMax
+      ? this.#line.write(before + chunk.toString("latin1") + after)
+      : this.#line.writeAll([before, chunk, after]);
   }
 
   onceDrained(listener: () => void): void {
-    this.#outgoing.once("drain", listener);
+    this.#drained.push(listener);
+  }
+
+  /** For the connection: the client takes more. */
+  drained(): void {
+    if (this.#drained.length > 0) for (const listener of this.#drained.splice(0)) listener();
   }
 
   end(rest: Buffer | string | undefined, trailers: readonly string[] = []): void {
-    // RFC 9112, 7.1.2: only a chunked body has trailers. Node drops them elsewhere.
-    if (trailers.length > 0) this.#outgoing.addTrailers(pairs(trailers));
-    if (rest === undefined) this.#outgoing.end();
-    else this.#outgoing.end(rest);
+    if (this.#isEnded || this.#isClosed) return;
+    this.#isEnded = true;
+    const bytes = typeof rest === "string" ? Buffer.from(rest) : (rest ?? noBytes);
+    // A length leaves no room for trailers (RFC 9112, 7.1.2).
+    const head = this.#takeHead(trailers.length > 0 ? undefined : bytes.length);
+    const body = this.#hasBody ? bytes : noBytes;
+    const before = this.#isChunked && body.length > 0 ? `${head}${body.length.toString(16)}\r\n` : head;
+    const end = this.#isChunked ? `0\r\n${fieldLines(trailers)}\r\n` : "";
+    const after = this.#isChunked && body.length > 0 ? `\r\n${end}` : end;
+    if (body.length <= copiedBytesMax) return this.#line.writeLast(before + body.toString("latin1") + after);
+    this.#line.writeAll([before, body]);
+    this.#line.writeLast(after);
   }
 
   onceClosed(listener: () => void): void {
-    this.#outgoing.once("close", listener);
+    this.#closed.push(listener);
+  }
+
+  /** For the connection: the answer has left, or there is nobody any more to answer to. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#handlers = undefined;
+    for (const listener of this.#closed) listener();
   }
 
   closeAfter(): void {
     // A head that has left without saying so lets the client ask once more, and that answer says it.
-    if (!this.#outgoing.headersSent) this.framingInDoubt();
+    if (!this.#hasBegun) this.framingInDoubt();
   }
 
   framingInDoubt(): void {
-    this.#outgoing.shouldKeepAlive = false;
-    this.#connection.isClosing = true;
+    this.#line.closeAfter();
   }
 
-  /** If the rest is not soon over, the connection is closed, once the client has had the time to read the answer. */
   discardRest(): void {
-    const incoming = this.#incoming;
-    if (incoming.complete || incoming.destroyed) return;
-    incoming.removeAllListeners("data");
-    if (this.#outgoing.writableFinished) this.#linger();
-    else this.#outgoing.once("finish", () => this.#linger());
-    incoming.resume();
+    if (!this.#isComplete) this.#line.dropBody();
   }
 
   /** What was sent reaches the client, and then the end of the connection tells it that the answer is not whole. */
   cutShort(): void {
-    const { socket } = this.#outgoing;
-    if (socket === null) return void this.#outgoing.destroy();
-    // What was written in this turn waits for its end.
-    this.#outgoing.uncork();
-    socket.destroySoon();
+    this.flushHead();
+    this.#line.cut();
   }
 
-  #linger(): void {
-    const incoming = this.#incoming;
-    const { socket } = incoming;
-    let bytes = 0;
-    const timer = this.#clock.after(lingerMs, () => socket.destroy());
-    incoming.on("data", (chunk: Buffer) => {
-      bytes += chunk.length;
-      if (bytes <= lingerBytesMax) return;
-      incoming.pause();
-      socket.end();
-    });
-    incoming.once("close", () => timer.cancel());
-    incoming.once("end", () => timer.cancel());
+  /** @returns the head, or nothing when it has left; `bodyBytes`: undefined when nobody knows yet */
+  #takeHead(bodyBytes: number | undefined): string {
+    const head = this.#head;
+    if (head === undefined) return "";
+    this.#head = undefined;
+    this.#hasBegun = true;
+    const framing = this.#isFramed ? "" : this.#framing(bodyBytes);
+    return `${head}${framing}${this.#line.isClosing ? "connection: close\r\n" : this.#line.keepLines}\r\n`;
+  }
+
+  #framing(bodyBytes: number | undefined): string {
+    if (bodyBytes !== undefined) return `content-length: ${bodyBytes}\r\n`;
+    this.#isChunked = !this.#isOld;
+    // The end of the connection is the body's where chunks are not known.
+    if (this.#isOld) this.#line.closeAfter();
+    return this.#isChunked ? "transfer-encoding: chunked\r\n" : "";
   }
 }
+
+const noBytes = Buffer.alloc(0);
+
+/** Header names come in lower case, unless a rule of somebody's writes them otherwise. */
+const isNamed = (name: string, lower: string): boolean =>
+  name === lower || (name.length === lower.length && name.toLowerCase() === lower);

@@ -1,19 +1,14 @@
-import {
-  createServer,
-  type IncomingHttpHeaders,
-  type IncomingMessage,
-  type Server,
-  type ServerResponse,
-} from "node:http";
 import type { Socket } from "node:net";
-import type { Duplex } from "node:stream";
-import { type Clock, describeError, errorCode, type Log, type Random } from "@shallop/sdk/internal";
+import { fieldLine, fieldLines, type ParsedRequest, statusLine } from "@shallop/sdk/http1";
+import type { Clock, Log, Random, Timer } from "@shallop/sdk/internal";
 import type { GatewayLimits } from "../limits.ts";
 import { faultResponse, GatewayFault, type GatewayFaultCode } from "../proxy/fault-status.ts";
-import { type ClientHeaders, readClientHeaders } from "../proxy/request-head.ts";
+import { expectation, readClientFields } from "../proxy/http1-request.ts";
+import type { ClientHeaders } from "../proxy/request-head.ts";
 import { readRequestTarget, type RequestTarget } from "../proxy/request-target.ts";
-import type { Connections } from "./connections.ts";
-import { Http1Client } from "./http1-client.ts";
+import type { ClientConnection } from "./connections.ts";
+import type { Http1Client } from "./http1-client.ts";
+import { Http1Connection, type Http1Host } from "./http1-connection.ts";
 import type { ReceivedRequest } from "./received-request.ts";
 import { UpgradeClient } from "./upgrade-client.ts";
 
@@ -22,168 +17,119 @@ export interface Http1ListenerOptions {
   readonly random: Random;
   readonly log: Log;
   readonly limits: GatewayLimits;
-  readonly connections: Connections;
   readonly received: (request: ReceivedRequest) => void;
 }
 
-/** HTTP/1.1 of clients by Node's server, every limit of which is set here and nowhere left to Node's default. */
+/** HTTP/1.1 of clients. One timer looks after the time of all connections. */
 export class Http1Listener {
-  readonly server: Server;
-  /** What Node does with a new connection. */
-  readonly #connected: (socket: Socket) => void;
   readonly #options: Http1ListenerOptions;
+  readonly #connections = new Set<Http1Connection>();
+  readonly #looking: Timer;
+  readonly #host: Http1Host & { dateLine: string };
 
   constructor(options: Http1ListenerOptions) {
     this.#options = options;
-    const { limits } = options;
-    this.server = createServer({
-      maxHeaderSize: limits.headerBytesMax,
-      headersTimeout: limits.headerTimeoutMs,
-      connectionsCheckingInterval: limits.headerCheckMs,
-      // Bodies have limits of their own: silence of a client, and the time limit of the revision.
-      requestTimeout: 0,
-      keepAliveTimeout: limits.idleTimeoutMs,
-      // Checked here, with an answer that names the request.
-      requireHostHeader: false,
-      insecureHTTPParser: false,
-      // Any other protocol is not offered, and such a request is one like all others (RFC 9110, 7.8).
-      shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === "websocket",
-      noDelay: true,
-    });
-    const { server } = this;
-    // Node would leave out silently what is above its limit: too many are refused instead.
-    server.maxHeadersCount = 0;
-    server.maxConnections = limits.connectionsMax;
-    server.timeout = limits.idleTimeoutMs;
-    const [connected] = server.listeners("connection");
-    this.#connected = (socket) => {
-      connected?.call(server, socket);
+    const { clock, limits } = options;
+    this.#host = {
+      headerBytesMax: limits.headerBytesMax,
+      headerTimeoutMs: limits.headerTimeoutMs,
+      idleTimeoutMs: limits.idleTimeoutMs,
+      dateLine: dateLine(clock),
+      keepLines: `connection: keep-alive\r\nkeep-alive: timeout=${Math.floor(limits.idleTimeoutMs / 1000)}\r\n`,
+      nowMs: () => clock.nowMs(),
+      request: (connection, head, peer) => this.#request(connection, head, peer),
+      upgrade: (connection, head, rest) => this.#upgrade(connection, head, rest),
+      refusal: (code) => this.#refusal(code),
+      ended: (connection) => this.#connections.delete(connection),
     };
-    // Which protocol a connection speaks is seen first.
-    server.removeAllListeners("connection");
-    this.#listen();
+    this.#looking = clock.every(limits.headerCheckMs, () => this.#look());
   }
 
-  /** Takes over a connection whose client speaks HTTP/1; it is paused, and its first bytes are unread. */
-  take(socket: Socket): void {
-    this.#connected(socket);
-    socket.resume();
+  /** Takes over a connection whose client speaks HTTP/1; its first bytes are unread. */
+  take(socket: Socket, client: ClientConnection): void {
+    this.#connections.add(new Http1Connection(socket, client, this.#host));
   }
 
-  #listen(): void {
-    const { server } = this;
-    const { connections } = this.#options;
-    // Only a connection that nothing is happening on is idle: a guest may think for longer.
-    server.on("timeout", (socket: Socket) => {
-      if ((connections.get(socket)?.open.size ?? 0) === 0) socket.destroy();
-    });
-    server.on("request", (incoming, outgoing) => this.#request(incoming, outgoing, false));
-    server.on("checkContinue", (incoming, outgoing) => this.#request(incoming, outgoing, true));
-    server.on("checkExpectation", (incoming, outgoing) => this.#request(incoming, outgoing, "unknown"));
-    server.on("upgrade", (incoming, socket: Duplex, head: Buffer) => this.#upgrade(incoming, socket, head));
-    server.on("clientError", (error, socket) => this.#clientError(error, socket));
-    server.on("connect", (_incoming, socket: Duplex) => this.#answerRaw(socket, "NOT_SUPPORTED"));
+  closeIdle(): void {
+    for (const connection of this.#connections) if (connection.isIdle) connection.end();
   }
 
-  #request(incoming: IncomingMessage, outgoing: ServerResponse, expects: boolean | "unknown"): void {
-    const { clock, connections, received } = this.#options;
-    const connection = connections.get(incoming.socket);
-    if (connection === undefined) return void incoming.socket.destroy();
-    // Above all what follows a request whose end is in doubt: nobody would be told what became of it.
-    if (connection.isClosing) return;
-    received({
-      peer: new Http1Client({ incoming, outgoing, connection, expectsContinue: expects === true }, clock),
-      connection,
-      scheme: connection.scheme,
-      protocol: incoming.httpVersion,
-      expectsContinue: expects !== false,
+  /** There are no connections any more. */
+  close(): void {
+    this.#looking.cancel();
+  }
+
+  #look(): void {
+    const { clock } = this.#options;
+    const nowMs = clock.nowMs();
+    this.#host.dateLine = dateLine(clock);
+    for (const connection of this.#connections) connection.look(nowMs);
+  }
+
+  #request({ client }: Http1Connection, head: ParsedRequest, peer: Http1Client): void {
+    const expected = expectation(head);
+    this.#options.received({
+      peer,
+      connection: client,
+      scheme: client.scheme,
+      protocol: head.isOld ? "1.0" : "1.1",
+      expectsContinue: expected !== undefined,
       read: () => {
-        if (expects === "unknown") throw new GatewayFault("EXPECTATION_FAILED", "");
-        return this.#read(incoming);
+        if (expected === "unknown") throw new GatewayFault("EXPECTATION_FAILED", "");
+        return this.#read(head);
       },
     });
   }
 
-  #upgrade(incoming: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const { clock, connections, received } = this.#options;
-    const connection = connections.get(incoming.socket);
-    if (connection === undefined || connection.isClosing) return void socket.destroy();
+  #upgrade({ client, socket }: Http1Connection, head: ParsedRequest, rest: Buffer): void {
+    const { clock, received } = this.#options;
     received({
-      peer: new UpgradeClient(socket, head, clock),
-      connection,
-      scheme: connection.scheme,
-      protocol: incoming.httpVersion,
+      peer: new UpgradeClient(socket, rest, clock),
+      connection: client,
+      scheme: client.scheme,
+      protocol: head.isOld ? "1.0" : "1.1",
       expectsContinue: false,
       read: () => {
-        const { headers, target } = this.#read(incoming);
-        if (incoming.method !== "GET" || headers.chunked || (headers.contentLength ?? 0) > 0) {
+        const { headers, target } = this.#read(head);
+        if (head.method !== "GET" || head.bodyBytes !== 0)
           throw new GatewayFault("BAD_REQUEST", "A WebSocket begins with a GET without a body.");
-        }
-        checkWebSocket(incoming.headers);
+        checkWebSocket(head.headers);
         return { headers: { ...headers, isUpgrade: true }, target };
       },
     });
   }
 
-  #read(incoming: IncomingMessage): { readonly headers: ClientHeaders; readonly target: RequestTarget } {
-    const headers = readClientHeaders(incoming.rawHeaders, this.#options.limits.headerCountMax);
-    const target = readRequestTarget(incoming.url ?? "", headers.host);
-    checkSupported(incoming, headers);
+  #read(head: ParsedRequest): { readonly headers: ClientHeaders; readonly target: RequestTarget } {
+    const headers = readClientFields(head, this.#options.limits.headerCountMax);
+    const target = readRequestTarget(head.target, head.host);
+    if (head.method === "TRACE") throw new GatewayFault("NOT_SUPPORTED", "This gateway does not answer TRACE.");
     return { headers, target };
   }
 
-  /** Node's parser, or its clock, has given the connection up. */
-  #clientError(error: Error, socket: Duplex): void {
-    const { connections, log } = this.#options;
-    const [oldest] = connections.get(socket as Socket)?.open ?? [];
-    const code = errorCode(error);
-    if (code === "ECONNRESET" || !socket.writable) return void socket.destroy();
-    if (oldest !== undefined) return oldest.refuse("BAD_REQUEST");
-    log.debug("a client sent what is no request", { reason: describeError(error) });
-    this.#answerRaw(socket, parserFault(code));
-  }
-
-  #answerRaw(socket: Duplex, code: GatewayFaultCode): void {
-    const { clock, random } = this.#options;
+  #refusal(code: GatewayFaultCode): string {
+    const { log, random } = this.#options;
+    log.debug("a client sent what is no request", { code });
     const { status, headers, body } = faultResponse(code, random.uuid());
-    const lines = [`HTTP/1.1 ${status} ${reasonOf(status)}`];
-    for (let index = 0; index < headers.length; index += 2) lines.push(`${headers[index]}: ${headers[index + 1]}`);
-    socket.on("error", () => socket.destroy());
-    socket.end(`${lines.join("\r\n")}\r\nconnection: close\r\n\r\n${body}`);
-    // Reads what the client still sends, so that the kernel does not reset the connection before it has read the answer.
-    socket.resume();
-    const timer = clock.after(lingerMs, () => socket.destroy());
-    socket.once("close", () => timer.cancel());
+    return `${statusLine(status)}${fieldLines(headers)}connection: close\r\n\r\n${body}`;
   }
 }
 
-const lingerMs = 1_000;
-
-/** @throws GatewayFault NOT_SUPPORTED, BAD_REQUEST */
-function checkSupported(incoming: IncomingMessage, headers: ClientHeaders): void {
-  if (incoming.httpVersion !== "1.1" && headers.chunked) {
-    throw new GatewayFault("BAD_REQUEST", "HTTP/1.0 has no chunked bodies.");
-  }
-  if (incoming.method === "TRACE") throw new GatewayFault("NOT_SUPPORTED", "This gateway does not answer TRACE.");
-}
+/** RFC 9110, 5.6.7. */
+const dateLine = (clock: Clock): string => fieldLine("date", new Date(clock.wallMs()).toUTCString());
 
 // 16 bytes in base64.
 const keyForm = /^[+/0-9A-Za-z]{22}==$/;
 
-/** RFC 6455, 4.2.1 and 4.4. @throws GatewayFault */
-function checkWebSocket(headers: IncomingHttpHeaders): void {
-  if (headers["sec-websocket-version"] !== "13")
+/** RFC 6455, 4.2.1 and 4.4. `headers`: flat. @throws GatewayFault */
+function checkWebSocket(headers: readonly string[]): void {
+  if (valueOf(headers, "sec-websocket-version") !== "13")
     throw new GatewayFault("WEBSOCKET_VERSION", "", { headers: ["sec-websocket-version", "13"] });
-  if (!keyForm.test(headers["sec-websocket-key"] ?? ""))
+  if (!keyForm.test(valueOf(headers, "sec-websocket-key") ?? ""))
     throw new GatewayFault("BAD_REQUEST", "A WebSocket begins with a key of 16 bytes in base64.");
 }
 
-function parserFault(code: string | undefined): GatewayFaultCode {
-  if (code === "HPE_HEADER_OVERFLOW") return "HEADERS_TOO_LARGE";
-  return code === "ERR_HTTP_REQUEST_TIMEOUT" ? "REQUEST_TIMEOUT" : "BAD_REQUEST";
+/** Undefined when there is none, or more than one. */
+function valueOf(headers: readonly string[], name: string): string | undefined {
+  const values = headers.filter((_, at) => at % 2 === 1 && headers[at - 1] === name);
+  return values.length === 1 ? values[0] : undefined;
 }
-
-const reasonOf = (status: number): string =>
-  ({ 400: "Bad Request", 408: "Request Timeout", 431: "Request Header Fields Too Large", 501: "Not Implemented" })[
-    status
-  ] ?? "Error";

@@ -175,10 +175,10 @@ async function expectSameCuts(cluster: FakeCluster, book: Book): Promise<void> {
     const answers = countOf(text, /HTTP\/1\.1 [2-5]\d\d /g);
     seenCount += seen.length;
     expect(seen.length, what).toBeLessThanOrEqual(answers);
-    // It is the second request, or none.
+    // It is the second request, or none. What follows six bytes of a body that is in no chunks begins with `ET`, and is none.
     if (seen.some(({ target }) => target === "/smuggled")) expect(answers, what).toBeGreaterThanOrEqual(2);
     expect(countOf(text, /x-seen: 1\r\n/gi), what).toBeLessThanOrEqual(seen.length);
-    for (const { body } of seen) expect(["", "abcdef"], what).toContain(body);
+    for (const { body } of seen) expect(["", "abcdef", chunkedBody.slice(0, 6)], what).toContain(body);
   }
   // Some are clear after all: what is tested is not that nothing passes.
   expect(seenCount).toBeGreaterThan(20);

@@ -21,6 +21,7 @@ export class TlsListener {
     this.server = createServer({
       ALPNProtocols: ["h2", "http/1.1"],
       minVersion: "TLSv1.2",
+      noDelay: true,
       handshakeTimeout: limits.headerTimeoutMs,
       SNICallback: (serverName, done) => {
         // A throw in here would end the process (CVE-2026-21637).

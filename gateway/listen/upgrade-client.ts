@@ -1,5 +1,5 @@
-import { STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
+import { fieldLines, statusLine } from "@shallop/sdk/http1";
 import type { Clock } from "@shallop/sdk/internal";
 import type { ClientBodyHandlers, ClientEnd, DetachedSocket } from "../proxy/client-end.ts";
 
@@ -68,10 +68,8 @@ export class UpgradeClient implements ClientEnd {
   }
 
   writeHead(status: number, headers: readonly string[]): void {
-    const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}`];
-    for (let index = 0; index < headers.length; index += 2) lines.push(`${headers[index]}: ${headers[index + 1]}`);
-    lines.push(status === 101 ? "connection: Upgrade\r\nupgrade: websocket" : "connection: close");
-    this.#socket.write(`${lines.join("\r\n")}\r\n\r\n`, "latin1");
+    const connection = status === 101 ? "connection: Upgrade\r\nupgrade: websocket" : "connection: close";
+    this.#socket.write(`${statusLine(status)}${fieldLines(headers)}${connection}\r\n\r\n`, "latin1");
   }
 
   flushHead(): void {

@@ -62,8 +62,8 @@ export class ClientBody {
     for (const chunk of this.#sent ?? []) stream.write(chunk);
     if (this.#ended) return stream.end(this.#trailers);
     this.#lastReadMs = this.#clock.nowMs();
-    if (!this.#begun) this.#begin();
-    this.#request.peer.resume();
+    if (this.#begun) this.#request.peer.resume();
+    else this.#begin();
   }
 
   /** The stream can take more. */

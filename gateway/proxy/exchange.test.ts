@@ -63,9 +63,7 @@ describe("a request to a wasm pod", () => {
     const client = cluster.connect().send("GET / HTTP/1.1\r\nhost: stream.default.localhost\r\n\r\n");
     await until(() => guest.streams.length === 1);
     guest.streams[0]!.respond({ status: 200, headers: ["content-type", "text/event-stream"] });
-    expect(await client.until(/\r\n\r\n/)).toContain(
-      "transfer-encoding: chunked".replace("t", "T").replace("-e", "-E"),
-    );
+    expect(await client.until(/\r\n\r\n/)).toContain("transfer-encoding: chunked");
     for (const piece of ["first", "second"]) {
       guest.streams[0]!.write(Buffer.from(piece));
       await client.until(new RegExp(piece));

@@ -1,6 +1,7 @@
-import { fieldLine, isField, type ParsedResponse } from "@shallop/sdk/http1";
+import { fieldLines, type ParsedResponse } from "@shallop/sdk/http1";
 import { streamWindowBytes } from "@shallop/sdk/wire";
 import { GatewayFault } from "./fault-status.ts";
+import { withoutNamed } from "./request-head.ts";
 import type { PodConnection, PodExchange } from "./pod-connection.ts";
 import type { UpstreamHandlers, UpstreamRequest, UpstreamStream } from "./upstream.ts";
 
@@ -70,7 +71,7 @@ export class HttpExchange implements PodExchange, UpstreamStream {
     // Without a body it has ended already.
     if (this.#isSent) return;
     this.#isSent = true;
-    if (this.#isChunked) this.connection?.write(`${this.#head ?? ""}0\r\n${trailerLines(trailers)}\r\n`);
+    if (this.#isChunked) this.connection?.write(`${this.#head ?? ""}0\r\n${fieldLines(trailers)}\r\n`);
     else this.sendHead();
     this.#head = undefined;
   }
@@ -127,23 +128,4 @@ export class HttpExchange implements PodExchange, UpstreamStream {
     this.connection = undefined;
     this.handlers.failed(fault);
   }
-}
-
-function trailerLines(flat: readonly string[]): string {
-  let lines = "";
-  for (let index = 0; index + 1 < flat.length; index += 2) {
-    const name = flat[index] ?? "";
-    const value = flat[index + 1] ?? "";
-    if (isField(name, value)) lines += fieldLine(name, value);
-  }
-  return lines;
-}
-
-/** `Connection` names what is for this hop only (RFC 9110, 7.6.1); the length is the gateway's own business. */
-function withoutNamed(headers: readonly string[], connection: string): readonly string[] {
-  // Nearly always one of the two words that name no header.
-  if (connection === "" || connection === "keep-alive" || connection === "close") return headers;
-  const named = new Set(connection.split(",").map((option) => option.trim()));
-  named.delete("content-length");
-  return headers.filter((_item, index) => !named.has(headers[index - (index % 2)] ?? ""));
 }

@@ -34,6 +34,9 @@ const dropped: ReadonlySet<string> = new Set([
   "x-real-ip",
 ]);
 
+/** Whether a field of a client, by its name in lower case, goes on to the guest. */
+export const passesOn = (name: string): boolean => !dropped.has(name) && !isInternal(name) && !name.includes("_");
+
 /** Prefixes of names that only the gateway, or a proxy that it trusts, may say. It trusts none. */
 const isInternal = (name: string): boolean =>
   name.startsWith("x-forwarded-") || name.startsWith("x-shallop-") || name.startsWith("k-");
@@ -62,7 +65,7 @@ class HeaderReading {
   chunked = false;
   readonly isUpgrade = false;
   timing = false;
-  #connection: string | undefined;
+  #connection = "";
 
   add(name: string, value: string): void {
     switch (name) {
@@ -79,13 +82,13 @@ class HeaderReading {
         this.chunked = true;
         return;
       case "connection":
-        this.#connection = this.#connection === undefined ? value : `${this.#connection},${value}`;
+        this.#connection += `,${value}`;
         return;
       case "x-shallop-timing":
         this.timing = value === "1";
         return;
       default:
-        if (dropped.has(name) || isInternal(name) || name.includes("_")) return;
+        if (!passesOn(name)) return;
     }
     this.headers.push(name, value);
   }
@@ -100,23 +103,22 @@ class HeaderReading {
   finish(): ClientHeaders {
     if (this.chunked && this.contentLength !== undefined)
       throw new GatewayFault("BAD_REQUEST", "The length of the body is given in two ways.");
-    const connection = this.#connection;
-    // Nearly always one of the two words that name no header.
-    if (connection === undefined || /^(keep-alive|close)$/i.test(connection)) return this;
-    const named = new Set(connection.split(",").map((option) => option.trim().toLowerCase()));
-    // The length is the gateway's own business from here on; to leave it out would change where the body ends.
-    named.delete("content-length");
-    return { ...this.fields(), headers: without(this.headers, named) };
-  }
-
-  fields(): Omit<ClientHeaders, "headers"> {
     const { host, contentLength, chunked, isUpgrade, timing } = this;
-    return { host, contentLength, chunked, isUpgrade, timing };
+    const headers = withoutNamed(this.headers, this.#connection.slice(1).toLowerCase());
+    return { headers, host, contentLength, chunked, isUpgrade, timing };
   }
 }
 
-function without(headers: readonly string[], names: ReadonlySet<string>): string[] {
-  return headers.filter((_item, index) => !names.has(headers[index - (index % 2)] ?? ""));
+/**
+ * Without those that `Connection` names, as they are for this hop only (RFC 9110, 7.6.1). `connection`: its value in lower case. The
+ * length stays: it is the gateway's own business, and to leave it out would change where the body ends.
+ */
+export function withoutNamed(headers: string[], connection: string): string[] {
+  // Nearly always one of the two words that name no header.
+  if (connection === "" || connection === "keep-alive" || connection === "close") return headers;
+  const named = new Set(connection.split(",").map((option) => option.trim()));
+  named.delete("content-length");
+  return headers.filter((_item, index) => !named.has(headers[index - (index % 2)] ?? ""));
 }
 
 /** Who the client is, as far as the gateway can tell; the same for all requests of a connection. */

@@ -32,10 +32,6 @@ const notInTrailers: ReadonlySet<string> = new Set([
   "set-cookie",
 ]);
 
-/** As Node's writer takes them. */
-export const pairs = (flat: readonly string[]): [name: string, value: string][] =>
-  Array.from({ length: flat.length / 2 }, (_, index) => [flat[2 * index] ?? "", flat[2 * index + 1] ?? ""]);
-
 /** As Node's HTTP/2 takes them. */
 export function byName(flat: readonly string[]): OutgoingHttpHeaders {
   const values: Record<string, string[]> = {};

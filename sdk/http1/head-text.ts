@@ -21,6 +21,17 @@ function isName(name: string): boolean {
 
 export const fieldLine = (name: string, value: string): string => `${name}: ${value}\r\n`;
 
+/** `flat`: what of it cannot be sent is left out. */
+export function fieldLines(flat: readonly string[]): string {
+  let lines = "";
+  for (let index = 0; index + 1 < flat.length; index += 2) {
+    const name = flat[index] ?? "";
+    const value = flat[index + 1] ?? "";
+    if (isField(name, value)) lines += fieldLine(name, value);
+  }
+  return lines;
+}
+
 const statusLines = new Map<number, string>();
 
 /** `status`: one that HTTP has. */

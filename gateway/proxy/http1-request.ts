@@ -1,0 +1,61 @@
+import { METHODS } from "node:http";
+import { type FieldRules, type ParsedRequest, parseRequest, type RequestHeadProblem } from "@shallop/sdk/http1";
+import { GatewayFault, type GatewayFaultCode } from "./fault-status.ts";
+import { type ClientHeaders, passesOn, withoutNamed } from "./request-head.ts";
+
+const timingName = "x-shallop-timing";
+
+const headRules: FieldRules = {
+  keeps: (name) => passesOn(name) || name === timingName,
+  // Bounded by the bytes of a head; who asks for too many is told by another, who knows the request.
+  countMax: 64 * 1024,
+};
+
+/** What trailers may be is looked at by who passes them on. */
+export const trailerRules: FieldRules = { keeps: () => true, countMax: 256 };
+
+/** A word that is none may be the rest of what another parser has taken for a body. */
+const methods: ReadonlySet<string> = new Set(METHODS);
+
+/** `text`: a head in latin1, with the empty line that ends it. */
+export function parseClientRequest(text: string): ParsedRequest | RequestHeadProblem {
+  const parsed = parseRequest(text, headRules);
+  return typeof parsed === "string" || methods.has(parsed.method) ? parsed : "MALFORMED";
+}
+
+/** What the client is told of what is no request. */
+export function requestProblemCode(problem: RequestHeadProblem): GatewayFaultCode {
+  if (problem === "HEAD_TOO_LARGE") return "HEADERS_TOO_LARGE";
+  return problem === "METHOD_UNKNOWN" || problem === "CODING_UNKNOWN" ? "NOT_SUPPORTED" : "BAD_REQUEST";
+}
+
+/** What the client waits for before it sends the body (RFC 9110, 10.1.1). */
+export function expectation({ expect, isOld, bodyBytes }: ParsedRequest): "continue" | "unknown" | undefined {
+  if (expect === undefined || isOld) return undefined;
+  if (expect.toLowerCase() !== "100-continue") return "unknown";
+  // Else there is nothing to continue with.
+  return bodyBytes === 0 ? undefined : "continue";
+}
+
+/** Any other protocol is not offered, and such a request is one like all others (RFC 9110, 7.8). */
+export const asksForWebSocket = ({ upgrade, connection }: ParsedRequest): boolean =>
+  upgrade?.toLowerCase() === "websocket" && connection.split(",").some((option) => option.trim() === "upgrade");
+
+/** The fields of a head, sorted out. @throws GatewayFault HEADERS_TOO_LARGE */
+export function readClientFields(head: ParsedRequest, headerCountMax: number): ClientHeaders {
+  if (head.fieldCount > headerCountMax)
+    throw new GatewayFault("HEADERS_TOO_LARGE", `The request has more than ${headerCountMax} headers.`);
+  const { bodyBytes, host } = head;
+  const timingAt = head.headers.indexOf(timingName);
+  const timing = timingAt % 2 === 0 && head.headers[timingAt + 1] === "1";
+  let headers = withoutNamed(head.headers, head.connection);
+  if (timingAt !== -1) headers = headers.filter((_, at) => headers[at - (at % 2)] !== timingName);
+  return {
+    headers,
+    host,
+    contentLength: bodyBytes === "chunked" ? undefined : bodyBytes,
+    chunked: bodyBytes === "chunked",
+    isUpgrade: false,
+    timing,
+  };
+}
