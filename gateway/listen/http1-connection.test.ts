@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
-import { start } from "../client.fake.ts";
+import { start, until } from "../client.fake.ts";
 import { reflecting, saying, type WireHandler } from "../gateway.fake.ts";
 
 const host = "host: hello.default.localhost\r\n";
@@ -28,6 +28,30 @@ describe("a request", () => {
   test("whose lines end in LF alone is refused before its head is there", async () => {
     const cluster = await start();
     expect(await cluster.connect().send(`GET / HTTP/1.1\r\nx: y\nz`).ended()).toMatch(/^HTTP\/1\.1 400 /);
+  });
+
+  test("whose body is broken is refused, if it came with the head or after it", async () => {
+    const cluster = await start();
+    const pod = await cluster.wireService("hello", reflecting);
+    const head = `POST / HTTP/1.1\r\n${host}transfer-encoding: chunked\r\n\r\n`;
+    expect(await cluster.connect().send(`${head}zz\r\n`).ended()).toMatch(/^HTTP\/1\.1 400 [^]*BAD_REQUEST/);
+    const client = cluster.connect().send(`${head}3\r\nabc\r\n`);
+    await until(() => pod.seen.length === 2);
+    expect(await client.send("zz\r\n").ended()).toMatch(/^HTTP\/1\.1 400 [^]*BAD_REQUEST/);
+    await until(() => cluster.gateway.load.open === 0 && pod.connections[0]?.openStreams === 0);
+  });
+
+  test("that is longer than it may be is refused, when all of it is there at once", async () => {
+    const cluster = await start({ bodyBytesMax: 10 });
+    await cluster.wireService("hello", reflecting);
+    const body = `POST / HTTP/1.1\r\n${host}transfer-encoding: chunked\r\n\r\nb\r\nhello world\r\n0\r\n\r\n`;
+    expect(
+      await cluster
+        .connect()
+        .send(body)
+        .until(/request id/),
+    ).toMatch(/^HTTP\/1\.1 413 /);
+    await until(() => cluster.gateway.load.open === 0);
   });
 
   test("whose method is no word of HTTP is refused", async () => {

@@ -276,8 +276,11 @@ export class Http1Connection implements Http1Line {
     this.#body = undefined;
     this.client.isClosing = true;
     if (this.#peer === undefined) return this.end();
-    const [open] = this.client.open;
-    open?.refuse("BAD_REQUEST");
+    // Who takes the request on may be about to: the body can have come with the head.
+    queueMicrotask(() => {
+      const [open] = this.client.open;
+      open?.refuse("BAD_REQUEST");
+    });
   }
 
   #drop(byteCount: number): void {
