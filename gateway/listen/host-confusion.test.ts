@@ -14,7 +14,7 @@ const hosts: readonly { readonly host: string; readonly result: Result }[] = [
   { host: "alpha.default.localhost:80", result: "alpha" },
   { host: "alpha.default.localhost.:8080", result: "alpha" },
   { host: "beta.default.localhost:65535", result: "beta" },
-  { host: "alpha.default", result: 404 },
+  { host: "alpha.default", result: "alpha" },
   { host: "alpha", result: 404 },
   { host: "localhost", result: 404 },
   { host: "127.0.0.1", result: 404 },
