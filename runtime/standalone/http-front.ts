@@ -14,6 +14,7 @@ import { sharedNowMs, slot } from "../host/thread-protocol.ts";
 import type { ServeFlags } from "./flags.ts";
 import type { HttpExchange } from "./http/http-exchange.ts";
 import { HttpListener } from "./http/http-listener.ts";
+import type { AnswerTable } from "./http/open-answers.ts";
 import type { ReceivedHead } from "./http/request-head.ts";
 
 export interface HttpFrontSettings {
@@ -24,6 +25,7 @@ export interface HttpFrontSettings {
   readonly clock: Clock;
   /** Where the watchdog looks; see ../host/thread-protocol.ts. */
   readonly slots: Float64Array;
+  readonly answers: AnswerTable;
 }
 
 const { instancesMax } = guestLimitDefaults;
@@ -59,9 +61,7 @@ export class HttpFront {
       clock,
       random: systemRandom,
       request: (head, exchange, requestId) => this.#request(head, exchange, requestId),
-      began: () => {
-        settings.slots[slot.running] = 0;
-      },
+      answers: settings.answers,
     });
   }
 
@@ -98,8 +98,6 @@ export class HttpFront {
 
   #ended(call: GuestCall): void {
     this.#calls.delete(call);
-    // The guest of one that was interrupted has not come back.
-    if (this.#settings.slots[slot.running] === call.number) this.#settings.slots[slot.running] = 0;
     this.#publishDeadline();
     if (this.#calls.size === 0) this.#drained?.();
   }
@@ -111,12 +109,9 @@ export class HttpFront {
       oldest === undefined ? Number.POSITIVE_INFINITY : oldest.deadlineMs + this.#sharedOffsetMs;
   }
 
-  /** Tells the main thread whom it is to answer, should the guest not give this one back. */
+  /** Tells the main thread whose guest it is, should it not give this thread back. */
   #running(call: GuestCall, isRunning: boolean): void {
-    const { slots } = this.#settings;
-    const descriptor = isRunning ? (call.stream.descriptor ?? 0) : 0;
-    slots[slot.runningSocket] = descriptor;
-    slots[slot.running] = descriptor === 0 ? 0 : call.number;
+    this.#settings.slots[slot.runningSocket] = isRunning ? (call.stream.descriptor ?? 0) : 0;
   }
 
   #makeCallSettings(): GuestCallSettings {

@@ -1,6 +1,7 @@
 import type { PreparedProgram } from "./prepared-program.ts";
 import type { ServeFlags } from "./flags.ts";
 import type { ResolvedHost } from "./host-egress.ts";
+import type { AnswerTable } from "./http/open-answers.ts";
 
 /** `workerData` of the serving thread. */
 export interface ServeData {
@@ -9,8 +10,9 @@ export interface ServeData {
   readonly hosts: readonly ResolvedHost[];
   /** Descriptor of a socket that listens; undefined: it is to listen on the address of the flags. */
   readonly socket?: number;
-  /** As ../host/thread-protocol.ts says; the call at work and its socket only while nothing of its answer has left. */
+  /** As ../host/thread-protocol.ts says; of the call at work its socket only. */
   readonly slots: Float64Array<SharedArrayBuffer>;
+  readonly answers: AnswerTable;
 }
 
 /** Main thread → serving thread. */

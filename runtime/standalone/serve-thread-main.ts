@@ -10,7 +10,7 @@ import type { ServeData, ServeEvent } from "./serve-protocol.ts";
 
 const port = parentPort;
 assert(port !== null, "serve-thread-main.ts runs in a worker thread");
-const { flags, program, hosts, socket, slots } = workerData as ServeData;
+const { flags, program, hosts, socket, slots, answers } = workerData as ServeData;
 const send = (event: ServeEvent): void => port.postMessage(event);
 const relay = new LogRelay({
   clock: systemClock,
@@ -22,7 +22,7 @@ const relay = new LogRelay({
 try {
   const egress = allowListEgress(hosts);
   const component = componentEngine.load(artifactOf(program.files, program.modules));
-  const front = new HttpFront({ flags, component, egress, relay, clock: systemClock, slots });
+  const front = new HttpFront({ flags, component, egress, relay, clock: systemClock, slots, answers });
   port.once("message", () => {
     void front.close().then(async () => {
       await egress.close();

@@ -1,9 +1,9 @@
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { interruptThread } from "../host/interrupt-thread.ts";
-import { LastWord } from "../host/last-word.ts";
 import { freshSlots, sharedNowMs, slot } from "../host/thread-protocol.ts";
 import { lastAnswer } from "./http/fault-answer.ts";
+import { answerAll, answerTable } from "./http/open-answers.ts";
 import type { ServeCommand, ServeData, ServeEvent } from "./serve-protocol.ts";
 import { StandaloneFault } from "./standalone-fault.ts";
 
@@ -18,12 +18,13 @@ export class ServingThread {
   readonly gone: Promise<Error | undefined>;
   readonly #worker: Worker;
   readonly #slots = freshSlots();
+  readonly #answers = answerTable();
   readonly #listening: Promise<number>;
 
-  constructor(data: Omit<ServeData, "slots">) {
+  constructor(data: Omit<ServeData, "slots" | "answers">) {
     // Its environment is empty: what a guest gets is in `data`.
     this.#worker = new Worker(program, {
-      workerData: { ...data, slots: this.#slots } satisfies ServeData,
+      workerData: { ...data, slots: this.#slots, answers: this.#answers } satisfies ServeData,
       env: {},
       resourceLimits: { maxOldGenerationSizeMb: heapMb },
     });
@@ -47,16 +48,19 @@ export class ServingThread {
   }
 
   /**
-   * Takes hold of where the caller of the request is told of its end that a guest is at work for, under an id that the thread's own
-   * log does not have; undefined when none is, or part of an answer has left. When it is said the thread must come to nothing more.
+   * Tells all callers who wait for an answer of this thread that there will be none: it is stuck, and will be ended. The one that a guest
+   * is at work for under `requestId`, the others under `otherId`, which the thread's own log does not have.
+   * @returns who was told
    */
-  lastWord(requestId: string): LastWord | undefined {
-    const number = this.#slots[slot.running] ?? 0;
-    if (number === 0) return undefined;
-    // It may have come to answer after all, just before it was ended.
-    return LastWord.take(this.#slots[slot.runningSocket] ?? 0, (code) =>
-      this.#slots[slot.running] === number ? lastAnswer(code, requestId) : undefined,
-    );
+  answerAll(requestId: string, otherId: string): { readonly isRunningTold: boolean; readonly others: number } {
+    const running = this.#slots[slot.runningSocket] ?? 0;
+    let isRunningTold = false;
+    const count = answerAll(this.#answers, (descriptor, isHead) => {
+      if (descriptor !== running) return lastAnswer("CONNECTION_LOST", otherId, isHead);
+      isRunningTold = true;
+      return lastAnswer("GUEST_TIMEOUT", requestId, isHead);
+    });
+    return { isRunningTold, others: isRunningTold ? count - 1 : count };
   }
 
   interrupt(): void {

@@ -33,7 +33,7 @@ export async function serveProgram(data: ServingData, options: ServeOptions): Pr
 }
 
 /** What is to be served, and where: on the address of the flags, or on a socket that listens there. */
-interface ServingData extends Omit<ServeData, "slots" | "socket"> {
+interface ServingData extends Omit<ServeData, "slots" | "answers" | "socket"> {
   /** Descriptor of the socket. */
   readonly listener?: number;
 }
@@ -105,23 +105,28 @@ class Serving {
     if (this.#replacing || overdueMs < graceMs) return;
     if (overdueMs > stuckMsMax || this.#interrupts >= interruptsMax) {
       this.#replacing = true;
-      complain("a guest does not give its thread back; the thread is replaced, and its requests are lost");
-      const requestId = systemRandom.uuid();
-      const lastWord = this.#thread.lastWord(requestId);
+      complain("a guest does not give its thread back; the thread is replaced");
+      this.#answerAll();
       const late = clock.sleep(terminateTimeoutMs).then(() => "late" as const);
       const isLate = (await Promise.race([this.#thread.terminate(), late])) === "late";
       if (isLate)
         complain(
           "a guest cannot be stopped, so the process that serves is killed; --max-memory keeps single steps short",
         );
-      const message = breachText("requestTimeoutMs", this.#data.flags.timeoutMs);
-      if (lastWord !== undefined) complain(`request ${requestId} failed: ${message}`);
-      lastWord?.say("GUEST_TIMEOUT", message);
       return isLate ? this.#options.kill() : undefined;
     }
     if (clock.nowMs() - this.#interruptedMs < interruptEveryMs) return;
     this.#interruptedMs = clock.nowMs();
     this.#interrupts++;
     this.#thread.interrupt();
+  }
+
+  #answerAll(): void {
+    const { complain } = this.#options;
+    const [requestId, otherId] = [systemRandom.uuid(), systemRandom.uuid()];
+    const { isRunningTold, others } = this.#thread.answerAll(requestId, otherId);
+    const message = breachText("requestTimeoutMs", this.#data.flags.timeoutMs);
+    if (isRunningTold) complain(`request ${requestId} failed: ${message}`);
+    if (others > 0) complain(`requests ${otherId} failed, ${others} of them: they were lost with the thread`);
   }
 }

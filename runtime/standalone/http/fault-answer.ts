@@ -30,7 +30,7 @@ const faults: Readonly<Record<WireFaultCode, Rule>> = {
   GUEST_LIMIT: { status: 507, text: "The function went over one of its limits." },
   REFUSED: { status: 503, text: "There are too many requests at the moment." },
   CANCELLED: failed,
-  CONNECTION_LOST: failed,
+  CONNECTION_LOST: { status: 502, text: "The request was lost when another one had to be stopped." },
   PROTOCOL: failed,
 };
 
@@ -48,12 +48,12 @@ const problems: Readonly<Record<RequestProblem, Rule>> = {
 
 export const faultAnswer = (code: WireFaultCode, requestId: string): Answer => answerOf(code, faults[code], requestId);
 
-/** All bytes of one that ends its connection, for who has no exchange. */
-export function lastAnswer(code: WireFaultCode, requestId: string): Buffer {
+/** All bytes of one that ends its connection, for who has no exchange. `isHead`: without its body. */
+export function lastAnswer(code: WireFaultCode, requestId: string, isHead: boolean): Buffer {
   const { body, ...answer } = faultAnswer(code, requestId);
   const date = new Date().toUTCString();
   const ends = { connection: "close", bodyBytes: body.length } as const;
-  return Buffer.from(`${answerHeadText({ ...answer, ...ends, requestId, date })}${body}`, "latin1");
+  return Buffer.from(`${answerHeadText({ ...answer, ...ends, requestId, date })}${isHead ? "" : body}`, "latin1");
 }
 
 export const problemAnswer = (problem: RequestProblem, requestId: string): Answer =>

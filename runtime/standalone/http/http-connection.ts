@@ -2,6 +2,7 @@ import type { Socket } from "node:net";
 import { type BodyReader, bodyOf, headBytesMax } from "@shallop/sdk/http1";
 import { type ExchangeConnection, HttpExchange } from "./http-exchange.ts";
 import { problemAnswer } from "./fault-answer.ts";
+import { type AnswerTable, OpenAnswer } from "./open-answers.ts";
 import { readInPlace } from "./read-in-place.ts";
 import { fieldRules, parseRequestHead, type ReceivedHead, type RequestProblem } from "./request-head.ts";
 
@@ -17,8 +18,7 @@ export interface ConnectionHost {
   readonly buffer: Buffer;
   readonly requestId: () => string;
   readonly request: (head: ReceivedHead, exchange: HttpExchange, requestId: string) => void;
-  /** The first bytes of an answer leave. */
-  readonly began: () => void;
+  readonly answers: AnswerTable;
   readonly closed: (connection: HttpConnection) => void;
 }
 
@@ -46,6 +46,7 @@ export class HttpConnection implements ExchangeConnection {
   readonly socket: Socket;
   readonly descriptor: number;
   readonly #host: ConnectionHost;
+  readonly #open: OpenAnswer;
   /** What has been read and not understood: the beginning of a head, or requests that wait for their turn. */
   #ahead: Buffer | undefined;
   #exchange: HttpExchange | undefined;
@@ -66,6 +67,7 @@ export class HttpConnection implements ExchangeConnection {
     this.#host = host;
     // Node has no public name for it.
     this.descriptor = (socket as { readonly _handle?: { readonly fd?: number } | null })._handle?.fd ?? 0;
+    this.#open = new OpenAnswer(host.answers, this.descriptor);
     this.#deadlineMs = host.nowMs + idleTimeoutMs;
     socket.on("drain", () => this.#exchange?.drained());
     socket.on("error", () => undefined);
@@ -73,6 +75,7 @@ export class HttpConnection implements ExchangeConnection {
     socket.once("end", () => this.#exchange?.gone());
     socket.once("close", () => {
       this.#exchange?.gone();
+      this.#open.close();
       this.#host.closed(this);
     });
   }
@@ -118,8 +121,8 @@ export class HttpConnection implements ExchangeConnection {
     else this.destroy();
   }
 
-  began(): void {
-    this.#host.began();
+  begin(): boolean {
+    return this.#open.begin();
   }
 
   answered(isComplete: boolean): void {
@@ -129,6 +132,7 @@ export class HttpConnection implements ExchangeConnection {
     this.#deadlineMs = this.#host.nowMs + idleTimeoutMs;
     this.#unsentBytes = Number.POSITIVE_INFINITY;
     if (exchange?.closes === true || !this.staysOpen) return this.end();
+    if (this.socket.writableLength === 0) this.#open.idle();
     this.#readOn();
     // Not from the guest's own call, which this is in.
     if (this.#ahead !== undefined && this.#body === undefined) this.#readAheadSoon();
@@ -201,6 +205,7 @@ export class HttpConnection implements ExchangeConnection {
     this.#deadlineMs = Number.POSITIVE_INFINITY;
     const exchange = new HttpExchange(this, head, requestId);
     this.#exchange = exchange;
+    if (this.socket.writableLength === 0) this.#open.wait(head.method === "HEAD");
     const { bodyBytes } = head;
     if (bodyBytes === 0) this.#ahead = rest;
     else {

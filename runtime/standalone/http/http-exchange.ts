@@ -22,8 +22,8 @@ export interface ExchangeConnection {
   readonly staysOpen: boolean;
   /** The descriptor of its socket; 0 where there is none. */
   readonly descriptor: number;
-  /** The first bytes of an answer leave. */
-  began(): void;
+  /** The first bytes of an answer are to leave. False when another thread has answered, and nothing more may. */
+  begin(): boolean;
   /** The answer is complete, or will never be: then the client sees that it is cut off. */
   answered(isComplete: boolean): void;
 }
@@ -71,13 +71,9 @@ export class HttpExchange implements GuestStream {
     return !this.#hasBegun && !this.#closed;
   }
 
-  /**
-   * The descriptor of its connection, into which another thread may write an answer for as long as this one does not go on and the
-   * answer has not begun. 0 when it has, when the one before still leaves, or when it shall have no body.
-   */
+  /** Of its connection. */
   get descriptor(): number {
-    const { socket, descriptor } = this.#connection;
-    return this.isUnanswered && socket.writableLength === 0 && this.#request.method !== "HEAD" ? descriptor : 0;
+    return this.#connection.descriptor;
   }
 
   /** The answer has said that the connection ends with it. */
@@ -171,7 +167,7 @@ export class HttpExchange implements GuestStream {
   /** Answers instead of a guest. */
   answer({ status, headers, body }: Answer): void {
     const text = this.#headText({ status, headers }, this.#mayHaveBody(status) ? body.length : undefined);
-    this.#begin();
+    if (!this.#begin()) return;
     this.#connection.socket.write((text ?? "") + (this.#mayHaveBody(status) ? body : ""), "latin1");
     this.#finish(true);
   }
@@ -182,9 +178,12 @@ export class HttpExchange implements GuestStream {
     if (!this.#closed && this.#unread < unreadBytesMax && socket.isPaused()) socket.resume();
   }
 
-  #begin(): void {
+  /** False when there is nothing to be answered any more. */
+  #begin(): boolean {
     this.#hasBegun = true;
-    this.#connection.began();
+    const isOurs = this.#connection.begin();
+    if (!isOurs) this.#finish(false);
+    return isOurs;
   }
 
   /** What was held leaves, and the rest follows as it comes. */
@@ -197,7 +196,7 @@ export class HttpExchange implements GuestStream {
     const isChunked = !hasLength && this.#mayHaveBody(head.status) && !this.#request.isOld;
     const text = this.#headText(head, isChunked ? "chunked" : undefined);
     if (text === undefined) return this.abort("GUEST_FAILED");
-    this.#begin();
+    if (!this.#begin()) return;
     this.#isChunked = isChunked;
     this.#connection.socket.write(text, "latin1");
     for (const chunk of chunks) this.#send(chunk);
@@ -212,7 +211,7 @@ export class HttpExchange implements GuestStream {
       this.abort("GUEST_FAILED");
       return false;
     }
-    this.#begin();
+    if (!this.#begin()) return false;
     const [first = noBytes] = chunks;
     this.#connection.socket.write(text + latin1(chunks.length > 1 ? Buffer.concat(chunks) : first), "latin1");
     return true;

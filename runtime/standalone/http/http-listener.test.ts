@@ -7,6 +7,7 @@ import { seededRandom } from "@shallop/sdk/internal/testing";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { HttpExchange } from "./http-exchange.ts";
 import { HttpListener } from "./http-listener.ts";
+import { answerAll, type AnswerTable, answerTable } from "./open-answers.ts";
 import { fieldRules, type ReceivedHead } from "./request-head.ts";
 
 interface Seen {
@@ -21,7 +22,7 @@ let clock: FakeClock;
 let listener: HttpListener;
 let port: number;
 let seen: Seen[];
-let begun: number;
+let answers: AnswerTable;
 /** What is done with a request as soon as it is there. */
 let serve: (request: Seen) => void;
 const sockets = new Set<Socket>();
@@ -34,13 +35,13 @@ const hello = ({ exchange }: Seen): void => {
 
 beforeEach(async () => {
   seen = [];
-  begun = 0;
   serve = hello;
   clock = new FakeClock();
+  answers = answerTable();
   listener = new HttpListener({
     clock,
     random: seededRandom(1),
-    began: () => begun++,
+    answers,
     request: (head, exchange) => {
       const request: Seen = { head, exchange, body: "", trailers: undefined, failed: false };
       seen.push(request);
@@ -117,20 +118,44 @@ describe("an answer", () => {
     expect(await client.until("\r\n0\r\n")).toContain(`4e20\r\n${"x".repeat(20_000)}\r\n0\r\na: b\r\n\r\n`);
   });
 
-  test.each(["GET", "HEAD"])("to %s may be another thread's until it begins", async (method) => {
-    const taken: number[] = [];
-    serve = ({ exchange }) => {
-      taken.push(exchange.descriptor);
-      exchange.respond({ status: 200, headers: [], phasesMs: {} });
-      exchange.write(Buffer.from("x"));
-      taken.push(begun, exchange.descriptor);
-      exchange.write(Buffer.alloc(20_000));
-      taken.push(begun, exchange.descriptor);
-    };
-    new Client().send(`${method} / HTTP/1.1\r\nhost: x\r\n\r\n`);
-    await vi.waitUntil(() => taken.length === 5);
-    const descriptor = method === "GET" ? expect.toSatisfy((fd: number) => fd > 2) : 0;
-    expect(taken).toEqual([descriptor, 0, descriptor, 1, 0]);
+  describe("that another thread gives", () => {
+    const answer = (_: number, isHead: boolean): Buffer => Buffer.from(isHead ? "head" : "whole");
+
+    test.each([
+      { method: "GET", text: "whole" },
+      { method: "HEAD", text: "head" },
+    ])("to $method are the only ones", async ({ method, text }) => {
+      serve = () => undefined;
+      const client = new Client();
+      client.send(`${method} / HTTP/1.1\r\nhost: x\r\n\r\n`);
+      await vi.waitUntil(() => seen.length === 1);
+      expect(answerAll(answers, answer)).toBe(1);
+      expect(answerAll(answers, answer)).toBe(0);
+      hello(seen[0]!);
+      expect(await client.ended()).toBe(text);
+    });
+
+    test("come to who has sent what nobody has read, and to nobody else", async () => {
+      const [asks, waits] = [new Client(), new Client()];
+      for (const client of [asks, waits]) {
+        client.send("GET / HTTP/1.1\r\nhost: x\r\n\r\n");
+        await client.until("hello");
+        client.text = "";
+      }
+      asks.send("HEAD / HTTP/1.1\r\nhost: x\r\n\r\n");
+      expect(answerAll(answers, answer)).toBe(1);
+      await asks.until("head");
+      expect(waits.text).toBe("");
+      expect(seen).toHaveLength(2);
+    });
+
+    test("come no more when the answer has begun", async () => {
+      serve = ({ exchange }) => exchange.respond({ status: 200, headers: [], phasesMs: {} });
+      const client = new Client();
+      client.send("GET / HTTP/1.1\r\nhost: x\r\n\r\n");
+      await client.until("\r\n\r\n");
+      expect(answerAll(answers, answer)).toBe(0);
+    });
   });
 
   test("to HTTP/1.0 of unknown length ends with the connection", async () => {

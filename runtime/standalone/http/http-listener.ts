@@ -2,12 +2,14 @@ import { once } from "node:events";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import type { Clock, Random, Timer } from "@shallop/sdk/internal";
 import { type ConnectionHost, HttpConnection } from "./http-connection.ts";
+import type { AnswerTable } from "./open-answers.ts";
 
 export interface HttpListenerSettings {
   readonly clock: Clock;
   readonly random: Random;
   readonly request: ConnectionHost["request"];
-  readonly began: ConnectionHost["began"];
+  /** For who answers in place of this thread. */
+  readonly answers: AnswerTable;
 }
 
 // One without a request costs some kilobytes, and a descriptor, of which there are 20,000 and more.
@@ -27,16 +29,16 @@ export class HttpListener implements ConnectionHost {
   readonly buffer = Buffer.allocUnsafeSlow(bufferBytes);
   readonly requestId: () => string;
   readonly request: ConnectionHost["request"];
-  readonly began: ConnectionHost["began"];
+  readonly answers: AnswerTable;
   nowMs: number;
   date: string;
   isClosing = false;
 
   constructor(settings: HttpListenerSettings) {
-    const { clock, random, request, began } = settings;
+    const { clock, random, request, answers } = settings;
     this.#settings = settings;
     this.request = request;
-    this.began = began;
+    this.answers = answers;
     this.requestId = () => random.uuid();
     this.nowMs = clock.nowMs();
     this.date = httpDate(clock);
