@@ -13,6 +13,12 @@ export const guestV8Flags: readonly string[] = [
   "--wasm-tiering-budget=1300000",
   // Function bodies are validated when they are first compiled; `prepare` has validated all of them once already.
   "--wasm-lazy-validation",
+  // One function at a time is optimised behind a thread's back. By default four are, which take the cores from what a request waits for: of
+  // a first answer of a guest with QuickJS a third was waiting for a core of two. A node has more processes than one.
+  "--wasm-num-compilation-tasks=1",
+  // A process keeps its modules by their component (`ArtifactCache`). V8's own cache takes their bytes for the key, and to hash those takes
+  // longer than to read the module.
+  "--no-wasm-native-module-cache",
   // Requests leave all that they have allocated behind. A thread that is busy with one at each collection makes V8 think that what it
   // allocates lives long, and put it with the old; there it keeps alive what is young, and half the processor collects garbage.
   "--no-allocation-site-pretenuring",
