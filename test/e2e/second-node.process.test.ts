@@ -1,5 +1,7 @@
-import { execFileSync } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { OtlpCollector } from "../../sdk/internal/testing/index.ts";
 import { behavioursScript } from "../support/behaviours.ts";
 import { JoinedNode, readyOf } from "../support/joined-node.ts";
 import { needKubectl, type Kubectl } from "../support/kubectl.ts";
@@ -18,6 +20,8 @@ const namespace = `shallop-test-${key}`;
 const link = `shtest${key}`;
 const outer = `10.231.${key}.1`;
 const inner = `10.231.${key}.2`;
+/** In there only: an address of nobody whom this network knows, which guests may reach. */
+const world = `11.231.${key}.1`;
 
 let platform: Platform;
 let workshop: Workshop;
@@ -25,6 +29,26 @@ let kubectl: Kubectl;
 let nodeB: JoinedNode;
 let nodeC: JoinedNode | undefined;
 let nodeD: JoinedNode | undefined;
+let collector: OtlpCollector;
+let worldly: ChildProcess | undefined;
+
+/** Telemetry for a collector, at once, of requests whose caller wants them traced. */
+const telemetry = (host: string) => ({
+  OTEL_EXPORTER_OTLP_ENDPOINT: `http://${host}:${collector.port}`,
+  OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
+  OTEL_TRACES_SAMPLER: "parentbased_always_off",
+  OTEL_METRIC_EXPORT_INTERVAL: "1000",
+  OTEL_BSP_SCHEDULE_DELAY: "100",
+  OTEL_BLRP_SCHEDULE_DELAY: "100",
+});
+
+// Answers with what it was asked with.
+const worldScript = `
+  require("node:http").createServer((request, response) => {
+    response.setHeader("content-type", "application/json");
+    response.end(JSON.stringify(request.headers));
+  }).listen(8080, process.argv[1], () => console.log("listens"));
+`;
 
 const ip = (...args: readonly string[]): void => void execFileSync("ip", [...args], { stdio: "pipe" });
 
@@ -36,10 +60,12 @@ function makeNetwork(): void {
   ip("-n", namespace, "address", "add", `${inner}/24`, "dev", "eth0");
   ip("-n", namespace, "link", "set", "eth0", "up");
   ip("-n", namespace, "link", "set", "lo", "up");
+  ip("-n", namespace, "address", "add", `${world}/32`, "dev", "lo");
 }
 
 beforeAll(async () => {
   if (root) makeNetwork();
+  collector = await OtlpCollector.listen("0.0.0.0");
   workshop = await Workshop.open();
   platform = await Platform.start({
     autoscaler: ["stable-window=6s", "scale-to-zero-grace-period=6s"],
@@ -49,6 +75,7 @@ beforeAll(async () => {
       flag,
     ]),
     ...(root ? { host: "0.0.0.0", advertise: [outer] } : {}),
+    environment: telemetry("127.0.0.1"),
   });
   kubectl = await needKubectl(platform.kubeconfig);
   nodeB = await JoinedNode.start(platform, { name: "node-b" });
@@ -64,6 +91,8 @@ afterAll(async () => {
   await nodeB?.[Symbol.asyncDispose]();
   await platform?.[Symbol.asyncDispose]();
   await workshop?.[Symbol.asyncDispose]();
+  worldly?.kill("SIGKILL");
+  collector?.[Symbol.dispose]();
   if (root) ip("netns", "delete", namespace);
 });
 
@@ -167,6 +196,7 @@ test.runIf(root)("a node behind another network joins, and its pods are reached 
     server: `https://${outer}:${platform.ports.api}`,
     host: inner,
     networkNamespace: namespace,
+    environment: telemetry(outer),
   });
   await deploySpread("far", ["node-a", "node-c"]);
   await expectAllAnswer("far");
@@ -186,9 +216,53 @@ test.runIf(root)("a large body goes through the tunnel whole", async () => {
 });
 
 test.runIf(root)(
-  "a node that nobody can reach any more costs no request that may be repeated, and is one of them when it is back",
+  "a trace goes from the gateway through a guest to what it calls, and all that is told of it meets",
   async () => {
     await gatherOn("far", "node-c", ["node-a"]);
+    worldly = spawn("ip", ["netns", "exec", namespace, process.execPath, "-e", worldScript, world]);
+    if (worldly.stdout !== null) await once(worldly.stdout, "data");
+    const traceId = "0af7651916cd43dd8448eb211c80319c";
+    const headers = { traceparent: `00-${traceId}-b7ad6b7169203331-01`, tracestate: "a=1" };
+    const answer = await platform.ask("far.default", `/call?url=http://${world}:8080/`, { headers });
+    expect(answer.status, answer.body).toBe(200);
+    const called = JSON.parse(answer.body) as { readonly traceparent: string; readonly tracestate: string };
+    expect(called.tracestate).toBe("a=1");
+    const [, ofTrace, podSpan] = called.traceparent.split("-");
+    expect(ofTrace).toBe(traceId);
+    const line = await eventually("the guest's line has reached the collector", async () =>
+      collector.logRecords().find(({ body, traceId: of }) => body === "calls somebody" && of === traceId),
+    );
+    expect(line).toMatchObject({ service: "shallop-node-agent", spanId: podSpan, attributes: { "faas.name": "far" } });
+    const spans = await eventually("the gateway's spans have reached it", async () => {
+      const all = collector.spans().filter((span) => span.traceId === traceId);
+      return all.some(({ spanId }) => spanId === podSpan) ? all : undefined;
+    });
+    const server = spans.find(({ parentSpanId }) => parentSpanId === "b7ad6b7169203331");
+    expect(server).toMatchObject({ service: "shallop-gateway", attributes: { "http.response.status_code": 200 } });
+    expect(spans.every(({ service }) => service === "shallop-gateway")).toBe(true);
+    const shown = (await platform.run("logs", "far", "-o", "json")).trimEnd().split("\n");
+    const records = shown.map((text) => JSON.parse(text) as { readonly message: string; readonly trace_id?: string });
+    expect(records).toContainEqual(
+      expect.objectContaining({ message: "calls somebody", trace_id: traceId, span_id: podSpan, stream: "stdout" }),
+    );
+    const names = (service: string) => [...collector.metricNames(service)];
+    await eventually("metrics of all processes have reached it", async () =>
+      names("shallop-node-agent").includes("shallop.host.active_requests") &&
+      names("shallop-control-plane").includes("kn.workqueue.process.duration") &&
+      names("shallop-gateway").includes("http.server.request.duration")
+        ? true
+        : undefined,
+    );
+    expect(collector.logRecords().map(({ service, body }) => `${service}: ${body}`)).toEqual(
+      expect.arrayContaining(["shallop-control-plane: serving", "shallop-gateway: serving"]),
+    );
+    expect(await platform.run("top", "functions", "--once")).toMatch(/default +far-00001 .* \d+m +\d/);
+  },
+);
+
+test.runIf(root)(
+  "a node that nobody can reach any more costs no request that may be repeated, and is one of them when it is back",
+  async () => {
     // Every packet to it goes astray, and nobody is told.
     const astray = ["neigh", "replace", inner, "lladdr", "02:00:00:00:00:01", "dev", link, "nud", "permanent"];
     await expectNoneFails("far", async () => {

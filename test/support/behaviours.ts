@@ -36,6 +36,11 @@ const behaviours = {
     console.error("said on stderr");
     return new Response("logged\\n");
   },
+  "/call": async (request) => {
+    console.log("calls somebody");
+    const answer = await fetch(new URL(request.url).searchParams.get("url"));
+    return new Response(answer.body, { status: answer.status });
+  },
   "/beat": async (request) => {
     const name = new URL(request.url).searchParams.get("name");
     for (let beat = 0; beat < 600; beat++) {

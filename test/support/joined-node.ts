@@ -16,6 +16,8 @@ export interface JoinedNodeOptions {
   readonly host?: string;
   /** The network namespace it runs in. */
   readonly networkNamespace?: string;
+  /** Variables beside this process's own. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** Another node of a platform: `shallop agent --join`, with a data directory of its own. */
@@ -25,11 +27,15 @@ export class JoinedNode implements AsyncDisposable {
   readonly #process: ChildProcess;
   #output = "";
 
-  private constructor(name: string, dataDirectory: string, command: readonly string[]) {
+  private constructor(
+    { name, environment = {} }: JoinedNodeOptions,
+    dataDirectory: string,
+    [program = "", ...args]: readonly string[],
+  ) {
     this.name = name;
     this.dataDirectory = dataDirectory;
-    const [program = "", ...args] = command;
-    this.#process = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
+    const env = { ...process.env, ...environment };
+    this.#process = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], env });
     const keep = (chunk: Buffer): void => void (this.#output += chunk.toString("utf8"));
     this.#process.stdout?.on("data", keep);
     this.#process.stderr?.on("data", keep);
@@ -40,7 +46,7 @@ export class JoinedNode implements AsyncDisposable {
     const { name, networkNamespace: namespace } = options;
     const dataDirectory = await mkdtemp(join(tmpdir(), `shallop-${name}-`));
     const token = (await readFile(join(platform.dataDirectory, "join-token"), "utf8")).trim();
-    const node = new JoinedNode(name, dataDirectory, [
+    const node = new JoinedNode(options, dataDirectory, [
       ...(namespace === undefined ? [] : ["ip", "netns", "exec", namespace]),
       ...[process.execPath, shallopBin, "agent", "--join", options.server ?? `https://127.0.0.1:${platform.ports.api}`],
       ...["--token", token, "--data", dataDirectory, "--name", name, "--host", options.host ?? "127.0.0.1"],

@@ -21,6 +21,8 @@ export interface PlatformOptions {
   /** Keep the data directory of an earlier platform. */
   readonly dataDirectory?: string;
   readonly ports?: PlatformPorts;
+  /** Variables beside this process's own. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 export interface PlatformPorts {
@@ -52,12 +54,16 @@ export class Platform implements AsyncDisposable {
   readonly #beganMs = performance.now();
   #startMs = 0;
 
-  private constructor(dataDirectory: string, ports: PlatformPorts, args: readonly string[]) {
+  private constructor(
+    dataDirectory: string,
+    ports: PlatformPorts,
+    { args, environment }: { readonly args: readonly string[]; readonly environment: Readonly<Record<string, string>> },
+  ) {
     this.dataDirectory = dataDirectory;
     this.ports = ports;
     this.#process = spawn(process.execPath, [shallopBin, "up", ...args], {
       stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, XDG_CACHE_HOME: keptCaches },
+      env: { ...process.env, XDG_CACHE_HOME: keptCaches, ...environment },
     });
     const keep = (chunk: Buffer): void => void (this.#output += chunk.toString("utf8"));
     this.#process.stdout?.on("data", keep);
@@ -68,14 +74,15 @@ export class Platform implements AsyncDisposable {
   static async start(options: PlatformOptions = {}): Promise<Platform> {
     const dataDirectory = options.dataDirectory ?? (await mkdtemp(join(tmpdir(), "shallop-platform-")));
     const ports = options.ports ?? (await freePorts());
-    const platform = new Platform(dataDirectory, ports, [
+    const args = [
       ...["--data", dataDirectory, "--port", String(ports.gateway), "--api-port", String(ports.api)],
       ...["--registry-port", String(ports.registry), "--agent-port", String(ports.agent), "--node-name", "node-a"],
       ...(options.host === undefined ? [] : ["--host", options.host]),
       ...(options.advertise ?? []).flatMap((host) => ["--advertise", host]),
       ...(options.autoscaler ?? []).flatMap((setting) => ["--autoscaler", setting]),
       ...(options.args ?? []),
-    ]);
+    ];
+    const platform = new Platform(dataDirectory, ports, { args, environment: options.environment ?? {} });
     await platform.#until(/export KUBECONFIG=/);
     platform.#startMs = performance.now() - platform.#beganMs;
     return platform;

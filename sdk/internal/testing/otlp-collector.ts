@@ -52,14 +52,18 @@ export class OtlpCollector implements Disposable {
     });
   }
 
-  static async listen(): Promise<OtlpCollector> {
+  static async listen(host = "127.0.0.1"): Promise<OtlpCollector> {
     const collector = new OtlpCollector();
-    await new Promise<void>((resolve) => void collector.#server.listen(0, "127.0.0.1", resolve));
+    await new Promise<void>((resolve) => void collector.#server.listen(0, host, resolve));
     return collector;
   }
 
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
   get url(): string {
-    return `http://127.0.0.1:${String((this.#server.address() as AddressInfo).port)}`;
+    return `http://127.0.0.1:${String(this.port)}`;
   }
 
   /** The newest at a path. */
