@@ -22,7 +22,7 @@ import { RetryBudget } from "./proxy/retry.ts";
 import type { ServerTimingMode } from "./proxy/server-timing.ts";
 import { Upstreams } from "./proxy/upstreams.ts";
 import { stickyToken } from "./route/backends.ts";
-import { certificateNames } from "./route/certificates.ts";
+import { certificateNames, type SecretName } from "./route/certificates.ts";
 import { Cluster } from "./route/cluster.ts";
 import { type NodeTarget, revisionKey, unknownRevision, type WatchedPod } from "./route/target.ts";
 import { type GatewayNow, observeGateway } from "./stats/gateway-metrics.ts";
@@ -47,6 +47,8 @@ export interface GatewayOptions {
   readonly machine: string;
   readonly tls: AgentTls | undefined;
   readonly agents: NodeAgents;
+  /** The secret with the certificate of hosts that have none. */
+  readonly defaultCertificate?: SecretName | undefined;
   /** Of HTTPS, as clients know it, where that is another one than the gateway listens on. */
   readonly httpsPublicPort?: number | undefined;
   /** Tells a node's agent of requests of one of its pods whose clients have gone. */
@@ -111,7 +113,7 @@ export class Gateway {
       },
     });
     this.cluster = this.#makeCluster(options.domain);
-    this.#certificates = new CertificateStore(() => certificateNames(this.cluster), log);
+    this.#certificates = new CertificateStore(() => certificateNames(this.cluster, options.defaultCertificate), log);
     this.#passages = this.#makePassages();
     this.#stories = new Stories({ clock, log, send: options.sendStories });
     this.#faults = new FaultLog(log, clock);
@@ -142,7 +144,7 @@ export class Gateway {
       heap: this.#heap,
       watchers: [this.#requestMetrics, options.tracer, ...watchers].filter((one) => one !== undefined),
       tracer: options.tracer,
-      contextFor: (serverName) => this.#certificates.contextFor(serverName),
+      certificates: this.#certificates,
       accept: (request, over) => this.#accept(request, over),
     });
     this.#webSockets = this.#makeWebSockets();
@@ -171,7 +173,10 @@ export class Gateway {
         if (pod.ready || this.#dispatcherByRevision.has(revision)) this.#dispatcher(revision).podChanged(pod);
       },
       podGone: (pod) => this.#podGone(pod),
-      certificatesChanged: () => this.#certificates.changed(),
+      certificatesChanged: () => {
+        this.#certificates.changed();
+        this.#server.certificatesChanged();
+      },
     });
   }
 

@@ -51,6 +51,7 @@ async function main(): Promise<void> {
     machine,
     tls,
     httpsPublicPort: settings.httpsPublicPort,
+    defaultCertificate: settings.defaultCertificate,
     agents,
     metrics: telemetry.measured,
     tracer: telemetry.tracer,

@@ -38,6 +38,7 @@ describe("readSettings", () => {
   const wrong: SettingValues[] = [
     { port: "70000" },
     { port: "http" },
+    { "default-certificate": "secret" },
     { "status-port": "70000" },
     { "access-log": "xml" },
     { trace: "2" },

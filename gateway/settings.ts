@@ -2,6 +2,7 @@ import { parseDurationMs } from "@shallop/sdk/internal";
 import { parseQuantity } from "@shallop/sdk/api";
 import { defaultLimits, type GatewayLimits } from "./limits.ts";
 import { parseTraceMode, type TraceMode } from "./stats/tracer.ts";
+import type { SecretName } from "./route/certificates.ts";
 import { type AccessLogForm, accessLogForms } from "./stats/access-line.ts";
 import { isServerTimingMode, type ServerTimingMode } from "./proxy/server-timing.ts";
 
@@ -12,6 +13,7 @@ export const settingOptions = {
   port: { type: "string", default: "8080" },
   "https-port": { type: "string" },
   "https-public-port": { type: "string" },
+  "default-certificate": { type: "string" },
   domain: { type: "string", default: "localhost" },
   state: { type: "string" },
   "status-port": { type: "string" },
@@ -57,6 +59,8 @@ export interface Settings {
   readonly httpsPort: number | undefined;
   /** In redirects, where clients know another one. */
   readonly httpsPublicPort: number | undefined;
+  /** The secret with the certificate of hosts that have none. */
+  readonly defaultCertificate: SecretName | undefined;
   readonly domain: string;
   /** Where the last known state is kept; undefined: nowhere. */
   readonly state: string | undefined;
@@ -110,6 +114,7 @@ export function readSettings(values: SettingValues): Settings {
     port,
     httpsPort,
     httpsPublicPort,
+    defaultCertificate: secretName(values["default-certificate"]),
     domain,
     state,
     statusPort,
@@ -133,6 +138,13 @@ function webSocketLimits(values: SettingValues): Partial<GatewayLimits> {
     webSocketsPerAddressMax: count(values, "websockets-per-address-max"),
   };
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+}
+
+function secretName(text: string | undefined): SecretName | undefined {
+  if (text === undefined) return undefined;
+  const [, namespace, name] = /^([a-z0-9][a-z0-9.-]*)\/([a-z0-9][a-z0-9.-]*)$/.exec(text) ?? [];
+  if (namespace !== undefined && name !== undefined) return { namespace, name };
+  throw new Error(`--default-certificate names a Secret as NAMESPACE/NAME, not ${JSON.stringify(text)}`);
 }
 
 type Name = keyof typeof settingOptions;

@@ -1,4 +1,4 @@
-import type { ClientBodyHandlers, ClientEnd } from "../proxy/client-end.ts";
+import type { ClientBodyHandlers, ClientEnd, DetachedSocket } from "../proxy/client-end.ts";
 
 /** A client's end that is the one below it, for those who change a part of it. */
 export class ClientDecorator implements ClientEnd {
@@ -74,5 +74,9 @@ export class ClientDecorator implements ClientEnd {
 
   cutShort(): void {
     this.inner.cutShort();
+  }
+
+  detach(): DetachedSocket | undefined {
+    return this.inner.detach?.();
   }
 }

@@ -1,10 +1,14 @@
 import type { Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
 import { type ClientAddress, clientAddress } from "../proxy/request-head.ts";
+import { SpokenNames } from "./spoken-names.ts";
 
 /** What the gateway remembers of a client's connection. */
 export interface ClientConnection {
   readonly client: ClientAddress;
   readonly scheme: "http" | "https";
+  /** Of HTTPS: the hosts that it speaks for. */
+  readonly names: SpokenNames | undefined;
   isHttp2: boolean;
   /** Requests that came over it. */
   requests: number;
@@ -40,12 +44,13 @@ export class Connections {
 
   /** Undefined when the address has too many connections; the caller closes this one. */
   add(socket: Socket): ClientConnection | undefined {
-    return this.admit(socket) ? this.#keep(socket, "http") : undefined;
+    return this.admit(socket) ? this.#keep(socket, undefined) : undefined;
   }
 
   /** A connection that was admitted, and speaks TLS now. */
-  addSecured(socket: Socket): ClientConnection {
-    return this.#keep(socket, "https");
+  addSecured(socket: TLSSocket): ClientConnection {
+    const asked = typeof socket.servername === "string" ? socket.servername : undefined;
+    return this.#keep(socket, new SpokenNames(asked, socket.getX509Certificate()));
   }
 
   /** Counts a connection while it is open. @returns false when its address has too many; the caller closes it */
@@ -58,10 +63,19 @@ export class Connections {
     return true;
   }
 
-  #keep(socket: Socket, scheme: "http" | "https"): ClientConnection {
+  #keep(socket: Socket, names: SpokenNames | undefined): ClientConnection {
+    const scheme = names === undefined ? "http" : "https";
     const client = clientAddress(socket.remoteAddress);
     const open = new Set<OpenRequest>();
-    const connection: ClientConnection = { client, scheme, isHttp2: false, requests: 0, open, isClosing: false };
+    const connection = {
+      client,
+      scheme,
+      names,
+      isHttp2: false,
+      requests: 0,
+      open,
+      isClosing: false,
+    } satisfies ClientConnection;
     this.#bySocket.set(socket, connection);
     socket.once("close", () => this.#bySocket.delete(socket));
     return connection;

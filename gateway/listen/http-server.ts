@@ -1,5 +1,5 @@
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
-import type { SecureContext, TLSSocket } from "node:tls";
+import type { TLSSocket } from "node:tls";
 import type { Clock, Log, Random } from "@shallop/sdk/internal";
 import type { GatewayLimits } from "../limits.ts";
 import { answerFault } from "../proxy/answer-fault.ts";
@@ -7,6 +7,7 @@ import type { ClientEnd } from "../proxy/client-end.ts";
 import { GatewayFault, type GatewayFaultCode } from "../proxy/fault-status.ts";
 import type { ClientHeaders } from "../proxy/request-head.ts";
 import type { RequestTarget } from "../proxy/request-target.ts";
+import type { CertificateStore } from "./certificate-store.ts";
 import { type ClientConnection, Connections, type OpenRequest } from "./connections.ts";
 import type { HeapGuard } from "./heap-guard.ts";
 import { Http1Listener } from "./http1-listener.ts";
@@ -41,8 +42,7 @@ export interface HttpServerOptions {
   readonly watchers: readonly RequestWatcher[];
   /** One of them. */
   readonly tracer?: Tracer | undefined;
-  /** The certificate for the name that a client of HTTPS asks for. */
-  readonly contextFor: (serverName: string) => SecureContext | undefined;
+  readonly certificates: Pick<CertificateStore, "contextFor" | "defaultPair">;
   /**
    * Takes a request on; `over` is to be called once it is done with. A throw of GatewayFault is answered.
    */
@@ -69,14 +69,16 @@ export class HttpServer {
     this.#connections = connections;
     const received = (request: ReceivedRequest): void => this.#received(request);
     this.#http1 = new Http1Listener({ clock, random, log, limits, received });
-    this.#http2 = new Http2Listener({ log, limits, received });
+    this.#http2 = new Http2Listener({ clock, log, limits, received });
     // A client that has said all may still hear: who speaks WebSocket ends one side first.
     this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#connected(socket));
     this.#server.maxConnections = limits.connectionsMax;
     this.#tls = new TlsListener({
+      clock,
       log,
       limits,
-      contextFor: options.contextFor,
+      contextFor: (serverName) => options.certificates.contextFor(serverName),
+      defaultPair: () => options.certificates.defaultPair(),
       admit: (socket) => connections.admit(socket),
       secured: (socket, isHttp2) => this.#secured(socket, isHttp2),
     });
@@ -102,6 +104,10 @@ export class HttpServer {
     return this.#bind(this.#tls.server, place);
   }
 
+  certificatesChanged(): void {
+    this.#tls.certificatesChanged();
+  }
+
   async #bind(server: Server, place: ListenPlace): Promise<AddressInfo> {
     const address = await listenAt(server, place);
     server.on("error", (error) => this.#options.log.error("the listening socket failed", error));
@@ -115,6 +121,7 @@ export class HttpServer {
   async close(patient = false): Promise<void> {
     const { clock, limits, log } = this.#options;
     this.#stopping = true;
+    this.#tls.close();
     const closed = Promise.all([this.#server, this.#tls.server].map(stopListening));
     if (patient) await this.#letGo(closed);
     this.#http1.closeIdle();
@@ -196,6 +203,8 @@ export class HttpServer {
         record.headers = headers.headers.slice();
         this.#options.tracer?.begin(record, headers.headers);
       }
+      if (connection.isHttp2 && connection.names?.includes(target.host) === false)
+        throw new GatewayFault("MISDIRECTED", "");
       if ((headers.contentLength ?? 0) > limits.bodyBytesMax) throw new GatewayFault("BODY_TOO_LARGE", "");
       this.#accept({ ...target, peer, scheme, id, connection, headers, expectsContinue, record });
     } catch (error) {
@@ -262,6 +271,7 @@ function refuse(
 
 // The request was well-formed, so that its end is clear.
 const answeredInPeace: ReadonlySet<string> = new Set<GatewayFaultCode>([
+  "MISDIRECTED",
   "HOST_UNKNOWN",
   "ROUTES_UNKNOWN",
   "ROUTE_UNKNOWN",

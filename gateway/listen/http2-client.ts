@@ -2,17 +2,26 @@ import { constants, type IncomingHttpHeaders, type OutgoingHttpHeaders, type Ser
 import type { ClientBodyHandlers, ClientEnd } from "../proxy/client-end.ts";
 import { byName } from "../proxy/trailers.ts";
 
+export interface Http2ClientSettings {
+  readonly method: string;
+  /** The client waits for `100 Continue` before it sends the body. */
+  readonly expectsContinue: boolean;
+  /** Its connection is to take no further requests. */
+  readonly retire: () => void;
+}
+
 /** The client's end of a request of HTTP/2: one stream of its connection. */
 export class Http2Client implements ClientEnd {
   readonly method: string;
   readonly #stream: ServerHttp2Stream;
-  /** The client waits for `100 Continue` before it sends the body. */
   readonly #expectsContinue: boolean;
+  readonly #retire: () => void;
   #trailers: OutgoingHttpHeaders = {};
   #received: readonly string[] = [];
 
-  constructor(stream: ServerHttp2Stream, method: string, expectsContinue: boolean) {
+  constructor(stream: ServerHttp2Stream, { method, expectsContinue, retire }: Http2ClientSettings) {
     this.#stream = stream;
+    this.#retire = retire;
     this.method = method;
     this.#expectsContinue = expectsContinue;
     // A stream that is reset says so by its close, too.
@@ -82,9 +91,7 @@ export class Http2Client implements ClientEnd {
   }
 
   closeAfter(): void {
-    // GOAWAY (RFC 9113, 6.8): the streams that are open go on.
-    const { session } = this.#stream;
-    if (session !== undefined && !session.closed) session.close();
+    this.#retire();
   }
 
   /** Frames are never in doubt. */

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import {
   constants,
   performServerHandshake,
@@ -6,15 +7,17 @@ import {
   type ServerOptions,
 } from "node:http2";
 import type { Socket } from "node:net";
-import { describeError, type Log } from "@shallop/sdk/internal";
+import { type Clock, describeError, type Log, type Timer } from "@shallop/sdk/internal";
 import type { GatewayLimits } from "../limits.ts";
 import { GatewayFault } from "../proxy/fault-status.ts";
 import { readHttp2Head } from "../proxy/http2-request-head.ts";
 import type { ClientConnection } from "./connections.ts";
+import { Http2WebSocketClient } from "./http2-web-socket-client.ts";
 import { Http2Client } from "./http2-client.ts";
 import type { ReceivedRequest } from "./received-request.ts";
 
 export interface Http2ListenerOptions {
+  readonly clock: Clock;
   readonly log: Log;
   readonly limits: GatewayLimits;
   readonly received: (request: ReceivedRequest) => void;
@@ -28,6 +31,8 @@ const invalidFramesMax = 100;
 const sessionMegabytesMax = 10;
 // The largest there can be: no stream is refused by it.
 const streamIdMax = 2 ** 31 - 1;
+// A round trip to the far side of the earth and back takes a third of it.
+const retireMs = 1_000;
 // `:method`, `:path`, `:scheme` and `:authority`.
 const pseudoHeaders = 4;
 
@@ -35,7 +40,8 @@ const pseudoHeaders = 4;
 export class Http2Listener {
   readonly #options: Http2ListenerOptions;
   readonly #sessionOptions: ServerOptions;
-  readonly #sessions = new Set<ServerHttp2Session>();
+  /** With the timer of those that are to take no further streams. */
+  readonly #sessions = new Map<ServerHttp2Session, Timer | undefined>();
   #isAnnounced = false;
 
   constructor(options: Http2ListenerOptions) {
@@ -44,6 +50,7 @@ export class Http2Listener {
     this.#sessionOptions = {
       settings: {
         enablePush: false,
+        enableConnectProtocol: true,
         maxConcurrentStreams: limits.streamsMax,
         initialWindowSize: limits.streamWindowBytes,
         maxHeaderListSize: limits.headerBytesMax,
@@ -64,8 +71,11 @@ export class Http2Listener {
     const { limits, log } = this.#options;
     const session = performServerHandshake(socket, this.#sessionOptions);
     connection.isHttp2 = true;
-    this.#sessions.add(session);
-    session.once("close", () => this.#sessions.delete(session));
+    this.#sessions.set(session, undefined);
+    session.once("close", () => {
+      this.#sessions.get(session)?.cancel();
+      this.#sessions.delete(session);
+    });
     session.on("error", (error) => log.debug("a client of HTTP/2 broke off", { reason: describeError(error) }));
     session.setLocalWindowSize(limits.connectionWindowBytes);
     session.setTimeout(limits.idleTimeoutMs, () => {
@@ -81,12 +91,25 @@ export class Http2Listener {
   /** Asks clients to make no new streams; those that are on their way are still taken (RFC 9113, 6.8). */
   announceClose(): void {
     this.#isAnnounced = true;
-    for (const session of this.#sessions) announceClose(session);
+    for (const session of this.#sessions.keys()) announceClose(session);
   }
 
   /** No new streams; those that are open go on. */
   close(): void {
-    for (const session of this.#sessions) session.close();
+    for (const session of this.#sessions.keys()) session.close();
+  }
+
+  /**
+   * Two GOAWAYs (RFC 9113, 6.8): the first says that no further streams are wanted, and refuses none; the second, when those that
+   * were on their way have come, says which was the last. Streams that are open go on.
+   */
+  #retire(session: ServerHttp2Session | undefined): void {
+    if (session === undefined || session.closed || this.#sessions.get(session) !== undefined) return;
+    announceClose(session);
+    this.#sessions.set(
+      session,
+      this.#options.clock.after(retireMs, () => session.close()),
+    );
   }
 
   #request(
@@ -95,15 +118,17 @@ export class Http2Listener {
   ): void {
     const { limits, received } = this.#options;
     const { connection, method, raw } = head;
-    const expectsContinue = expectationOf(raw) === "100-continue";
+    if (method === "CONNECT" && valueOf(raw, ":protocol") === "websocket")
+      return this.#webSocket(stream, connection, raw);
+    const expectation = valueOf(raw, "expect");
+    const expectsContinue = expectation === "100-continue";
     received({
-      peer: new Http2Client(stream, method, expectsContinue),
+      peer: new Http2Client(stream, { method, expectsContinue, retire: () => this.#retire(sessionOf(stream)) }),
       connection,
       scheme: connection.scheme,
       protocol: "2",
       expectsContinue,
       read: () => {
-        const expectation = expectationOf(raw);
         if (expectation !== undefined && !expectsContinue) throw new GatewayFault("EXPECTATION_FAILED", "");
         if (method === "CONNECT" || method === "TRACE") {
           throw new GatewayFault("NOT_SUPPORTED", `This gateway does not answer ${method}.`);
@@ -112,11 +137,30 @@ export class Http2Listener {
       },
     });
   }
+
+  /** An extended CONNECT (RFC 8441): a stream in which WebSocket is spoken. */
+  #webSocket(stream: ServerHttp2Stream, connection: ClientConnection, raw: readonly string[]): void {
+    const { limits, received } = this.#options;
+    const { headerCountMax } = limits;
+    const webSocketKey = randomBytes(16).toString("base64");
+    received({
+      peer: new Http2WebSocketClient(stream, { key: webSocketKey, retire: () => this.#retire(sessionOf(stream)) }),
+      connection,
+      scheme: connection.scheme,
+      protocol: "2",
+      expectsContinue: false,
+      read: () => readHttp2Head(raw, { isAll: false, headerCountMax, webSocketKey }),
+    });
+  }
 }
 
-function expectationOf(raw: readonly string[]): string | undefined {
-  for (let index = 0; index < raw.length; index += 2) if (raw[index] === "expect") return raw[index + 1];
+function valueOf(raw: readonly string[], name: string): string | undefined {
+  for (let index = 0; index < raw.length; index += 2) if (raw[index] === name) return raw[index + 1];
   return undefined;
 }
+
+// The assertion is of a union of Node's types: a server's stream has a server's session.
+const sessionOf = ({ session }: ServerHttp2Stream): ServerHttp2Session | undefined =>
+  session as ServerHttp2Session | undefined;
 
 const announceClose = (session: ServerHttp2Session): void => session.goaway(constants.NGHTTP2_NO_ERROR, streamIdMax);

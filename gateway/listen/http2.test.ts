@@ -298,6 +298,20 @@ describe("what is wrong is said on its stream, and the others go on", () => {
   });
 });
 
+test("a connection that has had its requests is announced to close first, and loses none that are on their way", async () => {
+  const cluster = await start({ requestsPerConnectionMax: 3 });
+  await cluster.wireService("hello", saying("hello"));
+  const client = session(cluster.port);
+  const goaways: number[] = [];
+  client.on("goaway", (_code, lastStream) => void goaways.push(lastStream));
+  // The client's own part is to open no more; here it has five under way when it hears.
+  const answers = await Promise.all(Array.from({ length: 5 }, () => call(client)));
+  expect(answers.map(({ headers }) => headers[":status"])).toEqual([200, 200, 200, 200, 200]);
+  await until(() => client.destroyed);
+  expect(goaways[0]).toBe(2 ** 31 - 1);
+  expect(goaways.at(-1)).toBe(9);
+});
+
 test("a stop lets streams finish, opens none, and closes the connection", async () => {
   const cluster = await start();
   const { handler, streams } = silent();

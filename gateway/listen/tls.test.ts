@@ -37,8 +37,10 @@ const withTls = (ingress: Ingress, secretName: string): Ingress => ({
   spec: { ...ingress.spec, tls: [{ hosts: [ingress.spec?.rules?.[0]?.host ?? ""], secretName }] },
 });
 
-async function secured(): Promise<{ readonly cluster: FakeCluster; readonly port: number }> {
-  const cluster = await start();
+async function secured(
+  options: Parameters<typeof start>[1] = {},
+): Promise<{ readonly cluster: FakeCluster; readonly port: number }> {
+  const cluster = await start({}, options);
   await cluster.wireService("web", reflecting);
   const { port } = await cluster.gateway.listenTls({ host: "127.0.0.1", port: 0 });
   cluster.gateway.cluster.set("secrets", await tlsSecret("a", ["a.com"]));
@@ -51,15 +53,15 @@ async function secured(): Promise<{ readonly cluster: FakeCluster; readonly port
 /** A connection for a name: what certificate it got, and which protocol. */
 function handshake(
   port: number,
-  servername: string,
+  servername: string | undefined,
   protocols?: string[],
 ): Promise<{ readonly name: string; readonly protocol: string | false | null; readonly socket: TLSSocket }> {
   return new Promise((resolve, reject) => {
     const socket = connect({
       port,
       host: "127.0.0.1",
-      servername,
       rejectUnauthorized: false,
+      ...(servername === undefined ? {} : { servername }),
       ...(protocols === undefined ? {} : { ALPNProtocols: protocols }),
     });
     onTestFinished(() => void socket.destroy());
@@ -90,6 +92,44 @@ test("SNI chooses the certificate, ALPN the protocol; a name without a certifica
   expect(await handshake(port, "x.b.com", ["http/1.1"])).toMatchObject({ name: "wild-1", protocol: "http/1.1" });
   expect(await handshake(port, "a.com")).toMatchObject({ name: "a-1", protocol: false });
   await expect(handshake(port, "b.com")).rejects.toThrow();
+});
+
+test("clients that name nobody, or whom no certificate names, get the default one, as it is by then", async () => {
+  const { cluster, port } = await secured({ defaultCertificate: { namespace: "default", name: "fallback" } });
+  const { cluster: known } = cluster.gateway;
+  const own = await tlsSecret("domain", ["*.default.localhost"]);
+  const domain = { ...own.metadata, namespace: "kube-system", name: "shallop-domain-tls" };
+  known.set("secrets", { ...own, metadata: domain });
+  const named = async (servername: string | undefined): Promise<string> => (await handshake(port, servername)).name;
+  await expect.poll(() => named(undefined).catch(() => "none")).toBe("domain-1");
+  expect(await named("nobody.com")).toBe("domain-1");
+  known.set("secrets", await tlsSecret("fallback", ["any.com"]));
+  await expect.poll(() => named(undefined)).toBe("fallback-1");
+  expect(await named("nobody.com")).toBe("fallback-1");
+  // What has one of its own is left alone.
+  expect([await named("a.com"), await named("web.default.localhost")]).toEqual(["a-1", "domain-1"]);
+  known.set("secrets", await tlsSecret("fallback", ["any.com"], "2"));
+  await expect.poll(() => named(undefined)).toBe("fallback-2");
+});
+
+test("on a connection of HTTP/2 for one host another one's request is misdirected, unless its certificate names both", async () => {
+  const { cluster, port } = await secured();
+  cluster.gateway.cluster.set("secrets", await tlsSecret("a", ["a.com", "also.com"]));
+  cluster.gateway.cluster.set("ingresses", ingressOf("also", "also.com", [{ path: "/", to: "web" }]));
+  const session = connectHttp2(`https://a.com:${port}`, {
+    rejectUnauthorized: false,
+    servername: "a.com",
+    lookup: (_name, _options, done) => done(null, [{ address: "127.0.0.1", family: 4 }]),
+  });
+  onTestFinished(() => session.destroy());
+  const status = (host: string): Promise<number> => {
+    const stream = session.request({ ":path": "/", ":authority": host });
+    return new Promise((resolve) => void stream.once("response", (headers) => resolve(Number(headers[":status"]))));
+  };
+  expect(await status("a.com")).toBe(200);
+  expect(await status("also.com")).toBe(200);
+  expect(await status("x.b.com")).toBe(421);
+  expect(await status("A.com:8443")).toBe(200);
 });
 
 test("HTTP/1.1 and HTTP/2 over TLS reach the function, which is told that it is https", async () => {

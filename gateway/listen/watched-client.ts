@@ -1,6 +1,6 @@
 import type { Clock } from "@shallop/sdk/internal";
 import { ClientDecorator } from "../filter/client-decorator.ts";
-import type { ClientBodyHandlers, ClientEnd } from "../proxy/client-end.ts";
+import type { ClientBodyHandlers, ClientEnd, DetachedSocket } from "../proxy/client-end.ts";
 import type { RequestRecord, RequestWatcher } from "../stats/request-record.ts";
 
 /** Notes what goes through a client's end, and tells the watchers once it is over. */
@@ -40,6 +40,12 @@ export class WatchedClient extends ClientDecorator {
   override write(chunk: Buffer): boolean {
     this.#record.bytesSent += chunk.length;
     return super.write(chunk);
+  }
+
+  /** What is said from here on is the business of who frames it. */
+  override detach(): DetachedSocket | undefined {
+    this.#isWhole = true;
+    return super.detach();
   }
 
   override end(rest: Buffer | string | undefined, trailers?: readonly string[]): void {

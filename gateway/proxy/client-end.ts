@@ -34,8 +34,8 @@ export interface ClientEnd {
   framingInDoubt(): void;
   /** The answer cannot be completed, and the client is to see that. */
   cutShort(): void;
-  /** Of a request to speak WebSocket: gives what it is on to who frames it from here on. */
-  detach?(): DetachedSocket;
+  /** Of a request to speak WebSocket: gives what it is on to who frames it from here on; undefined for any other. */
+  detach?(): DetachedSocket | undefined;
 }
 
 export interface DetachedSocket {

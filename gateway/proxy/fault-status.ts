@@ -3,6 +3,8 @@ import type { ActivateFaultCode, WireFaultCode } from "@shallop/sdk/wire";
 
 export type GatewayFaultCode =
   | "BAD_REQUEST"
+  /** The connection is another host's: its certificate does not name the one that is asked for. */
+  | "MISDIRECTED"
   | "HOST_UNKNOWN"
   /** The host is somebody's, and no rule of it takes the request. */
   | "ROUTE_UNKNOWN"
@@ -69,6 +71,7 @@ interface FaultRule {
 /** The one place where a fault becomes a status (RFC 9110, 15; 431: RFC 6585, 5; 507: RFC 4918, 11.5). */
 export const faultRules: Readonly<Record<GatewayFaultCode, FaultRule>> = {
   BAD_REQUEST: { status: 400, text: "The request is not valid HTTP/1.1." },
+  MISDIRECTED: { status: 421, text: "This connection is not one of this host; ask on one of its own." },
   HOST_UNKNOWN: { status: 404, text: "No service has this host name." },
   ROUTE_UNKNOWN: { status: 404, text: "Nothing at this host takes this request." },
   CLIENT_REFUSED: { status: 403, text: "Your address may not make this request." },

@@ -12,14 +12,17 @@ interface Http2HeadOptions {
   /** The request has no body. */
   readonly isAll: boolean;
   readonly headerCountMax: number;
+  /** `Sec-WebSocket-Key` for what is behind the gateway, of a request to speak WebSocket (RFC 8441). */
+  readonly webSocketKey?: string | undefined;
 }
 
 /**
  * A request's head as HTTP/2 has it (RFC 9113, 8.3.1), turned into what it would be in HTTP/1.1. nghttp2 has refused what
  * the specification calls malformed: pseudo-headers twice or late, names in capitals, hop-by-hop headers.
- * @throws GatewayFault BAD_REQUEST, HEADERS_TOO_LARGE, NOT_SUPPORTED
+ * @throws GatewayFault BAD_REQUEST, HEADERS_TOO_LARGE, WEBSOCKET_VERSION
  */
-export function readHttp2Head(raw: readonly string[], { isAll, headerCountMax }: Http2HeadOptions): Http2Head {
+export function readHttp2Head(raw: readonly string[], options: Http2HeadOptions): Http2Head {
+  const { isAll, headerCountMax, webSocketKey } = options;
   const pseudo = new Map<string, string>();
   const flat: string[] = [];
   const cookies: string[] = [];
@@ -30,16 +33,24 @@ export function readHttp2Head(raw: readonly string[], { isAll, headerCountMax }:
     if (name.startsWith(":")) pseudo.set(name, value);
     else if (name === "cookie") cookies.push(value);
     else if (name === "host") host = value;
+    else if (name === "sec-websocket-key") continue;
     else flat.push(name, value);
   }
-  if (pseudo.has(":protocol"))
-    throw new GatewayFault("NOT_SUPPORTED", "This gateway carries WebSockets over HTTP/1.1 only.");
   // RFC 9113, 8.2.3: crumbs are one header again where HTTP/2 ends.
   if (cookies.length > 0) flat.push("cookie", cookies.join("; "));
   flat.push("host", oneHost(pseudo.get(":authority"), host));
   const headers = readClientHeaders(flat, headerCountMax);
   const target = readRequestTarget(pseudo.get(":path") ?? "", headers.host);
+  if (webSocketKey !== undefined) return { headers: upgrading(headers, webSocketKey), target };
   return { headers: { ...headers, chunked: !isAll && headers.contentLength === undefined }, target };
+}
+
+/** As the handshake is in HTTP/1.1 (RFC 8441, 5). @throws GatewayFault */
+function upgrading(headers: ClientHeaders, key: string): ClientHeaders {
+  const version = headers.headers.indexOf("sec-websocket-version");
+  if (headers.headers[version + 1] !== "13" || version % 2 !== 0)
+    throw new GatewayFault("WEBSOCKET_VERSION", "", { headers: ["sec-websocket-version", "13"] });
+  return { ...headers, headers: [...headers.headers, "sec-websocket-key", key], chunked: false, isUpgrade: true };
 }
 
 /** Two hosts in one request are refused rather than chosen from. */

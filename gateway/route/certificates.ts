@@ -9,7 +9,13 @@ export interface CertificateName {
   readonly secret: Secret;
 }
 
-/** The certificate of the platform's own hosts, which the control plane keeps: `NAMESPACE/NAME`. */
+/** Names a secret. */
+export interface SecretName {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** The certificate of the platform's own hosts, which the control plane keeps. */
 const domainSecret = { namespace: "kube-system", name: "shallop-domain-tls" } as const;
 
 interface Named {
@@ -22,9 +28,10 @@ interface Named {
 
 /**
  * The certificates of hosts, as Ingresses, Gateways and DomainMappings name them; one for each host. Hosts of the
- * platform's domain belong to their namespace here, too.
+ * platform's domain belong to their namespace here, too. Any host without one has that of a Gateway's listener for any host, or the
+ * default, or that of the platform's own hosts.
  */
-export function certificateNames(cluster: Cluster): readonly CertificateName[] {
+export function certificateNames(cluster: Cluster, otherwise?: SecretName): readonly CertificateName[] {
   const named = [...ofIngresses(cluster), ...ofGateways(cluster), ...ofMappings(cluster)]
     .filter(({ host, namespace }) => (cluster.router.ownerOf(host) ?? namespace) === namespace)
     .toSorted((a, b) => (a.createdAt < b.createdAt ? -1 : Number(a.createdAt > b.createdAt)));
@@ -34,7 +41,11 @@ export function certificateNames(cluster: Cluster): readonly CertificateName[] {
     if (secret?.type === secretType.tls && !secretByHost.has(host)) secretByHost.set(host, secret);
   }
   const own = cluster.object("secrets", domainSecret.namespace, domainSecret.name);
-  if (own !== undefined && !secretByHost.has(anyHost)) secretByHost.set(anyHost, own);
+  const domain = `*.${cluster.domain}`;
+  if (own !== undefined && !secretByHost.has(domain)) secretByHost.set(domain, own);
+  const chosen = otherwise && cluster.object("secrets", otherwise.namespace, otherwise.name);
+  const byDefault = chosen?.type === secretType.tls ? chosen : own;
+  if (byDefault !== undefined && !secretByHost.has(anyHost)) secretByHost.set(anyHost, byDefault);
   return [...secretByHost].map(([host, secret]) => ({ host, secret }));
 }
 

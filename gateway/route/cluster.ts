@@ -81,6 +81,8 @@ type Objects = { readonly [Kind in WatchedKind]: Map<string, WatchedObjects[Kind
 
 /** The last known state of the cluster, compiled object by object as it changes. Pure: no clock, no socket. */
 export class Cluster implements BackendSource {
+  /** What follows the namespace in host names. */
+  readonly domain: string;
   readonly router: Router;
   /** Everything has been listed once: a host that is not known is nobody's. */
   complete = false;
@@ -93,6 +95,7 @@ export class Cluster implements BackendSource {
   readonly #objects: Objects = Object.fromEntries(watchedKinds.map((kind) => [kind, new Map()])) as unknown as Objects;
 
   constructor(domain: string, observer: ClusterObserver) {
+    this.domain = domain;
     this.router = new Router(domain);
     this.#observer = observer;
     this.#services = new ServicePods(this.#serviceObserver());

@@ -76,6 +76,10 @@ export const partFlags = {
     port: { value: "port", about: "to listen on (default: 8080)" },
     "https-port": { value: "port", about: "of HTTPS (default: none)" },
     "https-public-port": { value: "port", about: "of HTTPS, as clients know it, for redirects" },
+    "default-certificate": {
+      value: "namespace/name",
+      about: "Secret for hosts without one (default: the cluster's own)",
+    },
     domain: { value: "domain", about: "of the services' host names (default: localhost)" },
     state: { value: "file", about: "where the last known state is kept" },
     "status-port": { value: "port", about: "of /healthz, /readyz, /status and /metrics on loopback" },
