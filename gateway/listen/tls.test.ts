@@ -114,7 +114,7 @@ test("clients that name nobody, or whom no certificate names, get the default on
 
 test("on a connection of HTTP/2 for one host another one's request is misdirected, unless its certificate names both", async () => {
   const { cluster, port } = await secured();
-  cluster.gateway.cluster.set("secrets", await tlsSecret("a", ["a.com", "also.com"]));
+  cluster.gateway.cluster.set("secrets", await tlsSecret("a", ["a.com", "also.com"], "2"));
   cluster.gateway.cluster.set("ingresses", ingressOf("also", "also.com", [{ path: "/", to: "web" }]));
   const session = connectHttp2(`https://a.com:${port}`, {
     rejectUnauthorized: false,
