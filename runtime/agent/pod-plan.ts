@@ -9,7 +9,7 @@ import type {
   PodSpec,
   PodVolume,
 } from "@shallop/sdk/api";
-import { label, parseQuantity } from "@shallop/sdk/api";
+import { annotation, label, parseQuantity } from "@shallop/sdk/api";
 import type {
   Action,
   ContainerKind,
@@ -102,6 +102,7 @@ function containerLaunch(container: Container, kind: ContainerKind, input: PlanI
       readOnly: mount.readOnly === true,
       ...(mount.subPath === undefined || mount.subPath === "" ? {} : { subPath: plainPath(mount.subPath, input) }),
     })),
+    ...present("keptRoot", keptRootOf(name, input)),
     streams: {
       stdin: container.stdin === true,
       stdinOnce: container.stdinOnce === true,
@@ -113,6 +114,16 @@ function containerLaunch(container: Container, kind: ContainerKind, input: PlanI
     ...present("postStart", action(lifecycle?.postStart)),
     ...present("preStop", action(lifecycle?.preStop)),
   };
+}
+
+/** @throws PodFault UNSUPPORTED */
+function keptRootOf(container: string, input: PlanInput): string | undefined {
+  const { namespace, annotations } = input.manifest;
+  const root = annotations[annotation.root];
+  if (root === undefined) return undefined;
+  if (!/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/.test(root))
+    throw unsupported(input, `${annotation.root} is ${JSON.stringify(root.slice(0, 80))}, which is no name`);
+  return [namespace, root, container].join("/");
 }
 
 const present = <Name extends string, Value>(name: Name, value: Value | undefined): { readonly [N in Name]?: Value } =>

@@ -12,7 +12,11 @@ export function writeLayer(store: ContentStore, entries: readonly LayerEntry[], 
   return storeArchive(store, archiveOf(entries, spool));
 }
 
-async function* archiveOf(entries: readonly LayerEntry[], spool: Spool): AsyncGenerator<Uint8Array, void, undefined> {
+/** The same as an archive, once the spool has the bytes of all files. @throws DockerfileFault CONTEXT_INVALID | TOO_LARGE */
+export async function* archiveOf(
+  entries: readonly LayerEntry[],
+  spool: Spool,
+): AsyncGenerator<Uint8Array, void, undefined> {
   let bytes = 0;
   if (entries.length > entriesMax) throw tooLarge(`${entries.length} files`, String(entriesMax));
   for (const { path, node } of entries) {

@@ -1,14 +1,11 @@
-import { type ChildProcess, spawn } from "node:child_process";
 import { chmod, chown, mkdir, readdir, readFile, rm, statfs, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { PassThrough } from "node:stream";
 import type { ContentStore, StoredLayer } from "@shallop/sdk/image";
-import { assert, type Clock, guestLimitDefaults, type Random } from "@shallop/sdk/internal";
+import { type Clock, guestLimitDefaults, type Random } from "@shallop/sdk/internal";
 import { type BuilderSettings, DockerfileFault, type RunLimits } from "@shallop/sdk/wire";
 import { memoryBytesMin } from "../sandbox/bundle.ts";
 import { detectFeatures, type SandboxMachine } from "../sandbox/features.ts";
 import { CgroupTree } from "../sandbox/kernel/cgroup.ts";
-import { systemPath } from "../sandbox/kernel/command.ts";
 import type { IdRange, Kernel, ShimProcess } from "../sandbox/kernel/kernel.ts";
 import { LinuxKernel } from "../sandbox/kernel/linux.ts";
 import { IdRanges, idRangesDirectory } from "../sandbox/id-ranges.ts";
@@ -21,7 +18,7 @@ import { checkLayerCount, makePodDirectory, makeWritableDirectory } from "../san
 import { endRuntime, type Remains } from "../sandbox/start.ts";
 import type { DirectoryNode } from "./file-tree.ts";
 import { archiveBytesMax } from "./archive-entries.ts";
-import { type ChangesOrigin, writeChanges } from "./layer-writer.ts";
+import { upperChanges } from "./upper-changes.ts";
 import { runBundle } from "./run-bundle.ts";
 
 /** A program to be run on an image's files. */
@@ -112,7 +109,7 @@ export class RunSandbox implements AsyncDisposable {
       await this.#execute(remains, order, users, signal);
       const upper = join(remains.files.writable, "upper");
       const { mtimeMax } = order;
-      const changes = await this.#changes(upper, { mtimeMax, firstId: users?.first ?? 0 }, signal);
+      const changes = await upperChanges(this.#parts.store, upper, { mtimeMax, firstId: users?.first ?? 0, signal });
       return changes.isEmpty ? undefined : changes.layer;
     } finally {
       await this.#remove(remains);
@@ -127,7 +124,7 @@ export class RunSandbox implements AsyncDisposable {
     const { arch, swapLimit, ipv6, openFilesMax, cgroups, shiftsUsers } = this.#parts.machine;
     await makePodDirectory(files);
     const users = shiftsUsers ? await this.#claimUsers(names.key) : undefined;
-    makeWritableDirectory(files, users);
+    await makeWritableDirectory(files, users);
     // What the root directory itself has comes from the topmost layer. Its owner is one of the container's users.
     await copyAttributes(join(files.writable, "upper"), order.image, users?.first);
     await makeTopLayer(files.top, order);
@@ -243,31 +240,6 @@ export class RunSandbox implements AsyncDisposable {
     }
   }
 
-  async #changes(
-    upper: string,
-    origin: ChangesOrigin,
-    signal: AbortSignal,
-  ): Promise<{ readonly layer: StoredLayer; readonly isEmpty: boolean }> {
-    const tar = startTar(upper, signal);
-    let said = "";
-    tar.stderr?.setEncoding("utf8").on("data", (text: string) => (said = (said + text).slice(0, 1000)));
-    const ended = new Promise<number | null>((resolve) => {
-      tar.once("error", () => resolve(null));
-      tar.once("close", resolve);
-    });
-    assert(tar.stdout !== null, "tar has an output");
-    // At once: what nobody reads yet when a process ends, Node throws away.
-    const archive = tar.stdout.pipe(new PassThrough());
-    const changes = await writeChanges(this.#parts.store, archive as AsyncIterable<Buffer>, origin);
-    const code = await ended;
-    if (code !== 0)
-      throw new DockerfileFault(
-        "BUILD_UNSUPPORTED",
-        `its changes could not be read: tar ended with ${String(code)}: ${said.trim()}`,
-      );
-    return changes;
-  }
-
   async #remove(remains: Remains): Promise<void> {
     const { clock } = this.#parts;
     await endRuntime(remains, { kernel: this.#kernel, clock, runtime: this.#runtime });
@@ -295,20 +267,6 @@ async function freeBytes(directory: string): Promise<number> {
 }
 
 /** Sorted, with all attributes; GNU tar knows hard links and the attributes of overlayfs, which Node cannot read. */
-function startTar(directory: string, signal: AbortSignal): ChildProcess {
-  const args = [
-    ...["--create", "--file=-", "--format=pax", "--pax-option=delete=atime,delete=ctime", "--sort=name"],
-    ...["--numeric-owner", "--xattrs", "--xattrs-include=*", "--directory", directory, "."],
-  ];
-  return spawn("tar", args, {
-    stdio: ["ignore", "pipe", "pipe"],
-    env: { PATH: systemPath, LC_ALL: "C" },
-    cwd: "/",
-    signal,
-    killSignal: "SIGKILL",
-  });
-}
-
 /**
  * The layer below the changes: real directories where the kernel's trees are mounted, whatever the image has there, and
  * the files by which the machine's names are found. Its directories look like the image's, for they become part of a

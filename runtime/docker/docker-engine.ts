@@ -23,6 +23,10 @@ import { Terminals } from "./containers/terminals.ts";
 import { diskUsageRoutes } from "./disk-usage.ts";
 import { updateRoutes } from "./containers/update.ts";
 import { EventLog } from "./event-log.ts";
+import { archiveRoutes } from "./files/archive-routes.ts";
+import { changesRoutes } from "./files/changes-routes.ts";
+import { commitRoutes } from "./files/commit.ts";
+import { openFilesDirectory } from "./files/container-files.ts";
 import { Router } from "./http/router.ts";
 import { serveDocker } from "./http/server.ts";
 import { buildRoutes } from "./images/build-routes.ts";
@@ -90,12 +94,17 @@ export async function startEngine(settings: EngineSettings): Promise<AsyncDispos
   router.add(
     systemRoutes({ ...{ library, events, directory, containers }, nodeName: settings.nodeName, ...identity(settings) }),
   );
-  router.add(imageRoutes({ library, events, users: containers }));
   const builderDirectory = join(directory, "builder");
   router.add(buildRoutes({ library, events, builderDirectory, environment: settings.environment }));
   const context = () => contextOf({ clock, volumes, networks });
   router.add(diskUsageRoutes({ library, containers, volumes, builderDirectory, nodeDirectory, context }));
   router.add(containerRoutes({ library, containers, networks, volumes, machine, lifecycle, clock }));
+  const files = { library, containers, volumes, events, nodeDirectory, clock, directory: join(directory, "files") };
+  await openFilesDirectory(files.directory);
+  router.add(imageRoutes({ ...files, users: containers }));
+  router.add(archiveRoutes(files));
+  router.add(changesRoutes(files));
+  router.add(commitRoutes(files));
   router.add(pauseRoutes({ ...node, containers }));
   router.add(updateRoutes({ ...node, containers, machine }));
   router.add(topRoutes({ ...node, containers }));

@@ -23,13 +23,23 @@ import { memoryBytesMin } from "./bundle.ts";
 import { startExec } from "./exec.ts";
 import { explainExit, type NativePod, untilGone } from "./native-pod.ts";
 import { runtimeComplaint } from "./oci-runtime.ts";
-import { containerFiles, containerKey, containerNames, type PodFiles, podKey, type PodNames } from "./pod-files.ts";
+import {
+  containerFiles,
+  containerKey,
+  containerNames,
+  keptRootDirectory,
+  type PodFiles,
+  podKey,
+  type PodNames,
+} from "./pod-files.ts";
 import { PodOutput } from "./pod-output.ts";
 import { readPodRecord, writePodRecord } from "./pod-record.ts";
 import { containerHooks, type Remains, sandboxHooks, type Start, type StartHook, type StartTools } from "./start.ts";
 import { PodVolumes } from "./volumes.ts";
 
 export interface ContainerPodsSettings {
+  /** Of the node's native pods. */
+  readonly directory: string;
   readonly tools: StartTools;
   readonly observer: PodObserver;
   readonly clock: Clock;
@@ -324,7 +334,7 @@ export class ContainerPods {
         image: nativeOf(container.image),
       },
       names: containerNames(pod.names, key),
-      files: containerFiles(pod.files, key),
+      files: this.#filesOf(pod, container),
       logged: (line) => observer.logged(uid, { ...line, container: container.name }),
       part: {
         mounts: await pod.volumes.mountsOf(container),
@@ -403,6 +413,18 @@ export class ContainerPods {
       },
       exec: (command) => this.#exec(native, { command, terminal: false }),
     };
+  }
+
+  /** @throws PodFault NO_CAPACITY when another one has its root */
+  #filesOf(pod: ContainerPod, { name, keptRoot }: ContainerLaunch): PodFiles {
+    const files = containerFiles(pod.files, containerKey(name));
+    if (keptRoot === undefined) return files;
+    const others = [...this.#pods.values()].filter(({ running }) => pod.running !== running);
+    const holds = ({ launch, running }: ContainerPod): boolean =>
+      launch.plan.containers.some((container) => container.keptRoot === keptRoot && running.has(container.name));
+    if (others.some(holds))
+      throw new PodFault("NO_CAPACITY", `another pod runs on the root ${keptRoot}`, { retryable: true });
+    return { ...files, writable: keptRootDirectory(this.#settings.directory, keptRoot) };
   }
 
   async #containerEnded(pod: ContainerPod, container: string, native: NativePod): Promise<void> {

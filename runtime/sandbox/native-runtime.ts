@@ -124,7 +124,9 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
       machine: { arch, swapLimit, ipv6, shiftsUsers, openFilesMax, cgroupV2: cgroups.mode === "v2" },
     };
     const { observer } = settings;
-    this.#containerPods = new ContainerPods({ tools: this.#tools, observer, clock, log, watching: this.#watching });
+    this.#containerPods = new ContainerPods({
+      ...{ directory, tools: this.#tools, observer, clock, log, watching: this.#watching },
+    });
     this.#limitsTimer = clock.every(limitsLookMs, () => void this.#lookAtLimits());
   }
 

@@ -89,6 +89,10 @@ export const containerNames = (pod: PodNames, key: string): PodNames => ({
 
 export const containerFiles = (pod: PodFiles, key: string): PodFiles => filesIn(join(pod.containers, key));
 
+/** Where the node keeps what a container writes to its root, for the next one that names it so. */
+export const keptRootDirectory = (nativeDirectory: string, name: string): string =>
+  join(nativeDirectory, "roots", hexHash(name, 32));
+
 function filesIn(directory: string): PodFiles {
   const bundle = join(directory, "bundle");
   return {

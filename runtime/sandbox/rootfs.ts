@@ -1,5 +1,5 @@
-import { chmodSync, chownSync, mkdirSync, writeFileSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
+import { chmodSync, chownSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmod, lchown, lstat, mkdir, readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { PodFault } from "../pod/pod-runtime.ts";
 import type { IdRange } from "./kernel/kernel.ts";
@@ -71,12 +71,33 @@ export function checkLayerCount(layersTopFirst: readonly string[]): void {
   );
 }
 
-/** Where a container's writes to its root go: on the node's disk, and away with the pod. */
-export function makeWritableDirectory(files: PodFiles, users: IdRange | undefined): void {
-  for (const part of ["upper", "work"]) {
-    const directory = join(files.writable, part);
+/**
+ * Where a container's writes to its root go: on the node's disk, and away with the pod, unless they are kept. What an earlier
+ * container has left there gets owners of this one's ids.
+ */
+export async function makeWritableDirectory(files: PodFiles, users: IdRange | undefined): Promise<void> {
+  const [upper, work] = ["upper", "work"].map((part) => join(files.writable, part));
+  if (upper === undefined || work === undefined) return;
+  const isKept = existsSync(upper);
+  for (const directory of [upper, work]) {
     makeDirectory(directory, 0o755);
     if (users !== undefined) chownSync(directory, users.first, users.first);
+  }
+  if (isKept && users !== undefined) await shiftOwners(upper, users);
+}
+
+/** Gives all that is in a directory owners of the range: the same ids, for ranges begin at multiples of their size. */
+async function shiftOwners(directory: string, { first, size }: IdRange): Promise<void> {
+  for (const entry of await readdir(directory, { withFileTypes: true })) {
+    const path = join(directory, entry.name);
+    const { uid, gid, mode } = await lstat(path);
+    const [user, group] = [first + (uid % size), first + (gid % size)];
+    if (user !== uid || group !== gid) {
+      await lchown(path, user, group);
+      // A change of owner takes the set-id bits away.
+      if (entry.isFile() && (mode & 0o6000) !== 0) await chmod(path, mode & 0o7777);
+    }
+    if (entry.isDirectory()) await shiftOwners(path, { first, size });
   }
 }
 

@@ -216,7 +216,7 @@ async function writeBundle(start: Start, tools: StartTools): Promise<void> {
   const isRoot = process.user.uid === 0;
   const rights = containerRights({ ...(security === undefined ? {} : { security }), isRoot, arch, shiftsUsers });
   start.rights = rights;
-  if (!rights.readOnlyRoot) makeWritableDirectory(files, start.users);
+  if (!rights.readOnlyRoot) await makeWritableDirectory(files, start.users);
   if (process.cwdMissing) makeInTopLayer(files, process.cwd);
   const volumes = await placeVolumes(part?.mounts ?? [], files, layersTopFirst);
   checkLayerCount(layersTopFirst);

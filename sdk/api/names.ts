@@ -72,6 +72,11 @@ export const annotation = {
   placementReason: "shallop.dev/placement-reason",
   /** On Pods, by a user: `true` freezes what runs in them, until it says otherwise. */
   paused: "shallop.dev/paused",
+  /**
+   * On Pods, by a user: a name under which their node keeps what their native containers write to their roots, for the next
+   * pod of the namespace that says it. Whoever says it removes it.
+   */
+  root: "shallop.dev/root",
   /** On Nodes: identity of the machine and network namespace; a gateway with the same one reaches pods directly. */
   machine: "shallop.dev/machine",
   /** On Nodes: `host:port` of the node agent (mutual TLS), and the unix socket of it on the same machine. */

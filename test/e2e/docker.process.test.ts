@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
@@ -203,6 +203,48 @@ test("a container in the background: ports, volumes, exec, logs, stop, start, rm
   await d("rm", "-f", "web");
   await d("volume", "rm", "pages");
   await expect(fetch(`http://127.0.0.1:${port}/`)).rejects.toThrow();
+});
+
+test("cp, diff, commit, export, import; what a container has written is there after a restart", async () => {
+  const place = await mkdtemp(join(directory, "copies-"));
+  const local = join(place, "local");
+  await writeFile(local, "from outside\n");
+  // Before it has ever run: its image's files, and what is put beside them.
+  await d(
+    "create",
+    "--name",
+    "files",
+    "-v",
+    "kept:/kept",
+    "shell:1",
+    "sh",
+    "-c",
+    "date >> /starts; rm /bin/wc; exec sleep 100",
+  );
+  await d("cp", local, "files:/www/before");
+  expect(await d("cp", "files:/www/before", join(place, "before"))).toBe("");
+  expect(await readFile(join(place, "before"), "utf8")).toBe("from outside\n");
+  await d("start", "files");
+  await d("exec", "files", "sh", "-c", "ln -s / /www/root; test -f /www/before; until test ! -e /bin/wc; do :; done");
+  await d("cp", local, "files:/www/root/www/through");
+  await d("cp", local, "files:/kept/here");
+  expect(await d("exec", "files", "cat", "/www/through", "/kept/here")).toBe("from outside\nfrom outside");
+  expect((await docker(["cp", "files:/www/root/../../../nosuch", place])).stderr).toContain("Could not find the file");
+  const changes = (await d("diff", "files")).split("\n");
+  expect(changes).toEqual(
+    expect.arrayContaining(["C /bin", "D /bin/wc", "A /starts", "C /www", "A /www/before", "A /www/root"]),
+  );
+  await d("restart", "-t", "0", "files");
+  await d("exec", "files", "sh", "-c", "until test $(grep -c . /starts) = 2; do :; done");
+  await d("commit", "-c", 'CMD ["cat", "/www/before"]', "files", "committed:1");
+  expect(await d("run", "--rm", "committed:1")).toBe("from outside");
+  const exported = await docker(["export", "files"]);
+  const imported = ["import", "-c", 'CMD ["/bin/cat", "/www/through"]', "-", "imported:1"];
+  expect((await docker(imported, Buffer.from(exported.stdout, "latin1"))).code).toBe(0);
+  expect(await d("run", "--rm", "imported:1")).toBe("from outside");
+  await d("rm", "-f", "files");
+  await d("volume", "rm", "kept");
+  expect(await readdir(join(platform.dataDirectory, "node/native/roots"))).toEqual([]);
 });
 
 test("pause and unpause: frozen by the kernel, told by ps and events; a paused one can be stopped", async () => {

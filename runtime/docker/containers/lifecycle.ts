@@ -7,6 +7,7 @@ import { podNameOf, type RunEnd } from "./container-record.ts";
 import { hasProgram, isActive, isLost } from "./container-state.ts";
 import { type Containers, type DockerContainer } from "./containers.ts";
 import { parseCreateBody } from "./create-body.ts";
+import { removeKeptRoot } from "./kept-root.ts";
 import { localProcess, signalNumber, signalProcess } from "./local-process.ts";
 import type { LocalCgroups } from "./local-cgroups.ts";
 import { setPaused } from "./pause.ts";
@@ -101,6 +102,7 @@ export class Lifecycle {
         );
       }
       if (pod !== undefined) await this.#deletePod(container, pod, { seconds: 0, exitCode: 137 });
+      await removeKeptRoot(this.#settings.nodeDirectory, record);
       await this.#settings.containers.remove(container);
     });
   }

@@ -60,6 +60,7 @@ export function podOf(record: ContainerRecord, machine: Machine): NewObject<Pod>
         [dockerAnnotation.id]: record.id,
         [dockerAnnotation.name]: record.name,
         [dockerAnnotation.create]: create,
+        [annotation.root]: record.id,
         ...variantWish(record, request),
       },
     },

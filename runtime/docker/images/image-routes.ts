@@ -17,6 +17,8 @@ import {
 import { pipeline } from "node:stream/promises";
 import { imageArchitecture } from "../../image/choose.ts";
 import type { EventLog } from "../event-log.ts";
+import type { FilesParts } from "../files/container-files.ts";
+import { importImage } from "../files/import-image.ts";
 import { type Call, created, type Filters, ok, type Reply } from "../http/call.ts";
 import { DockerFault } from "../http/docker-fault.ts";
 import { streaming } from "../http/json-stream.ts";
@@ -32,8 +34,7 @@ interface ImageUsers {
   usersOf(image: StoredImage, options: { readonly running: boolean }): readonly string[];
 }
 
-export interface ImageParts {
-  readonly library: ImageLibrary;
+export interface ImageParts extends FilesParts {
   readonly users: ImageUsers;
   readonly events: EventLog;
 }
@@ -45,7 +46,8 @@ export function imageRoutes(parts: ImageParts): Routes {
   const { library } = parts;
   return {
     "GET /images/json": (call) => listImages(parts, call),
-    "POST /images/create": (call) => pullImages(parts, call),
+    "POST /images/create": (call) =>
+      call.text("fromSrc") === undefined ? pullImages(parts, call) : importImage(parts, call),
     "GET /images/search": () => {
       throw new DockerFault("UNSUPPORTED", "registries of the OCI specification cannot be searched");
     },
@@ -93,8 +95,7 @@ async function listImages({ library, users }: ImageParts, call: Call): Promise<R
 
 async function pullImages({ library, events }: ImageParts, call: Call): Promise<void> {
   const from = call.text("fromImage");
-  if (from === undefined)
-    throw new DockerFault("UNSUPPORTED", "images are not imported from archives of files; build one FROM scratch");
+  if (from === undefined) throw new DockerFault("BAD_REQUEST", "fromImage or fromSrc is missing");
   const tag = call.text("tag");
   const whole = tag === undefined ? from : `${from}${tag.startsWith("sha256:") ? "@" : ":"}${tag}`;
   const reference = library.reference(whole);

@@ -24,6 +24,8 @@ export interface ContainerLaunch {
   readonly limits: PodLimits;
   readonly security: PodSecurity;
   readonly mounts: readonly VolumeMount[];
+  /** What it writes to its root is kept under this name, and was, by the one before it; undefined: it goes with the container. */
+  readonly keptRoot?: string;
   readonly streams: ContainerStreams;
   /** It is ready once something listens here; for containers that say nothing of their readiness. */
   readonly listensOn?: number;

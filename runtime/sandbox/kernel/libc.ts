@@ -25,6 +25,7 @@ const signatures = {
   mkdir: { arguments: ["string", "uint32"], return: "int32" },
   mkfifo: { arguments: ["string", "uint32"], return: "int32" },
   chdir: { arguments: ["string"], return: "int32" },
+  chroot: { arguments: ["string"], return: "int32" },
   sethostname: { arguments: ["string", "uint64"], return: "int32" },
   setgroups: { arguments: ["uint64", "pointer"], return: "int32" },
   setresgid: { arguments: ["uint32", "uint32", "uint32"], return: "int32" },
