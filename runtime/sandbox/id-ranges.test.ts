@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -33,6 +33,17 @@ test("what is released or swept is free, what lives and what is another node's s
   expect(await readdir(directory)).toHaveLength(3);
   await one.sweep(new Set(["b"]));
   expect(await readdir(directory)).toHaveLength(2);
+});
+
+test("a range that is handed on is the other's, and what was handed half is nobody's", async () => {
+  const ranges = new IdRanges(directory, "00000a");
+  const spare = await ranges.claim("spare-1");
+  await ranges.hand(spare!, "a");
+  expect(await ranges.claim("a")).toEqual(spare);
+  expect(await ranges.release("spare-1")).toEqual([]);
+  await symlink("00000a-b", join(directory, "7.next"));
+  await ranges.sweep(new Set());
+  expect(await ranges.release("a")).toEqual([]);
 });
 
 test("a range that was just given back is not the next one", async () => {

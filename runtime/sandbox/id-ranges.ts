@@ -1,4 +1,4 @@
-import { mkdir, readdir, readlink, rm, symlink } from "node:fs/promises";
+import { mkdir, readdir, readlink, rename, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { errorCode } from "@shallop/sdk/internal";
 import type { IdRange } from "./kernel/kernel.ts";
@@ -43,6 +43,14 @@ export class IdRanges {
     return undefined;
   }
 
+  /** Gives a range to another holder, from one moment to the next. */
+  async hand({ first }: IdRange, key: string): Promise<void> {
+    const path = join(this.#directory, String(first / rangeSize - firstRange));
+    await rm(`${path}.next`, { force: true });
+    await symlink(this.#holder(key), `${path}.next`);
+    await rename(`${path}.next`, path);
+  }
+
   /** Returns what it had. */
   async release(key: string): Promise<readonly IdRange[]> {
     const released: IdRange[] = [];
@@ -67,7 +75,8 @@ export class IdRanges {
   readonly #holder = (key: string): string => `${this.#node}-${key}`;
 
   async #all(): Promise<ReadonlyMap<number, string>> {
-    const names = await readdir(this.#directory).catch(() => []);
+    // What was handed half is nobody's.
+    const names = (await readdir(this.#directory).catch(() => [])).filter((name) => /^\d+$/.test(name));
     const holders = new Map<number, string>();
     for (const name of names) {
       const holder = await readlink(join(this.#directory, name)).catch(() => undefined);

@@ -37,6 +37,7 @@ import { PodNetwork } from "./network.ts";
 import { OciRuntime, runtimeComplaint } from "./oci-runtime.ts";
 import { isPodKey, nodeCgroup, nodeKey, podFiles, podKey, podNames } from "./pod-files.ts";
 import { PodOutput } from "./pod-output.ts";
+import { PodUsers } from "./pod-users.ts";
 import { type PodRecord, readPodRecord, writePodRecord } from "./pod-record.ts";
 import { untilConnectable } from "./probe.ts";
 import { type Remains, type Start, type StartHook, startHooks, type StartTools } from "./start.ts";
@@ -119,7 +120,12 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
       clock,
       removeFiles,
       network: this.#network,
-      users: new IdRanges(idRangesDirectory, this.#node),
+      users: new PodUsers({
+        ranges: new IdRanges(idRangesDirectory, this.#node),
+        kernel,
+        sparesMax: machine.shiftsUsers ? sparesMax : 0,
+        log,
+      }),
       runtime: this.#runtime,
       machine: { arch, swapLimit, ipv6, shiftsUsers, openFilesMax, cgroupV2: cgroups.mode === "v2" },
     };
@@ -148,6 +154,7 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
     signal.throwIfAborted();
     if (image.variant !== "native") throw notNative(image);
     await this.#network.open();
+    this.#tools.users.refill();
   }
 
   start(launch: PodLaunch, signal: AbortSignal): Promise<RunningPod> {
@@ -256,6 +263,7 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
     for (const pod of this.#pods.values()) await (pod.stopping ?? pod.output[Symbol.asyncDispose]());
     await this.#closeNetworkIfUnused();
     await this.#network[Symbol.asyncDispose]();
+    await this.#tools.users.close();
     await this.#kernel.cgroups.removeIfEmpty(nodeCgroup(this.#node));
     await this.#kernel.cgroups.removeIfEmpty("shallop");
     await this.#kernel.close();

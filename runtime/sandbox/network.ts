@@ -8,7 +8,7 @@ import type { Kernel, Link } from "./kernel/kernel.ts";
 import type { ClusterNames } from "./name-answer.ts";
 import { NameForwarder } from "./name-forwarder.ts";
 import type { PacketDoor } from "./packet-rules.ts";
-import { linkNameLength, linkPrefix, netnsPrefix, type PodNames } from "./pod-files.ts";
+import { linkNameLength, linkPrefix, netnsPrefix, type PodNames, spareHolder } from "./pod-files.ts";
 import { formatSubnet, freeSubnets, gatewayOf, parseSubnet, type Subnet } from "./subnet.ts";
 
 export interface NetworkSettings {
@@ -339,9 +339,6 @@ export class PodNetwork {
   readonly #recordPath = (): string => join(this.#settings.directory, "subnet");
   readonly #alias = (): string => `shallop-node-${this.#settings.node}`;
 }
-
-/** Who holds the address of a network that no pod has; no pod's key begins so. */
-const spareHolder = "spare-";
 
 /** `10.88.0.2` is 0a580002, in the names of what an address has: links and namespaces. */
 const hexOf = (address: string): string =>

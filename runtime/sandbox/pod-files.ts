@@ -53,6 +53,9 @@ export const podKey = (uid: string): string => hexHash(uid, 16);
 
 export const isPodKey = (text: string): boolean => /^[0-9a-f]{16}$/.test(text);
 
+/** Begins the holder of what is made ahead, and no pod has: no pod's key begins so. */
+export const spareHolder = "spare-";
+
 export const nodeCgroup = (node: string): string => `shallop/${node}`;
 
 /** What begins the name of each network namespace and each link of a node's pods. */

@@ -64,10 +64,10 @@ export function makeFileInTopLayer(files: PodFiles, path: string): void {
 
 /** @throws PodFault IMAGE_INVALID when there are more layers than a mount takes */
 export function checkLayerCount(layersTopFirst: readonly string[]): void {
-  if (layersTopFirst.length <= layersMax()) return;
+  if (layersTopFirst.length <= layersMax) return;
   throw new PodFault(
     "IMAGE_INVALID",
-    `the image has ${layersTopFirst.length - 1} layers; at most ${layersMax() - 1} can be mounted`,
+    `the image has ${layersTopFirst.length - 1} layers; at most ${layersMax - 1} can be mounted`,
   );
 }
 

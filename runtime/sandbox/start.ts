@@ -5,7 +5,6 @@ import { PodFault, type PodLogLine } from "../pod/pod-runtime.ts";
 import { type BundleMachine, bundleConfig, networkSysctls, type VolumeOnPath } from "./bundle.ts";
 import { imageProcess, type NativeLaunch } from "./image-process.ts";
 import { lookUp } from "./image-files.ts";
-import type { IdRanges } from "./id-ranges.ts";
 import { inputFifos, openInput } from "./container-input.ts";
 import type { IdRange, Kernel, ShimProcess } from "./kernel/kernel.ts";
 import type { PodVolume } from "./kernel/pod-mounts.ts";
@@ -13,6 +12,7 @@ import type { PodNetwork } from "./network.ts";
 import type { OciRuntime } from "./oci-runtime.ts";
 import { PodOutput } from "./pod-output.ts";
 import type { PodFiles, PodNames } from "./pod-files.ts";
+import type { PodUsers } from "./pod-users.ts";
 import { resolverConfig } from "./resolver-config.ts";
 import { type ContainerRights, containerRights } from "./rights.ts";
 import {
@@ -29,7 +29,7 @@ export interface StartTools {
   readonly kernel: Kernel;
   readonly clock: Clock;
   readonly network: PodNetwork;
-  readonly users: IdRanges;
+  readonly users: PodUsers;
   readonly runtime: OciRuntime;
   readonly machine: BundleMachine;
   readonly removeFiles: (files: PodFiles) => Promise<void>;
@@ -97,15 +97,10 @@ export const sandboxHooks: readonly StartHook[] = [
   },
   {
     name: "users",
-    run: async (start, { users, machine, kernel }) => {
-      if (!machine.shiftsUsers) return;
-      start.users = await claimUsers(start, users);
-      // A process has to start for it; meanwhile the pod gets its network.
-      kernel.prepareUserNamespace(start.users);
+    run: async (start, { users, machine }) => {
+      if (machine.shiftsUsers) start.users = await claimUsers(start, users);
     },
-    undo: async ({ names }, { users, kernel }) => {
-      for (const range of await users.release(names.key)) await kernel.forgetUserNamespace(range);
-    },
+    undo: ({ names }, { users }) => users.release(names.key),
   },
   {
     name: "network",
@@ -144,7 +139,7 @@ export const containerHooks: readonly StartHook[] = [directoryHook, ...programHo
 export const startHooks: readonly StartHook[] = [...sandboxHooks, ...programHooks];
 
 /** @throws PodFault NO_CAPACITY */
-async function claimUsers({ names }: Start, users: IdRanges): Promise<IdRange> {
+async function claimUsers({ names }: Start, users: PodUsers): Promise<IdRange> {
   const range = await users.claim(names.key);
   if (range !== undefined) return range;
   throw new PodFault("NO_CAPACITY", "all user ids for pods of this machine are in use", { retryable: true });

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { readdir, readFile, readlink, realpath } from "node:fs/promises";
 import { join } from "node:path";
-import { linkPrefix, netnsPrefix, nodeKey } from "../../runtime/sandbox/pod-files.ts";
+import { linkPrefix, netnsPrefix, nodeKey, spareHolder } from "../../runtime/sandbox/pod-files.ts";
 
 /** What a node holds of the machine: everything that a crash could leave behind. */
 export interface Inventory {
@@ -69,7 +69,7 @@ export async function processesWith(texts: readonly string[]): Promise<readonly 
 async function sparesIn(claims: string): Promise<readonly string[]> {
   const addresses = await readdir(claims).catch((): string[] => []);
   const holders = await Promise.all(addresses.map((address) => readlink(join(claims, address)).catch(() => "")));
-  return addresses.filter((_address, index) => holders[index]?.startsWith("spare-"));
+  return addresses.filter((_address, index) => holders[index]?.startsWith(spareHolder));
 }
 
 async function namesIn(directory: string, prefix: string): Promise<readonly string[]> {

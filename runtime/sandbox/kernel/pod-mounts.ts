@@ -77,11 +77,11 @@ const overlayData = (layerCount: number, isWritable: boolean): string =>
   `${overlayOptions}${isWritable ? writableOptions : ""},lowerdir=${Array.from({ length: layerCount }, (_, index) => layerName(index)).join(":")}`;
 
 /** How many layers one overlay takes, the pod's own among them: 500, or what fits into a page of options. */
-export function layersMax(): number {
-  let count = 2;
-  while (count < overlayLayersMax && overlayData(count + 1, true).length <= overlayOptionBytesMax) count++;
+export const layersMax: number = (() => {
+  let count = overlayLayersMax;
+  while (overlayData(count, true).length > overlayOptionBytesMax) count--;
   return count;
-}
+})();
 
 /**
  * Makes the mount namespace of a pod and returns its descriptor; the namespace lives as long as the descriptor or a
