@@ -48,7 +48,11 @@ const subresourceVerbs: Readonly<Record<Subresource, readonly string[]>> = {
   portforward: ["create", "get"],
   finalize: ["update"],
   resize: ["get", "patch", "update"],
+  eviction: ["create"],
 };
+
+/** By this kubectl drain knows that it may evict. */
+const eviction = { group: "policy", version: "v1", kind: "Eviction" } as const;
 
 /** `GET /api`. */
 export const apiVersions: JsonObject = {
@@ -98,7 +102,7 @@ export const resourceList = ({ group, version, kinds: ofIt }: GroupVersion): Jso
       name: `${kind.resource.plural}/${subresource}`,
       singularName: "",
       namespaced: kind.resource.namespaced,
-      kind: kind.resource.kind,
+      ...(subresource === "eviction" ? eviction : { kind: kind.resource.kind }),
       verbs: subresourceVerbs[subresource],
     })),
   ]),
@@ -139,7 +143,7 @@ function aggregatedResource(kind: KindDefinition): JsonObject {
     ...(kind.categories.length === 0 ? {} : { categories: kind.categories }),
     subresources: kind.subresources.map((subresource) => ({
       subresource,
-      responseKind,
+      responseKind: subresource === "eviction" ? eviction : responseKind,
       verbs: subresourceVerbs[subresource],
     })),
   };

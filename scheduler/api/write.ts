@@ -197,6 +197,7 @@ function ownPart(target: Target, wanted: JsonObject, old: StoredObject): JsonObj
     case "resize":
       // core strategies: nothing but the resources of containers.
       return withAt(old, ["spec"], withResources(objectAt(old, "spec"), objectAt(wanted, "spec")));
+    case "eviction":
     case "log":
     case "exec":
     case "attach":

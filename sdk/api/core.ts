@@ -225,6 +225,8 @@ export interface Toleration {
   readonly operator?: string;
   readonly value?: string;
   readonly effect?: string;
+  /** Of `NoExecute`: how long it is tolerated; for ever when absent. */
+  readonly tolerationSeconds?: number;
 }
 
 export interface Taint {
@@ -270,6 +272,16 @@ export interface PodSpec {
   readonly hostNetwork?: boolean;
   readonly hostPID?: boolean;
   readonly hostIPC?: boolean;
+}
+
+/** policy/v1. */
+export interface PodDisruptionBudget extends ApiObject {
+  readonly kind: "PodDisruptionBudget";
+  readonly spec?: {
+    readonly selector?: LabelSelector;
+    readonly minAvailable?: number | string;
+    readonly maxUnavailable?: number | string;
+  };
 }
 
 export type PodPhase = "Pending" | "Running" | "Succeeded" | "Failed" | "Unknown";

@@ -91,6 +91,7 @@ export {
   nodeMetrics,
   nodes,
   podMetrics,
+  podDisruptionBudgets,
   pods,
   referenceGrants,
   type Resource,

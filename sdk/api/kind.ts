@@ -18,7 +18,7 @@ export const allVerbs: readonly Verb[] = [
   "watch",
 ];
 
-export type Subresource = "status" | "log" | "exec" | "attach" | "portforward" | "finalize" | "resize";
+export type Subresource = "status" | "log" | "eviction" | "exec" | "attach" | "portforward" | "finalize" | "resize";
 
 /** A column of `kubectl get`. */
 export interface Column {

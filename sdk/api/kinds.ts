@@ -13,6 +13,7 @@ import { knativeServiceKind } from "./kinds/knative-service.ts";
 import { nodeMetricsKind, podMetricsKind } from "./kinds/metrics.ts";
 import { namespaceKind } from "./kinds/namespace.ts";
 import { nodeKind } from "./kinds/node.ts";
+import { podDisruptionBudgetKind } from "./kinds/pod-disruption-budget.ts";
 import { podKind } from "./kinds/pod.ts";
 import { revisionKind } from "./kinds/revision.ts";
 import { routeKind } from "./kinds/route.ts";
@@ -32,6 +33,7 @@ export const kinds: readonly KindDefinition[] = [
   endpointSliceKind,
   ingressKind,
   ingressClassKind,
+  podDisruptionBudgetKind,
   knativeServiceKind,
   configurationKind,
   revisionKind,

@@ -1,4 +1,4 @@
-import type { ConfigMap, Event, Namespace, Node, Pod } from "./core.ts";
+import type { ConfigMap, Event, Namespace, Node, Pod, PodDisruptionBudget } from "./core.ts";
 import type { DomainMapping, Gateway, GatewayClass, HttpRoute, ReferenceGrant, TrafficPolicy } from "./gateway-api.ts";
 import type { ImagePolicy } from "./image-policy.ts";
 import type { ApiObject } from "./meta.ts";
@@ -40,6 +40,13 @@ export const endpointSlices: Resource<EndpointSlice> = {
   version: "v1",
   plural: "endpointslices",
   kind: "EndpointSlice",
+  namespaced: true,
+};
+export const podDisruptionBudgets: Resource<PodDisruptionBudget> = {
+  group: "policy",
+  version: "v1",
+  plural: "poddisruptionbudgets",
+  kind: "PodDisruptionBudget",
   namespaced: true,
 };
 export const ingresses: Resource<Ingress> = { ...networking, plural: "ingresses", kind: "Ingress", namespaced: true };

@@ -385,3 +385,51 @@ test("a job's pod: Completed or Error, told with its exit code, and deleted with
   expect(await k("get pod failed -o jsonpath={.status.containerStatuses[0].state.terminated.exitCode}")).toBe("4");
   await k("delete pod done failed several --timeout=30s");
 });
+
+test("drain: evictions keep to a budget, and a cordoned node takes nothing until it is uncordoned", async () => {
+  const guarded = (name: string): string =>
+    JSON.stringify({
+      ...{ apiVersion: "v1", kind: "Pod", metadata: { name, labels: { app: "guarded" } } },
+      spec: { terminationGracePeriodSeconds: 0, containers: [{ name: "c", image: "busybox:1" }] },
+    });
+  for (const name of ["first", "second"]) await k("apply -f -", guarded(name));
+  await k("wait --for=condition=Ready pod/first pod/second --timeout=20s");
+  await k("create pdb guard --selector=app=guarded --min-available=1");
+  expect(await k("get pdb guard --no-headers")).toMatch(/^guard +1 +N\/A /);
+  const drain = "drain node-a --force --pod-selector=app=guarded";
+  const blocked = await run(`${drain} --timeout=1s`);
+  expect(blocked.code).not.toBe(0);
+  expect(blocked.stderr).toMatch(/Cannot evict pod as it would violate the pod's disruption budget/);
+  expect(await k("get node node-a --no-headers")).toMatch(/Ready,SchedulingDisabled/);
+  await expect.poll(() => k("get pods -l app=guarded -o name"), { timeout: 20_000 }).toMatch(/^pod\/\w+\n$/);
+  await k("apply -f -", guarded("third"));
+  await k("wait --for=jsonpath={.status.conditions[0].reason}=Unschedulable pod/third --timeout=20s");
+  await k("delete pdb guard");
+  expect(await k(`${drain} --timeout=20s`)).toMatch(/node\/node-a drained/);
+  await k("uncordon node-a");
+  await k("wait --for=condition=Ready pod/third --timeout=20s");
+  await k("delete pod third --timeout=20s");
+});
+
+test("a taint of the kind NoExecute drives pods out: at once, after a time, or not, as they tolerate", async () => {
+  const tolerating = (name: string, toleration?: object): string =>
+    podOf(name, {
+      terminationGracePeriodSeconds: 0,
+      containers: [{ name: "c", image: "busybox:1" }],
+      ...(toleration === undefined ? {} : { tolerations: [{ key: "bad", operator: "Exists", ...toleration }] }),
+    });
+  await k("apply -f -", tolerating("fragile"));
+  await k("apply -f -", tolerating("patient", { effect: "NoExecute", tolerationSeconds: 4 }));
+  await k("apply -f -", tolerating("tough", {}));
+  await k("wait --for=condition=Ready pod/fragile pod/patient pod/tough --timeout=20s");
+  await k("taint nodes node-a bad=yes:NoExecute");
+  const left = (): Promise<string> => k("get pods fragile patient tough --ignore-not-found -o name");
+  await expect.poll(left, { timeout: 20_000 }).toBe("pod/patient\npod/tough\n");
+  await expect.poll(left, { timeout: 20_000 }).toBe("pod/tough\n");
+  expect(await k("get events --field-selector=reason=TaintManagerEviction")).toMatch(
+    /pod\/patient .*bad=yes:NoExecute/,
+  );
+  await k("taint nodes node-a bad-");
+  expect(await left()).toBe("pod/tough\n");
+  await k("delete pod tough --timeout=20s");
+});

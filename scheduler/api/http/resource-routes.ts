@@ -1,6 +1,7 @@
 import type { JsonObject, Subresource } from "@shallop/sdk/api";
 import { applyObject } from "../apply/apply.ts";
 import { type DeleteOptions, deleteCollection, deleteObject, parseDeleteOptions } from "../delete.ts";
+import { evictPod } from "../evict.ts";
 import { methodNotAllowed } from "../faults.ts";
 import type { Machinery, ObjectTarget, Target, WriteOptions } from "../machinery.ts";
 import type { StoredObject } from "../objects.ts";
@@ -55,6 +56,7 @@ export class ResourceRoutes {
 
   #object(target: ObjectTarget, call: ResourceRequest): Promise<Response> | Response {
     const { method } = call.request;
+    if (target.subresource === "eviction" && method === "POST") return this.#evict(target, call);
     if (!methodsOf(target.subresource).includes(method)) throw methodNotAllowed(target.kind);
     switch (method) {
       case "GET":
@@ -66,6 +68,13 @@ export class ResourceRoutes {
       default:
         return this.#delete(target, call);
     }
+  }
+
+  async #evict(target: ObjectTarget, call: ResourceRequest): Promise<Response> {
+    const render = this.#render(target, call);
+    const { value } = await readObject(call.request, this.#machinery.clock);
+    await evictPod(this.#machinery, target, value, call.user);
+    return bodyResponse(render.rendering, successStatus({ name: target.name, kind: "pods" }), { status: 201 });
   }
 
   #get(target: ObjectTarget, call: ResourceRequest): Response {
@@ -179,6 +188,7 @@ function methodsOf(subresource: Subresource | undefined): readonly string[] {
       return ["GET", "PUT", "PATCH"];
     case "finalize":
       return ["PUT"];
+    case "eviction":
     case "log":
     case "exec":
     case "attach":

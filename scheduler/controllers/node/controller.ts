@@ -4,6 +4,7 @@ import { type Clock, type Log, rfc3339, unreachable } from "@shallop/sdk/interna
 import type { NodeState } from "../revision/pods.ts";
 import type { Cluster } from "../shared/cluster.ts";
 import { keyOf } from "../shared/mirror.ts";
+import { planTaints } from "./taints.ts";
 import { type NodePatience, type NodeWatch, planNode, planPodsOfNode, type PodOnNodeAction } from "./plan.ts";
 
 export interface NodeControllerOptions {
@@ -24,6 +25,7 @@ export class NodeController {
   readonly #options: NodeControllerOptions;
   readonly #watches = new Map<string, NodeWatch>();
   readonly #states = new Map<string, NodeState>();
+  #toleratingSinceMs = new Map<string, number>();
   #lastLookMs: number | undefined;
 
   constructor(options: NodeControllerOptions) {
@@ -59,7 +61,7 @@ export class NodeController {
       this.#states.delete(name);
       this.#options.onStateChange(name);
     }
-    work.push(...this.#podWork(present));
+    work.push(...this.#podWork(present), ...this.#taintWork(nodes, nowMs));
     // One node that cannot be written must not keep the others from being looked at.
     const results = await Promise.allSettled(work.map((run) => run()));
     const failure = results.find((result) => result.status === "rejected");
@@ -93,6 +95,24 @@ export class NodeController {
     return [...podsByNode].flatMap(([node, pods]) => {
       const state = present.has(node) ? this.stateOf(node) : undefined;
       return planPodsOfNode(node, state, pods, clock.wallMs()).map((action) => () => this.#execute(node, action));
+    });
+  }
+
+  /** What taints of the kind `NoExecute` drive out. */
+  #taintWork(nodes: readonly Node[], nowMs: number): (() => Promise<void>)[] {
+    const { cluster, events } = this.#options;
+    const tainted = nodes.filter(({ spec }) => spec?.taints?.some(({ effect }) => effect === "NoExecute"));
+    const since = this.#toleratingSinceMs;
+    this.#toleratingSinceMs = new Map();
+    if (tainted.length === 0) return [];
+    const podsByNode = Map.groupBy(cluster.of("pods").items(), ({ spec }) => spec.nodeName);
+    return tainted.flatMap((node) => {
+      const { evict, sinceMs } = planTaints(node, podsByNode.get(node.metadata.name) ?? [], since, nowMs);
+      for (const [uid, ms] of sinceMs) this.#toleratingSinceMs.set(uid, ms);
+      return evict.map(({ pod, why }) => async () => {
+        events.event(referenceTo(pod), "Normal", "TaintManagerEviction", `the pod is stopped: ${why}`);
+        await cluster.delete("pods", pod);
+      });
     });
   }
 

@@ -194,7 +194,7 @@ export const podKind: KindDefinition = {
   categories: ["all"],
   description: "Pod is a container, or an instance of a component, that runs on a node.",
   verbs: allVerbs,
-  subresources: ["attach", "exec", "log", "portforward", "resize", "status"],
+  subresources: ["attach", "eviction", "exec", "log", "portforward", "resize", "status"],
   type: "Pod",
   builtin: true,
   nameRule: "subdomain-1123",
