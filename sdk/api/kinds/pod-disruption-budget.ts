@@ -1,5 +1,5 @@
 import { ageColumn, nameColumn } from "../columns.ts";
-import { dig, type Json, type JsonObject } from "../json.ts";
+import { dig, type Json, type JsonObject, numberAt, textAt } from "../json.ts";
 import type { Column, KindDefinition } from "../kind.ts";
 import { podDisruptionBudgets } from "../resources.ts";
 import type { StatusCause } from "../fault.ts";
@@ -10,7 +10,7 @@ const shareColumn = (name: string, field: string): Column => ({
   name,
   type: "string",
   description: `${name} of the pods that it selects`,
-  cell: (object) => String(dig(object, "spec", field) ?? "N/A"),
+  cell: (object) => String(numberAt(object, "spec", field) ?? textAt(object, "spec", field) ?? "N/A"),
 });
 
 /** policy/v1 PodDisruptionBudget: how many of some pods an eviction leaves. */
