@@ -2,6 +2,8 @@ import type { IncomingBody, OutgoingBody } from "wazi:http/types@0.2.10";
 import type { InputStream, OutputStream } from "wazi:io/streams@0.2.10";
 import { ReadableStream } from "web-streams-polyfill";
 import { type Body, concat, ReceivedBody } from "../web/body.ts";
+import { TextDecoder } from "../web/text-encoding.ts";
+import { bytesOf } from "../web/utf8.ts";
 import { ready } from "./loop.ts";
 import { payloadOf, tagOf } from "./payload.ts";
 
@@ -18,16 +20,17 @@ export class IncomingBytes extends ReceivedBody {
   }
 
   override async bytes(): Promise<Uint8Array> {
-    const { input, close } = opened(this.#consume());
     const chunks: Uint8Array[] = [];
-    for (;;) {
-      const chunk = readSome(input);
-      if (chunk === "closed") break;
-      if (chunk.length > 0) chunks.push(chunk);
-      else await ready(input.subscribe());
-    }
-    close();
+    await this.#each((chunk) => chunks.push(chunk));
     return concat(chunks);
+  }
+
+  /** Each piece becomes text when it comes, so that the bytes are never there as a whole beside it. */
+  override async text(): Promise<string> {
+    const decoder = new TextDecoder();
+    let text = "";
+    await this.#each((chunk) => (text += decoder.decode(chunk, { stream: true })));
+    return text + decoder.decode();
   }
 
   /** Reads only when it is read. */
@@ -51,6 +54,16 @@ export class IncomingBytes extends ReceivedBody {
       { highWaterMark: 0 },
     );
   }
+
+  async #each(take: (chunk: Uint8Array) => void): Promise<void> {
+    const { input, close } = opened(this.#consume());
+    for (;;) {
+      const chunk = readSome(input);
+      if (chunk === "closed") return close();
+      if (chunk.length > 0) take(chunk);
+      else await ready(input.subscribe());
+    }
+  }
 }
 
 function opened(body: IncomingBody): { readonly input: InputStream; readonly close: () => void } {
@@ -72,62 +85,91 @@ function readSome(input: InputStream): Uint8Array | "closed" {
   }
 }
 
-const nothing = new Uint8Array();
-
 /**
- * Writes a message's body, as fast as the other side takes it. The caller finishes `body`.
+ * Writes a message's body, as fast as the other side takes it. The caller finishes `body`, and with that what is under way leaves.
  * @returns a promise when it has to wait
  */
 export function writeBody(body: OutgoingBody, message: Body): Promise<void> | undefined {
   const output = body.write();
-  const bytes = message.hasBody ? message.takeBytes() : nothing;
-  const written = bytes === undefined ? 0 : writeNow(output, bytes);
-  if (bytes === undefined || written < bytes.length) return writeSlowly(output, message, bytes?.subarray(written));
-  output.flush();
-  output[Symbol.dispose]();
-  return undefined;
+  const content = new Pieces(message.takeContent());
+  let isLater = false;
+  try {
+    // What is left of a body after its content is a stream.
+    isLater = message.hasBody || !writeNow(output, content);
+    return isLater ? writeSlowly(output, content, message.body) : undefined;
+  } finally {
+    if (!isLater) output[Symbol.dispose]();
+  }
 }
 
-async function writeSlowly(output: OutputStream, message: Body, bytes: Uint8Array | undefined): Promise<void> {
+async function writeSlowly(output: OutputStream, content: Pieces, stream: Body["body"]): Promise<void> {
   try {
-    if (bytes !== undefined) await writeAll(output, bytes);
-    else await writeStream(output, message.body);
-    output.flush();
+    await writeAll(output, content);
+    if (stream !== null) await writeStream(output, stream);
   } finally {
     output[Symbol.dispose]();
   }
 }
 
-/** @returns how much the other side has taken at once */
-function writeNow(output: OutputStream, bytes: Uint8Array): number {
-  let offset = 0;
-  while (offset < bytes.length) {
-    const permit = output.checkWrite();
-    if (permit === 0) break;
-    const end = Math.min(bytes.length, offset + permit);
-    output.write(offset === 0 && end === bytes.length ? bytes : bytes.subarray(offset, end));
-    offset = end;
+/** So much text becomes bytes at once: beside a long text there is never the whole of its bytes. */
+const pieceUnits = 32 * 1024;
+
+/** What is still to be written. */
+class Pieces {
+  /** Of the text only what has been made bytes of. */
+  bytes: Uint8Array = nothing;
+  readonly #text: string = "";
+  #at = 0;
+
+  constructor(content: string | Uint8Array = nothing) {
+    if (typeof content === "string") this.#text = content;
+    else this.bytes = content;
   }
-  return offset;
+
+  /** Makes sure that there are bytes. @returns false when all is written */
+  fill(): boolean {
+    if (this.bytes.length > 0) return true;
+    if (this.#at >= this.#text.length) return false;
+    let end = this.#at + pieceUnits;
+    // A pair of surrogates is one character.
+    if (end < this.#text.length && /[\ud800-\udbff]/.test(this.#text.charAt(end - 1))) end += 1;
+    this.bytes = bytesOf(this.#text.slice(this.#at, end));
+    this.#at = end;
+    return true;
+  }
 }
 
-async function writeStream(output: OutputStream, stream: ReadableStream<Uint8Array> | null): Promise<void> {
-  if (stream === null) return;
+const nothing = new Uint8Array();
+
+/** @returns whether the other side has taken everything at once */
+function writeNow(output: OutputStream, content: Pieces): boolean {
+  while (content.fill()) {
+    const permit = output.checkWrite();
+    if (permit === 0) return false;
+    const { bytes } = content;
+    if (permit >= bytes.length) {
+      output.write(bytes);
+      content.bytes = nothing;
+    } else {
+      output.write(bytes.subarray(0, permit));
+      content.bytes = bytes.subarray(permit);
+    }
+  }
+  return true;
+}
+
+async function writeStream(output: OutputStream, stream: ReadableStream<Uint8Array>): Promise<void> {
   const reader = stream.getReader();
   for (;;) {
     const { done, value } = await reader.read();
     if (done) return;
     if (!(value instanceof Uint8Array)) throw new TypeError("a body stream must give Uint8Array chunks");
-    await writeAll(output, value);
+    await writeAll(output, new Pieces(value));
     // What a stream gives now, the client shall see now: server-sent events, progress.
     output.flush();
   }
 }
 
-async function writeAll(output: OutputStream, bytes: Uint8Array): Promise<void> {
-  let offset = writeNow(output, bytes);
-  while (offset < bytes.length) {
-    await ready(output.subscribe());
-    offset += writeNow(output, bytes.subarray(offset));
-  }
+async function writeAll(output: OutputStream, content: Pieces): Promise<void> {
+  while (!writeNow(output, content)) await ready(output.subscribe());
 }

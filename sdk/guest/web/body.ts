@@ -15,8 +15,9 @@ export type BodyInit =
   | URLSearchParams
   | ReadableStream<Uint8Array>;
 
-/** A body that comes from the other side, of which nothing has been read. One of the two is called, and once. */
+/** A body that comes from the other side, of which nothing has been read. One of these is called, and once. */
 export abstract class ReceivedBody {
+  abstract text(): Promise<string>;
   abstract bytes(): Promise<Uint8Array>;
   abstract stream(): ReadableStream<Uint8Array>;
 }
@@ -31,7 +32,10 @@ export class Body {
   protected constructor(init: BodyInit | ReceivedBody | null | undefined, headers: Headers) {
     this.#headers = headers;
     if (init === null || init === undefined) return;
-    if (init instanceof ReceivedBody) {
+    if (typeof init === "string") {
+      this.#content = init;
+      headers.setMissing("content-type", textType);
+    } else if (init instanceof ReceivedBody) {
       this.#content = init;
     } else if (init instanceof ReadableStream) {
       if (init.locked || isDisturbed(init)) throw new TypeError("the stream for a body is in use already");
@@ -60,32 +64,22 @@ export class Body {
     return this.#used || (this.#stream !== null && isDisturbed(this.#stream));
   }
 
-  /** The host's side: the bytes if they are known, used up by this call. */
-  takeBytes(): Uint8Array | undefined {
+  /** The host's side: the whole if it is known, used up by this call. */
+  takeContent(): string | Uint8Array | undefined {
     const content = this.#content;
-    if (content === undefined || content instanceof ReceivedBody) return undefined;
-    this.#used = true;
-    this.#content = undefined;
-    return toBytes(content);
+    return content instanceof ReceivedBody ? undefined : this.#use(content);
   }
 
   /** For another message, whose body this becomes: used up by this call. */
-  protected static move(body: Body): ReceivedBody | Uint8Array | ReadableStream<Uint8Array> | null {
-    const content = body.#content;
-    if (!(content instanceof ReceivedBody)) return body.takeBytes() ?? body.body;
-    body.#used = true;
-    body.#content = undefined;
-    return content;
+  protected static move(body: Body): Uint8Array | ReceivedBody | ReadableStream<Uint8Array> | null {
+    const content = body.#use(body.#content);
+    return (typeof content === "string" ? bytesOf(content) : content) ?? body.body;
   }
 
   async bytes(): Promise<Uint8Array> {
     this.#checkReadable();
-    const content = this.#content;
-    if (content !== undefined) {
-      this.#used = true;
-      this.#content = undefined;
-      return content instanceof ReceivedBody ? content.bytes() : toBytes(content);
-    }
+    const content = this.#use(this.#content);
+    if (content !== undefined) return content instanceof ReceivedBody ? content.bytes() : toBytes(content);
     if (this.#stream === null) return new Uint8Array();
     this.#used = true;
     const chunks: Uint8Array[] = [];
@@ -106,6 +100,9 @@ export class Body {
   }
 
   async text(): Promise<string> {
+    this.#checkReadable();
+    const content = this.#content;
+    if (content instanceof ReceivedBody) return this.#use(content).text();
     return new TextDecoder().decode(await this.bytes());
   }
 
@@ -133,6 +130,13 @@ export class Body {
     return theirs;
   }
 
+  #use<Content>(content: Content): Content {
+    if (content === undefined) return content;
+    this.#used = true;
+    this.#content = undefined;
+    return content;
+  }
+
   #checkReadable(): void {
     if (this.bodyUsed) throw new TypeError("the body was read already");
     if (this.#stream?.locked === true) throw new TypeError("the body is being read through a reader of its stream");
@@ -145,8 +149,9 @@ const isDisturbed = (stream: ReadableStream): boolean => Reflect.get(stream, "_d
 const toBytes = (content: string | Uint8Array): Uint8Array =>
   typeof content === "string" ? bytesOf(content) : content;
 
-function extract(init: Exclude<BodyInit, ReadableStream>): [string | Uint8Array, string | undefined] {
-  if (typeof init === "string") return [init, "text/plain;charset=UTF-8"];
+const textType = "text/plain;charset=UTF-8";
+
+function extract(init: Exclude<BodyInit, string | ReadableStream>): [string | Uint8Array, string | undefined] {
   if (ArrayBuffer.isView(init))
     return [new Uint8Array(init.buffer, init.byteOffset, init.byteLength).slice(), undefined];
   if (init instanceof ArrayBuffer) return [new Uint8Array(init.slice(0)), undefined];
@@ -155,7 +160,7 @@ function extract(init: Exclude<BodyInit, ReadableStream>): [string | Uint8Array,
   if (init instanceof URLSearchParams) {
     return [init.toString(), "application/x-www-form-urlencoded;charset=UTF-8"];
   }
-  return [String(init), "text/plain;charset=UTF-8"];
+  return [String(init), textType];
 }
 
 function streamOf(bytes: Uint8Array): ReadableStream<Uint8Array> {
