@@ -15,6 +15,7 @@ import {
 } from "./frame.ts";
 import { isFlatHeaders, isRequestHead, isResponseHead, parseJson } from "./head.ts";
 import { type StreamHandlers, WireStream } from "./stream.ts";
+import { StreamTable } from "./stream-table.ts";
 
 export interface ConnectionHandlers {
   /**
@@ -40,7 +41,7 @@ const joinBytesMax = 64 * 1024;
 export class WireConnection {
   readonly #socket: Duplex;
   readonly #handlers: ConnectionHandlers;
-  readonly #streams = new Map<number, WireStream>();
+  readonly #streams = new StreamTable();
   readonly #reader: FrameReader;
   readonly #descriptor: number;
   readonly #flushBatch = (): void => this.flush();
@@ -97,7 +98,7 @@ export class WireConnection {
     this.#nextStream += 2;
     const stream = new WireStream(id, this, "gateway");
     stream.handle(handlers);
-    this.#streams.set(id, stream);
+    this.#streams.add(stream);
     this.sendFrame(encodeTextFrame(frameType.request, id, JSON.stringify(head)));
     return stream;
   }
@@ -234,7 +235,7 @@ export class WireConnection {
     }
     this.#peerStream = id;
     const stream = new WireStream(id, this, "pod");
-    this.#streams.set(id, stream);
+    this.#streams.add(stream);
     if (this.#draining || this.#streams.size > streamsMax) {
       return stream.abort(
         "REFUSED",
@@ -267,8 +268,7 @@ export class WireConnection {
     this.flush();
     this.#closed = true;
     const lost = fault ?? new WireFault("CONNECTION_LOST", "the connection to the pod was closed");
-    for (const stream of this.#streams.values()) stream.receiveAbort(lost);
-    this.#streams.clear();
+    for (const stream of this.#streams) stream.receiveAbort(lost);
     this.#socket.destroy();
     this.#handlers.closed(fault);
   }

@@ -33,6 +33,8 @@ const creditBytesMin = streamWindowBytes / 2;
 /** One request and its answer. */
 export class WireStream {
   readonly id: number;
+  /** For the connection's table of streams. */
+  next: WireStream | undefined;
   readonly #connection: WireConnection;
   readonly #side: "gateway" | "pod";
   #handlers: StreamHandlers | undefined;
