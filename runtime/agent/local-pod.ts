@@ -20,7 +20,7 @@ import {
 } from "../pod/pod-state.ts";
 import { podIpToken } from "../pod/containers/container-launch.ts";
 import type { GivenObjects } from "./given-objects.ts";
-import { containersOf, environmentOf, isPlain, nativeNeed, planOf } from "./pod-plan.ts";
+import { containersOf, environmentOf, isPlain, isOfFiles, nativeNeed, planOf, volumesOf } from "./pod-plan.ts";
 import type { ImageSource, PreparedImage } from "./image-source.ts";
 import { adjustmentOf, adjustmentText, withResourcesOf } from "./adjustment.ts";
 import { AgentFault } from "./fault-status.ts";
@@ -283,6 +283,30 @@ export class LocalPod {
     }
     this.#version++;
     this.#tools.changed(this);
+  }
+
+  /** Whether what other objects say is in files of its volumes. */
+  get followsObjects(): boolean {
+    return this.#isPlanned && this.run !== undefined && (this.manifest.spec.volumes ?? []).some(isOfFiles);
+  }
+
+  /**
+   * Gives its volumes what their objects say by now; `seen` is the pod's own object. What cannot be had leaves the files
+   * as they are. @throws ApiFault
+   */
+  async refreshVolumes(seen: Pick<PodManifest, "labels" | "annotations">, signal: AbortSignal): Promise<void> {
+    const runtime = this.#chosenRuntime();
+    if (runtime?.refresh === undefined || !this.followsObjects) return;
+    const manifest = { ...this.manifest, labels: seen.labels, annotations: seen.annotations };
+    const facts = { ...this.#tools.place, uid: this.#record.apiUid ?? this.uid };
+    const given = await this.#tools.given(manifest, signal);
+    try {
+      await runtime.refresh(this.uid, volumesOf({ manifest, facts, given }));
+    } catch (error) {
+      // A key or an object that there is no more, as the kubelet has it.
+      if (!(error instanceof PodFault)) throw error;
+      this.#tools.log.debug("files of a volume stay as they were", { pod: this.key, error: describeError(error) });
+    }
   }
 
   stop(graceMs: number): void {

@@ -65,6 +65,8 @@ const prepareTimeoutMs = 600_000;
 const prepareRetryMsMax = 300_000;
 /** Logs of ended pods that are over their bounds are removed this often. */
 const sweepMs = 60_000;
+/** Files of volumes follow their objects within this; the kubelet takes a minute. */
+const refreshMs = 20_000;
 /** Notes about a pod that the API does not know yet. */
 const heldNotesMax = 16;
 
@@ -130,6 +132,7 @@ export class NodeAgent {
     this.#timers.push(
       clock.every(resyncMs, () => this.wake()),
       clock.every(sweepMs, () => this.#work.offer("sweep", () => logs.sweep())),
+      clock.every(refreshMs, () => this.#refreshVolumes()),
     );
     this.wake();
   }
@@ -295,6 +298,18 @@ export class NodeAgent {
         break;
       default:
         action satisfies never;
+    }
+  }
+
+  #refreshVolumes(): void {
+    const { pods: cache } = this.#settings;
+    const following = this.pods.all.filter((pod) => pod.followsObjects);
+    if (!cache.synced || following.length === 0) return;
+    const objects = new Map(cache.list().map((pod) => [pod.metadata.uid, pod]));
+    for (const local of following) {
+      const seen = objects.get(local.record.apiUid ?? local.uid);
+      if (seen === undefined) continue;
+      this.#work.offer(`volumes ${local.key}`, () => local.refreshVolumes(manifestOf(seen), this.#apiSignal()));
     }
   }
 

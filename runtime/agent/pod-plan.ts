@@ -64,14 +64,20 @@ export function planOf(input: PlanInput): PodPlan {
   const mains = spec.containers.map((container) => containerLaunch(container, "main", input));
   return {
     containers: [...inits, ...mains],
-    volumes: (spec.volumes ?? []).map(
-      (volume) => ({ name: volume.name, source: sourceOf(volume, input) }) satisfies Volume,
-    ),
+    volumes: volumesOf(input),
     restart: spec.restartPolicy ?? "Always",
     graceMs: graceMsOf(spec),
     ...(spec.activeDeadlineSeconds === undefined ? {} : { activeDeadlineMs: spec.activeDeadlineSeconds * 1000 }),
   };
 }
+
+/** The volumes of a pod, with what is in them by now. @throws PodFault UNSUPPORTED */
+export const volumesOf = (input: EnvironmentInput): readonly Volume[] =>
+  (input.manifest.spec.volumes ?? []).map((volume) => ({ name: volume.name, source: sourceOf(volume, input) }));
+
+/** Is it made of what other objects, or the pod's own, say? */
+export const isOfFiles = ({ configMap, secret, downwardAPI, projected }: PodVolume): boolean =>
+  [configMap, secret, downwardAPI, projected].some((source) => source !== undefined);
 
 function containerLaunch(container: Container, kind: ContainerKind, input: PlanInput): ContainerLaunch {
   const name = container.name ?? "";
@@ -239,7 +245,7 @@ function portOf(port: number | string, container: Container, input: PlanInput): 
 
 const modeDefault = 0o644;
 
-function sourceOf(volume: PodVolume, input: PlanInput): VolumeSource {
+function sourceOf(volume: PodVolume, input: EnvironmentInput): VolumeSource {
   const { emptyDir, hostPath, downwardAPI, projected } = volume;
   if (emptyDir !== undefined) {
     const bytesMax = emptyDir.sizeLimit === undefined ? undefined : parseQuantity(emptyDir.sizeLimit);
@@ -280,7 +286,7 @@ function entryFiles(
   kind: "Secret" | "ConfigMap",
   name: string | undefined,
   how: { readonly items?: readonly KeyToPath[]; readonly defaultMode?: number; readonly optional?: boolean },
-  input: PlanInput,
+  input: EnvironmentInput,
 ): VolumeFile[] {
   const entries = entriesOf(kind, name, how.optional, input);
   const items = how.items ?? [...entries.keys()].map((key): KeyToPath => ({ key, path: key }));
@@ -294,7 +300,11 @@ function entryFiles(
   });
 }
 
-function downwardFiles(items: readonly DownwardFile[], mode: number | undefined, input: PlanInput): VolumeFile[] {
+function downwardFiles(
+  items: readonly DownwardFile[],
+  mode: number | undefined,
+  input: EnvironmentInput,
+): VolumeFile[] {
   const { manifest, facts } = input;
   return items.map((item) => {
     const of = manifest.spec.containers.find(({ name }) => name === item.resourceFieldRef?.containerName);
@@ -313,7 +323,7 @@ function downwardFiles(items: readonly DownwardFile[], mode: number | undefined,
 }
 
 /** A path that stays below where it begins. @throws PodFault UNSUPPORTED */
-function plainPath(path: string, input: PlanInput): string {
+function plainPath(path: string, input: EnvironmentInput): string {
   if (path !== "" && !path.startsWith("/") && !path.split("/").includes("..") && !path.includes("\0")) return path;
   throw unsupported(input, `${JSON.stringify(path.slice(0, 100))} is no path inside a volume`);
 }

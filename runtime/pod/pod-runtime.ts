@@ -4,7 +4,7 @@ import type { LocalImage } from "../image/local-image.ts";
 import type { AttachRequest, ContainerProcess, ExecRequest } from "./container-process.ts";
 import type { PodSecurity } from "./pod-security.ts";
 import type { WantedPurpose } from "../component/requirements.ts";
-import type { ContainerStreams, PodPlan } from "./containers/container-launch.ts";
+import type { ContainerStreams, PodPlan, Volume } from "./containers/container-launch.ts";
 import type { ContainerView } from "./containers/container-view.ts";
 
 /**
@@ -30,6 +30,8 @@ export interface PodRuntime {
   attach?(uid: string, container: string, request: AttachRequest): Promise<ContainerProcess>;
   /** Makes a running pod so; what is not named stays. For runtimes that can. @throws PodFault NOT_RUNNING, NO_CAPACITY */
   adjust?(uid: string, adjustment: PodAdjustment): Promise<void>;
+  /** Volumes of files are to hold these from now on. For runtimes that have volumes. */
+  refresh?(uid: string, volumes: readonly Volume[]): Promise<void>;
   /** What its pods have used so far. For runtimes that can tell. */
   counters?(): Promise<readonly PodCounters[]>;
   /** The processes that its pods share, by tenant. For runtimes that have such. */

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { type Clock, describeError, type Log, type Timer } from "@shallop/sdk/internal";
 import type { LocalNativeImage } from "../image/local-image.ts";
 import type { AttachRequest, ContainerProcess, ExecRequest } from "../pod/container-process.ts";
-import { type ContainerLaunch, type PodPlan, podIpToken } from "../pod/containers/container-launch.ts";
+import { type ContainerLaunch, type PodPlan, podIpToken, type Volume } from "../pod/containers/container-launch.ts";
 import type { ContainerRun, FoundContainer } from "../pod/containers/container-run.ts";
 import { PodContainers } from "../pod/containers/pod-containers.ts";
 import {
@@ -145,6 +145,12 @@ export class ContainerPods {
     return attachTo(this.#runningIn(uid, container), request, this.#settings.tools.kernel);
   }
 
+  /** Gives volumes of files what they hold by now. One that does not run any more has none. */
+  async refresh(uid: string, volumes: readonly Volume[]): Promise<void> {
+    const pod = this.#pods.get(uid);
+    if (pod !== undefined && !pod.stopping) await pod.volumes.refresh(volumes, pod.start.users?.first ?? 0);
+  }
+
   /** Freezes or thaws all containers, and gives each its limits, those too that start later. @throws PodFault */
   async adjust(uid: string, { paused, limits }: PodAdjustment): Promise<void> {
     const pod = this.#pods.get(uid);
@@ -165,7 +171,7 @@ export class ContainerPods {
     if (record === undefined || podKey(record.launch.uid) !== start.names.key) return undefined;
     const { tools } = this.#settings;
     const { launch, address } = record;
-    const users = tools.machine.shiftsUsers ? await tools.users.claim(start.names.key) : undefined;
+    const users = tools.machine.shiftsUsers ? await tools.users.find(start.names.key) : undefined;
     const whole: Start = {
       ...start,
       ...this.#sandboxOf(launch),

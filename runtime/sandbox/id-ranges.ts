@@ -34,13 +34,24 @@ export class IdRanges {
   async claim(key: string): Promise<IdRange | undefined> {
     await mkdir(this.#directory, { recursive: true, mode: 0o755 });
     const taken = await this.#all();
-    for (const [index, holder] of taken) if (holder === this.#holder(key)) return rangeOf(index);
+    const own = this.#ownIn(taken, key);
+    if (own !== undefined) return own;
     for (let tried = 0; tried < rangesMax; tried++) {
       const index = this.#next;
       this.#next = (this.#next + 1) % rangesMax;
       if (!taken.has(index) && (await this.#take(index, key))) return rangeOf(index);
     }
     return undefined;
+  }
+
+  /** The pod's range, when it has one. */
+  async find(key: string): Promise<IdRange | undefined> {
+    return this.#ownIn(await this.#all(), key);
+  }
+
+  #ownIn(taken: ReadonlyMap<number, string>, key: string): IdRange | undefined {
+    const [index] = [...taken].find(([, holder]) => holder === this.#holder(key)) ?? [];
+    return index === undefined ? undefined : rangeOf(index);
   }
 
   /** Gives a range to another holder, from one moment to the next. */

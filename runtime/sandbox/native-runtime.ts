@@ -10,6 +10,7 @@ import {
   type Timer,
 } from "@shallop/sdk/internal";
 import type { LocalImage } from "../image/local-image.ts";
+import type { Volume } from "../pod/containers/container-launch.ts";
 import type { AttachRequest, ContainerProcess, ExecRequest } from "../pod/container-process.ts";
 import {
   type PodAdjustment,
@@ -209,6 +210,10 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
     const [limit] = adjustment.limits;
     if (limit !== undefined) await resizeContainer(pod, limit, this.#kernel);
     await pauseContainer(pod, adjustment.paused, this.#kernel);
+  }
+
+  async refresh(uid: string, volumes: readonly Volume[]): Promise<void> {
+    await this.#containerPods.refresh(uid, volumes);
   }
 
   async counters(): Promise<readonly PodCounters[]> {

@@ -23,10 +23,15 @@ export class PodUsers {
     this.#settings = settings;
   }
 
+  /** What the pod has already. */
+  find(key: string): Promise<IdRange | undefined> {
+    return this.#settings.ranges.find(key);
+  }
+
   /** The pod's range, whose user namespace is there or on its way. Undefined: all are taken. */
   async claim(key: string): Promise<IdRange | undefined> {
     const { ranges, kernel } = this.#settings;
-    const spare = this.#spares.shift();
+    const spare = (await ranges.find(key)) === undefined ? this.#spares.shift() : undefined;
     if (spare !== undefined) {
       await ranges.hand(spare.range, key);
       return spare.range;

@@ -1,8 +1,9 @@
 import { chmod, chown, mkdir, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { errorCode } from "@shallop/sdk/internal";
-import type { ContainerLaunch, PodPlan, Volume, VolumeFile } from "../pod/containers/container-launch.ts";
+import type { ContainerLaunch, PodPlan, Volume } from "../pod/containers/container-launch.ts";
 import { PodFault } from "../pod/pod-runtime.ts";
+import { realSubPath, writeFilesVolume } from "./files-volume.ts";
 import type { Kernel } from "./kernel/kernel.ts";
 import type { PodFiles } from "./pod-files.ts";
 import type { PartMount } from "./start.ts";
@@ -60,12 +61,14 @@ export class PodVolumes {
       const source = this.#source(volume);
       if (source === undefined) throw new PodFault("UNSUPPORTED", `the pod has no volume ${volume}`);
       const root = source.kind === "hostPath" ? source.path : this.#root(volume);
-      const found = await stat(join(root, subPath ?? "")).catch((error: unknown) => {
+      // A file of a volume of files is behind a link, and a mount of it alone follows none.
+      const below = source.kind === "files" && subPath !== undefined ? await realSubPath(root, subPath) : subPath;
+      const found = await stat(join(root, below ?? subPath ?? "")).catch((error: unknown) => {
         throw new PodFault("UNSUPPORTED", `volume ${volume} has no ${subPath ?? root}: ${errorCode(error) ?? ""}`);
       });
       mounts.push({
         root,
-        ...(subPath === undefined ? {} : { subPath }),
+        ...(below === undefined ? {} : { subPath: below }),
         isFile: !found.isDirectory(),
         mountPath,
         readOnly: readOnly || source.kind === "files",
@@ -73,6 +76,14 @@ export class PodVolumes {
       });
     }
     return mounts;
+  }
+
+  /** Gives volumes of files what these have by now; others stay. Those of before stay where there is nothing new. */
+  async refresh(volumes: readonly Volume[], owner: number): Promise<void> {
+    for (const { name, source } of volumes) {
+      if (source.kind !== "files" || this.#source(name)?.kind !== "files") continue;
+      await writeFilesVolume(this.#root(name), source.files, owner);
+    }
   }
 
   /** Which volume has outgrown its bound, in words; undefined: none. */
@@ -113,7 +124,7 @@ export class PodVolumes {
         if (!source.inMemory) return;
         return this.#kernel.mountMemory(root, { bytesMax: source.bytesMax ?? memoryVolumeBytesMax, owner });
       case "files":
-        for (const file of source.files) await writeVolumeFile(root, file, owner);
+        await writeFilesVolume(root, source.files, owner);
         return chmod(root, 0o755);
       case "hostPath":
         return openHostPath(source);
@@ -130,14 +141,6 @@ export class PodVolumes {
       await chmod(directory, 0o777);
     }
   }
-}
-
-async function writeVolumeFile(root: string, file: VolumeFile, owner: number): Promise<void> {
-  const path = join(root, file.path);
-  await mkdir(dirname(path), { recursive: true });
-  await writeFile(path, Buffer.from(file.base64, "base64"), { mode: 0o600 });
-  await chown(path, owner, owner);
-  await chmod(path, file.mode);
 }
 
 /** core/v1 HostPathType, as far as something is made; whether it is there is asked when it is mounted. */
