@@ -275,16 +275,20 @@ function expectMethod(request: IncomingMessage, method: string): void {
   if (request.method !== method) throw new AgentFault("METHOD_NOT_ALLOWED", `this is for ${method} only`);
 }
 
-async function readBody(request: IncomingMessage, bytesMax = bodyBytesMax): Promise<string> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request) {
-    const part = Buffer.from(chunk as Uint8Array);
-    bytes += part.length;
-    if (bytes > bytesMax) throw new AgentFault("BODY_TOO_LARGE", `a body here is at most ${String(bytesMax)} bytes`);
-    chunks.push(part);
-  }
-  return Buffer.concat(chunks).toString("utf8");
+/** By events: whoever asks for an activation has a request that waits, and to walk a stream takes more turns of the event loop. */
+function readBody(request: IncomingMessage, bytesMax = bodyBytesMax): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    request.on("data", (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes <= bytesMax) chunks.push(chunk);
+      else reject(new AgentFault("BODY_TOO_LARGE", `a body here is at most ${String(bytesMax)} bytes`));
+    });
+    request.once("end", () => resolve(Buffer.concat(chunks).toString("utf8")));
+    request.once("error", reject);
+    request.once("close", () => reject(new AgentFault("BAD_REQUEST", "the body was cut off")));
+  });
 }
 
 /** As many pods as a process of a tenant has. */
