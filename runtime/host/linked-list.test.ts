@@ -31,6 +31,18 @@ test("holds what a set would hold, in the same order, whatever is put in and tak
   );
 });
 
+test("takes an item at any place", () => {
+  const [first, second, third, last] = [new Item(), new Item(), new Item(), new Item()];
+  const list = new LinkedList<Item>();
+  list.insertAfter(undefined, second);
+  list.insertAfter(second, last);
+  list.insertAfter(second, third);
+  list.insertAfter(undefined, first);
+  expect([...list]).toEqual([first, second, third, last]);
+  expect([list.first, list.last, list.size]).toEqual([first, last, 4]);
+  expect(last.previous).toBe(third);
+});
+
 test("may change while it is gone through", () => {
   const list = new LinkedList<Item>();
   const items = [new Item(), new Item(), new Item()];

@@ -19,17 +19,28 @@ export class LinkedList<Item extends Linked<Item>> implements Iterable<Item> {
     return this.#first;
   }
 
+  get last(): Item | undefined {
+    return this.#last;
+  }
+
   get size(): number {
     return this.#size;
   }
 
   /** `item` is in no list. */
   push(item: Item): void {
-    const last = this.#last;
-    item.previous = last;
-    if (last === undefined) this.#first = item;
-    else last.next = item;
-    this.#last = item;
+    this.insertAfter(this.#last, item);
+  }
+
+  /** `previous` is in this list, or undefined for a place before all; `item` is in none. */
+  insertAfter(previous: Item | undefined, item: Item): void {
+    const next = previous === undefined ? this.#first : previous.next;
+    item.previous = previous;
+    item.next = next;
+    if (previous === undefined) this.#first = item;
+    else previous.next = item;
+    if (next === undefined) this.#last = item;
+    else next.previous = item;
     this.#size++;
   }
 

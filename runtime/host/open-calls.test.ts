@@ -52,12 +52,21 @@ describe("calls that are open", () => {
     expect(calls.size).toBe(0);
   });
 
+  test("are in the order of their deadlines, those of the same one as they came", () => {
+    const times = [300, 100, 200, 100, 400, 50];
+    const added = times.map((ms, index) => add(`${index}`, ms));
+    expect([...calls]).toEqual([5, 1, 3, 2, 0, 4].map((index) => added[index]));
+    expect(calls.mostUrgent).toBe(added[5]);
+    calls.delete(added[5]!);
+    expect(calls.mostUrgent).toBe(added[1]);
+  });
+
   test("one that is over in time is not told, and the next one is, at its time", async () => {
     const over = add("over", 100);
     await clock.advance(50);
     const next = add("next", 100);
     calls.delete(over);
-    expect(calls.oldest).toBe(next);
+    expect(calls.mostUrgent).toBe(next);
     await clock.advance(99);
     expect(late).toEqual([]);
     await clock.advance(1);

@@ -10,8 +10,9 @@ export interface Expiring<Call> extends Linked<Call> {
 }
 
 /**
- * The calls that are under way, in the order in which they came. Most are over before their deadline, so there is one timer for all, set
- * for the earliest deadline that there was when it was set: one for each would cost a request as much as the reading of it.
+ * The calls that are under way, the most urgent first. Most have the same time, so that one that comes is the last of them, or near it. And
+ * most are over before their deadline, so there is one timer for all, set for the earliest deadline that there was when it was set: one for each
+ * would cost a request as much as the reading of it.
  */
 export class OpenCalls<Call extends Expiring<Call>> implements Iterable<Call> {
   readonly #clock: Clock;
@@ -27,7 +28,7 @@ export class OpenCalls<Call extends Expiring<Call>> implements Iterable<Call> {
     return this.#calls.size;
   }
 
-  get oldest(): Call | undefined {
+  get mostUrgent(): Call | undefined {
     return this.#calls.first;
   }
 
@@ -36,7 +37,9 @@ export class OpenCalls<Call extends Expiring<Call>> implements Iterable<Call> {
   }
 
   add(call: Call): void {
-    this.#calls.push(call);
+    let before = this.#calls.last;
+    while (before !== undefined && before.deadlineMs > call.deadlineMs) before = before.previous;
+    this.#calls.insertAfter(before, call);
     if (call.deadlineMs < this.#timerMs) this.#set(call.deadlineMs);
   }
 
@@ -56,8 +59,11 @@ export class OpenCalls<Call extends Expiring<Call>> implements Iterable<Call> {
     const nowMs = this.#clock.nowMs();
     let earliestMs = Number.POSITIVE_INFINITY;
     for (const call of this.#calls) {
-      if (call.deadlineMs <= nowMs) call.late();
-      else earliestMs = Math.min(earliestMs, call.deadlineMs);
+      if (call.deadlineMs > nowMs) {
+        earliestMs = call.deadlineMs;
+        break;
+      }
+      call.late();
     }
     // What is late may have made room for what is not.
     if (earliestMs < this.#timerMs) this.#set(earliestMs);

@@ -247,8 +247,7 @@ export class PodServer {
 
   /** Tells the watchdog until when this thread must have turned its event loop. */
   #publishDeadline(): void {
-    let earliestMs = Number.POSITIVE_INFINITY;
-    for (const call of this.#calls) earliestMs = Math.min(earliestMs, call.deadlineMs);
+    const earliestMs = this.#calls.mostUrgent?.deadlineMs ?? Number.POSITIVE_INFINITY;
     this.#settings.slots[slot.deadline] = earliestMs + this.#sharedOffsetMs;
   }
 

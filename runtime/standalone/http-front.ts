@@ -102,11 +102,9 @@ export class HttpFront {
     if (this.#calls.size === 0) this.#drained?.();
   }
 
-  /** All have the same time, so that the oldest call is the most urgent. */
   #publishDeadline(): void {
-    const { oldest } = this.#calls;
-    this.#settings.slots[slot.deadline] =
-      oldest === undefined ? Number.POSITIVE_INFINITY : oldest.deadlineMs + this.#sharedOffsetMs;
+    const earliestMs = this.#calls.mostUrgent?.deadlineMs ?? Number.POSITIVE_INFINITY;
+    this.#settings.slots[slot.deadline] = earliestMs + this.#sharedOffsetMs;
   }
 
   /** Tells the main thread whose guest it is, should it not give this thread back. */
