@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import { functionOf, type FunctionModule } from "../../guest/function.ts";
+import { sendBody } from "./send-body.ts";
 
 /** Runs inside a native pod: answers HTTP on $PORT with a function's `fetch`, until SIGTERM. */
 export function serve(exported: unknown): void {
@@ -28,7 +28,7 @@ async function answer(fn: FunctionModule, incoming: IncomingMessage, outgoing: S
   for (const [name, value] of response.headers) headers.push(name, value);
   outgoing.writeHead(response.status, headers);
   if (response.body === null) outgoing.end();
-  else await pipeline(Readable.fromWeb(response.body), outgoing);
+  else await sendBody(response.body, outgoing);
 }
 
 function requestOf(incoming: IncomingMessage, signal: AbortSignal): Request {
