@@ -62,15 +62,20 @@ describe("a request", () => {
 
   test("waits for its turn, within bounds, and is not lost", async () => {
     const cluster = await start();
+    const first = Promise.withResolvers<void>();
     const pod = await cluster.wireService("hello", (head, stream) => {
-      setTimeout(() => saying(`[${head.target}]`)(head, stream).end(), pod.seen.length === 1 ? 60 : 0);
+      const answer = (): void => void saying(`[${head.target}]`)(head, stream).end();
+      if (pod.seen.length > 1) setImmediate(answer);
+      else void first.promise.then(answer);
       return { data: () => undefined, end: () => undefined, failed: () => undefined };
     });
     const client = cluster.connect();
     const long = `x-long: ${"x".repeat(8000)}\r\n`;
     for (let index = 0; index < 30; index++) client.send(get(long).replace("/", `/${index}`));
+    await until(() => pod.seen.length > 0);
     await sleep(20);
     expect(pod.seen.length).toBe(1);
+    first.resolve();
     const text = await client.until(/\[\/29\]/);
     expect(Array.from(text.matchAll(/\[\/(\d+)\]/g), ([, index]) => Number(index))).toEqual(
       Array.from({ length: 30 }, (_, index) => index),
