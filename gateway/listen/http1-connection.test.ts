@@ -64,7 +64,7 @@ describe("a request", () => {
     const cluster = await start();
     const first = Promise.withResolvers<void>();
     const pod = await cluster.wireService("hello", (head, stream) => {
-      const answer = (): void => void saying(`[${head.target}]`)(head, stream).end();
+      const answer = (): void => saying(`[${head.target}]`)(head, stream).end();
       if (pod.seen.length > 1) setImmediate(answer);
       else void first.promise.then(answer);
       return { data: () => undefined, end: () => undefined, failed: () => undefined };

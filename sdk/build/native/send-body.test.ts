@@ -7,7 +7,7 @@ import { sendBody } from "./send-body.ts";
 /** The port of a server that answers every request so. */
 async function serving(answer: (outgoing: ServerResponse) => Promise<void>): Promise<number> {
   const server = createServer((_incoming, outgoing) => void answer(outgoing));
-  onTestFinished(() => void server.close().closeAllConnections());
+  onTestFinished(() => server.close().closeAllConnections());
   await once(server.listen(0, "127.0.0.1"), "listening");
   return (server.address() as AddressInfo).port;
 }
