@@ -26,4 +26,8 @@ app.get("/count/:to", (context) =>
   }),
 );
 
+// Hono compiles its routes when the first request comes, and for a component each one is the first: here it is done once, when it is
+// built. No route can be added after this.
+app.router.match("GET", "/");
+
 export default app;

@@ -22,6 +22,17 @@ export abstract class ReceivedBody {
   abstract stream(): ReadableStream<Uint8Array>;
 }
 
+/** A text that is of a type of its own. */
+export class TypedText {
+  readonly text: string;
+  readonly type: string;
+
+  constructor(text: string, type: string) {
+    this.text = text;
+    this.type = type;
+  }
+}
+
 /** https://fetch.spec.whatwg.org/#body-mixin. What is known stays what it is; a stream is made only when asked for. */
 export class Body {
   #content: string | Uint8Array | ReceivedBody | undefined;
@@ -29,12 +40,15 @@ export class Body {
   #used = false;
   readonly #headers: Headers;
 
-  protected constructor(init: BodyInit | ReceivedBody | null | undefined, headers: Headers) {
+  protected constructor(init: BodyInit | ReceivedBody | TypedText | null | undefined, headers: Headers) {
     this.#headers = headers;
     if (init === null || init === undefined) return;
     if (typeof init === "string") {
       this.#content = init;
       headers.setMissing("content-type", textType);
+    } else if (init instanceof TypedText) {
+      this.#content = init.text;
+      headers.setMissing("content-type", init.type);
     } else if (init instanceof ReceivedBody) {
       this.#content = init;
     } else if (init instanceof ReadableStream) {

@@ -25,12 +25,14 @@ export class Headers implements Iterable<[string, string]> {
       this.#copy(init);
       return;
     }
-    const entries = Symbol.iterator in init ? (init as Iterable<readonly [string, string]>) : Object.entries(init);
-    for (const entry of entries) {
-      const [name, value, ...rest] = entry;
-      if (name === undefined || value === undefined || rest.length > 0)
-        throw new TypeError("each header must be a pair of a name and a value");
-      this.append(name, value);
+    if (!(Symbol.iterator in init)) {
+      for (const name of Object.keys(init)) this.append(name, init[name]!);
+      return;
+    }
+    for (const entry of init as Iterable<Iterable<string>>) {
+      const pair = Array.isArray(entry) ? (entry as readonly string[]) : [...entry];
+      if (pair.length !== 2) throw new TypeError("each header must be a pair of a name and a value");
+      this.append(pair[0]!, pair[1]!);
     }
   }
 
@@ -158,8 +160,14 @@ function normalName(name: string): string {
   return text.toLowerCase();
 }
 
+/** Nothing around it that is taken away, and nothing in it that is refused: most values. */
+// oxlint-disable-next-line no-control-regex -- the standard forbids exactly these three
+const plainValue = /^[^\0-\x20](?:[^\0\n\r]*[^\0-\x20])?$/;
+
 function normalValue(value: string): string {
-  const text = String(value).replace(/^[\t\n\r ]+|[\t\n\r ]+$/g, "");
+  const given = String(value);
+  if (plainValue.test(given)) return given;
+  const text = given.replace(/^[\t\n\r ]+|[\t\n\r ]+$/g, "");
   // oxlint-disable-next-line no-control-regex -- the standard forbids exactly these three
   if (/[\0\n\r]/.test(text)) throw new TypeError("a header value has a line break or a NUL in it");
   return text;

@@ -1,4 +1,4 @@
-import { Body, type BodyInit, type ReceivedBody } from "./body.ts";
+import { Body, type BodyInit, type ReceivedBody, TypedText } from "./body.ts";
 import { Headers, type HeadersInit } from "./headers.ts";
 
 export interface ResponseInit {
@@ -22,7 +22,7 @@ export class Response extends Body {
   readonly type: "default" | "error" = "default";
   readonly redirected: boolean;
 
-  constructor(body?: BodyInit | ReceivedBody | null, init: ResponseInit = {}) {
+  constructor(body?: BodyInit | ReceivedBody | TypedText | null, init: ResponseInit = {}) {
     const status = init.status ?? 200;
     if (!Number.isInteger(status) || status < 200 || status > 599)
       throw new RangeError(`${status} is no status of a response`);
@@ -44,11 +44,9 @@ export class Response extends Body {
   }
 
   static json(data: unknown, init: ResponseInit = {}): Response {
-    const headers = new Headers(init.headers);
-    headers.setMissing("content-type", "application/json");
     const text = JSON.stringify(data);
     if (text === undefined) throw new TypeError("Response.json: the value has no JSON form");
-    return new Response(text, { ...init, headers });
+    return new Response(new TypedText(text, "application/json"), init);
   }
 
   static redirect(url: string | URL, status = 302): Response {

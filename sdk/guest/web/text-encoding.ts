@@ -59,7 +59,8 @@ export class TextDecoder {
   #bomSeen = false;
 
   constructor(label = "utf-8", options: { readonly fatal?: boolean; readonly ignoreBOM?: boolean } = {}) {
-    if (!labels.has(label.trim().toLowerCase())) throw new RangeError(`TextDecoder knows utf-8 only, not ${label}`);
+    if (label !== "utf-8" && !labels.has(label.trim().toLowerCase()))
+      throw new RangeError(`TextDecoder knows utf-8 only, not ${label}`);
     this.fatal = options.fatal ?? false;
     this.ignoreBOM = options.ignoreBOM ?? false;
   }

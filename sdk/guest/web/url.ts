@@ -179,22 +179,41 @@ function partsOf(text: string, base: string | undefined): Parts | undefined {
 function partsOfWhole(text: string): Parts | undefined {
   const match = written.exec(text);
   if (match === null) return undefined;
-  const [, protocol = "", hostname = "", port = "", pathname = "/", search = "", hash = ""] = match;
-  if (port === defaultPorts[protocol] || Number(port) > portMax) return undefined;
-  if (hostname.includes("xn--") || dotSegment.test(pathname)) return undefined;
-  const authority = port === "" ? hostname : `${hostname}:${port}`;
-  const origin = `${protocol}//${authority}`;
-  return {
-    href: `${origin}${pathname}${search}${hash}`,
-    origin,
-    protocol,
-    username: "",
-    password: "",
-    host: authority,
-    hostname,
-    port,
-    pathname,
-    search,
-    hash,
-  };
+  const parts = new WrittenParts(match);
+  const { protocol, port, hostname, pathname } = parts;
+  if (port !== "" && (port === defaultPorts[protocol] || Number(port) > portMax)) return undefined;
+  return hostname.includes("xn--") || dotSegment.test(pathname) ? undefined : parts;
+}
+
+class WrittenParts implements Parts {
+  readonly protocol: string;
+  readonly username = "";
+  readonly password = "";
+  readonly hostname: string;
+  readonly port: string;
+  readonly pathname: string;
+  readonly search: string;
+  readonly hash: string;
+
+  // By position, since an interpreter takes four times as long to walk an array by its iterator.
+  constructor(match: RegExpExecArray) {
+    this.protocol = match[1]!;
+    this.hostname = match[2]!;
+    this.port = match[3] ?? "";
+    this.pathname = match[4] ?? "/";
+    this.search = match[5] ?? "";
+    this.hash = match[6] ?? "";
+  }
+
+  get host(): string {
+    return this.port === "" ? this.hostname : `${this.hostname}:${this.port}`;
+  }
+
+  get origin(): string {
+    return `${this.protocol}//${this.host}`;
+  }
+
+  get href(): string {
+    return `${this.origin}${this.pathname}${this.search}${this.hash}`;
+  }
 }
