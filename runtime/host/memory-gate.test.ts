@@ -50,6 +50,23 @@ test("one is let in however little memory there is", async () => {
   expect(await crowd(gate, 3, 64 * mebibyte)).toHaveLength(1);
 });
 
+test("where there is room a crowd is not asked one by one, and its growth is seen all the same", async () => {
+  const gate = new MemoryGate(1024 * mebibyte, 1000);
+  const guests = Array.from({ length: 100 }, () => guest(mebibyte));
+  let asked = 0;
+  for (const one of guests) {
+    one.memoryBytes = () => {
+      asked++;
+      return one.bytes;
+    };
+    await gate.take(() => Promise.resolve(one), always);
+  }
+  // Each is asked as it comes, and by one in eight of those that come after it.
+  expect(asked).toBeLessThan(100 * 20);
+  for (const one of guests) one.bytes = 12 * mebibyte;
+  expect((await crowd(gate, 30, mebibyte)).length).toBeLessThan(14);
+});
+
 test("an instance that has grown keeps others out", async () => {
   const gate = new MemoryGate(10 * mebibyte, 100);
   const big = guest(mebibyte);

@@ -17,6 +17,9 @@ export class MemoryGate {
   readonly #entering = new LinkedList<Entering>();
   /** What an instance has at its start, as far as is known. */
   #startBytes = 0;
+  /** What those inside had when they were last counted, and what has come in since. */
+  #countedBytes = 0;
+  #sinceCounted = 0;
 
   constructor(bytesMax: number, instancesMax: number) {
     this.#bytesMax = bytesMax;
@@ -68,8 +71,23 @@ export class MemoryGate {
     }
   }
 
+  /**
+   * Whether `bytes` more fit. Of a crowd not each is asked each time, where there is room: that the growth of an eighth of them is not known
+   * yet is of no matter there. None is kept out by what was counted before others left.
+   */
+  #fits(bytes: number): boolean {
+    const isSure = this.#countedBytes < this.#bytesMax * fullShare && this.#sinceCounted * 8 < this.#inside.size;
+    if (isSure && this.#countedBytes + bytes <= this.#bytesMax) return true;
+    this.#countedBytes = this.usedBytes();
+    this.#sinceCounted = 0;
+    return this.#countedBytes + bytes <= this.#bytesMax;
+  }
+
   #letIn(instance: Instance, wanted: () => boolean): Instance {
-    this.#startBytes = Math.max(this.#startBytes, instance.memoryBytes());
+    const bytes = instance.memoryBytes();
+    this.#startBytes = Math.max(this.#startBytes, bytes);
+    this.#countedBytes += bytes;
+    this.#sinceCounted++;
     const gated = new GatedInstance(instance, wanted, this.#leave);
     this.#inside.push(gated);
     return gated;
@@ -81,7 +99,7 @@ export class MemoryGate {
     if (count === 0) return true;
     if (count >= this.#instancesMax) return false;
     const newBytes = (this.#entering.size + 1) * this.#startBytes + (count + 1) * overheadBytes;
-    return newBytes + this.usedBytes() <= this.#bytesMax;
+    return this.#fits(newBytes);
   }
 
   /** A guest that is interrupted takes along what was under way for others: places are left that nobody gives back. */
@@ -116,6 +134,9 @@ export const gatedInstances = (gate: MemoryGate, pool: Pool): InstanceSource => 
   takeNow: (wanted) => gate.takeNow(() => pool.takeNow(), wanted),
   take: (wanted, starting) => gate.take(() => pool.take(starting), wanted),
 });
+
+// Above this share of the memory every instance is asked each time.
+const fullShare = 0.5;
 
 /** An instance that has a place inside, and gives it back with itself. */
 class GatedInstance implements Instance, Linked<GatedInstance> {
