@@ -14,6 +14,8 @@ import { type QueueRules, WaitQueue, type WaitBudget } from "./wait-queue.ts";
 export interface Waiter {
   /** Requests with the same belong to the same pod. */
   readonly affinity: string | undefined;
+  /** The pod that it had before, as `stickyToken` has its name: it has it again while that lives. */
+  readonly seat?: string | undefined;
   granted(slot: PodSlot): void;
   /** It will not be granted any more. */
   refused(fault: GatewayFault): void;
@@ -142,7 +144,7 @@ export class Dispatcher {
 
   /** A slot for `waiter` now; or undefined, and it is granted or refused later. */
   acquire(waiter: Waiter): PodSlot | undefined {
-    const slot = this.#queue.length === 0 ? this.#pods.take(waiter.affinity) : undefined;
+    const slot = this.#queue.length === 0 ? this.#pods.take(waiter) : undefined;
     if (slot !== undefined) {
       this.#scaleOut.look();
       return slot;
@@ -221,7 +223,7 @@ export class Dispatcher {
     if (this.#queue.length > 0) this.#scaleOut.look();
     while (this.#queue.length > 0) {
       const next = this.#queue.first;
-      const slot = this.#pods.take(next?.affinity);
+      const slot = this.#pods.take(next);
       if (slot === undefined) break;
       this.#queue.shift()?.granted(slot);
     }

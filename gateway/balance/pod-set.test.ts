@@ -1,5 +1,6 @@
 import { FakeClock, seededRandom } from "@shallop/sdk/internal/testing";
 import { beforeEach, describe, expect, test } from "vitest";
+import { stickyToken } from "../route/backends.ts";
 import type { PodTarget, WatchedPod } from "../route/target.ts";
 import { PodSet, type PodSlot, unlimitedSlots } from "./pod-set.ts";
 
@@ -361,10 +362,24 @@ describe("how one is picked", () => {
     for (const uid of ["a", "b", "c"]) pods.watched(watched(uid));
     pods.follow({ concurrencyMax: 0, balance: { hashBy: "client" } });
     const names = Array.from({ length: 20 }, () => {
-      const slot = pods.take("10.1.2.3")!;
+      const slot = pods.take({ affinity: "10.1.2.3" })!;
       pods.give(slot);
       return nameOf(slot);
     });
     expect(new Set(names).size).toBe(1);
   });
+});
+
+test("who had a pod has it again, while it may be given requests and has room", () => {
+  pods.follow({ concurrencyMax: 1, balance: {} });
+  for (const uid of ["a", "b", "c"]) pods.watched(watched(uid));
+  const first = take();
+  const seat = stickyToken(first.target.name);
+  // It has no room; any other will do then.
+  expect(pods.take({ seat })?.target.name).not.toBe(first.target.name);
+  pods.give(first);
+  expect(pods.take({ seat })?.target.name).toBe(first.target.name);
+  pods.give(first);
+  pods.gone(first.target.uid);
+  expect(pods.take({ seat })?.target.name).not.toBe(first.target.name);
 });

@@ -1,7 +1,8 @@
 import { assert, type Clock, type Random, type Timer } from "@shallop/sdk/internal";
+import { stickyToken } from "../route/backends.ts";
 import type { PodTarget, RevisionTarget, WatchedPod } from "../route/target.ts";
 import { byDistance, type Distance, nearFirst } from "./near-first.ts";
-import { type BalancePolicy, type Candidate, policyFor } from "./policy.ts";
+import { type BalancePolicy, hasRoom, type Candidate, policyFor } from "./policy.ts";
 
 /**
  * Requests that a pod of a revision without a limit may have at once. The most that the API admits as a limit, and
@@ -28,8 +29,18 @@ const slowStartMsOfNative = 10_000;
 /** It gets this share of its share at least, so that it warms up. */
 const weightMin = 0.1;
 
+/** What a request would have of its pod. */
+interface Wish {
+  /** Requests of the same belong together. */
+  readonly affinity?: string | undefined;
+  /** The pod that it had before, as `stickyToken` has its name. */
+  readonly seat?: string | undefined;
+}
+
 interface PodEntry {
   id: string;
+  /** Of its name, for sessions. */
+  readonly token: string;
   target: PodTarget;
   distance: Distance;
   weight: number;
@@ -186,13 +197,18 @@ export class PodSet {
     this.#refresh();
   }
 
-  /** Takes a slot. Undefined when there is none free. Requests of the same `affinity` belong together. */
-  take(affinity?: string): PodSlot | undefined {
+  /** Takes a slot. Undefined when there is none free. */
+  take({ affinity, seat }: Wish = {}): PodSlot | undefined {
     if (this.#warming > 0) this.#warm();
+    const seated = seat === undefined ? undefined : this.#usable.find((one) => one.token === seat && hasRoom(one));
+    if (seated !== undefined) return this.#given(seated);
     // Those that belong together do wherever they are.
     const pods = affinity === undefined ? nearFirst(this.#groups, this.#usable) : this.#usable;
     const entry = pods[this.#policy(pods, { random: this.#options.random, affinity })];
-    if (entry === undefined) return undefined;
+    return entry && this.#given(entry);
+  }
+
+  #given(entry: PodEntry): PodSlot {
     entry.outstanding++;
     this.#outstanding++;
     return entry;
@@ -270,6 +286,7 @@ export class PodSet {
     }
     const entry: PodEntry = {
       id: target.name,
+      token: stickyToken(target.name),
       target,
       distance: this.#options.distance(target.node),
       weight: 1,

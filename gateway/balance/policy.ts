@@ -22,7 +22,7 @@ interface Pick {
 /** Picks the pod of the next request: an index into `pods`, or -1 when none has a free slot. */
 export type BalancePolicy = (pods: readonly Candidate[], pick: Pick) => number;
 
-const hasRoom = (pod: Candidate): boolean => pod.outstanding < pod.slots;
+export const hasRoom = (pod: Candidate): boolean => pod.outstanding < pod.slots;
 
 /** What a pod would have to do with one more, as a pod with its full share sees it. */
 const workOf = ({ outstanding, weight }: Candidate): number => (outstanding + 1) / weight;

@@ -286,7 +286,7 @@ describe("policies", () => {
     cluster.gateway.cluster.set("routes", fakeRoute("web", traffic));
     const first = await call(cluster, "web");
     const [cookie = ""] = first.headers["set-cookie"] ?? [];
-    expect(cookie).toMatch(/^sid=[0-9a-z]+; Path=\/; HttpOnly; SameSite=Lax$/);
+    expect(cookie).toMatch(/^sid=[0-9a-z]+\.[0-9a-z]+; Path=\/; HttpOnly; SameSite=Lax$/);
     const [pair = ""] = cookie.split(";");
     const again = await Promise.all(
       Array.from({ length: 20 }, () => call(cluster, "web", { headers: { cookie: `a=b; ${pair}` } })),
@@ -294,6 +294,35 @@ describe("policies", () => {
     expect(new Set(again.map(({ body }) => body))).toEqual(new Set([first.body]));
     const without = await Promise.all(Array.from({ length: 20 }, () => call(cluster, "web")));
     expect(new Set(without.map(({ body }) => body)).size).toBe(2);
+  });
+
+  test("a session stays with its pod while that lives, and has another then", async () => {
+    const cluster = await governed({ sessionPersistence: { sessionName: "sid" } });
+    cluster.service("web");
+    for (const name of ["a", "b", "c", "d"]) {
+      const { endpoint } = await cluster.wirePod(saying(name));
+      cluster.gateway.cluster.set("pods", fakePod(`web-00001-${name}`, "web-00001", { endpoint }));
+    }
+    const pairOf = ({ headers }: Awaited<ReturnType<typeof call>>): string =>
+      headers["set-cookie"]?.[0]?.split(";")[0] ?? "";
+    const first = await call(cluster, "web");
+    const mine = (): Promise<readonly string[]> =>
+      Promise.all(
+        Array.from(
+          { length: 20 },
+          async () => (await call(cluster, "web", { headers: { cookie: pairOf(first) } })).body,
+        ),
+      );
+    expect(new Set(await mine())).toEqual(new Set([first.body]));
+    const { endpoint } = await cluster.wirePod(saying("e"));
+    cluster.gateway.cluster.set("pods", fakePod("web-00001-e", "web-00001", { endpoint }));
+    expect(new Set(await mine())).toEqual(new Set([first.body]));
+    cluster.gateway.cluster.delete("pods", fakePod(`web-00001-${first.body}`, "web-00001"));
+    const moved = await call(cluster, "web", { headers: { cookie: pairOf(first) } });
+    expect(moved.body).not.toBe(first.body);
+    const again = await call(cluster, "web", { headers: { cookie: pairOf(moved) } });
+    expect([again.body, pairOf(again)]).toEqual([moved.body, pairOf(moved)]);
+    expect((await call(cluster, "web", { headers: { cookie: `sid=${"x.".repeat(500)}` } })).status).toBe(200);
   });
 
   test("a retry by status: idempotent requests only, so often, and the answer is the last one", async () => {

@@ -14,7 +14,8 @@ import { corsChanges, isPreflight, preflightHeaders } from "./cors.ts";
 import { guard, type Pass } from "./guard.ts";
 import { MirrorEnd, MirroredRequest } from "./mirror.ts";
 import { PolicyState, type SecretSource } from "./policy-state.ts";
-import { sessionHeaders, sessionToken } from "./session.ts";
+import { Seat, SeatedAnswer } from "./seat.ts";
+import { sessionToken } from "./session.ts";
 
 export interface PassageContext {
   readonly clock: Clock;
@@ -73,7 +74,7 @@ export class Passages {
   }
 
   #plain(request: AcceptedRequest, match: Match): Forwarded {
-    const picked = this.#pick(request, match);
+    const picked = this.#pick(match, undefined);
     const { requestHeaders, responseHeaders } = picked.backend ?? {};
     const target = targetOf(picked);
     if (requestHeaders === undefined && responseHeaders === undefined)
@@ -108,17 +109,25 @@ export class Passages {
 
   #forward(original: AcceptedRequest, match: Match, pass: Pass | undefined): Forwarded {
     const { filters, policy } = match.rule;
-    const picked = this.#pick(original, match);
+    const session = policy?.session;
+    const token = session === undefined ? undefined : sessionToken(session, original.headers.headers);
+    const picked = this.#pick(match, token?.target);
     const target = targetOf(picked);
+    const seat = session === undefined ? undefined : new Seat(token?.pod);
     const changes: readonly (HeaderChanges | undefined)[] = [
       pass,
       filters?.requestHeaders,
       picked.backend?.requestHeaders,
     ];
     const headers = changes.reduce((list, one) => changeHeaders(list, one), original.headers.headers);
-    const answer = this.#answerChanges(original, match, { picked, target });
+    const answer = this.#answerChanges(original, match, picked);
     const compressed = this.#compressed(original, policy);
-    const shaped = answer.length === 0 ? original.peer : new AnswerHeaders(original.peer, answer);
+    const plain = answer.length === 0 ? original.peer : new AnswerHeaders(original.peer, answer);
+    const { scheme } = original;
+    const shaped =
+      session === undefined || seat === undefined
+        ? plain
+        : new SeatedAnswer(plain, { rule: session, seat, target, scheme });
     const client = compressed === undefined ? shaped : new CompressedAnswer(shaped, compressed.rule, compressed.coding);
     const rewritten: AcceptedRequest = {
       ...original,
@@ -132,32 +141,29 @@ export class Passages {
     return {
       request: copies.length === 0 ? rewritten : { ...rewritten, peer: new MirroredRequest(client, copies) },
       target,
-      rules: policy === undefined ? undefined : this.#rules(policy),
+      rules: policy === undefined ? undefined : { ...this.#rules(policy), seat },
       mirrors,
       whenWritten: client instanceof CompressedAnswer ? (listener) => client.whenWritten(listener) : undefined,
     };
   }
 
-  #pick(request: AcceptedRequest, { rule, split }: Match): Picked {
+  /** @param token of the revision that the client had before */
+  #pick({ rule, split }: Match, token: string | undefined): Picked {
     const { random, backends } = this.#context;
     // A tag names its revision: there is nothing to choose.
     if (split !== undefined && split.revisions.length === 1) return { backend: undefined, target: split.revisions[0] };
-    const session = rule.policy?.session;
-    const token = session === undefined ? undefined : sessionToken(session, request.headers.headers);
     const kept = token === undefined ? undefined : rule.backends.pickSticky(token, backends);
     return kept ?? rule.backends.pick(backends, random);
   }
 
   #answerChanges(
-    { headers, scheme }: AcceptedRequest,
+    { headers }: AcceptedRequest,
     { rule }: Match,
-    { picked, target }: { readonly picked: Picked; readonly target: string },
+    picked: Picked,
   ): readonly (HeaderChanges | undefined)[] {
-    const { filters, policy } = rule;
+    const { filters } = rule;
     const changes: (HeaderChanges | undefined)[] = [filters?.responseHeaders, picked.backend?.responseHeaders];
     if (filters?.cors !== undefined) changes.push(corsChanges(filters.cors, headers.headers));
-    const session = policy?.session;
-    if (session !== undefined) changes.push({ drop: none, add: sessionHeaders(session, target, scheme) });
     return changes.filter((one) => one !== undefined);
   }
 
@@ -212,8 +218,6 @@ export class Passages {
     return state;
   }
 }
-
-const none: ReadonlySet<string> = new Set();
 
 function targetOf({ backend, target }: Picked): string {
   if (target !== undefined) return target;

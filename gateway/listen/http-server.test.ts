@@ -1,9 +1,25 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { silent, start, until } from "../client.fake.ts";
+import { accessLine } from "../stats/access-line.ts";
+import type { RequestRecord } from "../stats/request-record.ts";
 import { reflecting, saying } from "../gateway.fake.ts";
 
 const host = "host: hello.default.localhost\r\n";
+
+test("who watches requests hears of what was none, and of what has not come in time", async () => {
+  const records: RequestRecord[] = [];
+  const watchers = [{ ended: (record: RequestRecord) => void records.push(record) }];
+  const cluster = await start({ headerTimeoutMs: 60, headerCheckMs: 10 }, { watchers });
+  const text = await cluster.connect().send("GET / HTTP/1.1\n\n").ended();
+  await cluster.connect().send("GET / HTT").ended();
+  expect(records.map(({ code, status, origin }) => [code, status, origin.client])).toEqual([
+    ["BAD_REQUEST", 400, "127.0.0.1"],
+    ["REQUEST_TIMEOUT", 408, "127.0.0.1"],
+  ]);
+  expect(text).toContain(records[0]?.origin.id);
+  expect(accessLine(records[0]!, "common")).toMatch(/ "- - HTTP\/1\.1" 400 \d+\n$/);
+});
 
 describe("what is not clear is refused, with the request's id, and the connection is closed", () => {
   const payloads: { name: string; bytes: string; status: number }[] = [

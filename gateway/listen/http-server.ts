@@ -17,7 +17,7 @@ import { readPreface } from "./preface.ts";
 import { RequestRecord, type RequestWatcher } from "../stats/request-record.ts";
 import type { Tracer } from "../stats/tracer.ts";
 import { TlsListener } from "./tls-listener.ts";
-import type { ReceivedRequest } from "./received-request.ts";
+import type { ReceivedRequest, Refusal } from "./received-request.ts";
 import { WatchedClient } from "./watched-client.ts";
 
 /** A request that is well-formed; what becomes of it is another's business. */
@@ -68,7 +68,8 @@ export class HttpServer {
     const connections = new Connections(limits.connectionsPerAddressMax);
     this.#connections = connections;
     const received = (request: ReceivedRequest): void => this.#received(request);
-    this.#http1 = new Http1Listener({ clock, random, log, limits, received });
+    const refused = (refusal: Refusal): void => this.#refused(refusal);
+    this.#http1 = new Http1Listener({ clock, random, log, limits, received, refused });
     this.#http2 = new Http2Listener({ clock, log, limits, received });
     // A client that has said all may still hear: who speaks WebSocket ends one side first.
     this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#connected(socket));
@@ -213,6 +214,17 @@ export class HttpServer {
       if (record !== undefined) record.code = fault.code;
       refuse({ peer, expectsContinue }, fault, id);
     }
+  }
+
+  /** Who watches hears of what was no request, too: of its method and target nothing is clear. */
+  #refused({ client: connection, id, code, status, byteCount }: Refusal): void {
+    const { watchers, clock } = this.#options;
+    if (watchers.length === 0) return;
+    const { scheme, client } = connection;
+    const [startMs, startWallMs] = [clock.nowMs(), clock.wallMs()];
+    const origin = { id, method: "-", scheme, protocol: "1.1", client: client.address, startMs, startWallMs };
+    const record = Object.assign(new RequestRecord(origin), { code, status, bytesSent: byteCount, endMs: startMs });
+    for (const watcher of watchers) watcher.ended(record);
   }
 
   #recordOf({ peer, scheme, protocol, connection }: ReceivedRequest, id: string): RequestRecord | undefined {

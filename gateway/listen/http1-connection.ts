@@ -24,7 +24,7 @@ export interface Http1Host {
   /** A request that wants the connection for itself has come; `rest`: what came after it. */
   readonly upgrade: (connection: Http1Connection, head: ParsedRequest, rest: Buffer) => void;
   /** @returns the bytes of an answer to what is no request, or was none in time; in latin1 */
-  readonly refusal: (code: GatewayFaultCode) => string;
+  readonly refusal: (connection: Http1Connection, code: GatewayFaultCode) => string;
   /** It is closed, or somebody else's. */
   readonly ended: (connection: Http1Connection) => void;
 }
@@ -316,7 +316,7 @@ export class Http1Connection implements Http1Line {
   #refuse(code: GatewayFaultCode): void {
     this.#looked = 0;
     this.client.isClosing = true;
-    this.write(this.#host.refusal(code));
+    this.write(this.#host.refusal(this, code));
     this.end();
   }
 

@@ -9,7 +9,7 @@ import { readRequestTarget, type RequestTarget } from "../proxy/request-target.t
 import type { ClientConnection } from "./connections.ts";
 import type { Http1Client } from "./http1-client.ts";
 import { Http1Connection, type Http1Host } from "./http1-connection.ts";
-import type { ReceivedRequest } from "./received-request.ts";
+import type { ReceivedRequest, Refusal } from "./received-request.ts";
 import { UpgradeClient } from "./upgrade-client.ts";
 
 export interface Http1ListenerOptions {
@@ -18,6 +18,7 @@ export interface Http1ListenerOptions {
   readonly log: Log;
   readonly limits: GatewayLimits;
   readonly received: (request: ReceivedRequest) => void;
+  readonly refused: (refusal: Refusal) => void;
 }
 
 /** HTTP/1.1 of clients. One timer looks after the time of all connections. */
@@ -39,7 +40,7 @@ export class Http1Listener {
       nowMs: () => clock.nowMs(),
       request: (connection, head, peer) => this.#request(connection, head, peer),
       upgrade: (connection, head, rest) => this.#upgrade(connection, head, rest),
-      refusal: (code) => this.#refusal(code),
+      refusal: ({ client }, code) => this.#refusal(client, code),
       ended: (connection) => this.#connections.delete(connection),
     };
     this.#looking = clock.every(limits.headerCheckMs, () => this.#look());
@@ -106,10 +107,12 @@ export class Http1Listener {
     return { headers, target };
   }
 
-  #refusal(code: GatewayFaultCode): string {
-    const { log, random } = this.#options;
+  #refusal(client: ClientConnection, code: GatewayFaultCode): string {
+    const { log, random, refused } = this.#options;
     log.debug("a client sent what is no request", { code });
-    const { status, headers, body } = faultResponse(code, random.uuid());
+    const id = random.uuid();
+    const { status, headers, body } = faultResponse(code, id);
+    refused({ client, id, code, status, byteCount: body.length });
     return `${statusLine(status)}${fieldLines(headers)}connection: close\r\n\r\n${body}`;
   }
 }

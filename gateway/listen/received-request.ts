@@ -1,7 +1,19 @@
 import type { ClientEnd } from "../proxy/client-end.ts";
+import type { GatewayFaultCode } from "../proxy/fault-status.ts";
 import type { ClientHeaders } from "../proxy/request-head.ts";
 import type { RequestTarget } from "../proxy/request-target.ts";
 import type { ClientConnection } from "./connections.ts";
+
+/** An answer to what a client has sent that is no request, or none in time. */
+export interface Refusal {
+  readonly client: ClientConnection;
+  /** What the client is told to ask about. */
+  readonly id: string;
+  readonly code: GatewayFaultCode;
+  readonly status: number;
+  /** Of the answer's body. */
+  readonly byteCount: number;
+}
 
 /** A request whose head has come, whatever protocol it came by. */
 export interface ReceivedRequest {

@@ -53,8 +53,16 @@ export interface ClientRequest {
   readonly rules?: ExchangeRules;
 }
 
+interface Seat {
+  /** As `stickyToken` has its name. */
+  readonly pod: string | undefined;
+  took(pod: PodTarget): void;
+}
+
 /** What a routing rule says of the life of a request. */
 export interface ExchangeRules {
+  /** Of a session: the pod that it wants, and is told of the one that it gets. */
+  readonly seat?: Seat | undefined;
   /** For all of it, attempts that failed included. */
   readonly timeoutMs?: number | undefined;
   /** For one attempt to begin its answer. */
@@ -126,6 +134,10 @@ export class Exchange implements Waiter, UpstreamHandlers, DeadlineOwner {
     this.#upstreamRequest = this.#makeRequest();
   }
 
+  get seat(): string | undefined {
+    return this.#request.rules?.seat?.pod;
+  }
+
   get hasPod(): boolean {
     return this.#slot !== undefined;
   }
@@ -153,6 +165,7 @@ export class Exchange implements Waiter, UpstreamHandlers, DeadlineOwner {
   granted(slot: PodSlot): void {
     const nowMs = this.#context.clock.nowMs();
     this.#slot = slot;
+    this.#request.rules?.seat?.took(slot.target);
     this.#story.granted(slot.target, nowMs, this.#dispatcher.lastActivation);
     this.#deadline.arm(nowMs);
     const upstream = this.#context.upstreams.of(slot.target, this.#dispatcher.target);

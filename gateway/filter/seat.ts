@@ -1,0 +1,48 @@
+import type { SessionRule } from "../route/policy.ts";
+import { stickyToken } from "../route/backends.ts";
+import type { PodTarget } from "../route/target.ts";
+import { ClientDecorator } from "./client-decorator.ts";
+import { sessionHeaders } from "./session.ts";
+import type { ClientEnd } from "../proxy/client-end.ts";
+
+/** A session's place: the pod that it had before, while that lives, or the one that it got instead. */
+export class Seat {
+  #pod: string | undefined;
+
+  /** @param pod what the client says of it, as `stickyToken` has its name */
+  constructor(pod: string | undefined) {
+    this.#pod = pod;
+  }
+
+  /** As `podToken` has it; undefined: any pod will do. */
+  get pod(): string | undefined {
+    return this.#pod;
+  }
+
+  took({ name }: PodTarget): void {
+    this.#pod = stickyToken(name);
+  }
+}
+
+interface SeatedSession {
+  readonly rule: SessionRule;
+  readonly seat: Seat;
+  /** Key of the revision, or of a Service's pods. */
+  readonly target: string;
+  readonly scheme: "http" | "https";
+}
+
+/** Tells the client, with the head of its answer, how it comes back to its revision and pod. */
+export class SeatedAnswer extends ClientDecorator {
+  readonly #session: SeatedSession;
+
+  constructor(inner: ClientEnd, session: SeatedSession) {
+    super(inner);
+    this.#session = session;
+  }
+
+  override writeHead(status: number, headers: readonly string[], isAll: boolean): void {
+    const { rule, seat, target, scheme } = this.#session;
+    super.writeHead(status, [...headers, ...sessionHeaders(rule, { target, pod: seat.pod }, scheme)], isAll);
+  }
+}
