@@ -46,7 +46,10 @@ export const fakeRevision = (name: string, spec: Partial<RevisionSpec> = {}, hom
   kind: "Revision",
   metadata: meta(name),
   spec: { containers: [{ image: "x" }], ...spec },
-  status: { homeNodes: homes },
+  status: {
+    homeNodes: homes,
+    scaling: { maxScale: 0, concurrencyPerPod: Math.max(1, Math.floor((spec.containerConcurrency || 100) * 0.7)) },
+  },
 });
 
 export const fakeNode = (name: string, annotations: Readonly<Record<string, string>> = {}): Node => ({

@@ -1,4 +1,4 @@
-import { annotation } from "@shallop/sdk/api";
+import { annotation, type RevisionScaling } from "@shallop/sdk/api";
 import { describe, expect, test } from "vitest";
 import { fakeNode, fakePod, fakeRevision } from "../gateway.fake.ts";
 import { compileNode, compilePod, compileRevision, parseEndpoint } from "./target.ts";
@@ -107,19 +107,20 @@ test.each(endpoints)("parseEndpoint($json) is taken: $good", ({ json, good }) =>
   expect(parseEndpoint(json)).toEqual(good ? JSON.parse(json) : undefined);
 });
 
-test.each<{ name: string; annotations: Record<string, string>; concurrency?: number; growth: unknown }>([
-  { name: "a hard limit", annotations: {}, concurrency: 10, growth: { perPod: 7, podsMax: 200 } },
-  { name: "one at a time", annotations: {}, concurrency: 1, growth: { perPod: 1, podsMax: 200 } },
+test.each<{ name: string; scaling: RevisionScaling | undefined; growth: unknown }>([
+  { name: "as many as it likes", scaling: { maxScale: 0, concurrencyPerPod: 7 }, growth: { perPod: 7, podsMax: 200 } },
+  { name: "a maximum", scaling: { maxScale: 3, concurrencyPerPod: 50 }, growth: { perPod: 50, podsMax: 3 } },
   {
-    name: "a target, all of it, and a maximum",
-    annotations: { target: "50", "target-utilization-percentage": "100", "max-scale": "3" },
-    growth: { perPod: 50, podsMax: 3 },
+    name: "one above what nodes add",
+    scaling: { maxScale: 999, concurrencyPerPod: 1 },
+    growth: { perPod: 1, podsMax: 200 },
   },
-  { name: "by the second", annotations: { metric: "rps" }, growth: undefined },
-  { name: "by the processor", annotations: { class: "hpa.autoscaling.knative.dev" }, growth: undefined },
-])("growth before the control plane is asked: $name", ({ annotations, concurrency = 0, growth }) => {
-  const revision = fakeRevision("r", { containerConcurrency: concurrency });
-  const own = Object.entries(annotations).map(([name, value]) => [`autoscaling.knative.dev/${name}`, value]);
-  const given = { ...revision, metadata: { ...revision.metadata, annotations: Object.fromEntries(own) } };
+  { name: "not by requests at once", scaling: { maxScale: 3 }, growth: undefined },
+  { name: "what makes no sense", scaling: { maxScale: 3, concurrencyPerPod: 0 }, growth: undefined },
+  { name: "not known yet", scaling: undefined, growth: undefined },
+])("growth before the control plane is asked: $name", ({ scaling, growth }) => {
+  const revision = fakeRevision("r");
+  const { scaling: _none, ...status } = revision.status ?? {};
+  const given = { ...revision, status: scaling === undefined ? status : { ...status, scaling } };
   expect(compileRevision(given).growth).toEqual(growth);
 });

@@ -1,6 +1,5 @@
 import { type Clock, describeError, Fault, type Random, SingleFlight } from "@shallop/sdk/internal";
 import type { ActivateFaultCode, ActivateRequest, Activation } from "@shallop/sdk/wire";
-import { autoscalingPrefix } from "@shallop/sdk/api";
 import { crashBackoffMs } from "../pod/crash-backoff.ts";
 import { PodFault } from "../pod/pod-runtime.ts";
 import { holdsRoom } from "../pod/pod-state.ts";
@@ -74,10 +73,7 @@ export class Activator {
     const home = this.#settings.homes.get(key);
     if (home?.preparation.phase === "prepared" && home.preparation.prepared.image.variant !== "wasm")
       return `revision ${key} runs natively on node ${this.#settings.node}`;
-    const { annotations = {} } = home?.revision.metadata ?? {};
-    const max = Number(
-      annotations[`${autoscalingPrefix}max-scale`] ?? annotations[`${autoscalingPrefix}maxScale`] ?? 0,
-    );
+    const max = home?.revision.status?.scaling?.maxScale ?? 0;
     const count = this.#settings.pods.ofRevision(namespace, revision).filter(({ state }) => holdsRoom(state)).length;
     return max > 0 && count >= max ? `revision ${key} has ${String(count)} pods here, its max-scale` : undefined;
   }

@@ -1,4 +1,4 @@
-import { annotation, label, pods, revisions } from "@shallop/sdk/api";
+import { annotation, label, pods, revisions, type RevisionScaling } from "@shallop/sdk/api";
 import { ImageFault } from "@shallop/sdk/image";
 import { expect, test } from "vitest";
 import { PodFault } from "../pod/pod-runtime.ts";
@@ -9,11 +9,11 @@ const revisionOf = (world: FakeWorld) => world.api.find(revisions, "default", "h
 const code = (error: unknown): unknown => (error as { code?: unknown }).code;
 
 /** A world whose agent has the revision prepared. */
-async function prepared(recordDelayMs = 0, annotations: Record<string, string> = {}): Promise<FakeWorld> {
+async function prepared(recordDelayMs = 0, scaling?: RevisionScaling): Promise<FakeWorld> {
   const world = await FakeWorld.open();
   world.recordDelayMs = recordDelayMs;
   const revision = world.revision();
-  world.revision(revision.metadata.name, { metadata: { ...revision.metadata, annotations } });
+  if (scaling !== undefined) world.revision(revision.metadata.name, { status: { ...revision.status, scaling } });
   await world.start();
   await world.until(() => (revisionOf(world)?.status?.preparedNodes?.length ?? 0) > 0);
   return world;
@@ -164,7 +164,7 @@ test("a thousand requests at once activate one pod, which is recorded afterwards
 });
 
 test("a further pod comes beside those that have enough to do, up to max-scale, and at zero cost for whoever asks again", async () => {
-  await using world = await prepared(0, { "autoscaling.knative.dev/max-scale": "2" });
+  await using world = await prepared(0, { maxScale: 2 });
   const { activator } = world.agent;
   const first = await activator.activate(ask);
   const beside = [first.podName];

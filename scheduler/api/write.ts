@@ -12,6 +12,7 @@ import {
 import { errorCode } from "@shallop/sdk/internal";
 import { admitImages } from "./admit-images.ts";
 import { admitNamespace, admitNode, withUserAnnotations } from "./admission.ts";
+import { admitScale } from "./admit-scale.ts";
 import { withClusterIp } from "./cluster-ip.ts";
 import { admitPodSecurity } from "./pod-security.ts";
 import { ownersAfterUpdate } from "./apply/managed-fields.ts";
@@ -67,6 +68,7 @@ export async function createObject(
     admitImages(machinery, target, { next: object, user: options.user });
     const key = machinery.objects.key(kind, target.namespace, name);
     const taken = machinery.objects.store.get(key) !== undefined;
+    const stored = admitScale(machinery, target, object);
     try {
       if (taken) throw alreadyExists(kind, name);
       return await written(machinery, key, object, { expected: 0, options });
@@ -74,6 +76,8 @@ export async function createObject(
       const code = errorCode(error);
       if (code !== "Conflict" && code !== "AlreadyExists") throw error;
       if (!generated || attempt === generateAttemptsMax) throw alreadyExists(kind, name);
+    } finally {
+      stored();
     }
   }
 }

@@ -1,4 +1,4 @@
-import { annotation, autoscalingPrefix, parseSignals, type SignalName } from "@shallop/sdk/api";
+import { annotation, autoscalingPrefix, parseSignals, type RevisionScaling, type SignalName } from "@shallop/sdk/api";
 import { parseDurationMs } from "@shallop/sdk/internal";
 import { type AutoscalerConfig, targetMin } from "./config.ts";
 import type { Signal } from "./signals.ts";
@@ -112,6 +112,13 @@ export function parseSpec(annotations: Annotations, containerConcurrency: number
     delayMs: duration("scale-down-delay"),
   });
 }
+
+/** What gateways and nodes are told, which add pods for a burst before the autoscaler has heard of it. */
+export const scalingOf = ({ metric, target, maxScale, dryRun }: ScaleSpec): RevisionScaling => ({
+  maxScale,
+  // Less than one request at once is a matter of averages, which neither gateways nor nodes make.
+  ...(metric === "concurrency" && !dryRun ? { concurrencyPerPod: Math.max(1, Math.floor(target)) } : {}),
+});
 
 /** Both spellings that Knative takes. */
 const weighted: readonly string[] = ["weighted-exponential", "weightedExponential"];

@@ -106,6 +106,7 @@ export type {
   Configuration,
   FailedNode,
   PreparedNode,
+  RevisionScaling,
   Revision,
   RevisionSpec,
   RevisionTemplate,

@@ -71,9 +71,18 @@ export interface Revision extends ApiObject {
     readonly homeNodes?: readonly string[];
     /** Homes that have said that the image is prepared, with the variant that each will run and why. */
     readonly preparedNodes?: readonly PreparedNode[];
+    /** What its pods are held to, as the autoscaler reads its annotations and the cluster's configuration. */
+    readonly scaling?: RevisionScaling;
     /** Homes that cannot prepare the image, and why; each goes on trying. */
     readonly failedNodes?: readonly FailedNode[];
   };
+}
+
+export interface RevisionScaling {
+  /** Pods in all; 0 = unlimited. */
+  readonly maxScale: number;
+  /** Requests at once that a pod shall get, 1 at least; where the revision is scaled by them, and decisions are acted on. */
+  readonly concurrencyPerPod?: number;
 }
 
 export interface PreparedNode {

@@ -62,7 +62,11 @@ describe("Autoscaler", () => {
     report(0.01, 1000);
     expect(changed).toEqual(["default/hello-00001"]);
     // 1000 / 70, and a panic.
-    expect(autoscaler.wanted(revision(1), counts())).toEqual({ want: 15, initialScale: 1, activity: "activating" });
+    expect(autoscaler.wanted(revision(1), counts())).toMatchObject({
+      want: 15,
+      initialScale: 1,
+      activity: "activating",
+    });
   });
 
   test("those of a revision with pods wait for the tick, each two seconds", async () => {

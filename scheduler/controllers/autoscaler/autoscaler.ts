@@ -1,4 +1,4 @@
-import { label, parseAutoscalingSettings, type Revision } from "@shallop/sdk/api";
+import { label, parseAutoscalingSettings, type Revision, type RevisionScaling } from "@shallop/sdk/api";
 import { type EventRecorder, referenceTo } from "@shallop/sdk/client";
 import type { Clock, Log, Timer } from "@shallop/sdk/internal";
 import type { LoadReport, ScaleDecision, WhatIf } from "@shallop/sdk/wire";
@@ -8,7 +8,7 @@ import type { IdleBook } from "../../autoscale/idle-book.ts";
 import { IdleTimes } from "../../autoscale/idle-times.ts";
 import { replay } from "../../autoscale/replay.ts";
 import { type Moment, type PodCounts, RevisionScaler } from "../../autoscale/revision-scaler.ts";
-import { parseSpec } from "../../autoscale/spec.ts";
+import { parseSpec, scalingOf } from "../../autoscale/spec.ts";
 import { keyAt, keyOf } from "../shared/mirror.ts";
 import { LoadBook } from "./load-book.ts";
 import type { UsageBook } from "./usage-book.ts";
@@ -86,7 +86,12 @@ export class Autoscaler implements Disposable {
   wanted(
     revision: Revision,
     counts: PodCounts,
-  ): { readonly want: number; readonly initialScale: number; readonly activity: Activity["phase"] } {
+  ): {
+    readonly want: number;
+    readonly initialScale: number;
+    readonly scaling: RevisionScaling;
+    readonly activity: Activity["phase"];
+  } {
     const key = keyOf(revision);
     const { clock, config, idleTimes } = this.#options;
     let scaled = this.#scaled.get(key);
@@ -106,7 +111,8 @@ export class Autoscaler implements Disposable {
     const isNews = isUp || scaler.isNews(counts);
     const isFirst = scaler.decisions.length === 0;
     if (isNews || isFirst) this.#decide(key, scaled, { isAsked: true });
-    return { want: scaler.want, initialScale: scaler.spec.initialScale, activity: scaler.activity.phase };
+    const { spec, want, activity } = scaler;
+    return { want, initialScale: spec.initialScale, scaling: scalingOf(spec), activity: activity.phase };
   }
 
   /** How it stands with each revision, and the numbers that its last decision was made from. */

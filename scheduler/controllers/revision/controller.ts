@@ -1,4 +1,4 @@
-import { label, type Pod, type Revision, variantWishOf, wishedVariant } from "@shallop/sdk/api";
+import { label, type Pod, type Revision, type RevisionScaling, variantWishOf, wishedVariant } from "@shallop/sdk/api";
 import { type EventRecorder, referenceTo } from "@shallop/sdk/client";
 import type { Clock, Random } from "@shallop/sdk/internal";
 import type { Activity } from "../../autoscale/activity.ts";
@@ -26,7 +26,12 @@ interface ScaleSource {
   wanted(
     revision: Revision,
     counts: PodCounts,
-  ): { readonly want: number; readonly initialScale: number; readonly activity: Activity["phase"] };
+  ): {
+    readonly want: number;
+    readonly initialScale: number;
+    readonly scaling: RevisionScaling;
+    readonly activity: Activity["phase"];
+  };
 }
 
 export interface RevisionControllerOptions {
@@ -102,8 +107,10 @@ export class RevisionController {
     const heldForMs = this.#heldMs(look);
     const expected = this.#expected(look);
     const plan = planPods({ pods: look.pods, want: look.scale.want, expected: expected.pods, isHeld: heldForMs > 0 });
+    // What is lost or has ended makes room first: a revision has never more pods than its max-scale.
+    for (const removal of plan.remove) if (removal.why !== "surplus") await this.#remove(revision, removal);
     const unplaceable = await this.#start(look, plan.create);
-    for (const removal of plan.remove) await this.#remove(revision, removal);
+    for (const removal of plan.remove) if (removal.why === "surplus") await this.#remove(revision, removal);
     const refusedMs = this.#refusedMs(look);
     await this.#writeStatus(look, { unplaceable, refusedMs });
     const waits = [
@@ -257,6 +264,7 @@ export class RevisionController {
       want: scale.want,
       ready,
       initialScale: scale.initialScale,
+      scaling: scale.scaling,
       activity: scale.activity,
       crash: crashOfPods(pods, memory.backoff),
       unplaceable,

@@ -175,6 +175,7 @@ describe("planStatus", () => {
     want: 1,
     ready: 0,
     initialScale: 1,
+    scaling: { maxScale: 0 },
     activity: "activating",
     crash: undefined,
     unplaceable: undefined,

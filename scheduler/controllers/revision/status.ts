@@ -1,4 +1,4 @@
-import type { FailedNode, Revision } from "@shallop/sdk/api";
+import type { FailedNode, Revision, RevisionScaling } from "@shallop/sdk/api";
 import type { Activity } from "../../autoscale/activity.ts";
 import type { Homes } from "../../place/homes.ts";
 import { conditionsFrom, failed, type Finding, isTrue, unknown } from "../shared/conditions.ts";
@@ -12,6 +12,7 @@ export interface StatusWorld {
   readonly want: number;
   readonly ready: number;
   readonly initialScale: number;
+  readonly scaling: RevisionScaling;
   readonly activity: Activity["phase"];
   /** Why pods do not come up, when some have tried. */
   readonly crash: { readonly reason: string; readonly message: string } | undefined;
@@ -70,6 +71,7 @@ export function planStatus(world: StatusWorld): RevisionStatusPlan {
       ...(resolution.phase === "resolved" ? { containerStatuses: resolution.containerStatuses } : {}),
       actualReplicas: ready,
       desiredReplicas: want,
+      scaling: world.scaling,
       homeNodes: homes.nodes,
       ...(before?.preparedNodes === undefined ? {} : { preparedNodes: prepared }),
       ...(before?.failedNodes === undefined ? {} : { failedNodes: refusing }),

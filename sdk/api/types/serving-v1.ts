@@ -28,7 +28,9 @@ RevisionStatus
   observedGeneration int64; conditions []KnativeCondition; annotations map:string; actualReplicas int32;
   desiredReplicas int32; logUrl string; serviceName string; containerStatuses []RevisionContainerStatus;
   initContainerStatuses []RevisionContainerStatus; homeNodes []string; preparedNodes []PreparedNode;
-  failedNodes []FailedNode
+  failedNodes []FailedNode; scaling RevisionScaling
+RevisionScaling
+  maxScale int64 !; concurrencyPerPod int64
 RevisionContainerStatus
   name string; imageDigest string
 PreparedNode
