@@ -88,6 +88,8 @@ export interface RevisionExplanation {
   readonly placements: readonly { readonly pod: string; readonly node: string; readonly reason: string }[];
   /** What each home node will run, and why. */
   readonly variants: readonly { readonly node: string; readonly variant: string; readonly reason: string }[];
+  /** Why it cannot run at all, such as an image policy; absent: nothing is known that keeps it. */
+  readonly refusal?: { readonly reason: string; readonly message: string };
   /** When it was asked for: the recorded load with the settings that the revision has, and with others. */
   readonly whatIf?: WhatIf;
 }

@@ -108,6 +108,13 @@ export function spinningStartComponent(): Promise<Uint8Array> {
   return handlerComponent(spinningStartText);
 }
 
+/** A component that begins with so much memory, and so does not come up in a pod with less. */
+export function hungryComponent(bytes: number): Promise<Uint8Array> {
+  return handlerComponent(
+    trappingText.replace('(memory (export "memory") 1)', `(memory (export "memory") ${bytes >> 16})`),
+  );
+}
+
 const trappingText = `(module
   (memory (export "memory") 1)
   (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 8))

@@ -1,6 +1,7 @@
 import { annotation, ApiFault, label, type Pod, type Revision } from "@shallop/sdk/api";
 import type { Explanation, RevisionExplanation, ScaleDecision, WhatIf } from "@shallop/sdk/wire";
 import type { Cluster } from "../shared/cluster.ts";
+import { conditionOf } from "../shared/conditions.ts";
 import { keyAt, keyOf } from "../shared/mirror.ts";
 
 /** What the autoscaler tells of a revision, by its key. */
@@ -50,6 +51,7 @@ export class ServiceExplainer {
     const key = keyOf(revision);
     const whatIf = settings === undefined ? undefined : this.#scale.whatIf(key, settings);
     const { preparedNodes = [], failedNodes = [] } = revision.status ?? {};
+    const refused = conditionOf(revision, "ContainerHealthy");
     return {
       revision: name,
       decisions: this.#scale.decisions(key),
@@ -60,6 +62,9 @@ export class ServiceExplainer {
         ...preparedNodes,
         ...failedNodes.map(({ node, code, message }) => ({ node, variant: "none", reason: `${code}: ${message}` })),
       ],
+      ...(refused?.status === "False"
+        ? { refusal: { reason: refused.reason ?? "", message: refused.message ?? "" } }
+        : {}),
       ...(whatIf === undefined ? {} : { whatIf }),
     };
   }

@@ -65,6 +65,8 @@ async function explainRevision(context: Context, revision: RevisionExplanation):
     context.print(`${style.dim("placed")} ${pod} on ${node}: ${reason}`);
   for (const { node, variant, reason } of revision.variants)
     context.print(`${style.dim("variant")} ${variant} on ${node}: ${reason}`);
+  if (revision.refusal !== undefined)
+    context.print(`${style.dim("refused")} ${revision.refusal.reason}: ${revision.refusal.message}`);
   if (revision.whatIf !== undefined) await explainWhatIf(context, revision.whatIf);
   context.print("");
 }
