@@ -22,6 +22,23 @@ export const dialSocket = (path: string, clock: Clock): Promise<Socket> =>
 export const dialAddress = (host: string, port: number, clock: Clock): Promise<Socket> =>
   connected(connect({ host, port, noDelay: true }), { place: `${host}:${port}`, clock });
 
+// As much as Node reads at once. What is read is copied before the next read, so that all connections can share it.
+const readBuffer = Buffer.allocUnsafeSlow(64 * 1024);
+
+/**
+ * Likewise, for who reads by `data` alone: bytes come as a copy of as many as there are, where Node makes a buffer of 64 KiB for each read
+ * and passes it through a stream.
+ */
+export function dialReading(host: string, port: number, clock: Clock): Promise<Socket> {
+  const callback = (byteCount: number): boolean => {
+    socket.emit("data", Buffer.from(readBuffer.subarray(0, byteCount)));
+    // False would end the reading.
+    return true;
+  };
+  const socket = connect({ host, port, noDelay: true, onread: { buffer: readBuffer, callback } });
+  return connected(socket, { place: `${host}:${port}`, clock });
+}
+
 /** Connects to a node agent of another machine. @throws GatewayFault CONNECT_FAILED */
 export async function dialAgent(address: string, tls: AgentTls, clock: Clock): Promise<Socket> {
   return connected(connectTls(agentEndpoint(address, tls)), { place: address, clock, event: "secureConnect" });

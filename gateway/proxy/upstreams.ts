@@ -2,7 +2,7 @@ import { Agent as HttpsAgent } from "node:https";
 import type { Duplex } from "node:stream";
 import type { Clock } from "@shallop/sdk/internal";
 import type { NodeTarget, PodTarget, RevisionTarget } from "../route/target.ts";
-import { type AgentTls, askAgent, dialAddress, dialSocket, dialTunnel } from "./dial.ts";
+import { type AgentTls, askAgent, dialAddress, dialReading, dialSocket, dialTunnel } from "./dial.ts";
 import { GatewayFault } from "./fault-status.ts";
 import { HttpUpstream } from "./http-upstream.ts";
 import { Http2Upstream } from "./http2-upstream.ts";
@@ -82,8 +82,8 @@ export class Upstreams {
       return new WireUpstream({ dial, draining: () => draining(pod) });
     }
     const { host, port } = endpoint;
-    const dial = direct ? () => dialAddress(host, port, clock) : tunnel;
-    return revision.isHttp2 ? new Http2Upstream(dial) : new HttpUpstream({ clock, dial });
+    if (revision.isHttp2) return new Http2Upstream(direct ? () => dialAddress(host, port, clock) : tunnel);
+    return new HttpUpstream({ clock, dial: direct ? () => dialReading(host, port, clock) : tunnel });
   }
 
   async #tunnel(pod: PodTarget): Promise<Duplex> {
