@@ -14,7 +14,7 @@ import { ServedRequest } from "./serve-request.ts";
 import { ServiceInstance } from "./service-instance.ts";
 import { GuestContext, type GuestSettings } from "./wasi/guest-context.ts";
 import { wasiImports } from "./wasi/imports.ts";
-import { wasiFunction } from "./wasi/lowered/wasi-functions.ts";
+import { wasiAsyncFunction, wasiFunction } from "./wasi/lowered/wasi-functions.ts";
 import { mayWait } from "./wasi/waiting-imports.ts";
 
 /** Runs components by their link plan. */
@@ -46,6 +46,7 @@ class ForkedComponent implements LoadedComponent {
       starts,
       mayWait,
       coreFunction: wasiFunction,
+      asyncFunction: wasiAsyncFunction,
     });
     const { callee, family } = entryOf(artifact.links.plan, "serve");
     this.#handler = callee;

@@ -7,7 +7,7 @@ import { LiveInstance } from "./instance/live-instance.ts";
 import { GuestContext, type GuestSettings } from "./wasi/guest-context.ts";
 import { wasiImports } from "./wasi/imports.ts";
 import type { Result } from "./wasi/result.ts";
-import { wasiFunction } from "./wasi/lowered/wasi-functions.ts";
+import { wasiAsyncFunction, wasiFunction } from "./wasi/lowered/wasi-functions.ts";
 import { mayWait } from "./wasi/waiting-imports.ts";
 
 /**
@@ -25,6 +25,7 @@ export async function runCommand(artifact: LinkedArtifact, settings: GuestSettin
       starts: states.map(({ start }) => start),
       mayWait,
       coreFunction: wasiFunction,
+      asyncFunction: wasiAsyncFunction,
     });
     const host = new HostBinding(plan.hostFunctions, wasiImports({ context }));
     const live = new LiveInstance(component, host, settings.bounds.handlesMax);

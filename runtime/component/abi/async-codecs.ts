@@ -16,19 +16,41 @@ export interface TransferredType {
 }
 
 /** `stream<T>`: the readable end moves (CanonicalABI.md, "lift_stream", "lower_stream"). */
-export const streamCodec = ({ type, item }: TransferredType): Codec =>
-  transferCodec("stream", type, (value, guest) => {
-    if ((value instanceof GuestStream || value instanceof HostStream) && isOf(value, type, guest)) return value;
-    return new HostStream(value as StreamReader, { type, item, guest });
-  });
+export const streamCodec = (type: TransferredType): Codec =>
+  indexCodec(
+    (context, index) => liftStream(context, index, type),
+    (context, value) => lowerStream(context, value, type),
+  );
 
 /** `future<T>`. */
-export const futureCodec = ({ type, item }: TransferredType): Codec =>
-  transferCodec("future", type, (value, guest) => {
-    if ((value instanceof GuestFuture || value instanceof HostFuture) && isOf(value, type, guest)) return value;
-    const reader = value instanceof Promise ? promised(value) : (value as FutureReader);
-    return new HostFuture(reader, { type, item, guest });
-  });
+export const futureCodec = (type: TransferredType): Codec =>
+  indexCodec(
+    (context, index) => liftFuture(context, index, type),
+    (context, value) => lowerFuture(context, value, type),
+  );
+
+export const liftStream = (context: CanonicalContext, index: number, { type }: TransferredType): Shared =>
+  liftEnd(context, index, { transferred: "stream", type });
+
+export const liftFuture = (context: CanonicalContext, index: number, { type }: TransferredType): Shared =>
+  liftEnd(context, index, { transferred: "future", type });
+
+/** @returns the index of the end that the guest reads */
+export function lowerStream({ state }: CanonicalContext, value: unknown, { type, item }: TransferredType): number {
+  const { guest } = state;
+  const isKnown = (value instanceof GuestStream || value instanceof HostStream) && isOf(value, type, guest);
+  const shared = isKnown ? value : new HostStream(value as StreamReader, { type, item, guest });
+  return state.handles.add(new CopyEnd("stream", "readable", shared));
+}
+
+/** @returns the index of the end that the guest reads */
+export function lowerFuture({ state }: CanonicalContext, value: unknown, { type, item }: TransferredType): number {
+  const { guest } = state;
+  const isKnown = (value instanceof GuestFuture || value instanceof HostFuture) && isOf(value, type, guest);
+  const reader = value instanceof Promise ? promised(value) : (value as FutureReader);
+  const shared = isKnown ? value : new HostFuture(reader, { type, item, guest });
+  return state.handles.add(new CopyEnd("future", "readable", shared));
+}
 
 /** `error-context`: it is shared, and nothing moves. */
 export const errorContextCodec: Codec = indexCodec(
@@ -48,16 +70,6 @@ const isOf = (
 ): boolean => shared.guest === guest && shared.type === type;
 
 const promised = (promise: Promise<unknown>): FutureReader => ({ read: () => promise, drop: () => undefined });
-
-const transferCodec = (
-  transferred: Transferred,
-  type: TypeIndex,
-  share: (value: unknown, guest: SharedSettings["guest"]) => Shared,
-): Codec =>
-  indexCodec(
-    (context, index) => liftEnd(context, index, { transferred, type }),
-    ({ state }, value) => state.handles.add(new CopyEnd(transferred, "readable", share(value, state.guest))),
-  );
 
 /** CanonicalABI.md, "lift_async_value". */
 function liftEnd(

@@ -18,8 +18,7 @@ export function asyncBuiltin(live: LiveInstance, tasks: Tasks, plan: BuiltinPlan
   switch (plan.op) {
     case "lower": {
       const hostCall = live.component.hostCall(plan);
-      // What has to wait keeps the task that calls it: that is for tasks to see to.
-      if (hostCall !== undefined && !live.component.calleeWaits(plan.callee)) return live.hostFunction(hostCall, plan);
+      if (hostCall !== undefined) return live.hostFunction(hostCall, plan);
       return lowerAsync(live, tasks, plan);
     }
     case "resource.new":

@@ -188,3 +188,63 @@ test("a call that waits to be let in is called off before it has begun", async (
   expect(await first.returned).toBe(1);
   expect(begun).toEqual([1]);
 });
+
+/** WASI's own functions: one of 0.2 that waits, of a component that has tasks, and one that is async. */
+const waiter = asyncComponent({
+  before: `(import "wasi:io/poll@0.2.0" (instance $poll (export "pollable" (type $p (sub resource)))
+      (export "[method]pollable.block" (func (param "self" (borrow $p))))))
+    (alias export $poll "pollable" (type $pollable))
+    (import "wasi:clocks/monotonic-clock@0.2.0" (instance $clock (alias outer 1 $pollable (type $q))
+      (export "pollable" (type $r (eq $q)))
+      (export "subscribe-duration" (func (param "when" u64) (result (own $r))))))
+    (import "wasi:clocks/monotonic-clock@0.3.0" (instance $async (export "wait-for" (func async (param "how-long" u64)))))
+    (alias export $poll "[method]pollable.block" (func $block))
+    (alias export $clock "subscribe-duration" (func $subscribe))
+    (alias export $async "wait-for" (func $wait-for))`,
+  builtins: {
+    block: ["lower (func $block)", "(param i32)"],
+    subscribe: ["lower (func $subscribe)", "(param i64) (result i32)"],
+    "wait-for": ["lower (func $wait-for)", "(param i64)"],
+    "wait-later": ["lower (func $wait-for) async (memory $memory)", "(param i64) (result i32)"],
+  },
+  core: `
+    (func (export "poll") (param i32) (result i32)
+      (call $block (call $subscribe (i64.extend_i32_u (local.get 0))))
+      (call $block (call $subscribe (i64.const 1)))
+      (i32.add (local.get 0) (i32.const 1)))
+    (func (export "wait") (param i32) (result i32)
+      (call $wait-for (i64.extend_i32_u (local.get 0)))
+      (call $wait-later (i64.const 0)))`,
+  exports: {
+    poll: [`async (param "x" u32) (result u32)`, ""],
+    wait: [`async (param "x" u32) (result u32)`, ""],
+  },
+});
+
+test("functions of WASI that wait keep their task waiting, whichever way they are called", async () => {
+  const waited: bigint[] = [];
+  class Pollable {
+    readonly #when: bigint;
+    constructor(when: bigint) {
+      this.#when = when;
+    }
+    async block(): Promise<void> {
+      await turn();
+      waited.push(this.#when);
+    }
+  }
+  const waitFor = (when: bigint): Promise<void> | undefined => (when === 0n ? undefined : new Pollable(when).block());
+  const guest = await guestOfText(waiter, {
+    isWasiLowered: true,
+    waiting: ["wasi:io/poll#[method]pollable.block"],
+    host: {
+      "wasi:io/poll": { Pollable },
+      "wasi:clocks/monotonic-clock": { subscribeDuration: (when: bigint) => new Pollable(when) },
+      "wasi:clocks/monotonic-clock@0.3": { waitFor },
+    },
+  });
+  expect(await guest.call("poll", 4)).toBe(5);
+  // 2: it had returned at once.
+  expect(await guest.call("wait", 6)).toBe(2);
+  expect(waited).toEqual([4n, 1n, 6n]);
+});

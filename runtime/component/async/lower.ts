@@ -2,9 +2,10 @@ import type { CanonicalContext } from "../abi/canonical-context.ts";
 import type { CoreValue } from "../abi/codec.ts";
 import type { FunctionCodec } from "../abi/function-codec.ts";
 import { cancelOf } from "../abi/stream.ts";
-import { guestWatch, inHost } from "../instance/guest-watch.ts";
+import { guestWatch } from "../instance/guest-watch.ts";
 import type { LiveInstance } from "../instance/live-instance.ts";
 import type { BuiltinOf } from "../link/link-plan.ts";
+import { type HostAccess, hostAccess } from "./host-access.ts";
 import { Subtask, subtaskStates } from "./subtask.ts";
 import type { Task } from "./task.ts";
 import type { Tasks } from "./tasks.ts";
@@ -22,13 +23,7 @@ export function lowerAsync(live: LiveInstance, tasks: Tasks, plan: LowerPlan): C
     if (verdict !== undefined) state.fail(verdict);
     try {
       // Made when it is first called: most of what a guest imports it never calls.
-      lowering ??= {
-        live,
-        tasks,
-        plan,
-        context: live.context(plan.instance, plan.options),
-        codec: live.component.codec(plan.type, plan.options.async),
-      };
+      lowering ??= loweringOf(live, tasks, plan);
       const answer = new LoweredCall(lowering, values).begin();
       return answer ?? (lowering.codec.lowered.result === "i64" ? 0n : 0);
     } catch (error) {
@@ -43,6 +38,16 @@ interface Lowering {
   readonly plan: LowerPlan;
   readonly context: CanonicalContext;
   readonly codec: FunctionCodec;
+  /** Undefined where a component is called. */
+  readonly host: HostAccess | undefined;
+}
+
+function loweringOf(live: LiveInstance, tasks: Tasks, plan: LowerPlan): Lowering {
+  const context = live.context(plan.instance, plan.options);
+  const codec = live.component.codec(plan.type, plan.options.async);
+  const host =
+    plan.callee.kind === "host" ? hostAccess(live, plan, { host: plan.callee.host, context, codec }) : undefined;
+  return { live, tasks, plan, context, codec, host };
 }
 
 class LoweredCall {
@@ -59,8 +64,10 @@ class LoweredCall {
   }
 
   begin(): CoreValue | undefined {
-    const { callee } = this.#lowering.plan;
-    return callee.kind === "lift" ? this.#callGuest(callee.lift) : this.#callHost(callee.host);
+    const { plan, host } = this.#lowering;
+    return plan.callee.kind === "lift" || host === undefined
+      ? this.#callGuest(plan.callee.kind === "lift" ? plan.callee.lift : -1)
+      : this.#callHost(host);
   }
 
   #callGuest(lift: number): CoreValue | undefined {
@@ -85,15 +92,20 @@ class LoweredCall {
     return tasks.hold(begin, () => this.#answer());
   }
 
-  #callHost(host: number): CoreValue | undefined {
+  #callHost(host: HostAccess): CoreValue | undefined {
     const { live, tasks, plan } = this.#lowering;
-    const args = this.#lift();
-    const answer = inHost(() => live.host.callable(host)(...args));
+    const answer = this.#subtask.lending(() => host.call(this.#values));
+    this.#subtask.moveTo(subtaskStates.started);
     if (!(answer instanceof Promise)) {
-      this.#resolve(answer);
+      this.#resolveBy(host, answer);
       return this.#answer();
     }
-    if (!plan.type.async) return this.#holdFor(answer);
+    if (!plan.type.async) {
+      return tasks.holdFor(answer, (value) => {
+        this.#resolveBy(host, value);
+        return this.#answer();
+      });
+    }
     tasks.hostCalls++;
     const subtask = this.#subtask;
     const cancel = cancelOf(answer);
@@ -108,7 +120,7 @@ class LoweredCall {
       (value: unknown) =>
         live.guest.post(() => {
           tasks.hostCalls--;
-          if (!subtask.isResolved) this.#resolve(value);
+          if (!subtask.isResolved) this.#resolveBy(host, value);
           else (value as Partial<Disposable> | undefined)?.[Symbol.dispose]?.();
         }),
       (error: unknown) => {
@@ -117,27 +129,6 @@ class LoweredCall {
       },
     );
     return this.#answer();
-  }
-
-  /** A function of the host that is not async and has to wait: all of the guest waits with it. */
-  #holdFor(answer: Promise<unknown>): CoreValue | undefined {
-    const { live, tasks } = this.#lowering;
-    let value: unknown;
-    const begin = (over: () => void): void => {
-      live.running?.(false);
-      answer.then(
-        (late) => {
-          live.running?.(true);
-          value = late;
-          over();
-        },
-        (error: unknown) => tasks.failed(error),
-      );
-    };
-    return tasks.hold(begin, () => {
-      this.#resolve(value);
-      return this.#answer();
-    });
   }
 
   #lift(): readonly unknown[] {
@@ -150,6 +141,11 @@ class LoweredCall {
   #resolve(result: unknown): void {
     const { codec, context } = this.#lowering;
     this.#result = codec.lowerResult(context, result, this.#values);
+    this.#subtask.moveTo(subtaskStates.returned);
+  }
+
+  #resolveBy(host: HostAccess, result: unknown): void {
+    this.#result = host.lowerResult(result, this.#values);
     this.#subtask.moveTo(subtaskStates.returned);
   }
 

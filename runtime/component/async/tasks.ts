@@ -226,6 +226,24 @@ export class Tasks {
     return undefined;
   }
 
+  /** All of the guest waits for an answer of the host's, of a function that is not async. `finish` is given it. */
+  holdFor(answer: Promise<unknown>, finish: (value: unknown) => CoreValue | undefined): CoreValue | undefined {
+    const { live } = this;
+    let value: unknown;
+    const begin = (over: () => void): void => {
+      live.running?.(false);
+      answer.then(
+        (late) => {
+          live.running?.(true);
+          value = late;
+          over();
+        },
+        (error: unknown) => this.failed(error),
+      );
+    };
+    return this.hold(begin, () => finish(value));
+  }
+
   /** Runs what cannot wait, as a task of its own: a start function, `realloc`, a destructor. */
   asSyncTask<Value>(instance: InstanceTasks, run: () => Value): Value {
     const { scheduler } = this;

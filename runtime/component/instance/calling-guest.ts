@@ -1,3 +1,4 @@
+import { liftFuture, liftStream, lowerFuture, lowerStream, type TransferredType } from "../abi/async-codecs.ts";
 import type { CanonicalContext } from "../abi/canonical-context.ts";
 import type { CoreValue } from "../abi/codec.ts";
 import type { ComponentState } from "../abi/component-state.ts";
@@ -19,7 +20,37 @@ export type ResourceNumbers = readonly [number, number, number, number];
  * Makes the core function by which a guest calls one function of the host, `index` of `LinkPlan.hostFunctions`: it takes its
  * arguments from core values and from the guest's memory itself, and writes its result there (CanonicalABI.md, "canon lower").
  */
-export type LoweredFunction = (guest: CallingGuest, index: number, resources: ResourceNumbers) => CoreFunction;
+export type LoweredFunction = (
+  guest: CallingGuest,
+  index: number,
+  resources: ResourceNumbers,
+  transfers: Transfers,
+) => CoreFunction;
+
+/** The types of the streams and futures in the function's type, one for each place in which one is passed. */
+export type Transfers = readonly TransferredType[];
+
+/** The parts of a function of the host that is `async`: between them lies whatever time its answer takes (`../async/lower.ts`). */
+export interface AsyncParts {
+  /** Takes the arguments from core values, and calls the host. */
+  // oxlint-disable-next-line typescript/no-explicit-any
+  readonly call: (...values: any[]) => unknown;
+  /** The same where there are more of them than a call has room for, from the guest's memory. */
+  readonly load?: (pointer: number) => unknown;
+  /** Writes the result to where it is to be. */
+  readonly finish?: (result: unknown, pointer: number) => void;
+  /** The result, where it is one core value. */
+  readonly lower?: (result: unknown) => CoreValue;
+}
+
+export type AsyncLoweredFunction = (
+  guest: CallingGuest,
+  index: number,
+  resources: ResourceNumbers,
+  transfers: Transfers,
+) => AsyncParts;
+
+export type AsyncLoweredInterfaces = Readonly<Record<string, Readonly<Record<string, AsyncLoweredFunction>>>>;
 
 /** By the name of the interface without its version, and of the function as WIT writes it. */
 export type LoweredInterfaces = Readonly<Record<string, Readonly<Record<string, LoweredFunction>>>>;
@@ -80,6 +111,33 @@ export class CallingGuest {
     return this.#state.handles.get(handle >>> 0, resource).representation as Resource;
   }
 
+  /** The same, lent until the call has ended: the guest goes on meanwhile. */
+  lend<Resource>(handle: number, resource: number): Resource {
+    const found = this.#state.handles.get(handle >>> 0, resource);
+    this.#state.lend(found);
+    return found.representation as Resource;
+  }
+
+  /** A stream that the guest gives away. */
+  // oxlint-disable-next-line typescript/no-explicit-any
+  stream(handle: number, type: TransferredType | undefined): any {
+    return liftStream(this.context, handle >>> 0, known(type));
+  }
+
+  // oxlint-disable-next-line typescript/no-explicit-any
+  future(handle: number, type: TransferredType | undefined): any {
+    return liftFuture(this.context, handle >>> 0, known(type));
+  }
+
+  /** A handle for a stream of the host. */
+  streamHandle(stream: unknown, type: TransferredType | undefined): number {
+    return lowerStream(this.context, stream, known(type));
+  }
+
+  futureHandle(future: unknown, type: TransferredType | undefined): number {
+    return lowerFuture(this.context, future, known(type));
+  }
+
   /** What a handle stood for that the guest gives away. */
   own<Resource>(handle: number, resource: number): Resource {
     const index = handle >>> 0;
@@ -102,6 +160,20 @@ export class CallingGuest {
 
   /** The answer is not there: the guest is suspended, and `finish` writes what comes to `pointer`. */
   wait<Value>(answer: Promise<Value>, finish: (value: Value, pointer: number) => void, pointer: number): void {
+    const { tasks } = this.#live;
+    if (tasks !== undefined) {
+      guestWatch.inHost = false;
+      tasks.holdFor(answer, (value) => {
+        finish(value as Value, pointer);
+        return undefined;
+      });
+      return;
+    }
     this.#live.waits.suspend({ answer, finish: (value) => finish(value as Value, pointer) });
   }
+}
+
+function known(type: TransferredType | undefined): TransferredType {
+  if (type === undefined) throw new RangeError("the function passes fewer streams and futures than WASI says");
+  return type;
 }

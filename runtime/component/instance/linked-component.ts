@@ -8,9 +8,9 @@ import type { CoreSignature } from "../core-module/encode.ts";
 import { entryShim } from "../async/entry-shim.ts";
 import type { BuiltinOf, Callee, CanonicalOptions, CoreReference, LinkPlan } from "../link/link-plan.ts";
 import { type FusedCall, planFused } from "../fuse/fused-plan.ts";
-import { functionResources } from "../link/type-resources.ts";
+import { functionResources, functionTransfers } from "../link/type-resources.ts";
 import type { FunctionType, TypeIndex } from "../link/value-type.ts";
-import type { LoweredFunction, ResourceNumbers } from "./calling-guest.ts";
+import type { AsyncLoweredFunction, LoweredFunction, ResourceNumbers, Transfers } from "./calling-guest.ts";
 import { familyOf } from "./host-binding.ts";
 import { waitingInstances } from "./waiting-instances.ts";
 import { waitingShim } from "./waiting-shim.ts";
@@ -23,11 +23,12 @@ export interface LoweredCall {
 }
 
 /** A function of the host that is there as a core function, and what it has to know of this component. */
-export interface HostCall {
-  readonly make: LoweredFunction;
+export interface HostCall<Make = LoweredFunction> {
+  readonly make: Make;
   /** Of `LinkPlan.hostFunctions`. */
   readonly host: number;
   readonly resources: ResourceNumbers;
+  readonly transfers: Transfers;
 }
 
 export interface LinkedComponentOptions {
@@ -40,6 +41,8 @@ export interface LinkedComponentOptions {
   readonly mayWait: (interfaceFamily: string, name: string) => boolean;
   /** The functions of the host that are there as core functions; a call of any other goes through codecs and `HostBinding`. */
   readonly coreFunction?: (interfaceFamily: string, name: string) => LoweredFunction | undefined;
+  /** The same of those that are `async`. */
+  readonly asyncFunction?: (interfaceFamily: string, name: string) => AsyncLoweredFunction | undefined;
 }
 
 /** A component as all its instances of one thread share it: the plan, its modules, and codecs for its types. */
@@ -63,18 +66,20 @@ export class LinkedComponent {
   readonly #entryShims = new Map<string, WebAssembly.Module>();
   readonly #mayWait: LinkedComponentOptions["mayWait"];
   readonly #coreFunction: LinkedComponentOptions["coreFunction"];
+  readonly #asyncFunction: LinkedComponentOptions["asyncFunction"];
   readonly #hostCalls = new Map<BuiltinOf<"lower">, HostCall | undefined>();
   readonly #contexts = new WeakMap<CanonicalOptions, { readonly instance: number; readonly number: number }>();
   readonly #contextNumbers = new Map<string, number>();
   /** Component instances a call into which may wait. */
   readonly #waiting: ReadonlySet<number>;
 
-  constructor({ plan, modules, starts = [], mayWait, coreFunction }: LinkedComponentOptions) {
+  constructor({ plan, modules, starts = [], mayWait, coreFunction, asyncFunction }: LinkedComponentOptions) {
     this.plan = plan;
     this.modules = modules;
     this.starts = starts;
     this.#mayWait = mayWait;
     this.#coreFunction = coreFunction;
+    this.#asyncFunction = asyncFunction;
     this.codecs = new CodecTable(plan);
     this.#waiting = waitingInstances(plan, (host) => this.#hostWaits(host));
     this.async = isAsync(plan) ? new AsyncPlan(plan, (host) => this.#hostWaits(host)) : undefined;
@@ -136,7 +141,20 @@ export class LinkedComponent {
     if (callee.kind !== "host" || options.async || type.async) return undefined;
     const host = this.plan.hostFunctions[callee.host];
     const make = host && this.#coreFunction?.(familyOf(host.interface), host.name);
-    return make && { make, host: callee.host, resources: this.#resourceNumbers(type) };
+    return make && { make, host: callee.host, ...this.#typesOf(type) };
+  }
+
+  /** The host's function that `plan` calls, where it is `async` and there in parts. */
+  asyncHostCall({ callee, type }: BuiltinOf<"lower">): HostCall<AsyncLoweredFunction> | undefined {
+    if (callee.kind !== "host" || !type.async) return undefined;
+    const host = this.plan.hostFunctions[callee.host];
+    const make = host && this.#asyncFunction?.(familyOf(host.interface), host.name);
+    return make && { make, host: callee.host, ...this.#typesOf(type) };
+  }
+
+  #typesOf(type: FunctionType): Pick<HostCall, "resources" | "transfers"> {
+    const transfers = functionTransfers(type, (index) => this.plan.types[index]);
+    return { resources: this.#resourceNumbers(type), transfers: transfers.map((index) => this.transferred(index)) };
   }
 
   /** By their names: to a component that was composed of others they may be several of one name. */

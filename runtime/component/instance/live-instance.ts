@@ -10,7 +10,7 @@ import type { GuestCall } from "../abi/stream.ts";
 import type { BuiltinOf, Callee, CanonicalOptions, CoreReference, StepPlan } from "../link/link-plan.ts";
 import { lowerCall } from "./call-out.ts";
 import { callIn, callInNow, type LiftedFunction, liftedFunction } from "./call-in.ts";
-import { CallingGuest, type CoreFunction } from "./calling-guest.ts";
+import { type AsyncParts, CallingGuest, type CoreFunction } from "./calling-guest.ts";
 import type { HostBinding } from "./host-binding.ts";
 import type { HostCall, LinkedComponent } from "./linked-component.ts";
 import { resourceBuiltin, waitingDrop } from "./resource-builtins.ts";
@@ -167,10 +167,21 @@ export class LiveInstance {
   }
 
   /** A function of the host as the core function that a guest calls. */
-  hostFunction({ make, host, resources }: HostCall, { instance, options }: BuiltinOf<"lower">): CoreFunction {
+  hostFunction({ make, host, resources, transfers }: HostCall, plan: BuiltinOf<"lower">): CoreFunction {
+    return make(this.#callingGuest(plan), host, resources, transfers);
+  }
+
+  /** A function of the host that is `async`, in parts; undefined when it is not there so. */
+  asyncParts(plan: BuiltinOf<"lower">): (AsyncParts & { readonly guest: CallingGuest }) | undefined {
+    const call = this.component.asyncHostCall(plan);
+    if (call === undefined) return undefined;
+    const guest = this.#callingGuest(plan);
+    return { ...call.make(guest, call.host, call.resources, call.transfers), guest };
+  }
+
+  #callingGuest({ instance, options }: BuiltinOf<"lower">): CallingGuest {
     const number = this.component.contextNumber(instance, options);
-    const guest = (this.#callingGuests[number] ??= new CallingGuest(this, instance, options));
-    return make(guest, host, resources);
+    return (this.#callingGuests[number] ??= new CallingGuest(this, instance, options));
   }
 
   #realloc(instance: number, reference: CoreReference): Realloc {

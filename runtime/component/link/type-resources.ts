@@ -21,8 +21,28 @@ export function typeResources(
   return [...found];
 }
 
+/** The types of the streams and futures in a function's type, one for each place in which one is passed. */
+export function functionTransfers(
+  { params, result }: FunctionType,
+  typeAt: (index: TypeIndex) => ValueType | undefined,
+): readonly TypeIndex[] {
+  const types = params.map(({ type }) => type);
+  return (result === undefined ? types : [...types, result]).flatMap((type) => typeTransfers(type, typeAt));
+}
+
+export function typeTransfers(
+  index: TypeIndex,
+  typeAt: (index: TypeIndex) => ValueType | undefined,
+): readonly TypeIndex[] {
+  const type = typeAt(index);
+  if (type === undefined) return [];
+  // What is in a stream or future is passed when it is read.
+  if (type.kind === "stream" || type.kind === "future") return [index];
+  return partsOf(type).flatMap((part) => typeTransfers(part, typeAt));
+}
+
 /** `types` and all that are in them, in the order in which they are first met: a type may hold another one many times over. */
-export function typesIn(
+function typesIn(
   types: readonly TypeIndex[],
   typeAt: (index: TypeIndex) => ValueType | undefined,
 ): ReadonlySet<TypeIndex> {

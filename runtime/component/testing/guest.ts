@@ -6,6 +6,7 @@ import { LinkedComponent } from "../instance/linked-component.ts";
 import { LiveInstance } from "../instance/live-instance.ts";
 import type { Callee } from "../link/link-plan.ts";
 import { planLinks } from "../link/plan-links.ts";
+import { wasiAsyncFunction, wasiFunction } from "../wasi/lowered/wasi-functions.ts";
 
 export type Host = Readonly<Record<string, unknown>>;
 
@@ -15,6 +16,8 @@ export interface GuestOptions {
   /** Functions that may return a promise, as `test:host/api#wait`. */
   readonly waiting?: readonly string[];
   readonly handlesMax?: number;
+  /** WASI's functions are core functions, as they are in pods, and go through no codecs. */
+  readonly isWasiLowered?: boolean;
   /** Its built-ins that wait may be told to stop: the text of components has no word for it that jco's tools read. */
   readonly cancellable?: boolean;
 }
@@ -70,7 +73,7 @@ export async function guestOfText(text: string, options: GuestOptions = {}): Pro
 }
 
 function liveOf(bytes: Uint8Array, options: GuestOptions): LiveInstance {
-  const { host = {}, waiting = [], handlesMax = 1000, cancellable = false } = options;
+  const { host = {}, waiting = [], handlesMax = 1000, isWasiLowered = false, cancellable = false } = options;
   const { plan: planned, modules } = planLinks(bytes);
   const builtins = planned.builtins.map((one) => ("cancellable" in one && cancellable ? { ...one, cancellable } : one));
   const plan = { ...planned, builtins };
@@ -80,6 +83,7 @@ function liveOf(bytes: Uint8Array, options: GuestOptions): LiveInstance {
     modules: exposed.map((module) => new WebAssembly.Module(module.bytes)),
     starts: exposed.map(({ state }) => state.start),
     mayWait: (family, name) => waiting.includes(`${family}#${name}`),
+    ...(isWasiLowered ? { coreFunction: wasiFunction, asyncFunction: wasiAsyncFunction } : {}),
   });
   return new LiveInstance(linked, new HostBinding(plan.hostFunctions, host), handlesMax);
 }

@@ -1,5 +1,6 @@
 // Made by lowered.test.ts from WASI's WIT: `npx vitest run --project unit runtime/component/wasi/lowered -u` writes it anew.
 import type { CallingGuest, LoweredInterfaces } from "../../instance/calling-guest.ts";
+import type { TransferredType } from "../../abi/async-codecs.ts";
 import { allocateList, storeListAt } from "../../abi/list-codec.ts";
 import { noCase } from "../../abi/variant-codecs.ts";
 import { storeString } from "../../abi/string-codec.ts";
@@ -48,6 +49,11 @@ function lift5(guest: CallingGuest, tag: number): any {
     default:
       return noCase(guest.context, index, 2);
   }
+}
+
+function store11(guest: CallingGuest, value: any, pointer: number, stream7Type: TransferredType | undefined, future10Type: TransferredType | undefined): void {
+  guest.context.view.setUint32(pointer, guest.streamHandle(value[0], stream7Type), true);
+  guest.context.view.setUint32(pointer + 4, guest.futureHandle(value[1], future10Type), true);
 }
 
 function store13(guest: CallingGuest, value: any, pointer: number, terminalInputType: number): void {
@@ -116,6 +122,42 @@ export const cliFunctions03: LoweredInterfaces = {
         guest.enter(index);
         guest.callable(index)(p0 & 0xff);
         guest.leave();
+      } catch (error) {
+        throw guest.failed(error);
+      }
+    },
+  },
+  "wasi:cli/stdin@0.3": {
+    "read-via-stream": (guest, index, _2, [stream7Type, future10Type]) => (p0: number) => {
+      try {
+        guest.enter(index);
+        const result = guest.callable(index)() as any;
+        guest.leave();
+        store11(guest, result, guest.at(p0, 8, 4), stream7Type, future10Type);
+      } catch (error) {
+        throw guest.failed(error);
+      }
+    },
+  },
+  "wasi:cli/stdout@0.3": {
+    "write-via-stream": (guest, index, _2, [stream7Type, future10Type]) => (p0: number) => {
+      try {
+        guest.enter(index);
+        const result = guest.callable(index)(guest.stream(p0, stream7Type)) as any;
+        guest.leave();
+        return guest.futureHandle(result, future10Type);
+      } catch (error) {
+        throw guest.failed(error);
+      }
+    },
+  },
+  "wasi:cli/stderr@0.3": {
+    "write-via-stream": (guest, index, _2, [stream7Type, future10Type]) => (p0: number) => {
+      try {
+        guest.enter(index);
+        const result = guest.callable(index)(guest.stream(p0, stream7Type)) as any;
+        guest.leave();
+        return guest.futureHandle(result, future10Type);
       } catch (error) {
         throw guest.failed(error);
       }

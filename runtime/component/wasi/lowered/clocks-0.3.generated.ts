@@ -1,5 +1,5 @@
 // Made by lowered.test.ts from WASI's WIT: `npx vitest run --project unit runtime/component/wasi/lowered -u` writes it anew.
-import type { CallingGuest, LoweredInterfaces } from "../../instance/calling-guest.ts";
+import type { AsyncLoweredInterfaces, CallingGuest, LoweredInterfaces } from "../../instance/calling-guest.ts";
 import { storeString } from "../../abi/string-codec.ts";
 
 function store4(guest: CallingGuest, value: any, pointer: number): void {
@@ -101,5 +101,16 @@ export const clocksFunctions03: LoweredInterfaces = {
         throw guest.failed(error);
       }
     },
+  },
+};
+
+export const clocksAsyncFunctions03: AsyncLoweredInterfaces = {
+  "wasi:clocks/monotonic-clock@0.3": {
+    "wait-until": (guest, index) => ({
+      call: (p0: bigint) => guest.callable(index)(BigInt.asUintN(64, p0)),
+    }),
+    "wait-for": (guest, index) => ({
+      call: (p0: bigint) => guest.callable(index)(BigInt.asUintN(64, p0)),
+    }),
   },
 };

@@ -1,5 +1,6 @@
 // Made by lowered.test.ts from WASI's WIT: `npx vitest run --project unit runtime/component/wasi/lowered -u` writes it anew.
-import type { CallingGuest, LoweredInterfaces } from "../../instance/calling-guest.ts";
+import type { AsyncLoweredInterfaces, CallingGuest, LoweredInterfaces } from "../../instance/calling-guest.ts";
+import type { TransferredType } from "../../abi/async-codecs.ts";
 import { CaseNames, noCase } from "../../abi/variant-codecs.ts";
 import { allocateList, checkList, readOctets, storeListAt, storeOctets } from "../../abi/list-codec.ts";
 import { readString, storeString } from "../../abi/string-codec.ts";
@@ -113,6 +114,46 @@ function store57(guest: CallingGuest, value: any, pointer: number): void {
   }
 }
 
+function lift58(guest: CallingGuest, tag: number, p1: number, stream7Type: TransferredType | undefined): any {
+  const index = tag >>> 0;
+  switch (index) {
+    case 0:
+      return undefined;
+    case 1:
+      return guest.stream(p1, stream7Type);
+    default:
+      return noCase(guest.context, index, 2);
+  }
+}
+
+function store61(guest: CallingGuest, value: any, pointer: number): void {
+  if (value === undefined || value === null) {
+    guest.context.view.setUint8(pointer, 0);
+  } else {
+    guest.context.view.setUint8(pointer, 1);
+    guest.context.view.setUint16(pointer + 2, value, true);
+  }
+}
+
+function store62(guest: CallingGuest, value: any, pointer: number): void {
+  store4(guest, value.rcode, pointer);
+  store61(guest, value.infoCode, pointer + 12);
+}
+
+function store63(guest: CallingGuest, value: any, pointer: number): void {
+  if (value === undefined || value === null) {
+    guest.context.view.setUint8(pointer, 0);
+  } else {
+    guest.context.view.setUint8(pointer, 1);
+    guest.context.view.setUint8(pointer + 1, value);
+  }
+}
+
+function store64(guest: CallingGuest, value: any, pointer: number): void {
+  store63(guest, value.alertId, pointer);
+  store4(guest, value.alertMessage, pointer + 4);
+}
+
 function store65(guest: CallingGuest, value: any, pointer: number): void {
   if (value === undefined || value === null) {
     guest.context.view.setUint8(pointer, 0);
@@ -134,6 +175,133 @@ function lift65(guest: CallingGuest, tag: number, p1: bigint): any {
   }
 }
 
+function store66(guest: CallingGuest, value: any, pointer: number): void {
+  if (value === undefined || value === null) {
+    guest.context.view.setUint8(pointer, 0);
+  } else {
+    guest.context.view.setUint8(pointer, 1);
+    guest.context.view.setUint32(pointer + 4, value, true);
+  }
+}
+
+function store67(guest: CallingGuest, value: any, pointer: number): void {
+  store4(guest, value.fieldName, pointer);
+  store66(guest, value.fieldSize, pointer + 12);
+}
+
+function store68(guest: CallingGuest, value: any, pointer: number): void {
+  if (value === undefined || value === null) {
+    guest.context.view.setUint8(pointer, 0);
+  } else {
+    guest.context.view.setUint8(pointer, 1);
+    store67(guest, value, pointer + 4);
+  }
+}
+
+function store69(guest: CallingGuest, value: any, pointer: number): void {
+  const index = cases69.index(value.tag);
+  guest.context.view.setUint8(pointer, index);
+  if (index === 1) {
+    store62(guest, value.val, pointer + 8);
+  }
+  if (index === 14) {
+    store64(guest, value.val, pointer + 8);
+  }
+  if (index === 17) {
+    store65(guest, value.val, pointer + 8);
+  }
+  if (index === 21) {
+    store66(guest, value.val, pointer + 8);
+  }
+  if (index === 22) {
+    store68(guest, value.val, pointer + 8);
+  }
+  if (index === 23) {
+    store66(guest, value.val, pointer + 8);
+  }
+  if (index === 24) {
+    store67(guest, value.val, pointer + 8);
+  }
+  if (index === 26) {
+    store66(guest, value.val, pointer + 8);
+  }
+  if (index === 27) {
+    store67(guest, value.val, pointer + 8);
+  }
+  if (index === 28) {
+    store65(guest, value.val, pointer + 8);
+  }
+  if (index === 29) {
+    store66(guest, value.val, pointer + 8);
+  }
+  if (index === 30) {
+    store67(guest, value.val, pointer + 8);
+  }
+  if (index === 31) {
+    store4(guest, value.val, pointer + 8);
+  }
+  if (index === 32) {
+    store4(guest, value.val, pointer + 8);
+  }
+  if (index === 38) {
+    store4(guest, value.val, pointer + 8);
+  }
+}
+
+const cases69 = new CaseNames([
+  "DNS-timeout",
+  "DNS-error",
+  "destination-not-found",
+  "destination-unavailable",
+  "destination-IP-prohibited",
+  "destination-IP-unroutable",
+  "connection-refused",
+  "connection-terminated",
+  "connection-timeout",
+  "connection-read-timeout",
+  "connection-write-timeout",
+  "connection-limit-reached",
+  "TLS-protocol-error",
+  "TLS-certificate-error",
+  "TLS-alert-received",
+  "HTTP-request-denied",
+  "HTTP-request-length-required",
+  "HTTP-request-body-size",
+  "HTTP-request-method-invalid",
+  "HTTP-request-URI-invalid",
+  "HTTP-request-URI-too-long",
+  "HTTP-request-header-section-size",
+  "HTTP-request-header-size",
+  "HTTP-request-trailer-section-size",
+  "HTTP-request-trailer-size",
+  "HTTP-response-incomplete",
+  "HTTP-response-header-section-size",
+  "HTTP-response-header-size",
+  "HTTP-response-body-size",
+  "HTTP-response-trailer-section-size",
+  "HTTP-response-trailer-size",
+  "HTTP-response-transfer-coding",
+  "HTTP-response-content-coding",
+  "HTTP-response-timeout",
+  "HTTP-upgrade-failed",
+  "HTTP-protocol-error",
+  "loop-detected",
+  "configuration-error",
+  "internal-error",
+]);
+
+function lift73(guest: CallingGuest, tag: number, p1: number, requestOptionsType: number): any {
+  const index = tag >>> 0;
+  switch (index) {
+    case 0:
+      return undefined;
+    case 1:
+      return guest.own<any>(p1, requestOptionsType);
+    default:
+      return noCase(guest.context, index, 2);
+  }
+}
+
 function store73(guest: CallingGuest, value: any, pointer: number, requestOptionsType: number): void {
   if (value === undefined || value === null) {
     guest.context.view.setUint8(pointer, 0);
@@ -141,6 +309,11 @@ function store73(guest: CallingGuest, value: any, pointer: number, requestOption
     guest.context.view.setUint8(pointer, 1);
     guest.context.view.setUint32(pointer + 4, guest.handle(value, requestOptionsType), true);
   }
+}
+
+function store77(guest: CallingGuest, value: any, pointer: number, requestType: number, future76Type: TransferredType | undefined): void {
+  guest.context.view.setUint32(pointer, guest.handle(value[0], requestType), true);
+  guest.context.view.setUint32(pointer + 4, guest.futureHandle(value[1], future76Type), true);
 }
 
 function store79(guest: CallingGuest, value: any, pointer: number): void {
@@ -241,6 +414,11 @@ function lift81(guest: CallingGuest, tag: number, p1: number, p2: number, p3: nu
   }
 }
 
+function store82(guest: CallingGuest, value: any, pointer: number, fieldsType: number, stream7Type: TransferredType | undefined, future71Type: TransferredType | undefined): void {
+  guest.context.view.setUint32(pointer, guest.streamHandle(value[0], stream7Type), true);
+  guest.context.view.setUint32(pointer + 4, guest.futureHandle(value[1], future71Type), true);
+}
+
 function store84(guest: CallingGuest, value: any, pointer: number): void {
   const index = cases84.index(value.tag);
   guest.context.view.setUint8(pointer, index);
@@ -261,6 +439,21 @@ function store85(guest: CallingGuest, value: any, pointer: number): void {
   } else {
     guest.context.view.setUint8(pointer, 1);
     store84(guest, value.val, pointer + 4);
+  }
+}
+
+function store87(guest: CallingGuest, value: any, pointer: number, responseType: number, future76Type: TransferredType | undefined): void {
+  guest.context.view.setUint32(pointer, guest.handle(value[0], responseType), true);
+  guest.context.view.setUint32(pointer + 4, guest.futureHandle(value[1], future76Type), true);
+}
+
+function store89(guest: CallingGuest, value: any, pointer: number, responseType: number): void {
+  if (value.tag === "ok") {
+    guest.context.view.setUint8(pointer, 0);
+    guest.context.view.setUint32(pointer + 8, guest.handle(value.val, responseType), true);
+  } else {
+    guest.context.view.setUint8(pointer, 1);
+    store69(guest, value.val, pointer + 8);
   }
 }
 
@@ -366,6 +559,16 @@ export const httpFunctions03: LoweredInterfaces = {
         throw guest.failed(error);
       }
     },
+    "[static]request.new": (guest, index, [fieldsType, requestOptionsType, requestType], [stream7Type, future71Type, future76Type]) => (p0: number, p1: number, p2: number, p3: number, p4: number, p5: number, p6: number) => {
+      try {
+        guest.enter(index);
+        const result = guest.callable(index)(guest.own<any>(p0, fieldsType), lift58(guest, p1, p2, stream7Type), guest.future(p3, future71Type), lift73(guest, p4, p5, requestOptionsType)) as any;
+        guest.leave();
+        store77(guest, result, guest.at(p6, 8, 4), requestType, future76Type);
+      } catch (error) {
+        throw guest.failed(error);
+      }
+    },
     "[method]request.get-method": (guest, index, [requestType]) => (p0: number, p1: number) => {
       try {
         guest.enter(index);
@@ -466,6 +669,16 @@ export const httpFunctions03: LoweredInterfaces = {
         throw guest.failed(error);
       }
     },
+    "[static]request.consume-body": (guest, index, [requestType, fieldsType], [future76Type, stream7Type, future71Type]) => (p0: number, p1: number, p2: number) => {
+      try {
+        guest.enter(index);
+        const result = guest.callable(index)(guest.own<any>(p0, requestType), guest.future(p1, future76Type)) as any;
+        guest.leave();
+        store82(guest, result, guest.at(p2, 8, 4), fieldsType, stream7Type, future71Type);
+      } catch (error) {
+        throw guest.failed(error);
+      }
+    },
     "[constructor]request-options": (guest, index, [requestOptionsType]) => () => {
       try {
         guest.enter(index);
@@ -546,6 +759,16 @@ export const httpFunctions03: LoweredInterfaces = {
         throw guest.failed(error);
       }
     },
+    "[static]response.new": (guest, index, [fieldsType, responseType], [stream7Type, future71Type, future76Type]) => (p0: number, p1: number, p2: number, p3: number, p4: number) => {
+      try {
+        guest.enter(index);
+        const result = guest.callable(index)(guest.own<any>(p0, fieldsType), lift58(guest, p1, p2, stream7Type), guest.future(p3, future71Type)) as any;
+        guest.leave();
+        store87(guest, result, guest.at(p4, 8, 4), responseType, future76Type);
+      } catch (error) {
+        throw guest.failed(error);
+      }
+    },
     "[method]response.get-status-code": (guest, index, [responseType]) => (p0: number) => {
       try {
         guest.enter(index);
@@ -576,5 +799,26 @@ export const httpFunctions03: LoweredInterfaces = {
         throw guest.failed(error);
       }
     },
+    "[static]response.consume-body": (guest, index, [responseType, fieldsType], [future76Type, stream7Type, future71Type]) => (p0: number, p1: number, p2: number) => {
+      try {
+        guest.enter(index);
+        const result = guest.callable(index)(guest.own<any>(p0, responseType), guest.future(p1, future76Type)) as any;
+        guest.leave();
+        store82(guest, result, guest.at(p2, 8, 4), fieldsType, stream7Type, future71Type);
+      } catch (error) {
+        throw guest.failed(error);
+      }
+    },
+  },
+};
+
+export const httpAsyncFunctions03: AsyncLoweredInterfaces = {
+  "wasi:http/client@0.3": {
+    "send": (guest, index, [requestType, responseType]) => ({
+      call: (p0: number) => guest.callable(index)(guest.own<any>(p0, requestType)),
+      finish: (result: any, pointer) => {
+        store89(guest, result, guest.at(pointer, 40, 8), responseType);
+      },
+    }),
   },
 };

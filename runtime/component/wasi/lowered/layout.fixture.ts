@@ -1,7 +1,7 @@
 import { alignTo, camelCase, type CoreType } from "../../abi/codec.ts";
 import { CodecTable } from "../../abi/codec-table.ts";
 import { elementsOf } from "../../abi/list-codec.ts";
-import { functionResources, typeResources, typesIn } from "../../link/type-resources.ts";
+import { functionResources, functionTransfers, typeResources, typeTransfers } from "../../link/type-resources.ts";
 import type { FunctionType, TypeIndex, ValueType } from "../../link/value-type.ts";
 import type { WasiInterfaces } from "../interfaces.ts";
 
@@ -56,13 +56,23 @@ export class Layouts {
         : type.kind === "tuple"
           ? type.items.map((part, at) => ({ key: `[${at}]`, type: part }))
           : [];
+    const { fields } = this.inARow(parts.map(({ type: part }) => part));
+    return parts.map((part, at) => ({ ...part, offset: fields[at]?.offset ?? 0 }));
+  }
+
+  /** Values that lie one after the other. */
+  inARow(types: readonly TypeIndex[]): Omit<Layout, "flat"> & {
+    readonly fields: readonly { readonly type: TypeIndex; readonly offset: number }[];
+  } {
     let end = 0;
-    return parts.map((part) => {
-      const { size, alignment } = this.of(part.type);
+    const fields = types.map((type) => {
+      const { size, alignment } = this.of(type);
       const offset = alignTo(end, alignment);
       end = offset + size;
-      return { ...part, offset };
+      return { type, offset };
     });
+    const alignment = Math.max(1, ...types.map((type) => this.of(type).alignment));
+    return { fields, size: alignTo(end, alignment), alignment };
   }
 
   /** Of a variant, an option or a result; `some` and `none`, `ok` and `err`. */
@@ -87,19 +97,29 @@ export class Layouts {
     return alignTo(1, Math.max(1, ...payloads));
   }
 
-  /** It gives its answer when it is called, and passes nothing that goes on after it. */
-  isSynchronous({ params, result, async: isAsync }: FunctionType): boolean {
-    const types = params.map(({ type }) => type);
-    const all = typesIn(result === undefined ? types : [...types, result], (index) => this.type(index));
-    return !isAsync && [...all].every((index) => !["stream", "future"].includes(this.type(index).kind));
-  }
-
   /** The resources in a function's type by name, in the order in which the linker has their numbers. */
   functionResources(type: FunctionType): readonly string[] {
     return functionResources(type, (index) => this.type(index)).map((number) => this.resource(number));
   }
 
-  resourcesIn(index: TypeIndex): readonly string[] {
-    return typeResources([index], (one) => this.type(one)).map((number) => this.resource(number));
+  /** The names of the types of the streams and futures in a function's type, one for each place in which one is passed. */
+  functionTransfers(type: FunctionType): readonly string[] {
+    return functionTransfers(type, (index) => this.type(index)).map((index) => this.transferName(index));
+  }
+
+  /** What code has to be told that passes a value of a type: the types of handles in it. */
+  handleTypes(index: TypeIndex): readonly { readonly name: string; readonly is: string }[] {
+    const typeAt = (one: TypeIndex): ValueType => this.type(one);
+    const resources = typeResources([index], typeAt).map((number) => `${camelCase(this.resource(number))}Type`);
+    const transfers = typeTransfers(index, typeAt).map((one) => this.transferName(one));
+    return [
+      ...resources.map((name) => ({ name, is: "number" })),
+      ...new Set(transfers).values().map((name) => ({ name, is: "TransferredType | undefined" })),
+    ];
+  }
+
+  /** `stream48Type` */
+  transferName(index: TypeIndex): string {
+    return `${this.type(index).kind}${index}Type`;
   }
 }

@@ -20,6 +20,8 @@ const helperModules: Readonly<Record<string, string>> = {
 
 // More than these go through memory (CanonicalABI.md, "MAX_FLAT_PARAMS", "MAX_FLAT_RESULTS"). No function of WASI has so many.
 const flatParamsMax = 16;
+/** "MAX_FLAT_ASYNC_PARAMS": of a call that does not wait for its end. */
+const asyncFlatParamsMax = 4;
 
 // As many as `ResourceNumbers` has.
 const resourcesMax = 4;
@@ -31,7 +33,12 @@ const head = `// Made by lowered.test.ts from WASI's WIT: \`npx vitest run --pro
 export type ResourceClasses = Readonly<Record<string, readonly [name: string, module: string]>>;
 
 /** What a component exports: the host has no function of it. */
-const entries: ReadonlySet<string> = new Set(["wasi:cli/run", "wasi:http/incoming-handler"]);
+const entries: ReadonlySet<string> = new Set([
+  "wasi:cli/run",
+  "wasi:http/incoming-handler",
+  "wasi:cli/run@0.3",
+  "wasi:http/handler@0.3",
+]);
 
 export interface PackageOfWasi {
   readonly interfaces: WasiInterfaces;
@@ -41,32 +48,45 @@ export interface PackageOfWasi {
   readonly classes: ResourceClasses;
 }
 
-/**
- * The functions of the interfaces of one package, as TypeScript. Those of WASI 0.3 that are `async` or pass streams and futures
- * are left out: they are a matter of tasks.
- */
+/** The functions of the interfaces of one package, as TypeScript; those that are `async` are a table of their own. */
 export function loweredSource({ interfaces, packageName, exportName, classes }: PackageOfWasi): string {
   const layouts = new Layouts(interfaces);
   const values = new ValueSource(layouts);
   const classesUsed = new Map<string, string>();
-  const members = Object.entries(interfaces.interfaces)
-    .filter(([name]) => name.startsWith(`wasi:${packageName}/`) && !entries.has(name))
-    .map(([name, { functions }]) => {
-      const synchronous = Object.entries(functions).filter(([, type]) => layouts.isSynchronous(type));
-      const texts = synchronous.map(([member, type]) => {
-        const writer = new FunctionSource({ interface: name, member, type }, { layouts, values, classes, classesUsed });
-        return `    ${JSON.stringify(member)}: ${writer.text().replaceAll("\n", "\n  ")},\n`;
-      });
-      return texts.length === 0 ? "" : `  ${JSON.stringify(name)}: {\n${texts.join("")}  },\n`;
-    });
-  const types = [...(values.text().includes("CallingGuest") ? ["CallingGuest"] : []), "LoweredInterfaces"];
+  const membersOf = (isAsync: boolean): string =>
+    Object.entries(interfaces.interfaces)
+      .filter(([name]) => name.startsWith(`wasi:${packageName}/`) && !entries.has(name))
+      .map(([name, { functions }]) => {
+        const texts = Object.entries(functions)
+          .filter(([, type]) => type.async === isAsync)
+          .map(([member, type]) => {
+            const named = { interface: name, member, type };
+            const writer = new FunctionSource(named, { layouts, values, classes, classesUsed });
+            const text = isAsync ? writer.asyncText() : writer.text();
+            return `    ${JSON.stringify(member)}: ${text.replaceAll("\n", "\n  ")},\n`;
+          });
+        return texts.length === 0 ? "" : `  ${JSON.stringify(name)}: {\n${texts.join("")}  },\n`;
+      })
+      .join("");
+  const [members, asyncMembers] = [membersOf(false), membersOf(true)];
+  const types = [
+    ...(asyncMembers === "" ? [] : ["AsyncLoweredInterfaces"]),
+    ...(values.text().includes("CallingGuest") ? ["CallingGuest"] : []),
+    "LoweredInterfaces",
+  ];
   const imports = [
     `import type { ${types.join(", ")} } from "../../instance/calling-guest.ts";`,
+    ...(values.text().includes("TransferredType")
+      ? ['import type { TransferredType } from "../../abi/async-codecs.ts";']
+      : []),
     ...importsOf("import", new Map([...values.helpers].map((name) => [name, helperModules[name] ?? ""]))),
     ...importsOf("import type", classesUsed),
   ];
-  const functions = `export const ${exportName}: LoweredInterfaces = {\n${members.join("")}};\n`;
-  return [head, imports.join("\n"), "\n\n", values.text(), "\n", functions].join("");
+  const functions = `export const ${exportName}: LoweredInterfaces = {\n${members}};\n`;
+  const asyncName = exportName.replace("Functions", "AsyncFunctions");
+  const asyncFunctions =
+    asyncMembers === "" ? "" : `\nexport const ${asyncName}: AsyncLoweredInterfaces = {\n${asyncMembers}};\n`;
+  return [head, imports.join("\n"), "\n\n", values.text(), "\n", functions, asyncFunctions].join("");
 }
 
 function importsOf(word: string, moduleByName: ReadonlyMap<string, string>): readonly string[] {
@@ -81,6 +101,11 @@ interface Written {
   readonly classesUsed: Map<string, string>;
 }
 
+interface FlatParam {
+  readonly text: string;
+  readonly type: "i32" | "i64";
+}
+
 interface Named {
   readonly interface: string;
   readonly member: string;
@@ -91,7 +116,9 @@ interface Named {
 class FunctionSource {
   readonly #named: Named;
   readonly #written: Written;
-  readonly #params: readonly { readonly text: string; readonly type: "i32" | "i64" }[];
+  readonly #params: readonly FlatParam[];
+  /** The same without the place of the result. */
+  readonly #flat: readonly FlatParam[];
   readonly #resultInMemory: boolean;
 
   constructor(named: Named, written: Written) {
@@ -101,19 +128,17 @@ class FunctionSource {
     const flat = params.flatMap(({ type }) => written.layouts.of(type).flat);
     if (flat.length > flatParamsMax) throw new TypeError(`${named.member} has too many parameters`);
     this.#resultInMemory = result !== undefined && written.layouts.of(result).flat.length > 1;
-    const all = this.#resultInMemory ? [...flat, "i32"] : flat;
-    this.#params = all.map((type, at) => {
+    this.#flat = flat.map((type, at) => {
       if (type !== "i32" && type !== "i64") throw new TypeError(`${named.member} has a parameter that is ${type}`);
       return { text: `p${at}`, type };
     });
+    this.#params = this.#resultInMemory ? [...this.#flat, { text: `p${flat.length}`, type: "i32" }] : this.#flat;
   }
 
   text(): string {
-    const { layouts } = this.#written;
     const { type } = this.#named;
-    const resources = layouts.functionResources(type).map(typeOfResource);
-    if (resources.length > resourcesMax) throw new TypeError(`${this.#named.member} has too many resources`);
-    const factory = resources.length === 0 ? "(guest, index)" : `(guest, index, [${resources.join(", ")}])`;
+    const [resources, transfers] = this.#handleTypes();
+    const factory = withoutEmpty(["guest", "index", resources, transfers]);
     const params = this.#params.map(({ text, type }) => `${text}: ${flatType(type)}`).join(", ");
     const family = this.#named.interface.replace(/@0\.2.*$/, "");
     const isWaiting = mayWait(family, this.#named.member);
@@ -132,6 +157,61 @@ class FunctionSource {
       ? `${factory} => {\n${finish}    return (${params}) => {\n${body.map((line) => `  ${line}`).join("\n")}\n    };\n  }`
       : `${factory} => (${params}) => {\n${body.join("\n")}\n  }`;
     return factoryBody;
+  }
+
+  /** The same of a function that is `async`, in parts (`AsyncParts`). */
+  asyncText(): string {
+    const [resources, transfers] = this.#handleTypes();
+    const params = this.#flat.map(({ text, type }) => `${text}: ${flatType(type)}`).join(", ");
+    const parts = [`call: (${params}) => ${this.#call()},`, ...this.#loads(), ...this.#asyncResult()];
+    const index = this.#isMethod ? "" : "index";
+    return `${withoutEmpty(["guest", index, resources, transfers])} => ({\n${parts.map((line) => `    ${line}\n`).join("")}  })`;
+  }
+
+  /** The call, with arguments that are in memory. */
+  #loads(): readonly string[] {
+    const { layouts, values } = this.#written;
+    if (this.#flat.length <= asyncFlatParamsMax) return [];
+    const { fields, size, alignment } = layouts.inARow(this.#named.type.params.map(({ type }) => type));
+    const args = fields.map(({ type, offset }) => values.load(type, offset === 0 ? "at" : `at + ${offset}`));
+    return [
+      "load: (pointer) => {",
+      `  const at = guest.at(pointer, ${size}, ${alignment});`,
+      `  return ${this.#callWith(args)};`,
+      "},",
+    ];
+  }
+
+  #asyncResult(): readonly string[] {
+    const { layouts, values } = this.#written;
+    const { result } = this.#named.type;
+    if (result === undefined) return [];
+    const { size, alignment, flat } = layouts.of(result);
+    const store = values.store(result, "result", `guest.at(pointer, ${size}, ${alignment})`);
+    return [
+      "finish: (result: any, pointer) => {",
+      `  ${store}`,
+      "},",
+      ...(flat.length === 1 ? [`lower: (result: any) => ${values.lower(result, "result")},`] : []),
+    ];
+  }
+
+  get #isMethod(): boolean {
+    return this.#named.member.startsWith("[method]");
+  }
+
+  /** What of the types of handles has to be taken from the factory's arguments. */
+  #handleTypes(): readonly [resources: string, transfers: string] {
+    const { layouts } = this.#written;
+    const resources = layouts.functionResources(this.#named.type).map(typeOfResource);
+    if (resources.length > resourcesMax) throw new TypeError(`${this.#named.member} has too many resources`);
+    // Each by the first place in which it is met.
+    const all = layouts.functionTransfers(this.#named.type);
+    const transfers = all.map((name, at) => (all.indexOf(name) === at ? name : ""));
+    return [
+      resources.length === 0 ? "" : `[${resources.join(", ")}]`,
+      transfers.length === 0 ? "" : `[${transfers.join(", ")}]`,
+    ];
   }
 
   /** What the result becomes. */
@@ -165,13 +245,20 @@ class FunctionSource {
   }
 
   #call(): string {
-    const { layouts, values, classes, classesUsed } = this.#written;
+    const { layouts, values } = this.#written;
     let at = 0;
     const args = this.#named.type.params.map(({ type }) => {
       const { length } = layouts.of(type).flat;
       at += length;
-      return values.lift(type, this.#params.slice(at - length, at));
+      return values.lift(type, this.#flat.slice(at - length, at));
     });
+    return this.#callWith(args);
+  }
+
+  #callWith(given: readonly string[]): string {
+    const { classes, classesUsed } = this.#written;
+    // A call that takes its time has what it is lent as long.
+    const args = this.#named.type.async ? given.map((arg) => arg.replace("guest.borrow<", "guest.lend<")) : given;
     const [, resource = "", method = ""] = /^\[method\]([^.]+)\.(.+)$/.exec(this.#named.member) ?? [];
     if (method === "") return `guest.callable(index)(${args.join(", ")})${this.#anyResult()}`;
     const [name, module] = classes[resource] ?? [pascalCase(resource), ""];
@@ -181,6 +268,12 @@ class FunctionSource {
   }
 
   #anyResult(): string {
-    return this.#named.type.result === undefined ? "" : " as any";
+    return this.#named.type.result === undefined || this.#named.type.async ? "" : " as any";
   }
+}
+
+/** Parameters of a factory, without those at its end that are not used. */
+function withoutEmpty(params: readonly string[]): string {
+  const used = params.slice(0, params.findLastIndex((param) => param !== "") + 1);
+  return `(${used.map((param, at) => (param === "" ? `_${at}` : param)).join(", ")})`;
 }

@@ -1,7 +1,11 @@
 import { parse } from "@bytecodealliance/jco";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { camelCase, type CoreValue, pascalCase } from "../../abi/codec.ts";
+import { CopyEnd } from "../../abi/copy-end.ts";
+import { HostFuture } from "../../abi/futures.ts";
 import type { Handle } from "../../abi/handle-table.ts";
+import { HostStream } from "../../abi/host-stream.ts";
+import { Subtask } from "../../async/subtask.ts";
 import { HostBinding } from "../../instance/host-binding.ts";
 import { LinkedComponent } from "../../instance/linked-component.ts";
 import { LiveInstance } from "../../instance/live-instance.ts";
@@ -11,7 +15,7 @@ import type { WasiFamily } from "../../requirements.ts";
 import { chance } from "../../testing/samples.ts";
 import { wasiInterfaces } from "../interfaces.ts";
 import { mayWait } from "../waiting-imports.ts";
-import { wasiFunction } from "./wasi-functions.ts";
+import { wasiAsyncFunction, wasiFunction } from "./wasi-functions.ts";
 import { Thing, valueOf } from "./wasi-values.fixture.ts";
 
 // Each function of WASI is called twice with the same core values and the same memory: through the codecs, which follow
@@ -22,15 +26,22 @@ interface Named {
   readonly interface: string;
   readonly name: string;
   readonly type: FunctionType;
+  /** It is lowered so: the call does not wait for its end. */
+  readonly async: boolean;
 }
 
-/** Those that are there as core functions. */
+/** What the host does not give to a guest: the guest's own entry. */
+const entries = ["wasi:cli/run", "wasi:http/incoming-handler", "wasi:cli/run@0.3", "wasi:http/handler@0.3"];
+
+/** All of WASI; those that are `async` in both ways in which they can be called. */
 const functionsOf = (family: WasiFamily): readonly Named[] =>
-  Object.entries(wasiInterfaces(family).interfaces).flatMap(([from, { functions }]) =>
-    Object.entries(functions)
-      .filter(([name]) => wasiFunction(from, name) !== undefined)
-      .map(([name, type]) => ({ interface: from, name, type })),
-  );
+  Object.entries(wasiInterfaces(family).interfaces)
+    .filter(([from]) => !entries.includes(from))
+    .flatMap(([from, { functions }]) =>
+      Object.entries(functions).flatMap(([name, type]) =>
+        (type.async ? [false, true] : [false]).map((async) => ({ interface: from, name, type, async })),
+      ),
+    );
 
 const memoryOf = { kind: "export", instance: 0, name: "memory" } as const;
 const topOf = { kind: "export", instance: 0, name: "top" } as const;
@@ -42,6 +53,7 @@ function planOf(family: WasiFamily, encoding: StringEncoding): LinkPlan {
   const { types, resources } = wasiInterfaces(family);
   const functions = functionsOf(family);
   const options: CanonicalOptions = { encoding, memory: memoryOf, realloc: reallocOf, async: false };
+  const asyncOptions = { ...options, async: true };
   return {
     types,
     resources: resources.map((named) => ({ kind: "host", ...named })),
@@ -52,12 +64,12 @@ function planOf(family: WasiFamily, encoding: StringEncoding): LinkPlan {
       name,
     })),
     lifts: [],
-    builtins: functions.map(({ type }, host) => ({
+    builtins: functions.map(({ type, async }, host) => ({
       op: "lower",
       instance: 0,
       callee: { kind: "host", host },
       type,
-      options,
+      options: async ? asyncOptions : options,
     })),
     steps: [{ op: "instantiate", module: 0, imports: [] }],
     exports: [],
@@ -87,7 +99,7 @@ class Side {
       plan,
       modules: [guestModule],
       mayWait,
-      ...(isCore ? { coreFunction: wasiFunction } : {}),
+      ...(isCore ? { coreFunction: wasiFunction, asyncFunction: wasiAsyncFunction } : {}),
     });
     this.live = new LiveInstance(component, new HostBinding(plan.hostFunctions, this.#host(functionsOf(family))), 1000);
     void this.live.begin();
@@ -99,7 +111,7 @@ class Side {
 
   #host(functions: readonly Named[]): Record<string, unknown> {
     const answering = (...args: readonly unknown[]): unknown => {
-      this.got = args;
+      this.got = args.map(plain);
       return this.answer;
     };
     const host: Record<string, Record<string, unknown>> = {};
@@ -119,7 +131,7 @@ class Side {
     return host;
   }
 
-  /** `isLate`: the guest has to wait for the answer. */
+  /** `isLate`: the guest has to wait for the answer, or is told of it. */
   async call(index: number, values: readonly CoreValue[], isLate: boolean): Promise<unknown> {
     this.got = undefined;
     const core = this.live.core({ kind: "builtin", builtin: index }) as (...values: readonly CoreValue[]) => unknown;
@@ -127,6 +139,12 @@ class Side {
       // What a function gives that has no result is of no meaning.
       if (!isLate) return { returned: core(...values) ?? 0 };
       this.answer = Promise.resolve(this.answer);
+      if (this.live.tasks !== undefined) {
+        const returned = core(...values) ?? 0;
+        await new Promise((resolve) => void setImmediate(resolve));
+        if (this.live.guest.fault !== undefined) throw this.live.guest.fault;
+        return { returned };
+      }
       return { returned: (await WebAssembly.promising(core)(...values)) ?? 0 };
     } catch (error) {
       return { thrown: (error as Error).message };
@@ -145,8 +163,14 @@ class Side {
 
   /** Calls that have ended with a trap may leave handles lent: the guest is over. */
   handles(): unknown {
-    const items = [...this.live.state(0).handles.items()] as Handle[];
-    return items.map(({ resource, own, representation }) => ({ resource, own, representation }));
+    return [...this.live.state(0).handles.items()].map((item) => {
+      if (item instanceof CopyEnd)
+        return { shared: plain(item.shared), transferred: item.transferred, side: item.side };
+      if (item instanceof Subtask) return { state: item.state, isDelivered: item.isDelivered };
+      const { resource, own, representation, lends } = item as Handle;
+      const isOver = this.live.guest.fault !== undefined;
+      return { resource, own, representation, ...(isOver ? {} : { lends }) };
+    });
   }
 }
 
@@ -158,10 +182,18 @@ for (const { name } of [...functionsOf("0.2"), ...functionsOf("0.3")]) {
   if (method === "") continue;
   const value = function method(this: Thing, ...args: readonly unknown[]): unknown {
     if (serving === undefined) throw new Error("nobody is served");
-    serving.got = [this, ...args];
+    serving.got = [this, ...args.map(plain)];
     return serving.answer;
   };
   Object.defineProperty(Things.prototype, method, { value, configurable: true });
+}
+
+/** Streams and futures as they can be compared: their types. */
+function plain(value: unknown): unknown {
+  if (value instanceof HostStream || value instanceof HostFuture)
+    return { host: value.constructor.name, type: value.type };
+  if (Array.isArray(value)) return value.map(plain);
+  return value;
 }
 
 interface Call {
@@ -173,7 +205,7 @@ interface Call {
 function makeCall({ live }: Side, { type, options }: LowerPlan, below: (below: number) => number): Call {
   let things = 0;
   const made = { types: live.component.plan.types, below, thing: () => new Things(things++) };
-  const codec = live.component.codec(type);
+  const codec = live.component.codec(type, options.async);
   const state = live.state(0);
   const args = type.params.map((param) => valueOf(param.type, made));
   state.borrowing = { borrows: 0 };
@@ -192,6 +224,9 @@ function makeCall({ live }: Side, { type, options }: LowerPlan, below: (below: n
 const rounds = 25;
 const reached = { returned: 0, waited: 0, trapped: 0 };
 const traps = new Set<string>();
+/** Functions that have not only trapped. */
+const answered = new Set<string>();
+const tested = new Set<string>();
 
 const guests = (["utf8", "utf16", "latin1+utf16"] as const).flatMap(
   (encoding) =>
@@ -210,33 +245,37 @@ describe.each(guests)("a guest of WASI %s whose strings are %s", (family, encodi
     core = new Side(family, encoding, true);
   });
 
-  test.each(functions.map(({ interface: from, name }, index): [string, number] => [`${from}#${name}`, index]))(
-    "%s, as a core function and through codecs",
-    async (_, index) => {
-      const plan = through.live.component.plan.builtins[index] as LowerPlan;
-      for (let round = 0; round < rounds; round++) {
-        const isLate = round % 3 === 0 && mayWait(functions[index]!.interface, functions[index]!.name);
-        const outcome = async (side: Side): Promise<unknown> => {
-          serving = side;
-          side.reset();
-          const call = makeCall(side, plan, chance(1000 * index + round));
-          side.answer = call.answer;
-          const result = await side.call(index, call.values, isLate);
-          return { call, result, got: side.got, handles: side.handles() };
-        };
-        const [expected, got] = [await outcome(through), await outcome(core)];
-        expect(got).toEqual(expected);
-        expect(core.memory.equals(through.memory)).toBe(true);
-        const { thrown } = (got as { readonly result: { readonly thrown?: string } }).result;
-        reached[thrown !== undefined ? "trapped" : isLate ? "waited" : "returned"]++;
-        if (thrown !== undefined) traps.add(thrown.replaceAll(/\d+/g, "N"));
-      }
-    },
-  );
+  const called = functions.map(({ interface: from, name, async }, index): [string, number] => {
+    return [`${from}#${name}${async ? ", not waited for" : ""}`, index];
+  });
+  test.each(called)("%s, as a core function and through codecs", async (_, index) => {
+    const plan = through.live.component.plan.builtins[index] as LowerPlan;
+    for (let round = 0; round < rounds; round++) {
+      const { interface: from, name, async } = functions[index]!;
+      const isLate = round % 3 === 0 && (async || mayWait(from, name));
+      const outcome = async (side: Side): Promise<unknown> => {
+        serving = side;
+        side.reset();
+        const call = makeCall(side, plan, chance(1000 * index + round));
+        side.answer = call.answer;
+        const result = await side.call(index, call.values, isLate);
+        return { call, result, got: side.got, handles: side.handles() };
+      };
+      const [expected, got] = [await outcome(through), await outcome(core)];
+      expect(got).toEqual(expected);
+      expect(core.memory.equals(through.memory)).toBe(true);
+      const { thrown } = (got as { readonly result: { readonly thrown?: string } }).result;
+      reached[thrown !== undefined ? "trapped" : isLate ? "waited" : "returned"]++;
+      tested.add(functions[index]!.name);
+      if (thrown === undefined) answered.add(functions[index]!.name);
+      else traps.add(thrown.replaceAll(/\d+/g, "N"));
+    }
+  });
 });
 
 // Not by what a test could look at that runs before the others.
 afterAll(() => {
+  expect([...tested].filter((name) => !answered.has(name))).toEqual([]);
   for (const count of Object.values(reached)) expect(count).toBeGreaterThan(100);
   expect([...traps]).toEqual(
     expect.arrayContaining([

@@ -1,7 +1,9 @@
 // Made by lowered.test.ts from WASI's WIT: `npx vitest run --project unit runtime/component/wasi/lowered -u` writes it anew.
-import type { CallingGuest, LoweredInterfaces } from "../../instance/calling-guest.ts";
+import type { AsyncLoweredInterfaces, CallingGuest, LoweredInterfaces } from "../../instance/calling-guest.ts";
+import type { TransferredType } from "../../abi/async-codecs.ts";
 import { CaseNames, noCase } from "../../abi/variant-codecs.ts";
-import { storeString } from "../../abi/string-codec.ts";
+import { allocateList, readOctets, storeListAt, storeOctets } from "../../abi/list-codec.ts";
+import { readString, storeString } from "../../abi/string-codec.ts";
 import type { TcpSocket } from "../p3/tcp-socket.ts";
 import type { UdpSocket } from "../p3/udp-socket.ts";
 
@@ -113,6 +115,18 @@ const cases100 = new CaseNames([
   "ipv6",
 ]);
 
+function load100(guest: CallingGuest, pointer: number): any {
+  const index = guest.context.view.getUint8(pointer);
+  switch (index) {
+    case 0:
+      return { tag: "ipv4", val: { port: guest.context.view.getUint16(pointer + 4, true), address: [guest.context.view.getUint8(pointer + 6), guest.context.view.getUint8(pointer + 7), guest.context.view.getUint8(pointer + 8), guest.context.view.getUint8(pointer + 9)] } };
+    case 1:
+      return { tag: "ipv6", val: { port: guest.context.view.getUint16(pointer + 4, true), flowInfo: guest.context.view.getUint32(pointer + 8, true), address: [guest.context.view.getUint16(pointer + 12, true), guest.context.view.getUint16(pointer + 14, true), guest.context.view.getUint16(pointer + 16, true), guest.context.view.getUint16(pointer + 18, true), guest.context.view.getUint16(pointer + 20, true), guest.context.view.getUint16(pointer + 22, true), guest.context.view.getUint16(pointer + 24, true), guest.context.view.getUint16(pointer + 26, true)], scopeId: guest.context.view.getUint32(pointer + 28, true) } };
+    default:
+      return noCase(guest.context, index, 2);
+  }
+}
+
 function store101(guest: CallingGuest, value: any, pointer: number): void {
   if (value.tag === "ok") {
     guest.context.view.setUint8(pointer, 0);
@@ -120,6 +134,21 @@ function store101(guest: CallingGuest, value: any, pointer: number): void {
     guest.context.view.setUint8(pointer, 1);
     store93(guest, value.val, pointer + 4);
   }
+}
+
+function store103(guest: CallingGuest, value: any, pointer: number, tcpSocketType: number, stream102Type: TransferredType | undefined): void {
+  if (value.tag === "ok") {
+    guest.context.view.setUint8(pointer, 0);
+    guest.context.view.setUint32(pointer + 4, guest.streamHandle(value.val, stream102Type), true);
+  } else {
+    guest.context.view.setUint8(pointer, 1);
+    store93(guest, value.val, pointer + 4);
+  }
+}
+
+function store105(guest: CallingGuest, value: any, pointer: number, stream7Type: TransferredType | undefined, future104Type: TransferredType | undefined): void {
+  guest.context.view.setUint32(pointer, guest.streamHandle(value[0], stream7Type), true);
+  guest.context.view.setUint32(pointer + 4, guest.futureHandle(value[1], future104Type), true);
 }
 
 function store106(guest: CallingGuest, value: any, pointer: number): void {
@@ -182,6 +211,98 @@ function store112(guest: CallingGuest, value: any, pointer: number, udpSocketTyp
   }
 }
 
+function lift114(guest: CallingGuest, tag: number, p1: number, p2: number, p3: number, p4: number, p5: number, p6: number, p7: number, p8: number, p9: number, p10: number, p11: number, p12: number): any {
+  const index = tag >>> 0;
+  switch (index) {
+    case 0:
+      return undefined;
+    case 1:
+      return lift100(guest, p1, p2, p3, p4, p5, p6, p7, p8, p9, p10, p11, p12);
+    default:
+      return noCase(guest.context, index, 2);
+  }
+}
+
+function load114(guest: CallingGuest, pointer: number): any {
+  const index = guest.context.view.getUint8(pointer);
+  switch (index) {
+    case 0:
+      return undefined;
+    case 1:
+      return load100(guest, pointer + 4);
+    default:
+      return noCase(guest.context, index, 2);
+  }
+}
+
+function store115(guest: CallingGuest, value: any, pointer: number): void {
+  storeOctets(guest.context, value[0], pointer);
+  store100(guest, value[1], pointer + 8);
+}
+
+function store116(guest: CallingGuest, value: any, pointer: number): void {
+  if (value.tag === "ok") {
+    guest.context.view.setUint8(pointer, 0);
+    store115(guest, value.val, pointer + 4);
+  } else {
+    guest.context.view.setUint8(pointer, 1);
+    store93(guest, value.val, pointer + 4);
+  }
+}
+
+function store117(guest: CallingGuest, value: any, pointer: number): void {
+  const index = cases117.index(value.tag);
+  guest.context.view.setUint8(pointer, index);
+  if (index === 0) {
+    store96(guest, value.val, pointer + 2);
+  }
+  if (index === 1) {
+    store98(guest, value.val, pointer + 2);
+  }
+}
+
+const cases117 = new CaseNames([
+  "ipv4",
+  "ipv6",
+]);
+
+function store118(guest: CallingGuest, values: any, pointer: number): void {
+  const at = allocateList(guest.context, values.length, elements118);
+  for (let index = 0; index < values.length; index++) {
+    store117(guest, values[index], at + index * 18);
+  }
+  storeListAt(guest.context, pointer, at, values.length);
+}
+
+const elements118 = { size: 18, alignment: 2, heldBytes: 64 };
+
+function store119(guest: CallingGuest, value: any, pointer: number): void {
+  const index = cases119.index(value.tag);
+  guest.context.view.setUint8(pointer, index);
+  if (index === 5) {
+    store4(guest, value.val, pointer + 4);
+  }
+}
+
+const cases119 = new CaseNames([
+  "access-denied",
+  "invalid-argument",
+  "name-unresolvable",
+  "temporary-resolver-failure",
+  "permanent-resolver-failure",
+  "other",
+]);
+
+function store120(guest: CallingGuest, value: any, pointer: number): void {
+  if (value.tag === "ok") {
+    guest.context.view.setUint8(pointer, 0);
+    store118(guest, value.val, pointer + 4);
+  } else {
+    guest.context.view.setUint8(pointer, 1);
+    store119(guest, value.val, pointer + 4);
+  }
+}
+
 export const socketsFunctions03: LoweredInterfaces = {
   "wasi:sockets/types@0.3": {
     "[static]tcp-socket.create": (guest, index, [tcpSocketType]) => (p0: number, p1: number) => {
@@ -200,6 +321,36 @@ export const socketsFunctions03: LoweredInterfaces = {
         const result = guest.borrow<TcpSocket>(p0, tcpSocketType).bind(lift100(guest, p1, p2, p3, p4, p5, p6, p7, p8, p9, p10, p11, p12));
         guest.leave();
         store101(guest, result, guest.at(p13, 20, 4));
+      } catch (error) {
+        throw guest.failed(error);
+      }
+    },
+    "[method]tcp-socket.listen": (guest, index, [tcpSocketType], [stream102Type]) => (p0: number, p1: number) => {
+      try {
+        guest.enter(index);
+        const result = guest.borrow<TcpSocket>(p0, tcpSocketType).listen();
+        guest.leave();
+        store103(guest, result, guest.at(p1, 20, 4), tcpSocketType, stream102Type);
+      } catch (error) {
+        throw guest.failed(error);
+      }
+    },
+    "[method]tcp-socket.send": (guest, index, [tcpSocketType], [stream7Type, future104Type]) => (p0: number, p1: number) => {
+      try {
+        guest.enter(index);
+        const result = guest.borrow<TcpSocket>(p0, tcpSocketType).send(guest.stream(p1, stream7Type));
+        guest.leave();
+        return guest.futureHandle(result, future104Type);
+      } catch (error) {
+        throw guest.failed(error);
+      }
+    },
+    "[method]tcp-socket.receive": (guest, index, [tcpSocketType], [stream7Type, future104Type]) => (p0: number, p1: number) => {
+      try {
+        guest.enter(index);
+        const result = guest.borrow<TcpSocket>(p0, tcpSocketType).receive();
+        guest.leave();
+        store105(guest, result, guest.at(p1, 8, 4), stream7Type, future104Type);
       } catch (error) {
         throw guest.failed(error);
       }
@@ -524,5 +675,44 @@ export const socketsFunctions03: LoweredInterfaces = {
         throw guest.failed(error);
       }
     },
+  },
+};
+
+export const socketsAsyncFunctions03: AsyncLoweredInterfaces = {
+  "wasi:sockets/types@0.3": {
+    "[method]tcp-socket.connect": (guest, _1, [tcpSocketType]) => ({
+      call: (p0: number, p1: number, p2: number, p3: number, p4: number, p5: number, p6: number, p7: number, p8: number, p9: number, p10: number, p11: number, p12: number) => guest.lend<TcpSocket>(p0, tcpSocketType).connect(lift100(guest, p1, p2, p3, p4, p5, p6, p7, p8, p9, p10, p11, p12)),
+      load: (pointer) => {
+        const at = guest.at(pointer, 36, 4);
+        return guest.lend<TcpSocket>(guest.context.view.getUint32(at, true), tcpSocketType).connect(load100(guest, at + 4));
+      },
+      finish: (result: any, pointer) => {
+        store101(guest, result, guest.at(pointer, 20, 4));
+      },
+    }),
+    "[method]udp-socket.send": (guest, _1, [udpSocketType]) => ({
+      call: (p0: number, p1: number, p2: number, p3: number, p4: number, p5: number, p6: number, p7: number, p8: number, p9: number, p10: number, p11: number, p12: number, p13: number, p14: number, p15: number) => guest.lend<UdpSocket>(p0, udpSocketType).send(readOctets(guest.context, p1 >>> 0, p2 >>> 0), lift114(guest, p3, p4, p5, p6, p7, p8, p9, p10, p11, p12, p13, p14, p15)),
+      load: (pointer) => {
+        const at = guest.at(pointer, 48, 4);
+        return guest.lend<UdpSocket>(guest.context.view.getUint32(at, true), udpSocketType).send(readOctets(guest.context, guest.context.view.getUint32(at + 4, true), guest.context.view.getUint32(at + 8, true)), load114(guest, at + 12));
+      },
+      finish: (result: any, pointer) => {
+        store101(guest, result, guest.at(pointer, 20, 4));
+      },
+    }),
+    "[method]udp-socket.receive": (guest, _1, [udpSocketType]) => ({
+      call: (p0: number) => guest.lend<UdpSocket>(p0, udpSocketType).receive(),
+      finish: (result: any, pointer) => {
+        store116(guest, result, guest.at(pointer, 44, 4));
+      },
+    }),
+  },
+  "wasi:sockets/ip-name-lookup@0.3": {
+    "resolve-addresses": (guest, index) => ({
+      call: (p0: number, p1: number) => guest.callable(index)(readString(guest.context, p0 >>> 0, p1 >>> 0)),
+      finish: (result: any, pointer) => {
+        store120(guest, result, guest.at(pointer, 20, 4));
+      },
+    }),
   },
 };

@@ -66,6 +66,9 @@ export class ValueSource {
       case "own":
       case "borrow":
         return `guest.${type.kind}<any>(${one.text}, ${typeOfResource(this.#layouts.resource(type.resource))})`;
+      case "stream":
+      case "future":
+        return `guest.${type.kind}(${one.text}, ${this.#layouts.transferName(index)})`;
       case "enum":
         return `(${this.#cases(index)}.name(guest.context, ${one.text} >>> 0) as any)`;
       case "flags":
@@ -118,12 +121,18 @@ export class ValueSource {
       case "string":
       case "list":
       case "own":
-      case "borrow": {
+      case "borrow":
+      case "stream":
+      case "future": {
         const flat = this.#layouts.of(index).flat.map((wire, at): Flat => {
           return { text: `${view}.getUint32(${plus(pointer, 4 * at)}, true)`, type: wire };
         });
         return this.lift(index, flat).replaceAll(", true) >>> 0", ", true)");
       }
+      case "s64":
+        return `${view}.getBigInt64(${pointer}, true)`;
+      case "flags":
+        return `${this.#flags(index)}(${view}.getUint${8 * this.#layouts.of(index).size}(${pointer}${this.#layouts.of(index).size === 1 ? "" : ", true"}))`;
       case "enum":
         return `(${this.#cases(index)}.name(guest.context, ${view}.getUint8(${pointer})) as any)`;
       case "record":
@@ -161,7 +170,9 @@ export class ValueSource {
       case "string":
         return `${this.#helper("storeString")}(guest.context, ${value}, ${pointer});`;
       case "own":
-        return `${view}.setUint32(${pointer}, ${this.lower(index, value)}, true);`;
+      case "stream":
+      case "future":
+        return this.#storeHandle(index, value, pointer);
       case "enum":
       case "flags":
         return `${view}.setUint${8 * this.#layouts.of(index).size}(${pointer}, ${this.lower(index, value)}${this.#layouts.of(index).size === 1 ? "" : ", true"});`;
@@ -199,6 +210,9 @@ export class ValueSource {
         return `BigInt.asIntN(64, ${value})`;
       case "own":
         return `guest.handle(${value}, ${typeOfResource(this.#layouts.resource(type.resource))})`;
+      case "stream":
+      case "future":
+        return `guest.${type.kind}Handle(${value}, ${this.#layouts.transferName(index)})`;
       case "enum":
         return `${this.#cases(index)}.index(${value})`;
       case "flags":
@@ -208,6 +222,10 @@ export class ValueSource {
       default:
         throw new TypeError(`a ${type.kind} is not lowered to one core value`);
     }
+  }
+
+  #storeHandle(index: TypeIndex, value: string, pointer: string): string {
+    return `${view}.setUint32(${pointer}, ${this.lower(index, value)}, true);`;
   }
 
   #lifter(index: TypeIndex): string {
@@ -376,11 +394,11 @@ export class ValueSource {
   }
 
   #resources(index: TypeIndex): string {
-    return more(this.#layouts.resourcesIn(index).map(typeOfResource));
+    return more(this.#layouts.handleTypes(index).map(({ name }) => name));
   }
 
   #resourceParams(index: TypeIndex): string {
-    return more(this.#layouts.resourcesIn(index).map((name) => `${typeOfResource(name)}: number`));
+    return more(this.#layouts.handleTypes(index).map(({ name, is }) => `${name}: ${is}`));
   }
 
   #part(name: string, write: (name: string) => string): string {

@@ -10,6 +10,15 @@ export class Thing {
   }
 }
 
+/** A stream or future of the host, known by its number, which nobody reads. */
+export class Source extends Thing {
+  read(): never {
+    throw new Error("a source was read");
+  }
+
+  drop(): void {}
+}
+
 export interface ValueSettings {
   readonly types: readonly ValueType[];
   readonly below: (below: number) => number;
@@ -67,6 +76,9 @@ export function valueOf(index: TypeIndex, settings: ValueSettings): unknown {
     case "own":
     case "borrow":
       return thing(type.resource);
+    case "stream":
+    case "future":
+      return new Source(below(1000));
     default:
       throw new TypeError(`no value of a ${type.kind} is made`);
   }
