@@ -2,6 +2,7 @@ import type { CanonicalContext } from "../abi/canonical-context.ts";
 import type { CoreValue } from "../abi/codec.ts";
 import type { FunctionCodec } from "../abi/function-codec.ts";
 import { cancelOf } from "../abi/stream.ts";
+import { type FusedHalves, fusedHalves } from "../fuse/fused-halves.ts";
 import { guestWatch } from "../instance/guest-watch.ts";
 import type { LiveInstance } from "../instance/live-instance.ts";
 import type { BuiltinOf } from "../link/link-plan.ts";
@@ -38,16 +39,34 @@ interface Lowering {
   readonly plan: LowerPlan;
   readonly context: CanonicalContext;
   readonly codec: FunctionCodec;
-  /** Undefined where a component is called. */
-  readonly host: HostAccess | undefined;
+  readonly target: HostTarget | GuestTarget;
+}
+
+type HostTarget = HostAccess & { readonly kind: "host" };
+
+interface GuestTarget {
+  readonly kind: "guest";
+  /** Index into `LinkPlan.lifts`. */
+  readonly lift: number;
+  readonly halves: FusedHalves;
 }
 
 function loweringOf(live: LiveInstance, tasks: Tasks, plan: LowerPlan): Lowering {
   const context = live.context(plan.instance, plan.options);
   const codec = live.component.codec(plan.type, plan.options.async);
-  const host =
-    plan.callee.kind === "host" ? hostAccess(live, plan, { host: plan.callee.host, context, codec }) : undefined;
-  return { live, tasks, plan, context, codec, host };
+  return { live, tasks, plan, context, codec, target: targetOf(live, plan, { context, codec }) };
+}
+
+function targetOf(
+  live: LiveInstance,
+  plan: LowerPlan,
+  { context, codec }: Pick<Lowering, "context" | "codec">,
+): Lowering["target"] {
+  const { callee } = plan;
+  if (callee.kind === "host") return { kind: "host", ...hostAccess(live, plan, { host: callee.host, context, codec }) };
+  const fused = live.component.fused.get(plan);
+  if (fused === undefined) throw new TypeError("a call of another component is not compiled");
+  return { kind: "guest", lift: callee.lift, halves: fusedHalves(live, fused) };
 }
 
 class LoweredCall {
@@ -64,13 +83,11 @@ class LoweredCall {
   }
 
   begin(): CoreValue | undefined {
-    const { plan, host } = this.#lowering;
-    return plan.callee.kind === "lift" || host === undefined
-      ? this.#callGuest(plan.callee.kind === "lift" ? plan.callee.lift : -1)
-      : this.#callHost(host);
+    const { target } = this.#lowering;
+    return target.kind === "host" ? this.#callHost(target) : this.#callGuest(target);
   }
 
-  #callGuest(lift: number): CoreValue | undefined {
+  #callGuest({ lift, halves }: GuestTarget): CoreValue | undefined {
     const { tasks } = this.#lowering;
     const caller = tasks.current;
     const subtask = this.#subtask;
@@ -80,9 +97,17 @@ class LoweredCall {
       task = tasks.enter({
         lift,
         caller: caller.instance,
-        started: () => this.#lift(),
+        isFused: true,
+        started: () => {
+          const args = subtask.lending(() => halves.params(this.#values));
+          subtask.moveTo(subtaskStates.started);
+          return args;
+        },
         resolved: (resolution) => {
-          if (resolution !== undefined) return this.#resolve(resolution.result);
+          if (resolution !== undefined) {
+            this.#result = halves.result(resolution.result as readonly CoreValue[], this.#values);
+            return subtask.moveTo(subtaskStates.returned);
+          }
           const isStarted = subtask.state === subtaskStates.started;
           subtask.moveTo(isStarted ? subtaskStates.cancelledBeforeReturned : subtaskStates.cancelledBeforeStarted);
         },
@@ -92,7 +117,7 @@ class LoweredCall {
     return tasks.hold(begin, () => this.#answer());
   }
 
-  #callHost(host: HostAccess): CoreValue | undefined {
+  #callHost(host: HostTarget): CoreValue | undefined {
     const { live, tasks, plan } = this.#lowering;
     const answer = this.#subtask.lending(() => host.call(this.#values));
     this.#subtask.moveTo(subtaskStates.started);
@@ -129,19 +154,6 @@ class LoweredCall {
       },
     );
     return this.#answer();
-  }
-
-  #lift(): readonly unknown[] {
-    const { codec, context } = this.#lowering;
-    const args = this.#subtask.lending(() => codec.liftParams(context, this.#values));
-    this.#subtask.moveTo(subtaskStates.started);
-    return args;
-  }
-
-  #resolve(result: unknown): void {
-    const { codec, context } = this.#lowering;
-    this.#result = codec.lowerResult(context, result, this.#values);
-    this.#subtask.moveTo(subtaskStates.returned);
   }
 
   #resolveBy(host: HostAccess, result: unknown): void {

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { CodecTable } from "../abi/codec-table.ts";
 import { asyncPassThroughComponent, flatMax } from "../testing/async-pass-through.ts";
 import { guestOfText } from "../testing/guest.ts";
+import type { StringEncoding } from "../link/link-plan.ts";
 import { chance, type Sample, sampleResources, Samples } from "../testing/samples.ts";
 
 const valuesPerFunction = 20;
@@ -19,9 +20,18 @@ function arguments_(samples: Samples): readonly Sample[] {
   return several;
 }
 
-test.each(Array.from({ length: 30 }, (_, seed) => seed))(
-  "values go through async functions, at once and late: seed %i",
-  async (seed) => {
+const throughs: readonly (readonly StringEncoding[])[] = [
+  ["utf8"],
+  ["utf16", "utf8"],
+  ["utf8", "latin1+utf16"],
+  ["latin1+utf16", "utf16", "utf8"],
+];
+
+test.each(
+  Array.from({ length: 48 }, (_, seed) => [throughs[seed % throughs.length] ?? (["utf8"] as const), seed] as const),
+)(
+  "values go through async functions of components behind each other, %j, at once and late: seed %i",
+  async (through, seed) => {
     const samples = new Samples(chance(7_000_003 * (seed + 1)));
     const several = arguments_(samples);
     const params = several.map(({ type }) => type);
@@ -33,7 +43,7 @@ test.each(Array.from({ length: 30 }, (_, seed) => seed))(
       return isLate ? new Promise((resolve) => void setImmediate(resolve, args)) : args;
     };
     const host = { "test:host/api": { f0 } };
-    const text = asyncPassThroughComponent(samples.types, [{ params, result }]);
+    const text = asyncPassThroughComponent(samples.types, [{ params, result }], through);
     const guest = await guestOfText(text, { host, handlesMax: 10_000 });
     for (let round = 0; round < valuesPerFunction; round++) {
       isLate = round % 4 === 0;

@@ -59,9 +59,9 @@ export class TaskRun {
     const { instance, implicit } = this.#task;
     if (this.#task.needsExclusive) instance.exclusive = implicit;
     this.#task.addThread(implicit);
-    const args = this.#task.begin();
     instance.state.borrowing = this.#task;
-    const values = codec.lowerParams(context, args);
+    const args = this.#task.begin();
+    const values = this.#task.isFused ? (args as readonly CoreValue[]) : codec.lowerParams(context, args);
     instance.state.borrowing = undefined;
     this.#call(core, { values, signature, returned: this.#returned });
   }
@@ -103,7 +103,8 @@ export class TaskRun {
     const { live } = this.#tasks;
     const { codec, context, plan } = this.#lifted;
     const { state } = this.#task.instance;
-    this.#task.return(codec.liftResult(context, value));
+    if (!this.#task.isFused) this.#task.return(codec.liftResult(context, value));
+    else this.#task.return(value === undefined ? [] : [value]);
     if (plan.options.postReturn !== undefined) {
       state.mayLeave = false;
       const postReturn = live.core(plan.options.postReturn) as CoreFunction;

@@ -81,6 +81,10 @@ function returnResult(
       if (!isSameLift(options, own)) state.trap("task.return has other options than the function that it ends");
       ended.add(own);
     }
+    if (task.isFused) {
+      task.return(values);
+      return undefined;
+    }
     lifting ??= {
       codec: live.component.codec({ params: [], async: true, ...(result === undefined ? {} : { result }) }),
       context: live.context(instance, options),

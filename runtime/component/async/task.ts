@@ -13,6 +13,8 @@ export interface TaskSettings {
   readonly started: () => readonly unknown[];
   /** The result; undefined for a call that was cancelled. */
   readonly resolved: (resolution: Resolution) => void;
+  /** Another component calls: arguments and result are core values, which are lifted and lowered in one (`../fuse`). */
+  readonly isFused?: boolean | undefined;
   /** It has been resolved, and what the guest cleans up after that has been. */
   readonly settled?: (() => void) | undefined;
   readonly ended: () => void;
@@ -57,6 +59,10 @@ export class Task implements BorrowScope {
     this.instance = settings.instance;
     this.plan = settings.plan;
     this.implicit = new Thread(this, settings);
+  }
+
+  get isFused(): boolean {
+    return this.#settings.isFused === true;
   }
 
   get running(): ((isRunning: boolean) => void) | undefined {

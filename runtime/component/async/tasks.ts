@@ -19,6 +19,8 @@ export interface CallIn {
   readonly caller: InstanceTasks | undefined;
   readonly started: () => readonly unknown[];
   readonly resolved: (resolution: Resolution) => void;
+  /** @see TaskSettings.isFused */
+  readonly isFused?: boolean;
   readonly settled?: () => void;
   readonly ended?: () => void;
   /** Told when the guest is at work for the call that the host has made, and when it is not. */
@@ -136,7 +138,7 @@ export class Tasks {
   }
 
   /** Begins a call (CanonicalABI.md, "canon lift"). @throws GuestFault */
-  enter({ lift, caller, started, resolved, settled, ended, running, over }: CallIn): Task {
+  enter({ lift, caller, started, resolved, isFused, settled, ended, running, over }: CallIn): Task {
     const { plan, async } = this.live.component;
     const liftPlan = plan.lifts[lift];
     const instance = this.instances[liftPlan?.instance ?? -1];
@@ -151,6 +153,7 @@ export class Tasks {
       plan: liftPlan,
       started,
       resolved,
+      isFused,
       settled,
       ended: () => {
         this.#count--;

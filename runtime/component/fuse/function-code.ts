@@ -2,10 +2,13 @@ import type { CoreType } from "../abi/codec.ts";
 import { typeCodes, u32 } from "../core-module/encode.ts";
 
 /** A function that code calls; its number is known when all that a module imports is. */
-export interface Callee {
+export interface Callee extends Signature {
+  index: number;
+}
+
+export interface Signature {
   readonly params: readonly WireType[];
   readonly results: readonly WireType[];
-  index: number;
 }
 
 /** `externref`: something of JavaScript. */

@@ -54,8 +54,9 @@ export function fusedCalls(live: LiveInstance, group: FusedGroup): Readonly<Reco
   for (const [side, { options }] of Object.entries({ caller, callee })) {
     if (options.memory !== undefined) imports["memory"]![side] = live.core(options.memory);
   }
-  for (const [index, { core, postReturn }] of functions.entries()) {
-    imports["core"]![String(index)] = live.core(core);
+  for (const [index, { lift }] of group.isAsync ? [] : functions.entries()) {
+    const { postReturn } = lift.options;
+    imports["core"]![String(index)] = live.core(lift.core);
     if (postReturn !== undefined) imports["end"]![String(index)] = call.ending(live.core(postReturn) as CoreFunction);
   }
   for (const [index, { direction, helper }] of helpers.entries()) {

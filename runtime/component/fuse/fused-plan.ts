@@ -1,6 +1,6 @@
 import type { CodecTable } from "../abi/codec-table.ts";
 import type { FunctionCodec } from "../abi/function-codec.ts";
-import type { BuiltinOf, CanonicalOptions, CoreReference, LiftPlan, LinkPlan } from "../link/link-plan.ts";
+import type { BuiltinPlan, CanonicalOptions, LiftPlan, LinkPlan } from "../link/link-plan.ts";
 import type { FunctionType } from "../link/value-type.ts";
 import { fusedModule, type HelperImport } from "./fused-module.ts";
 
@@ -19,9 +19,11 @@ export interface FusedCall {
 export interface FusedPlanSettings {
   readonly plan: LinkPlan;
   readonly codecs: CodecTable;
-  readonly codec: (type: FunctionType) => FunctionCodec;
+  readonly codec: (type: FunctionType, loweredAsync: boolean) => FunctionCodec;
   /** The same for options that say the same of the same component instance. */
   readonly contextNumber: (instance: number, options: CanonicalOptions) => number;
+  /** The component has tasks: halves of calls are compiled. */
+  readonly isAsync: boolean;
 }
 
 interface CompiledGroup {
@@ -37,11 +39,7 @@ export class FusedGroup {
   readonly number: number;
   readonly caller: Side;
   readonly callee: Side;
-  readonly functions: {
-    readonly core: CoreReference;
-    readonly postReturn: CoreReference | undefined;
-    readonly type: FunctionType;
-  }[] = [];
+  readonly functions: { readonly lift: LiftPlan; readonly isLoweredAsync: boolean }[] = [];
   readonly #settings: FusedPlanSettings;
   #module: CompiledGroup | undefined;
 
@@ -52,8 +50,12 @@ export class FusedGroup {
     this.#settings = settings;
   }
 
-  add({ core, type, options }: LiftPlan): number {
-    return this.functions.push({ core, type, postReturn: options.postReturn }) - 1;
+  add(lift: LiftPlan, isLoweredAsync: boolean): number {
+    return this.functions.push({ lift, isLoweredAsync }) - 1;
+  }
+
+  get isAsync(): boolean {
+    return this.#settings.isAsync;
   }
 
   /** Compiled once, when the first instance is made. */
@@ -62,15 +64,18 @@ export class FusedGroup {
   }
 
   #compile(): CompiledGroup {
-    const { plan, codecs, codec } = this.#settings;
+    const { plan, codecs, codec, isAsync } = this.#settings;
     const [caller, callee] = [this.caller.options, this.callee.options];
     const { bytes, helpers } = fusedModule({
       types: plan.types,
       codecs,
-      functions: this.functions.map(({ type, postReturn }) => ({
+      isAsync,
+      functions: this.functions.map(({ lift: { type, options }, isLoweredAsync }) => ({
         type,
-        codec: codec(type),
-        hasPostReturn: postReturn !== undefined,
+        caller: codec(type, isLoweredAsync),
+        callee: codec(type, false),
+        hasPostReturn: options.postReturn !== undefined,
+        isLiftedAsync: options.async,
       })),
       hasMemory: { caller: caller.memory !== undefined, callee: callee.memory !== undefined },
       isAllUtf8: caller.encoding === "utf8" && callee.encoding === "utf8",
@@ -79,16 +84,18 @@ export class FusedGroup {
   }
 }
 
-/** The calls between the components of a composition, by the index of the built-in. For the synchronous ABI. */
-export function planFused(settings: FusedPlanSettings): ReadonlyMap<number, FusedCall> {
+/** The calls between the components of a composition, by the built-ins by which they are made. */
+export function planFused(settings: FusedPlanSettings): ReadonlyMap<BuiltinPlan, FusedCall> {
   const { plan, contextNumber } = settings;
   const groups = new Map<string, FusedGroup>();
-  const calls = new Map<number, FusedCall>();
-  for (const [builtin, { instance, callee, options }] of lowersOf(plan)) {
+  const calls = new Map<BuiltinPlan, FusedCall>();
+  for (const [index, builtin] of plan.builtins.entries()) {
+    if (builtin.op !== "lower") continue;
+    const { instance, callee, options } = builtin;
     const lift = callee.kind === "lift" ? plan.lifts[callee.lift] : undefined;
     if (lift === undefined) continue;
     // What a component calls of itself may be there later than what it has called before: a group has all of its functions at once.
-    const own = lift.instance === instance ? builtin : "";
+    const own = lift.instance === instance ? index : "";
     const key = `${contextNumber(instance, options)} ${contextNumber(lift.instance, lift.options)} ${own}`;
     let group = groups.get(key);
     if (group === undefined) {
@@ -99,11 +106,7 @@ export function planFused(settings: FusedPlanSettings): ReadonlyMap<number, Fuse
       );
       groups.set(key, group);
     }
-    calls.set(builtin, { group, index: group.add(lift) });
+    calls.set(builtin, { group, index: group.add(lift, options.async) });
   }
   return calls;
-}
-
-function* lowersOf(plan: LinkPlan): Iterable<readonly [number, BuiltinOf<"lower">]> {
-  for (const [index, builtin] of plan.builtins.entries()) if (builtin.op === "lower") yield [index, builtin];
 }

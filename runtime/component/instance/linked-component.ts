@@ -6,7 +6,7 @@ import { AsyncPlan, isAsync } from "../async/async-plan.ts";
 import { blockingSignature } from "../async/blocking-signature.ts";
 import type { CoreSignature } from "../core-module/encode.ts";
 import { entryShim } from "../async/entry-shim.ts";
-import type { BuiltinOf, Callee, CanonicalOptions, CoreReference, LinkPlan } from "../link/link-plan.ts";
+import type { BuiltinOf, BuiltinPlan, Callee, CanonicalOptions, CoreReference, LinkPlan } from "../link/link-plan.ts";
 import { type FusedCall, planFused } from "../fuse/fused-plan.ts";
 import { functionResources, functionTransfers } from "../link/type-resources.ts";
 import type { FunctionType, TypeIndex } from "../link/value-type.ts";
@@ -54,8 +54,8 @@ export class LinkedComponent {
   readonly async: AsyncPlan | undefined;
   /** Calls of the host, by the index of the builtin; for the synchronous ABI. */
   readonly lowered: ReadonlyMap<number, LoweredCall>;
-  /** Calls of other components, by the index of the builtin; for the synchronous ABI. */
-  readonly fused: ReadonlyMap<number, FusedCall>;
+  /** Calls of other components. */
+  readonly fused: ReadonlyMap<BuiltinPlan, FusedCall>;
   /** Which function of the shim a builtin goes through, by its index; for the asynchronous ABI. */
   readonly blocking: ReadonlyMap<number, number>;
   /** Undefined when nothing of the component ever waits. */
@@ -86,16 +86,17 @@ export class LinkedComponent {
     const lowered = new Map<number, LoweredCall>();
     const blocking = new Map<number, number>();
     this.lowered = lowered;
-    this.fused = this.async === undefined ? this.#planFused() : new Map();
+    this.fused = this.#planFused();
     this.blocking = blocking;
     this.shim = this.async === undefined ? this.#planLowered(lowered) : this.#planBlocking(this.async, blocking);
   }
 
-  #planFused(): ReadonlyMap<number, FusedCall> {
+  #planFused(): ReadonlyMap<BuiltinPlan, FusedCall> {
     return planFused({
       plan: this.plan,
       codecs: this.codecs,
-      codec: (type) => this.codec(type),
+      codec: (type, loweredAsync) => this.codec(type, loweredAsync),
+      isAsync: this.async !== undefined,
       contextNumber: (instance, options) => this.contextNumber(instance, options),
     });
   }

@@ -4,7 +4,7 @@ import { trapped } from "../async/stacks.ts";
 import { Tasks } from "../async/tasks.ts";
 import { ComponentState, GuestState } from "../abi/component-state.ts";
 import { fusedCalls } from "../fuse/fused-calls.ts";
-import type { FusedCall } from "../fuse/fused-plan.ts";
+import type { FusedGroup } from "../fuse/fused-plan.ts";
 import { type GuestFault, guestFaultOf } from "../guest-fault.ts";
 import type { GuestCall } from "../abi/stream.ts";
 import type { BuiltinOf, Callee, CanonicalOptions, CoreReference, StepPlan } from "../link/link-plan.ts";
@@ -217,8 +217,8 @@ export class LiveInstance {
       if (shim !== undefined) return known(this.#shim).exports[String(shim)] as CoreFunction;
       return asyncBuiltin(this, this.tasks, known(this.component.plan.builtins[index]));
     }
-    const fused = this.component.fused.get(index);
-    if (fused !== undefined) return this.#fusedCall(fused);
+    const fused = this.component.fused.get(known(this.component.plan.builtins[index]));
+    if (fused !== undefined) return this.fusedExports(fused.group)[String(fused.index)] as CoreFunction;
     const lowered = this.component.lowered.get(index);
     if (lowered === undefined) {
       const plan = known(this.component.plan.builtins[index]) as ResourceBuiltinPlan;
@@ -231,9 +231,9 @@ export class LiveInstance {
     return known(this.#shim).exports[String(lowered.shim)] as CoreFunction;
   }
 
-  #fusedCall({ group, index }: FusedCall): CoreFunction {
-    const exports = (this.#fused[group.number] ??= fusedCalls(this, group));
-    return exports[String(index)] as CoreFunction;
+  /** The core module between two components. */
+  fusedExports(group: FusedGroup): Readonly<Record<string, unknown>> {
+    return (this.#fused[group.number] ??= fusedCalls(this, group));
   }
 
   #makeShim(): WebAssembly.Instance | undefined {

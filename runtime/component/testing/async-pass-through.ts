@@ -1,4 +1,5 @@
 import { CodecTable } from "../abi/codec-table.ts";
+import type { StringEncoding } from "../link/link-plan.ts";
 import type { ValueType } from "../link/value-type.ts";
 import { apiType, functionText, namedKinds, type Signature, spaceModule, typeText } from "./pass-through.ts";
 import { sampleResources } from "./samples.ts";
@@ -10,14 +11,28 @@ export const flatMax = 16;
  * As `passThroughComponent`, with async functions: lowered async, lifted with a callback, the answer waited for if it is not
  * there, and returned by `task.return`. The arguments of each have to come in memory, where the result comes too.
  */
-export function asyncPassThroughComponent(types: readonly ValueType[], signatures: readonly Signature[]): string {
+export function asyncPassThroughComponent(
+  types: readonly ValueType[],
+  signatures: readonly Signature[],
+  encodings: readonly StringEncoding[] = ["utf8"],
+): string {
   const api = apiType(types, signatures, "async");
   const table = new CodecTable({ types, resources: sampleResources });
   const each = (text: (index: number, signature: Signature) => string): string =>
     signatures.map((signature, index) => text(index, signature)).join("\n    ");
+  const stages = encodings.map((encoding, at) => {
+    const before = at === 0 ? "$host" : `$api${at - 1}`;
+    const exported = `test:${at === encodings.length - 1 ? "guest" : `guest${at}`}/api`;
+    return `
+    (component $stage${at} ${stage(encoding)})
+    (instance $made${at} (instantiate $stage${at} (with "api" (instance ${before}))))
+    (export $api${at} "${exported}" (instance $made${at}))`;
+  });
   return `(component
-    (import "test:host/api" (instance $host ${api}))
-    (component $stage
+    (import "test:host/api" (instance $host ${api}))${stages.join("")})`;
+
+  function stage(encoding: StringEncoding): string {
+    return `
     (import "api" (instance $in ${api}))
     (alias export $in "thing" (type $thing))
     ${types
@@ -37,8 +52,8 @@ export function asyncPassThroughComponent(types: readonly ValueType[], signature
     (core func $drop (canon subtask.drop))
     (core func $get (canon context.get i32 0))
     (core func $set (canon context.set i32 0))
-    ${each((index) => `(core func $f${index} (canon lower (func $in "f${index}") async (memory $memory) (realloc $realloc)))`)}
-    ${each((index, { result }) => `(core func $r${index} (canon task.return (result $t${result}) (memory $memory)))`)}
+    ${each((index) => `(core func $f${index} (canon lower (func $in "f${index}") async (memory $memory) (realloc $realloc) string-encoding=${encoding}))`)}
+    ${each((index, { result }) => `(core func $r${index} (canon task.return (result $t${result}) (memory $memory) string-encoding=${encoding}))`)}
     (core module $Guest
       (import "space" "realloc" (func $realloc (param i32 i32 i32 i32) (result i32)))
       (import "b" "new" (func $new (result i32)))
@@ -59,13 +74,12 @@ export function asyncPassThroughComponent(types: readonly ValueType[], signature
     ${each(
       (index, signature) => `(func $g${index} async ${functionText(signature)}
         (canon lift (core func $guest "f${index}") async (callback (core func $guest "f${index}-cb"))
-          (memory $memory) (realloc $realloc)))`,
+          (memory $memory) (realloc $realloc) string-encoding=${encoding}))`,
     )}
     (export "thing" (type $thing))
     ${types.map((type, index) => (namedKinds.has(type.kind) ? `(export "t${index}" (type $t${index}))` : "")).join(" ")}
-    ${each((index) => `(export "f${index}" (func $g${index}))`)})
-    (instance $made (instantiate $stage (with "api" (instance $host))))
-    (export "test:guest/api" (instance $made)))`;
+    ${each((index) => `(export "f${index}" (func $g${index}))`)}`;
+  }
 }
 
 function coreFunctions(
