@@ -33,12 +33,15 @@ async function fetchLayers(
     readonly packed?: Buffer;
     readonly type?: string;
     readonly diffId?: string;
+    /** The registry is not given its bytes. */
+    readonly isElsewhere?: boolean;
   }[],
   node = images,
 ): Promise<LocalNativeImage> {
   const reference = bench.reference("layers:1");
-  const push = async (bytes: Buffer, type: string): Promise<Descriptor> => {
+  const push = async (bytes: Buffer, type: string, isElsewhere = false): Promise<Descriptor> => {
     const descriptor = { mediaType: type, digest: sha256(bytes), size: bytes.length };
+    if (isElsewhere) return descriptor;
     const open = async function* bytesFrom(offset: number) {
       yield bytes.subarray(offset);
     };
@@ -47,7 +50,9 @@ async function fetchLayers(
   };
   const descriptors: Descriptor[] = [];
   for (const layer of layers) {
-    descriptors.push(await push(layer.packed ?? gzipSync(layer.tar), layer.type ?? mediaType.layerTarGzip));
+    descriptors.push(
+      await push(layer.packed ?? gzipSync(layer.tar), layer.type ?? mediaType.layerTarGzip, layer.isElsewhere),
+    );
   }
   const config = {
     architecture: "amd64",
@@ -185,6 +190,14 @@ test("gzip, zstd and plain archives are read whatever the media type says", asyn
   ]);
   const names = await Promise.all(local.layerPaths.map((path) => readdir(path)));
   expect(names).toEqual([["a"], ["b"], ["c"], ["d"]]);
+});
+
+test("a layer that the image's makers keep elsewhere is refused, with what to do", async () => {
+  const type = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip";
+  await expect(fetchLayers([{ ...layer({ name: "a" }), type, isElsewhere: true }])).rejects.toMatchObject({
+    code: "BLOB_UNKNOWN",
+    message: expect.stringMatching(/kept elsewhere.*push the image again with all of them/),
+  });
 });
 
 // The attacks themselves are in unpack-layers.process.test.ts; here is what the jail makes of a refusal.

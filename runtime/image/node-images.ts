@@ -9,6 +9,7 @@ import {
   type ImageManifest,
   type ImageReference,
   isDigest,
+  isForeignLayerType,
   manifestBlob,
   type ManifestBlob,
   type OnProgress,
@@ -20,7 +21,15 @@ import {
   type VariantList,
   type WasmVariant,
 } from "@shallop/sdk/image";
-import { type Clock, type Log, type Random, silentLog, systemClock, systemRandom } from "@shallop/sdk/internal";
+import {
+  type Clock,
+  errorCode,
+  type Log,
+  type Random,
+  silentLog,
+  systemClock,
+  systemRandom,
+} from "@shallop/sdk/internal";
 import { LayerDirectory } from "./layer-directory.ts";
 import type { LocalImage, LocalNativeImage, LocalWasmImage } from "./local-image.ts";
 import type { PrivilegePolicy } from "./layer-rewriter.ts";
@@ -295,9 +304,20 @@ export class NodeImages {
       if (await this.#store.has(blob.digest)) return;
       // The client lets a few through at once, of all images together.
       const stream = this.#client.blob(image.reference, blob, { signal, onProgress: options.onProgress });
-      await this.#store.ingest(stream, blob, signal);
+      await this.#store.ingest(stream, blob, signal).catch((error: unknown) => {
+        throw isForeignLayerType(blob.mediaType) ? foreignFault(blob, error) : error;
+      });
     });
   }
+}
+
+/** Bytes that the image says are somewhere else: nothing is fetched from an address that an image names. */
+function foreignFault({ digest, mediaType }: Descriptor, error: unknown): unknown {
+  if (errorCode(error) !== "BLOB_UNKNOWN") return error;
+  const why = `its registry has no bytes of the layer ${digest}, which is of the type ${mediaType} and kept elsewhere`;
+  const what =
+    "layers come from the image's registry only; push the image again with all of them (skopeo copy, crane copy)";
+  return new ImageFault("BLOB_UNKNOWN", `${why}; ${what}`, { cause: error });
 }
 
 async function* single(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {

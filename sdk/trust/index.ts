@@ -12,5 +12,13 @@ export {
 } from "./image-policy.ts";
 export { generateKeyPair, type KeyType, parseSignKey, parseVerifyKey, type SignKey, type VerifyKey } from "./keys.ts";
 export { debianPackages, npmPackages } from "./packages.ts";
-export { documentAttachment, inTotoType, provenanceStatement, spdxDocument, spdxType } from "./statements.ts";
+export {
+  cycloneDxDocument,
+  cycloneDxType,
+  documentAttachment,
+  inTotoType,
+  provenanceStatement,
+  spdxDocument,
+  spdxType,
+} from "./statements.ts";
 export { readEvidence, type SignedImage, signImage } from "./signatures.ts";

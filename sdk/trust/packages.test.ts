@@ -1,7 +1,7 @@
 import type { Digest } from "@shallop/sdk/image";
 import { expect, test } from "vitest";
 import { debianPackages, npmPackages } from "./packages.ts";
-import { provenanceStatement, spdxDocument } from "./statements.ts";
+import { cycloneDxDocument, provenanceStatement, spdxDocument } from "./statements.ts";
 
 test("npm's lock file: each package once, scopes encoded, without development and links", () => {
   const lock = JSON.stringify({
@@ -46,6 +46,15 @@ test("documents name the image by its digest, and say the same of the same", () 
     spdxVersion: "SPDX-2.3",
     packages: [{ checksums: [{ algorithm: "SHA256", checksumValue: "a".repeat(64) }] }, { licenseDeclared: "MIT" }],
     relationships: [{ relationshipType: "DESCRIBES" }, { relationshipType: "CONTAINS" }],
+  });
+  expect(cycloneDxDocument(subject, packages)).toEqual(cycloneDxDocument(subject, packages));
+  expect(cycloneDxDocument(subject, packages)).toMatchObject({
+    bomFormat: "CycloneDX",
+    specVersion: "1.6",
+    serialNumber: "urn:uuid:aaaaaaaa-aaaa-8aaa-8aaa-aaaaaaaaaaaa",
+    metadata: { component: { type: "container", hashes: [{ alg: "SHA-256", content: "a".repeat(64) }] } },
+    components: [{ name: "hono", version: "4", purl: "pkg:npm/hono@4", licenses: [{ expression: "MIT" }] }],
+    dependencies: [{ ref: digest, dependsOn: ["pkg:npm/hono@4"] }],
   });
   const statement = provenanceStatement(subject, { source: "hello", locks: [{ name: "l", sha256: "b" }] });
   expect(statement).toMatchObject({

@@ -1,10 +1,11 @@
 import { type Attachment, type Digest, digestAlgorithm, digestHex } from "@shallop/sdk/image";
 import type { Package } from "./packages.ts";
 
-// What is said about an image in files of their own, which refer to it: SPDX 2.3 (ISO/IEC 5962) and SLSA provenance 1.0 in
-// an in-toto statement. The same facts give the same bytes.
+// What is said about an image in files of their own, which refer to it: SPDX 2.3 (ISO/IEC 5962), CycloneDX 1.6 (ECMA-424) and
+// SLSA provenance 1.0 in an in-toto statement. The same facts give the same bytes.
 
 export const spdxType = "application/spdx+json";
+export const cycloneDxType = "application/vnd.cyclonedx+json";
 export const inTotoType = "application/vnd.in-toto+json";
 const provenanceType = "https://slsa.dev/provenance/v1";
 
@@ -60,6 +61,45 @@ export function spdxDocument(subject: ImageSubject, packages: readonly Package[]
       })),
     ],
   };
+}
+
+/** The same in the other format that scanners read. */
+export const cycloneDxDocument = (subject: ImageSubject, packages: readonly Package[]): object => ({
+  bomFormat: "CycloneDX",
+  specVersion: "1.6",
+  serialNumber: `urn:uuid:${uuidOf(digestHex(subject.digest))}`,
+  version: 1,
+  metadata: {
+    timestamp: subject.created,
+    tools: { components: [{ type: "application", name: "shallop", version: "0.1.0" }] },
+    component: {
+      type: "container",
+      "bom-ref": subject.digest,
+      name: subject.name,
+      version: subject.digest,
+      hashes: [
+        {
+          alg: digestAlgorithm(subject.digest) === "sha512" ? "SHA-512" : "SHA-256",
+          content: digestHex(subject.digest),
+        },
+      ],
+    },
+  },
+  components: packages.map((one) => ({
+    type: "library",
+    "bom-ref": one.purl,
+    name: one.name,
+    version: one.version,
+    purl: one.purl,
+    ...(one.license === undefined ? {} : { licenses: [{ expression: one.license }] }),
+  })),
+  dependencies: [{ ref: subject.digest, dependsOn: packages.map(({ purl }) => purl) }],
+});
+
+/** Version 8 (RFC 9562, 5.8): of the image's digest, so that the same image has the same. */
+function uuidOf(hex: string): string {
+  const digits = [...hex.slice(0, 12), "8", ...hex.slice(13, 16), "8", ...hex.slice(17, 32)].join("");
+  return [8, 12, 16, 20, 32].map((end, index, ends) => digits.slice(ends[index - 1] ?? 0, end)).join("-");
 }
 
 export interface BuildFacts {

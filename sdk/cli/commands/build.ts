@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { Context } from "../context.ts";
 import type { BuildFlags } from "../platform/build-flags.ts";
 import { outputOption } from "../platform/connection-flags.ts";
@@ -45,6 +45,9 @@ function register(program: Command, context: Context): void {
       "JavaScript engine of functions: quickjs, starlingmonkey, or auto to build and measure both",
     )
     .option("--push", "push it to its registry too")
+    .addOption(
+      new Option("--sbom <format>", "of the bill of materials that --push attaches").choices(["spdx", "cyclonedx"]),
+    )
     .option("--data <dir>", "data directory of the platform on this machine (default: ~/.shallop)")
     .addOption(outputOption())
     .addHelpText("after", examples)

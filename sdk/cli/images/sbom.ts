@@ -4,6 +4,8 @@ import { basename, join, resolve } from "node:path";
 import { attach, type Descriptor, formatReference, type ImageReference } from "../../image/index.ts";
 import { errorCode } from "../../internal/fault.ts";
 import {
+  cycloneDxDocument,
+  cycloneDxType,
   debianPackages,
   documentAttachment,
   inTotoType,
@@ -23,7 +25,17 @@ export interface SbomFlags {
   /** A directory whose lock files say what is in the image. */
   readonly attach?: string;
   readonly provenance?: boolean;
+  readonly format?: BillFormat;
 }
+
+/** Formats of bills of materials. */
+export const billFormats = ["spdx", "cyclonedx"] as const;
+export type BillFormat = (typeof billFormats)[number];
+
+const bills = {
+  spdx: { type: spdxType, make: spdxDocument },
+  cyclonedx: { type: cycloneDxType, make: cycloneDxDocument },
+} as const satisfies Readonly<Record<BillFormat, unknown>>;
 
 /** Files that say what is in a directory; the first that there are count. */
 const lockFiles = [
@@ -42,14 +54,23 @@ export async function sbom(context: Context, text: string, flags: SbomFlags): Pr
   const reference = images.reference(text);
   if (flags.attach !== undefined) {
     const target = await images.registry.resolve(reference);
-    const count = await attachFacts(context, images, { reference, target, directory: flags.attach });
+    const count = await attachFacts(context, images, {
+      ...{ reference, target, directory: flags.attach },
+      ...(flags.format === undefined ? {} : { format: flags.format }),
+    });
     if (count === undefined) throw new CliFault("NOT_FOUND", `${flags.attach} has none of ${lockNames}`);
     return context.print(
       `${context.style.green(formatReference(reference))} has a bill of ${count} packages\n  ${target.digest}`,
     );
   }
-  const type = flags.provenance === true ? inTotoType : spdxType;
-  const documents = await documentsOf(images, reference, type);
+  const { format } = flags;
+  const types =
+    flags.provenance === true
+      ? [inTotoType]
+      : (format === undefined ? billFormats : [format]).map((one) => bills[one].type);
+  let documents: readonly unknown[] = [];
+  // Two formats of one image say the same: one of them is enough.
+  for (const type of types) if (documents.length === 0) documents = await documentsOf(images, reference, type);
   if (flags.output === "json" || flags.provenance === true) return context.print(JSON.stringify(documents, null, 2));
   if (documents.length === 0) {
     return context.print(`${text} has no bill of materials; give it one with: shallop sbom ${text} --attach DIRECTORY`);
@@ -65,7 +86,12 @@ export async function sbom(context: Context, text: string, flags: SbomFlags): Pr
 export async function attachFacts(
   context: Context,
   images: LocalImages,
-  image: { readonly reference: ImageReference; readonly target: Descriptor; readonly directory: string },
+  image: {
+    readonly reference: ImageReference;
+    readonly target: Descriptor;
+    readonly directory: string;
+    readonly format?: BillFormat;
+  },
 ): Promise<number | undefined> {
   const { reference, target } = image;
   const directory = resolve(image.directory);
@@ -76,7 +102,8 @@ export async function attachFacts(
   const epochMs = Number(context.environment["SOURCE_DATE_EPOCH"] ?? 0) * 1000;
   const created = `${new Date(Number.isSafeInteger(epochMs) ? epochMs : 0).toISOString().slice(0, 19)}Z`;
   const subject = { name: `${registry}/${repository}`, digest: target.digest, created };
-  const bill = documentAttachment(spdxType, spdxDocument(subject, packages), created);
+  const { type, make } = bills[image.format ?? "spdx"];
+  const bill = documentAttachment(type, make(subject, packages), created);
   const facts = { source: basename(directory), locks: locks.map(({ name, sha256 }) => ({ name, sha256 })) };
   const statement = documentAttachment(inTotoType, provenanceStatement(subject, facts), created);
   const attachments = locks.length === 0 ? [statement] : [bill, statement];
@@ -115,20 +142,36 @@ async function documentsOf(images: LocalImages, reference: ImageReference, type:
   return documents;
 }
 
-interface SpdxJson {
+interface BillJson {
+  /** SPDX. */
   readonly packages?: readonly {
     readonly name?: string;
     readonly versionInfo?: string;
     readonly licenseDeclared?: string;
     readonly externalRefs?: readonly { readonly referenceType?: string; readonly referenceLocator?: string }[];
   }[];
+  /** CycloneDX. */
+  readonly components?: readonly {
+    readonly name?: string;
+    readonly version?: string;
+    readonly purl?: string;
+    readonly licenses?: readonly { readonly expression?: string; readonly license?: { readonly id?: string } }[];
+  }[];
 }
 
 /** Anybody may have written it: what is not there is left out. */
-const packageRows = (document: unknown): readonly (readonly string[])[] =>
-  ((document as SpdxJson | null)?.packages ?? []).flatMap((one) => {
+function packageRows(document: unknown): readonly (readonly string[])[] {
+  const { packages = [], components = [] } = (document as BillJson | null) ?? {};
+  const ofSpdx = packages.flatMap((one) => {
     const purl = one.externalRefs?.find(({ referenceType }) => referenceType === "purl")?.referenceLocator;
     if (purl === undefined) return [];
     const license = one.licenseDeclared === "NOASSERTION" ? undefined : one.licenseDeclared;
     return [[orDash(one.name), orDash(one.versionInfo), orDash(license), purl]];
   });
+  const ofCycloneDx = components.flatMap(({ name, version, purl, licenses = [] }) =>
+    purl === undefined
+      ? []
+      : [[orDash(name), orDash(version), orDash(licenses[0]?.expression ?? licenses[0]?.license?.id), purl]],
+  );
+  return [...ofSpdx, ...ofCycloneDx];
+}

@@ -4,6 +4,7 @@ import { parseDurationMs } from "../../internal/duration.ts";
 import type { RunLimits } from "../../wire/index.ts";
 import { CliFault } from "../cli-fault.ts";
 import type { Context } from "../context.ts";
+import type { BillFormat } from "../images/sbom.ts";
 import { pairOf } from "./flag-values.ts";
 
 /** Flags of `shallop build` as the parser gives them. */
@@ -11,6 +12,7 @@ export interface BuildFlags {
   readonly tag?: string;
   readonly engine?: string;
   readonly push?: boolean;
+  readonly sbom?: BillFormat;
   readonly data?: string;
   readonly output?: string;
   readonly file?: string;

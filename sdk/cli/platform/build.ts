@@ -29,7 +29,8 @@ export async function build(context: Context, path: string, flags: BuildFlags): 
   await report(context, images, { reference, built, tookMs: context.clock.nowMs() - beganMs }, flags);
   if (flags.push !== true) return;
   await pushTo(context, images, { reference, target: index });
-  await attachFacts(context, images, { reference, target: index, directory: path });
+  const format = flags.sbom === undefined ? {} : { format: flags.sbom };
+  await attachFacts(context, images, { reference, target: index, directory: path, ...format });
 }
 
 async function buildWith(
