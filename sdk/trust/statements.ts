@@ -98,7 +98,7 @@ export const cycloneDxDocument = (subject: ImageSubject, packages: readonly Pack
 
 /** Version 8 (RFC 9562, 5.8): of the image's digest, so that the same image has the same. */
 function uuidOf(hex: string): string {
-  const digits = [...hex.slice(0, 12), "8", ...hex.slice(13, 16), "8", ...hex.slice(17, 32)].join("");
+  const digits = `${hex.slice(0, 12)}8${hex.slice(13, 16)}8${hex.slice(17, 32)}`;
   return [8, 12, 16, 20, 32].map((end, index, ends) => digits.slice(ends[index - 1] ?? 0, end)).join("-");
 }
 
