@@ -29,7 +29,7 @@ export interface SbomFlags {
 }
 
 /** Formats of bills of materials. */
-export const billFormats = ["spdx", "cyclonedx"] as const;
+const billFormats = ["spdx", "cyclonedx"] as const;
 export type BillFormat = (typeof billFormats)[number];
 
 const bills = {
