@@ -65,6 +65,7 @@ export function planOf(input: PlanInput): PodPlan {
   return {
     containers: [...inits, ...mains],
     volumes: volumesOf(input),
+    ...present("networks", networksOf(input)),
     restart: spec.restartPolicy ?? "Always",
     graceMs: graceMsOf(spec),
     ...(spec.activeDeadlineSeconds === undefined ? {} : { activeDeadlineMs: spec.activeDeadlineSeconds * 1000 }),
@@ -130,6 +131,39 @@ function keptRootOf(container: string, input: PlanInput): string | undefined {
   if (!/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/.test(root))
     throw unsupported(input, `${annotation.root} is ${JSON.stringify(root.slice(0, 80))}, which is no name`);
   return [namespace, root, container].join("/");
+}
+
+const [networksMax, namesMax] = [32, 128];
+const networkName = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,254}$/;
+
+/** @throws PodFault UNSUPPORTED */
+function networksOf(input: PlanInput): PodPlan["networks"] {
+  const { namespace, annotations } = input.manifest;
+  const text = annotations[annotation.networks];
+  if (text === undefined) return undefined;
+  const networks = Object.entries(jsonObject(text) ?? {}).map(([network, names]) => ({
+    network: `${namespace}/${network}`,
+    names: Array.isArray(names)
+      ? names.filter((name) => typeof name === "string").map((name) => name.toLowerCase())
+      : [],
+  }));
+  const isGood = networks.every(
+    ({ network, names }) =>
+      networkName.test(network.slice(namespace.length + 1)) &&
+      names.length <= namesMax &&
+      names.every((name) => networkName.test(name)),
+  );
+  if (networks.length > 0 && networks.length <= networksMax && isGood) return networks;
+  throw unsupported(input, `${annotation.networks} is no JSON object of networks with lists of names`);
+}
+
+function jsonObject(text: string): object | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 const present = <Name extends string, Value>(name: Name, value: Value | undefined): { readonly [N in Name]?: Value } =>

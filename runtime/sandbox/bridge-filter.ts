@@ -2,7 +2,8 @@ import { access, mkdir, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { describeError, type Log } from "@shallop/sdk/internal";
 import type { Kernel } from "./kernel/kernel.ts";
-import { doorRules, type PacketDoor, packetRules, packetTable, packetTablePrefix } from "./packet-rules.ts";
+import { doorRules, type PacketDoor, packetRules, packetTable, packetTablePrefix, peerRules } from "./packet-rules.ts";
+import type { PeerPair } from "./peer-networks.ts";
 import type { Subnet } from "./subnet.ts";
 
 export interface BridgeFilterSettings {
@@ -29,6 +30,7 @@ export class BridgeFilter {
   readonly #log: Log;
   readonly #settings: BridgeFilterSettings;
   #doors: readonly PacketDoor[] = [];
+  #peers: readonly PeerPair[] = [];
   #isOpen = false;
 
   constructor(kernel: Kernel, log: Log, settings: BridgeFilterSettings) {
@@ -60,6 +62,12 @@ export class BridgeFilter {
     if (this.#isOpen) await this.#kernel.packetRules(doorRules(this.#settings.node, doors));
   }
 
+  /** Lets these pods open connections to each other. @throws KernelFault */
+  async join(peers: readonly PeerPair[]): Promise<void> {
+    this.#peers = peers;
+    if (this.#isOpen) await this.#kernel.packetRules(peerRules(this.#settings.node, peers));
+  }
+
   async close(): Promise<void> {
     this.#isOpen = false;
     const { node } = this.#settings;
@@ -79,7 +87,7 @@ export class BridgeFilter {
     const forwards = await this.#kernel.forwards();
     const forwardsForPods = !forwards || (await isThere(forwardingRecord));
     await this.#kernel.packetRules(
-      packetRules({ node, bridge: name, subnet, allowed, forwardsForPods, doors: this.#doors }),
+      packetRules({ node, bridge: name, subnet, allowed, forwardsForPods, doors: this.#doors, peers: this.#peers }),
     );
     this.#isOpen = true;
     if (forwards) return;

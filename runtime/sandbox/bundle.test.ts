@@ -76,7 +76,11 @@ test("the machine's kind shows: swap that is not counted, v2, no IPv6, few files
   });
   expect(spec.linux.resources.memory).toEqual({ limit: 64 << 20 });
   expect(spec.linux.resources.unified).toEqual({ "memory.oom.group": "1" });
-  expect(Object.keys(networkSysctls({ ipv6: false }))).toEqual(["net.ipv4.ip_unprivileged_port_start"]);
+  expect(Object.keys(networkSysctls({ ipv6: false }))).toEqual([
+    "net.ipv4.ip_unprivileged_port_start",
+    "net.ipv4.conf.all.accept_redirects",
+    "net.ipv4.conf.eth0.accept_redirects",
+  ]);
   expect(spec.process.rlimits).toContainEqual({ type: "RLIMIT_NOFILE", hard: 512, soft: 512 });
 });
 

@@ -169,6 +169,9 @@ function userMappings(users: IdRange | undefined): Pick<OciLinux, "uidMappings" 
 export const networkSysctls = (machine: Pick<BundleMachine, "ipv6">): Readonly<Record<string, string>> => ({
   // With this, programs that serve on port 80 need neither root nor a capability.
   "net.ipv4.ip_unprivileged_port_start": "0",
+  // What pods send each other goes by the machine, which holds it to its rules; none is to be told of a shorter way.
+  "net.ipv4.conf.all.accept_redirects": "0",
+  "net.ipv4.conf.eth0.accept_redirects": "0",
   // The pod's link speaks IPv4 only. Loopback keeps ::1, which programs like to listen on.
   ...(machine.ipv6 ? { "net.ipv6.conf.eth0.disable_ipv6": "1" } : {}),
 });

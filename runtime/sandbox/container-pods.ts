@@ -114,6 +114,7 @@ export class ContainerPods {
         await hook.run(start, tools);
         signal.throwIfAborted();
       }
+      await tools.network.join(start.address ?? "", launch.plan.networks ?? []);
       const volumes = new PodVolumes(tools.kernel, start.files, launch.plan);
       await volumes.open(start.users?.first ?? 0);
       const pod = this.#podOf({ launch, address: start.address ?? "" }, start);
@@ -172,6 +173,7 @@ export class ContainerPods {
     const { tools } = this.#settings;
     const { launch, address } = record;
     const users = tools.machine.shiftsUsers ? await tools.users.find(start.names.key) : undefined;
+    await tools.network.join(address, launch.plan.networks ?? []);
     const whole: Start = {
       ...start,
       ...this.#sandboxOf(launch),

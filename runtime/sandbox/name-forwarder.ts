@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { createServer, isIP, type Server, type Socket } from "node:net";
 import type { Clock, Random, Timer } from "@shallop/sdk/internal";
-import { type ClusterNames, nameAnswer, plainBytesMax } from "./name-answer.ts";
+import { type ClusterNames, nameAnswer, type NameRecords, plainBytesMax } from "./name-answer.ts";
 import { serveNameStream } from "./name-stream.ts";
 import { type NameQuestion, noSuchName, parseQuestion, withId } from "./name-question.ts";
 
@@ -18,8 +18,15 @@ export interface NameForwarderSettings {
   readonly upstreamPort?: number;
   /** Names of `cluster.local`; undefined: there are none. */
   readonly clusterNames?: ClusterNames;
+  /** Names that pods have for each other; undefined: none. */
+  readonly peerNames?: PeerNames;
   readonly clock: Clock;
   readonly random: Random;
+}
+
+/** Names that mean something to whoever asks from an address. Undefined: it has no such name. */
+interface PeerNames {
+  recordsOf(from: string, name: string): NameRecords | undefined;
 }
 
 // RFC 6891: what a resolver offers to take; answers that are longer come over TCP.
@@ -123,7 +130,7 @@ export class NameForwarder implements AsyncDisposable {
   #question(message: Uint8Array, from: RemoteInfo): void {
     const question = parseQuestion(message);
     if (question === undefined || message.length > datagramBytesMax) return;
-    const own = this.#ownAnswer(message, question, plainBytesMax);
+    const own = this.#ownAnswer(message, { question, from: from.address, bytesMax: plainBytesMax });
     const asked = (this.#asked.get(from.address) ?? 0) + (own === undefined ? 1 : ownShare);
     this.#asked.set(from.address, asked);
     if (asked > questionsPerSecond) return;
@@ -131,10 +138,15 @@ export class NameForwarder implements AsyncDisposable {
     else this.#datagrams.send(own, from.port, from.address);
   }
 
-  /** What the cluster says itself; undefined: the name is somebody else's. */
-  #ownAnswer(message: Uint8Array, question: NameQuestion, bytesMax: number): Uint8Array | undefined {
-    if (!ownDomain.test(question.name)) return undefined;
-    const records = this.#settings.clusterNames?.recordsOf(question.name);
+  /** What the cluster says itself, and the pod's networks; undefined: the name is somebody else's. */
+  #ownAnswer(
+    message: Uint8Array,
+    { question, from, bytesMax }: { readonly question: NameQuestion; readonly from: string; readonly bytesMax: number },
+  ): Uint8Array | undefined {
+    const { clusterNames, peerNames } = this.#settings;
+    const peers = peerNames?.recordsOf(from, question.name);
+    if (peers === undefined && !ownDomain.test(question.name)) return undefined;
+    const records = peers ?? clusterNames?.recordsOf(question.name);
     return records === undefined
       ? noSuchName(message, question)
       : nameAnswer(message, question, { records, turn: this.#answers++, bytesMax });
@@ -189,7 +201,10 @@ export class NameForwarder implements AsyncDisposable {
     serveNameStream(socket, {
       answer: (message) => {
         const question = parseQuestion(message);
-        return question === undefined ? undefined : this.#ownAnswer(message, question, streamBytesMax);
+        const from = socket.remoteAddress ?? "";
+        return question === undefined
+          ? undefined
+          : this.#ownAnswer(message, { question, from, bytesMax: streamBytesMax });
       },
       upstream: host === undefined ? undefined : { host, port: this.#settings.upstreamPort ?? 53 },
     });

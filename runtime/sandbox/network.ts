@@ -8,6 +8,7 @@ import type { Kernel, Link } from "./kernel/kernel.ts";
 import type { ClusterNames } from "./name-answer.ts";
 import { NameForwarder } from "./name-forwarder.ts";
 import type { PacketDoor } from "./packet-rules.ts";
+import { type Membership, PeerNetworks } from "./peer-networks.ts";
 import { linkNameLength, linkPrefix, netnsPrefix, type PodNames, spareHolder } from "./pod-files.ts";
 import { formatSubnet, freeSubnets, gatewayOf, parseSubnet, type Subnet } from "./subnet.ts";
 
@@ -46,6 +47,8 @@ export class PodNetwork {
   readonly #settings: NetworkSettings;
   readonly #claims: IpClaims;
   readonly #filter: BridgeFilter;
+  readonly #peers = new PeerNetworks();
+  #applying: Promise<unknown> = Promise.resolve();
   readonly #opening = new SingleFlight<"bridge", Bridge>();
   /** Addresses whose network is made, and no pod has. */
   readonly #spares: string[] = [];
@@ -96,6 +99,25 @@ export class PodNetwork {
     return this.#filter.lead(doors);
   }
 
+  /** Puts a pod into networks that it shares with others. @throws PodFault NO_CAPACITY */
+  async join(address: string, memberships: readonly Membership[]): Promise<void> {
+    if (memberships.length === 0) return this.leave(address);
+    if (!this.#peers.join(address, memberships))
+      throw new PodFault("NO_CAPACITY", "the networks of this node's pods have no room for more", { retryable: true });
+    await this.#applyPeers();
+  }
+
+  async leave(address: string): Promise<void> {
+    if (this.#peers.leave(address)) await this.#applyPeers();
+  }
+
+  /** One after the other: the last one knows all. */
+  #applyPeers(): Promise<void> {
+    const applied = this.#applying.then(() => this.#filter.join(this.#peers.pairs()));
+    this.#applying = applied.catch(() => undefined);
+    return applied;
+  }
+
   /** Gives the pod an address. @throws PodFault NO_CAPACITY */
   async claim(names: PodNames): Promise<string> {
     const { subnet } = await this.#openBridge();
@@ -113,8 +135,9 @@ export class PodNetwork {
     });
   }
 
-  release(names: PodNames): Promise<void> {
-    return this.#claims.release(names.key);
+  async release(names: PodNames): Promise<void> {
+    for (const address of await this.#claims.addressesOf(names.key)) await this.leave(address);
+    await this.#claims.release(names.key);
   }
 
   /** Makes the network namespace of an address with its link to the bridge, unless it is there already. */
@@ -259,7 +282,10 @@ export class PodNetwork {
     const { clock, random, clusterNames } = this.#settings;
     const names = clusterNames === undefined ? {} : { clusterNames };
     try {
-      this.#names ??= await NameForwarder.open({ address: gatewayOf(subnet), clock, random, ...names });
+      this.#names ??= await NameForwarder.open({
+        ...{ address: gatewayOf(subnet), clock, random, ...names },
+        peerNames: this.#peers,
+      });
     } catch (error) {
       this.#log.warn("native pods have no names: somebody else listens for questions on every address", {
         error: describeError(error),

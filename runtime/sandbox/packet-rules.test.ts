@@ -1,9 +1,17 @@
 import { expect, test } from "vitest";
-import { doorRules, packetRules } from "./packet-rules.ts";
+import { doorRules, packetRules, packetTable, peerRules } from "./packet-rules.ts";
 import { parseSubnet } from "./subnet.ts";
 
 const subnet = parseSubnet("10.88.4.0/22")!;
-const rules = { node: "ab12cd", bridge: "shp0a580400", subnet, allowed: [], forwardsForPods: false, doors: [] };
+const rules = {
+  node: "ab12cd",
+  bridge: "shp0a580400",
+  subnet,
+  allowed: [],
+  forwardsForPods: false,
+  doors: [],
+  peers: [],
+};
 
 test("the rules take the place of those before, as a whole", () => {
   expect(packetRules(rules).split("\n").slice(0, 3)).toEqual([
@@ -52,4 +60,16 @@ test("Services: what pods alone send to them goes to ports of the gateway's, whi
     `flush map inet shallop_ab12cd tcp_doors\nflush map inet shallop_ab12cd udp_doors\n${elements}\n`,
   );
   expect(doorRules("ab12cd", [])).not.toContain("add element");
+});
+
+test("pods that share a network open connections to each other, before all others are refused", () => {
+  const text = packetRules({ ...rules, peers: [["10.88.4.2", "10.88.4.3"]] });
+  const [accept, reject] = [
+    text.indexOf("ip saddr . ip daddr @peers accept"),
+    text.indexOf("reject with tcp reset\n    oifname"),
+  ];
+  expect(accept).toBeGreaterThan(0);
+  expect(accept).toBeLessThan(reject);
+  expect(text).toContain(`add element inet ${packetTable(rules.node)} peers { 10.88.4.2 . 10.88.4.3 }`);
+  expect(peerRules(rules.node, [])).toBe(`flush set inet ${packetTable(rules.node)} peers\n`);
 });

@@ -1,4 +1,5 @@
 import { refusedIpv4Networks } from "../component/egress/address-judge.ts";
+import type { PeerPair } from "./peer-networks.ts";
 import { formatSubnet, gatewayOf, type Subnet } from "./subnet.ts";
 
 export interface PacketRules {
@@ -11,6 +12,8 @@ export interface PacketRules {
   readonly forwardsForPods: boolean;
   /** Addresses of Services. */
   readonly doors: readonly PacketDoor[];
+  /** Pods that share a network. */
+  readonly peers: readonly PeerPair[];
 }
 
 /** What pods send to an address and port goes to a port of the gateway's. */
@@ -30,11 +33,12 @@ const bridges = '"shp*"';
 
 /**
  * A node's packet rules as a script for nft(8), which takes the place of the rules before. Pods open connections to
- * public addresses, and to the node's name server and Services; nothing else of the machine, no network of its own, no other pod.
+ * public addresses, to the node's name server and Services, and to pods that share a network with them; nothing else of the machine,
+ * no network of its own, no other pod.
  * Nobody but the machine opens a connection to a pod. TCP is refused by a reset: the kernel sends few ICMP messages a
  * second. Pure.
  */
-export function packetRules({ node, bridge, subnet, allowed, forwardsForPods, doors }: PacketRules): string {
+export function packetRules({ node, bridge, subnet, allowed, forwardsForPods, doors, peers }: PacketRules): string {
   const table = `table inet ${packetTable(node)}`;
   const [pods, gateway] = [formatSubnet(subnet), gatewayOf(subnet)];
   const allow = allowed.length === 0 ? "" : `    ip daddr { ${allowed.join(", ")} } accept\n`;
@@ -45,6 +49,7 @@ delete ${table}
 ${table} {
   map tcp_doors { ${doorType} }
   map udp_doors { ${doorType} }
+  set peers { type ipv4_addr . ipv4_addr; }
   chain prerouting {
     type nat hook prerouting priority dstnat; policy accept;
     iifname "${bridge}" ip saddr ${pods} dnat ip to ip daddr . tcp dport map @tcp_doors
@@ -63,6 +68,7 @@ ${table} {
   chain forward {
     type filter hook forward priority filter - 5; policy accept;
 ${others}    oifname "${bridge}" ct state established,related accept
+    iifname "${bridge}" oifname "${bridge}" ip saddr . ip daddr @peers accept
     iifname "${bridge}" oifname "${bridge}" meta l4proto tcp reject with tcp reset
     oifname "${bridge}" drop
     iifname != "${bridge}" accept
@@ -78,7 +84,17 @@ ${allow}    ${refused} meta l4proto tcp reject with tcp reset
     ip saddr ${pods} oifname != "${bridge}" masquerade
   }
 }
-${doorElements(node, doors)}`;
+${doorElements(node, doors)}${peerElements(node, peers)}`;
+}
+
+/** These pairs in place of those before. Pure. */
+export const peerRules = (node: string, peers: readonly PeerPair[]): string =>
+  `flush set inet ${packetTable(node)} peers\n${peerElements(node, peers)}`;
+
+function peerElements(node: string, peers: readonly PeerPair[]): string {
+  if (peers.length === 0) return "";
+  const elements = peers.map(([from, to]) => `${from} . ${to}`);
+  return `add element inet ${packetTable(node)} peers { ${elements.join(", ")} }\n`;
 }
 
 const doorType = "type ipv4_addr . inet_service : ipv4_addr . inet_service;";

@@ -77,6 +77,11 @@ export const annotation = {
    * pod of the namespace that says it. Whoever says it removes it.
    */
   root: "shallop.dev/root",
+  /**
+   * On Pods, by a user: JSON of networks with the pod's names there, `{"NETWORK": ["NAME"]}`. Native pods of one node and
+   * namespace that share a network reach each other, by these names.
+   */
+  networks: "shallop.dev/networks",
   /** On Nodes: identity of the machine and network namespace; a gateway with the same one reaches pods directly. */
   machine: "shallop.dev/machine",
   /** On Nodes: `host:port` of the node agent (mutual TLS), and the unix socket of it on the same machine. */

@@ -301,6 +301,54 @@ test("kill, wait, restart policies, networks, events", async () => {
   expect(told.split("\n")).toEqual(["create", "start", "kill", "die", "destroy"]);
 });
 
+test("networks: containers of one reach each other by name and alias, others do not; health, told everywhere", async () => {
+  await d("network", "create", "shared");
+  const serve = "until test -e /up; do :; done; while :; do echo hello | nc -l -p 80; done";
+  const health = ["--health-cmd", "test -e /up", "--health-interval", "1s", "--health-retries", "1000"];
+  await d(
+    "run",
+    "-d",
+    "--name",
+    "db",
+    "--network",
+    "shared",
+    "--network-alias",
+    "data.base",
+    ...health,
+    "shell:1",
+    "sh",
+    "-c",
+    serve,
+  );
+  const status = (): Promise<string> => d("ps", "--filter", "name=db", "--format", "{{.Status}}");
+  expect(await status()).toContain("(health: starting)");
+  await d("exec", "db", "touch", "/up");
+  await eventually("it is healthy", async () => ((await status()).includes("(healthy)") ? true : undefined));
+  expect(await d("inspect", "-f", "{{.State.Health.Status}}", "db")).toBe("healthy");
+  const server = "$(grep -o 10.*[0-9] /etc/resolv.conf)";
+  const ask = (name: string): string => `nslookup ${name} ${server} | grep -A1 Name: | grep -o '10[.0-9]*$'`;
+  const asked = await d(
+    "run",
+    "--rm",
+    "--network",
+    "shared",
+    "shell:1",
+    "sh",
+    "-c",
+    `${ask("db")}; ${ask("data.base")}`,
+  );
+  const address = await d("inspect", "-f", "{{.NetworkSettings.Networks.shared.IPAddress}}", "db");
+  expect(asked.split("\n")).toEqual([address, address]);
+  const call = `nc -w 2 ${address} 80 < /dev/null`;
+  expect(await d("run", "--rm", "--network", "shared", "shell:1", "sh", "-c", call)).toBe("hello");
+  expect((await docker(["run", "--rm", "shell:1", "sh", "-c", `${ask("db")}; ${call}`])).stdout).toBe("");
+  await d("rm", "-f", "db");
+  await d("network", "rm", "shared");
+  const times = ["--since", "5m", "--until", (Date.now() / 1000).toFixed(3)];
+  const told = await d("events", ...times, "--filter", "container=db", "--format", "{{.Action}}");
+  expect(told).toContain("health_status: healthy");
+});
+
 test("build: a Dockerfile with RUN, arguments and a target; its image runs", async () => {
   const context = await mkdtemp(join(directory, "context-"));
   await writeFile(join(context, "file.txt"), "from the context\n");

@@ -61,6 +61,7 @@ export function podOf(record: ContainerRecord, machine: Machine): NewObject<Pod>
         [dockerAnnotation.name]: record.name,
         [dockerAnnotation.create]: create,
         [annotation.root]: record.id,
+        ...networksOf(record),
         ...variantWish(record, request),
       },
     },
@@ -211,6 +212,15 @@ function userOf(text: string): { readonly runAsUser: number; readonly runAsGroup
   }
   const number = (name: string): number => (name === "root" ? 0 : Number(name));
   return { runAsUser: number(user), ...(group === undefined ? {} : { runAsGroup: number(group) }) };
+}
+
+/** As Docker's own: containers have names for each other in networks that somebody has made, and in no other. */
+export const predefinedNetworks: readonly string[] = ["bridge", "host", "none"];
+
+function networksOf({ networks, name, id }: ContainerRecord): Record<string, string> {
+  const shared = Object.entries(networks).filter(([network]) => !predefinedNetworks.includes(network));
+  const named = shared.map(([network, aliases]) => [network, [...new Set([name, id.slice(0, 12), ...aliases])]]);
+  return named.length === 0 ? {} : { [annotation.networks]: JSON.stringify(Object.fromEntries(named)) };
 }
 
 /**

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { JsonObject } from "@shallop/sdk/api";
 import type { Clock, Log } from "@shallop/sdk/internal";
 import type { ContainerRequest } from "../containers/create-body.ts";
+import { predefinedNetworks } from "../containers/pod-spec.ts";
 import type { RecordStore } from "../containers/record-store.ts";
 import type { EventLog } from "../event-log.ts";
 import { DockerFault } from "../http/docker-fault.ts";
@@ -18,7 +19,6 @@ export interface NetworkRecord {
 
 /** Docker's own address pools have room for fewer. */
 const networksMax = 1000;
-const predefined = ["bridge", "host", "none"] as const;
 
 interface NetworkParts {
   readonly clock: Clock;
@@ -42,7 +42,7 @@ export class Networks {
   static async open(records: RecordStore<NetworkRecord>, parts: NetworkParts): Promise<Networks> {
     const networks = new Networks(records, parts);
     for (const record of await records.all(parts.log)) networks.#byName.set(record.name, record);
-    for (const name of predefined) {
+    for (const name of predefinedNetworks) {
       if (networks.#byName.has(name)) continue;
       await networks.#put({ name, driver: name === "none" ? "null" : name, body: {} });
     }
@@ -66,7 +66,7 @@ export class Networks {
   }
 
   isPredefined({ name }: NetworkRecord): boolean {
-    return predefined.some((one) => one === name);
+    return predefinedNetworks.includes(name);
   }
 
   /** @throws DockerFault CONFLICT, TOO_MANY */

@@ -105,6 +105,8 @@ export interface VolumeFile {
 export interface PodPlan {
   readonly containers: readonly ContainerLaunch[];
   readonly volumes: readonly Volume[];
+  /** That it shares with others of its node. */
+  readonly networks?: readonly { readonly network: string; readonly names: readonly string[] }[];
   readonly restart: RestartPolicy;
   readonly graceMs: number;
   /** Ends the pod this long after its start. */
