@@ -20,7 +20,7 @@ import {
 } from "../pod/pod-state.ts";
 import { podIpToken } from "../pod/containers/container-launch.ts";
 import type { GivenObjects } from "./given-objects.ts";
-import { containersOf, environmentOf, isPlain, isOfFiles, nativeNeed, planOf, volumesOf } from "./pod-plan.ts";
+import { containersOf, environmentOf, isOfFiles, isPlain, nativeNeed, planOf, streamsOf, volumesOf } from "./pod-plan.ts";
 import type { ImageSource, PreparedImage } from "./image-source.ts";
 import { adjustmentOf, adjustmentText, withResourcesOf } from "./adjustment.ts";
 import { AgentFault } from "./fault-status.ts";
@@ -513,8 +513,9 @@ export class LocalPod {
     if (!this.#isPlanned) {
       const env = environmentOf(servingContainer(manifest.spec), { manifest, facts, given });
       // A component has no address.
+      const streams = streamsOf(servingContainer(manifest.spec), manifest);
       const known = env.map(({ name, value }) => ({ name, value: value.replaceAll(podIpToken, "") }));
-      return { ...launchOf(this.#record, prepared.image), env: known, purpose: this.#purpose };
+      return { ...launchOf(this.#record, prepared.image), env: known, purpose: this.#purpose, streams };
     }
     if (this.#images.size === 0) await this.#prepareOthers(signal);
     return launchOf(this.#record, prepared.image, planOf({ manifest, images: this.#images, facts, given }));

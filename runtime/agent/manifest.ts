@@ -166,7 +166,7 @@ export function launchOf(
   plan?: PodPlan,
 ): PodLaunch {
   const { namespace, name, spec } = pod.manifest;
-  const { env = [], command, args, workingDir, ports, stdin, stdinOnce, tty } = servingContainer(spec);
+  const { env = [], command, args, workingDir, ports } = servingContainer(spec);
   return {
     namespace,
     name,
@@ -180,7 +180,6 @@ export function launchOf(
     dns: dnsOf(spec),
     port: ports?.[0]?.containerPort ?? portDefault,
     limits: pod.limits,
-    streams: { stdin: stdin === true, stdinOnce: stdinOnce === true, tty: tty === true },
     ...(plan === undefined ? {} : { plan }),
   };
 }

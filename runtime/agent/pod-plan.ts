@@ -14,6 +14,7 @@ import type {
   Action,
   ContainerKind,
   ContainerLaunch,
+  ContainerStreams,
   PodPlan,
   Probe,
   Volume,
@@ -110,16 +111,25 @@ function containerLaunch(container: Container, kind: ContainerKind, input: PlanI
       ...(mount.subPath === undefined || mount.subPath === "" ? {} : { subPath: plainPath(mount.subPath, input) }),
     })),
     ...present("keptRoot", keptRootOf(name, input)),
-    streams: {
-      stdin: container.stdin === true,
-      stdinOnce: container.stdinOnce === true,
-      tty: container.tty === true,
-    },
+    streams: streamsOf(container, input.manifest),
     ...present("startup", probe(container.startupProbe)),
     ...present("liveness", probe(container.livenessProbe)),
     ...present("readiness", probe(container.readinessProbe)),
     ...present("postStart", action(lifecycle?.postStart)),
     ...present("preStop", action(lifecycle?.preStop)),
+  };
+}
+
+/** Its standard streams, and how they begin. */
+export function streamsOf(
+  { stdin = false, stdinOnce = false, tty = false }: Container,
+  { annotations }: Pick<PodManifest, "annotations">,
+): ContainerStreams {
+  const [, columns, rows] = /^(\d{1,4})x(\d{1,4})$/.exec(annotations[annotation.terminalSize] ?? "") ?? [];
+  return {
+    ...{ stdin, stdinOnce, tty },
+    ...(columns === undefined || rows === undefined ? {} : { size: { columns: Number(columns), rows: Number(rows) } }),
+    ...(annotations[annotation.holdsOutput] === "true" ? { holdsOutput: true } : {}),
   };
 }
 

@@ -7,7 +7,7 @@ import type { AttachRequest, ContainerProcess } from "../pod/container-process.t
 import type { PodExit, PodLaunch, PodObserver } from "../pod/pod-runtime.ts";
 import type { Cells } from "../sandbox/cell/cells.ts";
 import type { CellProcess } from "../sandbox/kernel/cell.ts";
-import { PodOutput } from "../sandbox/pod-output.ts";
+import { firstOf, PodOutput } from "../sandbox/pod-output.ts";
 import { type CellTask, taskDescriptor, taskText } from "../standalone/cell-task.ts";
 import type { HostPlace } from "./host-place.ts";
 
@@ -41,7 +41,7 @@ export class CommandPod {
     assert(stdout !== null && stderr !== null, "it has been given pipes");
     this.#output = PodOutput.of({ stdout, stderr }, clock, {
       logged: (line) => observer.logged(launch.uid, line),
-      keepsFirst: launch.streams?.stdin === true,
+      ...firstOf(launch.streams),
     });
     child.stdin?.on("error", () => undefined);
     child.once("error", () => this.#ended.resolve(exitCodeNotRun));

@@ -1,4 +1,5 @@
 import { assert } from "@shallop/sdk/internal";
+import type { TerminalSize } from "../pod/container-process.ts";
 import type { PodLimits } from "../pod/pod-runtime.ts";
 import type { ImageProcess } from "./image-process.ts";
 import { cpuPeriodUs, cpuQuotaUs, cpuShares } from "./kernel/cgroup.ts";
@@ -23,6 +24,7 @@ export interface BundleInput {
   readonly volumes?: readonly VolumeOnPath[];
   /** The program has a terminal. */
   readonly terminal?: boolean;
+  readonly terminalSize?: TerminalSize | undefined;
   readonly cgroupsPath: string;
   readonly machine: BundleMachine;
 }
@@ -64,13 +66,14 @@ const scratchBytesMax = 256 << 20;
 export function bundleConfig(input: BundleInput): OciSpec {
   assert(input.cgroupsPath.startsWith("/"), "a relative cgroup path would be below the agent's own");
   const { user, args, env, cwd } = input.process;
-  const { terminal = false } = input;
+  const { terminal = false, terminalSize: size } = input;
   const openFiles = Math.min(openFilesWanted, input.machine.openFilesMax);
   return {
     ociVersion: "1.0.2",
     hostname: input.hostname,
     process: {
       terminal,
+      ...(terminal && size !== undefined ? { consoleSize: { height: size.rows, width: size.columns } } : {}),
       user,
       args,
       env: [...(terminal && !hasTerm(env) ? ["TERM=xterm"] : []), ...env, `HOSTNAME=${input.hostname}`],

@@ -2,6 +2,7 @@ import { constants, openSync } from "node:fs";
 import { Socket } from "node:net";
 import { PassThrough, type Readable } from "node:stream";
 import { type Clock, LineSplitter, type Timer } from "@shallop/sdk/internal";
+import type { ContainerStreams } from "../pod/containers/container-launch.ts";
 import type { PodLogLine } from "../pod/pod-runtime.ts";
 import type { PodFiles } from "./pod-files.ts";
 
@@ -33,7 +34,23 @@ export interface OutputUse {
   readonly logged: (line: PodLogLine) => void;
   /** Who joins first hears what was said before: the prompt of a shell, which is there before he is. */
   readonly keepsFirst?: boolean;
+  /** It waits for him, and he gets all of it: what he does not read the program cannot say. */
+  readonly holds?: boolean;
 }
+
+/** What there is for the first who joins. */
+export const firstOf = (streams: ContainerStreams | undefined): Pick<OutputUse, "keepsFirst" | "holds"> => ({
+  keepsFirst: streams?.stdin === true,
+  holds: streams?.holdsOutput === true,
+});
+
+// Who starts a container and wants to see its output joins within the second.
+const holdMsMax = 10_000;
+// After the end of a program whose output is somebody's to the last byte: a terminal that was stopped must not hold it for ever.
+const readMsMax = 60_000;
+
+/** Why a stream is not read at the moment. */
+type Stop = "pace" | "held" | "behind";
 
 interface Said {
   readonly stream: PodLogLine["stream"];
@@ -51,7 +68,11 @@ export class PodOutput implements AsyncDisposable {
   /** What nobody has joined for yet; undefined once somebody has, or it was too much. */
   #unheard: Said[] | undefined;
   #unheardBytes = 0;
-  readonly #taps = new Set<Readonly<Record<PodLogLine["stream"], PassThrough>>>();
+  readonly #taps = new Set<Tap>();
+  /** Of each stream, why it is not read now. */
+  readonly #stops = new Map<Readable, Set<Stop>>();
+  /** Resolves when somebody has joined, or is waited for no more. */
+  #joined: PromiseWithResolvers<void> | undefined;
 
   private constructor(clock: Clock, streams: readonly Readable[], tail: string[]) {
     this.#clock = clock;
@@ -77,10 +98,11 @@ export class PodOutput implements AsyncDisposable {
   static of(
     { stdout, stderr }: Readonly<Record<PodLogLine["stream"], Readable>>,
     clock: Clock,
-    { logged, keepsFirst = false }: OutputUse,
+    { logged, keepsFirst = false, holds = false }: OutputUse,
   ): PodOutput {
     const output = new PodOutput(clock, [stdout, stderr], []);
-    if (keepsFirst) output.#unheard = [];
+    if (keepsFirst || holds) output.#unheard = [];
+    if (holds) output.#hold();
     output.#read(stdout, "stdout", logged);
     output.#read(stderr, "stderr", logged);
     return output;
@@ -93,12 +115,16 @@ export class PodOutput implements AsyncDisposable {
 
   tap(): OutputTap {
     const streams = { stdout: new PassThrough(), stderr: new PassThrough() };
-    this.#taps.add(streams);
+    // The one who was waited for.
+    const getsAll = this.#joined !== undefined && this.#unheard !== undefined;
+    const tap: Tap = { streams, getsAll };
+    this.#taps.add(tap);
     for (const { stream, chunk } of this.#unheard ?? []) streams[stream].write(chunk);
-    this.#unheard = undefined;
+    this.#release();
     const close = (): void => {
-      this.#taps.delete(streams);
+      this.#taps.delete(tap);
       for (const stream of Object.values(streams)) stream.destroy();
+      for (const source of this.#streams) this.#go(source, "behind");
     };
     void this.#ended.then(() => {
       for (const stream of Object.values(streams)) stream.end();
@@ -108,8 +134,10 @@ export class PodOutput implements AsyncDisposable {
 
   /** Resolves when all that was written has been read, at the latest a moment after the pod's end. */
   async drained(): Promise<void> {
+    await this.#joined?.promise;
     const stop = new AbortController();
-    const deadline = this.#clock.sleep(drainMs, stop.signal).catch(() => undefined);
+    const isRead = [...this.#taps].some(({ getsAll }) => getsAll);
+    const deadline = this.#clock.sleep(isRead ? readMsMax : drainMs, stop.signal).catch(() => undefined);
     await Promise.race([this.#ended, deadline]);
     stop.abort();
     await this[Symbol.asyncDispose]();
@@ -117,6 +145,7 @@ export class PodOutput implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const timer of this.#timers) timer.cancel();
+    this.#joined?.resolve();
     for (const stream of this.#streams) stream.destroy();
     await this.#ended;
   }
@@ -133,10 +162,7 @@ export class PodOutput implements AsyncDisposable {
       const nowMs = this.#clock.nowMs();
       if (nowMs >= windowEndMs) [windowEndMs, windowBytes] = [nowMs + windowMs, 0];
       this.#keep({ stream, chunk });
-      for (const tap of this.#taps) {
-        if (tap[stream].writableLength > tapBytesMax) tap[stream].destroy();
-        else tap[stream].write(chunk);
-      }
+      for (const tap of this.#taps) this.#pass(source, tap, { stream, chunk });
       windowBytes += chunk.byteLength;
       if (windowBytes > windowBytesMax) this.#pause(source, windowEndMs - nowMs);
       splitter.push(chunk);
@@ -150,18 +176,67 @@ export class PodOutput implements AsyncDisposable {
     if (this.#unheard === undefined) return;
     this.#unheardBytes += said.chunk.byteLength;
     // Half of it would begin in the middle: who comes this late reads the log.
-    if (this.#unheardBytes > unheardBytesMax) this.#unheard = undefined;
+    if (this.#joined !== undefined) {
+      this.#unheard.push(said);
+      if (this.#unheardBytes > unheardBytesMax) for (const source of this.#streams) this.#stop(source, "held");
+    } else if (this.#unheardBytes > unheardBytesMax) this.#unheard = undefined;
     else this.#unheard.push(said);
   }
 
+  /** To whoever gets all of it no faster than he reads; others are let go when they are too far behind. */
+  #pass(source: Readable, { streams, getsAll }: Tap, { stream, chunk }: Said): void {
+    const to = streams[stream];
+    if (to.destroyed) return;
+    if (!getsAll && to.writableLength > tapBytesMax) {
+      to.destroy();
+      return;
+    }
+    if (to.write(chunk) || !getsAll) return;
+    this.#stop(source, "behind");
+    to.once("drain", () => this.#go(source, "behind"));
+  }
+
+  #hold(): void {
+    this.#joined = Promise.withResolvers();
+    const timer = this.#clock.after(holdMsMax, () => this.#release());
+    this.#timers.add(timer);
+    void this.#joined.promise.then(() => {
+      timer.cancel();
+      this.#timers.delete(timer);
+    });
+  }
+
+  /** Somebody has joined, or nobody will. */
+  #release(): void {
+    this.#unheard = undefined;
+    this.#joined?.resolve();
+    for (const source of this.#streams) this.#go(source, "held");
+  }
+
   #pause(source: Readable, delayMs: number): void {
-    source.pause();
+    this.#stop(source, "pace");
     const timer = this.#clock.after(Math.max(1, delayMs), () => {
       this.#timers.delete(timer);
-      source.resume();
+      this.#go(source, "pace");
     });
     this.#timers.add(timer);
   }
+
+  #stop(source: Readable, why: Stop): void {
+    const stops = this.#stops.get(source) ?? new Set();
+    this.#stops.set(source, stops.add(why));
+    source.pause();
+  }
+
+  #go(source: Readable, why: Stop): void {
+    const stops = this.#stops.get(source);
+    if (stops?.delete(why) === true && stops.size === 0) source.resume();
+  }
+}
+
+interface Tap {
+  readonly streams: Readonly<Record<PodLogLine["stream"], PassThrough>>;
+  readonly getsAll: boolean;
 }
 
 function openFifo(path: string): Socket {

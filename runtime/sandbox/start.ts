@@ -10,7 +10,7 @@ import type { IdRange, Kernel, ShimProcess } from "./kernel/kernel.ts";
 import type { PodVolume } from "./kernel/pod-mounts.ts";
 import type { PodNetwork } from "./network.ts";
 import type { OciRuntime } from "./oci-runtime.ts";
-import { PodOutput } from "./pod-output.ts";
+import { firstOf, PodOutput } from "./pod-output.ts";
 import type { PodFiles, PodNames } from "./pod-files.ts";
 import type { PodUsers } from "./pod-users.ts";
 import { resolverConfig } from "./resolver-config.ts";
@@ -162,7 +162,7 @@ async function launch(start: Start, { kernel, clock, network, runtime, machine }
   // Readers come before the only writer can go: with neither, what is in a FIFO is lost.
   await using stdout = await kernel.openFifoForWriting(files.stdout);
   await using stderr = await kernel.openFifoForWriting(files.stderr);
-  start.output = PodOutput.open(files, clock, { logged: start.logged, keepsFirst: part?.streams.stdin === true });
+  start.output = PodOutput.open(files, clock, { logged: start.logged, ...firstOf(part?.streams) });
   await using input = await openInput(files, part?.streams, kernel);
   start.shim = runtime.launch({
     names,
@@ -226,6 +226,7 @@ async function writeBundle(start: Start, tools: StartTools): Promise<void> {
     ...(part?.ipcOf === undefined ? {} : { ipcNamespace: `/proc/${String(part.ipcOf)}/ns/ipc` }),
     volumes,
     terminal: part?.streams.tty === true,
+    terminalSize: part?.streams.size,
     cgroupsPath: `/${names.runtimeCgroup}`,
     machine: tools.machine,
   });

@@ -82,6 +82,10 @@ export const annotation = {
    * namespace that share a network reach each other, by these names.
    */
   networks: "shallop.dev/networks",
+  /** On Pods, by a user: `true`, and what its program says waits for the first who attaches, some seconds at most: he gets all of it. */
+  holdsOutput: "shallop.dev/holds-output",
+  /** On Pods, by a user: how large the terminal is that a container begins with, `COLUMNSxROWS`. */
+  terminalSize: "shallop.dev/terminal-size",
   /** On Nodes: identity of the machine and network namespace; a gateway with the same one reaches pods directly. */
   machine: "shallop.dev/machine",
   /** On Nodes: `host:port` of the node agent (mutual TLS), and the unix socket of it on the same machine. */

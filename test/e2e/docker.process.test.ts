@@ -105,6 +105,11 @@ test("run: both outputs, exit codes, input, a program that is not there", async 
     code: 3,
     stdout: "b c\n",
   });
+  // To the last byte: no line is ended that was not, and what is much is all there.
+  const much =
+    "i=0; while [ $i -lt 5000 ]; do i=$((i+1)); echo $i 0123456789012345678901234567890123456789; done; printf end";
+  const lines = Array.from({ length: 5000 }, (_, index) => `${index + 1} ${"0123456789".repeat(4)}\n`);
+  expect((await docker(["run", "--rm", "shell:1", "sh", "-c", much])).stdout).toBe(`${lines.join("")}end`);
   expect((await docker(["run", "--rm", "shell:1", "nosuch"])).code).toBe(127);
   expect(await d("ps", "-aq")).toBe("");
 });
@@ -347,6 +352,14 @@ test("networks: containers of one reach each other by name and alias, others do 
   const times = ["--since", "5m", "--until", (Date.now() / 1000).toFixed(3)];
   const told = await d("events", ...times, "--filter", "container=db", "--format", "{{.Action}}");
   expect(told).toContain("health_status: healthy");
+});
+
+test("--restart on-failure:N: as often as that, and its own exit code", async () => {
+  await d("run", "-d", "--name", "failing", "--restart", "on-failure:1", "shell:1", "sh", "-c", "exit 4");
+  const seen = (): Promise<string> =>
+    d("inspect", "-f", "{{.State.Status}} {{.State.ExitCode}} {{.RestartCount}}", "failing");
+  await eventually("it is given up", async () => ((await seen()) === "exited 4 1" ? true : undefined));
+  await d("rm", "failing");
 });
 
 test("build: a Dockerfile with RUN, arguments and a target; its image runs", async () => {

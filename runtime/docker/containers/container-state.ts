@@ -36,7 +36,8 @@ export function stateOf(record: ContainerRecord, pod: Pod | undefined, nowMs: nu
     health: "none" as const,
     ...(record.ended === undefined ? {} : { ended: record.ended }),
   };
-  if (pod === undefined) return { name: record.ended === undefined ? "created" : "exited", ...rest };
+  if (pod === undefined)
+    return { name: record.ended === undefined ? "created" : "exited", ...rest, restartCount: runCount(record.ended) };
   const status = pod.status?.containerStatuses?.[0];
   const phase = pod.status?.phase ?? "Pending";
   const ended = endOf(pod, status) ?? record.ended;
@@ -55,6 +56,9 @@ export function stateOf(record: ContainerRecord, pod: Pod | undefined, nowMs: nu
   const name = record.ended === undefined ? "created" : "exited";
   return { name, health: "none", ...shared, ...(waiting === undefined ? {} : { waiting }) };
 }
+
+/** How often it had been started again when it ended: see RunEnd. */
+const runCount = (ended: RunEnd | undefined): number => Number(ended?.run.split("/").at(-1) ?? 0);
 
 /** Is it of no use to wait longer for the start? */
 export const isLost = ({ waiting }: ContainerState): boolean =>

@@ -221,7 +221,7 @@ export class Containers {
     if (isGone && before?.metadata.uid !== pod.metadata.uid) return;
     const nowMs = this.#settings.clock.wallMs();
     const known = stateOf(container.record, pod, nowMs);
-    const ended = isGone && isActive(known) ? removedEnd(pod, known, nowMs) : known.ended;
+    const ended = isGone && hasProgram(known) ? removedEnd(pod, known, nowMs) : known.ended;
     container.pod = isGone ? undefined : pod;
     if (ended !== undefined && ended.run !== container.record.ended?.run) {
       container.record = { ...container.record, ended };

@@ -128,13 +128,15 @@ export class Lifecycle {
 
   async #startPod(container: DockerContainer, name: string): Promise<void> {
     const { client, machine, clock, signal } = this.#settings;
-    const made = await client.create(pods, podOf(container.record, machine), signal).catch((error: unknown) => {
-      if (errorCode(error) !== "AlreadyExists") throw error;
-      throw new DockerFault(
-        "CONFLICT",
-        `there is a pod ${name} in the namespace ${dockerNamespace} already, which is not this container's`,
-      );
-    });
+    const made = await client
+      .create(pods, podOf(container.record, machine, container.isRead), signal)
+      .catch((error: unknown) => {
+        if (errorCode(error) !== "AlreadyExists") throw error;
+        throw new DockerFault(
+          "CONFLICT",
+          `there is a pod ${name} in the namespace ${dockerNamespace} already, which is not this container's`,
+        );
+      });
     const run = container.record.ended?.run;
     const isBegun = ({ state, pod }: DockerContainer): boolean =>
       pod?.metadata.uid === made.metadata.uid && (isActive(state) || isLost(state) || state.ended?.run !== run);

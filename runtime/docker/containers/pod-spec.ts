@@ -2,6 +2,8 @@ import {
   annotation,
   type Container,
   type EnvVar,
+  listAt,
+  objectAt,
   type NewObject,
   type Pod,
   type PodSpec,
@@ -45,8 +47,8 @@ const stopSecondsDefault = 10;
  */
 const capabilitiesAdded = ["FSETID", "SETFCAP", "SYS_CHROOT"] as const;
 
-/** The pod that a container is. Pure. @throws DockerFault UNSUPPORTED */
-export function podOf(record: ContainerRecord, machine: Machine): NewObject<Pod> {
+/** The pod that a container is; `isRead`: somebody waits for what it will say. Pure. @throws DockerFault UNSUPPORTED */
+export function podOf(record: ContainerRecord, machine: Machine, isRead = false): NewObject<Pod> {
   const request = parseCreateBody(record.body);
   const create = JSON.stringify(record.body);
   return {
@@ -62,6 +64,8 @@ export function podOf(record: ContainerRecord, machine: Machine): NewObject<Pod>
         [dockerAnnotation.create]: create,
         [annotation.root]: record.id,
         ...networksOf(record),
+        ...(isRead ? { [annotation.holdsOutput]: "true" } : {}),
+        ...terminalSizeOf(record, request),
         ...variantWish(record, request),
       },
     },
@@ -212,6 +216,13 @@ function userOf(text: string): { readonly runAsUser: number; readonly runAsGroup
   }
   const number = (name: string): number => (name === "root" ? 0 : Number(name));
   return { runAsUser: number(user), ...(group === undefined ? {} : { runAsGroup: number(group) }) };
+}
+
+/** That of the client's terminal: rows first. */
+function terminalSizeOf({ body }: ContainerRecord, { tty }: ContainerRequest): Record<string, string> {
+  const [rows, columns] = listAt(objectAt(body, "HostConfig"), "ConsoleSize");
+  if (!tty || typeof rows !== "number" || typeof columns !== "number" || rows < 1 || columns < 1) return {};
+  return { [annotation.terminalSize]: `${String(columns)}x${String(rows)}` };
 }
 
 /** As Docker's own: containers have names for each other in networks that somebody has made, and in no other. */

@@ -77,11 +77,11 @@ async function attach(parts: StreamParts, call: Call): Promise<void> {
   const { pod } = container;
   if (pod === undefined) return;
   const takesInput = call.flag("stdin") && request.openStdin;
-  if (takesInput || request.tty) {
+  if (!takesInput) input.on("data", () => undefined);
+  if (!isLate || !call.flag("logs")) {
     const done = await interactive(parts, container, { call, input: takesInput ? input : undefined, output });
     if (done) return;
   }
-  input.on("data", () => undefined);
   const wish: LogWish = {
     ...{ follow: true, stdout: call.flag("stdout"), stderr: call.flag("stderr"), timestamps: false },
     ...(isLate && !call.flag("logs") ? { tailLines: 0 } : {}),

@@ -1,3 +1,4 @@
+import type { TerminalSize } from "../container-process.ts";
 import type { LocalImage } from "../../image/local-image.ts";
 import type { PodLimits } from "../pod-runtime.ts";
 import type { PodSecurity } from "../pod-security.ts";
@@ -46,6 +47,10 @@ export interface ContainerStreams {
   readonly stdinOnce: boolean;
   /** A terminal, with one output. */
   readonly tty: boolean;
+  /** How large it is at first, in characters; undefined: nobody has said. */
+  readonly size?: TerminalSize;
+  /** What it says waits for the first who attaches, for some seconds, and is his to the last byte. */
+  readonly holdsOutput?: boolean;
 }
 
 interface VolumeMount {
