@@ -20,7 +20,16 @@ import {
 } from "../pod/pod-state.ts";
 import { podIpToken } from "../pod/containers/container-launch.ts";
 import type { GivenObjects } from "./given-objects.ts";
-import { containersOf, environmentOf, isOfFiles, isPlain, nativeNeed, planOf, streamsOf, volumesOf } from "./pod-plan.ts";
+import {
+  containersOf,
+  environmentOf,
+  isOfFiles,
+  isPlain,
+  nativeNeed,
+  planOf,
+  streamsOf,
+  volumesOf,
+} from "./pod-plan.ts";
 import type { ImageSource, PreparedImage } from "./image-source.ts";
 import { adjustmentOf, adjustmentText, withResourcesOf } from "./adjustment.ts";
 import { AgentFault } from "./fault-status.ts";

@@ -84,8 +84,8 @@ function waitingOf(pod: Pod, status: ContainerStatus | undefined): ContainerStat
 /** How the run before ended: of a pod that has ended for good, or of a container that is started again. */
 function endOf(pod: Pod, status: ContainerStatus | undefined): RunEnd | undefined {
   const restarts = status?.restartCount ?? 0;
-  // Of a container that runs again the end is that of the run before.
-  const isOver = status !== undefined && "terminated" in status.state;
+  // Of a container that runs again, or begins to, the end is that of the run before.
+  const isOver = status !== undefined && hasEnded(status.state);
   const run = `${pod.metadata.uid}/${String(isOver || restarts === 0 ? restarts : restarts - 1)}`;
   const states = status === undefined ? [] : [status.state, status.lastState];
   const [terminated] = states.flatMap((state) =>
@@ -115,6 +115,10 @@ function endOf(pod: Pod, status: ContainerStatus | undefined): RunEnd | undefine
     error: isStartError ? startErrorText(message) : "",
   };
 }
+
+/** The last run is over, and the next one, if there is to be one, has not begun. */
+const hasEnded = (state: ContainerStatus["state"]): boolean =>
+  "terminated" in state || ("waiting" in state && state.waiting.reason === "CrashLoopBackOff");
 
 /** Clients tell by these words that a program is not there (127) or may not be run (126). */
 export function startErrorText(message: string): string {
