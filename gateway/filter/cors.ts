@@ -63,6 +63,8 @@ function allowsOrigin({ allowOrigins = [] }: CorsFilter, origin: string): boolea
     if (star === -1) return false;
     const [before, after] = [allowed.slice(0, star).toLowerCase(), allowed.slice(star + 1).toLowerCase()];
     const text = origin.toLowerCase();
-    return text.length > before.length + after.length && text.startsWith(before) && text.endsWith(after);
+    if (!text.startsWith(before) || !text.endsWith(after)) return false;
+    // Nothing that ends a host, whoever may send what is no origin (RFC 6454, 6.2).
+    return /^[a-z0-9.-]+$/.test(text.slice(before.length, text.length - after.length));
   });
 }

@@ -1,40 +1,12 @@
 import { createServer as createHttpServer, request as httpRequest } from "node:http";
 import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from "node:zlib";
-import type { HttpRouteFilter, Secret, TrafficPolicy } from "@shallop/sdk/api";
+import type { TrafficPolicy } from "@shallop/sdk/api";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { describe, expect, test } from "vitest";
-import { call, type CallOptions, start, until } from "../client.fake.ts";
+import { ask, filtered, governed, secretOf } from "./filters.fixture.ts";
+import { call, start, until } from "../client.fake.ts";
 import { type FakeCluster, fakePod, fakeRevision, fakeRoute, reflecting, saying } from "../gateway.fake.ts";
-import {
-  gatewayClass,
-  gatewayOf,
-  httpRoute,
-  metaOf,
-  ruleTo,
-  toService,
-  trafficPolicy,
-} from "../route/routing.fixture.ts";
-
-/** A service `web` behind a policy. */
-async function governed(spec: Omit<TrafficPolicy["spec"], "targetRefs">): Promise<FakeCluster> {
-  const cluster = await start();
-  await cluster.wireService("web", reflecting);
-  cluster.gateway.cluster.set("trafficPolicies", trafficPolicy("p", spec, toService("web")));
-  return cluster;
-}
-
-/** `web` at example.com by one rule with filters. */
-async function filtered(filters: readonly HttpRouteFilter[], path = "/"): Promise<FakeCluster> {
-  const cluster = await start();
-  await cluster.wireService("web", reflecting);
-  cluster.gateway.cluster.set("gatewayClasses", gatewayClass());
-  cluster.gateway.cluster.set("gateways", gatewayOf("edge"));
-  cluster.gateway.cluster.set("httpRoutes", httpRoute("r", [ruleTo("web", path, { filters })]));
-  return cluster;
-}
-
-const ask = (cluster: FakeCluster, options: CallOptions = {}) =>
-  call(cluster, "web", { ...options, headers: { host: "example.com", ...options.headers } });
+import { gatewayClass, gatewayOf, httpRoute, ruleTo, toService, trafficPolicy } from "../route/routing.fixture.ts";
 
 interface Seen {
   readonly target: string;
@@ -178,14 +150,6 @@ describe("filters of a rule", () => {
     cluster.gateway.cluster.set("httpRoutes", httpRoute("m", [{ backendRefs: [] }]));
     expect((await ask(cluster, { path: "/x" })).status).toBe(500);
   });
-});
-
-const secretOf = (name: string, type: string, data: Record<string, string>): Secret => ({
-  apiVersion: "v1",
-  kind: "Secret",
-  metadata: metaOf(name),
-  type,
-  data: Object.fromEntries(Object.entries(data).map(([key, text]) => [key, Buffer.from(text).toString("base64")])),
 });
 
 describe("policies", () => {
