@@ -4,6 +4,7 @@ import { inventoryOf } from "../support/inventory.ts";
 import { putLoad } from "../support/load.ts";
 import { eventually, Platform } from "../support/platform.ts";
 import { echoScript } from "../soak/mixed-load.ts";
+import { needKubectl } from "../support/kubectl.ts";
 import { Workshop } from "../support/workshop.ts";
 import { figure, median } from "./figures.ts";
 import { bareNode, type HttpPeer } from "./http-peers.ts";
@@ -36,11 +37,20 @@ export async function proxiesBench(bench: ProxiesBench): Promise<void> {
   await using workshop = await Workshop.open();
   using node = await bareNode();
   const programs = await proxyPrograms();
-  using ngx = await nginx(programs, node.port);
+  using ngx = await nginx(programs, `127.0.0.1:${node.port}`);
   using hap = await haproxy(programs, node.port);
   const ours = await functionsOf(platform);
+  const pod = await nativePod(platform);
+  using toPod = pod === undefined ? undefined : await nginx(programs, pod);
+  const behindNginx = toPod && {
+    name: nginxToPod,
+    port: toPod.port,
+    host: "bench",
+    pids: [...pidsOf(toPod), ...ours.pods],
+  };
   const contenders: Contender[] = [
-    ...ours,
+    ...ours.functions,
+    ...(behindNginx === undefined ? [] : [behindNginx]),
     { name: "nginx → node:http", port: ngx.port, host: "bench", pids: pidsOf(ngx, node) },
     { name: "HAProxy → node:http", port: hap.port, host: "bench", pids: pidsOf(hap, node) },
     { name: "node:http alone", port: node.port, host: "bench", pids: pidsOf(node) },
@@ -53,6 +63,16 @@ export async function proxiesBench(bench: ProxiesBench): Promise<void> {
   await crowdOfForks(platform, workshop, bench);
 }
 
+const nginxToPod = "nginx → native pod";
+
+/** Where the native pod itself listens; undefined when there is none. */
+async function nativePod(platform: Platform): Promise<string | undefined> {
+  await using kubectl = await needKubectl(platform.kubeconfig);
+  const query = ["get", "pods", "-l", "serving.knative.dev/service=native", "-o", "jsonpath={.items[0].status.podIP}"];
+  const { code, stdout } = await kubectl(query);
+  return code === 0 && stdout !== "" ? `${stdout}:8080` : undefined;
+}
+
 const pidsOf = (...peers: readonly HttpPeer[]): readonly number[] => peers.flatMap(({ pid }) => descendants(pid));
 
 interface Status {
@@ -61,7 +81,9 @@ interface Status {
 }
 
 /** A function as a component and as a native pod. The gateway counts, and whatever the node runs pods with. */
-async function functionsOf(platform: Platform): Promise<readonly Contender[]> {
+async function functionsOf(
+  platform: Platform,
+): Promise<{ readonly functions: readonly Contender[]; readonly pods: readonly number[] }> {
   const status = JSON.parse(await platform.run("status", "-o", "json")) as Status;
   const kept = ["--min-scale", "1", "--max-scale", "1"];
   await platform.run("build", sample("hello"), "--push");
@@ -81,9 +103,16 @@ async function functionsOf(platform: Platform): Promise<readonly Contender[]> {
   const others = new Set([platform.pid, ...status.programs.map((program) => program.pid)]);
   const { processes } = await inventoryOf(platform.dataDirectory);
   const running = processes.filter(({ pid }) => !others.has(pid)).map(({ pid }) => pid);
-  const pids = [...new Set([gateway, ...running].flatMap(descendants))];
+  const pods = [...new Set(running.flatMap(descendants))];
+  const pids = [...new Set([...pods, ...descendants(gateway)])];
   const { gateway: port } = platform.ports;
-  return names.map((name) => ({ name: `gateway → ${name}`, port, host: `${name}.default.localhost`, pids }));
+  const functions = names.map((name) => ({
+    name: `gateway → ${name}`,
+    port,
+    host: `${name}.default.localhost`,
+    pids,
+  }));
+  return { functions, pods };
 }
 
 interface Measured {
@@ -117,10 +146,12 @@ async function measured(contenders: readonly Contender[], bench: ProxiesBench): 
   for (const [name, { perProcessorSecond, perSecond }] of medians) {
     const toNginx = (perProcessorSecond / beside("nginx → node:http")).toFixed(2);
     const toHaproxy = (perProcessorSecond / beside("HAProxy → node:http")).toFixed(2);
-    const words = `${perSecond.toFixed(0)}/s; to nginx ${toNginx}, to HAProxy ${toHaproxy}`;
+    const toPod =
+      name === "gateway → native" ? `; to ${nginxToPod} ${(perProcessorSecond / beside(nginxToPod)).toFixed(2)}` : "";
+    const words = `${perSecond.toFixed(0)}/s; to nginx ${toNginx}, to HAProxy ${toHaproxy}${toPod}`;
     figure(name, perProcessorSecond.toFixed(0), words);
   }
-  console.log("  goals: gateway → wasm to both 1.00, gateway → native to nginx 0.50");
+  console.log("  goals: gateway → wasm to both 1.00, gateway → native to nginx → native pod 0.50");
   return medians;
 }
 

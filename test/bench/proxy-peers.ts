@@ -11,13 +11,13 @@ export async function proxyPrograms(): Promise<string> {
   return directory;
 }
 
-const nginxConfig = (directory: string, port: number, upstream: number): string => `
+const nginxConfig = (directory: string, port: number, upstream: string): string => `
 worker_processes 1; daemon off; pid ${directory}/nginx-${port}.pid; error_log stderr crit;
 events { worker_connections 4096; }
 http {
   access_log off; keepalive_requests 100000000; client_body_temp_path ${directory}/body; proxy_temp_path ${directory}/proxy;
   fastcgi_temp_path ${directory}/f; uwsgi_temp_path ${directory}/u; scgi_temp_path ${directory}/s;
-  upstream behind { server 127.0.0.1:${upstream}; keepalive 128; keepalive_requests 100000000; }
+  upstream behind { server ${upstream}; keepalive 128; keepalive_requests 100000000; }
   server { listen 127.0.0.1:${port}; location / {
     proxy_pass http://behind; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $http_host; } }
 }
@@ -40,8 +40,8 @@ backend behind
   server one 127.0.0.1:${upstream}
 `;
 
-/** One worker, kept connections on both sides, no log: as fast as it is. */
-export async function nginx(directory: string, upstream: number): Promise<HttpPeer> {
+/** One worker, kept connections on both sides, no log: as fast as it is. `upstream`: `HOST:PORT`. */
+export async function nginx(directory: string, upstream: string): Promise<HttpPeer> {
   const port = await freePort();
   const file = join(directory, `nginx-${port}.conf`);
   await writeFile(file, nginxConfig(directory, port, upstream));
