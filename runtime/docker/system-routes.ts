@@ -149,7 +149,7 @@ async function login({ library }: SystemParts, call: Call): Promise<Reply> {
   if (credentials === undefined) throw new DockerFault("BAD_REQUEST", "a login has a username and a password");
   const address = textAt(body, "serveraddress") ?? "";
   const host = registryHost(address === "" ? library.builtinRegistry : registryOf(address));
-  const client = library.client({ credentials: (asked) => Promise.resolve(asked === host ? credentials : undefined) });
+  const client = library.visitor({ credentials: (asked) => Promise.resolve(asked === host ? credentials : undefined) });
   try {
     await client.checkLogin(host, call.signal);
   } catch (error) {

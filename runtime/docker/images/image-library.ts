@@ -90,6 +90,12 @@ export class ImageLibrary implements ImageHome {
     }
   }
 
+  /** A client for registries that shows a login and nothing of the platform's own: whether it is taken is asked so. */
+  visitor(credentials: CredentialSource): RegistryClient {
+    const { clock, random } = this.#settings;
+    return new RegistryClient({ credentials, clock, random, endpoints: new Map() });
+  }
+
   /** A client for registries, with the login that came with a request. */
   client(credentials: CredentialSource = noCredentials): RegistryClient {
     const { builtinRegistry, registryToken, clock, random } = this.#settings;
