@@ -30,8 +30,8 @@ describe("from zero", () => {
     const cluster = await start({}, { sendReport: () => new Promise(() => undefined) });
     cluster.service("cold");
     const revision = fakeRevision("cold-00001");
-    const annotations = { "autoscaling.knative.dev/target": "10" };
-    cluster.gateway.cluster.set("revisions", { ...revision, metadata: { ...revision.metadata, annotations } });
+    const scaling = { maxScale: 0, concurrencyPerPod: 7 };
+    cluster.gateway.cluster.set("revisions", { ...revision, status: { ...revision.status, scaling } });
     const held = new Map<string, (() => void)[]>(["a", "b", "c", "d"].map((name) => [name, []]));
     const pods = await Promise.all(
       [...held.values()].map((answers) =>
@@ -50,7 +50,7 @@ describe("from zero", () => {
       return activation(`cold-00001-${name}`, pod.endpoint);
     };
     const answers = Promise.all(Array.from({ length: 28 }, () => call(cluster, "cold")));
-    // 10 × 0.7 = 7 requests a pod: 28 are four pods' worth.
+    // 28 are four pods' worth.
     await until(() => [...held.values()].flat().length === 28);
     expect([...held.values()].map(({ length }) => length)).toEqual([7, 7, 7, 7]);
     for (const answer of [...held.values()].flat()) answer();
