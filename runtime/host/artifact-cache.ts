@@ -8,6 +8,9 @@ export type CompiledModules = ReadonlyMap<string, WebAssembly.Module>;
 // QuickJS's size. Machine code comes on top as functions are used.
 const cachedBytesMax = 128 * 1024 * 1024;
 
+// Of digests; one that is forgotten is waited for once more.
+const provenMax = 1_000;
+
 // V8's code caches of glue: under 1 MB each.
 const glueCacheBytesMax = 32 * 1024 * 1024;
 
@@ -24,6 +27,17 @@ export class ArtifactCache {
     maxSize: glueCacheBytesMax,
     sizeCalculation: (cache) => Math.max(1, cache.length),
   });
+
+  readonly #proven = new LRUCache<string, true>({ max: provenMax });
+
+  /** Whether an instance of the component has come up in this process. */
+  isProven(componentDigest: string): boolean {
+    return this.#proven.has(componentDigest);
+  }
+
+  prove(componentDigest: string): void {
+    this.#proven.set(componentDigest, true);
+  }
 
   /** What a thread of this process left for the next: `undefined` until one has served a request. */
   glueCache(componentDigest: string): Uint8Array | undefined {

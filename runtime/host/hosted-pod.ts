@@ -84,8 +84,7 @@ export class HostedPod {
   /** Resolves when the pod's socket takes connections. @throws StartFault */
   async start(): Promise<void> {
     const { pod, artifacts } = this.#settings;
-    const key = parkingKey(pod);
-    const thread = this.#settings.takeThread(key);
+    const thread = this.#settings.takeThread(parkingKey(pod));
     this.#thread = thread;
     this.#cpu = new CpuMeter({
       nowMs: () => this.#settings.clock.nowMs(),
@@ -101,10 +100,13 @@ export class HostedPod {
       const modules = artifacts.modules(pod.componentDigest, inDirectory(preparedDir), limits);
       const glueCache = artifacts.glueCache(pod.componentDigest);
       thread.send({ type: "modules", modules, ...(glueCache === undefined ? {} : { glueCache }) });
-      if (thread.hasParked(key)) {
-        // It has been loaded before. Whoever connects waits until the thread has heard of it; one that cannot go on is replaced.
+      if (artifacts.isProven(pod.componentDigest)) {
+        // It has come up before. Whoever connects waits until it does again; a thread in which it does not is replaced.
         loaded.catch(() => void thread.terminate(this.#settings.clock, terminateTimeoutMs));
-      } else await loaded;
+      } else {
+        await loaded;
+        artifacts.prove(pod.componentDigest);
+      }
       thread.takeSocket(pod.socketPath);
     } catch (error) {
       this.#stopping = true;

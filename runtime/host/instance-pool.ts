@@ -10,6 +10,8 @@ export interface InstancePoolOptions {
   readonly sizeMax: number;
   /** Told when a guest starts ahead of a request, and when it has. */
   readonly starting?: (isStarting: boolean) => void;
+  /** Told once, when the first instance that was made ahead is there, or why there is none. */
+  readonly begun?: (fault: GuestFault | undefined) => void;
   readonly clock: Clock;
 }
 
@@ -39,6 +41,7 @@ export class InstancePool {
   readonly #settings: () => GuestSettings;
   readonly #sizeMax: number;
   readonly #starting: ((isStarting: boolean) => void) | undefined;
+  #begun: InstancePoolOptions["begun"];
   readonly #ready: Instance[] = [];
   readonly #clock: Clock;
   #making = false;
@@ -54,6 +57,7 @@ export class InstancePool {
     this.#settings = options.settings;
     this.#sizeMax = options.sizeMax;
     this.#starting = options.starting;
+    this.#begun = options.begun;
     this.#clock = options.clock;
   }
 
@@ -96,6 +100,7 @@ export class InstancePool {
   startFailed(): void {
     this.#making = false;
     this.#failed = true;
+    this.#tellBegun(undefined);
   }
 
   close(): void {
@@ -136,14 +141,21 @@ export class InstancePool {
     return made;
   }
 
+  #tellBegun(fault: GuestFault | undefined): void {
+    this.#begun?.(fault);
+    this.#begun = undefined;
+  }
+
   async #make(): Promise<void> {
     try {
       const instance = await this.#instantiate(this.#starting);
       if (this.#closed) instance.dispose();
       else this.#ready.push(instance);
-    } catch {
+      this.#tellBegun(undefined);
+    } catch (error) {
       // The next request meets the same error and tells it; until then there is nothing to be made.
       this.#failed = true;
+      this.#tellBegun(error instanceof GuestFault ? error : undefined);
     }
     this.#making = false;
     this.refill();

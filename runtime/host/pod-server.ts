@@ -46,6 +46,8 @@ export interface PodServerSettings {
   readonly budget?: ThreadBudget;
   /** A request has met a limit. */
   readonly breached: (code: WireFaultCode, text: string) => void;
+  /** Called once, when the first instance is there; with a fault when the guest's own start has failed. */
+  readonly begun: (fault: GuestFault | undefined) => void;
   /** Called once, when the first request has ended. */
   readonly served: () => void;
   /** Called once, when requests have been served and the thread has nothing to do. */
@@ -103,6 +105,7 @@ export class PodServer {
       settings: this.#guestSettings(reuse.requestsMax > 1),
       sizeMax: Math.min(poolSizeMax, this.#callsMax),
       starting: (isStarting) => this.#run(isStarting ? startNumber : 0, settings.clock.nowMs() + startAheadMsMax),
+      begun: settings.begun,
       clock: settings.clock,
     });
     this.#gate = new MemoryGate(limits.memoryBytes, limits.instancesMax);

@@ -58,7 +58,7 @@ export type ThreadCommand =
 export type ThreadEvent =
   /** The engine is loaded and the socket listens; the thread waits for `start`. */
   | { readonly type: "spare" }
-  /** The component is loaded: requests will be answered. */
+  /** The component is loaded, and its first instance is there: requests will be answered. */
   | { readonly type: "loaded" }
   | { readonly type: "failed"; readonly code: "EXITED"; readonly message: string }
   | { readonly type: "drained" }

@@ -2,6 +2,7 @@ import { getHeapStatistics } from "node:v8";
 import { breachText, describeError, systemClock } from "@shallop/sdk/internal";
 import { componentEngine } from "../component/component-engine.ts";
 import type { LoadedComponent } from "../component/engine.ts";
+import type { GuestFault } from "../component/guest-fault.ts";
 import { artifactOf, inDirectory, type PreparedFiles, readPreparedFiles } from "../component/prepared-files.ts";
 import { BreachNotices } from "./breach-notices.ts";
 import { LogRelay } from "./log-relay.ts";
@@ -67,14 +68,20 @@ export class ThreadedPod {
       };
       this.#server = new PodServer({
         ...{ start, listener, component, clock: systemClock, relay: this.#relay, slots, budget, warmed },
+        begun: (fault) => this.#begun(fault),
         served: () => this.#tell({ type: "served" }),
         breached: (code, text) => this.#met(code, text),
       });
-      this.#tell({ type: "loaded" });
       this.#server.warm();
     } catch (error) {
       this.#tell({ type: "failed", code: "EXITED", message: describeError(error) });
     }
+  }
+
+  /** One that traps at its start is no pod. What has met a limit there is told of it by a request, as one that comes late would be. */
+  #begun(fault: GuestFault | undefined): void {
+    if (fault?.code === "GUEST_FAILED") this.#tell({ type: "failed", code: "EXITED", message: fault.message });
+    else this.#tell({ type: "loaded" });
   }
 
   /** A limit was met. */

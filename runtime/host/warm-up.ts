@@ -90,6 +90,7 @@ async function serveRequests(socketPath: string, clock: Clock, relay: LogRelay):
     relay,
     slots: freshSlots(),
     breached: () => undefined,
+    begun: () => undefined,
     served: () => undefined,
     warmed: () => undefined,
   });

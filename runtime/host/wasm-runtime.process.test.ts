@@ -4,7 +4,7 @@ import { readdir, readFile, readlink } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { LocalWasmImage } from "../image/local-image.ts";
 import type { RunningPod } from "../pod/pod-runtime.ts";
-import { componentImporting, coreModule, unstoppableComponent } from "./testing/components.ts";
+import { componentImporting, coreModule, trappingStartComponent, unstoppableComponent } from "./testing/components.ts";
 import { never, RuntimeFixture } from "./testing/runtime-fixture.ts";
 import type { WireClient } from "./testing/wire-client.ts";
 import type { WasmRuntime } from "./wasm-runtime.ts";
@@ -189,6 +189,16 @@ describe("the Wasm runtime", () => {
     await expect(runtime.start(launch, never)).rejects.toMatchObject({
       code: "EXITED",
       message: expect.stringContaining("1073741824 bytes of memory"),
+    });
+  });
+
+  test("refuses to start a pod whose guest traps at its start", async () => {
+    await using fixture = await RuntimeFixture.open();
+    const runtime = await fixture.runtime();
+    const image = await fixture.imageOf(await trappingStartComponent());
+    await expect(runtime.start(fixture.launch(image), never)).rejects.toMatchObject({
+      code: "EXITED",
+      message: expect.stringMatching(/initialised.*unreachable/),
     });
   });
 

@@ -125,6 +125,11 @@ export function trappingComponent(): Promise<Uint8Array> {
   return handlerComponent(trappingText);
 }
 
+/** A component that traps while it is instantiated. */
+export function trappingStartComponent(): Promise<Uint8Array> {
+  return handlerComponent(trappingText.replace("(module", "(module\n  (func $start unreachable)\n  (start $start)"));
+}
+
 /** A component that would handle requests, if somebody gave it `name`, an interface that nobody has. */
 export function componentThatImports(name: string): Promise<Uint8Array> {
   const [pkg = "", rest = ""] = name.split("/");

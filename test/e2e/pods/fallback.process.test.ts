@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { hungryComponent } from "../../../runtime/host/testing/components.ts";
+import { hungryComponent, trappingStartComponent } from "../../../runtime/host/testing/components.ts";
 import { type Kubectl, needKubectl } from "../../support/kubectl.ts";
 import { Platform } from "../../support/platform.ts";
 import { Workshop } from "../../support/workshop.ts";
@@ -25,14 +25,17 @@ afterAll(async () => {
 
 const native = "export default { fetch: () => new Response('native\\n') };";
 
-test("a component that does not come up gives way to the native variant while the request waits", async () => {
-  await workshop.publish(platform, "hungry", { component: await hungryComponent(512 << 20), native });
-  await platform.run("deploy", "hungry", "--image", "hungry:1", "--memory", "256Mi");
-  const answer = await platform.ask("hungry.default");
+test.each([
+  { name: "hungry", what: "needs more memory than its pod has", make: () => hungryComponent(512 << 20) },
+  { name: "trapping", what: "traps at its start", make: trappingStartComponent },
+])("a component that $what gives way to the native variant while the request waits", async ({ name, make }) => {
+  await workshop.publish(platform, name, { component: await make(), native });
+  await platform.run("deploy", name, "--image", `${name}:1`, "--memory", "256Mi");
+  const answer = await platform.ask(`${name}.default`);
   expect([answer.status, answer.body]).toEqual([200, "native\n"]);
-  const text = await platform.run("explain", "hungry");
+  const text = await platform.run("explain", name);
   expect(text).toMatch(/native.*did not come up here 3 times/);
-  expect(await platform.run("describe", "hungry")).toMatch(/VariantFellBack/);
+  expect(await platform.run("describe", name)).toMatch(/VariantFellBack/);
 });
 
 test("a refusal by an image policy is told by explain", async () => {
