@@ -9,7 +9,7 @@ import {
   nodes,
 } from "@shallop/sdk/api";
 import type { ApiClient } from "@shallop/sdk/client";
-import { type Clock, rfc3339 } from "@shallop/sdk/internal";
+import { type Clock, describeError, type Log, rfc3339 } from "@shallop/sdk/internal";
 import type { NodeRoom } from "./node-pods.ts";
 import { isFault } from "./report.ts";
 
@@ -34,7 +34,9 @@ export interface NodeFacts {
 }
 
 /** Kubernetes' `node-status-update-frequency` is 10 s; half of it lets a lost node be noticed sooner. */
-export const heartbeatMs = 5_000;
+const heartbeatMs = 5_000;
+/** A first registration is tried again this soon: `shallop up` shows the node as soon as it is there. */
+const registerRetryMs = 250;
 // Kubernetes' own bound on the message of a condition.
 const messageCharsMax = 32_768;
 // Each try reads first.
@@ -203,3 +205,25 @@ const sameEntries = (a: Entries = {}, b: Entries = {}): boolean =>
 
 const optional = <Name extends "labels" | "annotations">(name: Name, entries: Entries | undefined) =>
   entries === undefined ? {} : { [name]: entries };
+
+/** Registers the node and says again and again that it is there, until the signal is aborted. Never fails. */
+export function keepRegistered(
+  registration: NodeRegistration,
+  { clock, log }: { readonly clock: Clock; readonly log: Log },
+  signal: AbortSignal,
+): void {
+  void (async () => {
+    for (let failures = 0; !signal.aborted;) {
+      try {
+        await registration.beat(AbortSignal.any([signal, AbortSignal.timeout(heartbeatMs)]));
+        if (failures > 0) log.info("the control plane hears this node again");
+        failures = 0;
+      } catch (error) {
+        if (failures++ === 0 && !signal.aborted) log.warn("no heartbeat", { error: describeError(error) });
+      }
+      await clock
+        .sleep(failures > 0 ? registerRetryMs * 2 ** Math.min(failures, 4) : heartbeatMs, signal)
+        .catch(() => undefined);
+    }
+  })();
+}

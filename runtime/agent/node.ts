@@ -1,12 +1,12 @@
 import { mkdir, rm } from "node:fs/promises";
-import { hostname, networkInterfaces } from "node:os";
+import { hostname } from "node:os";
 import path from "node:path";
 import {
+  type ApiObject,
   apiVersionOf,
   coreServices,
   endpointSlices,
   imagePolicies,
-  type ApiObject,
   type NodeFeatures,
   nodes,
   pods,
@@ -15,83 +15,39 @@ import {
   routes,
 } from "@shallop/sdk/api";
 import { EventRecorder, startInformer } from "@shallop/sdk/client";
-import { DockerCredentials, RegistryClient, type RegistryEndpoint, type RegistryMirrors } from "@shallop/sdk/image";
-import {
-  type Clock,
-  describeError,
-  errorCode,
-  type ProcessLog,
-  machineIdentity,
-  type Random,
-} from "@shallop/sdk/internal";
+import type { RegistryEndpoint } from "@shallop/sdk/image";
+import { machineIdentity } from "@shallop/sdk/internal";
 import { readEvidence } from "@shallop/sdk/trust";
-import { providedInterfaces } from "../component/requirements.ts";
 import type { PreparedStore } from "../component/prepared-store.ts";
-import { WasmRuntime } from "../host/wasm-runtime.ts";
 import { imageArchitecture } from "../image/choose.ts";
-import type { PrivilegePolicy } from "../image/layer-rewriter.ts";
 import { NodeImages } from "../image/node-images.ts";
 import { LogStore } from "../pod/log-store.ts";
 import { logBounds } from "../pod/pod-log.ts";
 import type { PodRuntime } from "../pod/pod-runtime.ts";
-import { detectFeatures, type SandboxFeatures } from "../sandbox/features.ts";
 import { Cells } from "../sandbox/cell/cells.ts";
-import { hostJail, type ProcessJail } from "../sandbox/host-jail.ts";
-import { NativeRuntime } from "../sandbox/native-runtime.ts";
-import type { TelemetrySettings } from "@shallop/sdk/internal/telemetry";
-import { measured } from "./node-metrics.ts";
+import { detectFeatures } from "../sandbox/features.ts";
+import { hostJail } from "../sandbox/host-jail.ts";
 import { AgentServer, refuseSecondAgent, type ServerIdentity } from "./agent-server.ts";
-import { AgentFault } from "./fault-status.ts";
-import { MemberClient } from "./member-client.ts";
-import {
-  joinCluster,
-  type JoinSource,
-  type Membership,
-  type MembershipSettings,
-  storedMembership,
-} from "./membership.ts";
 import { ImageGate } from "./image-gate.ts";
 import { ImagePolicies } from "./image-policies.ts";
-import { type ObjectCache, NodeAgent } from "./node-agent.ts";
+import { MemberClient } from "./member-client.ts";
+import { joinCluster, type Membership, type MembershipSettings, storedMembership } from "./membership.ts";
+import { NodeAgent, type ObjectCache } from "./node-agent.ts";
 import { machineFacts, type MachineFacts } from "./node-facts.ts";
-import { wasmJail } from "./wasm-jail.ts";
-import { heartbeatMs, NodeRegistration } from "./node-object.ts";
-import { NodeServices } from "./services/node-services.ts";
+import { measured } from "./node-metrics.ts";
+import { keepRegistered, NodeRegistration } from "./node-object.ts";
+import { addressOf, type NodePlace, type NodeSettings } from "./node-place.ts";
+import type { NodeRegistry } from "./node-registry.ts";
+import { featuresOf, openRuntimes } from "./node-runtimes.ts";
 import { PodRecords } from "./pod-record.ts";
-import { type NodeRegistry, startNodeRegistry } from "./node-registry.ts";
-import type { RegistrySettings } from "./registry-settings.ts";
+import { portFault } from "./port-fault.ts";
 import { imagesDirectory, openPrepared } from "./prepared.ts";
+import { builtinRegistryOf, nameBuiltinRegistry, registryClient, startRegistry } from "./registry-endpoints.ts";
 import { runDirectory } from "./run-directory.ts";
+import { NodeServices } from "./services/node-services.ts";
 import { StoredEvidence } from "./stored-evidence.ts";
 import { UsageMeter } from "./usage.ts";
 import { VariantPreparer } from "./variant-preparer.ts";
-
-export interface NodeSettings {
-  readonly dataDirectory: string;
-  /** Parent of the run directory; /tmp when absent. */
-  readonly runBase?: string;
-  readonly name: string;
-  readonly host: string;
-  readonly port: number;
-  /** Undefined: this node serves no registry. */
-  readonly registry?: RegistrySettings;
-  /** Where registries are read first. */
-  readonly mirrors: RegistryMirrors;
-  /** The registry host that means the built-in one; what the control plane says when absent. */
-  readonly builtinRegistry?: string;
-  /** Whether native pods run by an OCI runtime of which ways out of containers are known. */
-  readonly knownEscapes: "refuse" | "allow";
-  /** What layers of native images may bring. */
-  readonly imagePrivileges: PrivilegePolicy;
-  /** What is run first where a deployment says nothing. */
-  readonly prefersVariant: "wasm" | "native" | undefined;
-  readonly source?: JoinSource;
-  readonly dockerConfigDirectory?: string;
-  readonly telemetry: TelemetrySettings;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: ProcessLog;
-}
 
 export interface RunningNode {
   readonly facts: Readonly<Record<string, string>>;
@@ -104,12 +60,6 @@ export interface RunningNode {
 const stopGraceMsMax = 5_000;
 /** The last word to the control plane, which may be stopping as well. */
 const farewellTimeoutMs = 1_000;
-/** A first registration is tried again this soon: `shallop up` shows the node as soon as it is there. */
-const registerRetryMs = 250;
-
-/** Two requests at once find a network that is ready; more than that wait for their own. */
-const sparesMax = 2;
-
 /** On a small machine the first answer of a pod and its record would want the same processor. */
 const recordDelayMs = 100;
 
@@ -180,19 +130,6 @@ export async function startNode(settings: NodeSettings, signal: AbortSignal): Pr
       if (!keepPods) await rm(run, { recursive: true, force: true });
     },
   };
-}
-
-interface NodePlace {
-  readonly settings: NodeSettings;
-  readonly directory: string;
-  readonly membership: Membership;
-  readonly registry: NodeRegistry | undefined;
-  readonly features: NodeFeatures;
-  readonly machine: MachineFacts;
-  readonly client: MemberClient;
-  readonly hostIp: string;
-  /** Where registries really are; changes with the membership. */
-  readonly endpoints: Map<string, RegistryEndpoint>;
 }
 
 function registrationOf(
@@ -326,86 +263,6 @@ function renewMembership(
   });
 }
 
-interface RuntimeParts {
-  readonly settings: NodeSettings;
-  readonly directory: string;
-  readonly run: string;
-  readonly agent: NodeAgent;
-  /** Filled here. */
-  readonly runtimes: PodRuntime[];
-  readonly prepared: PreparedStore;
-  readonly sandbox: SandboxFeatures;
-  readonly jail: ProcessJail;
-  readonly cells: Cells;
-  readonly services: NodeServices;
-}
-
-interface OpenRuntimes {
-  /** Makes what shall be ready before it is asked for. After the adoption, which takes every host process it finds. */
-  warmUp(): Promise<void>;
-  close(keepPods: boolean): Promise<void>;
-}
-
-/** Opens the runtimes that this machine can have. */
-async function openRuntimes(parts: RuntimeParts): Promise<OpenRuntimes> {
-  const { settings, directory, run, agent, runtimes, prepared, sandbox, jail, cells, services } = parts;
-  const { clock, random, log } = settings;
-  const observer = agent.pods;
-  const cacheDirectory = path.join(directory, "hosts");
-  await mkdir(cacheDirectory, { recursive: true, mode: 0o700 });
-  const wasm = new WasmRuntime({
-    runDirectory: run,
-    cacheDirectory,
-    prepared,
-    observer,
-    hostJail: wasmJail(jail),
-    cells,
-    clock,
-    random,
-    log,
-    egressAllowed: [],
-  });
-  runtimes.push(wasm);
-  const { machine } = sandbox;
-  const native =
-    machine === undefined
-      ? undefined
-      : await NativeRuntime.open({
-          directory: path.join(directory, "native"),
-          machine,
-          observer,
-          clock,
-          random,
-          log,
-          sparesMax,
-          clusterNames: services,
-          networkOpened: () => services.wake(),
-        });
-  if (native !== undefined) runtimes.push(native);
-  for (const runtime of runtimes) agent.pods.addRuntime(runtime);
-  services.tell(native?.network, (directory) => void wasm.leadServices(directory));
-  return {
-    warmUp: () => wasm.open(),
-    close: async (keepPods) => {
-      await wasm.close();
-      await native?.[Symbol.asyncDispose]();
-      if (!keepPods) await jail.sweep();
-    },
-  };
-}
-
-function featuresOf(sandbox: SandboxFeatures, jail: ProcessJail, cells: Cells): NodeFeatures {
-  const families = Object.entries(providedInterfaces).flatMap(([family, paths]) =>
-    [...paths].map((path) => `${path.slice(0, path.indexOf("/"))}@${family}`),
-  );
-  return {
-    native: sandbox.native,
-    ...(sandbox.nativeMissing === undefined ? {} : { nativeMissing: sandbox.nativeMissing }),
-    wasiFamilies: [...new Set(families)].sort(),
-    missing: [...sandbox.warnings, ...cells.ability.missing, ...(jail.weakness === undefined ? [] : [jail.weakness])],
-  };
-}
-
 function membershipOf(settings: NodeSettings, directory: string): MembershipSettings {
   const { name, host, source, clock, log } = settings;
   const outer = settings.registry?.listen === undefined ? [] : [addressOf(settings.registry.listen.host)];
@@ -413,54 +270,7 @@ function membershipOf(settings: NodeSettings, directory: string): MembershipSett
   return { file: path.join(directory, "membership.json"), node: name, addresses: [...addresses], source, clock, log };
 }
 
-/** Says which flag helps when a port is taken. */
-const portFault = (flag: string, port: number) => (error: unknown) => {
-  if (errorCode(error) !== "EADDRINUSE") throw error;
-  throw new AgentFault("IN_USE", `port ${String(port)} is in use by another process; give --${flag}`, { cause: error });
-};
-
 const identityOf = ({ key, certificate, authority }: Membership): ServerIdentity => ({ key, certificate, authority });
-
-function startRegistry(
-  settings: NodeSettings,
-  membership: Promise<Membership>,
-  client: MemberClient,
-): Promise<NodeRegistry | undefined> {
-  const { registry, dataDirectory, dockerConfigDirectory, clock, random, log } = settings;
-  if (registry === undefined) return Promise.resolve(undefined);
-  const options = { dataDirectory, dockerConfigDirectory, membership, client, clock, random, log };
-  return startNodeRegistry({ settings: registry, ...options }).catch((error: unknown) => {
-    const { listen } = registry;
-    const isOuter = listen !== undefined && (error as { port?: unknown }).port === listen.port;
-    return portFault(isOuter ? "registry-listen" : "registry-port", isOuter ? listen.port : registry.port)(error);
-  });
-}
-
-const builtinRegistryOf = ({ settings, membership }: NodePlace): string =>
-  settings.builtinRegistry ?? membership.builtinRegistry;
-
-function registryClient({ settings, endpoints }: NodePlace): RegistryClient {
-  return new RegistryClient({
-    endpoints,
-    mirrors: settings.mirrors,
-    credentials: new DockerCredentials(settings.dockerConfigDirectory),
-    clock: settings.clock,
-    random: settings.random,
-  });
-}
-
-/** A node that has the built-in registry asks it; every other reaches it through the API server, with its own token. */
-function nameBuiltinRegistry(place: NodePlace, { server, token, authority }: Membership): void {
-  const { endpoints, registry } = place;
-  const endpoint = registry?.endpoint ?? { url: server, token, authority };
-  endpoints.set(builtinRegistryOf(place), endpoint);
-  // By the name that others know it by, it is the same.
-  if (registry?.outerUrl !== undefined) endpoints.set(outerHost(place.settings, registry.outerUrl), endpoint);
-}
-
-/** How others call the registry that listens at `url`. */
-const outerHost = (settings: NodeSettings, url: string): string =>
-  `${addressOf(settings.registry?.listen?.host ?? settings.host)}:${new URL(url).port || "443"}`;
 
 const cacheOf = <T>(informer: { readonly isSynced: boolean; items(): readonly T[] }) => ({
   get synced(): boolean {
@@ -468,31 +278,6 @@ const cacheOf = <T>(informer: { readonly isSynced: boolean; items(): readonly T[
   },
   list: () => informer.items(),
 });
-
-/** Where others reach a server that listens on `host`: itself, or the first address that is not loopback. */
-function addressOf(host: string): string {
-  if (host !== "0.0.0.0" && host !== "::") return host;
-  const all = Object.values(networkInterfaces()).flatMap((entries) => entries ?? []);
-  return all.find(({ internal, family }) => !internal && family === "IPv4")?.address ?? "127.0.0.1";
-}
-
-function keepRegistered(registration: NodeRegistration, settings: NodeSettings, signal: AbortSignal): void {
-  const { clock, log } = settings;
-  void (async () => {
-    for (let failures = 0; !signal.aborted;) {
-      try {
-        await registration.beat(AbortSignal.any([signal, AbortSignal.timeout(heartbeatMs)]));
-        if (failures > 0) log.info("the control plane hears this node again");
-        failures = 0;
-      } catch (error) {
-        if (failures++ === 0 && !signal.aborted) log.warn("no heartbeat", { error: describeError(error) });
-      }
-      await clock
-        .sleep(failures > 0 ? registerRetryMs * 2 ** Math.min(failures, 4) : heartbeatMs, signal)
-        .catch(() => undefined);
-    }
-  })();
-}
 
 function factsOf(
   settings: NodeSettings,
