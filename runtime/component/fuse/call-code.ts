@@ -2,7 +2,8 @@ import type { CoreType } from "../abi/codec.ts";
 import type { FunctionCodec } from "../abi/function-codec.ts";
 import type { FunctionType, TypeIndex } from "../link/value-type.ts";
 import { type Callee, FunctionCode, instructions as is, type Signature } from "./function-code.ts";
-import { lanesOf, type Source, toLanes, type ValuePassages } from "./value-passages.ts";
+import { lanesOf, type Source, toLanes } from "./passage-ends.ts";
+import type { ValuePassages } from "./value-passages.ts";
 
 /** A function of one component that another one calls. */
 export interface FusedFunction {

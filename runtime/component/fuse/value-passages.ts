@@ -2,23 +2,23 @@ import { unreachable } from "@shallop/sdk/internal";
 import { alignTo, type Codec, type CoreType } from "../abi/codec.ts";
 import type { CodecTable } from "../abi/codec-table.ts";
 import { isScalar, type ScalarKind, type TypeIndex, type ValueType } from "../link/value-type.ts";
-import { FunctionCode, instructions as is, type Callee, type Place } from "./function-code.ts";
-
-/** A core value in a local, whose type may be wider than what it stands for. */
-interface Lane {
-  readonly local: number;
-  readonly wire: CoreType;
-  readonly type: CoreType;
-}
-
-/** Where a value is read: out of core values, or of the memory that it comes from. */
-export type Source =
-  | { readonly kind: "lanes"; readonly lanes: readonly Lane[] }
-  | ({ readonly kind: "memory" } & Place);
-/** Where it goes: its core values onto the stack, or into the other memory. */
-export type Target = { readonly kind: "lanes" } | ({ readonly kind: "memory" } & Place);
-
-export const toLanes: Target = { kind: "lanes" };
+import { FunctionCode, instructions as is, type Callee } from "./function-code.ts";
+import {
+  type Form,
+  formOf,
+  type Lane,
+  laneAt,
+  lanesOf,
+  partOf,
+  partOfTarget,
+  PassageEnds,
+  pushLane,
+  type Source,
+  type Target,
+  toLanes,
+  widening,
+} from "./passage-ends.ts";
+import { accesses, checkScalar, unsigned } from "./scalar-code.ts";
 
 /** What of a passage is not code: it looks into tables, or speaks with the guest. */
 export type Helper =
@@ -49,8 +49,6 @@ interface Field {
   readonly offset: number;
 }
 
-type Form = "lanes-lanes" | "lanes-memory" | "memory-lanes" | "memory-memory";
-
 /**
  * Writes the code by which values pass from one component to another: lifted there and lowered here in one go
  * (CanonicalABI.md, "Lifting", "Lowering"), with every check of either and nothing in between. What has parts becomes a function for
@@ -59,10 +57,12 @@ type Form = "lanes-lanes" | "lanes-memory" | "memory-lanes" | "memory-memory";
  */
 export class ValuePassages {
   readonly #settings: PassageSettings;
+  readonly #ends: PassageEnds;
   readonly #functions = new Map<string, FunctionCode>();
 
   constructor(settings: PassageSettings) {
     this.#settings = settings;
+    this.#ends = new PassageEnds(settings);
   }
 
   codec(type: TypeIndex): Codec {
@@ -104,10 +104,10 @@ export class ValuePassages {
       case "stream":
       case "future":
       case "error-context":
-        return this.#put(code, target, {
+        return this.#ends.put(code, target, {
           opcode: 0x36,
           push: () => {
-            this.#read(code, source, { opcode: 0x28, lane: 0, offset: 0 });
+            this.#ends.read(code, source, { opcode: 0x28, lane: 0, offset: 0 });
             code.call(this.helper({ item: type }, ["i32"], ["i32"]));
           },
         });
@@ -124,7 +124,7 @@ export class ValuePassages {
         return unreachable(shape);
     }
     const { flat } = this.codec(type);
-    if (source.kind === "lanes") for (const lane of source.lanes.slice(0, flat.length)) this.#lane(code, lane);
+    if (source.kind === "lanes") for (const lane of source.lanes.slice(0, flat.length)) pushLane(code, lane);
     else code.address(source);
     if (target.kind === "memory") code.address(target);
     code.call(this.#function(type, formOf(source, target)));
@@ -153,58 +153,13 @@ export class ValuePassages {
     { source, target }: { readonly source: Source; readonly target: Target },
   ): void {
     const { load, store } = accesses[kind];
-    this.#put(code, target, {
+    this.#ends.put(code, target, {
       opcode: store,
       push: () => {
-        this.#read(code, source, { opcode: load, lane: 0, offset: 0 });
-        this.#made(code, kind);
+        this.#ends.read(code, source, { opcode: load, lane: 0, offset: 0 });
+        checkScalar(code, kind, () => this.helper("bad-char", ["i32"]));
       },
     });
-  }
-
-  /** What of a core value its type does not need is cut off, and what it must not be is refused. */
-  #made(code: FunctionCode, kind: ScalarKind): void {
-    switch (kind) {
-      case "bool":
-        return code.op(is.i32Eqz, is.i32Eqz);
-      case "s8":
-        return code.op(is.i32Extend8S);
-      case "s16":
-        return code.op(is.i32Extend16S);
-      case "u8":
-      case "u16":
-        code.i32(kind === "u8" ? 0xff : 0xffff);
-        return code.op(is.i32And);
-      case "f32":
-        return canonicalNan(code, "f32", [is.f32Const, 0x00, 0x00, 0xc0, 0x7f], is.f32Eq);
-      case "f64":
-        return canonicalNan(code, "f64", [is.f64Const, 0, 0, 0, 0, 0, 0, 0xf8, 0x7f], is.f64Eq);
-      case "char":
-        return this.#char(code);
-      case "s32":
-      case "u32":
-      case "s64":
-      case "u64":
-        return;
-      default:
-        return unreachable(kind);
-    }
-  }
-
-  /** No surrogate, and nothing beyond Unicode: `((code ^ 0xd800) - 0x800)` is then below 0x10f800, as it is for nothing else. */
-  #char(code: FunctionCode): void {
-    const value = code.scratch("i32");
-    code.tee(value);
-    code.get(value);
-    code.i32(0xd800);
-    code.op(is.i32Xor);
-    code.i32(0x800);
-    code.op(is.i32Sub);
-    code.i32(0x10f800);
-    code.op(is.i32GeU, is.if, is.noResult);
-    code.get(value);
-    code.call(this.helper("bad-char", ["i32"]));
-    code.op(is.unreachable, is.end);
   }
 
   /** A string or a list: it is moved, and where it is now is told as where it was. */
@@ -215,14 +170,14 @@ export class ValuePassages {
   ): void {
     const count = code.scratch("i32");
     const pushMoved = (): void => {
-      this.#read(code, source, { opcode: 0x28, lane: 0, offset: 0 });
-      this.#read(code, source, { opcode: 0x28, lane: 1, offset: 4 });
+      this.#ends.read(code, source, { opcode: 0x28, lane: 0, offset: 0 });
+      this.#ends.read(code, source, { opcode: 0x28, lane: 1, offset: 4 });
       code.tee(count);
       code.call(move);
     };
     const pushLength = (): void => (length === undefined ? code.get(count) : code.op(is.globalGet, length));
-    this.#put(code, target, { opcode: 0x36, push: pushMoved });
-    this.#put(code, partOfTarget(target, 4), { opcode: 0x36, push: pushLength });
+    this.#ends.put(code, target, { opcode: 0x36, push: pushMoved });
+    this.#ends.put(code, partOfTarget(target, 4), { opcode: 0x36, push: pushLength });
   }
 
   #flags(
@@ -231,43 +186,14 @@ export class ValuePassages {
     { source, target, size }: { readonly source: Source; readonly target: Target; readonly size: number },
   ): void {
     const { load, store } = unsigned(size);
-    this.#put(code, target, {
+    this.#ends.put(code, target, {
       opcode: store,
       push: () => {
-        this.#read(code, source, { opcode: load, lane: 0, offset: 0 });
+        this.#ends.read(code, source, { opcode: load, lane: 0, offset: 0 });
         code.i32(count >= 32 ? -1 : 2 ** count - 1);
         code.op(is.i32And);
       },
     });
-  }
-
-  /** Pushes a core value of the source. */
-  #read(
-    code: FunctionCode,
-    source: Source,
-    { opcode, lane, offset }: { readonly opcode: number; readonly lane: number; readonly offset: number },
-  ): void {
-    if (source.kind === "lanes") return this.#lane(code, source.lanes[lane]);
-    code.get(source.pointer);
-    code.access({ opcode, memory: this.#settings.from }, source.offset + offset);
-  }
-
-  #lane(code: FunctionCode, lane: Lane | undefined): void {
-    if (lane === undefined) throw new RangeError("a value has more core values than its source");
-    code.get(lane.local);
-    code.op(...narrowing(lane.wire, lane.type));
-  }
-
-  /** `push` pushes a core value, which stays on the stack or is stored. */
-  #put(
-    code: FunctionCode,
-    target: Target,
-    { opcode, push }: { readonly opcode: number; readonly push: () => void },
-  ): void {
-    if (target.kind === "lanes") return push();
-    code.get(target.pointer);
-    push();
-    code.access({ opcode, memory: this.#settings.to }, target.offset);
   }
 
   #function(type: TypeIndex, form: Form): FunctionCode {
@@ -389,7 +315,7 @@ export class ValuePassages {
     const count = payloads.length;
     const { load, store } = unsigned(count <= 0x100 ? 1 : count <= 0x1_0000 ? 2 : 4);
     const tag = code.local("i32");
-    this.#read(code, source, { opcode: load, lane: 0, offset: 0 });
+    this.#ends.read(code, source, { opcode: load, lane: 0, offset: 0 });
     code.tee(tag);
     code.i32(count);
     code.op(is.i32GeU, is.if, is.noResult);
@@ -397,7 +323,7 @@ export class ValuePassages {
     code.i32(count);
     code.call(this.helper("bad-case", ["i32", "i32"]));
     code.op(is.unreachable, is.end);
-    if (target.kind === "memory") this.#put(code, target, { opcode: store, push: () => code.get(tag) });
+    if (target.kind === "memory") this.#ends.put(code, target, { opcode: store, push: () => code.get(tag) });
     // What a case does not need of the core values is 0.
     const lanes =
       target.kind === "lanes" ? flat.slice(1).map((type): Lane => ({ local: code.local(type), wire: type, type })) : [];
@@ -452,27 +378,6 @@ export class ValuePassages {
   }
 }
 
-function formOf(source: Source, target: Target): Form {
-  return `${source.kind}-${target.kind}`;
-}
-
-export const lanesOf = (flat: readonly CoreType[], first = 0): readonly Lane[] =>
-  flat.map((type, index) => ({ local: first + index, wire: type, type }));
-
-function laneAt(lanes: readonly Lane[], at: number): Lane {
-  const lane = lanes[at];
-  if (lane === undefined) throw new RangeError("a case has more core values than its variant");
-  return lane;
-}
-
-const partOf = (source: Source, lane: number, offset: number): Source =>
-  source.kind === "lanes"
-    ? { kind: "lanes", lanes: source.lanes.slice(lane) }
-    : { ...source, offset: source.offset + offset };
-
-const partOfTarget = (target: Target, offset: number): Target =>
-  target.kind === "lanes" ? target : { ...target, offset: target.offset + offset };
-
 /** The payload of each case. */
 function payloadsOf(type: ValueType): readonly (TypeIndex | undefined)[] {
   if (type.kind === "variant") return type.cases.map((one) => one.type);
@@ -493,55 +398,3 @@ const wholeNumbers: ReadonlySet<ValueType["kind"]> = new Set<ValueType["kind"]>(
   "u64",
   "s64",
 ]);
-
-function canonicalNan(code: FunctionCode, type: "f32" | "f64", nan: readonly number[], equal: number): void {
-  const value = code.scratch(type);
-  code.tee(value);
-  code.op(...nan);
-  code.get(value);
-  code.get(value);
-  code.op(equal, is.select);
-}
-
-interface Accesses {
-  readonly load: number;
-  readonly store: number;
-}
-
-const byte: Accesses = { load: 0x2d, store: 0x3a };
-const short: Accesses = { load: 0x2f, store: 0x3b };
-const word: Accesses = { load: 0x28, store: 0x36 };
-const long: Accesses = { load: 0x29, store: 0x37 };
-
-const accesses: Readonly<Record<ScalarKind, Accesses>> = {
-  bool: byte,
-  u8: byte,
-  s8: byte,
-  u16: short,
-  s16: short,
-  u32: word,
-  s32: word,
-  char: word,
-  u64: long,
-  s64: long,
-  f32: { load: 0x2a, store: 0x38 },
-  f64: { load: 0x2b, store: 0x39 },
-};
-
-const unsigned = (size: number): Accesses => (size === 1 ? byte : size === 2 ? short : word);
-
-/** Out of a core value that is as wide as the widest case of a variant (CanonicalABI.md, "lift_flat_variant"). */
-function narrowing(from: CoreType, to: CoreType): readonly number[] {
-  if (from === to) return [];
-  const toBits = from === "i64" && (to === "i32" || to === "f32") ? [is.i32WrapI64] : [];
-  if (to === "i32") return toBits;
-  return [...toBits, to === "f64" ? is.f64ReinterpretI64 : is.f32ReinterpretI32];
-}
-
-/** CanonicalABI.md, "lower_flat_variant". */
-function widening(from: CoreType, to: CoreType): readonly number[] {
-  if (from === to) return [];
-  if (from === "f64") return [is.i64ReinterpretF64];
-  const bits = from === "f32" ? [is.i32ReinterpretF32] : [];
-  return to === "i64" ? [...bits, is.i64ExtendI32U] : bits;
-}
