@@ -131,6 +131,12 @@ export function homeReport(
   }
 }
 
+/** For comparison: equal texts report the same. */
+export function homeReportText(home: HomeRevision | undefined, node: string): string | undefined {
+  const report = homeReport(home, node);
+  return report === undefined ? undefined : JSON.stringify(report);
+}
+
 const fileName = (revision: Revision): string =>
   `${revision.metadata.namespace ?? "default"}_${revision.metadata.name}.json`;
 

@@ -1,19 +1,22 @@
-import { annotation, label, type Pod, pods, type Revision, revisions, variantWishOf } from "@shallop/sdk/api";
+import { annotation, label, type Pod, pods, type Revision } from "@shallop/sdk/api";
 import type { ApiClient } from "@shallop/sdk/client";
 import { type Clock, describeError, type Log, type Random, type Timer } from "@shallop/sdk/internal";
 import type { Activation } from "@shallop/sdk/wire";
 import { Activator } from "./activation.ts";
-import { homeReport, HomeRevisions, keyOf, revisionKey } from "./home-revisions.ts";
+import { HomeJobs } from "./home-jobs.ts";
+import { HomeRevisions, revisionKey } from "./home-revisions.ts";
 import type { ImageSource, PreparedImage } from "./image-source.ts";
-import type { LocalPod, PodNote } from "./local-pod.ts";
+import type { LocalPod } from "./local-pod.ts";
 import { givenTo } from "./given-objects.ts";
-import { graceMsOf, imageOf, limitsOf, manifestOf } from "./manifest.ts";
+import { graceMsOf, limitsOf, manifestOf } from "./manifest.ts";
 import { NodePods, type NodeRoom, pastOf } from "./node-pods.ts";
-import { containersOf } from "./pod-plan.ts";
-import { type Action, planNode, type RevisionView, type World } from "./plan.ts";
+import { type Report, worldOf } from "./node-world.ts";
+import { type EventSink, Notes } from "./notes.ts";
+import { type Action, planNode, type World } from "./plan.ts";
 import type { PodRecord, PodRecords } from "./pod-record.ts";
 import { isFault, Reporter } from "./report.ts";
 import type { LogStore } from "../pod/log-store.ts";
+import { WantedImages } from "./wanted-images.ts";
 import { Work } from "./work.ts";
 
 /** A kept copy of what the API has of a kind; an informer's read side. */
@@ -21,19 +24,6 @@ export interface ObjectCache<T> {
   /** A first list has come. */
   readonly synced: boolean;
   list(): readonly T[];
-}
-
-/** Where events go; never waits, never fails. */
-export interface EventSink {
-  emit(
-    about: {
-      readonly kind: "Pod" | "Revision" | "Node";
-      readonly namespace?: string;
-      readonly name: string;
-      readonly uid?: string;
-    },
-    note: PodNote,
-  ): void;
 }
 
 export interface NodeAgentSettings {
@@ -59,24 +49,10 @@ export interface NodeAgentSettings {
 const resyncMs = 10_000;
 /** An API that does not answer for this long is as good as away. */
 const apiTimeoutMs = 10_000;
-/** A large image over a slow line; a pull that hangs must end some day. */
-const prepareTimeoutMs = 600_000;
-/** A pull that fails may have brought in gigabytes first; Kubernetes' longest wait for images. */
-const prepareRetryMsMax = 300_000;
 /** Logs of ended pods that are over their bounds are removed this often. */
 const sweepMs = 60_000;
 /** Files of volumes follow their objects within this; the kubelet takes a minute. */
 const refreshMs = 20_000;
-/** Notes about a pod that the API does not know yet. */
-const heldNotesMax = 16;
-
-interface Report {
-  version: number;
-  resourceVersion: number;
-  seen: boolean;
-  knownSinceMs: number;
-}
-
 /** The node's loop: looks at what the API asks and what is here, plans, and sees to it that the plan is carried out. */
 export class NodeAgent {
   readonly pods: NodePods;
@@ -85,29 +61,41 @@ export class NodeAgent {
   readonly #settings: NodeAgentSettings;
   readonly #reporter: Reporter;
   readonly #work: Work;
+  readonly #notes: Notes;
+  readonly #homeJobs: HomeJobs;
+  readonly #wantedImages: WantedImages;
   readonly #restingSinceMs = new WeakMap<LocalPod, number>();
   readonly #reports = new WeakMap<LocalPod, Report>();
-  readonly #heldNotes = new WeakMap<LocalPod, PodNote[]>();
   readonly #stopping = new AbortController();
   readonly #timers: Timer[] = [];
   #started = false;
   #looking = false;
-  #retainedReferences = "";
 
   constructor(settings: NodeAgentSettings) {
     const { clock, log, images, node, random } = settings;
     this.#settings = settings;
     this.#reporter = new Reporter(settings);
     this.#work = new Work(clock, log, () => this.wake());
+    this.#notes = new Notes(settings.events);
     this.homes = new HomeRevisions(settings.homesDirectory, images, log);
+    this.#homeJobs = new HomeJobs({
+      node,
+      homes: this.homes,
+      work: this.#work,
+      notes: this.#notes,
+      reporter: this.#reporter,
+      apiSignal: () => this.#apiSignal(),
+      stopping: this.#stopping.signal,
+    });
     this.pods = new NodePods({
       ...settings,
       place: { node, hostIp: settings.hostIp },
       given: (manifest, signal) => givenTo(manifest, settings.client, signal),
       changed: (pod) => this.#changed(pod),
-      note: (pod, note) => this.#note(pod, note),
+      note: (pod, note) => this.#notes.ofPod(pod, note),
       fellBack: (pod, prepared) => this.#fellBack(pod, prepared),
     });
+    this.#wantedImages = new WantedImages({ images, work: this.#work, homes: this.homes, pods: this.pods });
     this.activator = new Activator({
       node,
       clock,
@@ -116,7 +104,7 @@ export class NodeAgent {
       homes: this.homes,
       activated: (pod, activation) => this.#activated(pod, activation),
       failed: (home, message) =>
-        this.#noteRevision(home.revision, { type: "Warning", reason: "ActivationFailed", message }),
+        this.#notes.ofRevision(home.revision, { type: "Warning", reason: "ActivationFailed", message }),
     });
   }
 
@@ -125,7 +113,7 @@ export class NodeAgent {
     const adopted = await this.pods.adopt();
     await this.homes.load();
     for (const pod of this.pods.all) this.#reportOf(pod).seen = pod.record.apiUid !== undefined;
-    for (const home of this.homes.all) this.#prepare(home.key, home.revision);
+    for (const home of this.homes.all) this.#homeJobs.prepare(home.key, home.revision);
     if (adopted > 0) this.#settings.log.info("took over running pods", { count: adopted });
     this.#started = true;
     const { clock, logs } = this.#settings;
@@ -169,7 +157,8 @@ export class NodeAgent {
     try {
       this.#resolveStrays();
       for (const action of planNode(this.#world())) this.#execute(action);
-      this.#retainImages();
+      // Before the first list it is not known what is wanted.
+      if (this.#settings.revisions.synced && this.#settings.pods.synced) this.#wantedImages.tell();
     } catch (error) {
       this.#settings.log.error("the node's loop failed; it goes on", error);
     }
@@ -187,63 +176,21 @@ export class NodeAgent {
   }
 
   #world(): World {
-    const { pods: podCache, revisions: revisionCache, clock } = this.#settings;
-    const nowMs = clock.nowMs();
-    return {
+    const { pods: podCache, revisions: revisionCache, clock, node } = this.#settings;
+    return worldOf({
+      node,
+      nowMs: clock.nowMs(),
       pods: podCache.synced ? podCache.list() : undefined,
-      revisions: revisionCache.synced
-        ? revisionCache.list().map((revision) => this.#revisionView(revision))
-        : undefined,
-      local: this.#provenPods().map((pod) => {
-        const report = this.#reportOf(pod);
-        const activatedAt = pod.manifest.annotations[annotation.activatedAt];
-        return {
-          key: pod.key,
-          ...(pod.record.apiUid === undefined ? {} : { apiUid: pod.record.apiUid }),
-          origin: pod.record.origin,
-          ...(activatedAt === undefined ? {} : { activatedAt }),
-          phase: pod.state.phase,
-          adjusted: pod.adjusted,
-          ready: pod.isReady,
-          seen: report.seen,
-          knownForMs: nowMs - report.knownSinceMs,
-          version: pod.version,
-          reportedVersion: report.version,
-          reportedResourceVersion: report.resourceVersion,
-        };
-      }),
-      homes: this.homes.all.map((home) => ({
-        key: home.key,
-        revisionUid: home.revision.metadata.uid,
-        reference: imageOf(home.revision) ?? "",
-        wish: variantWishOf(home.revision.metadata.annotations),
-        phase: home.preparation.phase,
-        report: jsonOf(homeReport(home, this.#settings.node)),
-      })),
-    };
+      revisions: revisionCache.synced ? revisionCache.list() : undefined,
+      local: this.#provenPods(),
+      reportOf: (pod) => this.#reportOf(pod),
+      homes: this.homes.all,
+    });
   }
 
   /** One that is still being activated is no pod yet: if it fails, only who asked hears of it. */
   #provenPods(): readonly LocalPod[] {
     return this.pods.all.filter((pod) => !pod.unproven);
-  }
-
-  #revisionView(revision: Revision): RevisionView {
-    const { node } = this.#settings;
-    const { homeNodes, preparedNodes, failedNodes } = revision.status ?? {};
-    const prepared = preparedNodes?.find((entry) => entry.node === node);
-    const failed = failedNodes?.find((entry) => entry.node === node);
-    return {
-      key: keyOf(revision),
-      revision,
-      isHome: homeNodes?.includes(node) === true,
-      reference: imageOf(revision),
-      wish: variantWishOf(revision.metadata.annotations),
-      reported: JSON.stringify({
-        ...(prepared === undefined ? {} : { prepared: { node, variant: prepared.variant, reason: prepared.reason } }),
-        ...(failed === undefined ? {} : { failed: { node, code: failed.code, message: failed.message } }),
-      }),
-    };
   }
 
   #execute(action: Action): void {
@@ -288,13 +235,13 @@ export class NodeAgent {
         if (local !== undefined) this.#forget(local);
         break;
       case "prepare":
-        this.#prepare(action.key, action.revision);
+        this.#homeJobs.prepare(action.key, action.revision);
         break;
       case "report-home":
-        this.#offerHomeReport(action.key, action.revision);
+        this.#homeJobs.report(action.key, action.revision);
         break;
       case "leave-home":
-        this.#work.offer(`leave ${action.key}`, () => this.homes.drop(action.key));
+        this.#homeJobs.leave(action.key);
         break;
       default:
         action satisfies never;
@@ -340,7 +287,7 @@ export class NodeAgent {
 
   #activated(pod: LocalPod, activation: Activation): void {
     const { prepare, start } = activation.phasesMs;
-    this.#note(pod, {
+    this.#notes.ofPod(pod, {
       type: "Normal",
       reason: "Activated",
       message: `activated on node ${this.#settings.node} for a waiting request: prepare ${prepare.toFixed(1)} ms, start ${start.toFixed(1)} ms`,
@@ -353,7 +300,7 @@ export class NodeAgent {
     const home = this.homes.fellBack(revisionKey(namespace, labels[label.revision] ?? ""), prepared);
     if (home === undefined) return;
     const message = `node ${this.#settings.node} runs the ${prepared.image.variant} variant from now on: ${prepared.reason}`;
-    this.#noteRevision(home.revision, { type: "Warning", reason: "VariantFellBack", message });
+    this.#notes.ofRevision(home.revision, { type: "Warning", reason: "VariantFellBack", message });
     this.wake();
   }
 
@@ -405,8 +352,7 @@ export class NodeAgent {
   async #claim(local: LocalPod, apiUid: string): Promise<void> {
     this.#reportOf(local).knownSinceMs = this.#settings.clock.nowMs();
     const claimed = local.claim(apiUid);
-    for (const note of this.#heldNotes.get(local)?.splice(0) ?? []) this.#note(local, note);
-    this.#heldNotes.delete(local);
+    this.#notes.release(local);
     await claimed;
     this.wake();
   }
@@ -427,60 +373,6 @@ export class NodeAgent {
     });
   }
 
-  #prepare(key: string, revision: Revision): void {
-    const job = async (): Promise<void> => {
-      const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(prepareTimeoutMs)]);
-      const before = jsonOf(homeReport(this.homes.get(key), this.#settings.node));
-      try {
-        const { image, reason } = await this.homes.prepare(revision, signal);
-        const message = `node ${this.#settings.node} will run the ${image.variant} variant: ${reason}`;
-        if (before !== jsonOf(homeReport(this.homes.get(key), this.#settings.node))) {
-          this.#noteRevision(revision, { type: "Normal", reason: "VariantChosen", message });
-        }
-      } catch (error) {
-        const message = `node ${this.#settings.node} cannot prepare ${imageOf(revision) ?? "the image"}: ${describeError(error)}`;
-        this.#noteRevision(revision, { type: "Warning", reason: "PrepareFailed", message });
-        throw error;
-      }
-    };
-    this.#work.offer(`prepare ${key}`, job, { retryMsMax: prepareRetryMsMax });
-  }
-
-  #offerHomeReport(key: string, revision: Revision): void {
-    this.#work.offer(`report home ${key}`, async () => {
-      const isHome = revision.status?.homeNodes?.includes(this.#settings.node) === true;
-      const report = isHome ? homeReport(this.homes.get(key), this.#settings.node) : {};
-      if (report === undefined) return;
-      try {
-        await this.#reporter.home(revision, report, this.#apiSignal());
-      } catch (error) {
-        if (!isFault(error, "NotFound")) throw error;
-      }
-    });
-  }
-
-  /** Says which images are wanted, when that has changed. */
-  #retainImages(): void {
-    // Before the first list it is not known what is wanted.
-    if (!this.#settings.revisions.synced || !this.#settings.pods.synced) return;
-    const text = [...this.#wantedImages()].sort().join("\n");
-    if (text === this.#retainedReferences) return;
-    this.#work.offer("retain images", async () => {
-      await this.#settings.images.retain(() => this.#wantedImages());
-      this.#retainedReferences = text;
-    });
-  }
-
-  #wantedImages(): ReadonlySet<string> {
-    return new Set([
-      ...this.homes.all.map(({ revision }) => imageOf(revision) ?? ""),
-      ...this.pods.all.flatMap(({ manifest }) => containersOf(manifest.spec).map(({ image }) => image)),
-      ...this.pods.all.flatMap(({ containers }) => containers.map(({ imageId }) => imageId)),
-      // What runs stays, whatever its tag says by now: its layers are mounted.
-      ...this.pods.all.flatMap(({ record }) => (record.chosen === undefined ? [] : [record.chosen.imageId])),
-    ]);
-  }
-
   #forget(local: LocalPod): void {
     this.pods.forget(local);
     this.wake();
@@ -494,24 +386,4 @@ export class NodeAgent {
     }
     return report;
   }
-
-  #note(pod: LocalPod, note: PodNote): void {
-    const { namespace, name } = pod.manifest;
-    const uid = pod.record.apiUid;
-    if (uid !== undefined) {
-      this.#settings.events.emit({ kind: pods.kind, namespace, name, uid }, note);
-      return;
-    }
-    const held = this.#heldNotes.get(pod) ?? [];
-    if (held.length < heldNotesMax) held.push(note);
-    this.#heldNotes.set(pod, held);
-  }
-
-  #noteRevision(revision: Revision, note: PodNote): void {
-    const { namespace, name, uid } = revision.metadata;
-    const about = { kind: revisions.kind, ...(namespace === undefined ? {} : { namespace }), name, uid };
-    this.#settings.events.emit(about, note);
-  }
 }
-
-const jsonOf = (value: unknown): string | undefined => (value === undefined ? undefined : JSON.stringify(value));

@@ -11,7 +11,8 @@ import type { PodLaunch, RunningPod } from "../pod/pod-runtime.ts";
 import { FakeApi } from "./api.fake.ts";
 import type { ImageSource, PreparedImage, WantedVariant } from "./image-source.ts";
 import type { VariantWish } from "@shallop/sdk/api";
-import { type EventSink, NodeAgent, type ObjectCache } from "./node-agent.ts";
+import { NodeAgent, type ObjectCache } from "./node-agent.ts";
+import type { EventSink } from "./notes.ts";
 import type { NodeRoom } from "./node-pods.ts";
 import { PodRecords } from "./pod-record.ts";
 
