@@ -1,10 +1,7 @@
-import { variantWishOf } from "@shallop/sdk/api";
-import { type Clock, describeError, type Log, type Timer, unreachable } from "@shallop/sdk/internal";
-import type { WantedPurpose } from "../component/requirements.ts";
+import { describeError, type Timer, unreachable } from "@shallop/sdk/internal";
 import type { AttachRequest, ContainerProcess, ExecRequest } from "../pod/container-process.ts";
-import type { LogStore } from "../pod/log-store.ts";
 import type { ContainerView } from "../pod/containers/container-view.ts";
-import { type PodExit, PodFault, type PodLaunch, type PodRuntime, type RunningPod } from "../pod/pod-runtime.ts";
+import { type PodAdjustment, type PodExit, PodFault, type PodRuntime, type RunningPod } from "../pod/pod-runtime.ts";
 import {
   type BackoffReason,
   canServe,
@@ -18,71 +15,30 @@ import {
   type Run,
   step,
 } from "../pod/pod-state.ts";
-import { podIpToken } from "../pod/containers/container-launch.ts";
-import type { GivenObjects } from "./given-objects.ts";
-import {
-  containersOf,
-  environmentOf,
-  isOfFiles,
-  isPlain,
-  nativeNeed,
-  planOf,
-  streamsOf,
-  volumesOf,
-} from "./pod-plan.ts";
-import type { ImageSource, PreparedImage } from "./image-source.ts";
-import { adjustmentOf, adjustmentText, withResourcesOf } from "./adjustment.ts";
+import { adjustmentNotes, adjustmentOf, adjustmentText, withResourcesOf } from "./adjustment.ts";
 import { AgentFault } from "./fault-status.ts";
-import { containerName, launchOf, type PodManifest, servingContainer } from "./manifest.ts";
-import { hostPortsOf } from "./ports/host-port.ts";
-import { HostPorts } from "./ports/host-ports.ts";
-import { PodPorts } from "./ports/pod-ports.ts";
-import { podKey, type PodRecord, type PodRecords } from "./pod-record.ts";
-
-export interface PodNote {
-  readonly type: "Normal" | "Warning";
-  readonly reason: string;
-  readonly message: string;
-}
-
-/**
- * A component that traps at its start may have met a bad moment; one that traps three times in a row will go on to. Where
- * its image has a native variant too, that one runs then.
- */
-const startTriesMax = 3;
-
-/** What a pod of this node works with. */
-export interface PodTools {
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly images: ImageSource;
-  readonly logs: LogStore;
-  readonly records: PodRecords;
-  runtime(variant: "wasm" | "native"): PodRuntime | undefined;
-  /** This node, as its pods may be told of it. */
-  readonly place: { readonly node: string; readonly hostIp: string };
-  /** What it takes variables and files from. @throws ApiFault */
-  given(manifest: PodManifest, signal: AbortSignal): Promise<GivenObjects>;
-  /** Why the node has no room for this pod; undefined: it has. */
-  roomRefusal(pod: LocalPod): string | undefined;
-  /** Its component did not come up, and this variant runs in its place, for others of its revision too. */
-  fellBack(pod: LocalPod, prepared: PreparedImage): void;
-  /** The pod is not as it was: look at it again. */
-  changed(pod: LocalPod): void;
-  note(pod: LocalPod, note: PodNote): void;
-}
+import type { PreparedImage } from "./image-source.ts";
+import { containerName, type PodManifest, servingContainer } from "./manifest.ts";
+import { PodImages } from "./pod-images.ts";
+import { openPodLogs } from "./pod-logs.ts";
+import { containersOf, isOfFiles, isPlanned, volumesOf } from "./pod-plan.ts";
+import { podKey, type PodRecord } from "./pod-record.ts";
+import { PodStarter } from "./pod-starter.ts";
+import type { PodTools } from "./pod-tools.ts";
+import { LocalPorts } from "./ports/local-ports.ts";
+import type { PodPorts } from "./ports/pod-ports.ts";
 
 /** One pod of this node: its state, and the hands that carry out what follows from it. */
 export class LocalPod {
   readonly key: string;
   readonly uid: string;
   readonly #tools: PodTools;
+  readonly #images: PodImages;
+  readonly #starter: PodStarter;
+  readonly #ports: LocalPorts;
   #record: PodRecord;
   #state: PodState;
   #version = 0;
-  #prepared: PreparedImage | undefined;
-  /** Of a pod of several containers, by name. */
-  #images: ReadonlyMap<string, PreparedImage> = new Map();
   #containers: readonly ContainerView[] = [];
   #cancel: AbortController | undefined;
   #timer: Timer | undefined;
@@ -90,9 +46,6 @@ export class LocalPod {
   #unproven = false;
   #refusedAdjustment: string | undefined;
   #failure: Error | undefined;
-  /** The node's ports that lead to it, from before its start on. */
-  #hostPorts: HostPorts | undefined;
-  #ports: PodPorts | undefined;
   #earlyExit: PodExit | undefined;
 
   constructor(record: PodRecord, tools: PodTools, past?: Past) {
@@ -101,27 +54,10 @@ export class LocalPod {
     this.#record = record;
     this.#tools = tools;
     this.#state = past === undefined ? newPod : { phase: "pending", past };
-    this.#openLogs();
-  }
-
-  /** That of the serving container first: what a runtime says without naming a container is its. */
-  #openLogs(): void {
-    const { namespace, name, labels, spec } = this.manifest;
-    const serving = containerName(spec);
-    const others = containersOf(spec).flatMap((container) =>
-      container.name === serving ? [] : (container.name ?? []),
-    );
-    for (const container of [serving, ...others]) {
-      this.#tools.logs.open({
-        namespace,
-        pod: name,
-        uid: this.uid,
-        container,
-        ...optionalText("service", labels["serving.knative.dev/service"]),
-        ...optionalText("revision", labels["serving.knative.dev/revision"]),
-        openedWallMs: this.#record.acceptedWallMs,
-      });
-    }
+    this.#images = new PodImages(this, tools.images, (prepared) => this.#chosen(prepared));
+    this.#starter = new PodStarter(this, this.#images, tools);
+    this.#ports = new LocalPorts(record.limits.requestTimeoutMs, tools.clock);
+    openPodLogs(tools.logs, record);
   }
 
   /** Its containers, one by one, when it has several. */
@@ -173,17 +109,12 @@ export class LocalPod {
 
   /** Its ports, for whoever connects to it; undefined: it does not run. */
   get ports(): PodPorts | undefined {
-    const { run } = this;
-    if (this.#ports?.run !== run) {
-      this.#ports?.[Symbol.dispose]();
-      this.#ports = run === undefined ? undefined : new PodPorts(run, this.#record.limits.requestTimeoutMs);
-    }
-    return this.#ports;
+    return this.#ports.of(this.run);
   }
 
   /** Starts it; the image is pulled first unless it is `prepared`. */
   begin(prepared?: PreparedImage): void {
-    if (prepared !== undefined) this.#choose(prepared);
+    if (prepared !== undefined) this.#images.choose(prepared);
     void this.#tools.records.save(this.#record);
     this.dispatch({ kind: "begin", prepared: prepared !== undefined });
   }
@@ -207,7 +138,7 @@ export class LocalPod {
     this.#containers = running.containers ?? [];
     this.dispatch({ kind: "adopted", run: this.#runOf(running, this.#record.acceptedWallMs) });
     void this.#takePorts().then(
-      () => this.#leadPorts(),
+      () => this.#ports.lead(this.run),
       (error: unknown) => {
         this.#tools.note(this, { type: "Warning", reason: "HostPortConflict", message: describeError(error) });
       },
@@ -253,16 +184,16 @@ export class LocalPod {
 
   /** What of it can be other while it runs, as it is now, or was last refused to be. For comparison. */
   get adjusted(): string {
-    return (
-      this.#refusedAdjustment ??
-      adjustmentText({ ...adjustmentOf(this.manifest), paused: this.#record.paused === true })
-    );
+    return this.#refusedAdjustment ?? adjustmentText(this.#adjustment);
+  }
+
+  get #adjustment(): PodAdjustment {
+    return { ...adjustmentOf(this.manifest), paused: this.#record.paused === true };
   }
 
   /** Makes it what its object wants it to be. What cannot be is told once, and not tried again. */
   async adjust(wanted: PodManifest): Promise<void> {
     const adjustment = adjustmentOf(wanted);
-    const note = (of: PodNote): void => this.#tools.note(this, of);
     try {
       const runtime = this.#chosenRuntime();
       if (runtime?.adjust === undefined) {
@@ -271,32 +202,21 @@ export class LocalPod {
       await runtime.adjust(this.uid, adjustment);
     } catch (error) {
       this.#refusedAdjustment = adjustmentText(adjustment);
-      note({ type: "Warning", reason: "AdjustFailed", message: describeError(error) });
+      this.#tools.note(this, { type: "Warning", reason: "AdjustFailed", message: describeError(error) });
       return;
     }
-    const before = adjustmentOf(this.manifest);
-    const was = this.#record.paused === true;
+    const before = this.#adjustment;
     this.#refusedAdjustment = undefined;
     this.#record = { ...this.#record, manifest: withResourcesOf(this.manifest, wanted), paused: adjustment.paused };
     await this.#tools.records.save(this.#record);
-    if (was !== adjustment.paused) {
-      const [reason, done] = adjustment.paused ? ["Paused", "frozen"] : ["Unpaused", "running again"];
-      note({ type: "Normal", reason, message: `the pod's containers are ${done}` });
-    }
-    if (JSON.stringify(before.limits) !== JSON.stringify(adjustment.limits)) {
-      note({
-        type: "Normal",
-        reason: "ResizeCompleted",
-        message: "the pod's containers have the limits that were asked for",
-      });
-    }
+    for (const told of adjustmentNotes(before, adjustment)) this.#tools.note(this, told);
     this.#version++;
     this.#tools.changed(this);
   }
 
   /** Whether what other objects say is in files of its volumes. */
   get followsObjects(): boolean {
-    return this.#isPlanned && this.run !== undefined && (this.manifest.spec.volumes ?? []).some(isOfFiles);
+    return isPlanned(this.#record) && this.run !== undefined && (this.manifest.spec.volumes ?? []).some(isOfFiles);
   }
 
   /**
@@ -337,7 +257,7 @@ export class LocalPod {
     this.#version++;
     if (state.phase !== "starting" && state.phase !== "pulling") this.#settled();
     if (state.phase === "ended") void this.#tools.logs.end(this.uid);
-    if (!holdsRoom(state)) this.#givePortsBack();
+    if (!holdsRoom(state)) this.#ports.giveBack();
     this.#tools.changed(this);
   }
 
@@ -374,8 +294,7 @@ export class LocalPod {
   async #pull(): Promise<void> {
     const cancel = (this.#cancel = new AbortController());
     try {
-      this.#choose(await this.#prepare(cancel.signal));
-      await this.#prepareOthers(cancel.signal);
+      await this.#images.prepare(cancel.signal);
       this.dispatch({ kind: "pulled" });
     } catch (error) {
       if (cancel.signal.aborted) return;
@@ -384,48 +303,7 @@ export class LocalPod {
     }
   }
 
-  async #prepare(signal: AbortSignal): Promise<PreparedImage> {
-    const { image } = servingContainer(this.manifest.spec);
-    await this.#admit(signal);
-    const wish = nativeNeed(this.manifest) === undefined ? variantWishOf(this.manifest.annotations) : "native";
-    return this.#tools.images.prepare(image, wish, signal, this.#purpose);
-  }
-
-  /** Every image of the pod, by the policies of this moment. @throws ImageFault POLICY_DENIED … */
-  async #admit(signal: AbortSignal, variant?: "wasm" | "native"): Promise<void> {
-    const { namespace, spec } = this.manifest;
-    const known = variant === undefined ? {} : { variant };
-    for (const { image } of containersOf(spec)) await this.#tools.images.admit({ namespace, image, ...known }, signal);
-  }
-
-  /** The images of all containers of a pod that is not one program. @throws ImageFault, PodFault UNSUPPORTED */
-  async #prepareOthers(signal: AbortSignal): Promise<void> {
-    if (!this.#isPlanned) return;
-    const images = new Map<string, PreparedImage>();
-    for (const { name = "", image } of containersOf(this.manifest.spec)) {
-      const prepared = await this.#tools.images.prepare(image, "native", signal);
-      if (prepared.image.variant !== "native") {
-        const need = nativeNeed(this.manifest) ?? "its containers are native";
-        throw new PodFault("UNSUPPORTED", `image ${image} has no variant that can run in this pod natively: ${need}`);
-      }
-      images.set(name, prepared);
-    }
-    this.#images = images;
-  }
-
-  /** A revision's pods serve; a pod of its own may be a program that comes to an end. */
-  get #purpose(): WantedPurpose {
-    return isPlain(this.manifest) ? "either" : "serve";
-  }
-
-  /** A pod of its own that runs natively: containers, each with its own life. */
-  get #isPlanned(): boolean {
-    return isPlain(this.manifest) && this.#record.chosen?.variant === "native";
-  }
-
-  #choose(prepared: PreparedImage): void {
-    this.#prepared = prepared;
-    const { image, imageId, reason } = prepared;
+  #chosen({ image, imageId, reason }: PreparedImage): void {
     this.#record = { ...this.#record, chosen: { variant: image.variant, imageId, reason } };
     void this.#tools.records.save(this.#record);
   }
@@ -439,10 +317,10 @@ export class LocalPod {
       const refusal = this.#tools.roomRefusal(this);
       if (refusal !== undefined) throw new PodFault("NO_CAPACITY", refusal, { retryable: true });
       await this.#takePorts();
-      this.#prepared ??= await this.#prepare(cancel.signal);
-      const running = await this.#run(this.#prepared, cancel.signal);
+      const prepared = this.#images.serving ?? (await this.#images.prepareServing(cancel.signal));
+      const running = await this.#starter.start(prepared, cancel.signal);
       this.dispatch({ kind: "started", run: this.#runOf(running, this.#tools.clock.wallMs()) });
-      this.#leadPorts();
+      this.#ports.lead(this.run);
       if (this.#earlyExit !== undefined) this.exited(this.#earlyExit);
       this.#tools.log.info("pod started", { pod: this.key, ms: Math.round(this.#tools.clock.nowMs() - startedMs) });
     } catch (error) {
@@ -453,81 +331,8 @@ export class LocalPod {
   }
 
   /** @throws PodFault NO_CAPACITY when a port of the node that it asks for is somebody else's */
-  async #takePorts(): Promise<void> {
-    const wanted = hostPortsOf(this.manifest.spec);
-    if (wanted.length === 0) return;
-    this.#givePortsBack();
-    const taken = await HostPorts.open(wanted, this.#tools.clock);
-    // It may have been stopped meanwhile.
-    if (holdsRoom(this.#state)) this.#hostPorts = taken;
-    else taken[Symbol.dispose]();
-  }
-
-  #leadPorts(): void {
-    const { ports } = this;
-    if (ports !== undefined) this.#hostPorts?.lead(ports);
-  }
-
-  #givePortsBack(): void {
-    this.#hostPorts?.[Symbol.dispose]();
-    this.#ports?.[Symbol.dispose]();
-    this.#hostPorts = this.#ports = undefined;
-  }
-
-  /** Starts it; a component that does not come up gives way to a native variant, while whoever asked goes on waiting. */
-  async #run(prepared: PreparedImage, signal: AbortSignal): Promise<RunningPod> {
-    const wanted = {
-      reference: servingContainer(this.manifest.spec).image,
-      wish: variantWishOf(this.manifest.annotations),
-      purpose: this.#purpose,
-      image: prepared,
-    };
-    for (let tries = 1; ; tries++) {
-      try {
-        return await this.#runOnce(prepared, signal);
-      } catch (error) {
-        if (signal.aborted || prepared.image.variant !== "wasm" || !isFailedStart(error)) throw error;
-        if (!(await this.#tools.images.hasOther(wanted))) throw error;
-        const isLate = error.code === "START_TIMEOUT";
-        if (!isLate && tries < startTriesMax) continue;
-        const often = isLate ? "" : ` ${String(tries)} times`;
-        const why = `did not come up here${often} (${error.message})`;
-        return this.#runOnce(this.#fellBack(await this.#tools.images.fallBack(wanted, why, signal)), signal);
-      }
-    }
-  }
-
-  async #runOnce(prepared: PreparedImage, signal: AbortSignal): Promise<RunningPod> {
-    // What was prepared before a policy came is held to it, too.
-    await this.#admit(signal, prepared.image.variant);
-    const runtime = this.#tools.runtime(prepared.image.variant);
-    if (runtime === undefined) {
-      throw new PodFault("UNSUPPORTED", `this node cannot run ${prepared.image.variant} variants`);
-    }
-    return runtime.start(await this.#launch(prepared, signal), signal);
-  }
-
-  #fellBack(other: PreparedImage): PreparedImage {
-    this.#choose(other);
-    this.#tools.note(this, { type: "Warning", reason: "VariantFellBack", message: other.reason });
-    this.#tools.fellBack(this, other);
-    return other;
-  }
-
-  async #launch(prepared: PreparedImage, signal: AbortSignal): Promise<PodLaunch> {
-    if (!isPlain(this.manifest)) return launchOf(this.#record, prepared.image);
-    const { manifest } = this;
-    const facts = { ...this.#tools.place, uid: this.#record.apiUid ?? this.uid };
-    const given = await this.#tools.given(manifest, signal);
-    if (!this.#isPlanned) {
-      const env = environmentOf(servingContainer(manifest.spec), { manifest, facts, given });
-      // A component has no address.
-      const streams = streamsOf(servingContainer(manifest.spec), manifest);
-      const known = env.map(({ name, value }) => ({ name, value: value.replaceAll(podIpToken, "") }));
-      return { ...launchOf(this.#record, prepared.image), env: known, purpose: this.#purpose, streams };
-    }
-    if (this.#images.size === 0) await this.#prepareOthers(signal);
-    return launchOf(this.#record, prepared.image, planOf({ manifest, images: this.#images, facts, given }));
+  #takePorts(): Promise<void> {
+    return this.#ports.take(this.manifest.spec, () => holdsRoom(this.#state));
   }
 
   #startFailed(error: unknown): void {
@@ -568,7 +373,7 @@ export class LocalPod {
   #restartPolicy(): RestartPolicy {
     if (this.#unproven) return "Never";
     // Its containers were started again one by one as long as they were to be: now it has ended for good.
-    if (this.#isPlanned && this.#containers.length > 0) return "Never";
+    if (isPlanned(this.#record) && this.#containers.length > 0) return "Never";
     return this.manifest.spec.restartPolicy ?? "Always";
   }
 
@@ -579,16 +384,9 @@ export class LocalPod {
   #runOf(running: RunningPod, startedWallMs: number): Run {
     return {
       endpoint: running.endpoint,
-      ...optionalText("ip", running.ip),
+      ...(running.ip === undefined ? {} : { ip: running.ip }),
       containerId: running.containerId,
       startedWallMs,
     };
   }
 }
-
-const isFailedStart = (error: unknown): error is PodFault =>
-  error instanceof PodFault && (error.code === "EXITED" || error.code === "START_TIMEOUT");
-
-const optionalText = <Name extends string>(name: Name, text: string | undefined): { readonly [N in Name]?: string } =>
-  // The cast says only that a computed name is that name.
-  text === undefined ? {} : ({ [name]: text } as { readonly [N in Name]?: string });

@@ -6,7 +6,8 @@ import type { ContainerView } from "../pod/containers/container-view.ts";
 import type { PodExit, PodObserver, PodRuntime, RunningPod } from "../pod/pod-runtime.ts";
 import { holdsRoom, type Past } from "../pod/pod-state.ts";
 import type { ImageSource, PreparedImage } from "./image-source.ts";
-import { LocalPod, type PodNote, type PodTools } from "./local-pod.ts";
+import { LocalPod } from "./local-pod.ts";
+import type { PodNote, PodTools } from "./pod-tools.ts";
 import { memoryRequestBytes } from "./manifest.ts";
 import { podKey, type PodRecord, type PodRecords } from "./pod-record.ts";
 

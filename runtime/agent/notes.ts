@@ -1,5 +1,6 @@
 import { pods, type Revision, revisions } from "@shallop/sdk/api";
-import type { LocalPod, PodNote } from "./local-pod.ts";
+import type { LocalPod } from "./local-pod.ts";
+import type { PodNote } from "./pod-tools.ts";
 
 /** Where events go; never waits, never fails. */
 export interface EventSink {

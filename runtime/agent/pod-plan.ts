@@ -21,6 +21,7 @@ import type {
   VolumeFile,
   VolumeSource,
 } from "../pod/containers/container-launch.ts";
+import type { WantedPurpose } from "../component/requirements.ts";
 import { PodFault } from "../pod/pod-runtime.ts";
 import { podSecurity } from "../pod/pod-security.ts";
 import { type DownwardFacts, fieldOf, resourceOf } from "./downward.ts";
@@ -28,9 +29,17 @@ import type { Entries, GivenObjects } from "./given-objects.ts";
 import { expandVariables } from "./expand-variables.ts";
 import type { PreparedImage } from "./image-source.ts";
 import { containerLimitsOf, graceMsOf, type PodManifest } from "./manifest.ts";
+import type { PodRecord } from "./pod-record.ts";
 
 /** Is it a pod of its own, and not one of a revision, which is always one program that listens? */
 export const isPlain = (manifest: PodManifest): boolean => manifest.labels[label.revision] === undefined;
+
+/** Is it a pod of its own that runs natively: containers, each with its own life? */
+export const isPlanned = ({ manifest, chosen }: PodRecord): boolean =>
+  isPlain(manifest) && chosen?.variant === "native";
+
+/** A revision's pods serve; a pod of its own may be a program that comes to an end. */
+export const purposeOf = (manifest: PodManifest): WantedPurpose => (isPlain(manifest) ? "either" : "serve");
 
 /** Every container of a pod, those that initialise it first. */
 export const containersOf = (spec: PodSpec): readonly Container[] => [
