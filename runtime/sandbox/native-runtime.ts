@@ -1,14 +1,6 @@
 import { access, mkdir, readdir, realpath } from "node:fs/promises";
 import { join } from "node:path";
-import {
-  type Clock,
-  describeError,
-  errorCode,
-  type Log,
-  type Random,
-  SingleFlight,
-  type Timer,
-} from "@shallop/sdk/internal";
+import { type Clock, type Log, type Random, SingleFlight, type Timer } from "@shallop/sdk/internal";
 import type { LocalImage } from "../image/local-image.ts";
 import type { Volume } from "../pod/containers/container-launch.ts";
 import type { AttachRequest, ContainerProcess, ExecRequest } from "../pod/container-process.ts";
@@ -22,7 +14,6 @@ import {
   type PodRuntime,
   type RunningPod,
 } from "../pod/pod-runtime.ts";
-import { memoryBytesMin } from "./bundle.ts";
 import type { SandboxMachine } from "./features.ts";
 import { IdRanges, idRangesDirectory } from "./id-ranges.ts";
 import { CgroupTree } from "./kernel/cgroup.ts";
@@ -33,15 +24,19 @@ import { pauseContainer, resizeContainer } from "./adjust.ts";
 import { attachTo } from "./attach.ts";
 import { ContainerPods, isPlanned } from "./container-pods.ts";
 import { startExec } from "./exec.ts";
+import { noticeRefusals } from "./limit-notices.ts";
 import type { ClusterNames } from "./name-answer.ts";
 import { PodNetwork } from "./network.ts";
-import { OciRuntime, runtimeComplaint } from "./oci-runtime.ts";
+import { OciRuntime } from "./oci-runtime.ts";
 import { isPodKey, nodeCgroup, nodeKey, podFiles, podKey, podNames } from "./pod-files.ts";
 import { PodOutput } from "./pod-output.ts";
 import { PodUsers } from "./pod-users.ts";
-import { type PodRecord, readPodRecord, writePodRecord } from "./pod-record.ts";
-import { untilConnectable } from "./probe.ts";
+import { readPodRecord } from "./pod-record.ts";
+import { endProgram } from "./program-end.ts";
+import { timedOut, untilReady } from "./readiness.ts";
 import { type Remains, type Start, type StartHook, startHooks, type StartTools } from "./start.ts";
+import { notNative, startFault } from "./start-fault.ts";
+import { StartSteps } from "./start-steps.ts";
 
 export interface NativeRuntimeSettings {
   /** Where the state of this node's native pods is kept; made when missing. */
@@ -70,8 +65,6 @@ export interface NativeRuntimeSettings {
 const defaultAddressRange = "10.88.0.0/16";
 // Looks at what limits refused; a person reads the event a moment later.
 const limitsLookMs = 2000;
-// After SIGKILL a process ends when the kernel has freed its memory; a second a gigabyte is slow already.
-const killedMsMax = 20_000;
 // Linux names of hosts.
 const hostnameLengthMax = 63;
 
@@ -84,8 +77,8 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
   readonly #runtime: OciRuntime;
   readonly #node: string;
   readonly #podsDirectory: string;
-  readonly #hooks: readonly StartHook[];
   readonly #tools: StartTools;
+  readonly #steps: StartSteps;
   readonly #pods = new Map<string, NativePod>();
   readonly #starting = new SingleFlight<string, RunningPod>();
   readonly #cancels = new Map<string, AbortController>();
@@ -100,7 +93,6 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
     this.#kernel = kernel;
     this.#node = nodeKey(directory);
     this.#podsDirectory = join(directory, "pods");
-    this.#hooks = settings.hooks ?? startHooks;
     const range = settings.addressRange ?? defaultAddressRange;
     const { random, egressAllowed: allowed = [], sparesMax = 0 } = settings;
     this.#network = new PodNetwork(kernel, log, {
@@ -130,7 +122,8 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
       runtime: this.#runtime,
       machine: { arch, swapLimit, ipv6, shiftsUsers, openFilesMax, cgroupV2: cgroups.mode === "v2" },
     };
-    const { observer } = settings;
+    const { observer, hooks = startHooks } = settings;
+    this.#steps = new StartSteps(hooks, this.#tools, log);
     this.#containerPods = new ContainerPods({
       ...{ directory, tools: this.#tools, observer, clock, log, watching: this.#watching },
     });
@@ -241,7 +234,7 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
         if (pod.ended === undefined) continue;
       }
       this.#settings.log.info("removing what is left of a native pod", { key });
-      await this.#undoOrLater(remains);
+      await this.#steps.undoOrLater(remains);
     }
     const alone = [...this.#pods.values()].map((pod) => pod.names.key);
     const living = new Set([...alone, ...this.#containerPods.keys]);
@@ -292,21 +285,21 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
       logged: (line) => this.#settings.observer.logged(launch.uid, line),
     };
     if (isPlanned(launch)) return this.#containerPods.start(launch, start, signal);
-    if (await isThere(start.files.directory)) await this.#undo(start);
+    if (await isThere(start.files.directory)) await this.#steps.undo(start);
     const timeout = new AbortController();
     const timer = this.#settings.clock.after(launch.limits.startTimeoutMs, () => timeout.abort(timedOut));
     try {
-      for (const hook of this.#hooks) {
-        await hook.run(start, this.#tools);
-        signal.throwIfAborted();
-      }
-      const pod = await this.#untilReady(launch, start, AbortSignal.any([signal, timeout.signal]));
+      await this.#steps.run(start, signal);
+      const pod = await untilReady(launch, start, {
+        tools: this.#tools,
+        signal: AbortSignal.any([signal, timeout.signal]),
+      });
       this.#pods.set(launch.uid, pod);
       void pod.ended.then(() => this.#ended(pod));
       return runningPod(pod, this.#runtime);
     } catch (error) {
       await start.output?.[Symbol.asyncDispose]();
-      await this.#undoOrLater(start);
+      await this.#steps.undoOrLater(start);
       // Who gave it up knows why.
       if (signal.aborted) throw signal.reason;
       throw startFault(launch, error);
@@ -315,56 +308,10 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
     }
   }
 
-  /** @throws PodFault EXITED, START_TIMEOUT, IMAGE_INVALID */
-  async #untilReady(launch: PodLaunch, start: Start, signal: AbortSignal): Promise<NativePod> {
-    const { names, files, address = "", shim, output } = start;
-    if (shim === undefined || output === undefined) throw new Error("no hook launched the container");
-    const ended = new AbortController();
-    void shim.ended.then(() => ended.abort());
-    try {
-      await untilConnectable(address, launch.port, this.#settings.clock, AbortSignal.any([signal, ended.signal]));
-    } catch (error) {
-      const late = signal.aborted && signal.reason === timedOut;
-      if (!ended.signal.aborted && !late) throw error;
-      await this.#endQuickly(start, shim.ended);
-      await output.drained();
-      throw ended.signal.aborted && !late ? await this.#earlyExit(launch, start, output) : lateStart(launch, output);
-    }
-    const shimStart = (await this.#kernel.processStart(shim.pid)) ?? "";
-    const { uid, namespace, name, port, limits } = launch;
-    const memoryBytes = Math.max(memoryBytesMin, limits.memoryBytes);
-    const record: PodRecord = { uid, namespace, name, address, port, memoryBytes, shimPid: shim.pid, shimStart };
-    await writePodRecord(files, record);
-    return {
-      record,
-      names,
-      files,
-      output,
-      ended: shim.ended,
-      exit: Promise.withResolvers(),
-      seen: { oomKills: 0, pidsRefused: 0 },
-    };
-  }
-
-  async #earlyExit(launch: PodLaunch, { names, files }: Start, output: PodOutput): Promise<PodFault> {
-    const memoryBytes = Math.max(memoryBytesMin, launch.limits.memoryBytes);
-    const exit = await explainExit({ names, files, memoryBytes, lastLines: output.lastLines() }, this.#kernel.cgroups);
-    return earlyExitFault(launch, exit, await runtimeComplaint(files.runtimeLog));
-  }
-
-  async #endQuickly(remains: Remains, ended: Promise<void>): Promise<void> {
-    await this.#runtime.signal(remains.names, "KILL");
-    await this.#within(ended, killedMsMax);
-  }
-
   async #stop(pod: NativePod, graceMs: number): Promise<void> {
     // What is frozen hears no signal.
     await pauseContainer(pod, false, this.#kernel);
-    if (graceMs > 0) {
-      await this.#runtime.signal(pod.names, "TERM");
-      await this.#within(pod.ended, graceMs);
-    }
-    await this.#endQuickly(pod, pod.ended);
+    await endProgram(pod, graceMs, this.#tools);
     await this.#explain(pod);
     await this.#forget(pod);
   }
@@ -398,35 +345,10 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
 
   async #forget(pod: NativePod): Promise<void> {
     try {
-      await this.#undo(pod);
+      await this.#steps.undo(pod);
     } finally {
       this.#pods.delete(pod.record.uid);
     }
-  }
-
-  /**
-   * Undoes all steps of a start, the last one first. Each is tried whatever became of the others, but for the pod's
-   * directory: it stays when something else did, so that the next `adopt` or start of the pod tries again.
-   */
-  async #undo(remains: Remains): Promise<void> {
-    const errors: unknown[] = [];
-    for (const hook of this.#hooks.toReversed()) {
-      if (errors.length > 0 && hook === this.#hooks[0]) break;
-      try {
-        await hook.undo(remains, this.#tools);
-      } catch (error) {
-        const { key } = remains.names;
-        this.#settings.log.error(`cannot undo the step ${hook.name} of a native pod`, error, { key });
-        errors.push(error);
-      }
-    }
-    if (errors.length === 0) return;
-    throw new AggregateError(errors, `native pod ${remains.names.key}: not all of it could be removed`);
-  }
-
-  /** As undo, for where something matters more than what is left; that has been logged. */
-  async #undoOrLater(remains: Remains): Promise<void> {
-    await this.#undo(remains).catch(() => undefined);
   }
 
   /** A pod of an earlier agent: it runs on, or has ended meanwhile and is to be removed. */
@@ -466,37 +388,12 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
   async #lookAtLimits(): Promise<void> {
     await this.#containerPods.look();
     for (const pod of this.#pods.values()) {
-      if (pod.stopping !== undefined) continue;
-      const now = await this.#kernel.cgroups.counters(pod.names.runtimeCgroup);
-      const notice = (reason: string, message: string): void =>
-        this.#settings.observer.noticed(pod.record.uid, { type: "Warning", reason, message });
-      if (now.oomKills > pod.seen.oomKills) {
-        notice(
-          "OOMKilling",
-          `A process of the pod was killed: its memory limit of ${pod.record.memoryBytes} bytes was reached.`,
-        );
-      }
-      if (now.pidsRefused > pod.seen.pidsRefused) {
-        notice("PidsLimit", "The pod could not start a process or thread: its limit of processes was reached.");
-      }
-      pod.seen = now;
+      if (pod.stopping === undefined) await noticeRefusals(pod, this.#kernel.cgroups, this.#settings.observer);
     }
   }
 
   async #closeNetworkIfUnused(): Promise<void> {
     if (this.#pods.size + this.#containerPods.keys.length === 0) await this.#network.close();
-  }
-
-  /** True when `done` resolved in time. */
-  async #within(done: Promise<void>, deadlineMs: number): Promise<boolean> {
-    const stop = new AbortController();
-    const deadline = this.#settings.clock.sleep(deadlineMs, stop.signal).then(
-      () => false,
-      () => false,
-    );
-    const first = await Promise.race([done.then(() => true), deadline]);
-    stop.abort();
-    return first;
   }
 }
 
@@ -505,43 +402,3 @@ const isThere = (path: string): Promise<boolean> =>
     () => true,
     () => false,
   );
-
-/** The reason by which a wait for readiness ends when it was too long. */
-const timedOut = new Error("the pod was not ready in time");
-
-const notNative = (image: LocalImage): PodFault =>
-  new PodFault(
-    "UNSUPPORTED",
-    `image ${image.digest} is a ${image.variant} variant; only native ones run as containers`,
-  );
-
-const titleOf = (launch: PodLaunch): string => `${launch.namespace}/${launch.name}`;
-
-function lateStart(launch: PodLaunch, output: PodOutput): PodFault {
-  const lines = output.lastLines();
-  const said = lines === "" ? "It has written nothing." : `Its last lines: ${lines}`;
-  const message = `${titleOf(launch)} does not listen on port ${launch.port} after ${launch.limits.startTimeoutMs} ms. ${said}`;
-  return new PodFault("START_TIMEOUT", message);
-}
-
-// What runc and crun say when a program cannot be run at all: it is not there, not executable, not for this machine.
-const unrunnable =
-  /executable file .*not found|no such file or directory|permission denied|exec format error|not a directory/i;
-
-function earlyExitFault(launch: PodLaunch, exit: PodExit, complaint: string | undefined): PodFault {
-  if (complaint !== undefined && unrunnable.test(complaint)) {
-    return new PodFault("IMAGE_INVALID", `${titleOf(launch)} cannot run image ${launch.image.digest}: ${complaint}`);
-  }
-  const message = `${titleOf(launch)} ended before it listened on port ${launch.port}: ${exit.reason}, exit code ${exit.exitCode}. ${exit.message}`;
-  return new PodFault("EXITED", message.trim());
-}
-
-function startFault(launch: PodLaunch, error: unknown): PodFault {
-  if (error instanceof PodFault) return error;
-  const code = errorCode(error);
-  const reason = `cannot start ${titleOf(launch)} natively: ${describeError(error)}`;
-  if (code === "ENOSPC" || code === "EMFILE" || code === "ENOMEM") {
-    return new PodFault("NO_CAPACITY", reason, { cause: error, retryable: true });
-  }
-  return new PodFault("UNSUPPORTED", reason, { cause: error });
-}
