@@ -1,40 +1,25 @@
-import { readdir, readFile, rename, writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import { type Clock, describeError, type Log, type Timer } from "@shallop/sdk/internal";
-import type { LocalNativeImage } from "../image/local-image.ts";
+import { readdir } from "node:fs/promises";
+import type { Clock, Log, Timer } from "@shallop/sdk/internal";
 import type { AttachRequest, ContainerProcess, ExecRequest } from "../pod/container-process.ts";
-import { type ContainerLaunch, type PodPlan, podIpToken, type Volume } from "../pod/containers/container-launch.ts";
-import type { ContainerRun, FoundContainer } from "../pod/containers/container-run.ts";
+import type { Volume } from "../pod/containers/container-launch.ts";
+import type { FoundContainer } from "../pod/containers/container-run.ts";
 import { PodContainers } from "../pod/containers/pod-containers.ts";
 import {
-  type ContainerLimits,
   type PodAdjustment,
   type PodCounters,
   type PodExit,
   PodFault,
-  type PodLaunch,
   type PodObserver,
   type RunningPod,
 } from "../pod/pod-runtime.ts";
 import { pauseContainer, resizeContainer } from "./adjust.ts";
-import { readContainerEnd, writeContainerEnd } from "./container-end.ts";
 import { attachTo } from "./attach.ts";
-import { memoryBytesMin } from "./bundle.ts";
-import { startExec } from "./exec.ts";
-import { explainExit, type NativePod, untilGone } from "./native-pod.ts";
-import { runtimeComplaint } from "./oci-runtime.ts";
-import {
-  containerFiles,
-  containerKey,
-  containerNames,
-  keptRootDirectory,
-  type PodFiles,
-  podKey,
-  type PodNames,
-} from "./pod-files.ts";
-import { PodOutput } from "./pod-output.ts";
-import { readPodRecord, writePodRecord } from "./pod-record.ts";
-import { containerHooks, type Remains, sandboxHooks, type Start, type StartHook, type StartTools } from "./start.ts";
+import type { ContainerPod } from "./container-pod.ts";
+import { ContainerRuns, nativeOf } from "./container-runs.ts";
+import { type LaunchRecord, type PlannedLaunch, readLaunch, writeLaunch } from "./launch-record.ts";
+import type { NativePod } from "./native-pod.ts";
+import { containerFiles, containerNames, podKey } from "./pod-files.ts";
+import { type Remains, sandboxHooks, type Start, type StartTools } from "./start.ts";
 import { PodVolumes } from "./volumes.ts";
 
 export interface ContainerPodsSettings {
@@ -48,53 +33,15 @@ export interface ContainerPodsSettings {
   readonly watching: Set<Timer>;
 }
 
-/** What is remembered of a pod of several containers, so that the next agent can go on with it. */
-interface LaunchRecord {
-  readonly launch: PlannedLaunch;
-  readonly address: string;
-  /** Limits that were changed since. */
-  readonly limits?: readonly ContainerLimits[];
-}
-
-export type PlannedLaunch = PodLaunch & { readonly plan: PodPlan };
-
-export const isPlanned = (launch: PodLaunch): launch is PlannedLaunch => launch.plan !== undefined;
-
-interface ContainerPod {
-  readonly launch: PlannedLaunch;
-  readonly names: PodNames;
-  readonly files: PodFiles;
-  readonly start: Start;
-  readonly volumes: PodVolumes;
-  readonly containers: PodContainers;
-  /** Those that run, by name. */
-  readonly running: Map<string, NativePod>;
-  /** Of containers whose limits are no longer those that they were launched with. */
-  readonly limits: Map<string, ContainerLimits>;
-  /** The start under way. */
-  starting: Promise<unknown>;
-  /** Resolves when the pod has ended for good and nothing of it is left. */
-  over: Promise<void>;
-  stopping: boolean;
-  /** Why it was ended from here, when it was. */
-  verdict?: PodExit;
-  deadline?: Timer;
-}
-
-// The runtime writes the process's id as soon as it has made it; a tenth of the time that takes.
-const pidPollMs = 5;
-// After SIGKILL a process ends when the kernel has freed its memory.
-const killedMsMax = 20_000;
-// What runc and crun say when a program cannot be run at all.
-const unrunnable = /executable file .*not found|no such file or directory|permission denied|exec format error/i;
-
 /** Pods of several containers: a sandbox that they share, and a container each. */
 export class ContainerPods {
   readonly #settings: ContainerPodsSettings;
   readonly #pods = new Map<string, ContainerPod>();
+  readonly #runs: ContainerRuns;
 
   constructor(settings: ContainerPodsSettings) {
     this.#settings = settings;
+    this.#runs = new ContainerRuns({ ...settings, pods: this.#pods });
   }
 
   get keys(): readonly string[] {
@@ -118,7 +65,7 @@ export class ContainerPods {
       const volumes = new PodVolumes(tools.kernel, start.files, launch.plan);
       await volumes.open(start.users?.first ?? 0);
       const pod = this.#podOf({ launch, address: start.address ?? "" }, start);
-      await this.#remember(pod);
+      await remember(pod);
       signal.throwIfAborted();
       return this.#begin(pod, new Map());
     } catch (error) {
@@ -139,7 +86,7 @@ export class ContainerPods {
   }
 
   exec(uid: string, container: string, request: ExecRequest): Promise<ContainerProcess> {
-    return this.#exec(this.#runningIn(uid, container), request);
+    return this.#runs.exec(this.#runningIn(uid, container), request);
   }
 
   attach(uid: string, container: string, request: AttachRequest): ContainerProcess {
@@ -162,7 +109,7 @@ export class ContainerPods {
       if (native !== undefined) await resizeContainer(native, limit, kernel);
       pod.limits.set(limit.container, limit);
     }
-    await this.#remember(pod);
+    await remember(pod);
     for (const native of pod.running.values()) await pauseContainer(native, paused, kernel);
   }
 
@@ -181,7 +128,7 @@ export class ContainerPods {
       ...(users === undefined ? {} : { users }),
     };
     const pod = this.#podOf(record, whole);
-    return this.#begin(pod, await this.#find(pod));
+    return this.#begin(pod, await this.#runs.find(pod));
   }
 
   counters(): Promise<readonly PodCounters[]> {
@@ -226,13 +173,6 @@ export class ContainerPods {
     };
   }
 
-  /** What the next agent needs to go on with it. */
-  async #remember({ launch, files, start, limits }: ContainerPod): Promise<void> {
-    const record: LaunchRecord = { launch, address: start.address ?? "", limits: [...limits.values()] };
-    await writeFile(`${files.launch}.new`, JSON.stringify(record), { mode: 0o600 });
-    await rename(`${files.launch}.new`, files.launch);
-  }
-
   #podOf(record: LaunchRecord, start: Start): ContainerPod {
     const { launch } = record;
     const { tools, observer, clock } = this.#settings;
@@ -244,7 +184,7 @@ export class ContainerPods {
       starter: {
         // One at a time: each joins the IPC namespace of one that runs.
         start: (container, restartCount, signal) => {
-          const started = pod.starting.then(() => this.#startContainer(pod, { container, restartCount }, signal));
+          const started = pod.starting.then(() => this.#runs.start(pod, { container, restartCount }, signal));
           pod.starting = started.catch(() => undefined);
           return started;
         },
@@ -319,252 +259,26 @@ export class ContainerPods {
     if (!pod.stopping) observer.exited(uid, pod.verdict ?? exit);
   }
 
-  /** Runs the steps of one container. @throws PodFault */
-  async #startContainer(
-    pod: ContainerPod,
-    { container, restartCount }: { readonly container: ContainerLaunch; readonly restartCount: number },
-    signal: AbortSignal,
-  ): Promise<ContainerRun> {
-    const { tools, observer, clock } = this.#settings;
-    const { uid, namespace, name } = pod.launch;
-    const key = containerKey(container.name);
-    const [other] = pod.running.values();
-    const ipcOf = other === undefined ? undefined : await pidOf(other.files);
-    const start: Start = {
-      ...pod.start,
-      launch: {
-        ...container,
-        limits: { ...container.limits, ...pod.limits.get(container.name) },
-        env: withAddress(container.env, pod.start.address),
-        namespace,
-        name,
-        ...(pod.launch.dns === undefined ? {} : { dns: pod.launch.dns }),
-        image: nativeOf(container.image),
-      },
-      names: containerNames(pod.names, key),
-      files: this.#filesOf(pod, container),
-      logged: (line) => observer.logged(uid, { ...line, container: container.name }),
-      part: {
-        mounts: await pod.volumes.mountsOf(container),
-        streams: container.streams,
-        ...(ipcOf === undefined ? {} : { ipcOf }),
-      },
-    };
-    await this.#undo(containerHooks, start);
-    try {
-      for (const hook of containerHooks) {
-        await hook.run(start, tools);
-        signal.throwIfAborted();
-      }
-      const { shim, output } = start;
-      if (shim === undefined || output === undefined) throw new Error("no hook launched the container");
-      const startedWallMs = clock.wallMs();
-      const record = {
-        ...{ uid, namespace, name, address: start.address ?? "", port: pod.launch.port },
-        memoryBytes: Math.max(memoryBytesMin, start.launch.limits.memoryBytes),
-        shimPid: shim.pid,
-        shimStart: (await tools.kernel.processStart(shim.pid)) ?? "",
-        ...{ startedWallMs, restartCount },
-      };
-      await writePodRecord(start.files, record);
-      await this.#untilMade(start.files, shim.ended);
-      const native: NativePod = {
-        record,
-        names: start.names,
-        files: start.files,
-        output,
-        ended: shim.ended,
-        exit: Promise.withResolvers(),
-        seen: { oomKills: 0, pidsRefused: 0 },
-        streams: container.streams,
-      };
-      return this.#runOf(pod, { container: container.name, native, startedWallMs });
-    } catch (error) {
-      await start.output?.[Symbol.asyncDispose]();
-      await this.#undo(containerHooks, start).catch(() => undefined);
-      throw error instanceof PodFault || signal.aborted
-        ? error
-        : new PodFault("UNSUPPORTED", `cannot start container ${container.name}: ${describeError(error)}`, {
-            cause: error,
-          });
-    }
-  }
-
-  /** Resolves when the container's first process is there, or will not come. */
-  async #untilMade(files: PodFiles, ended: Promise<void>): Promise<void> {
-    const over = new AbortController();
-    void ended.then(() => over.abort());
-    while (!over.signal.aborted && (await pidOf(files)) === undefined) await this.#settings.clock.sleep(pidPollMs);
-  }
-
-  #runOf(
-    pod: ContainerPod,
-    one: { readonly container: string; readonly native: NativePod; readonly startedWallMs: number },
-  ): ContainerRun {
-    const { container, native, startedWallMs } = one;
-    const { runtime } = this.#settings.tools;
-    pod.running.set(container, native);
-    void native.ended.then(() => this.#containerEnded(pod, container, native));
-    const ended = native.exit.promise;
-    return {
-      id: runtime.containerId(native.names),
-      address: native.record.address,
-      startedWallMs,
-      ended,
-      stop: async (graceMs) => {
-        if (graceMs > 0) {
-          await runtime.signal(native.names, "TERM");
-          await this.#within(ended, graceMs);
-        }
-        await runtime.signal(native.names, "KILL");
-        await this.#within(ended, killedMsMax);
-      },
-      exec: (command) => this.#exec(native, { command, terminal: false }),
-    };
-  }
-
-  /** @throws PodFault NO_CAPACITY when another one has its root */
-  #filesOf(pod: ContainerPod, { name, keptRoot }: ContainerLaunch): PodFiles {
-    const files = containerFiles(pod.files, containerKey(name));
-    if (keptRoot === undefined) return files;
-    const others = [...this.#pods.values()].filter(({ running }) => pod.running !== running);
-    const holds = ({ launch, running }: ContainerPod): boolean =>
-      launch.plan.containers.some((container) => container.keptRoot === keptRoot && running.has(container.name));
-    if (others.some(holds))
-      throw new PodFault("NO_CAPACITY", `another pod runs on the root ${keptRoot}`, { retryable: true });
-    return { ...files, writable: keptRootDirectory(this.#settings.directory, keptRoot) };
-  }
-
-  async #containerEnded(pod: ContainerPod, container: string, native: NativePod): Promise<void> {
-    const { tools, log, clock } = this.#settings;
-    // Without its shim it may still run, and nobody would hear of its end: it shares the shim's fate.
-    await tools.runtime.signal(native.names, "KILL").catch(() => undefined);
-    await native.output.drained();
-    const exit = await this.#explain(native);
-    if (pod.running.get(container) === native) pod.running.delete(container);
-    const { startedWallMs = clock.wallMs(), restartCount = 0 } = native.record;
-    const run = { ...exit, startedWallMs, finishedWallMs: clock.wallMs() };
-    // Before its own record goes: an agent that comes in between is to know that it ran.
-    await writeContainerEnd(pod.files, containerKey(container), { run, restartCount }).catch((error: unknown) =>
-      log.error("a container has ended, and how cannot be written down", error, { container }),
-    );
-    await this.#undo(containerHooks, native).catch((error: unknown) =>
-      log.error("a container has ended, and not all of it could be removed", error, { container }),
-    );
-    native.exit.resolve(exit);
-  }
-
-  async #explain(native: Pick<NativePod, "names" | "files" | "record" | "output">): Promise<PodExit> {
-    const { cgroups } = this.#settings.tools.kernel;
-    const { names, files, record, output } = native;
-    const facts = { names, files, memoryBytes: record.memoryBytes, lastLines: output.lastLines() };
-    const exit = await explainExit(facts, cgroups);
-    const complaint = exit.exitCode === 0 ? undefined : await runtimeComplaint(files.runtimeLog);
-    if (complaint === undefined || !unrunnable.test(complaint)) return exit;
-    return { exitCode: 128, reason: "StartError", message: complaint };
-  }
-
-  #exec(native: NativePod, request: ExecRequest): Promise<ContainerProcess> {
-    const { tools, clock } = this.#settings;
-    return startExec(native, request, { runtime: tools.runtime, kernel: tools.kernel, clock });
-  }
-
   #runningIn(uid: string, container: string): NativePod {
     const native = this.#pods.get(uid)?.running.get(container);
     if (native !== undefined) return native;
     throw new PodFault("NOT_RUNNING", `container ${container} does not run`);
   }
 
-  /** Each container that an earlier agent had started: it runs on, or has ended meanwhile. */
-  async #find(pod: ContainerPod): Promise<ReadonlyMap<string, FoundContainer>> {
-    const found = new Map<string, FoundContainer>();
-    for (const container of pod.launch.plan.containers) {
-      const one = await this.#findOne(pod, container);
-      if (one !== undefined) found.set(container.name, one);
-    }
-    return found;
-  }
-
-  async #findOne(
-    pod: ContainerPod,
-    { name: container, streams }: ContainerLaunch,
-  ): Promise<FoundContainer | undefined> {
-    const { tools, clock, observer, watching } = this.#settings;
-    const key = containerKey(container);
-    const remains: Remains = { names: containerNames(pod.names, key), files: containerFiles(pod.files, key) };
-    const record = await readPodRecord(remains.files);
-    const end = await readContainerEnd(pod.files, key);
-    if (record === undefined && end === undefined) return undefined;
-    if (record === undefined || (end !== undefined && end.restartCount === record.restartCount)) {
-      // What the earlier agent had not removed yet, or had begun anew.
-      await this.#undo(containerHooks, remains);
-      return end === undefined ? undefined : { kind: "ended", ...end };
-    }
-    const { startedWallMs = clock.wallMs(), restartCount = 0 } = record;
-    const shimLives = async (): Promise<boolean> =>
-      (await tools.kernel.processStart(record.shimPid)) === record.shimStart;
-    const output = PodOutput.open(remains.files, clock, {
-      logged: (line) => observer.logged(pod.launch.uid, { ...line, container }),
-    });
-    const native: NativePod = {
-      ...remains,
-      record,
-      output,
-      ended: untilGone(shimLives, clock, watching),
-      exit: Promise.withResolvers(),
-      seen: { oomKills: 0, pidsRefused: 0 },
-      streams,
-    };
-    if (await shimLives()) {
-      const run = this.#runOf(pod, { container, native, startedWallMs });
-      return { kind: "running", restartCount, run, ...(end === undefined ? {} : { last: end.run }) };
-    }
-    await this.#containerEnded(pod, container, native);
-    const run = { ...(await native.exit.promise), startedWallMs, finishedWallMs: clock.wallMs() };
-    return { kind: "ended", run, restartCount };
-  }
-
   /** Everything that a pod of these has left or has, containers first. */
   async #undoAll(remains: Remains): Promise<void> {
     for (const key of await readdir(remains.files.containers).catch(() => [])) {
-      await this.#undo(containerHooks, {
+      await this.#runs.undo({
         names: containerNames(remains.names, key),
         files: containerFiles(remains.files, key),
       });
     }
-    await this.#undo(sandboxHooks, remains);
-  }
-
-  async #undo(hooks: readonly StartHook[], { names, files }: Remains): Promise<void> {
-    for (const hook of hooks.toReversed()) await hook.undo({ names, files }, this.#settings.tools);
-  }
-
-  async #within(done: Promise<unknown>, deadlineMs: number): Promise<void> {
-    const stop = new AbortController();
-    const deadline = this.#settings.clock.sleep(deadlineMs, stop.signal).catch(() => undefined);
-    await Promise.race([done, deadline]);
-    stop.abort();
+    const { names, files } = remains;
+    for (const hook of sandboxHooks.toReversed()) await hook.undo({ names, files }, this.#settings.tools);
   }
 }
 
-function nativeOf(image: PodLaunch["image"]): LocalNativeImage {
-  if (image.variant === "native") return image;
-  throw new PodFault("UNSUPPORTED", `image ${image.digest} is a ${image.variant} variant; containers need native ones`);
-}
-
-const withAddress = (env: ContainerLaunch["env"], address = ""): ContainerLaunch["env"] =>
-  env.map(({ name, value }) => ({ name, value: value.replaceAll(podIpToken, address) }));
-
-async function pidOf(files: PodFiles): Promise<number | undefined> {
-  const pid = Number(await readFile(files.pidFile, "utf8").catch(() => ""));
-  return pid > 0 ? pid : undefined;
-}
-
-async function readLaunch(files: PodFiles): Promise<LaunchRecord | undefined> {
-  try {
-    // Ours: written whole, by a version that knows what it writes.
-    return JSON.parse(await readFile(join(files.directory, "launch.json"), "utf8")) as LaunchRecord;
-  } catch {
-    return undefined;
-  }
+/** What the next agent needs to go on with it. */
+async function remember({ launch, files, start, limits }: ContainerPod): Promise<void> {
+  await writeLaunch(files, { launch, address: start.address ?? "", limits: [...limits.values()] });
 }
