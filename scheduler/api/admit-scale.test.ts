@@ -35,6 +35,21 @@ test("whoever makes pods of a revision at the same moment, there are no more tha
   await expect(create(api, "h")).rejects.toMatchObject(refused);
 });
 
+test("a pod of a node that is silent takes nobody's place", async () => {
+  const api = await withRevision(1);
+  await create(api, "a");
+  const key = api.objects.key(at("pods", "default", "a").kind, "default", "a");
+  const stored = api.objects.get(at("pods", "default", "a").kind, "default", "a");
+  const conditions = [{ type: "Ready", status: "False", reason: "NodeNotReady" }];
+  await api.objects.put(
+    key,
+    { ...stored, status: { phase: "Running", conditions } },
+    Number(stored?.metadata.resourceVersion),
+  );
+  await create(api, "b");
+  await expect(create(api, "c")).rejects.toMatchObject({ message: expect.stringContaining("its max-scale is 1") });
+});
+
 test("a pod that could not be stored takes nobody's place", async () => {
   const api = await withRevision(2);
   await create(api, "a");

@@ -1,4 +1,4 @@
-import { dig, type JsonObject, kindOf, label, revisions, textAt } from "@shallop/sdk/api";
+import { conditionOf, dig, type JsonObject, kindOf, label, revisions, textAt } from "@shallop/sdk/api";
 import { assert } from "@shallop/sdk/internal";
 import { forbiddenObject } from "./faults.ts";
 import type { Machinery, Target } from "./machinery.ts";
@@ -51,8 +51,9 @@ function maxScaleOf({ objects }: Machinery, namespace: string, name: string): nu
   return typeof max === "number" ? max : 0;
 }
 
-/** One that ends, or has ended, is none that serves. */
+/** One that ends, has ended, or is on a node that is silent, is none that serves: others are made in its place before it is deleted. */
 function isAlive(pod: StoredObject): boolean {
   const phase = textAt(pod, "status", "phase");
-  return pod.metadata["deletionTimestamp"] === undefined && phase !== "Succeeded" && phase !== "Failed";
+  const isAway = textAt(conditionOf(pod, "Ready"), "reason") === "NodeNotReady";
+  return pod.metadata["deletionTimestamp"] === undefined && phase !== "Succeeded" && phase !== "Failed" && !isAway;
 }

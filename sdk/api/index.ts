@@ -19,7 +19,7 @@ export {
   standInAddress,
   standInRange,
 } from "./cluster-network.ts";
-export { humanDuration } from "./columns.ts";
+export { conditionOf, humanDuration } from "./columns.ts";
 export { type Conformed, conform, missingFields } from "./conform.ts";
 export type * from "./core.ts";
 export { ApiFault, type ApiFaultCode, type StatusCause, type StatusDetails } from "./fault.ts";
