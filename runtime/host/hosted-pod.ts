@@ -100,7 +100,7 @@ export class HostedPod {
       const modules = artifacts.modules(pod.componentDigest, inDirectory(preparedDir), limits);
       const glueCache = artifacts.glueCache(pod.componentDigest);
       thread.send({ type: "modules", modules, ...(glueCache === undefined ? {} : { glueCache }) });
-      if (artifacts.isProven(pod.componentDigest)) {
+      if (artifacts.isProven(pod.componentDigest) && thread.listens) {
         // It has come up before. Whoever connects waits until it does again; a thread in which it does not is replaced.
         loaded.catch(() => void thread.terminate(this.#settings.clock, terminateTimeoutMs));
       } else {

@@ -49,6 +49,7 @@ export class PodThread {
   #isGone = false;
   #rested: ((parked: readonly string[] | undefined) => void) | undefined;
   #parked: readonly string[] | undefined;
+  #listens = false;
   #cpuBeforeMs = 0;
   #early: ThreadEvent[] = [];
   #measured: PromiseWithResolvers<number> | undefined;
@@ -69,6 +70,7 @@ export class PodThread {
     this.#worker.on("message", (event: ThreadEvent) => {
       if (event.type === "memory") return this.#haveMeasured(event.bytes);
       if (event.type === "rested") return this.#rested?.(event.parked);
+      if (event.type === "spare") this.#listens = true;
       if (this.#handlers === undefined) this.#early.push(event);
       else this.#handlers.event(event);
     });
@@ -120,6 +122,11 @@ export class PodThread {
   async #countFromHere(): Promise<boolean> {
     this.#cpuBeforeMs += await this.cpuMs();
     return !this.#isGone;
+  }
+
+  /** Its socket is there, and waits for a pod. One that is new may take a moment. */
+  get listens(): boolean {
+    return this.#listens;
   }
 
   /** It has served a pod. */

@@ -225,7 +225,7 @@ test("describe shows the object and its events; logs come from its node", async 
   expect(await k("get events")).toContain("pod/told");
   expect(await k("describe node n1")).toMatch(/default +told/);
   expect(await k("describe ksvc hello")).toContain("API Version:  serving.knative.dev/v1");
-  expect(await k("logs told --tail=3")).toBe("told on n1 tailLines=3\n");
+  expect(await k("logs told --tail=3")).toBe("told on n1 tailLines=3&format=text\n");
   expect((await run("logs forms")).stderr).toContain("does not have a host assigned");
   const deletion = await run("delete pod told --wait=false");
   expect(deletion.stdout).toContain("deleted");
