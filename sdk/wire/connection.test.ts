@@ -364,7 +364,7 @@ describe("endings", () => {
   test("close waits for the streams that are open, and loses nothing", async () => {
     const { gateway, pod, ends } = await connectionPair(echo);
     const answer = exchange(gateway, [Buffer.alloc(700_000, 3)]);
-    await nextTurns(1);
+    while (pod.openStreams === 0) await nextTurns(1);
     pod.close();
     expect((await answer).body).toHaveLength(700_000);
     await nextTurns();
