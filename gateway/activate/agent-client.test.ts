@@ -96,6 +96,9 @@ describe("AgentClient", () => {
     const asked = client().activate(node, target, { signal: stop.signal });
     stop.abort();
     await expect(asked).rejects.toMatchObject({ code: "CONNECT_FAILED" });
+    // One that has stopped already is asked nothing.
+    const late = client().activate(node, target, { signal: stop.signal });
+    await expect(late).rejects.toMatchObject({ code: "CONNECT_FAILED" });
   });
 });
 

@@ -79,6 +79,7 @@ export class AgentClient implements NodeAgents {
     signal: AbortSignal,
   ): Promise<AgentAnswer> {
     const way = this.#way(node);
+    if (signal.aborted) throw new GatewayFault("CONNECT_FAILED", `node ${node.name}: ${describeError(signal.reason)}`);
     const bytes = Buffer.from(body);
     const call = new AgentCall(bytes, this.#options.clock);
     const gaveUp = (): void => call.failed(signal.reason);
