@@ -8,7 +8,7 @@ export type CompiledModules = ReadonlyMap<string, WebAssembly.Module>;
 // QuickJS's size. Machine code comes on top as functions are used.
 const cachedBytesMax = 128 * 1024 * 1024;
 
-// Of digests; one that is forgotten is waited for once more.
+// One that is forgotten is waited for once more.
 const provenMax = 1_000;
 
 // V8's code caches of glue: under 1 MB each.
@@ -30,13 +30,13 @@ export class ArtifactCache {
 
   readonly #proven = new LRUCache<string, true>({ max: provenMax });
 
-  /** Whether an instance of the component has come up in this process. */
-  isProven(componentDigest: string): boolean {
-    return this.#proven.has(componentDigest);
+  /** Whether an instance of this component has come up in this process; `started` names all that it was started with. */
+  isProven(started: string): boolean {
+    return this.#proven.has(started);
   }
 
-  prove(componentDigest: string): void {
-    this.#proven.set(componentDigest, true);
+  prove(started: string): void {
+    this.#proven.set(started, true);
   }
 
   /** What a thread of this process left for the next: `undefined` until one has served a request. */

@@ -100,12 +100,14 @@ export class HostedPod {
       const modules = artifacts.modules(pod.componentDigest, inDirectory(preparedDir), limits);
       const glueCache = artifacts.glueCache(pod.componentDigest);
       thread.send({ type: "modules", modules, ...(glueCache === undefined ? {} : { glueCache }) });
-      if (artifacts.isProven(pod.componentDigest) && thread.listens) {
+      // A guest may come up with one environment, or within some limits, and not with others.
+      const started = `${pod.componentDigest} ${JSON.stringify([env, limits])}`;
+      if (artifacts.isProven(started) && thread.listens) {
         // It has come up before. Whoever connects waits until it does again; a thread in which it does not is replaced.
         loaded.catch(() => void thread.terminate(this.#settings.clock, terminateTimeoutMs));
       } else {
         await loaded;
-        artifacts.prove(pod.componentDigest);
+        artifacts.prove(started);
       }
       thread.takeSocket(pod.socketPath);
     } catch (error) {
