@@ -18,6 +18,7 @@ import { Abandonments } from "./proxy/abandonments.ts";
 import { Exchange, type ExchangeContext } from "./proxy/exchange.ts";
 import { FaultLog } from "./proxy/fault-log.ts";
 import { GatewayFault } from "./proxy/fault-status.ts";
+import { KeptBytes } from "./proxy/kept-bytes.ts";
 import { RetryBudget } from "./proxy/retry.ts";
 import type { ServerTimingMode } from "./proxy/server-timing.ts";
 import { Upstreams } from "./proxy/upstreams.ts";
@@ -127,6 +128,7 @@ export class Gateway {
       meter,
       upstreams: this.#upstreams,
       budget: new RetryBudget(),
+      kept: new KeptBytes(),
       faults: this.#faults,
       stories: this.#stories,
       abandonments: new Abandonments({

@@ -1,12 +1,17 @@
 import type { Clock } from "@shallop/sdk/internal";
+import { streamWindowBytes } from "@shallop/sdk/wire";
 import type { ClientRequest } from "./exchange.ts";
 import type { GatewayFaultCode } from "./fault-status.ts";
+import type { KeptBytes } from "./kept-bytes.ts";
 import { readTrailers } from "./trailers.ts";
 import type { UpstreamStream } from "./upstream.ts";
 
-// What was sent of a body is kept up to this until the answer begins, so that a pod that refuses costs a client with a
-// form or a JSON document nothing. Larger ones are sent once.
+// What was sent of a body is kept up to this until the answer begins, so that a pod that is lost costs a client with a form or a
+// JSON document nothing.
 const replayBytesMax = 64 * 1024;
+// Of a larger one all is kept that a pod gets before it has read any, and the piece that is too much for that: one that refuses has
+// read nothing.
+const unreadBytesMax = streamWindowBytes + 64 * 1024;
 
 /** The body of a request, on its way to one pod, or to another after the first has refused it. */
 export class ClientBody {
@@ -15,6 +20,7 @@ export class ClientBody {
   readonly #request: ClientRequest;
   readonly #bytesMax: number;
   readonly #clock: Clock;
+  readonly #kept: KeptBytes;
   #stream: UpstreamStream | undefined;
   #tooLarge: ((code: GatewayFaultCode) => void) | undefined;
   #sent: Buffer[] | undefined = [];
@@ -24,10 +30,14 @@ export class ClientBody {
   #trailers: readonly string[] = [];
   #lastReadMs = 0;
 
-  constructor(request: ClientRequest, bytesMax: number, clock: Clock) {
+  constructor(
+    request: ClientRequest,
+    { bytesMax, clock, kept }: { readonly bytesMax: number; readonly clock: Clock; readonly kept: KeptBytes },
+  ) {
     this.#request = request;
     this.#bytesMax = bytesMax;
     this.#clock = clock;
+    this.#kept = kept;
     const { chunked, contentLength, isUpgrade } = request.headers;
     this.expected = chunked || isUpgrade || (contentLength ?? 0) > 0;
   }
@@ -59,16 +69,19 @@ export class ClientBody {
     if (!this.expected) return stream.end();
     this.#stream = stream;
     this.#tooLarge = tooLarge;
-    for (const chunk of this.#sent ?? []) stream.write(chunk);
+    let hasRoom = true;
+    for (const chunk of this.#sent ?? []) hasRoom = stream.write(chunk);
     if (this.#ended) return stream.end(this.#trailers);
     this.#lastReadMs = this.#clock.nowMs();
-    if (this.#begun) this.#request.peer.resume();
-    else this.#begin();
+    if (!this.#begun) this.#begin();
+    else if (hasRoom) this.#request.peer.resume();
   }
 
   /** The stream can take more. */
   writable(): void {
     if (this.#stream === undefined) return;
+    // The pod reads: it has not refused.
+    if (this.#sentBytes > replayBytesMax) this.forgetSent();
     this.#lastReadMs = this.#clock.nowMs();
     this.#request.peer.resume();
   }
@@ -82,7 +95,24 @@ export class ClientBody {
 
   /** It will not be sent again. */
   forgetSent(): void {
+    if (this.#sent !== undefined && this.#sentBytes > replayBytesMax) this.#kept.give(this.#sentBytes);
     this.#sent = undefined;
+  }
+
+  /** For another pod, should this one refuse. */
+  #keep(chunk: Buffer): void {
+    if (this.#sent === undefined) return;
+    const before = this.#sentBytes - chunk.length;
+    const wasSmall = before <= replayBytesMax;
+    if (this.#sentBytes > replayBytesMax) {
+      const isKept = this.#sentBytes <= unreadBytesMax && this.#kept.take(wasSmall ? this.#sentBytes : chunk.length);
+      if (!isKept) {
+        if (!wasSmall) this.#kept.give(before);
+        this.#sent = undefined;
+        return;
+      }
+    }
+    this.#sent.push(chunk);
   }
 
   #begin(): void {
@@ -101,8 +131,7 @@ export class ClientBody {
     this.#sentBytes += chunk.length;
     if (this.#sentBytes > this.#bytesMax && !this.#request.headers.isUpgrade) return this.#tooLarge?.("BODY_TOO_LARGE");
     this.#lastReadMs = this.#clock.nowMs();
-    if (this.#sentBytes > replayBytesMax) this.#sent = undefined;
-    else this.#sent?.push(chunk);
+    this.#keep(chunk);
     if (this.#stream?.write(chunk) === false) this.#request.peer.pause();
   }
 }

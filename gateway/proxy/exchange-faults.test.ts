@@ -167,6 +167,24 @@ describe("faults", () => {
     );
   });
 
+  test("an upload that pods refuse comes to another one whole, as far as they can have read it", async () => {
+    const cluster = await start();
+    await cluster.wireService("full", failing("REFUSED"));
+    for (const [name, handler] of [
+      ["b", failing("REFUSED")],
+      ["c", failing("REFUSED")],
+      ["d", reflecting],
+    ] as const) {
+      const { endpoint } = await cluster.wirePod(handler);
+      cluster.gateway.cluster.set("pods", fakePod(`full-00001-${name}`, "full-00001", { endpoint }));
+    }
+    const bodies = Array.from({ length: 10 }, (_none, index) => `${index}`.repeat(1_000_000));
+    const answers = await Promise.all(bodies.map((body) => call(cluster, "full", { method: "POST", body })));
+    expect(answers.map(({ status }) => status)).toEqual(bodies.map(() => 200));
+    const came = answers.map(({ body }) => (JSON.parse(body) as { body: string }).body);
+    expect(came.every((body, index) => body === bodies[index])).toBe(true);
+  });
+
   test("the story of a request that failed: where it was, for how long, and what came of it", async () => {
     const cluster = await start();
     const guest = silent();

@@ -18,6 +18,7 @@ import type { FaultLog } from "./fault-log.ts";
 import { clientText, faultStatus, GatewayFault, type GatewayFaultCode } from "./fault-status.ts";
 import { addForwarded, type ClientAddress, type ClientHeaders, isIdempotent } from "./request-head.ts";
 import { type AnswerHead, readAnswerHead, readInterimHead } from "./response-head.ts";
+import type { KeptBytes } from "./kept-bytes.ts";
 import { mayRetry, type RetryBudget } from "./retry.ts";
 import type { ServerTimingMode } from "./server-timing.ts";
 import { readTrailers } from "./trailers.ts";
@@ -30,6 +31,7 @@ export interface ExchangeContext {
   readonly meter: LoadMeter;
   readonly upstreams: Upstreams;
   readonly budget: RetryBudget;
+  readonly kept: KeptBytes;
   readonly faults: FaultLog;
   readonly stories: Stories<RequestStory>;
   readonly abandonments: Abandonments;
@@ -123,9 +125,9 @@ export class Exchange implements Waiter, UpstreamHandlers, DeadlineOwner {
     this.#story = new ExchangeStory(context.clock.nowMs());
     this.#load = context.meter.arrived(dispatcher.target.key, this.#story.arrivedMs);
     context.budget.earn();
-    this.#body = new ClientBody(request, request.rules?.bodyBytesMax ?? context.limits.bodyBytesMax, context.clock);
-    const { clock, limits } = context;
+    const { clock, limits, kept } = context;
     const { rules, record } = request;
+    this.#body = new ClientBody(request, { bytesMax: rules?.bodyBytesMax ?? limits.bodyBytesMax, clock, kept });
     if (record !== undefined) {
       record.revision = dispatcher.target;
       record.story = this.#story;
@@ -457,6 +459,7 @@ export class Exchange implements Waiter, UpstreamHandlers, DeadlineOwner {
     this.#done = true;
     this.#deadline.cancel();
     this.#body.detach();
+    this.#body.forgetSent();
     this.#release(outcome);
     const nowMs = this.#context.clock.nowMs();
     const hasFailed = outcome === "answered" ? (this.#answer?.status ?? 0) >= 500 : isFailure(outcome);
