@@ -7,17 +7,19 @@ import type { NativePod } from "./native-pod.ts";
 
 /** @throws PodFault NO_CAPACITY when it uses more memory than it is to have: it would be killed at once */
 export async function resizeContainer(
-  { names }: Pick<NativePod, "names">,
+  native: Pick<NativePod, "names" | "memoryBytes">,
   { container, cpu, memoryBytes }: ContainerLimits,
   { cgroups }: Pick<Kernel, "cgroups">,
 ): Promise<void> {
   const wanted = Math.max(memoryBytesMin, memoryBytes);
+  const { names } = native;
   const used = (await cgroups.usage(names.runtimeCgroup)).memoryBytes;
   if (used > wanted) {
     const why = `it uses ${String(used)} bytes of memory, which is more than ${String(wanted)}`;
     throw new PodFault("NO_CAPACITY", `container ${container} cannot be resized: ${why}`);
   }
   await cgroups.resize(names.runtimeCgroup, { cpu, memoryBytes: wanted });
+  native.memoryBytes = wanted;
 }
 
 /** Stops what runs in the container where it is, or lets it go on. */

@@ -9,6 +9,7 @@ import { memoryBytesMin } from "./bundle.ts";
 import { readContainerEnd, writeContainerEnd } from "./container-end.ts";
 import type { ContainerPod } from "./container-pod.ts";
 import { startExec } from "./exec.ts";
+import { noticeRefusals } from "./limit-notices.ts";
 import { explainExit, type NativePod, untilGone } from "./native-pod.ts";
 import { runtimeComplaint } from "./oci-runtime.ts";
 import { containerFiles, containerKey, containerNames, keptRootDirectory, type PodFiles } from "./pod-files.ts";
@@ -99,6 +100,7 @@ export class ContainerRuns {
         output,
         ended: shim.ended,
         exit: Promise.withResolvers(),
+        memoryBytes: record.memoryBytes,
         seen: { oomKills: 0, pidsRefused: 0 },
         streams: container.streams,
       };
@@ -135,7 +137,7 @@ export class ContainerRuns {
       address: native.record.address,
       startedWallMs,
       ended,
-      stop: (graceMs) => endProgram({ names: native.names, ended }, graceMs, { runtime, clock }),
+      stop: (graceMs) => endProgram(native, graceMs, { runtime, clock }),
       exec: (command) => this.exec(native, { command, terminal: false }),
     };
   }
@@ -158,6 +160,10 @@ export class ContainerRuns {
     await tools.runtime.signal(native.names, "KILL").catch(() => undefined);
     await native.output.drained();
     const exit = await this.#explain(native);
+    // An end by the memory limit is told as such; what else was refused since the last look would go with the cgroup.
+    if (exit.reason !== "OOMKilled") {
+      await noticeRefusals(native, { cgroups: tools.kernel.cgroups, observer: this.#settings.observer, container });
+    }
     if (pod.running.get(container) === native) pod.running.delete(container);
     const { startedWallMs = clock.wallMs(), restartCount = 0 } = native.record;
     const run = { ...exit, startedWallMs, finishedWallMs: clock.wallMs() };
@@ -171,12 +177,12 @@ export class ContainerRuns {
     native.exit.resolve(exit);
   }
 
-  async #explain(native: Pick<NativePod, "names" | "files" | "record" | "output">): Promise<PodExit> {
-    const { cgroups } = this.#settings.tools.kernel;
-    const { names, files, record, output } = native;
-    const facts = { names, files, memoryBytes: record.memoryBytes, lastLines: output.lastLines() };
-    const exit = await explainExit(facts, cgroups);
-    const complaint = exit.exitCode === 0 ? undefined : await runtimeComplaint(files.runtimeLog);
+  async #explain(native: NativePod): Promise<PodExit> {
+    const exit = await explainExit(
+      { ...native, lastLines: native.output.lastLines() },
+      this.#settings.tools.kernel.cgroups,
+    );
+    const complaint = exit.exitCode === 0 ? undefined : await runtimeComplaint(native.files.runtimeLog);
     if (complaint === undefined || !unrunnable.test(complaint)) return exit;
     return { exitCode: 128, reason: "StartError", message: complaint };
   }
@@ -223,7 +229,8 @@ export class ContainerRuns {
       output,
       ended: untilGone(shimLives, clock, watching),
       exit: Promise.withResolvers(),
-      seen: { oomKills: 0, pidsRefused: 0 },
+      memoryBytes: Math.max(memoryBytesMin, pod.limits.get(container)?.memoryBytes ?? record.memoryBytes),
+      seen: await tools.kernel.cgroups.counters(remains.names.runtimeCgroup),
       streams,
     };
     if (await shimLives()) {

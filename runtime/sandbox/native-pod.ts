@@ -23,6 +23,10 @@ export interface NativePod {
   stopping?: Promise<void>;
   /** Of one container among several. */
   readonly streams?: ContainerStreams;
+  /** What it may use by now. */
+  memoryBytes: number;
+  /** It was killed from here: its exit code alone does not tell that from an end by the kernel. */
+  killed?: true;
   /** What its limits had refused when last looked at. */
   seen: { readonly oomKills: number; readonly pidsRefused: number };
 }
@@ -46,7 +50,7 @@ const nearLimit = 0.98;
 
 /** How a pod ended whose shim is gone. Only before its cgroup is removed. */
 export async function explainExit(
-  pod: { readonly names: PodNames; readonly files: PodFiles; readonly memoryBytes: number; readonly lastLines: string },
+  pod: Pick<NativePod, "names" | "files" | "memoryBytes" | "killed"> & { readonly lastLines: string },
   cgroups: CgroupTree,
 ): Promise<PodExit> {
   const written = (await readFile(pod.files.exit, "utf8").catch(() => "")).trim();
@@ -64,14 +68,15 @@ export async function explainExit(
 }
 
 async function ranOutOfMemory(
-  { names, memoryBytes }: { readonly names: PodNames; readonly memoryBytes: number },
+  { names, memoryBytes, killed }: Pick<NativePod, "names" | "memoryBytes" | "killed">,
   cgroups: CgroupTree,
 ): Promise<boolean> {
   const below = await cgroups.counters(names.runtimeCgroup);
   const above = await cgroups.counters(names.cgroup);
   if (below.oomKills + above.oomKills > 0) return true;
-  if (cgroups.layout.mode === "v2") return false;
-  // crun removes the cgroup that counted, and v1 counts in no other. The one above it knows how far memory went.
+  if (cgroups.layout.mode === "v2" || killed === true) return false;
+  // crun removes the cgroup that counted, and v1 counts in no other. The one above it knows how far memory went: to the
+  // limit with files that were read, too, which is why an end that was brought about from here is none of these.
   return Number(await cgroups.read("memory", names.cgroup, "memory.max_usage_in_bytes")) >= memoryBytes * nearLimit;
 }
 

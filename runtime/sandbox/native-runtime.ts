@@ -319,8 +319,7 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
 
   async #explain(pod: NativePod): Promise<PodExit> {
     await pod.output.drained();
-    const facts = { names: pod.names, files: pod.files, memoryBytes: pod.record.memoryBytes };
-    const exit = await explainExit({ ...facts, lastLines: pod.output.lastLines() }, this.#kernel.cgroups);
+    const exit = await explainExit({ ...pod, lastLines: pod.output.lastLines() }, this.#kernel.cgroups);
     pod.exit.resolve(exit);
     return exit;
   }
@@ -372,7 +371,8 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
     }
     const ended = untilGone(shimLives, clock, this.#watching);
     const seen = await this.#kernel.cgroups.counters(names.runtimeCgroup);
-    const pod: NativePod = { record, names, files, output, ended, exit: Promise.withResolvers(), seen };
+    const { memoryBytes } = record;
+    const pod: NativePod = { record, names, files, output, ended, exit: Promise.withResolvers(), memoryBytes, seen };
     this.#pods.set(record.uid, pod);
     void ended.then(() => this.#ended(pod));
     return runningPod(pod, this.#runtime);
@@ -387,9 +387,11 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
   }
 
   async #lookAtLimits(): Promise<void> {
+    const { observer } = this.#settings;
+    const { cgroups } = this.#kernel;
     await this.#containerPods.look();
     for (const pod of this.#pods.values()) {
-      if (pod.stopping === undefined) await noticeRefusals(pod, this.#kernel.cgroups, this.#settings.observer);
+      if (pod.stopping === undefined) await noticeRefusals(pod, { cgroups, observer });
     }
   }
 

@@ -11,7 +11,7 @@ export interface PodNames {
   readonly netns: string;
   /** Of its link's end on the machine; names of links have at most 15 characters. */
   readonly link: string;
-  /** Below the root of each cgroup hierarchy. `runtime` is the one that the OCI runtime makes and removes. */
+  /** Below the root of each cgroup hierarchy, of a pod or of one container. `runtime` is the one that the OCI runtime makes and removes. */
   readonly cgroup: string;
   readonly runtimeCgroup: string;
 }
@@ -84,11 +84,10 @@ export const podFiles = (podsDirectory: string, key: string): PodFiles => filesI
 export const containerKey = (name: string): string => hexHash(name, 8);
 
 /** Names of one container of a pod: the pod's, but for what is its own. */
-export const containerNames = (pod: PodNames, key: string): PodNames => ({
-  ...pod,
-  containerId: `${pod.containerId}-${key}`,
-  runtimeCgroup: `${pod.cgroup}/${key}`,
-});
+export function containerNames(pod: PodNames, key: string): PodNames {
+  const cgroup = `${pod.cgroup}/${key}`;
+  return { ...pod, containerId: `${pod.containerId}-${key}`, cgroup, runtimeCgroup: `${cgroup}/run` };
+}
 
 export const containerFiles = (pod: PodFiles, key: string): PodFiles => filesIn(join(pod.containers, key));
 

@@ -5,23 +5,33 @@ import type { PodNames } from "./pod-files.ts";
 // After SIGKILL a process ends when the kernel has freed its memory; a second a gigabyte is slow already.
 const killedMsMax = 20_000;
 
-/** Ends a container's program: SIGTERM and the grace, where there is one, then SIGKILL. Resolves when it has ended, or 20 s later. */
+/**
+ * Ends a container's program: SIGTERM and the grace, where there is one, then SIGKILL, which is noted. Resolves when it has
+ * ended, or 20 s later.
+ */
 export async function endProgram(
-  { names, ended }: { readonly names: PodNames; readonly ended: Promise<unknown> },
+  program: { readonly names: PodNames; readonly ended: Promise<unknown>; killed?: true },
   graceMs: number,
   { runtime, clock }: { readonly runtime: OciRuntime; readonly clock: Clock },
 ): Promise<void> {
+  const { names, ended } = program;
   if (graceMs > 0) {
     await runtime.signal(names, "TERM");
-    await within(ended, graceMs, clock);
+    if (await within(ended, graceMs, clock)) return;
   }
+  program.killed = true;
   await runtime.signal(names, "KILL");
   await within(ended, killedMsMax, clock);
 }
 
-async function within(done: Promise<unknown>, deadlineMs: number, clock: Clock): Promise<void> {
+/** Whether it is done in time. */
+async function within(done: Promise<unknown>, deadlineMs: number, clock: Clock): Promise<boolean> {
   const stop = new AbortController();
-  const deadline = clock.sleep(deadlineMs, stop.signal).catch(() => undefined);
-  await Promise.race([done, deadline]);
+  const deadline = clock.sleep(deadlineMs, stop.signal).then(
+    () => false,
+    () => false,
+  );
+  const isDone = await Promise.race([done.then(() => true), deadline]);
   stop.abort();
+  return isDone;
 }

@@ -50,6 +50,7 @@ export async function untilReady(
     output,
     ended: shim.ended,
     exit: Promise.withResolvers(),
+    memoryBytes,
     seen: { oomKills: 0, pidsRefused: 0 },
   };
 }

@@ -85,6 +85,13 @@ const directoryHook: StartHook = {
   },
 };
 
+const cgroupHook: StartHook = {
+  name: "cgroup",
+  // Only memory: the runtime makes what it limits below this one, and this one remembers what it saw.
+  run: ({ names }, { kernel }) => kernel.cgroups.create(names.cgroup),
+  undo: ({ names }, { kernel }) => kernel.cgroups.remove(names.cgroup),
+};
+
 /** What a pod's containers share, in the order in which it comes up. */
 export const sandboxHooks: readonly StartHook[] = [
   directoryHook,
@@ -110,12 +117,7 @@ export const sandboxHooks: readonly StartHook[] = [
     },
     undo: ({ names }, { network }) => network.disconnect(names),
   },
-  {
-    name: "cgroup",
-    // Only memory: the runtime makes what it limits below this one, and this one remembers what it saw.
-    run: ({ names }, { kernel }) => kernel.cgroups.create(names.cgroup),
-    undo: ({ names }, { kernel }) => kernel.cgroups.remove(names.cgroup),
-  },
+  cgroupHook,
 ];
 
 const programHooks: readonly StartHook[] = [
@@ -132,8 +134,8 @@ const programHooks: readonly StartHook[] = [
   },
 ];
 
-/** One container among several: files of its own, and its program. */
-export const containerHooks: readonly StartHook[] = [directoryHook, ...programHooks];
+/** One container among several: files and a cgroup of its own, and its program. */
+export const containerHooks: readonly StartHook[] = [directoryHook, cgroupHook, ...programHooks];
 
 /** The order in which a pod of one container comes up. It goes down in the reverse order. */
 export const startHooks: readonly StartHook[] = [...sandboxHooks, ...programHooks];

@@ -359,7 +359,7 @@ test("paused by an annotation, and resized in place, with the same container all
   await k("wait --for=condition=Ready pod/counts --timeout=20s");
   const ids = await k("get pod counts -o jsonpath={.status.containerStatuses[0].containerID}");
   const inMachine = (v1: string, v2: string): Promise<string> => {
-    const path = ids.replace(/^\w+:\/\/shallop-/, "").replaceAll("-", "/");
+    const path = `${ids.replace(/^\w+:\/\/shallop-/, "").replaceAll("-", "/")}/run`;
     const files = [`/sys/fs/cgroup/${v1.replace("*", `shallop/${path}`)}`, `/sys/fs/cgroup/shallop/${path}/${v2}`];
     return Promise.any(files.map((file) => readFile(file, "utf8"))).then((text) => text.trim());
   };
@@ -378,6 +378,25 @@ test("paused by an annotation, and resized in place, with the same container all
   expect(await inMachine("memory/*/memory.limit_in_bytes", "memory.max")).toBe(String(48 << 20));
   await k("annotate pod counts shallop.dev/paused=true");
   await k("delete pod counts --timeout=20s");
+});
+
+test("limits of one container among several: who met them is told, and the others run on", async () => {
+  const limited = (name: string, memory: string, ...command: readonly string[]): object => ({
+    ...{ name, image: "busybox:1", command, resources: { limits: { memory } } },
+  });
+  const eats = ["sh", "-c", "sleep 1; exec dd if=/dev/zero of=/dev/null bs=100M count=1"];
+  const containers = [limited("crowd", "256Mi", "sleep", "1000"), limited("eats", "64Mi", ...eats)];
+  await k("apply -f -", podOf("limits", { terminationGracePeriodSeconds: 0, containers }));
+  const of = (container: string, path: string): Promise<string> =>
+    k(`get pod limits -o jsonpath={.status.containerStatuses[?(@.name=='${container}')].${path}}`);
+  await k("wait --for=condition=Ready pod/limits --timeout=20s");
+  await kubectl(["exec", "limits", "-c", "crowd", "--", "sh", "-c", "for i in $(seq 1100); do sleep 5 & done"]);
+  const events = (): Promise<string> => k("get events --field-selector=involvedObject.name=limits");
+  await expect.poll(events, { timeout: 20_000 }).toMatch(/PidsLimit .*container crowd/);
+  await expect.poll(() => of("eats", "lastState.terminated"), { timeout: 20_000 }).toMatch(/"exitCode":137.*OOMKilled/);
+  expect(await events()).toMatch(/OOMKilled .*eats: used more than its memory limit of 67108864 bytes/);
+  expect(await of("crowd", "restartCount")).toBe("0");
+  await k("delete pod limits --timeout=20s");
 });
 
 test("a job's pod: Completed or Error, told with its exit code, and deleted with all that it had", async () => {
