@@ -4,8 +4,10 @@ import { planFile } from "../component/component-plan.ts";
 import { prepare, type PrepareLimits } from "../component/prepare.ts";
 import type { PreparedComponent, PreparedStore } from "../component/prepared-store.ts";
 import { purposesOf, type WantedPurpose } from "../component/requirements.ts";
+import { withoutVersion } from "@shallop/sdk/trust";
 import type { Cells } from "../sandbox/cell/cells.ts";
 import type { LocalWasmImage } from "../image/local-image.ts";
+import { PodFault } from "../pod/pod-runtime.ts";
 
 export interface PrepareQueueSettings {
   readonly limits: PrepareLimits;
@@ -18,6 +20,8 @@ export interface PrepareQueueSettings {
 const atOnceMax = 2;
 // Components that are started without a look at their bytes: as many as a node remembers images.
 const knownMax = 1000;
+// Enough to see what it is about.
+const hiddenShownMax = 10;
 
 /** Prepares components: each once, however many ask, and few at a time. */
 export class PrepareQueue {
@@ -32,12 +36,21 @@ export class PrepareQueue {
     this.#settings = settings;
   }
 
-  /** Rejects with `signal.reason` when this caller gives up; others who wait for the same component are not affected. */
+  /**
+   * Rejects with `signal.reason` when this caller gives up; others who wait for the same component are not affected.
+   * @throws PodFault IMAGE_INVALID when it imports what its image does not list, and those of `prepare`
+   */
   async prepare(
     image: LocalWasmImage,
     signal: AbortSignal,
     purpose: WantedPurpose = "serve",
   ): Promise<PreparedComponent> {
+    const prepared = await this.#whole(image, signal, purpose);
+    checkListed(image, prepared.plan.imports);
+    return prepared;
+  }
+
+  async #whole(image: LocalWasmImage, signal: AbortSignal, purpose: WantedPurpose): Promise<PreparedComponent> {
     const known = this.#known(image.componentDigest, purpose);
     if (known !== undefined) return known;
     signal.throwIfAborted();
@@ -99,4 +112,14 @@ export class PrepareQueue {
       this.#waiting.shift()?.();
     }
   }
+}
+
+/** People and policies read what an image says that it asks for: one that asks for more has deceived them. */
+function checkListed({ digest, listedImports }: LocalWasmImage, imports: readonly string[]): void {
+  if (listedImports === undefined) return;
+  const listed = new Set(listedImports.map(withoutVersion));
+  const hidden = imports.filter((name) => !listed.has(withoutVersion(name)));
+  if (hidden.length === 0) return;
+  const what = `the component of ${digest} imports ${hidden.slice(0, hiddenShownMax).join(", ")}`;
+  throw new PodFault("IMAGE_INVALID", `${what}, which the config of its image does not list; build the image again`);
 }

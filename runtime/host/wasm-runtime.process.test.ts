@@ -2,6 +2,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { readdir, readFile, readlink } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { readSurface } from "../component/component-binary.ts";
 import type { LocalWasmImage } from "../image/local-image.ts";
 import type { RunningPod } from "../pod/pod-runtime.ts";
 import { componentImporting, coreModule, trappingStartComponent, unstoppableComponent } from "./testing/components.ts";
@@ -321,10 +322,15 @@ describe("the Wasm runtime", () => {
     await expect(runtime.start(launch, never)).rejects.toMatchObject({ code });
   });
 
-  test("refuses a truncated component, and names the import that is missing", async () => {
+  test("refuses a truncated component, one that imports more than its image says, and names the import that is missing", async () => {
     await using fixture = await RuntimeFixture.open();
     const runtime = await fixture.runtime();
-    const whole = await readFile((await fixture.guestImage()).componentPath);
+    const image = await fixture.guestImage();
+    const whole = await readFile(image.componentPath);
+    const { imports } = readSurface(whole);
+    await runtime.prepare({ ...image, listedImports: imports }, never);
+    const silent = { ...image, listedImports: imports.filter((name) => !name.startsWith("wasi:cli/environment")) };
+    await expect(runtime.prepare(silent, never)).rejects.toMatchObject({ code: "IMAGE_INVALID" });
     const cut = await fixture.imageOf(whole.subarray(0, whole.length >> 1));
     await expect(runtime.prepare(cut, never)).rejects.toMatchObject({ code: "IMAGE_INVALID" });
     const unmet = await fixture.imageOf(componentImporting("acme:db/query@1.0.0"));

@@ -9,6 +9,8 @@ export interface LocalWasmImage {
   readonly componentDigest: string;
   /** The component's bytes; read-only. */
   readonly componentPath: string;
+  /** What the image says that it imports; absent where it does not say. */
+  readonly listedImports?: readonly string[];
   readonly sizeBytes: number;
 }
 

@@ -271,6 +271,7 @@ export class NodeImages {
       digest: variant.digest,
       componentDigest: component.digest,
       componentPath: this.#store.path(component.digest),
+      ...(variant.component === undefined ? {} : { listedImports: variant.component.imports }),
       sizeBytes: component.sizeBytes,
     };
   }

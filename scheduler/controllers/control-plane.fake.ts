@@ -17,7 +17,7 @@ import {
 import type { ImageReference } from "@shallop/sdk/image";
 import { describeError, type Log, silentLog } from "@shallop/sdk/internal";
 import { FakeClock, seededRandom } from "@shallop/sdk/internal/testing";
-import type { Evidence } from "@shallop/sdk/trust";
+import type { Evidence, ImageDemands } from "@shallop/sdk/trust";
 import type { PodUsage } from "@shallop/sdk/wire";
 import { createApi } from "../api/api.ts";
 import { type ControlClient, inProcessClient } from "../api/client.ts";
@@ -30,7 +30,7 @@ import type { AskNodes } from "./autoscaler/usage-book.ts";
 import type { Issuers } from "./certificate/issuer.ts";
 import { Controllers } from "./controllers.ts";
 import { type ImageResolver, ResolveFault } from "./revision/image-resolver.ts";
-import type { ImageAbilities, ImageKnowledge } from "./revision/policed-image-resolver.ts";
+import type { ImageKnowledge } from "./revision/policed-image-resolver.ts";
 
 export const digest = `sha256:${"a".repeat(64)}`;
 const stepMs = 200;
@@ -47,15 +47,16 @@ class FakeImages implements ImageResolver {
 
 /** What images are made of, by repository. Nothing is signed unless a test says so. */
 class FakeKnowledge implements ImageKnowledge {
-  readonly importsOf = new Map<string, readonly string[]>();
+  /** By digest; an image asks for nothing unless a test says so. */
+  readonly demandsOf = new Map<string, Partial<ImageDemands>>();
   readonly evidenceOf = new Map<string, readonly Evidence[]>();
   async evidence({ repository }: ImageReference): Promise<readonly Evidence[]> {
     await Promise.resolve();
     return this.evidenceOf.get(repository) ?? [];
   }
-  async variants({ digest: of }: ImageReference): Promise<ImageAbilities> {
+  async demands({ digest: of }: ImageReference): Promise<ImageDemands> {
     await Promise.resolve();
-    return { kinds: ["wasm"], imports: this.importsOf.get(of ?? "") ?? [] };
+    return { kinds: ["wasm"], imports: [], unlisted: [], users: [], ...this.demandsOf.get(of ?? "") };
   }
 }
 

@@ -105,7 +105,7 @@ export class Controllers implements AsyncDisposable {
       resolver: options.images,
       knowledge: options.imageKnowledge,
       policies: () => [...cluster.of("imagePolicies").items()],
-      running: (revision) => runningImage(cluster, revision),
+      running: (revision) => runningBeside(cluster, revision),
       events,
     });
     this.#resolutions = new Resolutions(images, { clock, log }, (key) => this.#queues.revision.add(key));
@@ -350,15 +350,14 @@ export class Controllers implements AsyncDisposable {
   }
 }
 
-/** The image of the revision that the service of another one runs now. */
-function runningImage(cluster: Cluster, { metadata }: Revision): string | undefined {
+/** The revision that the service of another one runs now. */
+function runningBeside(cluster: Cluster, { metadata }: Revision): Revision | undefined {
   const configuration = cluster
     .of("configurations")
     .get(metadata.namespace, metadata.labels?.[label.configuration] ?? "");
   const name = configuration?.status?.latestReadyRevisionName;
   if (name === undefined || name === metadata.name) return undefined;
-  const running = cluster.of("revisions").get(metadata.namespace, name);
-  return running?.status?.containerStatuses?.[0]?.imageDigest;
+  return cluster.of("revisions").get(metadata.namespace, name);
 }
 
 type QueueName =

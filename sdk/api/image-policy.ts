@@ -21,7 +21,7 @@ export interface ImagePolicy extends ApiObject {
     readonly wasmOnly?: boolean;
     /** One of them must have signed the image. */
     readonly keys?: readonly { readonly name?: string; /** PEM. */ readonly key: string }[];
-    /** A component that asks for more than the running one waits until somebody approves. */
+    /** A revision that asks for more than the running one waits until somebody approves. */
     readonly approveCapabilities?: boolean;
     /** What whoever is refused is told besides. */
     readonly message?: string;

@@ -60,7 +60,7 @@ export const annotation = {
   signals: "autoscaling.shallop.dev/signals",
   /** On revision templates, by the user: `true` has the autoscaler say what it would do, and do nothing. */
   autoscalingDryRun: "autoscaling.shallop.dev/dry-run",
-  /** On Revisions, by a user: the digest of the image whose new capabilities are approved. */
+  /** On Revisions, never on their templates, by a user: the digest of the image with which the revision may have its new capabilities. */
   approvedImage: "shallop.dev/approved-image",
   /** On Pods: JSON of PodEndpoint, how a gateway reaches the pod. Written by the node that runs it. */
   endpoint: "shallop.dev/endpoint",

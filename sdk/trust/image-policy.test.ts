@@ -3,7 +3,7 @@ import { type Digest, parseReference } from "@shallop/sdk/image";
 import { describe, expect, test } from "vitest";
 import type { Evidence } from "./evidence.ts";
 import { encryptKey } from "./encrypted-key.ts";
-import { newCapabilities, policiesFor, policyRefusal } from "./image-policy.ts";
+import { policiesFor, policyRefusal } from "./image-policy.ts";
 import { generateKeyPair, parseSignKey } from "./keys.ts";
 
 const digest = `sha256:${"a".repeat(64)}` as Digest;
@@ -80,10 +80,4 @@ describe("what a policy asks for", () => {
     const tampered = [{ ...evidence[0]!, payload: Buffer.from(String(payload).replace("r/hello", "r/other")) }];
     expect(policyRefusal([good], { ...facts, evidence: tampered })).toMatch(/none of the keys/);
   });
-});
-
-test("a newer version of an interface is no new capability", () => {
-  const running = ["wasi:cli/environment@0.2.0", "wasi:http/types@0.2.0"];
-  expect(newCapabilities(running, ["wasi:http/types@0.2.6", "wasi:sockets/tcp@0.2.6"])).toEqual(["wasi:sockets/tcp"]);
-  expect(newCapabilities(running, running)).toEqual([]);
 });

@@ -96,14 +96,3 @@ function readableKey({ key }: { readonly key: string }): readonly VerifyKey[] {
     return [];
   }
 }
-
-/**
- * What a component asks for that the running one does not: interfaces, without their versions, because a newer version
- * of the same is no other capability.
- */
-export function newCapabilities(running: readonly string[], wanted: readonly string[]): readonly string[] {
-  const had = new Set(running.map(withoutVersion));
-  return [...new Set(wanted.map(withoutVersion))].filter((name) => !had.has(name)).sort();
-}
-
-const withoutVersion = (name: string): string => name.replace(/@.*$/, "");

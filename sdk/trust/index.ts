@@ -1,3 +1,4 @@
+export { capabilitiesOf, newCapabilities, type RevisionDemands, withoutVersion } from "./capabilities.ts";
 export { encryptKey } from "./encrypted-key.ts";
 export { type Evidence, verifyEvidence, type VerifiedSignature } from "./evidence.ts";
 export { TrustFault, type TrustFaultCode } from "./fault.ts";
@@ -6,10 +7,10 @@ export {
   asksForSignatures,
   asksForWasm,
   type ImageFacts,
-  newCapabilities,
   policiesFor,
   policyRefusal,
 } from "./image-policy.ts";
+export { type ImageDemands, readDemands } from "./image-demands.ts";
 export { generateKeyPair, type KeyType, parseSignKey, parseVerifyKey, type SignKey, type VerifyKey } from "./keys.ts";
 export { debianPackages, npmPackages } from "./packages.ts";
 export {

@@ -55,7 +55,8 @@ test("answers a thousand requests at once from zero, all of them", async () => {
 });
 
 test("splits traffic over two revisions, and gives one an address of its own", async () => {
-  await platform.run("deploy", "hello", "--image", "hello:1.0.0", "--env", "ROUND=2");
+  const said = await platform.run("deploy", "hello", "--image", "hello:1.0.0", "--env", "ROUND=2");
+  expect(said).toContain("hello asks for what hello-00001 does not\n  + variable ROUND\n");
   await platform.run(
     "traffic",
     "hello",

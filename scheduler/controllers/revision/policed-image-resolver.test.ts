@@ -1,4 +1,4 @@
-import { annotation, type ImagePolicy, imagePolicies, revisions, services } from "@shallop/sdk/api";
+import { annotation, type Container, type ImagePolicy, imagePolicies, revisions, services } from "@shallop/sdk/api";
 import { expect, test } from "vitest";
 import { digest, World } from "../control-plane.fake.ts";
 
@@ -52,18 +52,18 @@ test("a policy for others refuses nothing; one whose facts cannot be had refuses
 test("a component that asks for more waits until somebody approves; one that asks for less does not", async () => {
   await using world = await World.start(["a"]);
   await world.client.create(imagePolicies, policyOf("careful", { approveCapabilities: true }));
-  world.knowledge.importsOf.set(digest, ["wasi:http/types@0.2.0"]);
+  world.knowledge.demandsOf.set(digest, { imports: ["wasi:http/types@0.2.0"] });
   await world.deploy("hello", "hello:1");
   await world.ready("hello");
   const next = `sha256:${"b".repeat(64)}`;
   world.images.resolve = (image) => Promise.resolve(`127.0.0.1:5000/hello@${image === "hello:1" ? digest : next}`);
-  world.knowledge.importsOf.set(next, ["wasi:http/types@0.2.6", "wasi:sockets/tcp@0.2.6"]);
+  world.knowledge.demandsOf.set(next, { imports: ["wasi:http/types@0.2.6", "wasi:random/random@0.2.6"] });
   const service = await world.service("hello");
   const template = { ...service.spec.template, spec: { containers: [{ image: "hello:2" }] } };
   await world.client.update(services, { ...service, spec: { ...service.spec, template } });
   await world.until("it waits", async () => (await conditionOf(world, "hello-00002"))?.reason === "ApprovalRequired");
   expect((await conditionOf(world, "hello-00002"))?.message).toContain(
-    "asks for what the running one does not: wasi:sockets/tcp;",
+    "asks for what the running one does not: wasi:random/random;",
   );
   expect(await world.reasons()).toContain("ApprovalRequired");
   const revision = await world.client.get(revisions, "default", "hello-00002");
@@ -78,4 +78,42 @@ test("a component that asks for more waits until somebody approves; one that ask
   const current = await world.client.get(revisions, "default", patched.metadata.name);
   await world.client.update(revisions, { ...current, metadata: { ...current.metadata, annotations: approved } });
   await world.until("it is ready", async () => (await conditionOf(world, "hello-00002"))?.status === "True");
+});
+
+test("a container waits for its approval too, and the same image with more of a machine; not with another value", async () => {
+  await using world = await World.start(["a"]);
+  await world.client.create(imagePolicies, policyOf("careful", { approveCapabilities: true }));
+  world.knowledge.demandsOf.set(digest, { kinds: ["native"], users: ["65532"] });
+  const env = (value: string) => [{ name: "LEVEL", value }];
+  const template = (container: Partial<Container>) => ({
+    spec: { containers: [{ image: "hello:1", ...container }] },
+  });
+  const rolled = async (container: Partial<Container>): Promise<void> => {
+    const { status: _, ...service } = await world.service("hello");
+    await world.client.update(services, { ...service, spec: { template: template(container) } });
+  };
+  await world.deploy("hello", "hello:1");
+  await world.ready("hello");
+  const securityContext = { capabilities: { add: ["CHOWN"] } };
+  await rolled({ env: env("1"), securityContext });
+  await world.until("it waits", async () => (await conditionOf(world, "hello-00002"))?.reason === "ApprovalRequired");
+  expect((await conditionOf(world, "hello-00002"))?.message).toContain(
+    "asks for what the running one does not: native: capability CHOWN, variable LEVEL; image policy careful",
+  );
+  const revision = await world.client.get(revisions, "default", "hello-00002");
+  const annotations = { ...revision.metadata.annotations, [annotation.approvedImage]: digest };
+  await world.client.update(revisions, { ...revision, metadata: { ...revision.metadata, annotations } });
+  await world.ready("hello");
+  await rolled({ env: env("2"), securityContext });
+  await world.ready("hello");
+  expect((await world.service("hello")).status?.latestReadyRevisionName).toBe("hello-00003");
+});
+
+test("who deploys does not approve: the template has no place for it", async () => {
+  await using world = await World.start(["a"]);
+  const deploying = world.deploy("hello", "hello:1", { [annotation.approvedImage]: digest });
+  await expect(deploying).rejects.toMatchObject({
+    code: "Invalid",
+    message: expect.stringContaining("whoever approves"),
+  });
 });

@@ -7,6 +7,7 @@ import {
   asksForSignatures,
   asksForWasm,
   type Evidence,
+  type ImageDemands,
   type ImageFacts,
   newCapabilities,
   policiesFor,
@@ -17,21 +18,15 @@ import { type ImageResolver, ResolveFault } from "./image-resolver.ts";
 /** What a registry knows of an image. */
 export interface ImageKnowledge {
   evidence(reference: ImageReference, signal: AbortSignal): Promise<readonly Evidence[]>;
-  variants(reference: ImageReference, signal: AbortSignal): Promise<ImageAbilities>;
-}
-
-export interface ImageAbilities {
-  readonly kinds: readonly ("wasm" | "native")[];
-  /** What its component imports. */
-  readonly imports: readonly string[];
+  demands(reference: ImageReference, signal: AbortSignal): Promise<ImageDemands>;
 }
 
 export interface PolicedOptions {
   readonly resolver: ImageResolver;
   readonly knowledge: ImageKnowledge;
   readonly policies: () => readonly ImagePolicy[];
-  /** The image that the revision's service runs now: `registry/repository@sha256:…`. */
-  readonly running: (revision: Revision) => string | undefined;
+  /** The revision that the revision's service runs now, if that is another. */
+  readonly running: (revision: Revision) => Revision | undefined;
   readonly events: EventRecorder;
 }
 
@@ -74,15 +69,15 @@ export class PolicedImageResolver implements ImageResolver {
     try {
       const evidence = asksForSignatures(policies) ? await knowledge.evidence(facts.reference, signal) : undefined;
       const asksForVariants = asksForWasm(policies) || asksForApproval(policies);
-      const abilities = asksForVariants ? await knowledge.variants(facts.reference, signal) : undefined;
+      const demands = asksForVariants ? await knowledge.demands(facts.reference, signal) : undefined;
       const refusal = policyRefusal(policies, {
         ...facts,
         ...(evidence === undefined ? {} : { evidence }),
-        ...(abilities === undefined ? {} : { kinds: abilities.kinds }),
+        ...(demands === undefined ? {} : { kinds: demands.kinds }),
       });
       if (refusal !== undefined) return denied(refusal);
-      if (!asksForApproval(policies) || abilities === undefined) return undefined;
-      return await this.#approvalFault(policies, { revision, resolved, imports: abilities.imports }, signal);
+      if (!asksForApproval(policies) || demands === undefined) return undefined;
+      return await this.#approvalFault(policies, { revision, resolved, demands }, signal);
     } catch (error) {
       signal.throwIfAborted();
       return denied(`whether ${resolved} may run could not be found out: ${describeError(error)}`);
@@ -91,16 +86,17 @@ export class PolicedImageResolver implements ImageResolver {
 
   async #approvalFault(
     policies: readonly ImagePolicy[],
-    image: { readonly revision: Revision; readonly resolved: string; readonly imports: readonly string[] },
+    image: { readonly revision: Revision; readonly resolved: string; readonly demands: ImageDemands },
     signal: AbortSignal,
   ): Promise<ResolveFault | undefined> {
-    const { revision, resolved, imports } = image;
+    const { revision, resolved, demands } = image;
     const running = this.#options.running(revision);
+    const runningImage = running?.status?.containerStatuses?.[0]?.imageDigest;
     // The first revision of a service asks for all that it asks for: whoever makes the service sees that.
-    if (running === undefined || running === resolved) return undefined;
-    const reference = parseReference(running, { defaultRegistry: "registry.invalid" });
-    const before = await this.#options.knowledge.variants(reference, signal);
-    const fresh = newCapabilities(before.imports, imports);
+    if (running === undefined || runningImage === undefined) return undefined;
+    const reference = parseReference(runningImage, { defaultRegistry: "registry.invalid" });
+    const before = runningImage === resolved ? demands : await this.#options.knowledge.demands(reference, signal);
+    const fresh = newCapabilities({ image: before, spec: running.spec }, { image: demands, spec: revision.spec });
     const digest = resolved.slice(resolved.indexOf("@") + 1);
     if (fresh.length === 0 || revision.metadata.annotations?.[annotation.approvedImage] === digest) return undefined;
     const policy = policies.find(({ spec }) => spec.approveCapabilities === true)?.metadata.name ?? "";

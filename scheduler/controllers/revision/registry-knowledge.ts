@@ -1,6 +1,6 @@
-import { type ImageReference, ImageFault, readVariants, type RegistryClient } from "@shallop/sdk/image";
-import { type Evidence, readEvidence } from "@shallop/sdk/trust";
-import type { ImageAbilities, ImageKnowledge } from "./policed-image-resolver.ts";
+import { type ImageReference, ImageFault, type RegistryClient } from "@shallop/sdk/image";
+import { type Evidence, type ImageDemands, readDemands, readEvidence } from "@shallop/sdk/trust";
+import type { ImageKnowledge } from "./policed-image-resolver.ts";
 
 /** knative/serving: `digest-resolution-timeout`. */
 const timeoutMs = 10_000;
@@ -21,14 +21,10 @@ export class RegistryKnowledge implements ImageKnowledge {
   }
 
   /** @throws ImageFault */
-  async variants(reference: ImageReference, signal: AbortSignal): Promise<ImageAbilities> {
+  async demands(reference: ImageReference, signal: AbortSignal): Promise<ImageDemands> {
     const stop = bounded(signal);
     const root = await this.#client.manifest(reference, stop);
-    const { variants } = await readVariants(root, (blob) => this.#client.bytes(reference, blob, stop));
-    return {
-      kinds: [...new Set(variants.map(({ kind }) => kind))],
-      imports: variants.flatMap((variant) => (variant.kind === "wasm" ? (variant.component?.imports ?? []) : [])),
-    };
+    return readDemands(root, (blob) => this.#client.bytes(reference, blob, stop));
   }
 }
 

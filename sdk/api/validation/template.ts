@@ -45,6 +45,7 @@ export function validateTemplate(
     ...validateLimits(annotations, `${path}.metadata.annotations`),
     ...validateTraffic(annotations, `${path}.metadata.annotations`),
     ...validateVariantWish(annotations, `${path}.metadata.annotations`),
+    ...validateApproval(annotations, `${path}.metadata.annotations`),
     ...validateRevisionName(object, old),
   ];
 }
@@ -58,6 +59,12 @@ function validateVariantWish(annotations: Readonly<Record<string, string>>, path
       : [notSupported(`${path}.${name}`, variant, variantKinds)];
   });
 }
+
+/** Who deploys would approve his own wishes: a right to change revisions is another one than to change services. */
+const validateApproval = (annotations: Readonly<Record<string, string>>, path: string): StatusCause[] =>
+  annotations[annotation.approvedImage] === undefined
+    ? []
+    : [forbidden(`${path}.${annotation.approvedImage}`, "is written on the revision, by whoever approves it")];
 
 function validateRevisionName(object: JsonObject, old: JsonObject | undefined): StatusCause[] {
   const path = "spec.template.metadata.name";

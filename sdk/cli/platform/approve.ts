@@ -25,8 +25,9 @@ export async function approve(
     const namespace = namespaceOf(flags);
     const revision = await find(client, namespace, name);
     const image = await imageNow(images, revision);
-    const running = await runningImage(client, revision);
-    const capabilities = running === undefined ? [] : await capabilitiesAdded(images, { running, image: image.text });
+    const running = await runningBeside(client, revision);
+    const change = { image: image.text, spec: revision.spec };
+    const capabilities = running === undefined ? [] : await capabilitiesAdded(images, { running, ...change });
     await retryOnConflict(async () => {
       const current = await client.get(revisions, namespace, name);
       const annotations = { ...current.metadata.annotations, [annotation.approvedImage]: image.digest };
@@ -62,11 +63,9 @@ async function imageNow(
   return { digest, text: formatReference(pinned(reference, digest)) };
 }
 
-async function runningImage(client: HttpsClient, { metadata }: Revision): Promise<string | undefined> {
+async function runningBeside(client: HttpsClient, { metadata }: Revision): Promise<Revision | undefined> {
   const namespace = metadata.namespace ?? "default";
   const configuration = await client.get(configurations, namespace, metadata.labels?.[label.configuration] ?? "");
   const name = configuration.status?.latestReadyRevisionName;
-  if (name === undefined || name === metadata.name) return undefined;
-  const running = await client.get(revisions, namespace, name);
-  return running.status?.containerStatuses?.[0]?.imageDigest;
+  return name === undefined || name === metadata.name ? undefined : client.get(revisions, namespace, name);
 }

@@ -3,6 +3,7 @@ import {
   autoscalingPrefix,
   type NewObject,
   revisions,
+  type RevisionSpec,
   type RevisionTemplate,
   type Service,
   services,
@@ -29,7 +30,7 @@ export async function deploy(context: Context, name: string, flags: DeployFlags)
   const client = await connect(context, flags);
   try {
     const namespace = namespaceOf(flags);
-    await showNewCapabilities(context, client, { namespace, name, flags });
+    await showNewCapabilities(context, client, { namespace, name, flags, spec: template.spec });
     const stamp = await stampFor(context, client, { namespace, name, flags });
     const written = await write(client, { namespace, name }, stamped(template, stamp));
     const service = flags.wait ? await waitReady(context, client, written) : written;
@@ -44,20 +45,24 @@ export async function deploy(context: Context, name: string, flags: DeployFlags)
   }
 }
 
-/** What the new component asks for that the running one did not: read before it is given. */
+/** What the new revision asks for that the running one did not: read before it is given. */
 async function showNewCapabilities(
   context: Context,
   client: HttpsClient,
-  target: { readonly namespace: string; readonly name: string; readonly flags: DeployFlags },
+  target: {
+    readonly namespace: string;
+    readonly name: string;
+    readonly flags: DeployFlags;
+    readonly spec: RevisionSpec;
+  },
 ): Promise<void> {
   const service = await findService(client, target.namespace, target.name);
   const ready = service?.status?.latestReadyRevisionName;
   if (ready === undefined || target.flags.output === "json") return;
-  const revision = await client.get(revisions, target.namespace, ready).catch(() => undefined);
-  const running = revision?.status?.containerStatuses?.[0]?.imageDigest;
+  const running = await client.get(revisions, target.namespace, ready).catch(() => undefined);
   if (running === undefined) return;
   const images = await openImages(context, target.flags);
-  const added = await capabilitiesAdded(images, { running, image: target.flags.image });
+  const added = await capabilitiesAdded(images, { running, image: target.flags.image, spec: target.spec });
   if (added.length === 0) return;
   context.print(`${context.style.yellow("new")}: ${target.name} asks for what ${ready} does not`);
   for (const capability of added) context.print(`  + ${capability}`);
