@@ -78,13 +78,16 @@ export function mutateJson(random: Random, seed: unknown): unknown {
       case 1:
         define(holder, pick(random, nastyText), holder[key]);
         break;
-      case 2:
+      case 2: {
+        const times = random.below(40);
+        if (sizeOf(root) * times > charactersMax) break;
         define(
           holder,
           key,
-          Array.from({ length: random.below(40) }, () => holder[key]),
+          Array.from({ length: times }, () => holder[key]),
         );
         break;
+      }
       case 3:
         define(holder, key, { [pick(random, nastyText)]: holder[key] });
         break;
@@ -94,6 +97,11 @@ export function mutateJson(random: Random, seed: unknown): unknown {
   }
   return root.value;
 }
+
+/** Larger than the largest manifest that is read: parsers see too much, and not what only memory is spent on. */
+const charactersMax = 16 * 1024 * 1024;
+
+const sizeOf = (root: Holder): number => JSON.stringify(root).length;
 
 type Holder = Record<string, unknown>;
 

@@ -1,23 +1,10 @@
-import { closeSync, fstatSync } from "node:fs";
+import { closeSync } from "node:fs";
 import { chunkBytes, contentBytesOf } from "./copied-image.ts";
 import type { MemoryImage } from "./memory-image.ts";
 import { type PageCalls, pageCalls, type PageScanner } from "./page-calls.ts";
 
-/** A source as it is sent to other threads of the process, which open it with `openImageSource`. */
-export interface SharedImage {
-  /** The number of a file that only this process has. */
-  readonly fd: number;
-  /** Of the file: a number that was closed may be another file's by now. */
-  readonly inode: bigint;
-  /** Of the memory. */
-  readonly byteLength: number;
-  /** What comes before the zeros at the end; the file's content too. */
-  readonly content: SharedArrayBuffer;
-}
-
 /** One memory's bytes, for many memories to be mapped from: what none of them has written, they share. */
 export interface ImageSource {
-  readonly shared: SharedImage;
   /** Whether the memory holds exactly these bytes. */
   holds(memory: WebAssembly.Memory): boolean;
   /**
@@ -25,10 +12,7 @@ export interface ImageSource {
    * the kernel refuses; the memory is then as it was.
    */
   map(memory: WebAssembly.Memory): MemoryImage | undefined;
-  /**
-   * Closes the file: nothing can be mapped any more, by any thread; what was mapped stays. Only for the thread that
-   * created it; that thread's end does it too.
-   */
+  /** Closes the file, as the end of the thread does: nothing can be mapped any more; what was mapped stays. */
   dispose(): void;
 }
 
@@ -38,48 +22,40 @@ export function createImageSource(memory: WebAssembly.Memory): ImageSource | und
   const bytes = Buffer.from(memory.buffer);
   // The kernel maps whole pages, of up to 64 KiB; memories with smaller pages are copied.
   if (calls === undefined || bytes.length === 0 || bytes.length % chunkBytes !== 0) return undefined;
-  const content = new SharedArrayBuffer(contentBytesOf(bytes));
-  const view = new Uint8Array(content);
-  view.set(bytes.subarray(0, content.byteLength));
-  const fd = calls.createFile(bytes.subarray(0, content.byteLength));
-  if (fd === undefined) return undefined;
-  return new MappedSource(calls, { fd, inode: inodeOf(fd), byteLength: bytes.length, content });
+  const content = Buffer.from(bytes.subarray(0, contentBytesOf(bytes)));
+  const fd = calls.createFile(content);
+  return fd === undefined ? undefined : new MappedSource(calls, { fd, byteLength: bytes.length, content });
 }
 
-/** The source that another thread of this process has created; undefined where memory cannot be mapped. */
-export function openImageSource(shared: SharedImage): ImageSource | undefined {
-  const calls = pageCalls();
-  return calls === undefined ? undefined : new MappedSource(calls, shared);
-}
-
-function inodeOf(fd: number): bigint {
-  return fstatSync(fd, { bigint: true }).ino;
+interface SourceFile {
+  readonly fd: number;
+  /** Of the memory. */
+  readonly byteLength: number;
+  /** What comes before the zeros at the end; the file's content too. */
+  readonly content: Buffer;
 }
 
 class MappedSource implements ImageSource {
-  readonly shared: SharedImage;
   readonly #calls: PageCalls;
-  readonly #content: Buffer;
+  readonly #file: SourceFile;
   #isOpen = true;
 
-  constructor(calls: PageCalls, shared: SharedImage) {
+  constructor(calls: PageCalls, file: SourceFile) {
     this.#calls = calls;
-    this.shared = shared;
-    this.#content = Buffer.from(shared.content);
+    this.#file = file;
   }
 
   holds(memory: WebAssembly.Memory): boolean {
     const bytes = Buffer.from(memory.buffer);
-    if (bytes.length !== this.shared.byteLength) return false;
-    const content = this.#content;
+    const { byteLength, content } = this.#file;
+    if (bytes.length !== byteLength) return false;
     return content.compare(bytes, 0, content.length) === 0 && contentBytesOf(bytes) === content.length;
   }
 
   map(memory: WebAssembly.Memory): MemoryImage | undefined {
-    const { fd, byteLength } = this.shared;
-    if (memory.buffer.byteLength !== byteLength || !this.#isFileStillThere()) return undefined;
+    const { fd, byteLength, content } = this.#file;
+    if (memory.buffer.byteLength !== byteLength || !this.#isOpen) return undefined;
     const address = this.#calls.addressOf(memory.buffer);
-    const content = this.#content;
     if (content.length > 0 && !this.#calls.map(address, content.length, fd)) return undefined;
     this.#calls.avoidHugePages(address, byteLength);
     this.#calls.discard(address, byteLength);
@@ -87,16 +63,9 @@ class MappedSource implements ImageSource {
   }
 
   dispose(): void {
-    if (this.#isFileStillThere()) closeSync(this.shared.fd);
+    // Twice would close what has the number by then.
+    if (this.#isOpen) closeSync(this.#file.fd);
     this.#isOpen = false;
-  }
-
-  #isFileStillThere(): boolean {
-    try {
-      return this.#isOpen && inodeOf(this.shared.fd) === this.shared.inode;
-    } catch {
-      return false;
-    }
   }
 }
 

@@ -1,4 +1,4 @@
-import { createImageSource, type ImageSource, openImageSource, type SharedImage } from "./image-source.ts";
+import { createImageSource, type ImageSource } from "./image-source.ts";
 import { captureMemory, isWorthMapping, type MemoryImage } from "./memory-image.ts";
 
 // Instances of one component hold the same unless their initialisation drew chance or read a clock. Each further source
@@ -7,17 +7,11 @@ const sourcesMax = 8;
 
 /** Captures the memories of one component's instances: those that hold the same are mapped from one source. */
 export class ImageSources {
-  readonly #created: ImageSource[] = [];
-  readonly #opened: readonly ImageSource[];
+  readonly #sources: ImageSource[] = [];
+  readonly #create: typeof createImageSource;
 
-  /** @param shared what another thread of this process has found already */
-  constructor(shared: readonly SharedImage[] = []) {
-    this.#opened = shared.map(openImageSource).filter((source) => source !== undefined);
-  }
-
-  /** For other threads; until `dispose` or this thread's end. */
-  get shared(): readonly SharedImage[] {
-    return this.#created.map(({ shared }) => shared);
+  constructor(create = createImageSource) {
+    this.#create = create;
   }
 
   capture(memory: WebAssembly.Memory): MemoryImage {
@@ -26,15 +20,14 @@ export class ImageSources {
 
   /** Frees the sources; what was captured stays. */
   dispose(): void {
-    for (const source of this.#created.splice(0)) source.dispose();
+    for (const source of this.#sources.splice(0)) source.dispose();
   }
 
   #sourceOf(memory: WebAssembly.Memory): ImageSource | undefined {
-    const known = [...this.#opened, ...this.#created];
-    const source = known.find((each) => each.holds(memory));
-    if (source !== undefined || known.length >= sourcesMax) return source;
-    const created = createImageSource(memory);
-    if (created !== undefined) this.#created.push(created);
+    const source = this.#sources.find((each) => each.holds(memory));
+    if (source !== undefined || this.#sources.length >= sourcesMax) return source;
+    const created = this.#create(memory);
+    if (created !== undefined) this.#sources.push(created);
     return created;
   }
 }
