@@ -79,7 +79,7 @@ export class Upstreams {
     const tunnel = (): Promise<Duplex> => this.#tunnel(pod);
     if (endpoint.protocol === "wire") {
       const dial = direct ? () => dialSocket(endpoint.socket, clock) : tunnel;
-      return new WireUpstream({ dial, draining: () => draining(pod) });
+      return new WireUpstream({ dial, isNear: direct, draining: () => draining(pod) });
     }
     const { host, port } = endpoint;
     if (revision.isHttp2) return new Http2Upstream(direct ? () => dialAddress(host, port, clock) : tunnel);

@@ -7,6 +7,10 @@ import type { CancelUpstream, Upstream, UpstreamHandlers, UpstreamRequest } from
 export interface WireUpstreamOptions {
   /** Makes a connection to the pod. */
   readonly dial: () => Promise<Duplex>;
+  /**
+   * The pod is on this machine: nothing that it has said is lost on the way. Requests go out with the connection then, ahead of its hello.
+   */
+  readonly isNear: boolean;
   /** The pod asks for no new requests. */
   readonly draining: () => void;
 }
@@ -55,14 +59,11 @@ export class WireUpstream implements Upstream {
     );
   }
 
-  /** What waits goes out when the pod has said hello: until then, a connection that is lost has cost nothing. */
+  /** A pod says hello before it reads: a connection that is lost until then has cost nothing, whatever was sent. */
   #dialled(socket: Duplex): void {
-    let isGreeted = false;
+    const { isNear } = this.#options;
     const connection = new WireConnection(socket, {
-      greeted: () => {
-        isGreeted = true;
-        this.#greeted(connection);
-      },
+      greeted: () => !isNear && this.#use(connection),
       draining: () => {
         this.#forget(connection);
         connection.close();
@@ -70,12 +71,13 @@ export class WireUpstream implements Upstream {
       },
       closed: (fault) => {
         this.#forget(connection);
-        if (!isGreeted) this.#failWaiting(ungreetedFault(fault));
+        if (!connection.isGreeted && !isNear) this.#failWaiting(ungreetedFault(fault));
       },
     });
+    if (isNear) this.#use(connection);
   }
 
-  #greeted(connection: WireConnection): void {
+  #use(connection: WireConnection): void {
     // One that takes no more streams finishes those that it has.
     this.#connection?.close();
     this.#connection = connection;
@@ -102,7 +104,10 @@ function openStream(connection: WireConnection, request: UpstreamRequest, handle
     head: (head) => handlers.head(head),
     data: (chunk) => handlers.data(chunk),
     end: (trailers) => handlers.end(trailers),
-    failed: (fault: WireFault) => handlers.failed(new GatewayFault(fault.code, fault.message, { cause: fault })),
+    failed: (fault: WireFault) =>
+      handlers.failed(
+        connection.isGreeted ? new GatewayFault(fault.code, fault.message, { cause: fault }) : ungreetedFault(fault),
+      ),
     writable: () => handlers.writable(),
   });
   handlers.opened(stream);

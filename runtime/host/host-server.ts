@@ -1,6 +1,7 @@
 import { createServer, type Server, type Socket } from "node:net";
 import { dirname, join } from "node:path";
 import { assert, type Clock, describeError, type Timer } from "@shallop/sdk/internal";
+import { inDirectory } from "../component/prepared-files.ts";
 import { ArtifactCache } from "./artifact-cache.ts";
 import { BreachCounts } from "./breach-counts.ts";
 import {
@@ -12,7 +13,8 @@ import {
   orphanTimeoutMs,
 } from "./control-protocol.ts";
 import { lookMs } from "./cpu-meter.ts";
-import { HostedPod, StartFault, terminateTimeoutMs } from "./hosted-pod.ts";
+import { HostedPod, StartFault, terminateTimeoutMs, threadStartOf } from "./hosted-pod.ts";
+import { parkingKey } from "./parked-components.ts";
 import type { HostUse } from "./host-use.ts";
 import { JsonLines } from "./json-lines.ts";
 import { MessageBacklog } from "./message-backlog.ts";
@@ -59,6 +61,9 @@ export class HostServer implements AsyncDisposable {
   readonly #backlog = new MessageBacklog();
   readonly #watchdog: Timer;
   #spareTimer: Timer | undefined;
+  /** What came up last: whoever is next is most likely one like it. */
+  #latest: HostPod | undefined;
+  #parksAhead = true;
   #threads = 0;
   #namespace: string | undefined;
   #agent: JsonLines | undefined;
@@ -71,6 +76,7 @@ export class HostServer implements AsyncDisposable {
     this.#server = createServer((socket) => this.#accept(socket));
     this.#watchdog = settings.clock.every(lookMs, () => {
       for (const pod of this.#pods.values()) pod.check();
+      this.#checkSpare();
     });
     this.#fillSpare();
     this.#armOrphanTimer();
@@ -178,6 +184,7 @@ export class HostServer implements AsyncDisposable {
     this.#pods.set(pod.uid, hosted);
     try {
       await hosted.start();
+      this.#latest = pod;
     } catch (error) {
       this.#pods.delete(pod.uid);
       throw error;
@@ -241,7 +248,36 @@ export class HostServer implements AsyncDisposable {
   }
 
   #newThread(): PodThread {
-    return new PodThread(this.#threadSocket(), this.#settings.compileCache, { budget: this.#budget });
+    const thread: PodThread = new PodThread(this.#threadSocket(), this.#settings.compileCache, {
+      budget: this.#budget,
+      spare: () => this.#parkAhead(thread),
+    });
+    return thread;
+  }
+
+  /** A thread that nobody needs yet is to have what is most likely asked of it, unless another one that waits has it. */
+  #parkAhead(thread: PodThread): void {
+    const pod = this.#latest;
+    if (pod === undefined || !this.#parksAhead || this.#spare.some((each) => each.hasParked(parkingKey(pod)))) return;
+    try {
+      thread.park(
+        threadStartOf(pod),
+        this.#artifacts.modules(pod.componentDigest, inDirectory(pod.preparedDir), pod.limits),
+      );
+    } catch {
+      // Its files are gone: no pod will be like it.
+      this.#latest = undefined;
+    }
+  }
+
+  /** A guest that came up once, and does not in a thread that waits, is not asked to again. */
+  #checkSpare(): void {
+    const stuck = this.#spare.filter((thread) => thread.running !== 0 && thread.overdueMs() > 0);
+    if (stuck.length === 0) return;
+    this.#parksAhead = false;
+    this.#spare = this.#spare.filter((thread) => !stuck.includes(thread));
+    for (const thread of stuck) void thread.terminate(this.#settings.clock, terminateTimeoutMs);
+    this.#fillSpareIn(spareDelayMs);
   }
 
   /** A path that none has had. */

@@ -8,9 +8,15 @@ import { CpuMeter } from "./cpu-meter.ts";
 import { parkingKey } from "./parked-components.ts";
 import type { PodThread } from "./pod-thread.ts";
 import { type PodUse, PodUseMeter } from "./pod-use.ts";
-import { requestNumber, type ThreadCommand, type ThreadEvent } from "./thread-protocol.ts";
+import { requestNumber, type ThreadCommand, type ThreadEvent, type ThreadStart } from "./thread-protocol.ts";
 
 export class StartFault extends Fault<HostRefusal> {}
+
+/** What a thread is told that becomes this pod. */
+export function threadStartOf(pod: HostPod): ThreadStart {
+  const { uid, preparedDir, env, limits, egressAllowed, egressSocket } = pod;
+  return { type: "start", uid, preparedDir, env, limits, egressAllowed, egressSocket };
+}
 
 export interface HostedPodSettings {
   readonly pod: HostPod;
@@ -94,14 +100,13 @@ export class HostedPod {
     const loaded = this.#loaded(thread);
     // Nobody waits for it when the modules cannot be had.
     loaded.catch(() => undefined);
-    const { uid, preparedDir, env, limits, egressAllowed, egressSocket } = pod;
-    thread.send({ type: "start", uid, preparedDir, env, limits, egressAllowed, egressSocket });
+    thread.send(threadStartOf(pod));
     try {
-      const modules = artifacts.modules(pod.componentDigest, inDirectory(preparedDir), limits);
+      const modules = artifacts.modules(pod.componentDigest, inDirectory(pod.preparedDir), pod.limits);
       const glueCache = artifacts.glueCache(pod.componentDigest);
       thread.send({ type: "modules", modules, ...(glueCache === undefined ? {} : { glueCache }) });
       // A guest may come up with one environment, or within some limits, and not with others.
-      const started = `${pod.componentDigest} ${JSON.stringify([env, limits])}`;
+      const started = `${pod.componentDigest} ${JSON.stringify([pod.env, pod.limits])}`;
       if (artifacts.isProven(started) && thread.listens) {
         // It has come up before. Whoever connects waits until it does again; a thread in which it does not is replaced.
         loaded.catch(() => void thread.terminate(this.#settings.clock, terminateTimeoutMs));

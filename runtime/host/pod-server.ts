@@ -14,8 +14,9 @@ import { ProxiedEgress } from "../component/egress/proxied-egress.ts";
 import { addressJudge } from "../component/egress/address-judge.ts";
 import { GuestFault } from "../component/guest-fault.ts";
 import { guestWatch } from "../component/instance/guest-watch.ts";
-import { guestBoundsOf, type GuestSettings, noGrants, withLog } from "../component/wasi/guest-context.ts";
+import type { GuestSettings } from "../component/wasi/guest-context.ts";
 import { GuestCall, type GuestCallSettings } from "./guest-call.ts";
+import { guestSettingsOf } from "./guest-settings.ts";
 import { InstancePool } from "./instance-pool.ts";
 import type { LogRelay } from "./log-relay.ts";
 import { gatedInstances, MemoryGate } from "./memory-gate.ts";
@@ -256,9 +257,7 @@ export class PodServer {
 
   #guestSettings(isShared: boolean): () => GuestSettings {
     const { start, clock, relay } = this.#settings;
-    const bounds = guestBoundsOf(start.limits);
-    const environment = start.env.map(({ name, value }) => [name, value] as const);
-    const always = { ...noGrants, environment, clock, random: systemRandom, egress: this.#egress, bounds, isShared };
-    return () => withLog(always, relay.writer());
+    const given = { clock, random: systemRandom, egress: this.#egress, isShared };
+    return guestSettingsOf(start, given, () => relay.writer());
   }
 }

@@ -7,6 +7,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { assert, systemClock } from "@shallop/sdk/internal";
 import { guestWatch } from "../component/instance/guest-watch.ts";
 import { boundMemories, collectMemories } from "../component/instance/memory-budget.ts";
+import { parkAhead } from "./park-ahead.ts";
 import { ParkedComponents } from "./parked-components.ts";
 import { PodListener } from "./pod-listener.ts";
 import { ThreadBudget } from "./process-budget.ts";
@@ -50,6 +51,14 @@ port.on("message", (command: ThreadCommand) => {
   switch (command.type) {
     case "start":
       pod = new ThreadedPod({ start: command, listener, slots, budget, send, parked });
+      break;
+    case "park":
+      boundMemories(memories);
+      // One that does not come up now is found out by the pod that needs it.
+      parkAhead({ ...command, parked, slots, clock: systemClock }).then(
+        () => send({ type: "parked", parked: parked.keys }),
+        () => undefined,
+      );
       break;
     case "modules":
       // Not before: the few of the warm-up are nobody's, and counted until they are collected.

@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import type { Clock, Timer } from "@shallop/sdk/internal";
 import { encodeAbort } from "@shallop/sdk/wire";
+import type { CompiledModules } from "./artifact-cache.ts";
 import { interruptThread } from "./interrupt-thread.ts";
 import { LastWord } from "./last-word.ts";
 import { budgetFor, mapsMaxUsual, type SharedBudget, shareBudget, ThreadBudget } from "./process-budget.ts";
@@ -15,6 +16,7 @@ import {
   type ThreadCommand,
   type ThreadData,
   type ThreadEvent,
+  type ThreadStart,
 } from "./thread-protocol.ts";
 
 const program = fileURLToPath(new URL("pod-thread-entry-main.ts", import.meta.url));
@@ -33,6 +35,8 @@ export interface ThreadHandlers {
 
 export interface ThreadOptions {
   readonly flushes?: boolean;
+  /** Told when it is warm, and nobody's yet. */
+  readonly spare?: () => void;
   /** The process's; a thread that is alone has one of its own. */
   readonly budget?: SharedBudget;
 }
@@ -48,7 +52,8 @@ export class PodThread {
   #error: Error | undefined;
   #isGone = false;
   #rested: ((parked: readonly string[] | undefined) => void) | undefined;
-  #parked: readonly string[] | undefined;
+  #parked: readonly string[] = [];
+  #hasRested = false;
   #listens = false;
   #cpuBeforeMs = 0;
   #early: ThreadEvent[] = [];
@@ -58,7 +63,8 @@ export class PodThread {
    * `socketPath`: where it listens until it is given a pod. `compileCache`: see HostServerSettings; with it a thread
    * starts in a third of the time and with half the memory, because no TypeScript is read. `flushes`: see ThreadData.
    */
-  constructor(socketPath: string, compileCache: string, { flushes = false, budget = ownBudget() }: ThreadOptions = {}) {
+  constructor(socketPath: string, compileCache: string, options: ThreadOptions = {}) {
+    const { flushes = false, budget = ownBudget(), spare } = options;
     this.#socketPath = socketPath;
     this.#slots = freshSlots();
     this.#worker = new Worker(program, {
@@ -70,9 +76,11 @@ export class PodThread {
     this.#worker.on("message", (event: ThreadEvent) => {
       if (event.type === "memory") return this.#haveMeasured(event.bytes);
       if (event.type === "rested") return this.#rested?.(event.parked);
+      if (event.type === "parked") return this.#haveParked(event.parked);
       if (event.type === "spare") this.#listens = true;
       if (this.#handlers === undefined) this.#early.push(event);
       else this.#handlers.event(event);
+      if (event.type === "spare" && this.#handlers === undefined) spare?.();
     });
     this.#worker.once("error", (error: unknown) => {
       this.#error = error instanceof Error ? error : new Error(String(error));
@@ -115,6 +123,7 @@ export class PodThread {
     this.#rested = undefined;
     if (parked === undefined) return false;
     this.#parked = parked;
+    this.#hasRested = true;
     return this.#countFromHere();
   }
 
@@ -131,12 +140,23 @@ export class PodThread {
 
   /** It has served a pod. */
   get hasRested(): boolean {
-    return this.#parked !== undefined;
+    return this.#hasRested;
   }
 
-  /** While it rests: whether a component is parked there under this key. */
+  /** While it is nobody's: whether a component is parked there under this key. */
   hasParked(key: string): boolean {
-    return this.#parked?.includes(key) === true;
+    return this.#parked.includes(key);
+  }
+
+  /** Has the component of a pod parked in a thread that has had none yet. */
+  park(start: ThreadStart, modules: CompiledModules): void {
+    this.send({ type: "park", start, modules });
+  }
+
+  #haveParked(keys: readonly string[]): void {
+    if (this.#handlers !== undefined) return;
+    this.#parked = keys;
+    void this.#countFromHere();
   }
 
   send(command: ThreadCommand): void {

@@ -42,6 +42,12 @@ export type ThreadCommand =
   | { readonly type: "drain" }
   /** The pod is over, and has said `drained`: be spare, and listen there. */
   | { readonly type: "rest"; readonly socketPath: string }
+  /** While the thread is nobody's: park this pod's component, which has come up elsewhere, and say `parked`. */
+  | {
+      readonly type: "park";
+      readonly start: ThreadStart;
+      readonly modules: ReadonlyMap<string, WebAssembly.Module>;
+    }
   /** Memories that nobody has any more are to be collected. */
   | { readonly type: "collect" }
   /** Say `memory`. */
@@ -70,6 +76,8 @@ export type ThreadEvent =
   | { readonly type: "memories-scarce" }
   /** The thread listens for another pod, and these have their components parked there (`parkingKey`); undefined: it serves no other. */
   | { readonly type: "rested"; readonly parked: readonly string[] | undefined }
+  /** The same of a thread that has had no pod. */
+  | { readonly type: "parked"; readonly parked: readonly string[] }
   /** The first request has ended. */
   | { readonly type: "served" }
   /** Code cache of the glue after the first requests, in shared memory. */

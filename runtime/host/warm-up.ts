@@ -7,7 +7,7 @@ import { componentEngine } from "../component/component-engine.ts";
 import type { LoadedComponent, PreparedLinks } from "../component/engine.ts";
 import { addressJudge } from "../component/egress/address-judge.ts";
 import { Egress } from "../component/egress/egress.ts";
-import { guestBoundsOf, noGrants, withLog } from "../component/wasi/guest-context.ts";
+import { guestSettingsOf } from "./guest-settings.ts";
 import { LogRelay } from "./log-relay.ts";
 import { PodListener } from "./pod-listener.ts";
 import { PodServer } from "./pod-server.ts";
@@ -69,13 +69,13 @@ export async function warmUp(socketPath: string, clock: Clock): Promise<void> {
 
 /** A guest that imports all of WASI 0.2, as those do that a toolchain has made, and is not called. */
 async function linkImports(clock: Clock, relay: LogRelay): Promise<void> {
-  const bounds = guestBoundsOf(start.limits);
   const egress = new Egress(addressJudge({ allowed: [] }));
-  const settings = { ...noGrants, environment: [], clock, random: systemRandom, egress, bounds };
+  const given = { clock, random: systemRandom, egress, isShared: false };
+  const settings = guestSettingsOf(start, given, () => relay.writer());
   for (let round = 0; round < linkRounds; round++) {
     const component = loadGuest("warm-up-imports.json");
     // The second instance of a component is captured.
-    for (const _ of ["first", "captured"]) (await component.instantiate(withLog(settings, relay.writer()))).dispose();
+    for (const _ of ["first", "captured"]) (await component.instantiate(settings())).dispose();
   }
 }
 

@@ -23,7 +23,7 @@ export interface ConnectionHandlers {
    * a WireFault with its own code, anything else as `GUEST_FAILED`.
    */
   request?(head: RequestHead, stream: WireStream): StreamHandlers;
-  /** The peer has said hello. A pod does before it reads: with a connection that is lost before that, nothing was begun. */
+  /** The peer has said hello. */
   greeted?(): void;
   /** The peer takes no new streams. */
   draining?(): void;
@@ -62,6 +62,8 @@ export class WireConnection {
     this.#descriptor = (socket as { readonly _handle?: { readonly fd?: number } | null })._handle?.fd ?? 0;
     this.#reader = new FrameReader((type, stream, payload) => this.#receive(type, stream, payload));
     this.sendFrame(encodeTextFrame(frameType.hello, 0, JSON.stringify({ version: protocolVersion })));
+    // Before it reads: a gateway may take it for certain that nothing was begun on a connection that is lost without a hello.
+    if (handlers.request !== undefined) this.flush();
     socket.on("data", (chunk: Buffer) => {
       if (!this.#closed && !this.#reader.push(chunk))
         this.#protocolError("a frame is unknown or larger than it may be");
@@ -79,6 +81,11 @@ export class WireConnection {
    */
   get descriptor(): number {
     return this.#socket.writableLength === 0 ? this.#descriptor : 0;
+  }
+
+  /** The peer has said hello. A pod does before it reads: with a connection that is lost before that, nothing was begun. */
+  get isGreeted(): boolean {
+    return this.#greeted;
   }
 
   /** Streams that are open now. */
