@@ -98,9 +98,9 @@ describe.each([
 
   test("that is lost after its hello may have begun what it was sent", async () => {
     const path = await listening((socket) => {
-      new WireConnection(socket, {
+      const connection = new WireConnection(socket, {
         request: () => {
-          socket.destroy();
+          connection.destroy();
           return { data: () => undefined, end: () => undefined, failed: () => undefined };
         },
         closed: () => undefined,

@@ -13,13 +13,13 @@ import {
   orphanTimeoutMs,
 } from "./control-protocol.ts";
 import { lookMs } from "./cpu-meter.ts";
-import { HostedPod, StartFault, terminateTimeoutMs, threadStartOf } from "./hosted-pod.ts";
-import { parkingKey } from "./parked-components.ts";
+import { HostedPod, StartFault } from "./hosted-pod.ts";
 import type { HostUse } from "./host-use.ts";
 import { JsonLines } from "./json-lines.ts";
 import { MessageBacklog } from "./message-backlog.ts";
 import { budgetFor, heldOf, type SharedBudget, shareBudget } from "./process-budget.ts";
 import { PodThread } from "./pod-thread.ts";
+import { SpareThreads } from "./spare-threads.ts";
 
 export interface HostServerSettings {
   readonly socketPath: string;
@@ -34,20 +34,6 @@ export interface HostServerSettings {
 
 type HostReply = Extract<HostMessage, { type: "reply" }>;
 
-// One thread that is ready, so that no start waits for one (150 ms of processor); 14 MB each.
-const spareThreads = 1;
-// A thread whose pod is over has compiled what a pod runs, and parked its component: it waits for the next, unless as many wait as this.
-const restingThreadsMax = 4;
-// It collects what the pod has left, some ten milliseconds, on a busy machine longer.
-const restTimeoutMs = 5_000;
-// The next one is made when the request that took the last has its answer, and the gateway has passed it on: on a small machine
-// all of them would want the same processor. Where no request comes with a start, it is made later.
-const spareDelayMs = 25;
-const spareDelayMsMax = 400;
-
-const longestAtRest = (threads: readonly PodThread[]): PodThread | undefined =>
-  threads.findLast(({ hasRested }) => hasRested);
-
 /** The main thread of a host process: pods by their uid, spare threads, and the agent's commands. Guests never run here. */
 export class HostServer implements AsyncDisposable {
   readonly #settings: HostServerSettings;
@@ -56,14 +42,9 @@ export class HostServer implements AsyncDisposable {
   readonly #budget: SharedBudget;
   readonly #breaches: BreachCounts;
   readonly #pods = new Map<string, HostedPod>();
-  /** Those that have served first, of them the one that did last. */
-  #spare: PodThread[] = [];
+  readonly #spare: SpareThreads;
   readonly #backlog = new MessageBacklog();
   readonly #watchdog: Timer;
-  #spareTimer: Timer | undefined;
-  /** What came up last: whoever is next is most likely one like it. */
-  #latest: HostPod | undefined;
-  #parksAhead = true;
   #threads = 0;
   #namespace: string | undefined;
   #agent: JsonLines | undefined;
@@ -73,12 +54,20 @@ export class HostServer implements AsyncDisposable {
     this.#settings = settings;
     this.#budget = shareBudget(budgetFor(settings.mapsMax));
     this.#breaches = new BreachCounts(this.#budget.breaches);
+    this.#spare = new SpareThreads({
+      clock: settings.clock,
+      make: (ready) =>
+        new PodThread(this.#threadSocket(), settings.compileCache, { budget: this.#budget, spare: ready }),
+      socketPath: () => this.#threadSocket(),
+      modules: ({ componentDigest, preparedDir, limits }) =>
+        this.#artifacts.modules(componentDigest, inDirectory(preparedDir), limits),
+    });
     this.#server = createServer((socket) => this.#accept(socket));
     this.#watchdog = settings.clock.every(lookMs, () => {
       for (const pod of this.#pods.values()) pod.check();
-      this.#checkSpare();
+      this.#spare.check();
     });
-    this.#fillSpare();
+    this.#spare.fill();
     this.#armOrphanTimer();
   }
 
@@ -94,10 +83,9 @@ export class HostServer implements AsyncDisposable {
     this.#watchdog.cancel();
     this.#agent?.close();
     this.#orphanTimer?.cancel();
-    this.#spareTimer?.cancel();
     this.#server.close();
     for (const pod of this.#pods.values()) await pod.stop(0);
-    for (const thread of this.#spare.splice(0)) await thread.terminate(this.#settings.clock, terminateTimeoutMs);
+    await this.#spare.close();
   }
 
   /** One agent at a time: a new one has replaced the old. What was said meanwhile is said now. */
@@ -170,10 +158,10 @@ export class HostServer implements AsyncDisposable {
       pod,
       clock: this.#settings.clock,
       artifacts: this.#artifacts,
-      takeThread: (key) => this.#takeThread(key),
-      restThread: (thread) => this.#restThread(thread),
+      takeThread: (key) => this.#spare.take(key),
+      restThread: (thread) => this.#spare.rest(thread),
       tell: (message) => this.#tell(message),
-      served: () => this.#fillSpareIn(spareDelayMs),
+      served: () => this.#spare.served(),
       breached: (code) => this.#breaches.add(code),
       memoriesScarce: () => {
         for (const each of this.#pods.values()) each.collect();
@@ -184,7 +172,7 @@ export class HostServer implements AsyncDisposable {
     this.#pods.set(pod.uid, hosted);
     try {
       await hosted.start();
-      this.#latest = pod;
+      this.#spare.cameUp(pod);
     } catch (error) {
       this.#pods.delete(pod.uid);
       throw error;
@@ -202,7 +190,7 @@ export class HostServer implements AsyncDisposable {
     const { user, system } = process.cpuUsage();
     const { memories, stacks } = heldOf(this.#budget);
     return {
-      threads: this.#pods.size + this.#spare.length,
+      threads: this.#pods.size + this.#spare.size,
       instances: memories,
       requests: stacks,
       cpuMs: (user + system) / 1000,
@@ -216,68 +204,6 @@ export class HostServer implements AsyncDisposable {
       ...(this.#namespace === undefined ? {} : { namespace: this.#namespace }),
       pods: [...this.#pods.values()].map(({ pod }) => pod),
     };
-  }
-
-  /** Best one where the pod's component is parked; or else, of those that have served, the one whose last pod has been over for longest. */
-  #takeThread(parkingKey: string): PodThread {
-    const waiting = this.#spare.filter(({ isGone }) => !isGone);
-    const thread = waiting.find((each) => each.hasParked(parkingKey)) ?? longestAtRest(waiting) ?? waiting[0];
-    this.#spare = waiting.filter((each) => each !== thread);
-    this.#fillSpareIn(spareDelayMsMax);
-    return thread ?? this.#newThread();
-  }
-
-  async #restThread(thread: PodThread): Promise<boolean> {
-    const { clock } = this.#settings;
-    if (!(await thread.rest(this.#threadSocket(), clock, restTimeoutMs))) return false;
-    this.#spare.unshift(thread);
-    const resting = this.#spare.filter(({ hasRested }) => hasRested);
-    const surplus = resting.length > restingThreadsMax ? resting.at(-1) : undefined;
-    this.#spare = this.#spare.filter((each) => each !== surplus);
-    await surplus?.terminate(clock, terminateTimeoutMs);
-    return true;
-  }
-
-  #fillSpareIn(delayMs: number): void {
-    this.#spareTimer?.cancel();
-    this.#spareTimer = this.#settings.clock.after(delayMs, () => this.#fillSpare());
-  }
-
-  #fillSpare(): void {
-    while (this.#spare.length < spareThreads) this.#spare.push(this.#newThread());
-  }
-
-  #newThread(): PodThread {
-    const thread: PodThread = new PodThread(this.#threadSocket(), this.#settings.compileCache, {
-      budget: this.#budget,
-      spare: () => this.#parkAhead(thread),
-    });
-    return thread;
-  }
-
-  /** A thread that nobody needs yet is to have what is most likely asked of it, unless another one that waits has it. */
-  #parkAhead(thread: PodThread): void {
-    const pod = this.#latest;
-    if (pod === undefined || !this.#parksAhead || this.#spare.some((each) => each.hasParked(parkingKey(pod)))) return;
-    try {
-      thread.park(
-        threadStartOf(pod),
-        this.#artifacts.modules(pod.componentDigest, inDirectory(pod.preparedDir), pod.limits),
-      );
-    } catch {
-      // Its files are gone: no pod will be like it.
-      this.#latest = undefined;
-    }
-  }
-
-  /** A guest that came up once, and does not in a thread that waits, is not asked to again. */
-  #checkSpare(): void {
-    const stuck = this.#spare.filter((thread) => thread.running !== 0 && thread.overdueMs() > 0);
-    if (stuck.length === 0) return;
-    this.#parksAhead = false;
-    this.#spare = this.#spare.filter((thread) => !stuck.includes(thread));
-    for (const thread of stuck) void thread.terminate(this.#settings.clock, terminateTimeoutMs);
-    this.#fillSpareIn(spareDelayMs);
   }
 
   /** A path that none has had. */

@@ -290,6 +290,15 @@ describe("the Wasm runtime", () => {
       await runtime.stop(pod.uid, 5000);
     }
     expect(await threads()).toEqual(before);
+    // Pods beside each other: what a thread has parked ahead is of the one before.
+    const beside: RunningPod[] = [];
+    for (const service of ["fourth", "fifth", "sixth"]) {
+      const pod = await start(service);
+      beside.push(pod);
+      for (const _ of ["one", "another"]) expect(await env(pod)).toEqual([["K_SERVICE", service]]);
+      await fixture.clock.sleep(400);
+    }
+    for (const pod of beside) await runtime.stop(pod.uid, 5000);
   });
 
   test("leaves no process, socket or thread behind", async () => {

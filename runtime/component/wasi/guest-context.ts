@@ -50,7 +50,7 @@ export const noGrants = {
 } as const satisfies Partial<GuestSettings>;
 
 /** Where the output of one instance goes. */
-interface GuestOutput {
+export interface GuestOutput {
   /** `requestHeaders`: of the request that the instance serves, where there is no doubt which. */
   write(stream: "stdout" | "stderr", bytes: Uint8Array, requestHeaders?: readonly string[]): void;
   /** The instance is over. */

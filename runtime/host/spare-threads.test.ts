@@ -1,0 +1,170 @@
+import { guestLimitDefaults } from "@shallop/sdk/internal";
+import { FakeClock } from "@shallop/sdk/internal/testing";
+import { expect, test } from "vitest";
+import type { CompiledModules } from "./artifact-cache.ts";
+import type { HostPod } from "./control-protocol.ts";
+import { parkingKey } from "./parked-components.ts";
+import { type SpareThread, SpareThreads } from "./spare-threads.ts";
+
+const pod = (program: string): HostPod => ({
+  uid: `uid-${program}`,
+  namespace: "default",
+  name: program,
+  env: [],
+  limits: {
+    ...guestLimitDefaults,
+    memoryBytes: 2 ** 24,
+    cpu: 1,
+    pidsMax: 0,
+    requestTimeoutMs: 1000,
+    concurrencyMax: 0,
+    startTimeoutMs: 1000,
+  },
+  componentDigest: `sha256:${program}`,
+  egressAllowed: [],
+  findsServices: false,
+  preparedDir: `/${program}`,
+  socketPath: "/s",
+  egressSocket: "/e",
+});
+
+class Thread implements SpareThread {
+  readonly ready: () => void;
+  isGone = false;
+  hasRested = false;
+  running = 0;
+  lateMs = -1;
+  /** Whether it serves another pod. */
+  isFit = true;
+  readonly parked: string[] = [];
+
+  constructor(ready: () => void) {
+    this.ready = ready;
+  }
+
+  hasParked(key: string): boolean {
+    return this.parked.includes(key);
+  }
+
+  park(start: Parameters<SpareThread["park"]>[0]): void {
+    this.parked.push(parkingKey(start));
+  }
+
+  overdueMs(): number {
+    return this.lateMs;
+  }
+
+  async rest(): Promise<boolean> {
+    this.hasRested = this.isFit;
+    return this.isFit;
+  }
+
+  async terminate(): Promise<boolean> {
+    this.isGone = true;
+    return true;
+  }
+}
+
+function spare({ modules = () => new Map() }: { modules?: () => CompiledModules } = {}) {
+  const clock = new FakeClock();
+  const made: Thread[] = [];
+  const threads = new SpareThreads<Thread>({
+    clock,
+    make: (ready) => {
+      const thread = new Thread(ready);
+      made.push(thread);
+      return thread;
+    },
+    socketPath: () => "/t",
+    modules,
+  });
+  threads.fill();
+  return { clock, made, threads };
+}
+
+test("one waits; the next is made after the answer that took it, or a while later", async () => {
+  const { clock, made, threads } = spare();
+  expect(threads.take("")).toBe(made[0]);
+  expect(threads.size).toBe(0);
+  await clock.advance(399);
+  expect(made).toHaveLength(1);
+  await clock.advance(1);
+  expect(made).toHaveLength(2);
+  threads.take("");
+  threads.served();
+  await clock.advance(25);
+  expect(made).toHaveLength(3);
+  // Nobody has waited for it: there is one at once.
+  threads.take("");
+  expect(threads.take("")).toBe(made[3]);
+});
+
+test("a new one parks what came up last, unless it waits elsewhere", async () => {
+  const { clock, made, threads } = spare();
+  made[0]?.ready();
+  expect(made[0]?.parked, "there was no pod yet").toEqual([]);
+  const one = pod("one");
+  const first = threads.take(parkingKey(one));
+  threads.cameUp(one);
+  await clock.advance(400);
+  made[1]?.ready();
+  expect(made[1]?.parked).toEqual([parkingKey(one)]);
+  // It rests with the component that it had.
+  first.parked.push(parkingKey(one));
+  expect(await threads.rest(first)).toBe(true);
+  expect(threads.take("another program's"), "one that has served, rather than a new one").toBe(first);
+  expect(threads.take(parkingKey(one))).toBe(made[1]);
+});
+
+test("one that is taken before it is warm parks nothing, and none parks what another has", async () => {
+  const { clock, made, threads } = spare();
+  const one = pod("one");
+  threads.cameUp(one);
+  threads.take("");
+  made[0]?.ready();
+  expect(made[0]?.parked).toEqual([]);
+  const resting = made[0] ?? threads.take("");
+  resting.parked.push(parkingKey(one));
+  await clock.advance(400);
+  await threads.rest(resting);
+  made[1]?.ready();
+  expect(made[1]?.parked).toEqual([]);
+});
+
+test("a guest that does not come up while it waits costs its thread, and no other one is asked again", async () => {
+  const { clock, made, threads } = spare();
+  threads.cameUp(pod("one"));
+  made[0]?.ready();
+  Object.assign(made[0] ?? {}, { running: -1, lateMs: -10 });
+  threads.check();
+  expect(made[0]?.isGone).toBe(false);
+  Object.assign(made[0] ?? {}, { lateMs: 1 });
+  threads.check();
+  expect([made[0]?.isGone, threads.size]).toEqual([true, 0]);
+  await clock.advance(25);
+  made[1]?.ready();
+  expect([threads.size, made[1]?.parked]).toEqual([1, []]);
+});
+
+test("a component whose files are gone is forgotten", () => {
+  const { made, threads } = spare({
+    modules: () => {
+      throw new Error("ENOENT");
+    },
+  });
+  threads.cameUp(pod("gone"));
+  made[0]?.ready();
+  expect(made[0]?.parked).toEqual([]);
+});
+
+test("four rest at most: of those that have served, the one whose pod was over first goes", async () => {
+  const { made, threads } = spare();
+  const taken = Array.from({ length: 6 }, () => threads.take(""));
+  for (const thread of taken) expect(await threads.rest(thread)).toBe(true);
+  expect(taken.map(({ isGone }) => isGone)).toEqual([true, true, false, false, false, false]);
+  const unfit = threads.take("");
+  unfit.isFit = false;
+  expect(await threads.rest(unfit)).toBe(false);
+  await threads.close();
+  expect(made.filter((thread) => thread !== unfit).every(({ isGone }) => isGone)).toBe(true);
+});

@@ -1,0 +1,131 @@
+import type { Clock, Timer } from "@shallop/sdk/internal";
+import type { CompiledModules } from "./artifact-cache.ts";
+import type { HostPod } from "./control-protocol.ts";
+import { terminateTimeoutMs, threadStartOf } from "./hosted-pod.ts";
+import { parkingKey } from "./parked-components.ts";
+import type { PodThread } from "./pod-thread.ts";
+
+/** What is done with a thread that is nobody's. */
+export type SpareThread = Pick<
+  PodThread,
+  "isGone" | "hasRested" | "hasParked" | "park" | "rest" | "running" | "overdueMs" | "terminate"
+>;
+
+export interface SpareThreadsSettings<Thread extends SpareThread> {
+  readonly clock: Clock;
+  /** A new thread; `ready` is called when it is warm and still nobody's. */
+  readonly make: (ready: () => void) => Thread;
+  /** A path that no thread has had. */
+  readonly socketPath: () => string;
+  /** @throws when the component's files are gone */
+  readonly modules: (pod: HostPod) => CompiledModules;
+}
+
+// One thread that is ready, so that no start waits for one (150 ms of processor); 14 MB each.
+const spareThreads = 1;
+// A thread whose pod is over has compiled what a pod runs, and parked its component: it waits for the next, unless as many wait as this.
+const restingThreadsMax = 4;
+// It collects what the pod has left, some ten milliseconds, on a busy machine longer.
+const restTimeoutMs = 5_000;
+// The next one is made when the request that took the last has its answer, and the gateway has passed it on: on a small machine
+// all of them would want the same processor. Where no request comes with a start, it is made later.
+const spareDelayMs = 25;
+const spareDelayMsMax = 400;
+
+/** The threads of a process that are no pod's: new ones, and those that rest after a pod. */
+export class SpareThreads<Thread extends SpareThread = PodThread> {
+  readonly #settings: SpareThreadsSettings<Thread>;
+  /** Those that have served first, of them the one that did last. */
+  #threads: Thread[] = [];
+  #timer: Timer | undefined;
+  /** What came up last: whoever is next is most likely one like it. */
+  #latest: HostPod | undefined;
+  #parksAhead = true;
+
+  constructor(settings: SpareThreadsSettings<Thread>) {
+    this.#settings = settings;
+  }
+
+  get size(): number {
+    return this.#threads.length;
+  }
+
+  /** As many as shall be ready. */
+  fill(): void {
+    while (this.#threads.length < spareThreads) this.#threads.push(this.#make());
+  }
+
+  /**
+   * A thread for a pod. Best one where the pod's component is parked; or else, of those that have served, the one whose last pod has
+   * been over for longest.
+   */
+  take(key: string): Thread {
+    const waiting = this.#threads.filter(({ isGone }) => !isGone);
+    const atRest = waiting.findLast(({ hasRested }) => hasRested);
+    const thread = waiting.find((each) => each.hasParked(key)) ?? atRest ?? waiting[0];
+    this.#threads = waiting.filter((each) => each !== thread);
+    this.#fillIn(spareDelayMsMax);
+    return thread ?? this.#make();
+  }
+
+  /** A pod has answered its first request. */
+  served(): void {
+    this.#fillIn(spareDelayMs);
+  }
+
+  /** A pod has come up. */
+  cameUp(pod: HostPod): void {
+    this.#latest = pod;
+  }
+
+  /** Takes back one whose pod has drained. @returns false when it is to be ended */
+  async rest(thread: Thread): Promise<boolean> {
+    const { clock, socketPath } = this.#settings;
+    if (!(await thread.rest(socketPath(), clock, restTimeoutMs))) return false;
+    this.#threads.unshift(thread);
+    const resting = this.#threads.filter(({ hasRested }) => hasRested);
+    const surplus = resting.length > restingThreadsMax ? resting.at(-1) : undefined;
+    this.#threads = this.#threads.filter((each) => each !== surplus);
+    await surplus?.terminate(clock, terminateTimeoutMs);
+    return true;
+  }
+
+  /** For the watchdog: a guest that came up once, and does not in a thread that waits, is not asked to again. */
+  check(): void {
+    const stuck = this.#threads.filter((thread) => thread.running !== 0 && thread.overdueMs() > 0);
+    if (stuck.length === 0) return;
+    this.#parksAhead = false;
+    this.#threads = this.#threads.filter((thread) => !stuck.includes(thread));
+    for (const thread of stuck) void thread.terminate(this.#settings.clock, terminateTimeoutMs);
+    this.#fillIn(spareDelayMs);
+  }
+
+  async close(): Promise<void> {
+    this.#timer?.cancel();
+    for (const thread of this.#threads.splice(0)) await thread.terminate(this.#settings.clock, terminateTimeoutMs);
+  }
+
+  #fillIn(delayMs: number): void {
+    this.#timer?.cancel();
+    this.#timer = this.#settings.clock.after(delayMs, () => this.fill());
+  }
+
+  #make(): Thread {
+    const thread: Thread = this.#settings.make(() => this.#parkAhead(thread));
+    return thread;
+  }
+
+  /** A thread that nobody needs yet is to have what is most likely asked of it, unless another one that waits has it. */
+  #parkAhead(thread: Thread): void {
+    const pod = this.#latest;
+    if (pod === undefined || !this.#parksAhead) return;
+    const key = parkingKey(pod);
+    if (!this.#threads.includes(thread) || this.#threads.some((each) => each.hasParked(key))) return;
+    try {
+      thread.park(threadStartOf(pod), this.#settings.modules(pod));
+    } catch {
+      // Its files are gone: no pod will be like it.
+      this.#latest = undefined;
+    }
+  }
+}
