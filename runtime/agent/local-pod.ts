@@ -13,6 +13,7 @@ import {
   type PodState,
   type RestartPolicy,
   type Run,
+  type RunOver,
   step,
 } from "../pod/pod-state.ts";
 import { adjustmentNotes, adjustmentOf, adjustmentText, withResourcesOf } from "./adjustment.ts";
@@ -21,7 +22,7 @@ import type { PreparedImage } from "./image-source.ts";
 import { containerName, type PodManifest, servingContainer } from "./manifest.ts";
 import { PodImages } from "./pod-images.ts";
 import { openPodLogs } from "./pod-logs.ts";
-import { containersOf, isOfFiles, isPlanned, volumesOf } from "./pod-plan.ts";
+import { containersOf, isOfFiles, isPlanned, restartAfterOf, volumesOf } from "./pod-plan.ts";
 import { podKey, type PodRecord } from "./pod-record.ts";
 import { PodStarter } from "./pod-starter.ts";
 import type { PodTools } from "./pod-tools.ts";
@@ -153,7 +154,7 @@ export class LocalPod {
       return;
     }
     const ended = { ...exit, ...this.#started(), finishedWallMs: this.#tools.clock.wallMs() };
-    this.dispatch({ kind: "exited", ended, restart: this.#restartPolicy() });
+    this.dispatch({ kind: "exited", ended, ...this.#restart() });
   }
 
   /** Clients of these requests have gone. */
@@ -344,7 +345,7 @@ export class LocalPod {
     }
     const reason = code === "START_TIMEOUT" ? "StartTimeout" : "Error";
     const ended = { exitCode: 1, reason, message, finishedWallMs: this.#tools.clock.wallMs() };
-    this.dispatch({ kind: "start-failed", ended, restart: this.#restartPolicy() });
+    this.dispatch({ kind: "start-failed", ended, ...this.#restart() });
   }
 
   /** Removes what an earlier run has left, and begins its log anew. */
@@ -368,6 +369,10 @@ export class LocalPod {
   #chosenRuntime(): PodRuntime | undefined {
     const { chosen } = this.#record;
     return chosen === undefined ? undefined : this.#tools.runtime(chosen.variant);
+  }
+
+  #restart(): Omit<RunOver, "ended"> {
+    return { restart: this.#restartPolicy(), ...restartAfterOf(this.manifest) };
   }
 
   #restartPolicy(): RestartPolicy {

@@ -215,6 +215,16 @@ const otherVariant = {
   reason: "Native.",
 } as const;
 
+test("a pod that mounts volumes and has a component only is refused, and told why: it does not run without them", async () => {
+  await using world = await FakeWorld.open();
+  const volumeMounts = [{ name: "v", mountPath: "/v" }];
+  const containers = [{ name: "main", image: "reg/hello@sha256:9", volumeMounts }];
+  world.bound("a", { spec: { containers, volumes: [{ name: "v", emptyDir: {} }] } });
+  await world.start();
+  await world.until(() => JSON.stringify(world.pod("a")?.status ?? "").includes("it mounts volumes"));
+  expect(world.runtime.launches).toHaveLength(0);
+});
+
 test("a component that traps at its start three times gives way to the native variant, and the request goes on waiting", async () => {
   await using world = await prepared();
   world.images.other = otherVariant;

@@ -43,8 +43,16 @@ export class PodImages {
     const { manifest } = this.#pod.record;
     const { image } = servingContainer(manifest.spec);
     await this.admit(signal);
-    const wish = nativeNeed(manifest) === undefined ? variantWishOf(manifest.annotations) : "native";
-    return (this.#serving = await this.#source.prepare(image, wish, signal, purposeOf(manifest)));
+    const need = nativeNeed(manifest);
+    const wish = need === undefined ? variantWishOf(manifest.annotations) : "native";
+    const prepared = await this.#source.prepare(image, wish, signal, purposeOf(manifest));
+    // The wish is a preference: an image without a native variant would run without what the pod asks for.
+    if (need !== undefined && prepared.image.variant !== "native")
+      throw new PodFault(
+        "UNSUPPORTED",
+        `image ${image} has no native variant that can run here, and a component cannot be this pod: ${need}`,
+      );
+    return (this.#serving = prepared);
   }
 
   /** Every image of the pod, by the policies of this moment. @throws ImageFault POLICY_DENIED … */

@@ -10,6 +10,7 @@ import type {
   PodVolume,
 } from "@shallop/sdk/api";
 import { annotation, label, parseQuantity } from "@shallop/sdk/api";
+import { parseDurationMs } from "@shallop/sdk/internal";
 import type {
   Action,
   ContainerKind,
@@ -30,6 +31,9 @@ import { expandVariables } from "./expand-variables.ts";
 import type { PreparedImage } from "./image-source.ts";
 import { containerLimitsOf, graceMsOf, type PodManifest } from "./manifest.ts";
 import type { PodRecord } from "./pod-record.ts";
+
+/** What asks to be started again sooner would keep the node busy with starts. */
+const restartAfterMsMin = 100;
 
 /** Is it a pod of its own, and not one of a revision, which is always one program that listens? */
 export const isPlain = (manifest: PodManifest): boolean => manifest.labels[label.revision] === undefined;
@@ -77,6 +81,7 @@ export function planOf(input: PlanInput): PodPlan {
     volumes: volumesOf(input),
     ...present("networks", networksOf(input)),
     restart: spec.restartPolicy ?? "Always",
+    ...restartAfterOf(manifest),
     graceMs: graceMsOf(spec),
     ...(spec.activeDeadlineSeconds === undefined ? {} : { activeDeadlineMs: spec.activeDeadlineSeconds * 1000 }),
   };
@@ -140,6 +145,14 @@ export function streamsOf(
     ...(columns === undefined || rows === undefined ? {} : { size: { columns: Number(columns), rows: Number(rows) } }),
     ...(annotations[annotation.holdsOutput] === "true" ? { holdsOutput: true } : {}),
   };
+}
+
+/** The first wait before what has ended is started again, where the pod asks for one. */
+export function restartAfterOf({ annotations }: Pick<PodManifest, "annotations">): {
+  readonly restartAfterMs?: number;
+} {
+  const ms = parseDurationMs(annotations[annotation.restartAfter] ?? "");
+  return ms === undefined || ms < restartAfterMsMin ? {} : { restartAfterMs: ms };
 }
 
 /** @throws PodFault UNSUPPORTED */

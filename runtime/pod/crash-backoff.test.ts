@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { backoffResetMs, crashBackoffMs, nextCrashCount, pullBackoffMs } from "./crash-backoff.ts";
+import { backoffResetMs, crashBackoffMs, nextCrashCount, pullBackoffMs, quickResetMs } from "./crash-backoff.ts";
 
 test.each([
   [0, 0],
@@ -12,6 +12,14 @@ test.each([
   [10_000, 300_000],
 ])("after %d crashes in a row the wait is %d ms", (crashes, waitMs) => {
   expect(crashBackoffMs(crashes)).toBe(waitMs);
+});
+
+test("a pod that asks for it is started again sooner: twice as late each time, up to a minute", () => {
+  expect([1, 2, 3, 10, 11, 10_000].map((crashes) => crashBackoffMs(crashes, 100))).toEqual([
+    ...[100, 200, 400, 51_200, 60_000, 60_000],
+  ]);
+  expect(nextCrashCount(7, quickResetMs - 1, 100)).toBe(8);
+  expect(nextCrashCount(7, quickResetMs, 100)).toBe(1);
 });
 
 test("a refused pull waits from the first time on", () => {

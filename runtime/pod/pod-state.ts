@@ -48,6 +48,14 @@ export type PodState =
 
 export type RestartPolicy = "Always" | "OnFailure" | "Never";
 
+/** A run that is over, and how the pod wants to be started again. */
+export interface RunOver {
+  readonly ended: EndedRun;
+  readonly restart: RestartPolicy;
+  /** The first wait, where the pod asks for one; see crash-backoff.ts. */
+  readonly restartAfterMs?: number;
+}
+
 export type PodEvent =
   /** Run it. `prepared`: the image is ready, nothing has to be pulled. */
   | { readonly kind: "begin"; readonly prepared: boolean }
@@ -58,9 +66,9 @@ export type PodEvent =
   /** Nothing ran: the runtime would not begin. */
   | { readonly kind: "refused"; readonly reason: BackoffReason; readonly message: string }
   /** It ran and ended before it was ready. */
-  | { readonly kind: "start-failed"; readonly ended: EndedRun; readonly restart: RestartPolicy }
+  | ({ readonly kind: "start-failed" } & RunOver)
   /** It had been ready, and ended without being asked. */
-  | { readonly kind: "exited"; readonly ended: EndedRun; readonly restart: RestartPolicy }
+  | ({ readonly kind: "exited" } & RunOver)
   /** Time passed; `nowMs` says how much. */
   | { readonly kind: "timer" }
   | { readonly kind: "stop"; readonly graceMs: number }
@@ -162,13 +170,9 @@ function refused(past: Past, why: { readonly reason: BackoffReason; readonly mes
   };
 }
 
-function failed(
-  before: { readonly past: Past; readonly ranMs: number },
-  event: { readonly ended: EndedRun; readonly restart: RestartPolicy },
-  nowMs: number,
-): Step {
-  const { ended, restart } = event;
-  const crashCount = nextCrashCount(before.past.crashCount, before.ranMs);
+function failed(before: { readonly past: Past; readonly ranMs: number }, event: RunOver, nowMs: number): Step {
+  const { ended, restart, restartAfterMs } = event;
+  const crashCount = nextCrashCount(before.past.crashCount, before.ranMs, restartAfterMs);
   const past: Past = { ...before.past, crashCount, lastRun: ended };
   const clean = ended.exitCode === 0;
   const event_: PodEffect = {
@@ -181,7 +185,7 @@ function failed(
     const end = over(past, clean ? "Succeeded" : "Failed");
     return { state: end.state, effects: [event_, { kind: "stop", graceMs: 0 }] };
   }
-  const waitMs = crashBackoffMs(crashCount);
+  const waitMs = crashBackoffMs(crashCount, restartAfterMs);
   if (waitMs === 0) {
     const restarted: Past = { ...past, restartCount: past.restartCount + 1 };
     return { state: { phase: "starting", past: restarted }, effects: [event_, { kind: "start", again: true }] };

@@ -86,6 +86,11 @@ export const annotation = {
   holdsOutput: "shallop.dev/holds-output",
   /** On Pods, by a user: how large the terminal is that a container begins with, `COLUMNSxROWS`. */
   terminalSize: "shallop.dev/terminal-size",
+  /**
+   * On Pods, by a user: how long what has ended waits before it is started again, such as `100ms`: twice as long after each
+   * failure in a row, up to a minute, and from the begin when it has run for 10 s. Absent: as Kubernetes has it.
+   */
+  restartAfter: "shallop.dev/restart-after",
   /** On Nodes: identity of the machine and network namespace; a gateway with the same one reaches pods directly. */
   machine: "shallop.dev/machine",
   /** On Nodes: `host:port` of the node agent (mutual TLS), and the unix socket of it on the same machine. */

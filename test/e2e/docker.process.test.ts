@@ -142,9 +142,9 @@ test("a component that is a command: arguments, environment, input, exit codes, 
   await d("rm", "tool");
   const input = "a line\nno newline at the end";
   expect(await docker(["run", "-i", "--rm", image, "cat"], input)).toMatchObject({ code: 0, stdout: input });
-  expect((await docker(["run", "--rm", image, "exit"])).code).toBe(1);
+  expect((await docker(["run", "--rm", image, "exit"])).code).toBe(7);
   expect(await docker(["run", "--rm", image, "trap"])).toMatchObject({ code: 134 });
-  expect((await docker(["run", "--rm", "--platform", "wasi/wasm", image, "exit"])).code).toBe(1);
+  expect((await docker(["run", "--rm", "--platform", "wasi/wasm", image, "exit"])).code).toBe(7);
   const refused = await docker(["run", "--rm", "--platform", "linux/amd64", image, "exit"]);
   expect(refused.code).toBe(125);
   expect(refused.stderr).toContain("is not wanted: the deployment wants only native variants");
@@ -355,10 +355,16 @@ test("networks: containers of one reach each other by name and alias, others do 
 });
 
 test("--restart on-failure:N: it is given up, with its own exit code", async () => {
-  await d("run", "-d", "--name", "failing", "--restart", "on-failure:1", "shell:1", "sh", "-c", "exit 4");
-  const seen = (): Promise<string> => d("inspect", "-f", "{{.State.Status}} {{.State.ExitCode}}", "failing");
-  await eventually("it is given up", async () => ((await seen()) === "exited 4" ? true : undefined));
+  const runs = ["sh", "-c", "echo run >> /kept/runs; exit 4"];
+  await d("run", "-d", "--name", "failing", "--restart", "on-failure:2", "-v", "tries:/kept", "shell:1", ...runs);
+  const seen = (): Promise<string> =>
+    d("inspect", "-f", "{{.State.Status}} {{.State.ExitCode}} {{.RestartCount}}", "failing");
+  await eventually("it is given up", async () => ((await seen()).startsWith("exited") ? true : undefined));
+  expect(await seen()).toBe("exited 4 2");
+  const tries = await d("volume", "inspect", "-f", "{{.Mountpoint}}", "tries");
+  expect(await readFile(join(tries, "runs"), "utf8")).toBe("run\n".repeat(3));
   await d("rm", "failing");
+  await d("volume", "rm", "tries");
 });
 
 test("build: a Dockerfile with RUN, arguments and a target; its image runs", async () => {

@@ -34,6 +34,8 @@ export class LiveInstance {
    * come, and it is ended for that.
    */
   isAlone = false;
+  /** Sees each import of a core module before it is linked, and may put another value in its place. Set before `begin`. */
+  linking: ((from: string, name: string, value: unknown) => unknown) | undefined;
   /** How a guest of the synchronous ABI waits. */
   readonly waits = new Waits(this);
   readonly #shim: WebAssembly.Instance | undefined;
@@ -124,7 +126,10 @@ export class LiveInstance {
   /** @returns the start function, which is to be called */
   #instantiate({ module, imports }: StepPlan): (() => unknown) | undefined {
     const importObject: Record<string, Record<string, unknown>> = {};
-    for (const { module: from, name, reference } of imports) (importObject[from] ??= {})[name] = this.core(reference);
+    for (const { module: from, name, reference } of imports) {
+      const value = this.core(reference);
+      (importObject[from] ??= {})[name] = this.linking === undefined ? value : this.linking(from, name, value);
+    }
     const instance = new WebAssembly.Instance(known(this.component.modules[module]), importObject);
     this.coreInstances.push(instance);
     const start = this.component.starts[module];

@@ -1,7 +1,7 @@
 import type { Clock, Log } from "@shallop/sdk/internal";
 import type { Volumes } from "../volumes/volumes.ts";
 import { remove } from "./container-routes.ts";
-import { isActive } from "./container-state.ts";
+import { isActive, runCount } from "./container-state.ts";
 import type { Containers, DockerContainer } from "./containers.ts";
 import { parseCreateBody } from "./create-body.ts";
 import type { Lifecycle } from "./lifecycle.ts";
@@ -33,7 +33,7 @@ export function watchEnds(parts: EndParts): void {
   };
   containers.onRestarting = (container) => {
     const { name, retriesMax } = parseCreateBody(container.record.body).restart;
-    if (name !== "on-failure" || retriesMax === 0 || container.state.restartCount < retriesMax) return;
+    if (name !== "on-failure" || retriesMax === 0 || runCount(container.state.ended) < retriesMax) return;
     lifecycle.giveUp(container).catch(tell(container));
   };
   containers.onEnded = (container) => {

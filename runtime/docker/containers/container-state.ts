@@ -40,7 +40,8 @@ export function stateOf(record: ContainerRecord, pod: Pod | undefined, nowMs: nu
     return { name: record.ended === undefined ? "created" : "exited", ...rest, restartCount: runCount(record.ended) };
   const status = pod.status?.containerStatuses?.[0];
   const phase = pod.status?.phase ?? "Pending";
-  const ended = endOf(pod, status) ?? record.ended;
+  const own = endOf(pod, status);
+  const ended = own ?? record.ended;
   const restartCount = status?.restartCount ?? 0;
   const shared = { restartCount, ...(ended === undefined ? {} : { ended }) };
   if (phase === "Succeeded" || phase === "Failed") return { name: "exited", health: "none", ...shared };
@@ -49,16 +50,21 @@ export function stateOf(record: ContainerRecord, pod: Pod | undefined, nowMs: nu
     const name = pod.metadata.annotations?.[annotation.paused] === "true" ? "paused" : "running";
     return { name, startedAt, health: healthOf(record, pod, status, nowMs), ...shared };
   }
-  if (ended !== undefined && (restartCount > 0 || (status !== undefined && "terminated" in status.state))) {
-    return { name: "restarting", health: "none", ...shared, startedAt: ended.startedAt };
+  // A run of this pod is over, and the next one has not begun; its end is told before the pod's.
+  if (own !== undefined) {
+    const name = isStartedAgain(pod, own) ? "restarting" : "exited";
+    return { name, health: "none", ...shared, startedAt: own.startedAt };
   }
   const waiting = waitingOf(pod, status);
   const name = record.ended === undefined ? "created" : "exited";
   return { name, health: "none", ...shared, ...(waiting === undefined ? {} : { waiting }) };
 }
 
+const isStartedAgain = ({ spec }: Pod, { exitCode }: RunEnd): boolean =>
+  spec.restartPolicy !== "Never" && (spec.restartPolicy !== "OnFailure" || exitCode !== 0);
+
 /** How often it had been started again when it ended: see RunEnd. */
-const runCount = (ended: RunEnd | undefined): number => Number(ended?.run.split("/").at(-1) ?? 0);
+export const runCount = (ended: RunEnd | undefined): number => Number(ended?.run.split("/").at(-1) ?? 0);
 
 /** Is it of no use to wait longer for the start? */
 export const isLost = ({ waiting }: ContainerState): boolean =>

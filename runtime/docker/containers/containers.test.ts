@@ -143,6 +143,19 @@ const terminated = {
 const running = { running: { startedAt: "2026-01-01T00:00:50Z" } };
 
 const runs = podWith(running, "Running");
+const backedOff: Pod = {
+  ...runs,
+  status: {
+    phase: "Running",
+    containerStatuses: [
+      {
+        ...{ name: "main", image: "", imageID: "", ready: false, restartCount: 0, lastState: terminated },
+        state: { waiting: { reason: "CrashLoopBackOff" } },
+      },
+    ],
+  },
+};
+const onceOnly = (pod: Pod): Pod => ({ ...pod, spec: { ...pod.spec, restartPolicy: "Never" } });
 const pausedPod = { ...runs, metadata: { ...runs.metadata, annotations: { "shallop.dev/paused": "true" } } };
 
 test.each<[string, Pod | undefined, string]>([
@@ -152,6 +165,8 @@ test.each<[string, Pod | undefined, string]>([
   ["paused", pausedPod, "Up 10 seconds (Paused)"],
   ["ended", podWith(terminated, "Failed"), "Exited (3) 30 seconds ago"],
   ["between two runs", podWith(terminated, "Running", 1), "Restarting (3) 30 seconds ago"],
+  ["that waits for its second run", backedOff, "Restarting (3) 30 seconds ago"],
+  ["that has ended, and its pod has not yet", onceOnly(podWith(terminated, "Running")), "Exited (3) 30 seconds ago"],
 ])("a container %s: %s", (_, pod, text) => {
   expect(statusText(stateOf(recordOf({}), pod, nowMs), nowMs)).toBe(text);
 });

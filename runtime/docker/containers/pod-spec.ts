@@ -40,6 +40,8 @@ export interface Machine {
 /** What is counted of a container that asks for nothing in particular. */
 const requestDefaults = { milliCpu: 10, memoryBytes: 32 << 20 } as const;
 const stopSecondsDefault = 10;
+/** As Docker: a tenth of a second, then twice as long each time. */
+const restartAfter = "100ms";
 
 /**
  * What Docker's containers have beyond native pods' own six and package managers cannot do without: set-id bits, file
@@ -63,6 +65,7 @@ export function podOf(record: ContainerRecord, machine: Machine, isRead = false)
         [dockerAnnotation.name]: record.name,
         [dockerAnnotation.create]: create,
         [annotation.root]: record.id,
+        [annotation.restartAfter]: restartAfter,
         ...networksOf(record),
         ...(isRead ? { [annotation.holdsOutput]: "true" } : {}),
         ...terminalSizeOf(record, request),

@@ -113,6 +113,8 @@ export interface PodPlan {
   /** That it shares with others of its node. */
   readonly networks?: readonly { readonly network: string; readonly names: readonly string[] }[];
   readonly restart: RestartPolicy;
+  /** The first wait before a container is started again, where the pod asks for one; see crash-backoff.ts. */
+  readonly restartAfterMs?: number;
   readonly graceMs: number;
   /** Ends the pod this long after its start. */
   readonly activeDeadlineMs?: number;

@@ -14,6 +14,8 @@ export interface LoopTools {
   readonly starter: ContainerStarter;
   readonly clock: Clock;
   readonly policy: RestartPolicy;
+  /** The first wait before it is started again, where the pod asks for one; see crash-backoff.ts. */
+  readonly restartAfterMs?: number;
   readonly graceMs: number;
   /** The view is another one. */
   changed(): void;
@@ -78,9 +80,11 @@ export class ContainerLoop {
       const isLast =
         this.#stopping.signal.aborted || !isRestarted(this.launch.kind, this.#tools.policy, ended.exitCode);
       if (isLast) return this.#over(ended);
-      crashCount = nextCrashCount(crashCount, this.#tools.clock.nowMs() - beganMs);
+      crashCount = nextCrashCount(crashCount, this.#tools.clock.nowMs() - beganMs, this.#tools.restartAfterMs);
       await this.#wait(crashCount, ended);
-      this.#show({ restartCount: this.#view.restartCount + 1 });
+      // Together: its end is that of the run before, and who sees both counts on that.
+      const now = { phase: "waiting", reason: "ContainerCreating" } as const;
+      this.#show({ restartCount: this.#view.restartCount + 1, now });
     }
   }
 
@@ -236,7 +240,7 @@ export class ContainerLoop {
   }
 
   async #wait(crashCount: number, ended: EndedRun): Promise<void> {
-    const waitMs = crashBackoffMs(crashCount);
+    const waitMs = crashBackoffMs(crashCount, this.#tools.restartAfterMs);
     const { name } = this.launch;
     if (waitMs === 0) return;
     const message = `back-off ${String(waitMs / 1000)}s restarting failed container ${name}: ${ended.reason}`;

@@ -33,6 +33,7 @@ export class PodContainers {
           starter,
           clock,
           policy: plan.restart,
+          ...(plan.restartAfterMs === undefined ? {} : { restartAfterMs: plan.restartAfterMs }),
           graceMs: plan.graceMs,
           changed: () => settings.changed(this.views),
           noticed: (notice) => settings.noticed(notice),
