@@ -5,6 +5,7 @@ import { createServer as createHttpsServer } from "node:https";
 import { type AddressInfo, connect, type Server, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
+import { gatewayServerName } from "@shallop/sdk/wire";
 import * as x509 from "@peculiar/x509";
 import type { PodEndpoint } from "@shallop/sdk/api";
 import type { AgentTls } from "./proxy/dial.ts";
@@ -35,7 +36,7 @@ export class FakeAuthority {
     return new FakeAuthority(keys, certificate);
   }
 
-  /** A certificate for 127.0.0.1 and for clients, signed by this authority. */
+  /** A certificate for 127.0.0.1, as a gateway, and for clients, signed by this authority. */
   async issue(subject: string): Promise<AgentTls> {
     const keys = await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
     const certificate = await x509.X509CertificateGenerator.create({
@@ -46,7 +47,12 @@ export class FakeAuthority {
       signingAlgorithm: algorithm,
       notBefore: new Date("2026-01-01"),
       notAfter: new Date("2126-01-01"),
-      extensions: [new x509.SubjectAlternativeNameExtension([{ type: "ip", value: "127.0.0.1" }])],
+      extensions: [
+        new x509.SubjectAlternativeNameExtension([
+          { type: "ip", value: "127.0.0.1" },
+          { type: "dns", value: gatewayServerName },
+        ]),
+      ],
     });
     const key = await webcrypto.subtle.exportKey("pkcs8", keys.privateKey);
     return {

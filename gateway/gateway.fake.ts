@@ -162,8 +162,9 @@ export class FakeCluster implements AsyncDisposable {
       },
       sendReport: (report) => {
         this.reports.push(report);
-        return Promise.resolve();
+        return Promise.resolve(undefined);
       },
+      sendToPeer: () => Promise.reject(new Error("no other gateway in this test")),
       ...options,
     });
     this.gateway.cluster.set("nodes", fakeNode("n1"));

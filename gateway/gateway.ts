@@ -2,7 +2,7 @@ import { getHeapStatistics } from "node:v8";
 import type { AddressInfo } from "node:net";
 import type { Clock, Log, Random } from "@shallop/sdk/internal";
 import type { Metrics } from "@shallop/sdk/internal/telemetry";
-import type { LoadReport, RequestStory } from "@shallop/sdk/wire";
+import type { LoadAnswer, LoadReport, PeerMessage, RequestStory } from "@shallop/sdk/wire";
 import { Dispatcher, type NodeAgents } from "./activate/dispatcher.ts";
 import type { Distance } from "./balance/near-first.ts";
 import { WaitBudget } from "./activate/wait-queue.ts";
@@ -15,6 +15,7 @@ import type { ListenPlace } from "./listen/listen-place.ts";
 import type { GatewayLimits } from "./limits.ts";
 import type { AgentTls } from "./proxy/dial.ts";
 import { Abandonments } from "./proxy/abandonments.ts";
+import { PeerGateways } from "./peer/peer-gateways.ts";
 import { Exchange, type ExchangeContext } from "./proxy/exchange.ts";
 import { FaultLog } from "./proxy/fault-log.ts";
 import { GatewayFault } from "./proxy/fault-status.ts";
@@ -54,7 +55,9 @@ export interface GatewayOptions {
   readonly httpsPublicPort?: number | undefined;
   /** Tells a node's agent of requests of one of its pods whose clients have gone. */
   readonly tellAbandoned: (node: NodeTarget, podUid: string, requestIds: readonly string[]) => void;
-  readonly sendReport: (report: LoadReport, signal: AbortSignal) => Promise<void>;
+  readonly sendReport: (report: LoadReport, signal: AbortSignal) => Promise<LoadAnswer | undefined>;
+  /** Hands messages for WebSockets to the gateway at `HOST:PORT`. */
+  readonly sendToPeer: (address: string, messages: readonly PeerMessage[], signal: AbortSignal) => Promise<void>;
   /** Undefined: nobody asks for any. */
   readonly metrics?: Metrics | undefined;
   /** Hear of every request, such as an access log. */
@@ -76,6 +79,7 @@ export class Gateway {
   readonly #budget: WaitBudget;
   readonly #meter = new LoadMeter();
   readonly #reporter: LoadReporter;
+  readonly #peers: PeerGateways;
   readonly #upstreams: Upstreams;
   readonly #faults: FaultLog;
   readonly #stories: Stories<RequestStory>;
@@ -87,6 +91,7 @@ export class Gateway {
   readonly #requestMetrics: RequestMetrics | undefined;
   readonly #webSockets: WebSockets;
   #httpsPort: number | undefined;
+  #peerAddress: string | undefined;
 
   constructor(options: GatewayOptions) {
     const { clock, random, log, limits, machine, tls, serverTiming } = options;
@@ -96,11 +101,15 @@ export class Gateway {
     if (metrics !== undefined) observeGateway(metrics, () => this.status());
     this.#budget = new WaitBudget(limits.queueTotalMax);
     const meter = this.#meter;
+    const name = `gateway-${random.suffix(8)}`;
+    this.#peers = new PeerGateways({ clock, log, name, send: options.sendToPeer });
     this.#reporter = new LoadReporter({
       clock,
       log,
       meter,
-      gateway: `gateway-${random.suffix(8)}`,
+      gateway: name,
+      peerAddress: () => this.#peerAddress,
+      answered: ({ gateways }) => this.#peers.know(gateways),
       waiting: (key) => this.#dispatcherByRevision.get(key)?.waiting ?? 0,
       send: options.sendReport,
     });
@@ -137,6 +146,7 @@ export class Gateway {
         tell: options.tellAbandoned,
       }),
       serverTiming,
+      said: (revision, byteCount) => this.#webSockets.said(revision, byteCount),
     };
     this.#server = new HttpServer({
       clock,
@@ -161,6 +171,7 @@ export class Gateway {
       exchange: (asked, over) => this.#exchange(asked, over),
       targetOf: (request, target) => this.#targetOf(request, target),
       revision: (key) => this.cluster.revision(key),
+      peers: this.#peers,
       complain: (id, revision, reason) => this.#faults.add("ANSWER_INVALID", { id, revision }, reason),
     });
   }
@@ -193,10 +204,23 @@ export class Gateway {
     return address;
   }
 
+  /** Other gateways reach it there from now on: `HOST:PORT`. */
+  announcePeerAddress(address: string): void {
+    this.#peerAddress = address;
+    this.#reporter.announce();
+  }
+
+  /** Another gateway has something for WebSockets of this one. */
+  hearPeer(message: PeerMessage): void {
+    this.#webSockets.hear(message);
+  }
+
   /** Stops taking connections, lets what runs finish for at most `drainTimeoutMs`, and lets go of everything. */
   async close(patient = false): Promise<void> {
+    this.#reporter.leave();
     await this.#server.close(patient);
     this.#webSockets.close();
+    this.#peers.close();
     for (const dispatcher of this.#dispatcherByRevision.values()) dispatcher.close("STOPPING");
     this.#upstreams.close();
     this.#reporter.close();
@@ -229,6 +253,7 @@ export class Gateway {
       secrets: (namespace, name) => this.cluster.object("secrets", namespace, name),
       backends: this.cluster,
       httpsPort: () => this.#options.httpsPublicPort ?? this.#httpsPort,
+      gateways: () => this.#peers.count,
     });
   }
 
@@ -284,7 +309,9 @@ export class Gateway {
     for (const mirror of mirrors) this.#exchange(mirror, () => undefined);
     const done = whenWritten === undefined ? over : (): void => whenWritten(over);
     const asked = { request, target, rules };
-    return request.headers.isUpgrade ? this.#webSockets.shake(asked, original, done) : this.#exchange(asked, done);
+    if (request.headers.isUpgrade) return this.#webSockets.shake(asked, original, done);
+    this.#webSockets.announceHearers(request, target);
+    return this.#exchange(asked, done);
   }
 
   #exchange(

@@ -18,6 +18,10 @@ import {
 import type { Server } from "node:net";
 import { AgentClient } from "./activate/agent-client.ts";
 import { Gateway } from "./gateway.ts";
+import { PeerClient } from "./peer/peer-client.ts";
+import { peerBodyBytesMax, PeerServer } from "./peer/peer-server.ts";
+import { reachableAddress } from "./peer/reachable-address.ts";
+import type { AgentTls } from "./proxy/dial.ts";
 import { StatusServer } from "./listen/status-server.ts";
 import { readSettings, type Settings, settingOptions } from "./settings.ts";
 import { StateFile } from "./state-file.ts";
@@ -37,6 +41,7 @@ async function main(): Promise<void> {
   const tls = ca === undefined || cert === undefined || key === undefined ? undefined : { ca, cert, key };
   const machine = machineIdentity();
   const agents = new AgentClient({ clock, machine, tls });
+  const peerClient = tls === undefined ? undefined : new PeerClient(tls);
   const telemetry = await openTelemetry({
     ...{ settings, environment: process.env, clock, random, log },
     sendTraces: (traces, signal) => postTraces(client, traces, signal),
@@ -59,12 +64,14 @@ async function main(): Promise<void> {
     tellAbandoned: (node, podUid, requestIds) => void agents.abandoned(node, podUid, requestIds),
     sendStories: (stories, signal) => postStories(client, stories, signal),
     sendReport: (report, signal) => postLoadReport(client, report, signal),
+    sendToPeer: async (address, messages, signal) => peerClient?.send(address, messages, signal),
   });
   const { cluster } = gateway;
   const state = settings.state === undefined ? undefined : new StateFile(cluster, { file: settings.state, clock, log });
   await state?.load();
   const status = new StatusServer(() => gateway.status(), telemetry.metrics);
   const port = await listen(settings, gateway, status);
+  const peerServer = tls === undefined ? undefined : await listenToPeers(settings, gateway, tls);
   const watching = new AbortController();
   // The file is the next process's once that has taken over.
   const changed = (): void => (stop.aborted ? undefined : state?.changed());
@@ -82,6 +89,8 @@ async function main(): Promise<void> {
   await state?.close();
   status.close();
   agents.close();
+  peerServer?.close();
+  peerClient?.close();
   client.close();
 }
 
@@ -94,6 +103,19 @@ async function listen(settings: Settings, gateway: Gateway, status: StatusServer
   if (httpsPort !== undefined) await gateway.listenTls({ host, port: httpsPort, kept: kept("https") });
   if (statusPort !== undefined) await status.listen(statusPort, kept("status"));
   return port;
+}
+
+/** Its port is its own, and each process's another, unless it is told: the others hear of it. */
+async function listenToPeers(
+  { host, peerPort, peerAddress, limits }: Settings,
+  gateway: Gateway,
+  tls: AgentTls,
+): Promise<PeerServer> {
+  const bodyBytesMax = peerBodyBytesMax(limits.webSocketMessageBytesMax);
+  const server = new PeerServer({ tls, bodyBytesMax, hear: (message) => gateway.hearPeer(message) });
+  const port = await server.listen(host, peerPort);
+  gateway.announcePeerAddress(`${peerAddress ?? reachableAddress(host)}:${port}`);
+  return server;
 }
 
 /** The channel to the supervisor would keep the process. */

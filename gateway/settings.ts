@@ -13,6 +13,8 @@ export const settingOptions = {
   port: { type: "string", default: "8080" },
   "https-port": { type: "string" },
   "https-public-port": { type: "string" },
+  "peer-port": { type: "string", default: "0" },
+  "peer-address": { type: "string" },
   "default-certificate": { type: "string" },
   domain: { type: "string", default: "localhost" },
   state: { type: "string" },
@@ -61,6 +63,10 @@ export interface Settings {
   readonly httpsPublicPort: number | undefined;
   /** The secret with the certificate of hosts that have none. */
   readonly defaultCertificate: SecretName | undefined;
+  /** Where other gateways of the cluster speak to this one, over mutual TLS; 0: any. */
+  readonly peerPort: number;
+  /** How they reach it; undefined: where it listens, or this machine's first address. */
+  readonly peerAddress: string | undefined;
   readonly domain: string;
   /** Where the last known state is kept; undefined: nowhere. */
   readonly state: string | undefined;
@@ -114,6 +120,8 @@ export function readSettings(values: SettingValues): Settings {
     port,
     httpsPort,
     httpsPublicPort,
+    peerPort: portNumber(values, "peer-port") ?? 0,
+    peerAddress: hostName(values, "peer-address"),
     defaultCertificate: secretName(values["default-certificate"]),
     domain,
     state,
@@ -168,6 +176,15 @@ function count(values: SettingValues, name: Name): number | undefined {
   if (text === undefined) return undefined;
   if (!/^[0-9]{1,9}$/.test(text)) throw new Error(`--${name} is a whole number, not ${JSON.stringify(text)}`);
   return Number(text);
+}
+
+function hostName(values: SettingValues, name: Name): string | undefined {
+  const text = values[name];
+  if (text !== undefined && !/^([0-9A-Za-z.-]{1,253}|\[[0-9a-fA-F:.]{2,45}\])$/.test(text))
+    throw new Error(
+      `--${name} is a host name or an address, with brackets around one of IPv6, not ${JSON.stringify(text)}`,
+    );
+  return text;
 }
 
 function portNumber(values: SettingValues, name: Name): number | undefined {

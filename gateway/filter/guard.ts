@@ -10,6 +10,8 @@ import type { PolicyState, SecretSource } from "./policy-state.ts";
 export interface GuardContext {
   readonly clock: Clock;
   readonly secrets: SecretSource;
+  /** How many gateways share a rate. */
+  readonly gateways: () => number;
 }
 
 /** What a guard says of a request that may pass: changes of its headers. */
@@ -31,7 +33,7 @@ export function guard(
 ): Pass | Promise<Pass> {
   const { address } = request.connection.client;
   if (state.addresses?.admits(address) === false) throw new GatewayFault("CLIENT_REFUSED", "");
-  checkRate(state, address, context.clock.nowMs());
+  checkRate(state, address, context);
   if ((request.headers.contentLength ?? 0) > (policy.bodyBytesMax ?? Number.POSITIVE_INFINITY))
     throw new GatewayFault("BODY_TOO_LARGE", "");
   if (policy.basicAuth !== undefined) checkUser(request, policy.basicAuth.realm, state.users(context.secrets));
@@ -41,9 +43,9 @@ export function guard(
 
 const nothing: Pass = { drop: new Set(), add: [] };
 
-function checkRate({ limiters }: PolicyState, address: string, nowMs: number): void {
+function checkRate({ limiters }: PolicyState, address: string, { clock, gateways }: GuardContext): void {
   for (const limiter of limiters) {
-    const waitMs = limiter.take(address, nowMs);
+    const waitMs = limiter.take(address, clock.nowMs(), gateways());
     if (waitMs === 0) continue;
     const headers = ["retry-after", String(Math.max(1, Math.ceil(waitMs / 1000)))];
     throw new GatewayFault("RATE_LIMITED", "", { headers });

@@ -24,6 +24,8 @@ export interface PassageContext {
   readonly backends: BackendSource;
   /** Port of HTTPS, as redirects name it; undefined: there is none. */
   readonly httpsPort: () => number | undefined;
+  /** How many gateways the cluster has. */
+  readonly gateways: () => number;
 }
 
 /** A request that goes on, as its rule would have it. */

@@ -17,12 +17,16 @@ export class RateLimiter {
     this.#rule = rule;
   }
 
-  /** Takes a request. @returns 0 when it may pass, else how many milliseconds it would have to wait. */
-  take(client: string, nowMs: number): number {
-    const { requests, periodMs, burst, per } = this.#rule;
+  /**
+   * Takes a request. @param gateways that share the limit: this one lets its part of it through, and at least one request at once
+   * @returns 0 when it may pass, else how many milliseconds it would have to wait
+   */
+  take(client: string, nowMs: number, gateways = 1): number {
+    const { requests, periodMs, per } = this.#rule;
+    const burst = Math.max(1, this.#rule.burst / gateways);
     const key = per === "Client" ? client : "";
     const bucket = this.#bucketByKey.get(key) ?? { tokens: burst, filledMs: nowMs };
-    const perMs = requests / periodMs;
+    const perMs = requests / periodMs / gateways;
     bucket.tokens = Math.min(burst, bucket.tokens + Math.max(0, nowMs - bucket.filledMs) * perMs);
     bucket.filledMs = nowMs;
     this.#keep(key, bucket);

@@ -41,7 +41,7 @@ export function dialReading(host: string, port: number, clock: Clock): Promise<S
 
 /** Connects to a node agent of another machine. @throws GatewayFault CONNECT_FAILED */
 export async function dialAgent(address: string, tls: AgentTls, clock: Clock): Promise<Socket> {
-  return connected(connectTls(agentEndpoint(address, tls)), { place: address, clock, event: "secureConnect" });
+  return connected(connectTls(endpointOf(address, tls)), { place: address, clock, event: "secureConnect" });
 }
 
 interface Dialled {
@@ -68,14 +68,14 @@ function connected(socket: Socket, { place, clock, event = "connect" }: Dialled)
   });
 }
 
-/** Where to ask a node agent of another machine, and as whom. @throws GatewayFault CONNECT_FAILED when it is no address */
-function agentEndpoint(address: string, { ca, cert, key }: AgentTls): AgentEndpoint {
+/** Where to ask a process of another machine, and as whom. @throws GatewayFault CONNECT_FAILED when it is no address */
+export function endpointOf(address: string, { ca, cert, key }: AgentTls): AgentEndpoint {
   const colon = address.lastIndexOf(":");
   // Brackets around a v6 address are taken off.
   const host = address.slice(0, colon).replace(/^\[(.*)\]$/, "$1");
   const port = Number(address.slice(colon + 1));
   if (colon <= 0 || !Number.isInteger(port) || port < 1 || port > 65_535)
-    throw new GatewayFault("CONNECT_FAILED", `${JSON.stringify(address)} is no address of a node agent`);
+    throw new GatewayFault("CONNECT_FAILED", `${JSON.stringify(address)} is no address`);
   return { host, port, ca, cert, key };
 }
 
@@ -102,7 +102,7 @@ export interface TunnelOptions {
 export function dialTunnel({ agentAddress, podUid, tls, clock }: TunnelOptions): Promise<Duplex> {
   return new Promise((resolve, reject) => {
     const request = httpsRequest({
-      ...agentEndpoint(agentAddress, tls),
+      ...endpointOf(agentAddress, tls),
       agent: false,
       path: `/v1/pods/${encodeURIComponent(podUid)}/tunnel`,
       headers: { connection: "Upgrade", upgrade: "shallop-tunnel" },
@@ -137,7 +137,7 @@ export interface AskOptions {
 export function askAgent({ agentAddress, tls, clock, kept }: AskOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     const request = httpsRequest({
-      ...agentEndpoint(agentAddress, tls),
+      ...endpointOf(agentAddress, tls),
       agent: kept,
       path: "/v1/pulse",
     });

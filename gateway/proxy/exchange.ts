@@ -4,12 +4,13 @@ import type { Dispatcher, Waiter } from "../activate/dispatcher.ts";
 import type { PodSlot } from "../balance/pod-set.ts";
 import type { GatewayLimits } from "../limits.ts";
 import { affinityOf } from "../route/affinity.ts";
-import type { PodTarget } from "../route/target.ts";
+import type { PodTarget, RevisionTarget } from "../route/target.ts";
 import type { LoadEntry, LoadMeter } from "../stats/load.ts";
 import type { RequestRecord } from "../stats/request-record.ts";
 import type { Stories } from "../stats/stories.ts";
 import type { Abandonments } from "./abandonments.ts";
 import { answerFault } from "./answer-fault.ts";
+import { type AnswerPrefix, ClientAnswer } from "./client-answer.ts";
 import { ClientBody } from "./client-body.ts";
 import type { ClientEnd } from "./client-end.ts";
 import { Deadline, type DeadlineOwner } from "./deadline.ts";
@@ -17,11 +18,10 @@ import { ExchangeStory } from "./exchange-story.ts";
 import type { FaultLog } from "./fault-log.ts";
 import { clientText, faultStatus, GatewayFault, type GatewayFaultCode } from "./fault-status.ts";
 import { addForwarded, type ClientAddress, type ClientHeaders, isIdempotent } from "./request-head.ts";
-import { type AnswerHead, readAnswerHead, readInterimHead } from "./response-head.ts";
+import { readInterimHead } from "./response-head.ts";
 import type { KeptBytes } from "./kept-bytes.ts";
 import { mayRetry, type RetryBudget } from "./retry.ts";
 import type { ServerTimingMode } from "./server-timing.ts";
-import { readTrailers } from "./trailers.ts";
 import type { CancelUpstream, UpstreamHandlers, UpstreamRequest, UpstreamStream } from "./upstream.ts";
 import type { Upstreams } from "./upstreams.ts";
 
@@ -36,6 +36,8 @@ export interface ExchangeContext {
   readonly stories: Stories<RequestStory>;
   readonly abandonments: Abandonments;
   readonly serverTiming: ServerTimingMode;
+  /** Carries out what a function says to the WebSockets of its service before its answer. */
+  readonly said: (revision: RevisionTarget, byteCount: number) => AnswerPrefix;
 }
 
 export interface ClientRequest {
@@ -88,6 +90,7 @@ export class Exchange implements Waiter, UpstreamHandlers, DeadlineOwner {
   readonly #dispatcher: Dispatcher;
   readonly #over: () => void;
   readonly #body: ClientBody;
+  readonly #answer: ClientAnswer;
   readonly #story: ExchangeStory;
   readonly #deadline: Deadline;
   readonly #load: LoadEntry;
@@ -101,14 +104,6 @@ export class Exchange implements Waiter, UpstreamHandlers, DeadlineOwner {
   /** Answers that were asked for again. */
   #repeats = 0;
   #podsLost = 0;
-  #answer: AnswerHead | undefined;
-  /** The head is on its way to the client: a fault can only cut the answer short now. */
-  #headSent = false;
-  /** The first piece of the answer, kept for a moment: if it is all, the answer's length is known. */
-  #held: Buffer | undefined;
-  #receivedBytes = 0;
-  /** Bytes that wait for the client to read. */
-  #owed = 0;
   #done = false;
 
   /** `over` is called once, when the request needs its pod no more. */
@@ -125,6 +120,12 @@ export class Exchange implements Waiter, UpstreamHandlers, DeadlineOwner {
     this.#story = new ExchangeStory(context.clock.nowMs());
     this.#load = context.meter.arrived(dispatcher.target.key, this.#story.arrivedMs);
     context.budget.earn();
+    this.#answer = new ClientAnswer({
+      peer: request.peer,
+      requestId: request.id,
+      serverTiming: () => this.#serverTiming(),
+      prefix: (byteCount) => context.said(dispatcher.target, byteCount),
+    });
     const { clock, limits, kept } = context;
     const { rules, record } = request;
     this.#body = new ClientBody(request, { bytesMax: rules?.bodyBytesMax ?? limits.bodyBytesMax, clock, kept });
@@ -145,7 +146,7 @@ export class Exchange implements Waiter, UpstreamHandlers, DeadlineOwner {
   }
 
   get answerStatus(): number | undefined {
-    return this.#answer?.status;
+    return this.#answer.head?.status;
   }
 
   start(): void {
@@ -202,7 +203,7 @@ export class Exchange implements Waiter, UpstreamHandlers, DeadlineOwner {
   }
 
   informed(status: number, headers: readonly string[]): void {
-    if (!this.#done && this.#answer === undefined) this.#request.peer.inform(status, readInterimHead(headers));
+    if (!this.#done && this.#answer.head === undefined) this.#request.peer.inform(status, readInterimHead(headers));
   }
 
   head(head: ResponseHead): void {
@@ -212,7 +213,7 @@ export class Exchange implements Waiter, UpstreamHandlers, DeadlineOwner {
       return this.#abandon(new GatewayFault("ANSWER_INVALID", "the pod switched protocols without being asked"));
     }
     try {
-      this.#answer = readAnswerHead(head.status, head.headers, this.#request.peer.method);
+      this.#answer.begin(head.status, head.headers);
     } catch (error) {
       return this.#abandon(error);
     }
@@ -225,41 +226,24 @@ export class Exchange implements Waiter, UpstreamHandlers, DeadlineOwner {
   }
 
   data(chunk: Buffer): void {
-    const answer = this.#answer;
-    if (this.#done || answer === undefined) return;
-    if (!answer.hasBody) return this.#stream?.consumed(chunk.length);
-    this.#receivedBytes += chunk.length;
-    if (answer.contentLength !== undefined && this.#receivedBytes > answer.contentLength) {
-      return this.#abandon(new GatewayFault("ANSWER_INVALID", "the guest sent more than the length that it gave"));
-    }
+    if (this.#done) return;
     if (this.#dispatcher.target.idleTimeoutMs > 0) this.#story.lastAnswerMs = this.#context.clock.nowMs();
-    if (!this.#headSent && this.#held === undefined) {
-      this.#held = chunk;
-      return;
+    try {
+      this.#answer.data(chunk, this.#stream);
+    } catch (error) {
+      this.#abandon(error);
     }
-    this.flush();
-    if (!this.#done) this.#pass(chunk);
   }
 
   end(rawTrailers: readonly string[] = []): void {
-    const answer = this.#answer;
-    if (this.#done || answer === undefined) return;
-    if (answer.contentLength !== undefined && this.#receivedBytes < answer.contentLength) {
-      return this.#abandon(new GatewayFault("ANSWER_INVALID", "the guest sent less than the length that it gave"));
+    if (this.#done || this.#answer.head === undefined) return;
+    try {
+      this.#answer.end(rawTrailers);
+    } catch (error) {
+      return this.#abandon(error);
     }
-    const { peer } = this.#request;
-    const trailers = answer.hasBody ? readTrailers(rawTrailers) : [];
-    if (!this.#headSent) {
-      // A length leaves no room for trailers in HTTP/1.
-      const isUnframed = answer.status === 101 || trailers.length > 0;
-      if (answer.hasBody && answer.contentLength === undefined && !isUnframed)
-        answer.headers.push("content-length", String(this.#held?.length ?? 0));
-      if (!this.#sendHead(answer, this.#held === undefined && trailers.length === 0)) return;
-    }
-    peer.end(this.#held, trailers);
-    this.#held = undefined;
     this.#finish("answered");
-    peer.discardRest();
+    this.#request.peer.discardRest();
   }
 
   failed(fault: GatewayFault): void {
@@ -283,7 +267,7 @@ export class Exchange implements Waiter, UpstreamHandlers, DeadlineOwner {
       code: fault.code,
       losses: this.#losses,
       podsLost: this.#podsLost,
-      answered: this.#answer !== undefined,
+      answered: this.#answer.head !== undefined,
       idempotent: isIdempotent(this.#request.peer.method),
       replayable: this.#body.replayable,
       isKnown,
@@ -296,14 +280,14 @@ export class Exchange implements Waiter, UpstreamHandlers, DeadlineOwner {
     });
   }
 
-  /** Sends the head, and what is held of the body; unless that has been done, or the answer is over. */
+  /** Sends what there is of the answer; unless that has been done, or the answer is over. */
   flush(): void {
-    const answer = this.#answer;
-    if (this.#done || this.#headSent || answer === undefined || !this.#sendHead(answer)) return;
-    const held = this.#held;
-    this.#held = undefined;
-    if (held === undefined) this.#request.peer.flushHead();
-    else this.#pass(held);
+    if (this.#done) return;
+    try {
+      this.#answer.flush(this.#stream);
+    } catch (error) {
+      this.#abandon(error);
+    }
   }
 
   /** Tells the rule's judge how the pod has answered. */
@@ -363,35 +347,6 @@ export class Exchange implements Waiter, UpstreamHandlers, DeadlineOwner {
     };
   }
 
-  #pass(chunk: Buffer): void {
-    const { peer } = this.#request;
-    if (peer.write(chunk)) return this.#stream?.consumed(chunk.length);
-    if (this.#owed === 0) peer.onceDrained(() => this.#drained());
-    this.#owed += chunk.length;
-  }
-
-  #drained(): void {
-    const owed = this.#owed;
-    this.#owed = 0;
-    this.#stream?.consumed(owed);
-  }
-
-  /** @returns false when Node would not send such a head. */
-  #sendHead(answer: AnswerHead, isAll = false): boolean {
-    const { peer, id } = this.#request;
-    const timing = this.#serverTiming();
-    if (timing !== "") answer.headers.push("server-timing", timing);
-    answer.headers.push("x-request-id", id);
-    try {
-      peer.writeHead(answer.status, answer.headers, isAll);
-    } catch (error) {
-      this.#abandon(new GatewayFault("ANSWER_INVALID", describeError(error), { cause: error }));
-      return false;
-    }
-    this.#headSent = true;
-    return true;
-  }
-
   #serverTiming(): string {
     const { serverTiming } = this.#context;
     const isTold =
@@ -417,7 +372,7 @@ export class Exchange implements Waiter, UpstreamHandlers, DeadlineOwner {
     if (faultStatus(fault.code) >= 500) {
       faults.add(fault.code, { id, revision: this.#dispatcher.target.key }, describeError(fault));
     }
-    if (this.#headSent) return peer.cutShort();
+    if (this.#answer.isHeadSent) return peer.cutShort();
     // A client that has not been told to go on may send the body or not: the connection has no clear next request.
     const unclear = expectsContinue && !this.#body.begun;
     answerFault(peer, {
@@ -445,7 +400,7 @@ export class Exchange implements Waiter, UpstreamHandlers, DeadlineOwner {
       target,
       client: client.address,
     };
-    stories.add(this.#story.tell(asked, { fault, answerBegun: this.#headSent, clock }));
+    stories.add(this.#story.tell(asked, { fault, answerBegun: this.#answer.isHeadSent, clock }));
   }
 
   #clientGone(): void {
@@ -462,7 +417,7 @@ export class Exchange implements Waiter, UpstreamHandlers, DeadlineOwner {
     this.#body.forgetSent();
     this.#release(outcome);
     const nowMs = this.#context.clock.nowMs();
-    const hasFailed = outcome === "answered" ? (this.#answer?.status ?? 0) >= 500 : isFailure(outcome);
+    const hasFailed = outcome === "answered" ? (this.#answer.head?.status ?? 0) >= 500 : isFailure(outcome);
     this.#context.meter.left(this.#load, nowMs, { latencyMs: nowMs - this.#story.arrivedMs, hasFailed });
     this.#over();
   }

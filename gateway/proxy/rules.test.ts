@@ -189,12 +189,32 @@ describe("readRequestTarget", () => {
 });
 
 describe("readAnswerHead", () => {
+  test("lines for the gateway are no part of the body's length, and bring the status of an answer without a body", () => {
+    const said = (value: string, ...more: string[]) =>
+      readAnswerHead(200, ["x-shallop-websocket-said", value, ...more], "GET");
+    expect(said("5")).toEqual({ status: 200, headers: [], contentLength: undefined, hasBody: true, prefixBytes: 5 });
+    expect(said("5", "content-length", "7")).toMatchObject({ headers: ["content-length", "2"], contentLength: 2 });
+    expect(said("5 204", "content-length", "5")).toMatchObject({ status: 204, headers: [], hasBody: false });
+    expect(said("5 304", "content-length", "5")).toMatchObject({ status: 304, headers: [], hasBody: false });
+    for (const [value, ...more] of [
+      ["-1"],
+      ["1e9"],
+      ["9999999999"],
+      ["5 200"],
+      ["5 500"],
+      [""],
+      ["6", "content-length", "5"],
+    ] as const)
+      expect(() => said(value, ...more)).toThrow("the guest");
+  });
+
   test("a length goes with a body only, and one that is said twice alike is said once", () => {
     expect(readAnswerHead(200, ["Content-Length", "5", "content-length", "5"], "GET")).toEqual({
       status: 200,
       headers: ["content-length", "5"],
       contentLength: 5,
       hasBody: true,
+      prefixBytes: 0,
     });
     expect(readAnswerHead(200, ["content-length", "5"], "HEAD")).toMatchObject({
       headers: ["content-length", "5"],

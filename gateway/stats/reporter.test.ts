@@ -1,34 +1,53 @@
 import { silentLog } from "@shallop/sdk/internal";
 import { FakeClock } from "@shallop/sdk/internal/testing";
-import type { LoadReport } from "@shallop/sdk/wire";
+import type { LoadAnswer, LoadReport } from "@shallop/sdk/wire";
 import { describe, expect, test } from "vitest";
 import { LoadMeter } from "./load.ts";
 import { LoadReporter } from "./reporter.ts";
 
-function reporting(send: (report: LoadReport, signal: AbortSignal) => Promise<void>): {
+function reporting(send: (report: LoadReport, signal: AbortSignal) => Promise<LoadAnswer | undefined | void>): {
   readonly clock: FakeClock;
   readonly meter: LoadMeter;
   readonly reporter: LoadReporter;
+  /** Those that tell of load, and the others. */
   readonly sent: { readonly atMs: number; readonly report: LoadReport }[];
+  readonly heartbeats: { readonly atMs: number; readonly report: LoadReport }[];
+  readonly answers: LoadAnswer[];
 } {
   const clock = new FakeClock();
   const meter = new LoadMeter();
   const sent: { atMs: number; report: LoadReport }[] = [];
+  const heartbeats: typeof sent = [];
+  const answers: LoadAnswer[] = [];
   const reporter = new LoadReporter({
     clock,
     log: silentLog,
     meter,
     gateway: "g",
+    peerAddress: () => "10.0.0.1:99",
+    answered: (answer) => answers.push(answer),
     waiting: () => 1,
-    send: (report, signal) => {
-      sent.push({ atMs: clock.nowMs(), report });
-      return send(report, signal);
+    send: async (report, signal) => {
+      (report.revisions.length > 0 ? sent : heartbeats).push({ atMs: clock.nowMs(), report });
+      return (await send(report, signal)) ?? undefined;
     },
   });
-  return { clock, meter, reporter, sent };
+  return { clock, meter, reporter, sent, heartbeats, answers };
 }
 
 describe("LoadReporter", () => {
+  test("without load it says now and then that it lives and where; and at once that it leaves", async () => {
+    const answer = { gateways: [{ name: "g", peerAddress: "10.0.0.1:99" }] };
+    const { clock, reporter, sent, heartbeats, answers } = reporting(() => Promise.resolve(answer));
+    await clock.advance(7500);
+    expect(heartbeats.map(({ atMs }) => atMs)).toEqual([1000, 4000, 7000]);
+    expect(heartbeats[0]?.report).toEqual({ gateway: "g", peerAddress: "10.0.0.1:99", revisions: [] });
+    expect([sent, answers]).toEqual([[], [answer, answer, answer]]);
+    reporter.leave();
+    expect(heartbeats[3]).toMatchObject({ atMs: 7500, report: { isLeaving: true } });
+    reporter.close();
+  });
+
   test("reports each second while there is news, and at once when it is poked", async () => {
     const { clock, meter, reporter, sent } = reporting(() => Promise.resolve());
     await clock.advance(1500);

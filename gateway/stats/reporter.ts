@@ -1,5 +1,5 @@
 import { type Clock, describeError, type Log, type Timer } from "@shallop/sdk/internal";
-import type { LoadReport } from "@shallop/sdk/wire";
+import type { LoadAnswer, LoadReport } from "@shallop/sdk/wire";
 import type { LoadMeter } from "./load.ts";
 
 // Knative scrapes each second, and its windows have buckets of a second.
@@ -7,6 +7,8 @@ const intervalMs = 1_000;
 // The request that waits has asked a node already: the processor is its own until the pod has answered. And a burst of new
 // revisions makes a few reports, not thousands.
 const pokeIntervalMs = 100;
+// Without load: so that the control plane, and by it the other gateways, know that this one lives.
+const heartbeatMs = 3_000;
 // A report that takes longer is of no use: newer ones say more.
 const sendTimeoutMs = 2_000;
 
@@ -16,9 +18,13 @@ export interface ReporterOptions {
   readonly meter: LoadMeter;
   /** Identity of this process in reports. */
   readonly gateway: string;
+  /** `HOST:PORT` where other gateways reach it. */
+  readonly peerAddress: () => string | undefined;
+  /** Hears what the control plane says in return. */
+  readonly answered: (answer: LoadAnswer) => void;
   readonly waiting: (revision: string) => number;
   /** Hands a report to the control plane. */
-  readonly send: (report: LoadReport, signal: AbortSignal) => Promise<void>;
+  readonly send: (report: LoadReport, signal: AbortSignal) => Promise<LoadAnswer | undefined>;
 }
 
 /**
@@ -33,6 +39,8 @@ export class LoadReporter {
   #sending = false;
   #pokedMeanwhile = false;
   #away = false;
+  #isLeaving = false;
+  #saidMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: ReporterOptions) {
     this.#options = options;
@@ -45,6 +53,20 @@ export class LoadReporter {
     else this.#poke ??= this.#options.clock.after(pokeIntervalMs, () => this.#report());
   }
 
+  /** There is something to say beside load. */
+  announce(): void {
+    this.#saidMs = Number.NEGATIVE_INFINITY;
+    this.poke();
+  }
+
+  /** New connections go to other gateways from now on. Said at once: the process may end soon. */
+  leave(): void {
+    this.#isLeaving = true;
+    this.#saidMs = Number.NEGATIVE_INFINITY;
+    if (this.#sending) this.#pokedMeanwhile = true;
+    else this.#report();
+  }
+
   close(): void {
     this.#ticker.cancel();
     this.#poke?.cancel();
@@ -54,19 +76,29 @@ export class LoadReporter {
   #report(): void {
     this.#poke?.cancel();
     this.#poke = undefined;
-    const { meter, clock, gateway, waiting } = this.#options;
+    const { meter, clock, gateway, peerAddress, waiting } = this.#options;
     if (this.#sending || this.#closed.signal.aborted) return;
-    const revisions = meter.report(clock.nowMs(), waiting);
-    if (revisions.length > 0) void this.#send({ gateway, revisions });
+    const nowMs = clock.nowMs();
+    const revisions = meter.report(nowMs, waiting);
+    if (revisions.length === 0 && nowMs - this.#saidMs < heartbeatMs) return;
+    this.#saidMs = nowMs;
+    const address = peerAddress();
+    void this.#send({
+      gateway,
+      ...(address === undefined ? {} : { peerAddress: address }),
+      ...(this.#isLeaving ? { isLeaving: true } : {}),
+      revisions,
+    });
   }
 
   async #send(report: LoadReport): Promise<void> {
     this.#sending = true;
-    const { clock, log, meter, send } = this.#options;
+    const { clock, log, meter, send, answered } = this.#options;
     const late = new AbortController();
     const timer = clock.after(sendTimeoutMs, () => late.abort(new Error("the control plane did not answer in time")));
     try {
-      await send(report, AbortSignal.any([late.signal, this.#closed.signal]));
+      const answer = await send(report, AbortSignal.any([late.signal, this.#closed.signal]));
+      if (answer !== undefined) answered(answer);
       if (this.#away) log.info("the control plane takes load reports again");
       this.#away = false;
     } catch (error) {

@@ -1,6 +1,18 @@
-import type { WebSocketAction } from "@shallop/sdk/wire";
+import type { WebSocketAction, WebSocketData } from "@shallop/sdk/wire";
 
 const lineEnd = 0x0a;
+// A line holds one message: as JSON, where each byte may take six characters, or in base64.
+const lineFactor = 6;
+const lineSpareBytes = 4 * 1024;
+
+/** The longest line that has a message in it which may be sent. */
+export const lineBytesMaxFor = (messageBytesMax: number): number => messageBytesMax * lineFactor + lineSpareBytes;
+
+/** What is to be sent, and whether it is bytes. */
+export const sentData = (given: WebSocketData): { readonly data: Buffer; readonly isBinary: boolean } =>
+  typeof given === "string"
+    ? { data: Buffer.from(given), isBinary: false }
+    : { data: Buffer.from(given.base64, "base64"), isBinary: true };
 
 /** What a function says in an answer, line by line as it comes. It is not believed: what is no action is an error. */
 export class ActionReader {
@@ -47,7 +59,7 @@ export class ActionReader {
 }
 
 // A topic is a key of a map that is kept while anybody has subscribed to it.
-const topicLengthMax = 200;
+export const topicLengthMax = 200;
 
 /** @throws Error */
 function parseAction(text: string): WebSocketAction {
@@ -83,7 +95,7 @@ function parsed(text: string): unknown {
 
 const isOptionalText = (value: unknown): boolean => value === undefined || typeof value === "string";
 
-const isData = (value: unknown): boolean =>
+export const isData = (value: unknown): boolean =>
   typeof value === "string" ||
   (typeof value === "object" && value !== null && "base64" in value && typeof value.base64 === "string");
 

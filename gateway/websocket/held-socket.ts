@@ -4,7 +4,7 @@ import { type WebSocketAction, type WebSocketData, webSocketStateBytesMax, webSo
 import { WebSocket } from "ws";
 import type { GatewayLimits } from "../limits.ts";
 import { headerValue } from "../route/predicates.ts";
-import { ActionReader } from "./actions.ts";
+import { ActionReader, lineBytesMaxFor, sentData } from "./actions.ts";
 import type { CallSink } from "./call-end.ts";
 
 /** What the function is told of a connection. */
@@ -18,7 +18,7 @@ export interface SocketOwner {
   readonly limits: GatewayLimits;
   /** Calls the function; `sink` hears of the answer's end once, whatever becomes of the call. */
   call(socket: HeldSocket, event: SocketEvent, sink: CallSink): void;
-  send(from: HeldSocket, data: Buffer, to: Addressee): void;
+  send(from: HeldSocket, data: WebSocketData, to: Addressee): void;
   subscribe(socket: HeldSocket, topic: string): void;
   unsubscribe(socket: HeldSocket, topic: string): void;
   /** The function gave an answer that is none. */
@@ -28,9 +28,8 @@ export interface SocketOwner {
 }
 
 export interface Addressee {
-  readonly id?: string | undefined;
-  readonly topic?: string | undefined;
-  readonly isBinary: boolean;
+  readonly id: string | undefined;
+  readonly topic: string | undefined;
 }
 
 export interface HeldSocketOptions {
@@ -48,9 +47,6 @@ export interface HeldSocketOptions {
 const rateWindowMs = 1_000;
 // Topics of one connection; each costs about 100 bytes.
 const topicsMax = 100;
-// A line holds one message: as JSON, where each byte may take six characters, or in base64.
-const lineFactor = 6;
-const lineSpareBytes = 4 * 1024;
 // A reason in a close frame (RFC 6455, 5.5): 125 bytes, two of which are the code.
 const reasonBytesMax = 123;
 
@@ -173,8 +169,7 @@ export class HeldSocket {
   }
 
   #reader(): ActionReader {
-    const lineBytesMax = this.#owner.limits.webSocketMessageBytesMax * lineFactor + lineSpareBytes;
-    return new ActionReader(lineBytesMax, (action) => this.act(action));
+    return new ActionReader(lineBytesMaxFor(this.#owner.limits.webSocketMessageBytesMax), (action) => this.act(action));
   }
 
   /** @returns false when the client is to read first */
@@ -204,9 +199,8 @@ export class HeldSocket {
   }
 
   #send(given: WebSocketData, { to, topic }: Pick<Addressee, "topic"> & { readonly to: string | undefined }): void {
-    const isBinary = typeof given !== "string";
-    const data = isBinary ? Buffer.from(given.base64, "base64") : Buffer.from(given);
-    if (to !== undefined || topic !== undefined) return this.#owner.send(this, data, { id: to, topic, isBinary });
+    if (to !== undefined || topic !== undefined) return this.#owner.send(this, given, { id: to, topic });
+    const { data, isBinary } = sentData(given);
     if (this.#webSocket.readyState !== WebSocket.OPEN) return;
     this.#lastMessageMs = this.#owner.clock.nowMs();
     this.#webSocket.send(data, { binary: isBinary });

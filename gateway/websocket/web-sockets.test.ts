@@ -443,3 +443,73 @@ describe("clients that do wrong", () => {
     expect(alive.closed).toBe(undefined);
   });
 });
+
+describe("what a function says to WebSockets while it answers an ordinary request", () => {
+  const line = (action: object): string => `${JSON.stringify(action)}\n`;
+
+  /** A chat whose connections subscribe to `news`; other requests are answered with these bytes, a few at a time. */
+  async function shop(said: string, body: string, head: { status?: number; said?: string; length?: number } = {}) {
+    const { handler } = component(({ event }) => (event === "open" ? [{ accept: {} }, { subscribe: "news" }] : []));
+    const cluster = await start({ drainTimeoutMs: 100 });
+    const seen: boolean[] = [];
+    await cluster.wireService("chat", (asked, stream) => {
+      if (header(asked, "x-shallop-websocket") !== undefined) return handler(asked, stream);
+      seen.push(header(asked, "x-shallop-websocket-heard") === "1");
+      return {
+        data: (chunk) => stream.consumed(chunk.length),
+        end: () => {
+          const { status = 200, length } = head;
+          const headers = ["x-shallop-websocket-said", head.said ?? String(Buffer.byteLength(said))];
+          if (length !== undefined) headers.push("content-length", String(length));
+          stream.respond({ status, headers });
+          const bytes = Buffer.from(`${said}${body}`);
+          for (let at = 0; at < bytes.length; at += 7) stream.write(bytes.subarray(at, at + 7));
+          stream.end();
+        },
+        failed: () => undefined,
+      };
+    });
+    return { cluster, seen };
+  }
+
+  const news = line({ send: "sold", topic: "news" });
+
+  test.each([
+    ["a body of a known length", "thanks", { length: news.length + 6 }, { status: 200, body: "thanks" }],
+    ["a body without one", "thanks", {}, { status: 200, body: "thanks" }],
+    ["another status", "gone", { status: 410 }, { status: 410, body: "gone" }],
+    ["no body", "", { said: `${news.length} 204` }, { status: 204, body: "" }],
+  ])("reaches them, and not its client: %s", async (_name, body, head, expected) => {
+    const { cluster, seen } = await shop(news, body, head);
+    const client = await new Client(cluster).opened();
+    const answer = await call(cluster, "chat", { method: "POST", body: "buy" });
+    expect(answer).toMatchObject(expected);
+    expect(answer.headers["x-shallop-websocket-said"]).toBeUndefined();
+    await until(() => client.said.length === 1);
+    expect([client.said, seen]).toEqual([["sold"], [true]]);
+  });
+
+  test("nobody is told that could not hear", async () => {
+    const { cluster, seen } = await shop(news, "thanks");
+    expect((await call(cluster, "chat")).body).toBe("thanks");
+    await cluster.wireService("other", () => {
+      throw new Error("not asked");
+    });
+    expect(seen).toEqual([false]);
+  });
+
+  test.each([
+    ["what only a connection's own call may do", line({ subscribe: "news" }), {}],
+    ["a message to nobody", line({ send: "x" }), {}],
+    ["no JSON", "{\n", {}],
+    ["more than it says", news, { said: "999" }],
+    ["a length that is none", news, { said: "-1" }],
+    ["a status that has a body", news, { said: `${news.length} 500` }],
+  ])("%s is an answer that is none", async (_name, said, head) => {
+    const { cluster } = await shop(said, "thanks", head);
+    const client = await new Client(cluster).opened();
+    const { status, body } = await call(cluster, "chat");
+    expect([status, body]).toEqual([502, expect.stringContaining("ANSWER_INVALID")]);
+    expect(client.socket.readyState).toBe(WsClient.OPEN);
+  });
+});

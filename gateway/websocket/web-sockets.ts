@@ -1,5 +1,5 @@
 import type { Clock, Timer } from "@shallop/sdk/internal";
-import { webSocketHeaders } from "@shallop/sdk/wire";
+import { type PeerMessage, type WebSocketData, webSocketHeaders } from "@shallop/sdk/wire";
 import type { Forwarded } from "../filter/passage.ts";
 import { isLoopback, type OpenRequest } from "../listen/connections.ts";
 import type { AcceptedRequest } from "../listen/http-server.ts";
@@ -9,10 +9,12 @@ import type { ClientEnd } from "../proxy/client-end.ts";
 import { GatewayFault } from "../proxy/fault-status.ts";
 import { headerValue } from "../route/predicates.ts";
 import type { RevisionTarget } from "../route/target.ts";
+import { lineBytesMaxFor, sentData } from "./actions.ts";
 import { CallEnd, type CallSink } from "./call-end.ts";
 import { Framing } from "./framing.ts";
 import { type Acceptance, HandshakeEnd } from "./handshake-end.ts";
 import { type Addressee, HeldSocket, type SocketEvent } from "./held-socket.ts";
+import { type Addressed, SaidLines } from "./said-lines.ts";
 import { Topics } from "./topics.ts";
 
 /** A request and where it goes. */
@@ -27,8 +29,17 @@ export interface WebSocketsOptions {
   /** Where a call of a connection goes now, which went to `target` before. @throws GatewayFault when it has nowhere to go */
   readonly targetOf: (request: AcceptedRequest, target: string) => string;
   readonly revision: (key: string) => RevisionTarget | undefined;
+  readonly peers: Peers;
   /** A function gave an answer that is none. */
   readonly complain: (requestId: string, revision: string, reason: string) => void;
+}
+
+/** The cluster's other gateways, which hold WebSockets of the same services. */
+interface Peers {
+  /** There is none. */
+  readonly isEmpty: boolean;
+  /** Sends it to all of them, as well as that goes. */
+  tell(message: PeerMessage): void;
 }
 
 /** A connection, and how its function is called. */
@@ -70,7 +81,27 @@ export class WebSockets {
 
   /** Says in a handshake that a function may have it held. */
   announce({ headers, id }: AcceptedRequest): void {
-    headers.headers.push(webSocketHeaders.event, "open", webSocketHeaders.id, id);
+    headers.headers.push(webSocketHeaders.event, "open", webSocketHeaders.id, id, ...heard);
+  }
+
+  /** Says in a request for `target` that its answer may begin with what it says to WebSockets, if anybody could hear that. */
+  announceHearers({ headers }: AcceptedRequest, target: string): void {
+    if (this.#heldById.size === 0 && this.#options.peers.isEmpty) return;
+    const service = this.#options.revision(target)?.service ?? target;
+    if (!this.#options.peers.isEmpty || this.#counts.has(serviceKey(service))) headers.headers.push(...heard);
+  }
+
+  /** Carries out the lines that stand before the answer of a function. */
+  said({ service }: RevisionTarget, byteCount: number): SaidLines {
+    return new SaidLines(byteCount, {
+      lineBytesMax: lineBytesMaxFor(this.limits.webSocketMessageBytesMax),
+      send: (action) => this.#send(service, action.send, addresseeOf(action)),
+    });
+  }
+
+  /** Another gateway has something for connections of a service. */
+  hear({ service, data, id, topic }: PeerMessage): void {
+    this.#deliver(service, data, { id, topic });
   }
 
   /**
@@ -143,17 +174,9 @@ export class WebSockets {
     }
   }
 
-  send(from: HeldSocket, data: Buffer, { id, topic, isBinary }: Addressee): void {
+  send(from: HeldSocket, data: WebSocketData, to: Addressee): void {
     const service = this.#heldById.get(from.id)?.service;
-    if (service === undefined) return;
-    if (id !== undefined) {
-      const to = this.#heldById.get(id);
-      if (to?.service === service) to.socket.deliver(data, isBinary);
-    }
-    if (topic === undefined) return;
-    for (const socket of this.#topicsByService.get(service)?.of(topic) ?? []) {
-      if (socket !== from) socket.deliver(data, isBinary);
-    }
+    if (service !== undefined) this.#send(service, data, to, from);
   }
 
   subscribe(socket: HeldSocket, topic: string): void {
@@ -185,6 +208,25 @@ export class WebSockets {
     held?.over();
   }
 
+  #send(service: string, data: WebSocketData, to: Addressee, from?: HeldSocket): void {
+    const isReached = this.#deliver(service, data, to, from);
+    const { peers } = this.#options;
+    if (isReached || peers.isEmpty) return;
+    const { id, topic } = to;
+    peers.tell({ service, data, ...(id === undefined ? {} : { id }), ...(topic === undefined ? {} : { topic }) });
+  }
+
+  /** @returns whether nobody else can be meant */
+  #deliver(service: string, given: WebSocketData, { id, topic }: Addressee, from?: HeldSocket): boolean {
+    const to = id === undefined ? undefined : this.#heldById.get(id);
+    const isHere = to?.service === service;
+    const hearers = topic === undefined ? [] : (this.#topicsByService.get(service)?.of(topic) ?? []);
+    const { data, isBinary } = sentData(given);
+    if (isHere) to.socket.deliver(data, isBinary);
+    for (const socket of hearers) if (socket !== from) socket.deliver(data, isBinary);
+    return isHere && topic === undefined;
+  }
+
   #hold(
     held: Omit<Held, "socket">,
     { acceptance, headers, key, layers }: Accepted,
@@ -211,7 +253,7 @@ export class WebSockets {
     const { webSocketsPerServiceMax, webSocketsPerTenantMax, webSocketsPerAddressMax } = this.#options.limits;
     const { address } = connection.client;
     const bounds: readonly (readonly [string, number])[] = [
-      [`service ${service}`, webSocketsPerServiceMax],
+      [serviceKey(service), webSocketsPerServiceMax],
       [`tenant ${service.slice(0, service.indexOf("/"))}`, webSocketsPerTenantMax],
       [`address ${address}`, isLoopback(address) || webSocketsPerAddressMax === 0 ? Infinity : webSocketsPerAddressMax],
     ];
@@ -232,6 +274,16 @@ export class WebSockets {
     for (const { socket } of this.#heldById.values()) socket.sweep(nowMs, this.limits.webSocketPingMs);
   }
 }
+
+/** Of the count of a service's connections. */
+const serviceKey = (service: string): string => `service ${service}`;
+
+const heard = [webSocketHeaders.heard, "1"] as const;
+
+const addresseeOf = (action: Addressed): Addressee => ({
+  id: "to" in action ? action.to : undefined,
+  topic: "topic" in action ? action.topic : undefined,
+});
 
 interface Accepted {
   readonly acceptance: Acceptance;
@@ -260,6 +312,7 @@ function callHeaders(socket: HeldSocket, event: SocketEvent, byteCount: number):
     event.kind,
     webSocketHeaders.id,
     socket.id,
+    ...heard,
   ];
   if (socket.state !== undefined) headers.push(webSocketHeaders.state, socket.state);
   const isBinary = event.kind === "message" && event.isBinary;

@@ -253,8 +253,17 @@ describe("the typed client", () => {
       periodMs: 1000,
       waiting: 1,
     };
-    await postLoadReport(gateway, { gateway: "g", revisions: [load] });
+    expect(await postLoadReport(gateway, { gateway: "g", revisions: [load] })).toEqual({ gateways: [{ name: "g" }] });
     expect(running.reports).toEqual([{ gateway: "g", revisions: [load] }]);
+    const other = { gateway: "h", peerAddress: "[fd00::1]:7", revisions: [] };
+    expect((await postLoadReport(gateway, other))?.gateways).toEqual([
+      { name: "g" },
+      { name: "h", peerAddress: "[fd00::1]:7" },
+    ]);
+    for (const peerAddress of ["10.0.0.1", "a b:1", ":1", "x:y"])
+      expect((await refusal(() => postLoadReport(gateway, { ...other, peerAddress }))).code).toBe("BadRequest");
+    expect((await postLoadReport(gateway, { ...other, isLeaving: true }))?.gateways).toEqual([{ name: "g" }]);
+    running.reports.splice(1);
     const wrong = { gateway: "g", revisions: [{ ...load, waiting: -1 }] };
     expect((await refusal(() => postLoadReport(gateway, wrong))).code).toBe("BadRequest");
     expect((await refusal(() => gateway.create(pods, newPod("x")))).code).toBe("Forbidden");

@@ -51,7 +51,12 @@ async function bundle(entryPath: string, engine: EngineName, source: string): Pr
       cwd: dirname(entryPath),
       platform: isQuickJs ? "neutral" : "browser",
       external: [...provided],
-      plugins: [entryPlugin(source), asyncIteratorPlugin, ...(isQuickJs ? [asyncPlugin] : [])],
+      plugins: [
+        entryPlugin(source),
+        adapterPlugin(entryPath),
+        asyncIteratorPlugin,
+        ...(isQuickJs ? [asyncPlugin] : []),
+      ],
       logLevel: "silent",
       resolve: {
         conditionNames: ["shallop", "wasm", "workerd", "worker", "browser", "import", "module", "default"],
@@ -98,9 +103,14 @@ import { functionOf } from ${quoted(join(guestDirectory, "function.ts"))};`;
 const starlingMonkeyEntry = (
   entryPath: string,
 ): string => `import { answerable } from ${quoted(join(guestDirectory, "web/mend-starlingmonkey.ts"))};
+import { RequestSockets } from ${quoted(join(guestDirectory, "service-sockets.ts"))};
 ${importOf(entryPath)}
 const fn = functionOf(exported);
-addEventListener("fetch", (event) => event.respondWith((async () => answerable(await fn.fetch(event.request)))()));`;
+async function answer(request) {
+  const sockets = new RequestSockets(request);
+  return answerable(sockets.answered(await fn.fetch(request, sockets)));
+}
+addEventListener("fetch", (event) => event.respondWith(answer(event.request)));`;
 
 /** @param extensions modules of the guest that put more at `globalThis`, before the function's top level runs */
 function quickJsEntry(entryPath: string, extensions: readonly string[]): string {
@@ -118,6 +128,18 @@ export function entryPlugin(source: string): Plugin {
     name: "shallop-entry",
     resolveId: (id) => (id === entryId ? entryId : null),
     load: (id) => (id === entryId ? source : null),
+  };
+}
+
+/** `@shallop/sdk/guest/hono` need not be installed: it is part of what builds. What it needs of Hono is the function's own. */
+export function adapterPlugin(entryPath: string): Plugin {
+  const adapter = join(guestDirectory, "hono.ts");
+  return {
+    name: "shallop-adapter",
+    resolveId(id, importer) {
+      if (id === "@shallop/sdk/guest/hono") return adapter;
+      return importer === adapter && id.startsWith("hono/") ? this.resolve(id, entryPath) : null;
+    },
   };
 }
 

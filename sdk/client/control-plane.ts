@@ -1,7 +1,7 @@
 import { ApiFault } from "../api/fault.ts";
 import { isJsonObject } from "../api/json.ts";
 import type { LogForm } from "../wire/agent.ts";
-import type { Explanation, LoadReport, RequestStory, RequestTrace, RevisionRate } from "../wire/control.ts";
+import type { Explanation, LoadAnswer, LoadReport, RequestStory, RequestTrace, RevisionRate } from "../wire/control.ts";
 import type { RawClient } from "./client.ts";
 import { query, segment } from "./paths.ts";
 
@@ -23,9 +23,30 @@ export interface PodLogSelection extends LogSelection {
   readonly sinceTime?: string;
 }
 
-/** Tells the autoscaler what goes through a gateway. @throws ApiFault */
-export async function postLoadReport(client: RawClient, report: LoadReport, signal?: AbortSignal): Promise<void> {
-  await client.request("POST", "/shallop/v1/load", { body: report, ...(signal === undefined ? {} : { signal }) });
+/**
+ * Tells the autoscaler what goes through a gateway. @returns the gateways that live; undefined: a control plane of an earlier release
+ * does not say. @throws ApiFault
+ */
+export async function postLoadReport(
+  client: RawClient,
+  report: LoadReport,
+  signal?: AbortSignal,
+): Promise<LoadAnswer | undefined> {
+  const answer = await client.request("POST", "/shallop/v1/load", {
+    body: report,
+    ...(signal === undefined ? {} : { signal }),
+  });
+  return isLoadAnswer(answer) ? answer : undefined;
+}
+
+function isLoadAnswer(value: unknown): value is LoadAnswer {
+  if (!isJsonObject(value) || !Array.isArray(value["gateways"])) return false;
+  return value["gateways"].every(
+    (gateway) =>
+      isJsonObject(gateway) &&
+      typeof gateway["name"] === "string" &&
+      (gateway["peerAddress"] === undefined || typeof gateway["peerAddress"] === "string"),
+  );
 }
 
 /** Tells of requests that failed. @throws ApiFault */

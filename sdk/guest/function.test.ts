@@ -15,7 +15,7 @@ test.each([
     }
   })(),
 ])("takes what has a fetch function", (exported) => {
-  expect(functionOf(exported)).toBe(exported);
+  expect(functionOf(exported, false)).toBe(exported);
 });
 
 test.each([undefined, null, 5, "text", {}, { fetch: 5 }, () => 1])(

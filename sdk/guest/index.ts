@@ -1,2 +1,4 @@
 export type { FunctionModule } from "./function.ts";
-export type { Sendable, ServerWebSocket, WebSocketHandler } from "./web-socket.ts";
+export type { Sendable } from "./sendable.ts";
+export type { ServiceSockets } from "./service-sockets.ts";
+export type { ServerWebSocket, WebSocketHandler } from "./web-socket.ts";

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { functionOf } from "./function.ts";
+import { type FunctionModule, functionOf } from "./function.ts";
+import { RequestSockets } from "./service-sockets.ts";
 import type { WebSocketHandler } from "./web-socket.ts";
 
 const call = (
@@ -13,7 +14,7 @@ const call = (
   });
 
 const said = async (websocket: WebSocketHandler, request: Request): Promise<unknown[]> => {
-  const answer = await functionOf({ fetch: () => new Response("plain"), websocket }).fetch(request);
+  const answer = await ask(functionOf({ fetch: () => new Response("plain"), websocket }), request);
   expect(answer.headers.get("content-type")).toBe("application/vnd.shallop.websocket");
   const text = await answer.text();
   return text
@@ -23,12 +24,15 @@ const said = async (websocket: WebSocketHandler, request: Request): Promise<unkn
     .map((line) => JSON.parse(line) as unknown);
 };
 
+const ask = async (fn: FunctionModule, request: Request): Promise<Response> =>
+  fn.fetch(request, new RequestSockets(request));
+
 const nothing = (): void => undefined;
 
 describe("a function's websocket", () => {
   test("answers what a gateway calls, and fetch answers all else", async () => {
     const fn = functionOf({ fetch: () => new Response("plain"), websocket: { message: nothing } });
-    expect(await (await fn.fetch(new Request("http://chat.example/"))).text()).toBe("plain");
+    expect(await (await ask(fn, new Request("http://chat.example/"))).text()).toBe("plain");
     expect(() => functionOf({ fetch: nothing, websocket: {} })).toThrow("message(ws, data)");
   });
 
@@ -47,7 +51,7 @@ describe("a function's websocket", () => {
       fetch: nothing,
       websocket: { message: nothing, open: () => new Response("no", { status: 403 }) },
     });
-    expect((await refusing.fetch(call("open"))).status).toBe(403);
+    expect((await ask(refusing, call("open"))).status).toBe(403);
   });
 
   test("hears text and bytes, and says all that there is to say", async () => {
@@ -85,7 +89,7 @@ describe("a function's websocket", () => {
       ws.send("second");
       ws.data = 5;
     };
-    const answer = await functionOf({ fetch: nothing, websocket: { message } }).fetch(call("message", { body: "" }));
+    const answer = await ask(functionOf({ fetch: nothing, websocket: { message } }), call("message", { body: "" }));
     const reader = answer.body!.pipeThrough(new TextDecoderStream()).getReader();
     expect((await reader.read()).value).toBe('{"send":"first"}\n');
     resolve();
@@ -96,12 +100,13 @@ describe("a function's websocket", () => {
 
   test("a failure is one, before and after it has begun to answer", async () => {
     const failing = { fetch: nothing, websocket: { message: () => Promise.reject(new Error("on purpose")) } };
-    await expect(functionOf(failing).fetch(call("message", { body: "" }))).rejects.toThrow("on purpose");
+    await expect(ask(functionOf(failing), call("message", { body: "" }))).rejects.toThrow("on purpose");
     const late: WebSocketHandler["message"] = async () => {
       await new Promise((resolve) => setTimeout(resolve, 1));
       throw new Error("late");
     };
-    const answer = await functionOf({ fetch: nothing, websocket: { message: late } }).fetch(
+    const answer = await ask(
+      functionOf({ fetch: nothing, websocket: { message: late } }),
       call("message", { body: "" }),
     );
     await expect(answer.text()).rejects.toThrow("late");

@@ -1,7 +1,5 @@
-import { type WebSocketAction, type WebSocketData, webSocketHeaders, webSocketType } from "../wire/web-socket-call.ts";
-
-/** What a function may send: text, or bytes. */
-export type Sendable = string | ArrayBuffer | ArrayBufferView;
+import { type WebSocketAction, webSocketHeaders, webSocketType } from "../wire/web-socket-call.ts";
+import { dataFor, lineOf, type Sendable } from "./sendable.ts";
 
 /**
  * One client's WebSocket, as a function sees it during one call. The gateway holds the connection, so that nothing of the
@@ -15,12 +13,12 @@ export interface ServerWebSocket<Data = unknown> {
   /** Kept by the gateway from one call to the next: whatever JSON can say, in at most 2 KiB. At `open` undefined. */
   data: Data;
   send(data: Sendable): void;
-  /** To another connection of this service; nothing happens when it is gone, or another gateway holds it. */
+  /** To another connection of this service; nothing happens when it is gone. */
   sendTo(id: string, data: Sendable): void;
   /** From now on hears what is published there. */
   subscribe(topic: string): void;
   unsubscribe(topic: string): void;
-  /** To all others of this service that have subscribed and are held by the same gateway. */
+  /** To all others of this service that have subscribed; of those that another gateway holds, as well as that goes. */
   publish(topic: string, data: Sendable): void;
   /** @param code 1000 when not given; RFC 6455, 7.4 says which there are, and 3000 to 4999 are an application's own */
   close(code?: number, reason?: string): void;
@@ -78,8 +76,6 @@ const turnsMax = 16;
 
 const answer = (body: string | ReadableStream<Uint8Array<ArrayBuffer>>): Response =>
   new Response(body, { headers: { "content-type": webSocketType } });
-
-const lineOf = (action: WebSocketAction): string => `${JSON.stringify(action)}\n`;
 
 async function dataOf(request: Request): Promise<string | Uint8Array> {
   const isText = request.headers.get("content-type")?.startsWith("text/") === true;
@@ -160,14 +156,4 @@ class SocketCall implements ServerWebSocket {
     if (this.#write === undefined) this.#lines += lineOf(action);
     else this.#write(lineOf(action));
   }
-}
-
-function dataFor(data: Sendable): WebSocketData {
-  if (typeof data === "string") return data;
-  const bytes = ArrayBuffer.isView(data)
-    ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
-    : new Uint8Array(data);
-  let text = "";
-  for (const byte of bytes) text += String.fromCharCode(byte);
-  return { base64: btoa(text) };
 }

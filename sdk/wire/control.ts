@@ -3,8 +3,9 @@ import type { Span } from "../internal/telemetry/index.ts";
 /**
  * What Shallop's own processes say to the control plane beside the Kubernetes API, over the same HTTPS server:
  *
- *   POST /shallop/v1/load                                     LoadReport → 204. From gateways; each second, and at once
- *                                                             when a request arrives for a revision without a ready pod
+ *   POST /shallop/v1/load                                     LoadReport → LoadAnswer. From gateways; each second while
+ *                                                             there is load, now and then without, and at once when a
+ *                                                             request arrives for a revision without a ready pod
  *   POST /shallop/v1/stories                                  { stories: RequestStory[] } → 204. From gateways: requests
  *                                                             that failed
  *   GET  /shallop/v1/rates                                    → { rates: RevisionRate[] }; namespace
@@ -22,7 +23,22 @@ import type { Span } from "../internal/telemetry/index.ts";
 export interface LoadReport {
   /** Identity of the reporting gateway process; a new one after each start. */
   readonly gateway: string;
+  /** `HOST:PORT` where other gateways reach it; absent: they do not. */
+  readonly peerAddress?: string;
+  /** It takes no new connections, and is no gateway that others should reckon with. */
+  readonly isLeaving?: boolean;
   readonly revisions: readonly RevisionLoad[];
+}
+
+/** What a gateway hears of the others. */
+export interface LoadAnswer {
+  /** All that have reported lately, the asking one among them. */
+  readonly gateways: readonly LiveGateway[];
+}
+
+export interface LiveGateway {
+  readonly name: string;
+  readonly peerAddress?: string;
 }
 
 export interface RevisionLoad {

@@ -5,6 +5,8 @@ export type {
   Explanation,
   JoinGrant,
   JoinRequest,
+  LiveGateway,
+  LoadAnswer,
   LoadReport,
   RequestAttempt,
   RequestStory,
@@ -27,6 +29,7 @@ export {
   type DockerfileFaultCode,
   type RunLimits,
 } from "./builder.ts";
+export { gatewayServerName, type PeerMessage, type PeerMessages } from "./peer.ts";
 export type { ContainerUsage, NodeUsage, PodUsage } from "./usage.ts";
 export { WireFault, type WireFaultCode } from "./fault.ts";
 export { encodeAbort, type RequestHead, type ResponseHead, streamWindowBytes } from "./frame.ts";

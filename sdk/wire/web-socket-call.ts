@@ -13,6 +13,13 @@ export const webSocketHeaders = {
   state: "x-shallop-websocket-state",
   /** Of a close (RFC 6455, 7.4). */
   code: "x-shallop-websocket-code",
+  /**
+   * Of any request to a function: somebody may hear what it says to its service's WebSockets. Then its answer may begin with lines
+   * of `{ send, to }` and `{ send, topic }`, which no client gets to see.
+   */
+  heard: "x-shallop-websocket-heard",
+  /** Of such an answer: how many bytes those lines are, and the status for the client where that allows no body: `120`, `120 204`. */
+  said: "x-shallop-websocket-said",
 } as const;
 
 export const webSocketType = "application/vnd.shallop.websocket";

@@ -332,6 +332,27 @@ test("the sample starlingmonkey answers, compressed by the engine", async () => 
   expect([lines.length, lines[1], lines[2999]]).toEqual([3001, "2 is a prime", "3000 is composite"]);
 });
 
+// On QuickJS: test/e2e/routing.process.test.ts, through a gateway.
+test("the sample hono-chat, on starlingmonkey, has its events by Hono's routes, and publishes", async () => {
+  const { client } = await start(here("../../samples/hono-chat/src/index.ts"), "starlingmonkey");
+  const call = (event: string): string[] => ["x-shallop-websocket", event, "x-shallop-websocket-id", "c1"];
+  const opened = await client.get("/rooms/a", { headers: call("open") });
+  expect(opened.head.headers).toContain("application/vnd.shallop.websocket");
+  expect(bodyOf(opened)).toBe(
+    '{"accept":{"events":["message","close"]}}\n{"subscribe":"a"}\n{"send":"welcome to a"}\n',
+  );
+  const text = ["content-type", "text/plain; charset=utf-8", "x-shallop-websocket-state", "1"];
+  expect(bodyOf(await post(client, "/rooms/a", "hi", [...call("message"), ...text]))).toBe(
+    '{"send":"hi","topic":"a"}\n{"send":"(2) hi"}\n{"state":2}\n',
+  );
+  expect(bodyOf(await post(client, "/rooms/a", "", call("close")))).toBe('{"send":"somebody has left","topic":"a"}\n');
+  const line = '{"send":"by post","topic":"a"}\n';
+  const posted = await post(client, "/rooms/a", "by post", ["x-shallop-websocket-heard", "1"]);
+  expect([posted.head.status, bodyOf(posted)]).toEqual([200, line]);
+  expect(posted.head.headers).toContain(`${line.length} 204`);
+  client[Symbol.dispose]();
+});
+
 test.each(engineNames)("the sample chat, on %s, answers what a gateway calls for a WebSocket", async (engine) => {
   const { client } = await start(here("../../samples/chat/src/index.ts"), engine);
   const told = async (event: string, more: readonly string[], body = ""): Promise<readonly unknown[]> => {

@@ -2,6 +2,8 @@ import { readFile } from "node:fs/promises";
 import { request as httpsRequest } from "node:https";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { WebSocket } from "ws";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { whoScript } from "../support/behaviours.ts";
 import { needKubectl, type Kubectl } from "../support/kubectl.ts";
@@ -186,4 +188,32 @@ spec: { hostnames: ["10.0.0.1"], rules: [{ backendRefs: [{ name: a }] }] }
   expect(code).toBe(1);
   expect(stderr).toMatch(/spec\.hostnames\[0\].*must be a DNS name/);
   expect(stderr).toMatch(/Must have port for Service reference/);
+});
+
+test("a Hono application has WebSockets, and its other routes speak to them", async () => {
+  await platform.run("build", fileURLToPath(new URL("../../samples/hono-chat", import.meta.url)), "--push");
+  await platform.run("deploy", "rooms", "--image", "hono-chat:1.0.0");
+  const url = `ws://127.0.0.1:${platform.ports.gateway}/rooms/lobby`;
+  const said: string[][] = [[], []];
+  const sockets = said.map((lines) => {
+    const socket = new WebSocket(url, { headers: { host: "rooms.default.localhost" } });
+    socket.on("message", (data: Buffer) => lines.push(data.toString()));
+    return socket;
+  });
+  const heard = (count: number): Promise<unknown> =>
+    eventually(`both have heard ${count}`, () =>
+      Promise.resolve(said.every(({ length }) => length === count) ? true : undefined),
+    );
+  await heard(1);
+  sockets[0]?.send("hello");
+  await heard(2);
+  const post = { host: "rooms.default.localhost", path: "/rooms/lobby", method: "POST", body: "by post" };
+  const posted = await ask(platform.ports.gateway, post);
+  expect([posted.status, posted.body]).toEqual([204, ""]);
+  await heard(3);
+  expect(said).toEqual([
+    ["welcome to lobby", "(1) hello", "by post"],
+    ["welcome to lobby", "hello", "by post"],
+  ]);
+  for (const socket of sockets) socket.terminate();
 });

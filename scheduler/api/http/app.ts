@@ -20,6 +20,7 @@ import { booleanParameter, formatParameter, integerParameter } from "./query.ts"
 import { type BuiltinRegistry, proxyRegistry } from "./registry-proxy.ts";
 import { readObject } from "./request-body.ts";
 import { ResourceRoutes } from "./resource-routes.ts";
+import { GatewayDirectory } from "./gateway-directory.ts";
 import { type Explainer, type LoadSink, receiveLoad } from "./shallop-routes.ts";
 import { metricsText, nodeMetricsText } from "./prometheus-routes.ts";
 import { RequestMetrics } from "./request-metrics.ts";
@@ -118,7 +119,8 @@ function addShallopRoutes(app: Hono<Context>, parts: AppParts): void {
       parts.loads.report(report);
     },
   };
-  app.post("/shallop/v1/load", (context) => receiveLoad(context.req.raw, context.get("user"), loads, machinery.clock));
+  const received = { sink: loads, gateways: new GatewayDirectory(), clock: machinery.clock };
+  app.post("/shallop/v1/load", (context) => receiveLoad(context.req.raw, context.get("user"), received));
   app.get("/shallop/v1/rates", (context) => {
     const namespace = context.req.query("namespace");
     authorize({ user: context.get("user"), verb: "list", ...servicesTarget(namespace) });

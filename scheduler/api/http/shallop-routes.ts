@@ -1,8 +1,9 @@
 import { ApiFault, isJsonObject, type Json, listAt, numberAt, textAt } from "@shallop/sdk/api";
-import type { Explanation, LoadReport, RevisionLoad } from "@shallop/sdk/wire";
+import type { Explanation, LoadAnswer, LoadReport, RevisionLoad } from "@shallop/sdk/wire";
 import type { Clock } from "@shallop/sdk/internal";
 import { badRequest } from "../faults.ts";
 import { gatewayUserName, mastersGroup, type User } from "../user.ts";
+import type { GatewayDirectory } from "./gateway-directory.ts";
 import { readObject } from "./request-body.ts";
 
 /** Takes load reports; the autoscaler is one. */
@@ -19,14 +20,25 @@ export interface Explainer {
 // A gateway reports the revisions that have requests; a cluster has some thousand.
 const revisionsMax = 10_000;
 
+export interface LoadReceiver {
+  readonly sink: LoadSink;
+  readonly gateways: GatewayDirectory;
+  readonly clock: Clock;
+}
+
 /** POST /shallop/v1/load. @throws ApiFault Forbidden, BadRequest */
-export async function receiveLoad(request: Request, user: User, sink: LoadSink, clock: Clock): Promise<Response> {
+export async function receiveLoad(
+  request: Request,
+  user: User,
+  { sink, gateways, clock }: LoadReceiver,
+): Promise<Response> {
   if (user.name !== gatewayUserName && !user.groups.includes(mastersGroup)) {
     throw new ApiFault("Forbidden", `forbidden: User "${user.name}" cannot post path "/shallop/v1/load"`);
   }
   const { value } = await readObject(request, clock);
-  sink.report(parseLoadReport(value));
-  return new Response(null, { status: 204 });
+  const report = parseLoadReport(value);
+  sink.report(report);
+  return Response.json({ gateways: gateways.report(report, clock.nowMs()) } satisfies LoadAnswer);
 }
 
 /** @throws ApiFault BadRequest */
@@ -35,7 +47,15 @@ function parseLoadReport(body: Json): LoadReport {
   const revisions = listAt(body, "revisions");
   if (!isJsonObject(body) || gateway === "" || gateway.length > 253) throw badRequest("gateway: Required value");
   if (revisions.length > revisionsMax) throw badRequest(`revisions: at most ${revisionsMax}`);
-  return { gateway, revisions: revisions.map(parseRevisionLoad) };
+  const peerAddress = textAt(body, "peerAddress");
+  if (peerAddress !== undefined && !/^[0-9A-Za-z.:[\]-]{1,260}:[0-9]{1,5}$/.test(peerAddress))
+    throw badRequest("peerAddress: must be HOST:PORT");
+  return {
+    gateway,
+    ...(peerAddress === undefined ? {} : { peerAddress }),
+    ...(body["isLeaving"] === true ? { isLeaving: true } : {}),
+    revisions: revisions.map(parseRevisionLoad),
+  };
 }
 
 function parseRevisionLoad(load: Json, index: number): RevisionLoad {

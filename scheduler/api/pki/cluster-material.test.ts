@@ -1,5 +1,5 @@
 import { createHash, X509Certificate } from "node:crypto";
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemRandom } from "@shallop/sdk/internal";
@@ -71,6 +71,25 @@ test("certificates say what their holder is, and fit the authority", async () =>
     authority: material.authority.certificate,
     token: material.joinToken,
   });
+});
+
+test("a gateway's certificate of an earlier release, by which other gateways would not know it, is made anew", async () => {
+  const dataDir = await freshDirectory();
+  const material = await ensure(dataDir);
+  const gateway = { commonName: "system:gateway", organization: "shallop:gateway", usages: ["client"] } as const;
+  const old = await material.authority.issue(gateway, Date.now());
+  const file = join(dataDir, "credentials/gateway.json");
+  await mkdir(join(dataDir, "credentials"), { recursive: true });
+  await writeFile(file, JSON.stringify({ ...old, authority: material.authority.certificate, token: "kept" }));
+  const again = await ensure(dataDir);
+  await again.writeCredentials("https://127.0.0.1:6443");
+  const { certificate = "", token } = await credentials(dataDir, "gateway");
+  expect([token, new X509Certificate(certificate).checkHost("gateway.shallop.internal")]).toEqual([
+    "kept",
+    "gateway.shallop.internal",
+  ]);
+  await (await ensure(dataDir)).writeCredentials("https://127.0.0.1:6443");
+  expect((await credentials(dataDir, "gateway"))["certificate"]).toBe(certificate);
 });
 
 test.each([

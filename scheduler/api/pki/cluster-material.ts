@@ -1,7 +1,9 @@
+import { X509Certificate } from "node:crypto";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { isJsonObject, type JsonObject, textAt } from "@shallop/sdk/api";
 import type { Clock, Random } from "@shallop/sdk/internal";
+import { gatewayServerName } from "@shallop/sdk/wire";
 import { CertificateAuthority, type IssuedPair } from "./authority.ts";
 import { kubeconfig } from "./kubeconfig.ts";
 import { readIfPresent, writePrivateFile } from "./private-file.ts";
@@ -58,7 +60,15 @@ export async function ensureClusterMaterial(options: ClusterMaterialOptions): Pr
       wallMs,
     ),
     presentPair(gateway, authority) ??
-      authority.issue({ commonName: "system:gateway", organization: "shallop:gateway", usages: ["client"] }, wallMs),
+      authority.issue(
+        {
+          commonName: "system:gateway",
+          organization: "shallop:gateway",
+          names: [gatewayServerName],
+          usages: ["client", "server"],
+        },
+        wallMs,
+      ),
   ]);
   return {
     authority,
@@ -115,12 +125,23 @@ async function readCredentials(file: string): Promise<JsonObject> {
   }
 }
 
-/** The certificate and key in a credentials file, if this authority signed them. */
+/** The certificate and key in a credentials file, if this authority signed them, and other gateways would know by them whom they ask. */
 function presentPair(credentials: JsonObject, authority: CertificateAuthority): IssuedPair | undefined {
   const certificate = textAt(credentials, "certificate");
   const key = textAt(credentials, "key");
   const isOurs = textAt(credentials, "authority") === authority.certificate;
-  return isOurs && certificate !== undefined && key !== undefined ? { certificate, key } : undefined;
+  if (!isOurs || certificate === undefined || key === undefined) return undefined;
+  // One of an earlier release is a client's only.
+  return certificateNames(certificate) ? { certificate, key } : undefined;
+}
+
+function certificateNames(certificate: string): boolean {
+  try {
+    return new X509Certificate(certificate).checkHost(gatewayServerName) !== undefined;
+  } catch {
+    // Somebody edited it.
+    return false;
+  }
 }
 
 const writeJson = (file: string, value: JsonObject): Promise<void> =>

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { Readable } from "node:stream";
 import { functionOf, type FunctionModule } from "../../guest/function.ts";
+import { RequestSockets } from "../../guest/service-sockets.ts";
 import { sendBody } from "./send-body.ts";
 
 /** Runs inside a native pod: answers HTTP on $PORT with a function's `fetch`, until SIGTERM. */
@@ -23,7 +24,9 @@ export function serve(exported: unknown): void {
 async function answer(fn: FunctionModule, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
   const gone = new AbortController();
   outgoing.once("close", () => gone.abort());
-  const response = await fn.fetch(requestOf(incoming, gone.signal));
+  const request = requestOf(incoming, gone.signal);
+  const sockets = new RequestSockets(request);
+  const response = sockets.answered(await fn.fetch(request, sockets));
   const headers: string[] = [];
   for (const [name, value] of response.headers) headers.push(name, value);
   outgoing.writeHead(response.status, headers);

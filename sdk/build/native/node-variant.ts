@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
 import type { NativeSource } from "../../image/index.ts";
-import { bundleFault, checkSource, entryId, entryPlugin } from "../bundle.ts";
+import { adapterPlugin, bundleFault, checkSource, entryId, entryPlugin } from "../bundle.ts";
 import { BuildFault } from "../fault.ts";
 import { nodeBase, type NodeBaseOptions } from "./node-base.ts";
 
@@ -51,7 +51,7 @@ serve(exported);`;
       cwd: dirname(sourcePath),
       platform: "node",
       logLevel: "silent",
-      plugins: [entryPlugin(source)],
+      plugins: [entryPlugin(source), adapterPlugin(sourcePath)],
     });
     const { output } = await bundle.generate({ format: "esm", codeSplitting: false, minify: true });
     await mkdir(join(directory, "app"), { recursive: true });

@@ -76,6 +76,11 @@ export const partFlags = {
     port: { value: "port", about: "to listen on (default: 8080)" },
     "https-port": { value: "port", about: "of HTTPS (default: none)" },
     "https-public-port": { value: "port", about: "of HTTPS, as clients know it, for redirects" },
+    "peer-port": { value: "port", about: "where other gateways speak to this one, over mutual TLS (default: any)" },
+    "peer-address": {
+      value: "host",
+      about: "by which they reach it (default: where it listens, or the machine's first address)",
+    },
     "default-certificate": {
       value: "namespace/name",
       about: "Secret for hosts without one (default: the cluster's own)",

@@ -1,5 +1,6 @@
 import { Fields, type IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam } from "wazi:http/types@0.2.10";
 import type { FunctionModule } from "../function.ts";
+import { RequestSockets } from "../service-sockets.ts";
 import { ReceivedRequest, Request } from "../web/request.ts";
 import { Response } from "../web/response.ts";
 import { IncomingBytes, writeBody } from "./bodies.ts";
@@ -11,8 +12,11 @@ import { runUntil } from "./loop.ts";
  * that throws or rejects makes the call trap, which the host answers with 502 and writes to the pod's log.
  */
 export function handleIncoming(fn: FunctionModule, incoming: IncomingRequest, outparam: ResponseOutparam): void {
-  const response = settled(fn.fetch(requestOf(incoming) as unknown as globalThis.Request));
-  if (!(response instanceof Response)) throw new TypeError("fetch must return a Response, or a promise of one");
+  const request = requestOf(incoming) as unknown as globalThis.Request;
+  const sockets = new RequestSockets(request);
+  const given = settled(fn.fetch(request, sockets));
+  if (!(given instanceof Response)) throw new TypeError("fetch must return a Response, or a promise of one");
+  const response = sockets.answered(given as unknown as globalThis.Response) as unknown as Response;
   const outgoing = new OutgoingResponse(Fields.fromList(listOf(response.headers)));
   if (response.status !== okStatus) outgoing.setStatusCode(response.status);
   const body = outgoing.body();
