@@ -11,11 +11,17 @@ import type { Callee } from "./link/link-plan.ts";
 import { entryOf } from "./instance/entry.ts";
 import { breachOf, type LiveFork, memoryBytesOf } from "./live-fork.ts";
 import { ServedRequest } from "./serve-request.ts";
+import { SideRoom } from "./fork/side-room.ts";
+import { type Turn, Turns } from "./turns.ts";
 import { ServiceInstance } from "./service-instance.ts";
 import { GuestContext, type GuestSettings } from "./wasi/guest-context.ts";
 import { wasiImports } from "./wasi/imports.ts";
 import { wasiAsyncFunction, wasiFunction } from "./wasi/lowered/wasi-functions.ts";
 import { mayWait } from "./wasi/waiting-imports.ts";
+
+// So many live instances at once are made for requests; further ones take turns in these where they wait. A turn costs less than an
+// instance, and more than none.
+const instancesBeforeTurns = 8;
 
 /** Runs components by their link plan. */
 export const linkedEngine: Engine<LinkedArtifact> = { load: (artifact) => new ForkedComponent(artifact) };
@@ -27,6 +33,10 @@ class ForkedComponent implements LoadedComponent {
   readonly #handler: Callee;
   readonly #isResettable: boolean;
   readonly #forks = new KeptForks<LiveFork>(({ image }) => image?.dispose());
+  /** Live instances that requests have, and more may have. */
+  readonly #inUse = new Set<Turns>();
+  readonly #sideRoom = new SideRoom();
+  readonly #takesTurns: boolean;
   /** What instances have in common is in memory once. */
   readonly #sources = new ImageSources();
   /** Of the first that was captured: all others have come the same way. */
@@ -52,6 +62,7 @@ class ForkedComponent implements LoadedComponent {
     this.#handler = callee;
     this.isConcurrent = family === "0.3";
     this.#isResettable = states.every((state) => state.resettable);
+    this.#takesTurns = !this.isConcurrent && this.#component.async === undefined;
     this.#memoryCount = plan.steps.reduce((sum, { module }) => sum + (states[module]?.memories.length ?? 0), 0);
   }
 
@@ -61,10 +72,33 @@ class ForkedComponent implements LoadedComponent {
 
   takeReady(settings: () => GuestSettings): Instance | undefined {
     const fork = this.#forks.take();
-    if (fork === undefined) return undefined;
+    if (fork === undefined) return this.#takeTurn(settings);
     fork.caller.context = new GuestContext(settings());
     fork.live.reset();
     return this.#use(fork);
+  }
+
+  /** Of a crowd: in an instance whose request waits. */
+  #takeTurn(settings: () => GuestSettings): Instance | undefined {
+    if (this.#inUse.size < instancesBeforeTurns || this.#sideRoom.isFull) return undefined;
+    for (const turns of this.#inUse) {
+      const turn = turns.another(() => new GuestContext(settings()));
+      if (turn === undefined) continue;
+      // The next one takes its turn with others.
+      this.#inUse.delete(turns);
+      this.#inUse.add(turns);
+      return this.#inTurn(turns, turn);
+    }
+    return undefined;
+  }
+
+  #inTurn(turns: Turns, turn: Turn): Instance {
+    return new ForkInstance(turns.fork, turn, this.#handler, (isClean) => {
+      const left = turns.leave(turn, isClean);
+      if (!left.isLast) return;
+      this.#inUse.delete(turns);
+      this.#giveBack(turns.fork, left.isClean);
+    });
   }
 
   get knowsItsPod(): boolean {
@@ -80,6 +114,7 @@ class ForkedComponent implements LoadedComponent {
   release(): void {
     this.#forks.drop();
     this.#sources.dispose();
+    this.#sideRoom.dispose();
     this.#model = undefined;
     this.#made = 0;
     this.#knowsItsPod = false;
@@ -87,10 +122,10 @@ class ForkedComponent implements LoadedComponent {
 
   /** One that is new keeps what its start has left: handles, too. */
   #use(fork: LiveFork): Instance {
-    const ended = (isClean: boolean): void => this.#giveBack(fork, isClean);
-    return this.isConcurrent
-      ? new ServiceInstance(fork, this.#handler, ended)
-      : new ForkInstance(fork, this.#handler, ended);
+    if (this.isConcurrent) return new ServiceInstance(fork, this.#handler, (isClean) => this.#giveBack(fork, isClean));
+    const turns = new Turns(fork, this.#sideRoom);
+    if (this.#takesTurns && fork.image !== undefined) this.#inUse.add(turns);
+    return this.#inTurn(turns, turns.first());
   }
 
   /** @throws GuestFault when the guest's own start fails */
@@ -194,15 +229,17 @@ const ofPod: ReadonlySet<string> = new Set([
 
 class ForkInstance implements Instance {
   readonly #fork: LiveFork;
+  readonly #turn: Turn;
   readonly #context: GuestContext;
   readonly #handler: Callee;
   /** The request is over; `isClean` when the guest has returned and nothing of it is under way. */
   readonly #ended: (isClean: boolean) => void;
   #state: "fresh" | "running" | "returned" | "failed" | "disposed" = "fresh";
 
-  constructor(fork: LiveFork, handler: Callee, ended: (isClean: boolean) => void) {
+  constructor(fork: LiveFork, turn: Turn, handler: Callee, ended: (isClean: boolean) => void) {
     this.#fork = fork;
-    this.#context = fork.caller.context;
+    this.#turn = turn;
+    this.#context = turn.context;
     this.#handler = handler;
     this.#ended = ended;
   }
@@ -211,12 +248,15 @@ class ForkInstance implements Instance {
     const context = this.#context;
     const { live } = this.#fork;
     this.#state = "running";
-    live.running = (isRunning) => {
+    const turn = this.#turn;
+    turn.running = (isRunning) => {
       context.isWoken = false;
       request.running?.(isRunning);
     };
     request.running?.(true);
     try {
+      turn.begin();
+      live.running = turn.running;
       const served = new ServedRequest(context, request, response);
       await live.call(this.#handler, [served.incoming, served.outparam]);
       served.expectAnswer();
@@ -230,7 +270,7 @@ class ForkInstance implements Instance {
   }
 
   memoryBytes(): number {
-    return memoryBytesOf(this.#fork);
+    return this.#turn.asideBytes ?? memoryBytesOf(this.#fork);
   }
 
   breach(): GuestFault | undefined {

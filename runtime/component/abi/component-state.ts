@@ -1,6 +1,6 @@
 import { breachText } from "@shallop/sdk/internal";
 import { GuestFault } from "../guest-fault.ts";
-import { type BorrowScope, type Handle, HandleTable } from "./handle-table.ts";
+import { type BorrowScope, type Handle, type HandleItems, HandleTable } from "./handle-table.ts";
 
 /** What every component instance of one guest shares. */
 export class GuestState {
@@ -12,6 +12,15 @@ export class GuestState {
   failed: (error: unknown) => void = () => undefined;
   /** What of the host waits for the guest, and is told when it fails. */
   readonly waits = new Set<(fault: GuestFault) => void>();
+}
+
+/** What a component instance's state was. */
+export interface AsideState {
+  readonly handles: HandleItems;
+  readonly mayLeave: boolean;
+  readonly entered: boolean;
+  readonly borrowing: BorrowScope | undefined;
+  readonly lent: Handle[];
 }
 
 /** The state that the canonical ABI keeps for one component instance (CanonicalABI.md, "Component Instance State"). */
@@ -45,6 +54,23 @@ export class ComponentState {
     this.entered = false;
     this.borrowing = undefined;
     if (this.lent.length > 0) this.lent = [];
+  }
+
+  /** What it is now, for `putBack`; it is as before the first call then. */
+  setAside(): AsideState {
+    const { mayLeave, entered, borrowing, lent } = this;
+    const aside = { handles: this.handles.setAside(), mayLeave, entered, borrowing, lent };
+    this.lent = [];
+    this.reset();
+    return aside;
+  }
+
+  putBack({ handles, mayLeave, entered, borrowing, lent }: AsideState): void {
+    this.handles.putBack(handles);
+    this.mayLeave = mayLeave;
+    this.entered = entered;
+    this.borrowing = borrowing;
+    this.lent = lent;
   }
 
   /** How many handles calls under way have been lent; `takeBack` is given it when one of them ends. */

@@ -28,17 +28,25 @@ export interface BorrowScope {
 // Room for so many handles stays with a table that is cleared: most requests have fewer.
 const keptMax = 64;
 
+/** What a table held. */
+export interface HandleItems {
+  readonly items: (TableItem | undefined)[];
+  readonly end: number;
+  readonly free: number[];
+  readonly freeCount: number;
+}
+
 /** Indexes and the handles that they name, of one component instance (CanonicalABI.md, "Table State"). 0 names none. */
 export class HandleTable {
   readonly #state: ComponentState;
   readonly #max: number;
   readonly #full: () => GuestFault;
   /** As long as there have ever been handles at once: an array that is made shorter is made anew when it grows. */
-  readonly #items: (TableItem | undefined)[] = [undefined];
+  #items: (TableItem | undefined)[] = [undefined];
   /** How many of them are in use or free. */
   #end = 1;
   /** A stack; `#freeCount` of it count. */
-  readonly #free: number[] = [];
+  #free: number[] = [];
   #freeCount = 0;
 
   constructor(state: ComponentState, { max, full }: { readonly max: number; readonly full: () => GuestFault }) {
@@ -96,6 +104,23 @@ export class HandleTable {
   /** All that it holds. */
   *items(): Iterable<TableItem> {
     for (const item of this.#items) if (item !== undefined) yield item;
+  }
+
+  /** What it holds, for `putBack`; it holds nothing then. */
+  setAside(): HandleItems {
+    const aside = { items: this.#items, end: this.#end, free: this.#free, freeCount: this.#freeCount };
+    this.#items = [undefined];
+    this.#end = 1;
+    this.#free = [];
+    this.#freeCount = 0;
+    return aside;
+  }
+
+  putBack({ items, end, free, freeCount }: HandleItems): void {
+    this.#items = items;
+    this.#end = end;
+    this.#free = free;
+    this.#freeCount = freeCount;
   }
 
   clear(): void {

@@ -1,4 +1,4 @@
-import type { MemoryImage } from "./memory-image.ts";
+import type { AsideMemory, MemoryImage } from "./memory-image.ts";
 
 // The unit in which memory is looked at: large enough that a call costs nothing beside it, and a WebAssembly page.
 export const chunkBytes = 64 * 1024;
@@ -37,6 +37,10 @@ class CopiedImage implements MemoryImage {
     this.#copy = copy ?? new Uint8Array(memory.buffer.slice(0, contentBytesOf(this.#bytes)));
   }
 
+  get hasGrown(): boolean {
+    return this.#memory !== undefined && this.#memory.buffer.byteLength !== this.byteLength;
+  }
+
   another(memory: WebAssembly.Memory): MemoryImage | undefined {
     if (memory.buffer.byteLength !== this.byteLength) return undefined;
     const image = new CopiedImage(memory, this.#copy);
@@ -54,11 +58,29 @@ class CopiedImage implements MemoryImage {
     return true;
   }
 
+  /** Only of a memory without a page: to copy others is no quicker than to make an instance. */
+  setAside(): AsideMemory | undefined {
+    return this.byteLength === 0 && this.#memory?.buffer.byteLength === 0 ? nothingAside : undefined;
+  }
+
+  expectWrites(): void {}
+
+  clear(): boolean {
+    const buffer = this.#memory?.buffer;
+    if (buffer === undefined || buffer.byteLength === this.byteLength) return this.restore();
+    const bytes = Buffer.from(buffer);
+    bytes.set(this.#copy);
+    clear(bytes, this.#copy.length);
+    return true;
+  }
+
   dispose(): void {
     this.#memory = undefined;
     this.#bytes = Buffer.alloc(0);
   }
 }
+
+const nothingAside: AsideMemory = { byteLength: 0, putBack: () => true, dispose: () => undefined };
 
 function clear(bytes: Buffer, from: number): void {
   for (let start = from; start < bytes.length; start += chunkBytes) {

@@ -87,18 +87,19 @@ describe.skipIf(pageCalls() === undefined)("forking in a process of its own", ()
     expect(await program(code)).toEqual({ restored: 7, sum: 2 * 65536 * 7 + 2 });
   });
 
-  test("a thread that is terminated leaves no descriptor behind", async () => {
+  test("a thread that is terminated leaves no descriptor behind, nor what it has set aside", async () => {
     const code = `
       const thread = 'const { parentPort, workerData } = process.getBuiltinModule("node:worker_threads");' +
-        'import(workerData.module).then(({ createImageSource }) => {' +
-        'const memory = new WebAssembly.Memory({ initial: 3 });' +
-        'const source = createImageSource(memory); source.map(memory).restore();' +
-        'parentPort.postMessage(true); for (;;); });';
+        'Promise.all(workerData.modules.map((url) => import(url))).then(([{ createImageSource }, { SideRoom }]) => {' +
+        'const memory = new WebAssembly.Memory({ initial: 3 }); new Uint8Array(memory.buffer).fill(7);' +
+        'const image = createImageSource(memory).map(memory); const room = new SideRoom();' +
+        'const setAside = (value) => { new Uint8Array(memory.buffer).fill(value); return image.setAside(room) !== undefined; };' +
+        'parentPort.postMessage([1, 2, 3].every(setAside); for (;;); });';
       const whileThere = [];
       for (let i = 0; i < 3; i++) {
-        const worker = new Worker(thread, { eval: true, workerData: { module: ${url("image-source.ts")} } });
-        await new Promise((resolve, reject) => worker.on("message", resolve).on("error", reject));
-        whileThere.push(descriptors() > 0);
+        const worker = new Worker(thread, { eval: true, workerData: { modules: [${url("image-source.ts")}, ${url("side-room.ts")}] } });
+        const isAside = await new Promise((resolve, reject) => worker.on("message", resolve).on("error", reject));
+        whileThere.push(isAside && descriptors() > 0);
         await worker.terminate();
       }
       await collect();

@@ -1,7 +1,9 @@
 import { closeSync } from "node:fs";
 import { chunkBytes, contentBytesOf } from "./copied-image.ts";
-import type { MemoryImage } from "./memory-image.ts";
+import type { AsideMemory, MemoryImage } from "./memory-image.ts";
+import { moveAside } from "./aside-pages.ts";
 import { type PageCalls, pageCalls, type PageScanner } from "./page-calls.ts";
+import type { SideRoom } from "./side-room.ts";
 
 /** One memory's bytes, for many memories to be mapped from: what none of them has written, they share. */
 export interface ImageSource {
@@ -76,6 +78,16 @@ interface Mapping {
   readonly content: Buffer;
 }
 
+const expectedRunsMax = 128;
+
+/** What differs from the image. */
+interface Written {
+  readonly contentBytes: number;
+  readonly writtenBytes: number;
+  /** Of the last page that was written. */
+  readonly end: number;
+}
+
 // A page that was written once is copied back at every restore, as it is cheaper than to fault it in again. Now and then
 // all are dropped, so that what was written once only is not kept (and copied) for ever; and when it is this much.
 const restoresBetweenDiscards = 1024;
@@ -86,6 +98,8 @@ class MappedImage implements MemoryImage {
   readonly #source: ImageSource;
   readonly #calls: PageCalls;
   readonly #scanner: PageScanner | undefined;
+  /** Beginnings and ends of what had been written when it was last set aside. */
+  readonly #expected: number[] = [];
   #mapping: Mapping | undefined;
   #bytes: Buffer;
   #restores = 0;
@@ -97,6 +111,10 @@ class MappedImage implements MemoryImage {
     this.#bytes = Buffer.from(mapping.memory.buffer);
     this.byteLength = this.#bytes.length;
     this.#scanner = calls.canScan ? calls.scanner(mapping.address, this.byteLength) : undefined;
+  }
+
+  get hasGrown(): boolean {
+    return this.#mapping !== undefined && this.#mapping.memory.buffer.byteLength !== this.byteLength;
   }
 
   another(memory: WebAssembly.Memory): MemoryImage | undefined {
@@ -128,6 +146,52 @@ class MappedImage implements MemoryImage {
       if (end > content.length) this.#bytes.fill(0, Math.max(start, content.length), end);
     }
     return true;
+  }
+
+  setAside(room: SideRoom): AsideMemory | undefined {
+    const mapping = this.#mapping;
+    const scanner = this.#scanner;
+    if (mapping === undefined || scanner === undefined) return undefined;
+    const { byteLength } = mapping.memory.buffer;
+    const { contentBytes, writtenBytes, end } = this.#written(scanner.scan(), mapping.content.length);
+    // A range lies in one mapping each: the image's, V8's own behind it, and what V8 has added since.
+    const bounds = [0, contentBytes, this.byteLength, byteLength];
+    const ranges = bounds.slice(0, 3).flatMap((start, index) => {
+      const length = (bounds[index + 1] ?? start) - start;
+      const isWritten = index === 2 || (index === 0 ? writtenBytes > 0 : end > start);
+      return isWritten && length > 0 ? [{ address: mapping.address + BigInt(start), byteLength: length }] : [];
+    });
+    return moveAside(this.#calls, { ranges, room, writtenBytes: writtenBytes + byteLength - this.byteLength });
+  }
+
+  #written(runs: number | undefined, contentBytes: number): Written {
+    const scanner = this.#scanner;
+    const expected = this.#expected;
+    expected.length = 0;
+    if (runs === undefined || scanner === undefined)
+      return { contentBytes, writtenBytes: this.byteLength, end: this.byteLength };
+    let writtenBytes = 0;
+    for (let run = 0; run < runs; run++) {
+      const [start, end] = [scanner.start(run), scanner.end(run)];
+      writtenBytes += end - start;
+      expected.push(start, end);
+    }
+    return { contentBytes, writtenBytes, end: runs === 0 ? 0 : scanner.end(runs - 1) };
+  }
+
+  expectWrites(): void {
+    const address = this.#mapping?.address;
+    const expected = this.#expected;
+    if (address === undefined || expected.length > 2 * expectedRunsMax) return;
+    for (let at = 0; at < expected.length; at += 2) {
+      const start = expected[at] ?? 0;
+      this.#calls.populate(address + BigInt(start), (expected[at + 1] ?? start) - start);
+    }
+  }
+
+  clear(): boolean {
+    const mapping = this.#mapping;
+    return mapping !== undefined && this.#calls.discard(mapping.address, mapping.memory.buffer.byteLength);
   }
 
   dispose(): void {

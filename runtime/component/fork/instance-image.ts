@@ -1,5 +1,6 @@
 import type { ModuleState } from "../core-module/expose-state.ts";
-import { captureMemory, type MemoryImage } from "./memory-image.ts";
+import { type AsideMemory, captureMemory, type MemoryImage } from "./memory-image.ts";
+import type { SideRoom } from "./side-room.ts";
 
 export interface CapturedInstance {
   readonly exports: Readonly<Record<string, unknown>>;
@@ -21,6 +22,27 @@ export interface InstanceImage {
    * Undefined when they are in another state after all, as far as globals, tables and sizes tell, or it cannot be done: they are as they were.
    */
   another(instances: readonly CapturedInstance[]): InstanceImage | undefined;
+  /**
+   * Takes aside what the instances are now: they are then what they were when they were captured, but for the size of a memory that
+   * has grown since. Undefined where that cannot be: they are as they were then.
+   */
+  setAside(room: SideRoom): AsideInstances | undefined;
+  /** What comes is like what was last set aside: see `MemoryImage.expectWrites`. */
+  expectWrites(): void;
+  /** As `restore`, but a memory that has grown stays as large: for what is put back next. */
+  clear(): boolean;
+  /** A memory has another size than it had. */
+  readonly hasGrown: boolean;
+}
+
+/** What instances were, while they are something else. */
+export interface AsideInstances {
+  /** What it costs, of memory. */
+  readonly byteLength: number;
+  /** Puts it back, once, into instances that are as they were captured. False when it cannot be: they are then of no use. */
+  putBack(): boolean;
+  /** Nobody needs it any more. */
+  dispose(): void;
 }
 
 /**
@@ -111,14 +133,59 @@ class CapturedState implements InstanceImage {
     }
     const memories = this.#memories;
     for (let index = 0; index < memories.length; index++) if (memories[index]?.restore() !== true) return false;
+    this.#setGlobals(this.#values);
+    return true;
+  }
+
+  #setGlobals(values: readonly unknown[]): void {
     const globals = this.#globals;
     for (let index = 0; index < globals.length; index++) {
       const global = globals[index];
-      const value = this.#values[index];
+      const value = values[index];
       // Object.is tells 0 from -0. One NaN is not told from another: their bits are lost in JavaScript.
       if (global !== undefined && !Object.is(global.value, value)) global.value = value;
     }
-    return true;
+  }
+
+  get hasGrown(): boolean {
+    return this.#memories.some((memory) => memory.hasGrown);
+  }
+
+  setAside(room: SideRoom): AsideInstances | undefined {
+    if (this.#isDisposed) return undefined;
+    const memories: AsideMemory[] = [];
+    for (const image of this.#memories) {
+      const aside = image.setAside(room);
+      if (aside === undefined) {
+        for (const each of memories) if (!each.putBack()) throw new Error("a guest's memory could not be put back");
+        return undefined;
+      }
+      memories.push(aside);
+    }
+    const values = this.#globals.map(({ value }): unknown => value);
+    this.#setGlobals(this.#values);
+    return {
+      byteLength: memories.reduce((sum, { byteLength }) => sum + byteLength, 0),
+      putBack: () => {
+        this.#setGlobals(values);
+        const isBack = memories.every((memory) => memory.putBack());
+        if (!isBack) for (const memory of memories) memory.dispose();
+        return isBack;
+      },
+      dispose: () => {
+        for (const memory of memories) memory.dispose();
+      },
+    };
+  }
+
+  expectWrites(): void {
+    for (const memory of this.#memories) memory.expectWrites();
+  }
+
+  clear(): boolean {
+    if (this.#isDisposed) return false;
+    this.#setGlobals(this.#values);
+    return this.#memories.every((memory) => memory.clear());
   }
 
   another(instances: readonly CapturedInstance[]): InstanceImage | undefined {

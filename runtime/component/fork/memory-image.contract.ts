@@ -1,11 +1,12 @@
 import { describe, expect, test } from "vitest";
-import type { MemoryImage } from "./memory-image.ts";
+import type { AsideMemory, MemoryImage } from "./memory-image.ts";
+import { SideRoom } from "./side-room.ts";
 
 const wasmPage = 64 * 1024;
 
 /** A memory whose first pages hold something, and whose last ones are zeros. */
 export function filledMemory(pages: number, filledPages = pages): WebAssembly.Memory {
-  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages + 4 });
+  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages + 8 });
   const bytes = new Uint8Array(memory.buffer, 0, filledPages * wasmPage);
   for (let at = 0; at < bytes.length; at += 61) bytes[at] = (at % 255) + 1;
   return memory;
@@ -111,6 +112,81 @@ export function memoryImageContract(name: string, capture: (memory: WebAssembly.
       const larger = filledMemory(21);
       expect(image.another(larger)).toBeUndefined();
       expect(bytesOf(larger).equals(bytesOf(filledMemory(21)))).toBe(true);
+    });
+
+    test("what it holds is set aside, however often and in whatever order it comes back, or it stays as it is", () => {
+      const memory = filledMemory(20, 3);
+      const before = Buffer.from(bytesOf(memory));
+      const image = capture(memory);
+      const room = new SideRoom();
+      dirty(memory, 1000, 1);
+      if (image.setAside(room) === undefined) {
+        expect(bytesOf(memory)[100]).toBe(1);
+        return;
+      }
+      const held: { readonly aside: AsideMemory; readonly bytes: Buffer }[] = [];
+      const setAside = (): void => {
+        const bytes = Buffer.from(bytesOf(memory));
+        held.push({ aside: image.setAside(room)!, bytes });
+        expect(bytesOf(memory).equals(before), "as it was captured").toBe(true);
+      };
+      for (const step of [1000, 7, 2, 1]) {
+        if (step !== 7) image.expectWrites();
+        expect(bytesOf(memory).equals(before)).toBe(true);
+        dirty(memory, step, step & 0xff);
+        setAside();
+      }
+      // One of them wrote nothing.
+      setAside();
+      for (let round = 0; round < 40; round++) {
+        const { aside, bytes } = held.splice((round * 7) % held.length, 1)[0]!;
+        expect(aside.putBack()).toBe(true);
+        expect(bytesOf(memory).equals(bytes), `round ${round}`).toBe(true);
+        if (round % 3 === 0) bytesOf(memory)[round * 5000] = round + 1;
+        setAside();
+      }
+      for (const { aside } of held) aside.dispose();
+      expect(image.restore()).toBe(true);
+      expect(bytesOf(memory).equals(before)).toBe(true);
+      image.dispose();
+      expect(image.setAside(room), "a disposed image sets nothing aside").toBeUndefined();
+    });
+
+    test("what has grown is set aside with the rest, and cleared", () => {
+      const memory = filledMemory(2);
+      const before = Buffer.from(bytesOf(memory));
+      const image = capture(memory);
+      const isAsBefore = (): boolean =>
+        bytesOf(memory).subarray(0, before.length).equals(before) &&
+        bytesOf(memory)
+          .subarray(before.length)
+          .every((byte) => byte === 0);
+      const room = new SideRoom();
+      expect(image.hasGrown).toBe(false);
+      for (const value of [5, 6]) {
+        memory.grow(1);
+        dirty(memory, 1, value);
+        const bytes = Buffer.from(bytesOf(memory));
+        const aside = image.setAside(room);
+        if (aside === undefined) break;
+        expect(isAsBefore()).toBe(true);
+        memory.grow(1);
+        dirty(memory, 1, 200);
+        expect(image.clear()).toBe(true);
+        expect(isAsBefore()).toBe(true);
+        expect(aside.putBack()).toBe(true);
+        expect(bytesOf(memory).subarray(0, bytes.length).equals(bytes)).toBe(true);
+        expect(
+          bytesOf(memory)
+            .subarray(bytes.length)
+            .every((byte) => byte === 0),
+        ).toBe(true);
+      }
+      expect(image.hasGrown).toBe(true);
+      expect(image.clear()).toBe(true);
+      expect(isAsBefore()).toBe(true);
+      image.dispose();
+      expect(image.clear()).toBe(false);
     });
 
     test("growing by nothing changes nothing", () => {

@@ -15,6 +15,15 @@ export interface PageCalls {
   map(address: bigint, byteLength: number, fd: number): boolean;
   /** Drops private pages: what is under them (a file's page, or zeros) comes back. */
   discard(address: bigint, byteLength: number): boolean;
+  /** Makes private pages of what is there, all at once, as if each was written. */
+  populate(address: bigint, byteLength: number): void;
+  /**
+   * Moves the pages that are there to another range, in place of what that has; what is under them stays (the file's pages, or zeros).
+   * False when the kernel refuses: nothing has changed then.
+   */
+  move(from: bigint, byteLength: number, to: bigint): boolean;
+  /** Puts fresh zeros in place of whatever is mapped there. */
+  clear(address: bigint, byteLength: number): boolean;
   /** Keeps the kernel from joining pages into huge ones, of which one changed byte is 2 MiB. */
   avoidHugePages(address: bigint, byteLength: number): void;
   scanner(address: bigint, byteLength: number): PageScanner;
@@ -40,6 +49,7 @@ const signatures = {
   close: { arguments: ["int32"], return: "int32" },
   mmap: { arguments: ["pointer", "uint64", "int32", "int32", "int32", "int64"], return: "pointer" },
   madvise: { arguments: ["pointer", "uint64", "int32"], return: "int32" },
+  mremap: { arguments: ["pointer", "uint64", "uint64", "int32", "pointer"], return: "pointer" },
   ioctl: { arguments: ["int32", "uint64", "pointer"], return: "int32" },
 } as const;
 
@@ -56,8 +66,11 @@ const addSeals = 1033;
 const allSeals = 0x1 | 0x2 | 0x4 | 0x8; // no more seals, no shrinking, no growing, no writing
 const readWrite = 0x3;
 const privateFixed = 0x12;
+const anonymous = 0x20 | 0x4000; // MAP_ANONYMOUS, MAP_NORESERVE
+const moveFixed = 0x1 | 0x2 | 0x4; // MREMAP_MAYMOVE, MREMAP_FIXED, MREMAP_DONTUNMAP
 const dontNeed = 4;
 const noHugePage = 15;
+const populateWrite = 23;
 
 let calls: PageCalls | undefined;
 let isLoaded = false;
@@ -92,6 +105,10 @@ function createCalls(): PageCalls | undefined {
     map: (address, byteLength, fd) =>
       libc.mmap(address, BigInt(byteLength), readWrite, privateFixed, fd, 0n) === address,
     discard: (address, byteLength) => libc.madvise(address, BigInt(byteLength), dontNeed) === 0,
+    populate: (address, byteLength) => void libc.madvise(address, BigInt(byteLength), populateWrite),
+    move: (from, byteLength, to) => libc.mremap(from, BigInt(byteLength), BigInt(byteLength), moveFixed, to) === to,
+    clear: (address, byteLength) =>
+      libc.mmap(address, BigInt(byteLength), readWrite, privateFixed | anonymous, -1, 0n) === address,
     avoidHugePages: (address, byteLength) => void libc.madvise(address, BigInt(byteLength), noHugePage),
     scanner,
   };

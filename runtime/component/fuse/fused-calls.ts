@@ -2,7 +2,6 @@ import type { CanonicalContext } from "../abi/canonical-context.ts";
 import { allocateList, checkList, elementsOf } from "../abi/list-codec.ts";
 import type { CodecTable } from "../abi/codec-table.ts";
 import type { CoreValue } from "../abi/codec.ts";
-import type { BorrowScope } from "../abi/handle-table.ts";
 import { noScalarValue } from "../abi/scalar-codecs.ts";
 import { copyUtf8, moveString } from "../abi/string-codec.ts";
 import { noCase } from "../abi/variant-codecs.ts";
@@ -76,8 +75,6 @@ class CallBetween {
   readonly #live: LiveInstance;
   readonly #from: CanonicalContext;
   readonly #to: CanonicalContext;
-  /** One is enough: the callee is not entered again before the call is over. */
-  readonly #scope: BorrowScope = { borrows: 0 };
 
   constructor(live: LiveInstance, from: CanonicalContext, to: CanonicalContext) {
     this.#live = live;
@@ -94,8 +91,7 @@ class CallBetween {
     if (verdict !== undefined) caller.fail(verdict);
     if (callee.entered) callee.trap("a component was entered while a call is in it");
     callee.entered = true;
-    this.#scope.borrows = 0;
-    callee.borrowing = this.#scope;
+    callee.borrowing = { borrows: 0 };
     this.#from.beginLift();
     return caller.lentCount;
   };
@@ -103,9 +99,11 @@ class CallBetween {
   /** The callee's function has returned: its result is next. @throws GuestFault */
   readonly returned = (): void => {
     const callee = this.#to.state;
+    const { borrowing } = callee;
     callee.borrowing = undefined;
     callee.throwIfOver();
-    if (this.#scope.borrows > 0) callee.trap("a call ended while the guest still holds what it was lent");
+    if (borrowing !== undefined && borrowing.borrows > 0)
+      callee.trap("a call ended while the guest still holds what it was lent");
     this.#to.beginLift();
   };
 

@@ -3,6 +3,7 @@ import type { ComponentState } from "../abi/component-state.ts";
 import type { CoreValue } from "../abi/codec.ts";
 import type { FunctionCodec } from "../abi/function-codec.ts";
 import type { BorrowScope } from "../abi/handle-table.ts";
+import { guestFaultOf } from "../guest-fault.ts";
 import type { LiveInstance } from "./live-instance.ts";
 
 type CoreFunction = (...values: readonly CoreValue[]) => unknown;
@@ -26,11 +27,15 @@ export function callInNow(live: LiveInstance, lift: number, args: readonly unkno
 export async function callIn(live: LiveInstance, lift: number, args: readonly unknown[]): Promise<unknown> {
   const entry = enter(live, lift);
   const scope: BorrowScope = { borrows: 0 };
+  const { turn } = live;
   try {
     entry.promising ??= WebAssembly.promising(entry.core);
-    return finish(entry, scope, await entry.promising(...lowerParams(entry, scope, args)));
+    const returned = await entry.promising(...lowerParams(entry, scope, args));
+    turn?.begin();
+    return finish(entry, scope, returned);
   } catch (error) {
-    throw live.ended(error);
+    // Meanwhile another may have its turn, which has not failed.
+    throw turn === live.turn ? live.ended(error) : guestFaultOf(error, "the guest failed");
   }
 }
 

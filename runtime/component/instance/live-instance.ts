@@ -2,7 +2,7 @@ import { CanonicalContext, type Realloc } from "../abi/canonical-context.ts";
 import { asyncBuiltin } from "../async/builtins.ts";
 import { trapped } from "../async/stacks.ts";
 import { Tasks } from "../async/tasks.ts";
-import { ComponentState, GuestState } from "../abi/component-state.ts";
+import { type AsideState, ComponentState, GuestState } from "../abi/component-state.ts";
 import { fusedCalls } from "../fuse/fused-calls.ts";
 import type { FusedGroup } from "../fuse/fused-plan.ts";
 import { type GuestFault, guestFaultOf } from "../guest-fault.ts";
@@ -15,6 +15,22 @@ import type { HostBinding } from "./host-binding.ts";
 import type { HostCall, LinkedComponent } from "./linked-component.ts";
 import { resourceBuiltin, waitingDrop } from "./resource-builtins.ts";
 import { Waits } from "./waits.ts";
+
+/** The place of one fork among several in one live instance. Each is in there in its turn, and finds it as it has left it. */
+export interface LiveTurn {
+  /** Its guest waits for the host. */
+  isSuspended: boolean;
+  /** It is over, and others are not: nothing of it may run again. */
+  readonly isLeft: boolean;
+  /** It is at work from now on. @throws GuestFault when its state is lost: the guest is over */
+  begin(): void;
+}
+
+/** What the host keeps for a guest between its calls. */
+export interface AsideGuest {
+  readonly fault: GuestFault | undefined;
+  readonly states: readonly AsideState[];
+}
 
 /** One instance of a component: its core instances, its handles, and the host that it talks to. */
 export class LiveInstance {
@@ -29,6 +45,8 @@ export class LiveInstance {
   readonly host: HostBinding;
   /** Told when the guest waits, and when it goes on. */
   running: ((isRunning: boolean) => void) | undefined;
+  /** Whose turn it is, where several forks take turns in it. */
+  turn: LiveTurn | undefined;
   /**
    * No call will come beside the one that is in it: of an asynchronous guest in which nothing can go on any more nothing will
    * come, and it is ended for that.
@@ -214,6 +232,19 @@ export class LiveInstance {
     this.waits.reset();
     this.tasks?.reset();
     for (const state of this.states) state.reset();
+  }
+
+  /** What the host keeps for a guest of the synchronous ABI that waits, for `putBack`; nothing is kept then. */
+  setAside(): AsideGuest {
+    const aside = { fault: this.guest.fault, states: this.states.map((state) => state.setAside()) };
+    this.guest.fault = undefined;
+    this.running = undefined;
+    return aside;
+  }
+
+  putBack({ fault, states }: AsideGuest): void {
+    this.guest.fault = fault;
+    for (const [index, state] of states.entries()) this.state(index).putBack(state);
   }
 
   #makeBuiltin(index: number): CoreFunction {

@@ -1,6 +1,6 @@
 import type { CoreValue } from "../abi/codec.ts";
 import { GuestFault } from "../guest-fault.ts";
-import type { LiveInstance } from "./live-instance.ts";
+import type { LiveInstance, LiveTurn } from "./live-instance.ts";
 
 /** A call out of a guest whose answer is not there. */
 export interface PendingCall {
@@ -17,7 +17,7 @@ export class Waits {
   /** The call that the shim is about to wait for. */
   #call: PendingCall | undefined;
   /** Calls whose answer is there: one for each component that called another, and the last of them the host. */
-  readonly #answered = new Map<number, () => CoreValue | void>();
+  readonly #answered = new Map<number, AnsweredCall>();
   #ids = 0;
   /** Since the last `reset`. */
   #isUsed = false;
@@ -45,24 +45,26 @@ export class Waits {
     if (live.guest.fault === cannotWait) live.guest.fault = undefined;
     this.#call = undefined;
     this.pending.value = 0;
-    live.running?.(false);
-    try {
-      const answer = await call.answer;
-      const id = ++this.#ids;
-      this.#answered.set(id, () => call.finish(answer));
-      live.running?.(true);
-      return id;
-    } catch (error) {
-      throw live.ended(error);
-    }
+    const { turn, running } = live;
+    if (turn !== undefined) turn.isSuspended = true;
+    running?.(false);
+    const finish = await answered(call);
+    // Its memory is another's, who must not meet what it would still do.
+    if (turn?.isLeft === true) return new Promise<never>(() => undefined);
+    const id = ++this.#ids;
+    this.#answered.set(id, { turn, finish });
+    running?.(true);
+    return id;
   };
 
   /** The shim's `finish`: the guest runs again. */
   readonly finish = (id: number): CoreValue | void => {
     const live = this.#live;
-    const finish = this.#answered.get(id);
-    if (finish === undefined) throw new TypeError("a guest went on by itself");
+    const call = this.#answered.get(id);
+    if (call === undefined) throw new TypeError("a guest went on by itself");
     this.#answered.delete(id);
+    const { turn, finish } = call;
+    turn?.begin();
     // It may have ended while this call was waited for.
     if (live.guest.fault !== undefined) throw live.guest.fault;
     try {
@@ -79,6 +81,27 @@ export class Waits {
     this.#call = undefined;
     this.pending.value = 0;
     this.#answered.clear();
+  }
+}
+
+interface AnsweredCall {
+  /** Whose call it was. */
+  readonly turn: LiveTurn | undefined;
+  readonly finish: () => CoreValue | void;
+}
+
+/**
+ * What is to be done when the guest runs again. It is told there, and not by a promise that is rejected, that its call has failed: what
+ * a guest then catches it does in its own memory.
+ */
+async function answered(call: PendingCall): Promise<() => CoreValue | void> {
+  try {
+    const answer = await call.answer;
+    return () => call.finish(answer);
+  } catch (error) {
+    return () => {
+      throw error;
+    };
   }
 }
 
