@@ -94,7 +94,7 @@ describe.skipIf(pageCalls() === undefined)("forking in a process of its own", ()
         'const memory = new WebAssembly.Memory({ initial: 3 }); new Uint8Array(memory.buffer).fill(7);' +
         'const image = createImageSource(memory).map(memory); const room = new SideRoom();' +
         'const setAside = (value) => { new Uint8Array(memory.buffer).fill(value); return image.setAside(room) !== undefined; };' +
-        'parentPort.postMessage([1, 2, 3].every(setAside); for (;;); });';
+        'parentPort.postMessage([1, 2, 3].every(setAside)); for (;;); });';
       const whileThere = [];
       for (let i = 0; i < 3; i++) {
         const worker = new Worker(thread, { eval: true, workerData: { modules: [${url("image-source.ts")}, ${url("side-room.ts")}] } });
