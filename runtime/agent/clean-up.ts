@@ -6,6 +6,7 @@ import type { PodObserver, PodRuntime } from "../pod/pod-runtime.ts";
 import { detectFeatures } from "../sandbox/features.ts";
 import { Cells } from "../sandbox/cell/cells.ts";
 import { hostJail } from "../sandbox/host-jail.ts";
+import { LinuxKernel } from "../sandbox/kernel/linux.ts";
 import { NativeRuntime } from "../sandbox/native-runtime.ts";
 import { openPrepared } from "./prepared.ts";
 import { runDirectory } from "./run-directory.ts";
@@ -42,6 +43,7 @@ export async function cleanUp(settings: CleanUpSettings): Promise<void> {
     observer: silent,
     hostJail: wasmJail(jail),
     cells,
+    kernel: await LinuxKernel.open(clock),
     clock,
     random,
     log,

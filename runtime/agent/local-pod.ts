@@ -22,7 +22,8 @@ import type { PreparedImage } from "./image-source.ts";
 import { containerName, type PodManifest, servingContainer } from "./manifest.ts";
 import { PodImages } from "./pod-images.ts";
 import { openPodLogs } from "./pod-logs.ts";
-import { containersOf, isOfFiles, isPlanned, restartAfterOf, volumesOf } from "./pod-plan.ts";
+import { endsPod } from "../pod/pod-status.ts";
+import { containersOf, isOfFiles, isPlain, isPlanned, restartAfterOf, volumesOf } from "./pod-plan.ts";
 import { podKey, type PodRecord } from "./pod-record.ts";
 import { PodStarter } from "./pod-starter.ts";
 import type { PodTools } from "./pod-tools.ts";
@@ -154,7 +155,7 @@ export class LocalPod {
       return;
     }
     const ended = { ...exit, ...this.#started(), finishedWallMs: this.#tools.clock.wallMs() };
-    this.dispatch({ kind: "exited", ended, ...this.#restart() });
+    this.dispatch({ kind: "exited", ended, ...this.#restart(), ...(endsPod(ended) ? { restart: "Never" } : {}) });
   }
 
   /** Clients of these requests have gone. */
@@ -217,7 +218,7 @@ export class LocalPod {
 
   /** Whether what other objects say is in files of its volumes. */
   get followsObjects(): boolean {
-    return isPlanned(this.#record) && this.run !== undefined && (this.manifest.spec.volumes ?? []).some(isOfFiles);
+    return isPlain(this.manifest) && this.run !== undefined && (this.manifest.spec.volumes ?? []).some(isOfFiles);
   }
 
   /**
@@ -352,7 +353,7 @@ export class LocalPod {
   async #cleanUp(): Promise<void> {
     const log = this.#tools.logs.find(this.manifest.namespace, this.manifest.name);
     await log?.beginRun();
-    await this.#chosenRuntime()?.stop(this.uid, 0);
+    await this.#chosenRuntime()?.stop(this.uid, 0, "starts again");
   }
 
   async #stop(graceMs: number): Promise<void> {

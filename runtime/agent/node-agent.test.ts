@@ -215,13 +215,13 @@ const otherVariant = {
   reason: "Native.",
 } as const;
 
-test("a pod that mounts volumes and has a component only is refused, and told why: it does not run without them", async () => {
+test("a pod that mounts a path of the machine and has a component only is refused, and told why: it does not run without it", async () => {
   await using world = await FakeWorld.open();
   const volumeMounts = [{ name: "v", mountPath: "/v" }];
   const containers = [{ name: "main", image: "reg/hello@sha256:9", volumeMounts }];
-  world.bound("a", { spec: { containers, volumes: [{ name: "v", emptyDir: {} }] } });
+  world.bound("a", { spec: { containers, volumes: [{ name: "v", hostPath: { path: "/srv" } }] } });
   await world.start();
-  await world.until(() => JSON.stringify(world.pod("a")?.status ?? "").includes("it mounts volumes"));
+  await world.until(() => JSON.stringify(world.pod("a")?.status ?? "").includes("is a path of the machine"));
   expect(world.runtime.launches).toHaveLength(0);
 });
 

@@ -8,6 +8,7 @@ import type { PodRuntime } from "../pod/pod-runtime.ts";
 import type { Cells } from "../sandbox/cell/cells.ts";
 import type { SandboxFeatures } from "../sandbox/features.ts";
 import type { ProcessJail } from "../sandbox/host-jail.ts";
+import { LinuxKernel } from "../sandbox/kernel/linux.ts";
 import { NativeRuntime } from "../sandbox/native-runtime.ts";
 import type { NodeAgent } from "./node-agent.ts";
 import type { NodeSettings } from "./node-place.ts";
@@ -44,6 +45,7 @@ export async function openRuntimes(parts: RuntimeParts): Promise<OpenRuntimes> {
   const observer = agent.pods;
   const cacheDirectory = path.join(directory, "hosts");
   await mkdir(cacheDirectory, { recursive: true, mode: 0o700 });
+  const kernel = await LinuxKernel.open(clock);
   const wasm = new WasmRuntime({
     runDirectory: run,
     cacheDirectory,
@@ -51,6 +53,7 @@ export async function openRuntimes(parts: RuntimeParts): Promise<OpenRuntimes> {
     observer,
     hostJail: wasmJail(jail),
     cells,
+    kernel,
     clock,
     random,
     log,

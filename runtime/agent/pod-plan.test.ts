@@ -148,6 +148,13 @@ test.each([
 test("which pods only native containers can be, and which are pods of their own", () => {
   expect(nativeNeed(manifestOf({}))).toBeUndefined();
   expect(nativeNeed(manifestOf({ initContainers: [{ name: "i", image: "i" }] }))).toMatch(/several/);
+  const mounting = (volume: object): PodManifest =>
+    manifestOf({
+      containers: [{ name: "c", image: "i", volumeMounts: [{ name: "v", mountPath: "/v" }] }],
+      volumes: [{ name: "v", ...volume }],
+    });
+  expect(nativeNeed(mounting({ emptyDir: {} }))).toBeUndefined();
+  expect(nativeNeed(mounting({ hostPath: { path: "/srv" } }))).toMatch(/path of the machine/);
   expect(isPlain(manifestOf({}))).toBe(true);
   expect(isPlain({ ...manifestOf({}), labels: { "serving.knative.dev/revision": "r" } })).toBe(false);
 });

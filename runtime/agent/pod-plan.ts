@@ -20,10 +20,11 @@ import type {
   Probe,
   Volume,
   VolumeFile,
+  VolumeMount,
   VolumeSource,
 } from "../pod/containers/container-launch.ts";
 import type { WantedPurpose } from "../component/requirements.ts";
-import { PodFault } from "../pod/pod-runtime.ts";
+import { type ComponentFiles, PodFault } from "../pod/pod-runtime.ts";
 import { podSecurity } from "../pod/pod-security.ts";
 import { type DownwardFacts, fieldOf, resourceOf } from "./downward.ts";
 import type { Entries, GivenObjects } from "./given-objects.ts";
@@ -55,7 +56,9 @@ export const containersOf = (spec: PodSpec): readonly Container[] => [
 export function nativeNeed({ spec }: PodManifest): string | undefined {
   const [first] = spec.containers;
   if (containersOf(spec).length > 1) return "it has several containers";
-  if ((first?.volumeMounts ?? []).length > 0) return "it mounts volumes";
+  const mounted = new Set((first?.volumeMounts ?? []).map(({ name }) => name));
+  const ofMachine = (spec.volumes ?? []).find(({ name, hostPath }) => hostPath !== undefined && mounted.has(name));
+  if (ofMachine !== undefined) return `its volume ${ofMachine.name} is a path of the machine`;
   if (first?.lifecycle !== undefined) return "it has lifecycle hooks";
   return undefined;
 }
@@ -91,6 +94,21 @@ export function planOf(input: PlanInput): PodPlan {
 export const volumesOf = (input: EnvironmentInput): readonly Volume[] =>
   (input.manifest.spec.volumes ?? []).map((volume) => ({ name: volume.name, source: sourceOf(volume, input) }));
 
+/** The volumes of a component that mounts any, and where. @throws PodFault UNSUPPORTED */
+export function filesOf(container: Container, input: EnvironmentInput): ComponentFiles | undefined {
+  const mounts = mountsOf(container, input);
+  const used = new Set(mounts.map(({ volume }) => volume));
+  return mounts.length === 0 ? undefined : { mounts, volumes: volumesOf(input).filter(({ name }) => used.has(name)) };
+}
+
+const mountsOf = (container: Container, input: EnvironmentInput): readonly VolumeMount[] =>
+  (container.volumeMounts ?? []).map((mount) => ({
+    volume: mount.name,
+    mountPath: mount.mountPath,
+    readOnly: mount.readOnly === true,
+    ...(mount.subPath === undefined || mount.subPath === "" ? {} : { subPath: plainPath(mount.subPath, input) }),
+  }));
+
 /** Is it made of what other objects, or the pod's own, say? */
 export const isOfFiles = ({ configMap, secret, downwardAPI, projected }: PodVolume): boolean =>
   [configMap, secret, downwardAPI, projected].some((source) => source !== undefined);
@@ -118,12 +136,7 @@ function containerLaunch(container: Container, kind: ContainerKind, input: PlanI
     ...(workingDir === undefined ? {} : { workingDir }),
     limits: containerLimitsOf(container),
     security: podSecurity(input.manifest.spec, container),
-    mounts: (container.volumeMounts ?? []).map((mount) => ({
-      volume: mount.name,
-      mountPath: mount.mountPath,
-      readOnly: mount.readOnly === true,
-      ...(mount.subPath === undefined || mount.subPath === "" ? {} : { subPath: plainPath(mount.subPath, input) }),
-    })),
+    mounts: mountsOf(container, input),
     ...present("keptRoot", keptRootOf(name, input)),
     streams: streamsOf(container, input.manifest),
     ...present("startup", probe(container.startupProbe)),

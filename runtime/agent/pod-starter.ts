@@ -5,7 +5,7 @@ import type { PreparedImage } from "./image-source.ts";
 import type { LocalPod } from "./local-pod.ts";
 import { launchOf, servingContainer } from "./manifest.ts";
 import type { PodImages } from "./pod-images.ts";
-import { environmentOf, isPlain, isPlanned, planOf, purposeOf, streamsOf } from "./pod-plan.ts";
+import { environmentOf, filesOf, isPlain, isPlanned, planOf, purposeOf, streamsOf } from "./pod-plan.ts";
 import type { PodTools } from "./pod-tools.ts";
 
 /**
@@ -80,7 +80,12 @@ export class PodStarter {
       // A component has no address.
       const streams = streamsOf(servingContainer(manifest.spec), manifest);
       const known = env.map(({ name, value }) => ({ name, value: value.replaceAll(podIpToken, "") }));
-      return { ...launchOf(this.#pod.record, image), env: known, purpose: purposeOf(manifest), streams };
+      const files = filesOf(servingContainer(manifest.spec), { manifest, facts, given });
+      return {
+        ...launchOf(this.#pod.record, image),
+        ...{ env: known, purpose: purposeOf(manifest), streams },
+        ...(files === undefined ? {} : { files }),
+      };
     }
     const images = await this.#images.byContainer(signal);
     return launchOf(this.#pod.record, image, planOf({ manifest, images, facts, given }));

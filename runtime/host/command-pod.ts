@@ -9,6 +9,7 @@ import type { Cells } from "../sandbox/cell/cells.ts";
 import type { CellProcess } from "../sandbox/kernel/cell.ts";
 import { firstOf, PodOutput } from "../sandbox/pod-output.ts";
 import { type CellTask, taskDescriptor, taskText } from "../standalone/cell-task.ts";
+import type { OpenVolumes } from "./component-volumes.ts";
 import type { HostPlace } from "./host-place.ts";
 
 export interface CommandPodSettings {
@@ -17,6 +18,7 @@ export interface CommandPodSettings {
   readonly place: HostPlace;
   readonly cells: Cells;
   readonly egressAllowed: readonly string[];
+  readonly volumes: OpenVolumes;
   readonly observer: Pick<PodObserver, "logged">;
   readonly clock: Clock;
 }
@@ -49,12 +51,12 @@ export class CommandPod {
   }
 
   static async start(settings: CommandPodSettings): Promise<CommandPod> {
-    const { launch, prepared, place, cells } = settings;
+    const { launch, prepared, place, cells, volumes } = settings;
     const directory = place.offer(launch.uid, prepared.pathOf);
     const child = cells.start({
       nodeArguments: [...guestV8Flags, "--no-warnings", program, "in-cell"],
       environment: place.environment,
-      mounts: await place.mounts(),
+      mounts: [...(await place.mounts()), ...volumes.mounts],
       uid: place.uid,
       network: "none",
       stdio: [launch.streams?.stdin === true ? "pipe" : "ignore", "pipe", "pipe", "pipe"],
@@ -110,7 +112,7 @@ export class CommandPod {
 const exitCodeNotRun = 126;
 
 function taskOf(
-  { launch, prepared, place, cells, egressAllowed }: CommandPodSettings,
+  { launch, prepared, place, cells, egressAllowed, volumes }: CommandPodSettings,
   preparedDirectory: string,
 ): CellTask {
   const [name = launch.name, ...words] = launch.command ?? [];
@@ -125,7 +127,7 @@ function taskOf(
       arguments: [...words, ...(launch.args ?? [])],
       environment: launch.env.map(({ name: variable, value }) => [variable, value] as const),
       memoryBytesMax: Math.min(memoryBytesMax, launch.limits.memoryBytes),
-      directories: [],
+      directories: volumes.directories,
       allowedHosts: [],
       cacheDirectory: "",
       timeoutMs: undefined,

@@ -14,6 +14,7 @@ import {
 } from "../pod/pod-runtime.ts";
 import { type CellProcess, cellPid } from "../sandbox/kernel/cell.ts";
 import { CommandPod } from "./command-pod.ts";
+import type { ComponentVolumes } from "./component-volumes.ts";
 import { processUse } from "./process-use.ts";
 import { type HostJail, hostLimits } from "./host-jail.ts";
 import { HostPlace, type HostPlaceSettings } from "./host-place.ts";
@@ -23,6 +24,7 @@ export interface CommandPodsSettings {
   readonly directory: string;
   readonly place: HostPlaceSettings;
   readonly egress: EgressProcess;
+  readonly volumes: ComponentVolumes;
   readonly egressAllowed: readonly string[];
   readonly hostJail: HostJail;
   readonly observer: PodObserver;
@@ -58,6 +60,10 @@ export class CommandPods {
     this.#settings = settings;
   }
 
+  get uids(): Iterable<string> {
+    return this.#over.keys();
+  }
+
   has(uid: string): boolean {
     return this.#over.has(uid);
   }
@@ -65,12 +71,16 @@ export class CommandPods {
   /** Resolves when it runs: a command is ready from its begin on. @throws PodFault */
   async start(launch: PodLaunch, prepared: PreparedComponent): Promise<void> {
     if (this.has(launch.uid)) return;
-    const { place: places, random, egress, egressAllowed, observer, clock } = this.#settings;
+    const { place: places, random, egress, egressAllowed, observer, clock, volumes } = this.#settings;
     await this.#remember(launch);
     const place = await HostPlace.make(places, random.suffix(6));
     await egress.allow(place.egressSocket(launch.uid), { allowed: egressAllowed });
     const { cells } = places;
-    const pod = await CommandPod.start({ launch, prepared, place, cells, egressAllowed, observer, clock });
+    const opened = launch.files && (await volumes.open(launch.uid, launch.files, place.uid).catch(leave(place)));
+    const pod = await CommandPod.start({
+      ...{ launch, prepared, place, cells, egressAllowed, observer, clock },
+      volumes: opened ?? { mounts: [], directories: [] },
+    });
     this.#pods.set(launch.uid, pod);
     const placed = this.#limit(pod);
     this.#over.set(launch.uid, this.#watch(pod, placed));
@@ -186,6 +196,13 @@ export class CommandPods {
 }
 
 export const containerIdOf = (uid: string): string => `wasm://${uid}`;
+
+const leave =
+  (place: HostPlace) =>
+  async (error: unknown): Promise<never> => {
+    await place.remove();
+    throw error;
+  };
 
 /** Undefined when it is half of one. */
 async function readIdentity(path: string): Promise<Identity | undefined> {

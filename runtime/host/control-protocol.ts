@@ -1,3 +1,4 @@
+import type { GrantedDirectory } from "../component/wasi/guest-context.ts";
 import type { HostUse } from "./host-use.ts";
 import type { PodUse } from "./pod-use.ts";
 import type { PodExit, PodLimits, PodLogLine } from "../pod/pod-runtime.ts";
@@ -21,6 +22,8 @@ export interface HostPod {
   readonly findsServices: boolean;
   /** Where the egress proxy listens for this pod. */
   readonly egressSocket: string;
+  /** Where its volumes are. */
+  readonly directories: readonly GrantedDirectory[];
 }
 
 /** Agent → host process. Each is answered with a reply of the same id. */

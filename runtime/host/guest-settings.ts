@@ -4,11 +4,11 @@ import type { ThreadStart } from "./thread-protocol.ts";
 
 /** Settings for the instances of a pod: all the same, but for where their output goes. */
 export function guestSettingsOf(
-  { env, limits }: Pick<ThreadStart, "env" | "limits">,
+  { env, limits, directories }: Pick<ThreadStart, "env" | "limits" | "directories">,
   given: Pick<GuestSettings, "clock" | "random" | "egress" | "isShared">,
   output: () => GuestOutput,
 ): () => GuestSettings {
   const environment = env.map(({ name, value }) => [name, value] as const);
-  const always = { ...noGrants, ...given, environment, bounds: guestBoundsOf(limits) };
+  const always = { ...noGrants, ...given, environment, directories, bounds: guestBoundsOf(limits) };
   return () => withLog(always, output());
 }

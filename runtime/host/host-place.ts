@@ -22,6 +22,8 @@ export interface HostRecord {
   readonly pid: number;
   /** Undefined while it is blank. */
   readonly namespace: string | undefined;
+  /** The uid of the one pod that it is for; undefined: it is for all of its namespace that need nothing of the machine. */
+  readonly ownPod?: string | undefined;
 }
 
 /**
@@ -101,14 +103,18 @@ export class HostPlace {
 
   /** For the next agent, where the process cannot change it: which process it is, and whose. */
   remember(process: HostRecord): Promise<void> {
-    return recordProcess(this.#record, { pid: process.pid, note: process.namespace ?? "" });
+    return recordProcess(this.#record, {
+      pid: process.pid,
+      note: [process.namespace, process.ownPod].filter((word) => word !== undefined).join(" "),
+    });
   }
 
   /** Undefined when the process is gone, or nobody knows of it. */
   async recorded(): Promise<HostRecord | undefined> {
     const found = await recordedProcess(this.#record);
     if (found === undefined) return undefined;
-    return { pid: found.pid, namespace: found.note === "" ? undefined : found.note };
+    const [namespace = "", ownPod] = found.note.split(" ");
+    return { pid: found.pid, namespace: namespace === "" ? undefined : namespace, ownPod };
   }
 
   /** The process is gone. */

@@ -11,6 +11,7 @@ import {
   type HostPod,
   type HostStatus,
 } from "./control-protocol.ts";
+import type { CellMount } from "../sandbox/kernel/cell-spec.ts";
 import type { HostPlace } from "./host-place.ts";
 import type { HostUse } from "./host-use.ts";
 import { JsonLines } from "./json-lines.ts";
@@ -33,6 +34,8 @@ export interface SpawnOptions {
   readonly cells: Cells;
   /** Directory for Node's compile cache of our own programs. */
   readonly compileCache: string;
+  /** What of the machine its one pod has, where the process is that pod's own. */
+  readonly volumes?: readonly CellMount[];
   /** Mappings that the machine lets a process have. */
   readonly mapsMax: number;
   readonly clock: Clock;
@@ -84,7 +87,7 @@ export class HostProcess {
 
   /** Starts a blank process: nothing of our environment, a session of its own so that it outlives the agent. */
   static async spawn(options: SpawnOptions, handlers: HostProcessHandlers): Promise<HostProcess> {
-    const { place, cells, compileCache, mapsMax, clock } = options;
+    const { place, cells, compileCache, mapsMax, clock, volumes = [] } = options;
     const { socketPath } = place;
     const child = cells.start({
       nodeArguments: [
@@ -99,10 +102,11 @@ export class HostProcess {
           `${mapsMax}`,
         ],
         ...(cells.ability.closesCalls ? ["--close-calls"] : []),
+        ...(volumes.some(({ writable }) => writable) ? ["--writes-files"] : []),
       ],
       // Guests never see it; see WASI's environment.
       environment: place.environment,
-      mounts: await place.mounts(),
+      mounts: [...(await place.mounts()), ...volumes],
       uid: place.uid,
       network: "none",
       detached: true,
@@ -131,7 +135,7 @@ export class HostProcess {
     place: HostPlace,
     clock: Clock,
     handlers: HostProcessHandlers,
-  ): Promise<{ readonly host: HostProcess; readonly status: HostStatus }> {
+  ): Promise<{ readonly host: HostProcess; readonly status: HostStatus; readonly ownPod: string | undefined }> {
     const { socketPath } = place;
     const socket = await connectUnix(socketPath);
     const early: HostMessage[] = [];
@@ -155,8 +159,15 @@ export class HostProcess {
     lines.close();
     for (const message of early) handlers.message(message);
     // What it says of itself may be a lie: whose it is, the agent that gave it away has written down.
-    const pods = status.pods.filter((pod) => pod.namespace === record.namespace && isUid(pod.uid));
-    return { host, status: { ...(record.namespace === undefined ? {} : { namespace: record.namespace }), pods } };
+    const { ownPod } = record;
+    const isIts = (pod: HostPod): boolean =>
+      pod.namespace === record.namespace && isUid(pod.uid) && (ownPod === undefined || pod.uid === ownPod);
+    const pods = status.pods.filter(isIts);
+    return {
+      host,
+      ownPod,
+      status: { ...(record.namespace === undefined ? {} : { namespace: record.namespace }), pods },
+    };
   }
 
   get isGone(): boolean {

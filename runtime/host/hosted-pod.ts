@@ -14,8 +14,8 @@ export class StartFault extends Fault<HostRefusal> {}
 
 /** What a thread is told that becomes this pod. */
 export function threadStartOf(pod: HostPod): ThreadStart {
-  const { uid, preparedDir, env, limits, egressAllowed, egressSocket } = pod;
-  return { type: "start", uid, preparedDir, env, limits, egressAllowed, egressSocket };
+  const { uid, preparedDir, env, limits, egressAllowed, egressSocket, directories } = pod;
+  return { type: "start", uid, preparedDir, env, limits, egressAllowed, egressSocket, directories };
 }
 
 export interface HostedPodSettings {

@@ -20,7 +20,7 @@ async function prepared(fixture: RuntimeFixture, image: LocalWasmImage) {
   const { env, limits } = fixture.launch(image);
   const start: ThreadStart = {
     ...{ type: "start", uid: "u", preparedDir, env, limits },
-    ...{ egressAllowed: [], egressSocket: undefined },
+    ...{ egressAllowed: [], egressSocket: undefined, directories: [] },
   };
   const modules = new ArtifactCache().modules(image.componentDigest, inDirectory(preparedDir), limits);
   return { start, modules };

@@ -23,6 +23,7 @@ function start(preparedDir: string, { service = "a", memoryBytes = 16 * mebibyte
     },
     egressAllowed: [],
     egressSocket: undefined,
+    directories: [],
   };
 }
 

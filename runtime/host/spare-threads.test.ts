@@ -26,6 +26,7 @@ const pod = (program: string): HostPod => ({
   preparedDir: `/${program}`,
   socketPath: "/s",
   egressSocket: "/e",
+  directories: [],
 });
 
 class Thread implements SpareThread {

@@ -1,3 +1,4 @@
+import type { GrantedDirectory } from "../component/wasi/guest-context.ts";
 import type { SharedBudget } from "./process-budget.ts";
 import type { PodLimits, PodLogLine } from "../pod/pod-runtime.ts";
 
@@ -13,6 +14,8 @@ export interface ThreadStart {
   readonly egressAllowed: readonly string[];
   /** Where the egress proxy listens for this pod; undefined: it reaches nothing beyond its process. */
   readonly egressSocket: string | undefined;
+  /** The pod's, and no others. */
+  readonly directories: readonly GrantedDirectory[];
 }
 
 /** `workerData` of a pod thread. */

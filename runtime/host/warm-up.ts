@@ -29,6 +29,7 @@ const start: ThreadStart = {
   },
   egressAllowed: [],
   egressSocket: undefined,
+  directories: [],
 };
 
 const rounds = 3;

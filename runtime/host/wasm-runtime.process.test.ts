@@ -1,11 +1,21 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { readdir, readFile, readlink } from "node:fs/promises";
+import { join } from "node:path";
+import { errorCode } from "@shallop/sdk/internal";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readSurface } from "../component/component-binary.ts";
 import type { LocalWasmImage } from "../image/local-image.ts";
-import type { RunningPod } from "../pod/pod-runtime.ts";
-import { componentImporting, coreModule, trappingStartComponent, unstoppableComponent } from "./testing/components.ts";
+import { witnessText } from "../component/testing/witness.ts";
+import type { ComponentFiles, PodLaunch, RunningPod } from "../pod/pod-runtime.ts";
+import {
+  componentImporting,
+  coreModule,
+  trappingStartComponent,
+  unstoppableComponent,
+  wasiComponent,
+} from "./testing/components.ts";
+import { toolComponent } from "../standalone/testing/programs.ts";
 import { never, RuntimeFixture } from "./testing/runtime-fixture.ts";
 import type { WireClient } from "./testing/wire-client.ts";
 import type { WasmRuntime } from "./wasm-runtime.ts";
@@ -29,6 +39,27 @@ async function workerThreads(pid: number): Promise<readonly string[]> {
   const ids = await readdir(`/proc/${pid}/task`);
   const names = await Promise.all(ids.map((id) => readFile(`/proc/${pid}/task/${id}/comm`, "utf8").catch(() => "")));
   return ids.filter((_, index) => names[index]?.trim() === "WorkerThread");
+}
+
+/** A command prints a file of a volume, and is told that it cannot make one there. */
+async function commandReads(fixture: RuntimeFixture, runtime: WasmRuntime): Promise<void> {
+  const image = await fixture.imageOf(await toolComponent());
+  const base64 = Buffer.from("x=1").toString("base64");
+  const files: ComponentFiles = {
+    volumes: [{ name: "v", source: { kind: "files", files: [{ path: "a.conf", base64, mode: 0o400 }] } }],
+    mounts: [{ volume: "v", mountPath: "/etc/app", readOnly: false }],
+  };
+  const command = async (...args: readonly string[]): Promise<[exitCode: number | undefined, said: string]> => {
+    const launch = { ...fixture.launch(image), purpose: "either", command: ["tool"], args, files } as const;
+    await runtime.start(launch, never);
+    await fixture.until(() => fixture.exits.has(launch.uid));
+    await runtime.stop(launch.uid, 0);
+    return [fixture.exits.get(launch.uid)?.exitCode, fixture.logText(launch.uid)];
+  };
+  expect(await command("r", "a.conf")).toEqual([0, "x=1"]);
+  // 100 and the error of preview 1: EROFS; EPERM.
+  expect(await command("w", "new")).toEqual([169, ""]);
+  expect(await command("r", "../../volumes.json")).toEqual([163, ""]);
 }
 
 describe("a Wasm pod", () => {
@@ -238,6 +269,49 @@ describe("the Wasm runtime", () => {
     expect(client.connection.accepting).toBe(false);
     await expect(fixture.connect(pod)).rejects.toMatchObject({ code: "ENOENT" });
     expect((await readdir(fixture.runDirectory)).filter((name) => name.includes(pod.uid))).toEqual([]);
+  });
+
+  test("with volumes has a process to itself, which goes on with the next agent and goes with the pod", async () => {
+    await using fixture = await RuntimeFixture.open();
+    const first = await fixture.runtime();
+    const image = await fixture.imageOf(await wasiComponent(witnessText(8, false)));
+    const volumes: ComponentFiles["volumes"] = [{ name: "v", source: { kind: "emptyDir", inMemory: false } }];
+    const launch = (readOnly: boolean): PodLaunch => ({
+      ...fixture.launch(image),
+      files: { volumes, mounts: [{ volume: "v", mountPath: "/v", readOnly }] },
+    });
+    const [writes, reads] = [launch(false), launch(true)];
+    const pods = await Promise.all([writes, reads].map((one) => first.start(one, never)));
+    const written = async (): Promise<readonly string[]> => {
+      const entries = await readdir(join(fixture.directory, "hosts/volumes"), { recursive: true, withFileTypes: true });
+      return entries.filter((entry) => entry.isFile() && entry.name !== "volumes.json").map(({ name }) => name);
+    };
+    const statuses = async (path: string): Promise<readonly (number | string)[]> =>
+      Promise.all(
+        pods.map(async (pod) => {
+          using client = await fixture.connect(pod);
+          return await client.get(path).then(
+            ({ head }) => head.status,
+            (error: unknown) => errorCode(error) ?? "failed",
+          );
+        }),
+      );
+    // It makes a file of the name that it is given, and traps when it cannot.
+    expect(await statuses("/nABCDEFGH")).toEqual([200, "GUEST_FAILED"]);
+    expect(await written()).toEqual(["ABCDEFGH"]);
+    await first.close();
+    const second = await fixture.runtime();
+    expect(new Set((await second.adopt()).map(({ uid }) => uid))).toEqual(new Set(pods.map(({ uid }) => uid)));
+    expect(await statuses("/nIJKLMNOP")).toEqual([200, "GUEST_FAILED"]);
+    // Started again it finds them, by a process of another user; and they go with the pod.
+    await second.stop(writes.uid, 0, "starts again");
+    await second.start(writes, never);
+    expect(await statuses("/nQRSTUVWX")).toEqual([200, "GUEST_FAILED"]);
+    expect((await written()).toSorted()).toEqual(["ABCDEFGH", "IJKLMNOP", "QRSTUVWX"]);
+    for (const { uid } of pods) await second.stop(uid, 0);
+    expect(await readdir(join(fixture.directory, "hosts/volumes"))).toEqual([]);
+    await fixture.until(async () => (await hostPids(fixture.directory)).length === 0);
+    await commandReads(fixture, second);
   });
 
   test("lets a pod finish what it has when it is stopped", async () => {

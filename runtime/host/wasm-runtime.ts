@@ -7,7 +7,9 @@ import type { PreparedStore } from "../component/prepared-store.ts";
 import type { WantedPurpose } from "../component/requirements.ts";
 import type { LocalImage, LocalWasmImage } from "../image/local-image.ts";
 import type { AttachRequest, ContainerProcess } from "../pod/container-process.ts";
+import type { Volume } from "../pod/containers/container-launch.ts";
 import {
+  type ComponentFiles,
   type HostCounters,
   PodFault,
   type PodCounters,
@@ -22,7 +24,9 @@ import type { EgressGrant, ServiceDirectory } from "../egress/egress-protocol.ts
 import { EgressProcess } from "../egress/egress-process.ts";
 import type { Cells } from "../sandbox/cell/cells.ts";
 import { CommandPods, containerIdOf } from "./command-pods.ts";
+import { ComponentVolumes, type OpenVolumes, type VolumeKernel } from "./component-volumes.ts";
 import type { HostMessage, HostPod } from "./control-protocol.ts";
+import { type Host, newHost, type PodPlan } from "./known-host.ts";
 import { type HostJail, hostLimits } from "./host-jail.ts";
 import { HostProcess, killProcess } from "./host-process.ts";
 import { checkedUse, isAmount } from "./host-use.ts";
@@ -54,6 +58,8 @@ export interface WasmRuntimeSettings {
   readonly hostJail: HostJail;
   /** How host processes are closed in. */
   readonly cells: Cells;
+  /** What volumes are made with. */
+  readonly kernel: VolumeKernel;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -61,20 +67,6 @@ export interface WasmRuntimeSettings {
   readonly egressAllowed: readonly string[];
   readonly prepareLimits?: PrepareLimits;
 }
-
-/** One host process and what this agent knows of it. */
-interface Host {
-  readonly process: HostProcess;
-  readonly place: HostPlace;
-  namespace: string | undefined;
-  readonly pods: Map<string, HostPod>;
-  /** Its watchdog is about to kill it: its pods are to be started again, not reported. */
-  wedged: boolean;
-  idleTimer: Timer | undefined;
-}
-
-/** A pod without what depends on the process that it gets. */
-type PodPlan = Omit<HostPod, "socketPath" | "preparedDir" | "egressSocket">;
 
 interface PodStart {
   readonly pod: PodPlan;
@@ -86,7 +78,13 @@ interface PodStart {
 // are not worth more than that.
 const idleHostMs = 180_000;
 
-/** Runs Wasm pods: one host process for each namespace that has any, and a blank one ready for the next. */
+// How long a volume may be larger than it is to be.
+const volumesLookMs = 2000;
+
+/**
+ * Runs Wasm pods: one host process for each namespace that has any, and a blank one ready for the next. A pod that has
+ * volumes has a process to itself, which sees them and may write files.
+ */
 export class WasmRuntime implements PodRuntime {
   readonly variant = "wasm";
   readonly #settings: WasmRuntimeSettings;
@@ -97,6 +95,8 @@ export class WasmRuntime implements PodRuntime {
   readonly #egress: EgressProcess;
   readonly #compileCache: string;
   readonly #commands: CommandPods;
+  readonly #volumes: ComponentVolumes;
+  readonly #volumesTimer: Timer;
   #blank: Promise<Host> | undefined;
   #filling: Promise<void> = Promise.resolve();
   #closed = false;
@@ -112,8 +112,11 @@ export class WasmRuntime implements PodRuntime {
       cells: settings.cells,
       store: settings.prepared,
     });
+    this.#volumes = new ComponentVolumes(join(cacheDirectory, "volumes"), settings.kernel);
+    this.#volumesTimer = clock.every(volumesLookMs, () => void this.#evictOutgrown());
     this.#commands = new CommandPods({
       ...settings,
+      volumes: this.#volumes,
       directory: join(cacheDirectory, "commands"),
       place: this.#placeSettings,
       egress: this.#egress,
@@ -122,9 +125,9 @@ export class WasmRuntime implements PodRuntime {
 
   /** Makes the directories and the first blank process. */
   async open(): Promise<void> {
-    await mkdir(this.#settings.runDirectory, { recursive: true, mode: 0o700 });
-    await mkdir(this.#settings.cacheDirectory, { recursive: true, mode: 0o700 });
-    await mkdir(this.#compileCache, { recursive: true, mode: 0o700 });
+    const { runDirectory, cacheDirectory } = this.#settings;
+    for (const path of [runDirectory, cacheDirectory, this.#compileCache])
+      await mkdir(path, { recursive: true, mode: 0o700 });
     await this.#egress.open();
     this.#filling = this.#fillCache();
     // With an empty cache it is waited for: a pod that is wanted meanwhile gets a process that starts more slowly.
@@ -152,7 +155,8 @@ export class WasmRuntime implements PodRuntime {
       await this.#commands.start(launch, prepared);
       return this.#running(pod);
     }
-    const host = await this.#hostFor(pod.namespace);
+    const { files } = launch;
+    const host = files === undefined ? await this.#hostFor(pod.namespace) : await this.#spawn({ ...pod, files });
     await this.#startIn(host, { pod, pathOf: prepared.pathOf }, signal);
     return this.#running(pod);
   }
@@ -163,8 +167,17 @@ export class WasmRuntime implements PodRuntime {
     throw new PodFault("UNSUPPORTED", "the pod runs a component that serves: its output is in its log");
   }
 
-  async stop(uid: string, graceMs: number): Promise<void> {
+  async stop(uid: string, graceMs: number, next?: "starts again"): Promise<void> {
     await this.#commands.stop(uid);
+    await this.#stopServing(uid, graceMs);
+    if (next === undefined) await this.#volumes.remove(uid);
+  }
+
+  async refresh(uid: string, volumes: readonly Volume[]): Promise<void> {
+    await this.#volumes.refresh(uid, volumes);
+  }
+
+  async #stopServing(uid: string, graceMs: number): Promise<void> {
     const host = this.#hostByPod.get(uid);
     this.#hostByPod.delete(uid);
     if (host === undefined) return;
@@ -172,6 +185,7 @@ export class WasmRuntime implements PodRuntime {
     await host.process.stop(uid, graceMs).catch(() => undefined);
     this.#forgetPod(host, uid);
     await rm(this.#podSocket(uid), { force: true });
+    if (host.ownPod !== undefined) return this.#end(host);
     this.#limit(host);
     this.#armIdle(host);
   }
@@ -232,6 +246,9 @@ export class WasmRuntime implements PodRuntime {
     }
     await removeStalePodSockets(runDirectory, new Set(this.#hostByPod.keys()));
     running.push(...(await this.#commands.adopt((uid) => this.#endpointOf(uid))));
+    await this.#volumes.sweep(
+      new Set([...running.map(({ uid }) => uid), ...this.#hostByPod.keys(), ...this.#commands.uids]),
+    );
     return running;
   }
 
@@ -241,6 +258,7 @@ export class WasmRuntime implements PodRuntime {
    */
   async close(options: { readonly keepPods: boolean } = { keepPods: true }): Promise<void> {
     this.#closed = true;
+    this.#volumesTimer.cancel();
     this.#preparing.close();
     await this.#commands.close();
     await this.#filling;
@@ -258,20 +276,26 @@ export class WasmRuntime implements PodRuntime {
   async #adoptHost(place: HostPlace): Promise<readonly RunningPod[]> {
     let host: Host | undefined;
     const early: HostMessage[] = [];
-    const { host: process, status } = await HostProcess.adopt(place, this.#settings.clock, {
+    const {
+      host: process,
+      status,
+      ownPod,
+    } = await HostProcess.adopt(place, this.#settings.clock, {
       message: (message) => (host === undefined ? early.push(message) : this.#receive(host, message)),
       exited: (lastWords: string) => host !== undefined && void this.#exited(host, lastWords),
     });
-    host = { process, place, namespace: status.namespace, pods: new Map(), wedged: false, idleTimer: undefined };
-    this.#hosts.add(host);
     const { namespace } = status;
-    if (namespace === undefined || this.#hostByNamespace.has(namespace)) {
-      // Blank, or a second one of a namespace after a race between two agents: not needed.
+    host = { ...newHost({ process, place, namespace, ownPod }), directories: status.pods[0]?.directories ?? [] };
+    this.#hosts.add(host);
+    const isNeeded =
+      ownPod === undefined ? namespace !== undefined && !this.#hostByNamespace.has(namespace) : status.pods.length > 0;
+    if (!isNeeded) {
+      // Blank, without its one pod, or a second one of a namespace after a race between two agents.
       for (const pod of status.pods) await process.stop(pod.uid, 0);
       await this.#end(host);
       return [];
     }
-    this.#hostByNamespace.set(namespace, Promise.resolve(host));
+    if (ownPod === undefined && namespace !== undefined) this.#hostByNamespace.set(namespace, Promise.resolve(host));
     this.#egress.start();
     for (const pod of status.pods) {
       host.pods.set(pod.uid, pod);
@@ -289,7 +313,8 @@ export class WasmRuntime implements PodRuntime {
     host.idleTimer?.cancel();
     const preparedDir = host.place.offer(plan.componentDigest, pathOf);
     const socketPath = host.place.podSocket(plan.uid);
-    const pod: HostPod = { ...plan, preparedDir, socketPath, egressSocket: host.place.egressSocket(plan.uid) };
+    const egressSocket = host.place.egressSocket(plan.uid);
+    const pod: HostPod = { ...plan, preparedDir, socketPath, egressSocket, directories: host.directories };
     host.pods.set(pod.uid, pod);
     this.#hostByPod.set(pod.uid, host);
     this.#limit(host);
@@ -305,7 +330,7 @@ export class WasmRuntime implements PodRuntime {
       await Promise.race([started, late]);
     } catch (error) {
       started.catch(() => undefined);
-      await this.stop(pod.uid, 0);
+      await this.#stopServing(pod.uid, 0);
       throw error;
     } finally {
       limit.abort();
@@ -316,7 +341,7 @@ export class WasmRuntime implements PodRuntime {
   #hostFor(namespace: string): Promise<Host> {
     const existing = this.#hostByNamespace.get(namespace);
     if (existing !== undefined) return existing;
-    const blank = this.#blank ?? this.#spawnBlank();
+    const blank = this.#blank ?? this.#spawn();
     this.#blank = undefined;
     const host = blank.then((one) => {
       one.namespace = namespace;
@@ -335,28 +360,38 @@ export class WasmRuntime implements PodRuntime {
 
   #ensureBlank(): void {
     if (this.#closed || this.#blank !== undefined) return;
-    this.#blank = this.#spawnBlank();
+    this.#blank = this.#spawn();
     this.#blank.catch((error: unknown) => {
       this.#blank = undefined;
       this.#settings.log.error("a host process could not be started", error);
     });
   }
 
-  async #spawnBlank(): Promise<Host> {
+  /** A blank process; or that of one pod, with its volumes. @throws PodFault */
+  async #spawn(own?: PodPlan & { readonly files: ComponentFiles }): Promise<Host> {
     const { cells, clock, random } = this.#settings;
     let host: Host | undefined;
     const place = await HostPlace.make(this.#placeSettings, random.suffix(6));
     const mapsMax = this.#settings.mapsMax ?? (await readMapsMax());
-    const options = { place, cells, compileCache: this.#compileCache, mapsMax, clock };
     const handlers = {
       message: (message: HostMessage) => host !== undefined && this.#receive(host, message),
       exited: (lastWords: string) => host !== undefined && void this.#exited(host, lastWords),
     };
-    const process = await HostProcess.spawn(options, handlers).catch(async (error: unknown) => {
+    let process: HostProcess;
+    let volumes: OpenVolumes | undefined;
+    try {
+      volumes = own && (await this.#volumes.open(own.uid, own.files, place.uid));
+      const options = { place, cells, compileCache: this.#compileCache, mapsMax, clock };
+      process = await HostProcess.spawn({ ...options, volumes: volumes?.mounts ?? [] }, handlers);
+    } catch (error) {
       await place.remove();
       throw error;
-    });
-    host = { process, place, namespace: undefined, pods: new Map(), wedged: false, idleTimer: undefined };
+    }
+    host = {
+      ...newHost({ process, place, namespace: own?.namespace, ownPod: own?.uid }),
+      directories: volumes?.directories ?? [],
+    };
+    if (own !== undefined) await place.remember({ pid: process.pid, namespace: own.namespace, ownPod: own.uid });
     this.#hosts.add(host);
     this.#limit(host);
     return host;
@@ -424,7 +459,8 @@ export class WasmRuntime implements PodRuntime {
     const exit: PodExit = outOfMemory
       ? { exitCode: 137, reason: "OOMKilled", message: "the pods of this namespace used up their memory on this node" }
       : { exitCode: 137, reason: "Error", message: "the host process of this namespace ended" };
-    await Promise.all(pods.map((pod) => (host.wedged ? this.#restart(pod, exit) : this.#report(pod, exit))));
+    const isRestarted = host.wedged && host.ownPod === undefined;
+    await Promise.all(pods.map((pod) => (isRestarted ? this.#restart(pod, exit) : this.#report(pod, exit))));
   }
 
   async #restart(pod: HostPod, exit: PodExit): Promise<void> {
@@ -453,7 +489,7 @@ export class WasmRuntime implements PodRuntime {
 
   async #end(host: Host): Promise<void> {
     this.#hosts.delete(host);
-    if (host.namespace !== undefined) this.#hostByNamespace.delete(host.namespace);
+    if (host.namespace !== undefined && host.ownPod === undefined) this.#hostByNamespace.delete(host.namespace);
     await host.process.exit(this.#settings.clock);
     await this.#leave(host);
   }
@@ -464,6 +500,16 @@ export class WasmRuntime implements PodRuntime {
     await host.process.gone(this.#settings.clock);
     for (const uid of host.pods.keys()) await rm(this.#podSocket(uid), { force: true });
     await this.#leave(host);
+  }
+
+  async #evictOutgrown(): Promise<void> {
+    const { observer } = this.#settings;
+    for (const { uid, message } of await this.#volumes.outgrown()) {
+      if (!this.#hostByPod.has(uid) && !this.#commands.has(uid)) continue;
+      observer.noticed(uid, { type: "Warning", reason: "Evicted", message });
+      await this.stop(uid, 0, "starts again");
+      observer.exited(uid, { exitCode: 137, reason: "Evicted", message });
+    }
   }
 
   #forgetPod(host: Host, uid: string): void {

@@ -4,7 +4,7 @@ import type { LocalImage } from "../image/local-image.ts";
 import type { AttachRequest, ContainerProcess, ExecRequest } from "./container-process.ts";
 import type { PodSecurity } from "./pod-security.ts";
 import type { WantedPurpose } from "../component/requirements.ts";
-import type { ContainerStreams, PodPlan, Volume } from "./containers/container-launch.ts";
+import type { ContainerStreams, PodPlan, Volume, VolumeMount } from "./containers/container-launch.ts";
 import type { ContainerView } from "./containers/container-view.ts";
 
 /**
@@ -17,8 +17,11 @@ export interface PodRuntime {
   prepare(image: LocalImage, signal: AbortSignal, purpose?: WantedPurpose): Promise<void>;
   /** Resolves when the pod can answer a request. @throws PodFault */
   start(launch: PodLaunch, signal: AbortSignal): Promise<RunningPod>;
-  /** Asks the pod to finish what it has, and ends it at the latest after `graceMs`. Leaves nothing behind. */
-  stop(uid: string, graceMs: number): Promise<void>;
+  /**
+   * Asks the pod to finish what it has, and ends it at the latest after `graceMs`. Leaves nothing behind but, where it
+   * will be started again, its volumes.
+   */
+  stop(uid: string, graceMs: number, next?: "starts again"): Promise<void>;
   /** Clients of these requests have gone, and the pod may be too busy with one to notice. For runtimes that can tell. */
   abandoned?(uid: string, requestIds: readonly string[]): Promise<void>;
   /** Runs a command beside the pod's program. For runtimes that can. @throws PodFault NOT_RUNNING, EXEC_FAILED */
@@ -131,6 +134,8 @@ export interface PodLaunch {
   readonly env: readonly { readonly name: string; readonly value: string }[];
   /** Of a component: what it has to be. To serve, unless something else is said. */
   readonly purpose?: WantedPurpose;
+  /** Of a component: its volumes, and where it finds them; undefined: it has none. */
+  readonly files?: ComponentFiles;
   /** Of a component that is a command: its input. */
   readonly streams?: ContainerStreams;
   /** Replace the image's entrypoint and command; of a component its name and arguments. */
@@ -146,6 +151,12 @@ export interface PodLaunch {
   readonly limits: PodLimits;
   /** Of a pod that is more than one program that listens; native only. What is above is that of its first container. */
   readonly plan?: PodPlan;
+}
+
+/** Directories of a component, by volumes as containers have them. */
+export interface ComponentFiles {
+  readonly volumes: readonly Volume[];
+  readonly mounts: readonly VolumeMount[];
 }
 
 /** How a pod finds names: core/v1, `dnsPolicy` and `dnsConfig`. */

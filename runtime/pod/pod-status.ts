@@ -30,6 +30,7 @@ export function podStatus(subject: StatusSubject, previous: readonly Condition[]
   if (views.length > 0) return severalStatus(subject, views, previous, nowWallMs);
   return {
     phase: phaseOf(state),
+    ...(state.phase === "ended" ? podReason(state.past.lastRun) : {}),
     conditions: stamped(conditionsOf(state), previous, nowWallMs),
     hostIP: subject.hostIp,
     ...(run?.ip === undefined ? {} : { podIP: run.ip, podIPs: [{ ip: run.ip }] }),
@@ -85,8 +86,11 @@ function severalStatus(
 /** What ended the whole pod, and not one of its containers. */
 const podReasons: ReadonlySet<string> = new Set(["Evicted", "DeadlineExceeded"]);
 
+/** No container of the pod is started again. */
+export const endsPod = ({ reason }: Pick<EndedRun, "reason">): boolean => podReasons.has(reason);
+
 const podReason = (run: EndedRun | undefined): { readonly reason?: string; readonly message?: string } =>
-  run !== undefined && podReasons.has(run.reason) ? { reason: run.reason, message: run.message } : {};
+  run !== undefined && endsPod(run) ? { reason: run.reason, message: run.message } : {};
 
 function viewStatus(view: ContainerView, image: string): ContainerStatus {
   const { name, imageId, containerId, now, ready, started, restartCount, last } = view;

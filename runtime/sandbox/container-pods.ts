@@ -63,7 +63,7 @@ export class ContainerPods {
         signal.throwIfAborted();
       }
       await tools.network.join(start.address ?? "", launch.plan.networks ?? []);
-      const volumes = new PodVolumes(tools.kernel, start.files, launch.plan);
+      const volumes = new PodVolumes(tools.kernel, start.files.volumes, launch.plan);
       await volumes.open(start.users?.first ?? 0);
       const pod = this.#podOf({ launch, address: start.address ?? "" }, start);
       await remember(pod);
@@ -196,7 +196,7 @@ export class ContainerPods {
       changed: (views) => observer.containers?.(uid, views),
       noticed: (notice) => observer.noticed(uid, notice),
     });
-    const volumes = new PodVolumes(tools.kernel, files, plan);
+    const volumes = new PodVolumes(tools.kernel, files.volumes, plan);
     const pod: ContainerPod = {
       launch,
       names,

@@ -1,11 +1,10 @@
 import { chmod, chown, mkdir, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { errorCode } from "@shallop/sdk/internal";
-import type { ContainerLaunch, PodPlan, Volume } from "../pod/containers/container-launch.ts";
+import type { ContainerKind, ContainerLaunch, Volume, VolumeMount } from "../pod/containers/container-launch.ts";
 import { PodFault } from "../pod/pod-runtime.ts";
 import { realSubPath, writeFilesVolume } from "./files-volume.ts";
 import type { Kernel } from "./kernel/kernel.ts";
-import type { PodFiles } from "./pod-files.ts";
 import type { PartMount } from "./start.ts";
 
 /** What Kubernetes leaves to the node; the shared memory of a pod that asks for none in particular, as Docker's. */
@@ -17,21 +16,27 @@ const diskVolumeBytesMax = 10 * 2 ** 30;
 
 const sharedMemoryPath = "/dev/shm";
 
+/** The volumes of a pod, and who mounts them. */
+export interface VolumePlan {
+  readonly volumes: readonly Volume[];
+  readonly containers: readonly { readonly kind: ContainerKind; readonly mounts: readonly VolumeMount[] }[];
+}
+
 /** Volumes of a pod: their directories on this machine, filled before any container runs. */
 export class PodVolumes {
-  readonly #kernel: Kernel;
-  readonly #files: PodFiles;
-  readonly #plan: PodPlan;
+  readonly #kernel: Pick<Kernel, "mountMemory" | "diskUsage">;
+  readonly #directory: string;
+  readonly #plan: VolumePlan;
 
-  constructor(kernel: Kernel, files: PodFiles, plan: PodPlan) {
+  constructor(kernel: Pick<Kernel, "mountMemory" | "diskUsage">, directory: string, plan: VolumePlan) {
     this.#kernel = kernel;
-    this.#files = files;
+    this.#directory = directory;
     this.#plan = plan;
   }
 
   /** Makes them; `owner` is who root of the pod is on this machine. @throws PodFault UNSUPPORTED */
   async open(owner: number): Promise<void> {
-    await mkdir(this.#files.volumes, { recursive: true, mode: 0o711 });
+    await mkdir(this.#directory, { recursive: true, mode: 0o711 });
     const roots = this.#plan.volumes.map(({ name }) => this.#root(name));
     if (this.#sharesMemory) roots.push(this.#sharedMemory);
     for (const root of roots) {
@@ -52,7 +57,7 @@ export class PodVolumes {
   }
 
   /** Where a container's mounts begin. @throws PodFault UNSUPPORTED when there is no such volume or path in it */
-  async mountsOf(launch: ContainerLaunch): Promise<readonly PartMount[]> {
+  async mountsOf(launch: Pick<ContainerLaunch, "mounts">): Promise<readonly PartMount[]> {
     const mounts: PartMount[] = [];
     if (this.#sharesMemory && !launch.mounts.some(({ mountPath }) => mountPath === sharedMemoryPath)) {
       mounts.push({ root: this.#sharedMemory, isFile: false, mountPath: sharedMemoryPath, readOnly: false });
@@ -101,11 +106,11 @@ export class PodVolumes {
 
   /** A volume is a directory of its number: nothing in the path is a word of the user's. */
   #root(name: string): string {
-    return join(this.#files.volumes, String(this.#plan.volumes.findIndex((volume) => volume.name === name)));
+    return join(this.#directory, String(this.#plan.volumes.findIndex((volume) => volume.name === name)));
   }
 
   get #sharedMemory(): string {
-    return join(this.#files.volumes, "shm");
+    return join(this.#directory, "shm");
   }
 
   /** Several containers have one memory to share; one alone has its own. */

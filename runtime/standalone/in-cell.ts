@@ -65,8 +65,9 @@ const podEgress = ({ egressSocket, egressAllowed: allowed }: NonNullable<RunTask
 function close(task: CellTask): void {
   if (!task.closesCalls) return;
   if (task.kind === "module") closeSystemCalls("module");
-  else if (task.kind === "run" && task.pod !== undefined) closeSystemCalls("host");
-  else closeSystemCalls(task.hosts.length > 0 ? "online-component" : "component");
+  else if (task.kind === "run" && task.pod !== undefined) {
+    closeSystemCalls(task.flags.directories.some(({ writable }) => writable) ? "writing-host" : "host");
+  } else closeSystemCalls(task.hosts.length > 0 ? "online-component" : "component");
 }
 
 /** Whoever gave the task wants its end, or is gone. */

@@ -7,6 +7,7 @@ import { PreparedStore } from "../../component/prepared-store.ts";
 import type { LocalWasmImage } from "../../image/local-image.ts";
 import type { PodExit, PodLaunch, PodLimits, PodLogLine, RunningPod } from "../../pod/pod-runtime.ts";
 import { Cells } from "../../sandbox/cell/cells.ts";
+import { LinuxKernel } from "../../sandbox/kernel/linux.ts";
 import { noHostJail } from "../host-jail.ts";
 import { WasmRuntime } from "../wasm-runtime.ts";
 import { guestComponent } from "./components.ts";
@@ -58,6 +59,7 @@ export class RuntimeFixture implements AsyncDisposable {
       // Our own programs are compiled once for all tests.
       compileCache: join(tmpdir(), `shallop-test-code-${String(process.getuid?.() ?? 0)}`),
       cells: cells ?? (await Cells.open({ directory: join(this.directory, "node") })),
+      kernel: await LinuxKernel.open(this.clock),
       clock: this.clock,
       random: systemRandom,
       log: silentLog,

@@ -53,7 +53,7 @@ export interface ContainerStreams {
   readonly holdsOutput?: boolean;
 }
 
-interface VolumeMount {
+export interface VolumeMount {
   readonly volume: string;
   readonly mountPath: string;
   readonly readOnly: boolean;

@@ -54,6 +54,10 @@ export interface Kernel {
   unmountBelow(directory: string): Promise<void>;
   /** Bytes that the files below a directory take on disk. */
   diskUsage(directory: string): Promise<number>;
+  /** Makes a directory and all below it `owner`'s, however deep. Links are not followed. @throws KernelFault COMMAND_FAILED */
+  giveTree(directory: string, owner: number): Promise<void>;
+  /** Removes a directory and all below it, however deep; what is mounted there stays. @throws KernelFault COMMAND_FAILED */
+  removeTree(directory: string): Promise<void>;
 
   /** Starts the shim that runs the OCI runtime in the foreground. It outlives this process. */
   startShim(shim: Shim): ShimProcess;

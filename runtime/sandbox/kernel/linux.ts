@@ -112,6 +112,15 @@ export class LinuxKernel implements Kernel {
     return Number(/^\d+/.exec(result.stdout)?.[0] ?? 0);
   }
 
+  async giveTree(directory: string, owner: number): Promise<void> {
+    await checkCommand("chown", ["-hR", `${owner}:${owner}`, "--", directory]);
+  }
+
+  // Not Node's: it goes by whole paths, and a program can nest directories deeper than those may be long.
+  async removeTree(directory: string): Promise<void> {
+    await checkCommand("rm", ["-rf", "--one-file-system", "--", directory]);
+  }
+
   makeFifos(paths: readonly string[]): void {
     this.#libc ??= Libc.load();
     for (const path of paths) {

@@ -111,6 +111,17 @@ test("a component by itself changes files and takes connections, and makes no so
   expect([run(online, 41, [2n]), run(online, 42), run(online, 41, [17n])]).toEqual([allow, allow, errno(1)]);
 });
 
+test("only a host whose pod has a volume to write to writes files", () => {
+  const [host, writing] = [syscallFilter("host", "x64", pid), syscallFilter("writing-host", "x64", pid)];
+  // openat for writing, mkdir, symlink.
+  const calls = [[257, [0n, 0n, 0o101n]], [83], [88]] as const;
+  const answers = (filter: Uint8Array): number[] =>
+    calls.map(([number, words = []]) => run(filter, number, [...words]));
+  expect([answers(host), answers(writing)]).toEqual([Array(3).fill(errno(1)), Array(3).fill(allow)]);
+  // socket of the internet, execve, mount, chmod.
+  for (const number of [41, 59, 165, 90]) expect(run(writing, number, [2n])).toBe(errno(1));
+});
+
 test("on arm64 the numbers are its own", () => {
   const filter = syscallFilter("host", "arm64", pid);
   expect(run(filter, 63, [], arm64)).toBe(allow);

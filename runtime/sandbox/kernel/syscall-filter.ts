@@ -5,6 +5,8 @@ import { type FilterArch, syscallNumber, type SyscallName } from "./syscall-numb
 export type FilterPurpose =
   /** Guests behind unix sockets: files are read, sockets made in a directory of its own. */
   | "host"
+  /** The same, with volumes of a pod that may be written to. */
+  | "writing-host"
   /** Bytes in, bytes out: files are read, nothing else. */
   | "jail"
   /** A module of preview 1: files of the directories it was granted. */
@@ -106,6 +108,7 @@ const sockets = (families: readonly number[]): readonly Rule[] => [
 
 const rulesFor: Readonly<Record<FilterPurpose, readonly Rule[]>> = {
   host: [...always, control, ...readFiles, ...sockets([unixFamily]), ...plain(["memfd_create", "ftruncate"])],
+  "writing-host": [...always, control, ...writeFiles, ...sockets([unixFamily]), ...plain(["memfd_create"])],
   jail: [...always, control, ...readFiles],
   module: [...always, control, ...writeFiles],
   component: [...always, control, ...writeFiles, ...openSockets, ...plain(["memfd_create"])],
