@@ -1,4 +1,3 @@
-import type { Timer } from "@shallop/sdk/internal";
 import type { GrantedDirectory } from "../component/wasi/guest-context.ts";
 import type { HostPod } from "./control-protocol.ts";
 import type { HostPlace } from "./host-place.ts";
@@ -15,14 +14,11 @@ export interface Host {
   readonly directories: readonly GrantedDirectory[];
   /** Its watchdog is about to kill it: its pods are to be started again, not reported. */
   wedged: boolean;
-  idleTimer: Timer | undefined;
 }
 
 export const newHost = (
   parts: Pick<Host, "process" | "place" | "namespace" | "ownPod">,
-): Omit<Host, "directories"> => ({
-  ...{ ...parts, pods: new Map(), wedged: false, idleTimer: undefined },
-});
+): Omit<Host, "directories"> => ({ ...parts, pods: new Map(), wedged: false });
 
 /** A pod without what depends on the process that it gets. */
 export type PodPlan = Omit<HostPod, "socketPath" | "preparedDir" | "egressSocket" | "directories">;

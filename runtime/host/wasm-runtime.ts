@@ -30,6 +30,7 @@ import { type Host, newHost, type PodPlan } from "./known-host.ts";
 import { type HostJail, hostLimits } from "./host-jail.ts";
 import { HostProcess, killProcess } from "./host-process.ts";
 import { checkedUse, isAmount } from "./host-use.ts";
+import { IdleHosts } from "./idle-hosts.ts";
 import { readMapsMax } from "./process-budget.ts";
 import { PrepareQueue } from "./prepare-queue.ts";
 import { fillCompileCache } from "./compile-cache.ts";
@@ -74,10 +75,6 @@ interface PodStart {
   readonly pathOf: PathOf;
 }
 
-// A namespace without pods keeps its process this long: what is compiled in it makes the next start fast, and 60 MB
-// are not worth more than that.
-const idleHostMs = 180_000;
-
 // How long a volume may be larger than it is to be.
 const volumesLookMs = 2000;
 
@@ -97,6 +94,7 @@ export class WasmRuntime implements PodRuntime {
   readonly #commands: CommandPods;
   readonly #volumes: ComponentVolumes;
   readonly #volumesTimer: Timer;
+  readonly #idle: IdleHosts<Host>;
   #blank: Promise<Host> | undefined;
   #filling: Promise<void> = Promise.resolve();
   #closed = false;
@@ -104,6 +102,7 @@ export class WasmRuntime implements PodRuntime {
   constructor(settings: WasmRuntimeSettings) {
     this.#settings = settings;
     const { runDirectory, cacheDirectory, cells, clock, log } = settings;
+    this.#idle = new IdleHosts(clock, (host) => host.pods.size === 0 && void this.#end(host));
     this.#compileCache = settings.compileCache ?? join(cacheDirectory, "compiled");
     this.#egress = new EgressProcess({ runDirectory, cells, compileCache: this.#compileCache, clock, log });
     this.#preparing = new PrepareQueue({
@@ -264,8 +263,8 @@ export class WasmRuntime implements PodRuntime {
     await this.#filling;
     const blank = await this.#blank?.catch(() => undefined);
     if (blank !== undefined && blank.namespace === undefined) await this.#end(blank);
+    this.#idle.close();
     for (const host of this.#hosts) {
-      host.idleTimer?.cancel();
       if (host.pods.size === 0) await this.#end(host);
       else if (options.keepPods) host.process.forget();
       else await this.#destroy(host);
@@ -310,7 +309,7 @@ export class WasmRuntime implements PodRuntime {
   async #startIn(host: Host, start: PodStart, signal: AbortSignal): Promise<void> {
     const { pod: plan, pathOf } = start;
     const timeoutMs = plan.limits.startTimeoutMs;
-    host.idleTimer?.cancel();
+    this.#idle.used(host);
     const preparedDir = host.place.offer(plan.componentDigest, pathOf);
     const socketPath = host.place.podSocket(plan.uid);
     const egressSocket = host.place.egressSocket(plan.uid);
@@ -436,7 +435,7 @@ export class WasmRuntime implements PodRuntime {
 
   async #exited(host: Host, lastWords: string): Promise<void> {
     this.#hosts.delete(host);
-    host.idleTimer?.cancel();
+    this.#idle.used(host);
     // The connection is gone; whatever happened to it, nothing may run on that no agent knows of.
     host.process.kill();
     await host.process.gone(this.#settings.clock);
@@ -480,11 +479,7 @@ export class WasmRuntime implements PodRuntime {
   }
 
   #armIdle(host: Host): void {
-    host.idleTimer?.cancel();
-    if (host.pods.size > 0 || this.#closed) return;
-    host.idleTimer = this.#settings.clock.after(idleHostMs, () => {
-      if (host.pods.size === 0) void this.#end(host);
-    });
+    if (host.pods.size === 0 && !this.#closed) this.#idle.idle(host);
   }
 
   async #end(host: Host): Promise<void> {
