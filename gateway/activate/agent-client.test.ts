@@ -1,6 +1,6 @@
 import type { RequestListener } from "node:http";
 import { join } from "node:path";
-import { annotation } from "@shallop/sdk/api";
+import { annotation, type PodEndpoint } from "@shallop/sdk/api";
 import { systemClock } from "@shallop/sdk/internal";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { FakeAgent, type FakeAgentOptions, FakeAuthority } from "../agent.fake.ts";
@@ -32,6 +32,8 @@ const answering =
     outgoing.end(typeof body === "string" ? body : JSON.stringify(body));
   };
 
+const socketOf = (endpoint: PodEndpoint): string => (endpoint.protocol === "wire" ? endpoint.socket : "");
+
 describe("AgentClient", () => {
   const good = activation("cold-00001-a", { protocol: "wire", socket: "/run/a.sock" });
 
@@ -51,6 +53,28 @@ describe("AgentClient", () => {
     const node = compileNode(fakeNode("n1", { [annotation.agentSocket]: socket }));
     expect(await client().activate(node, target, { signal: never })).toEqual(good);
     expect(asked).toEqual(['POST /v1/activate {"namespace":"default","revision":"cold-00001"}']);
+  });
+
+  test("asks in frames where the agent of this machine speaks them", async () => {
+    const cluster = await start();
+    const asked: string[] = [];
+    const { endpoint } = await cluster.wirePod(({ method, target: path }, stream) => ({
+      data: (chunk) => void asked.push(`${method} ${path} ${chunk.toString()}`),
+      end: () => {
+        stream.respond({ status: 200, headers: [] });
+        stream.write(Buffer.from(JSON.stringify(good)));
+        stream.end();
+      },
+      failed: () => undefined,
+    }));
+    const annotations = { [annotation.agentSocket]: "/nowhere", [annotation.activationSocket]: socketOf(endpoint) };
+    const near = compileNode(fakeNode("n1", annotations));
+    const asking = client();
+    for (const _ of ["first", "over the same connection"])
+      expect(await asking.activate(near, target, { signal: never })).toEqual(good);
+    expect(new Set(asked)).toEqual(new Set(['POST /v1/activate {"namespace":"default","revision":"cold-00001"}']));
+    const gone = compileNode(fakeNode("n1", { [annotation.activationSocket]: "/nowhere/activate.sock" }));
+    await expect(asking.activate(gone, target, { signal: never })).rejects.toMatchObject({ code: "CONNECT_FAILED" });
   });
 
   const answers: { name: string; status: number; body: unknown; code: string }[] = [

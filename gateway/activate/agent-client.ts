@@ -4,6 +4,8 @@ import type { AbandonedRequests, ActivateFaultCode, ActivateRequest, Activation,
 import { type AgentTls, dialAgent, dialSocket } from "../proxy/dial.ts";
 import { GatewayFault } from "../proxy/fault-status.ts";
 import { HttpUpstream } from "../proxy/http-upstream.ts";
+import type { Upstream } from "../proxy/upstream.ts";
+import { WireUpstream } from "../proxy/wire-upstream.ts";
 import type { NodeTarget, RevisionTarget } from "../route/target.ts";
 import { type AgentAnswer, AgentCall } from "./agent-call.ts";
 import type { ActivateOptions, NodeAgents } from "./dispatcher.ts";
@@ -40,7 +42,7 @@ const activateFaultCodes: readonly ActivateFaultCode[] = [
 export class AgentClient implements NodeAgents {
   readonly #options: AgentClientOptions;
   /** By socket or address. */
-  readonly #ways = new Map<string, HttpUpstream>();
+  readonly #ways = new Map<string, Upstream>();
 
   constructor(options: AgentClientOptions) {
     this.#options = options;
@@ -52,7 +54,8 @@ export class AgentClient implements NodeAgents {
       revision: target.name,
       ...(beside === undefined ? {} : { beside }),
     };
-    const { status, text } = await this.#post({ node, path: "/v1/activate" }, JSON.stringify(body), signal);
+    const question = { node, path: "/v1/activate", way: this.#activationWay(node) };
+    const { status, text } = await this.#post(question, JSON.stringify(body), signal);
     const answer = parse(text);
     if (status === 200 && isActivation(answer)) return answer;
     const code = activateFaultCodes.find((known) => known === field(answer, "code")) ?? "START_FAILED";
@@ -74,11 +77,14 @@ export class AgentClient implements NodeAgents {
   }
 
   async #post(
-    { node, path }: { readonly node: NodeTarget; readonly path: string },
+    {
+      node,
+      path,
+      way = this.#way(node),
+    }: { readonly node: NodeTarget; readonly path: string; readonly way?: Upstream },
     body: string,
     signal: AbortSignal,
   ): Promise<AgentAnswer> {
-    const way = this.#way(node);
     if (signal.aborted) throw new GatewayFault("CONNECT_FAILED", `node ${node.name}: ${describeError(signal.reason)}`);
     const bytes = Buffer.from(body);
     const call = new AgentCall(bytes, this.#options.clock);
@@ -98,17 +104,27 @@ export class AgentClient implements NodeAgents {
     }
   }
 
+  /** Frames, where the agent is on this machine and speaks them. @throws GatewayFault CONNECT_FAILED when there is no way */
+  #activationWay(node: NodeTarget): Upstream {
+    const { machine, clock } = this.#options;
+    const { activationSocket: socket } = node;
+    if (node.machine !== machine || socket === undefined) return this.#way(node);
+    const dial = (): Promise<Duplex> => dialSocket(socket, clock);
+    return this.#kept(socket, () => new WireUpstream({ dial, isNear: true, draining: () => undefined }));
+  }
+
   /** @throws GatewayFault CONNECT_FAILED when there is none */
-  #way({ name, machine, agentSocket, agentAddress }: NodeTarget): HttpUpstream {
+  #way({ name, machine, agentSocket, agentAddress }: NodeTarget): Upstream {
     const { machine: here, tls, clock } = this.#options;
-    if (machine === here && agentSocket !== undefined)
-      return this.#wayBy(agentSocket, () => dialSocket(agentSocket, clock));
+    const over = (address: string, dial: () => Promise<Duplex>): Upstream =>
+      this.#kept(address, () => new HttpUpstream({ clock, dial }));
+    if (machine === here && agentSocket !== undefined) return over(agentSocket, () => dialSocket(agentSocket, clock));
     if (agentAddress !== undefined && tls !== undefined)
-      return this.#wayBy(agentAddress, () => dialAgent(agentAddress, tls, clock));
+      return over(agentAddress, () => dialAgent(agentAddress, tls, clock));
     throw new GatewayFault("CONNECT_FAILED", `the agent of node ${name} cannot be reached from this machine`);
   }
 
-  #wayBy(address: string, dial: () => Promise<Duplex>): HttpUpstream {
+  #kept(address: string, make: () => Upstream): Upstream {
     const known = this.#ways.get(address);
     if (known !== undefined) return known;
     const [oldest] = this.#ways;
@@ -116,7 +132,7 @@ export class AgentClient implements NodeAgents {
       oldest[1].retire();
       this.#ways.delete(oldest[0]);
     }
-    const way = new HttpUpstream({ clock: this.#options.clock, dial });
+    const way = make();
     this.#ways.set(address, way);
     return way;
   }

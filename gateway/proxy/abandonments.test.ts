@@ -7,6 +7,7 @@ const node: NodeTarget = {
   name: "n1",
   machine: "m",
   agentSocket: "/run/agent.sock",
+  activationSocket: undefined,
   agentAddress: undefined,
   zone: undefined,
 };

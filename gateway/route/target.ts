@@ -74,6 +74,8 @@ export interface NodeTarget {
   /** `host:port` of its agent. */
   readonly agentAddress: string | undefined;
   readonly agentSocket: string | undefined;
+  /** Where it is asked for activations on its own machine. */
+  readonly activationSocket: string | undefined;
 }
 
 export const revisionKey = (namespace: string, name: string): string => `${namespace}/${name}`;
@@ -166,6 +168,7 @@ export function compileNode(node: Node): NodeTarget {
     zone: node.metadata.labels?.[label.zone],
     agentAddress: annotations[annotation.agentAddress],
     agentSocket: annotations[annotation.agentSocket],
+    activationSocket: annotations[annotation.activationSocket],
   };
 }
 

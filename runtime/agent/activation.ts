@@ -1,12 +1,13 @@
 import { type Clock, describeError, Fault, type Random, SingleFlight } from "@shallop/sdk/internal";
+import type { Revision } from "@shallop/sdk/api";
 import type { ActivateFaultCode, ActivateRequest, Activation } from "@shallop/sdk/wire";
 import { crashBackoffMs } from "../pod/crash-backoff.ts";
-import { PodFault } from "../pod/pod-runtime.ts";
+import { PodFault, type PodLimits } from "../pod/pod-runtime.ts";
 import { holdsRoom } from "../pod/pod-state.ts";
 import { type HomeRevision, type HomeRevisions, revisionKey } from "./home-revisions.ts";
 import type { PreparedImage } from "./image-source.ts";
 import type { LocalPod } from "./local-pod.ts";
-import { activationManifest, limitsOf, memoryRequestBytes } from "./manifest.ts";
+import { activationManifest, limitsOf, memoryRequestBytes, type PodManifest } from "./manifest.ts";
 import type { NodePods } from "./node-pods.ts";
 
 export class ActivateFault extends Fault<ActivateFaultCode> {}
@@ -42,6 +43,7 @@ export class Activator {
   readonly #settings: ActivatorSettings;
   readonly #flights = new SingleFlight<string, Activation>();
   readonly #failuresByKey = new Map<string, Failures>();
+  readonly #limits = new WeakMap<Revision, PodLimits>();
   #closed = false;
 
   constructor(settings: ActivatorSettings) {
@@ -109,7 +111,7 @@ export class Activator {
       uid: this.#settings.random.uuid(),
       origin: "activation",
       manifest,
-      limits: limitsOf(manifest, prepared.home.revision),
+      limits: this.#limitsOf(manifest, prepared.home.revision),
       acceptedWallMs: clock.wallMs(),
     });
     try {
@@ -124,6 +126,15 @@ export class Activator {
     }
     this.#settings.activated(pod, activation);
     return activation;
+  }
+
+  /** The same for all pods of a revision. */
+  #limitsOf(manifest: PodManifest, revision: Revision): PodLimits {
+    const known = this.#limits.get(revision);
+    if (known !== undefined) return known;
+    const limits = limitsOf(manifest, revision);
+    this.#limits.set(revision, limits);
+    return limits;
   }
 
   #failed(

@@ -9,6 +9,7 @@ import { type Metrics, prometheusText, prometheusType } from "@shallop/sdk/inter
 import type { AbandonedRequests, ActivateRequest, Activation, NodeUsage } from "@shallop/sdk/wire";
 import { type LogGroup, readLogs } from "../pod/log-reader.ts";
 import type { LogStore } from "../pod/log-store.ts";
+import { activationBytesMax, parseActivation } from "./activation-request.ts";
 import { AgentFault, faultAnswer } from "./fault-status.ts";
 import { parseLogQuery } from "./log-query.ts";
 import { agentPod, type NodePods } from "./node-pods.ts";
@@ -32,8 +33,6 @@ export interface ServerIdentity {
   readonly authority: string;
 }
 
-// Two names of at most 253 bytes.
-const bodyBytesMax = 4096;
 // A thousand UUIDs in JSON.
 const abandonedBytesMax = 40_000;
 // A gateway on another machine opens one for each pod it talks to, and some for native ones; this is many gateways.
@@ -136,12 +135,13 @@ export class AgentServer {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     checkPeer(request);
-    const { pathname, searchParams } = new URL(request.url ?? "/", "http://agent");
-    if (pathname === "/v1/activate") {
+    // A request waits for it: nothing else is looked at before.
+    if (request.url === "/v1/activate") {
       expectMethod(request, "POST");
-      const activation = await this.#settings.activate(parseActivate(await readBody(request)));
+      const activation = await this.#settings.activate(parseActivation(await readBody(request)));
       return sendJson(response, 200, activation);
     }
+    const { pathname, searchParams } = new URL(request.url ?? "/", "http://agent");
     const abandoned = /^\/v1\/pods\/([^/]+)\/abandoned$/.exec(pathname)?.[1];
     if (abandoned !== undefined) {
       expectMethod(request, "POST");
@@ -276,7 +276,7 @@ function expectMethod(request: IncomingMessage, method: string): void {
 }
 
 /** By events: whoever asks for an activation has a request that waits, and to walk a stream takes more turns of the event loop. */
-function readBody(request: IncomingMessage, bytesMax = bodyBytesMax): Promise<string> {
+function readBody(request: IncomingMessage, bytesMax = activationBytesMax): Promise<string> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
@@ -287,33 +287,10 @@ function readBody(request: IncomingMessage, bytesMax = bodyBytesMax): Promise<st
     });
     request.once("end", () => resolve(Buffer.concat(chunks).toString("utf8")));
     request.once("error", reject);
-    request.once("close", () => reject(new AgentFault("BAD_REQUEST", "the body was cut off")));
+    request.once("close", () => {
+      if (!request.complete) reject(new AgentFault("BAD_REQUEST", "the body was cut off"));
+    });
   });
-}
-
-/** As many pods as a process of a tenant has. */
-const besideMax = 200;
-
-function parseActivate(body: string): ActivateRequest {
-  try {
-    const parsed: unknown = JSON.parse(body);
-    if (typeof parsed === "object" && parsed !== null && "namespace" in parsed && "revision" in parsed) {
-      const { namespace, revision } = parsed;
-      const beside = "beside" in parsed ? parsed.beside : [];
-      if (
-        typeof namespace === "string" &&
-        typeof revision === "string" &&
-        Array.isArray(beside) &&
-        beside.length <= besideMax &&
-        beside.every(isText)
-      ) {
-        return { namespace, revision, ...(beside.length === 0 ? {} : { beside }) };
-      }
-    }
-  } catch (error) {
-    throw new AgentFault("BAD_REQUEST", `an activation is JSON: ${describeError(error)}`);
-  }
-  throw new AgentFault("BAD_REQUEST", 'an activation is {"namespace":…,"revision":…}, and may have "beside":[…]');
 }
 
 // Ids of gateways are UUIDs; as many as they tell of at once.

@@ -17,6 +17,7 @@ const facts: NodeFacts = {
   agentAddress: "10.0.0.1:10250",
   agentPort: 10250,
   agentSocket: "/run/agent.sock",
+  activationSocket: "/run/activate.sock",
   features: { native: false, nativeMissing: "no runc", wasiFamilies: [], missing: [] },
   nodeInfo: { kubeletVersion: "v1" },
 };

@@ -29,6 +29,7 @@ export interface NodeFacts {
   readonly agentAddress: string;
   readonly agentPort: number;
   readonly agentSocket: string;
+  readonly activationSocket: string;
   readonly features: NodeFeatures;
   readonly nodeInfo: Readonly<Record<string, string>>;
 }
@@ -72,6 +73,7 @@ export function nodeObject(
         [annotation.machine]: facts.machine,
         [annotation.agentAddress]: facts.agentAddress,
         [annotation.agentSocket]: facts.agentSocket,
+        [annotation.activationSocket]: facts.activationSocket,
         [annotation.features]: JSON.stringify(facts.features),
       },
     },

@@ -27,6 +27,7 @@ import type { PodRuntime } from "../pod/pod-runtime.ts";
 import { Cells } from "../sandbox/cell/cells.ts";
 import { detectFeatures } from "../sandbox/features.ts";
 import { hostJail } from "../sandbox/host-jail.ts";
+import { ActivationSocket } from "./activation-socket.ts";
 import { AgentServer, refuseSecondAgent, type ServerIdentity } from "./agent-server.ts";
 import { ImageGate } from "./image-gate.ts";
 import { ImagePolicies } from "./image-policies.ts";
@@ -70,6 +71,7 @@ export async function startNode(settings: NodeSettings, signal: AbortSignal): Pr
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const run = await runDirectory(settings.dataDirectory, settings.runBase);
   const agentSocket = path.join(run, "agent.sock");
+  const activationSocket = path.join(run, "activate.sock");
   await refuseSecondAgent(agentSocket);
   const closing = new AbortController();
   const membershipSettings = membershipOf(settings, directory);
@@ -102,10 +104,12 @@ export async function startNode(settings: NodeSettings, signal: AbortSignal): Pr
   const meter = new UsageMeter(runtimes, agent.pods, clock);
   const server = new AgentServer({ clock, log, pods: agent.pods, logs, activate, usage: () => meter.usage(), metrics });
   await server.listenSocket(agentSocket);
+  const activations = new ActivationSocket({ log, activate });
+  await activations.listen(activationSocket);
   const agentPort = await server
     .listenPort(settings.host, settings.port, identityOf(membership))
     .catch(portFault("port", settings.port));
-  const registration = registrationOf(place, { agentPort, agentSocket });
+  const registration = registrationOf(place, { agentPort, agentSocket, activationSocket });
   keepRegistered(registration, settings, closing.signal);
   // The certificate is renewed at each start; with one from before, serving has not waited for it.
   if (stored !== undefined && settings.source !== undefined) {
@@ -120,6 +124,7 @@ export async function startNode(settings: NodeSettings, signal: AbortSignal): Pr
       if (!keepPods) await registration.farewell(AbortSignal.timeout(farewellTimeoutMs)).catch(() => undefined);
       await agent.stop({ keepPods, graceMsMax: stopGraceMsMax });
       closing.abort(new Error("the node agent is stopping"));
+      await activations.close();
       await server.close();
       services[Symbol.dispose]();
       await open.close(keepPods);
@@ -134,7 +139,10 @@ export async function startNode(settings: NodeSettings, signal: AbortSignal): Pr
 
 function registrationOf(
   { settings, client, machine, hostIp, features }: NodePlace,
-  { agentPort, agentSocket }: { readonly agentPort: number; readonly agentSocket: string },
+  {
+    agentPort,
+    ...sockets
+  }: { readonly agentPort: number; readonly agentSocket: string; readonly activationSocket: string },
 ): NodeRegistration {
   return new NodeRegistration(client, settings.clock, {
     ...machine,
@@ -143,7 +151,7 @@ function registrationOf(
     machine: machineIdentity(),
     agentAddress: `${hostIp.includes(":") ? `[${hostIp}]` : hostIp}:${String(agentPort)}`,
     agentPort,
-    agentSocket,
+    ...sockets,
     features,
   });
 }

@@ -1,5 +1,6 @@
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { describeError, type Log } from "@shallop/sdk/internal";
 import type { PodLimits } from "../pod/pod-runtime.ts";
 import type { PodManifest } from "./manifest.ts";
@@ -41,6 +42,8 @@ export class PodRecords {
   readonly #log: Log;
   /** Writes of one pod follow one another; the last one counts. */
   readonly #writes = new Map<string, Promise<void>>();
+  /** What is to be written of a pod, and has not been begun. */
+  readonly #unsaved = new Map<string, PodRecord>();
 
   constructor(directory: string, log: Log) {
     this.#directory = directory;
@@ -63,15 +66,26 @@ export class PodRecords {
     return records;
   }
 
+  /** In the next turn of the event loop: a request may wait for the pod, and what the record says may change with its start. */
   save(record: PodRecord): Promise<void> {
-    return this.#chain(record.uid, async () => {
-      const file = this.#file(record.uid);
-      await writeFile(`${file}.new`, JSON.stringify(record), { mode: 0o600 });
+    const { uid } = record;
+    const isWaiting = this.#unsaved.has(uid);
+    this.#unsaved.set(uid, record);
+    const writes = this.#writes.get(uid);
+    if (isWaiting && writes !== undefined) return writes;
+    return this.#chain(uid, async () => {
+      await nextTurn();
+      const latest = this.#unsaved.get(uid);
+      if (latest === undefined) return;
+      this.#unsaved.delete(uid);
+      const file = this.#file(uid);
+      await writeFile(`${file}.new`, JSON.stringify(latest), { mode: 0o600 });
       await rename(`${file}.new`, file);
     });
   }
 
   remove(uid: string): Promise<void> {
+    this.#unsaved.delete(uid);
     return this.#chain(uid, () => rm(this.#file(uid), { force: true }));
   }
 

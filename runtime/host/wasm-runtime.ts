@@ -316,24 +316,27 @@ export class WasmRuntime implements PodRuntime {
     const pod: HostPod = { ...plan, preparedDir, socketPath, egressSocket, directories: host.directories };
     host.pods.set(pod.uid, pod);
     this.#hostByPod.set(pod.uid, host);
-    this.#limit(host);
     const started = host.process.start(pod);
+    this.#limit(host);
     // Not waited for: a guest that is sooner waits for it.
     void this.#egress.allow(pod.egressSocket, this.#grantOf(pod));
-    const limit = new AbortController();
-    const late = this.#settings.clock.sleep(timeoutMs, AbortSignal.any([signal, limit.signal])).then(() => {
-      throw new PodFault("START_TIMEOUT", `pod ${pod.name} was not ready within ${timeoutMs} ms`);
-    });
+    const { promise: givenUp, reject: giveUp } = Promise.withResolvers<never>();
+    const late = this.#settings.clock.after(timeoutMs, () =>
+      giveUp(new PodFault("START_TIMEOUT", `pod ${pod.name} was not ready within ${timeoutMs} ms`)),
+    );
+    const aborted = (): void => giveUp(signal.reason);
+    signal.addEventListener("abort", aborted, { once: true });
     try {
+      signal.throwIfAborted();
       linkPodSocket(this.#podSocket(pod.uid), pod.socketPath);
-      await Promise.race([started, late]);
+      await Promise.race([started, givenUp]);
     } catch (error) {
       started.catch(() => undefined);
       await this.#stopServing(pod.uid, 0);
       throw error;
     } finally {
-      limit.abort();
-      late.catch(() => undefined);
+      late.cancel();
+      signal.removeEventListener("abort", aborted);
     }
   }
 

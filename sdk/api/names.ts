@@ -96,6 +96,8 @@ export const annotation = {
   /** On Nodes: `host:port` of the node agent (mutual TLS), and the unix socket of it on the same machine. */
   agentAddress: "shallop.dev/agent-address",
   agentSocket: "shallop.dev/agent-socket",
+  /** On Nodes: where gateways of the same machine ask it for activations, in frames. */
+  activationSocket: "shallop.dev/activation-socket",
   /** On Nodes: JSON of NodeFeatures, what the node can run and what it lacks. */
   features: "shallop.dev/features",
 } as const;

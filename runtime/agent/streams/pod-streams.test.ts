@@ -121,6 +121,7 @@ test("a command that cannot be run is told in the error channel", async () => {
 test("who leaves is known to have left", async () => {
   const { url, process, requests } = await serve();
   const webSocket = new WebSocket(`${url}/exec/default/web/c?${query}`, ["v5.channel.k8s.io"]);
+  await new Promise((opened) => void webSocket.once("open", opened));
   await expect.poll(() => requests.length).toBe(1);
   webSocket.terminate();
   await expect.poll(() => process.left).toBe(true);
