@@ -1,10 +1,11 @@
 import { type ChildProcess, fork } from "node:child_process";
-import { mkdtemp, rm, stat } from "node:fs/promises";
+import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { request as httpRequest } from "node:http";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { annotation, label, type Node, nodes, type Pod, pods, type Revision, revisions } from "@shallop/sdk/api";
+import { componentNames } from "@shallop/sdk/build";
 import { ContentStore, parseReference, pushImage, RegistryClient, writeImage } from "@shallop/sdk/image";
 import type { Activation } from "@shallop/sdk/wire";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -118,7 +119,8 @@ const putPod = (name: string): Pod =>
 async function pushGuest(): Promise<string> {
   const { path: file } = await guestComponent();
   const store = await ContentStore.open(path.join(directory, "build"));
-  const written = await writeImage(store, { wasm: { path: file, component: { imports: [], exports: [] } } });
+  const component = componentNames(await readFile(file));
+  const written = await writeImage(store, { wasm: { path: file, component } });
   const reference = parseReference(`127.0.0.1:${String(registryPort)}/hello:1`, { defaultRegistry: "" });
   const { digest } = await pushImage(new RegistryClient(), store, { reference, target: written.index });
   return `127.0.0.1:${String(registryPort)}/hello@${digest}`;
