@@ -1,4 +1,5 @@
 import type {
+  BackendReference,
   CorsFilter,
   HeaderFilter,
   HttpRouteFilter,
@@ -34,8 +35,14 @@ export interface CompiledFilters {
   readonly isUnknown: boolean;
 }
 
-/** Undefined when there is nothing to do. */
-export function compileFilters(filters: readonly HttpRouteFilter[]): CompiledFilters | undefined {
+/**
+ * Undefined when there is nothing to do.
+ * @param mayMirror whether a mirror may be used: what is of another namespace has to be granted, as a backend has
+ */
+export function compileFilters(
+  filters: readonly HttpRouteFilter[],
+  mayMirror: (to: BackendReference) => boolean,
+): CompiledFilters | undefined {
   if (filters.length === 0) return undefined;
   const known = new Set([
     "RequestHeaderModifier",
@@ -53,7 +60,9 @@ export function compileFilters(filters: readonly HttpRouteFilter[]): CompiledFil
     rewriteHost: rewrite?.hostname,
     rewritePath: rewrite?.path,
     mirrors: filters.flatMap(({ requestMirror }) =>
-      requestMirror === undefined ? [] : [{ filter: requestMirror, perMillion: shareOf(requestMirror) }],
+      requestMirror === undefined || !mayMirror(requestMirror.backendRef)
+        ? []
+        : [{ filter: requestMirror, perMillion: shareOf(requestMirror) }],
     ),
     cors: filters.find(({ cors }) => cors !== undefined)?.cors,
     isUnknown: filters.some(({ type }) => !known.has(type)),
@@ -73,6 +82,12 @@ export function compileHeaders(filters: readonly (HeaderFilter | undefined)[]): 
   }
   return drop.size === 0 && add.length === 0 ? undefined : { drop, add };
 }
+
+/** Of what belongs to no HTTPRoute, and has no grants: its own namespace. */
+export const ownMirrorsOnly =
+  (own: string) =>
+  ({ namespace = own }: BackendReference): boolean =>
+    namespace === own;
 
 function shareOf({ percent, fraction }: MirrorFilter): number {
   if (percent !== undefined) return percent * 10_000;

@@ -1,5 +1,6 @@
 import {
   attach,
+  type BackendReference,
   type Gateway,
   gatewayGroup,
   type HttpBackendRef,
@@ -89,7 +90,10 @@ function compileRule(
     name: `HTTPRoute ${namespace}/${name}, rule ${rule.name ?? index}`,
     namespace,
     backends: new Backends((rule.backendRefs ?? []).map((backend) => compileBackend(route, backend, world))),
-    filters: compileFilters([...world.policies.filters(targets), ...(rule.filters ?? [])]),
+    filters: compileFilters(
+      [...world.policies.filters(targets), ...(rule.filters ?? [])],
+      (to) => mayUse(namespace, to, world).isAllowed,
+    ),
     policy: world.policies.policy(targets, ownPolicy(rule), namespace),
   };
   const matches = (rule.matches ?? [{}]).map((match, place) => ({
@@ -111,26 +115,30 @@ function pathMatchOf({ path }: HttpRouteMatch): PathMatch {
   return path?.type === "RegularExpression" ? { kind: "pattern", pattern: value } : { kind: "prefix", path: value };
 }
 
-function compileBackend(route: HttpRoute, backend: HttpBackendRef, world: HttpRouteWorld): Backend {
-  const { group = "", kind = "Service", name, weight = 1, filters = [] } = backend;
-  const own = route.metadata.namespace ?? "";
-  const namespace = backend.namespace ?? own;
+/** Whether routes of a namespace may send requests there: a kind that answers, of their own namespace or granted. */
+function mayUse(
+  own: string,
+  { group = "", kind = "Service", name, namespace = own }: BackendReference,
+  world: HttpRouteWorld,
+): { readonly isKnative: boolean; readonly isAllowed: boolean } {
   const isKnative = group === servingGroup && (kind === "Service" || kind === "Route");
   const isCore = group === "" && kind === "Service";
-  const isAllowed = isGranted(
-    {
-      from: { group: gatewayGroup, kind: "HTTPRoute", namespace: own },
-      to: { group, kind, namespace, name },
-    },
-    namespace === own ? [] : world.grants(),
-  );
+  const from = { group: gatewayGroup, kind: "HTTPRoute", namespace: own };
+  const isOurs = namespace === own || isGranted({ from, to: { group, kind, namespace, name } }, world.grants());
+  return { isKnative, isAllowed: isOurs && (isKnative || isCore) };
+}
+
+function compileBackend(route: HttpRoute, backend: HttpBackendRef, world: HttpRouteWorld): Backend {
+  const { name, weight = 1, filters = [] } = backend;
+  const own = route.metadata.namespace ?? "";
+  const { isKnative, isAllowed } = mayUse(own, backend, world);
   const changes = filters.filter(({ type }) => type === "RequestHeaderModifier" || type === "ResponseHeaderModifier");
   return {
     weight,
-    key: `${namespace}/${name}`,
+    key: `${backend.namespace ?? own}/${name}`,
     isKnative,
     // A filter that is not understood must not be left out (HTTPRouteFilter).
-    isRefused: !isAllowed || !(isKnative || isCore) || changes.length < filters.length,
+    isRefused: !isAllowed || changes.length < filters.length,
     requestHeaders: compileHeaders(filters.map(({ requestHeaderModifier }) => requestHeaderModifier)),
     responseHeaders: compileHeaders(filters.map(({ responseHeaderModifier }) => responseHeaderModifier)),
   };

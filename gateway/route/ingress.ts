@@ -7,7 +7,7 @@ import {
   networkingGroup,
 } from "@shallop/sdk/api";
 import { Backends } from "./backends.ts";
-import { compileFilters } from "./filters.ts";
+import { compileFilters, ownMirrorsOnly } from "./filters.ts";
 import type { HostEntries } from "./host-index.ts";
 import type { Entry, PathMatch } from "./path-table.ts";
 import { type PolicyBook, targetKey } from "./policy.ts";
@@ -35,7 +35,7 @@ export function compileIngress(ingress: Ingress, policies: PolicyBook): readonly
   const namespace = metadata.namespace ?? "";
   const origin = ingressTarget(ingress);
   const targets = [origin];
-  const filters = compileFilters(policies.filters(targets));
+  const filters = compileFilters(policies.filters(targets), ownMirrorsOnly(namespace));
   const policy = policies.policy(targets, {}, namespace);
   let place = 0;
   const entry = (path: PathMatch, backend: IngressBackend): Entry => {

@@ -1,3 +1,4 @@
+import type { BackendReference } from "@shallop/sdk/api";
 import { constantFrom, array, assert as check, property, integer } from "fast-check";
 import { seededRandom } from "@shallop/sdk/internal/testing";
 import { describe, expect, test } from "vitest";
@@ -147,6 +148,22 @@ describe("HTTPRoute", () => {
     const open = { namespaces: { from: "All" } };
     router.set("gateways", gatewayOf("edge", [{ name: "http", allowedRoutes: open }], "infra"));
     expect(to(router, "http://example.com/")).toBe("a");
+  });
+
+  test("a mirror of another namespace wants one too, and of what answers nothing there is none", () => {
+    const router = routerWith();
+    const mirrors = (backendRef: BackendReference): number | undefined => {
+      const filters = [{ type: "RequestMirror" as const, requestMirror: { backendRef } }];
+      router.set("httpRoutes", httpRoute("r", [ruleTo("a", "/", { filters })]));
+      const asked = { scheme: "http", host: "example.com", method: "GET", target: "/", headers: [] } as const;
+      return router.match(asked)?.rule.filters?.mirrors.length;
+    };
+    const knative = { group: "serving.knative.dev", kind: "Service" };
+    expect(mirrors({ ...knative, name: "shadow" })).toBe(1);
+    expect(mirrors({ ...knative, name: "shadow", namespace: "other" })).toBe(0);
+    router.set("referenceGrants", grant("other", "default"));
+    expect(mirrors({ ...knative, name: "shadow", namespace: "other" })).toBe(1);
+    expect(mirrors({ kind: "Pod", name: "shadow", port: 80 })).toBe(0);
   });
 
   test("a backend of another namespace wants a grant of that namespace", () => {

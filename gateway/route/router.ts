@@ -14,7 +14,7 @@ import {
   type TrafficPolicy,
 } from "@shallop/sdk/api";
 import { Backends } from "./backends.ts";
-import { compileFilters } from "./filters.ts";
+import { compileFilters, ownMirrorsOnly } from "./filters.ts";
 import { HostIndex } from "./host-index.ts";
 import { compileHttpRoute, parentsOf } from "./http-route.ts";
 import { compileIngress, isOurs } from "./ingress.ts";
@@ -170,7 +170,7 @@ export class Router {
       name: `Route ${key}`,
       namespace,
       backends: new Backends([{ weight: 1, key, isKnative: true, isRefused: false }]),
-      filters: compileFilters(this.#policies.filters(targets)),
+      filters: compileFilters(this.#policies.filters(targets), ownMirrorsOnly(namespace)),
       policy: this.#policies.policy(targets, knativePolicy(route), namespace),
     });
   }
@@ -228,7 +228,7 @@ export class Router {
       backends: new Backends([
         { weight: 1, key: `${namespace}/${mapping.spec.ref.name}`, isKnative: true, isRefused: false },
       ]),
-      filters: compileFilters(this.#policies.filters(targets)),
+      filters: compileFilters(this.#policies.filters(targets), ownMirrorsOnly(namespace)),
       policy: this.#policies.policy(targets, knativePolicy(mapping), namespace),
     };
     const path = { kind: "prefix", path: "/" } as const;

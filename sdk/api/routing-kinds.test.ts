@@ -12,6 +12,7 @@ import {
   httpRoutes,
   ingresses,
   type Resource,
+  routes,
   secrets,
   trafficPolicies,
 } from "./resources.ts";
@@ -62,6 +63,16 @@ test.each<[string, JsonObject, string]>([
 const route = (rule: JsonObject, more: JsonObject = {}): JsonObject => ({ spec: { rules: [rule], ...more } });
 const match = (one: JsonObject): JsonObject => route({ matches: [one] });
 const filter = (one: JsonObject): JsonObject => route({ filters: [one] });
+
+const setHeader = (name: string): JsonObject => ({
+  type: "RequestHeaderModifier",
+  requestHeaderModifier: { set: [{ name, value: "open" }] },
+});
+const mirrorFilter = (more: JsonObject): JsonObject => ({
+  type: "RequestMirror",
+  requestMirror: { backendRef: { name: "a", port: 80 }, ...more },
+});
+const mirrored = (more: JsonObject): JsonObject => filter(mirrorFilter(more));
 
 describe("HTTPRoute", () => {
   test.each<[string, JsonObject, string]>([
@@ -126,6 +137,54 @@ describe("HTTPRoute", () => {
       "wants every match of the rule to be a PathPrefix",
     ],
     ["a parent without a name", { spec: { parentRefs: [{}] } }, "spec.parentRefs[0].name: Required"],
+    ["a backend whose name is a path", route({ backendRefs: [{ name: "a/b", port: 80 }] }), "backendRefs[0].name"],
+    [
+      "one of a namespace that is none",
+      route({ backendRefs: [{ name: "a", namespace: "../b", port: 80 }] }),
+      "[0].namespace",
+    ],
+    ["a weight in words", route({ backendRefs: [{ name: "a", port: 80, weight: "1" }] }), "must be of type integer"],
+    ["half a weight", route({ backendRefs: [{ name: "a", port: 80, weight: 0.5 }] }), "must be of type integer"],
+    [
+      "a weight beyond all",
+      route({ backendRefs: [{ name: "a", port: 80, weight: 1_000_001 }] }),
+      "between 0 and 1000000",
+    ],
+    ["no share for anybody", route({ backendRefs: [{ name: "a", port: 80, weight: 0 }] }), ""],
+    ["a mirror of a share", mirrored({ percent: 50 }), ""],
+    ["a mirror of nothing", mirrored({ percent: 0 }), ""],
+    ["a mirror of more than all", mirrored({ percent: 101 }), "requestMirror.percent: Invalid value: 101"],
+    ["a mirror of less than nothing", mirrored({ percent: -1 }), "must be between 0 and 100"],
+    ["a mirror of a share in words", mirrored({ percent: "5" }), "must be of type integer"],
+    ["a mirror of a part of nothing", mirrored({ fraction: { numerator: 1, denominator: 0 } }), "and the denominator"],
+    ["a mirror of two wholes", mirrored({ fraction: { numerator: 2, denominator: 1 } }), "and the denominator"],
+    ["a mirror of no part", mirrored({ fraction: {} }), "fraction.numerator: Required value"],
+    ["a mirror of two shares", mirrored({ percent: 5, fraction: { numerator: 1 } }), "may not be set with percent"],
+    ["a mirror to a name that is a path", mirrored({ backendRef: { name: "a/b", port: 1 } }), "backendRef.name"],
+    ["a mirror to no port", mirrored({ backendRef: { name: "a", port: 70_000 } }), "between 1 and 65535"],
+    ["a mirror to nobody", mirrored({ backendRef: null }), "requestMirror.backendRef: Required value"],
+    ["many mirrors", route({ filters: Array.from({ length: 17 }, () => mirrorFilter({})) }), "at most 16 items"],
+    ["the gateway's own word", filter(setHeader("X-Shallop-Websocket")), "is set by the gateway itself"],
+    [
+      "many headers",
+      filter({
+        type: "RequestHeaderModifier",
+        requestHeaderModifier: { remove: Array.from({ length: 17 }, (_none, index) => `h${index}`) },
+      }),
+      "requestHeaderModifier.remove: Invalid value: 17",
+    ],
+    [
+      "many headers to match",
+      match({ headers: Array.from({ length: 17 }, (_none, index) => ({ name: `h${index}`, value: "x" })) }),
+      "matches[0].headers: Invalid value: 17",
+    ],
+    [
+      "an attempt that is longer than all",
+      route({ timeouts: { request: "1s", backendRequest: "2s" } }),
+      "backendRequest: Invalid value",
+    ],
+    ["an attempt within no limit", route({ timeouts: { request: "0s", backendRequest: "2s" } }), ""],
+    ["a pause of weeks", route({ retry: { attempts: 1, backoff: "1000h" } }), "retry.backoff"],
     ["a misspelt field", route({ filter: [] }), "spec.rules[0].filter: unknown"],
   ])("%s", (_name, object, fault) => {
     if (fault === "") expect(faults(httpRoutes, object)).toBe("");
@@ -187,10 +246,61 @@ test.each<[string, JsonObject, string]>([
   ["keys that are none", policy({ jwt: { issuer: "i", jwks: "secret" } }), "JSON Web Key Set"],
   ["no keys", policy({ jwt: { issuer: "i" } }), "spec.jwt.jwks: Required"],
   ["a size that is none", policy({ requestBodyMax: "large" }), "spec.requestBodyMax"],
+  ["no outliers", policy({ outlierDetection: {} }), ""],
+  [
+    "errors that never come",
+    policy({ outlierDetection: { consecutiveErrors: 0 } }),
+    "consecutiveErrors: Invalid value",
+  ],
+  ["half an error", policy({ outlierDetection: { consecutiveErrors: 1.5 } }), "must be of type integer"],
+  ["more errors than there are", policy({ outlierDetection: { consecutiveErrors: 1e12 } }), "must fit in int32"],
+  ["an ejection that is none", policy({ outlierDetection: { baseEjectionTime: "soon" } }), "from 1ms to 24h"],
+  ["one of no time", policy({ outlierDetection: { baseEjectionTime: "0s" } }), "from 1ms to 24h"],
+  ["one of years", policy({ outlierDetection: { baseEjectionTime: "9999999h" } }), "from 1ms to 24h"],
+  ["more than all pods", policy({ outlierDetection: { maxEjectionPercent: 101 } }), "between 0 and 100"],
+  ["fewer than none", policy({ outlierDetection: { maxEjectionPercent: -1 } }), "between 0 and 100"],
+  ["a misspelt outlier", policy({ outlierDetection: { consecutive: 5 } }), "consecutive: unknown"],
+  [
+    "a claim as host",
+    policy({ jwt: { issuer: "i", jwks: '{"keys":[]}', claimsToHeaders: [{ claim: "sub", header: "Host" }] } }),
+    "is set by the gateway itself",
+  ],
+  ["less than no bytes", policy({ compression: { minBytes: -1 } }), "compression.minBytes: Invalid value"],
   ["a coding that is not spoken", policy({ compression: { algorithms: ["lzma"] } }), "Unsupported value"],
 ])("TrafficPolicy: %s", (_name, object, fault) => {
   if (fault === "") expect(faults(trafficPolicies, object)).toBe("");
   else expect(faults(trafficPolicies, object)).toContain(fault);
+});
+
+const stepped = (annotations: JsonObject): JsonObject => ({ metadata: { annotations }, spec: { traffic: [] } });
+const rollout = (name: string, value: string): JsonObject => stepped({ [`rollout.shallop.dev/${name}`]: value });
+
+test.each<[JsonObject, string]>([
+  [rollout("steps", "5, 25,50"), ""],
+  [rollout("steps", "5%,25%"), "rollout.shallop.dev/steps: Invalid value"],
+  [rollout("steps", "5,200"), "percents from 1 to 99"],
+  [rollout("steps", ""), "percents from 1 to 99"],
+  [rollout("steps", Array.from({ length: 21 }, () => "5").join(",")), "20 at most"],
+  [rollout("interval", "soon"), "from 1s to 24h"],
+  [rollout("interval", "0s"), "from 1s to 24h"],
+  [rollout("advance", "often"), "must be time or requests"],
+  [rollout("min-requests", "-1"), "must be a whole number"],
+  [rollout("max-error-rate", "0.5%"), ""],
+  [rollout("max-error-rate", "101"), "from 0 to 100"],
+  [rollout("max-error-rate", "NaN"), "from 0 to 100"],
+  [rollout("step", "5"), "rollout.shallop.dev/step: Unsupported value"],
+  [rollout("state", "{}"), ""],
+  [stepped({ "serving.knative.dev/rollout-duration": "380s" }), ""],
+  [stepped({ "serving.knative.dev/rollout-duration": "soon" }), "from 0s to 24h"],
+  [stepped({ "serving.knative.dev/rollout-duration": "-5s" }), "from 0s to 24h"],
+])("how a new revision gets its requests: %j", (object, fault) => {
+  const found = kindOf(routes)!
+    .validate(object, undefined, { allowZeroInitialScale: false })
+    .filter(({ field }) => field?.startsWith("metadata"))
+    .map(({ field, message }) => `${field}: ${message}`)
+    .join("; ");
+  if (fault === "") expect(found).toBe("");
+  else expect(found).toContain(fault);
 });
 
 test("a Secret's texts go into its data, and its values are in no message", () => {

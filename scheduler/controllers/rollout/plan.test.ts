@@ -111,6 +111,18 @@ test("the state goes through an annotation; what is none is no state", () => {
   for (const text of [undefined, "", "{", "null", "[]", '{"stable":"a"}']) expect(parseState(text)).toBeUndefined();
 });
 
+test("Knative's own word for it: evenly in so much time, where no steps are given", () => {
+  const gradual = { "serving.knative.dev/rollout-duration": "100s" };
+  expect(rolloutSettings(gradual)).toMatchObject({ intervalMs: 10_000, advance: "time" });
+  expect(rolloutSettings(gradual)?.steps).toEqual([1, 10, 20, 30, 40, 50, 60, 70, 80, 90]);
+  expect(rolloutSettings({ ...gradual, "rollout.shallop.dev/steps": "50" })).toMatchObject({
+    steps: [50],
+    intervalMs: 60_000,
+  });
+  for (const none of ["0s", "soon"])
+    expect(rolloutSettings({ "serving.knative.dev/rollout-duration": none })).toBeUndefined();
+});
+
 test.each([
   [{}, undefined],
   [{ steps: "0,100,x" }, undefined],

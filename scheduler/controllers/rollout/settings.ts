@@ -8,6 +8,7 @@ import { parseDurationMs } from "@shallop/sdk/internal";
  *   rollout.shallop.dev/advance: time          or `requests`: as soon as min-requests were answered well
  *   rollout.shallop.dev/min-requests: "20"     fewer say nothing about the error rate
  *   rollout.shallop.dev/max-error-rate: "5"    percent of a step's requests; more, and all go back
+ *   serving.knative.dev/rollout-duration: 380s Knative's own word: evenly up to all in this time, where no steps are given
  */
 export interface RolloutSettings {
   readonly steps: readonly number[];
@@ -20,6 +21,9 @@ export interface RolloutSettings {
 export const rolloutPrefix = "rollout.shallop.dev/";
 const defaults = { intervalMs: 60_000, minRequests: 20, maxErrorPercent: 5 } as const;
 
+/** Knative begins with one percent, too. */
+const gradualSteps = [1, 10, 20, 30, 40, 50, 60, 70, 80, 90] as const;
+
 /** Undefined: revisions get all requests at once. What is no value counts as not given. */
 export function rolloutSettings(annotations: Readonly<Record<string, string>> = {}): RolloutSettings | undefined {
   const said = (name: string): string | undefined => annotations[`${rolloutPrefix}${name}`];
@@ -28,10 +32,14 @@ export function rolloutSettings(annotations: Readonly<Record<string, string>> = 
     .map((text) => Number(text.trim()))
     .filter((percent) => Number.isInteger(percent) && percent > 0 && percent < 100)
     .toSorted((a, b) => a - b);
-  if (steps.length === 0) return undefined;
+  const wholeMs = parseDurationMs(annotations["serving.knative.dev/rollout-duration"] ?? "") ?? 0;
+  if (steps.length === 0 && wholeMs === 0) return undefined;
+  const isGradual = steps.length === 0;
   return {
-    steps,
-    intervalMs: parseDurationMs(said("interval") ?? "") ?? defaults.intervalMs,
+    steps: isGradual ? gradualSteps : steps,
+    intervalMs: isGradual
+      ? Math.ceil(wholeMs / gradualSteps.length)
+      : (parseDurationMs(said("interval") ?? "") ?? defaults.intervalMs),
     advance: said("advance") === "requests" ? "requests" : "time",
     minRequests: numberOf(said("min-requests")) ?? defaults.minRequests,
     maxErrorPercent: numberOf(said("max-error-rate")?.replace("%", "")) ?? defaults.maxErrorPercent,

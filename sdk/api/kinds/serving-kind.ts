@@ -1,8 +1,9 @@
 import { textColumn } from "../columns.ts";
-import { dig, type JsonObject } from "../json.ts";
+import { dig, type JsonObject, textsAt } from "../json.ts";
 import { allVerbs, type Column, type KindDefinition } from "../kind.ts";
 import type { StatusCause } from "../fault.ts";
 import { required } from "../validation/cause.ts";
+import { validateRollout } from "../validation/rollout.ts";
 import { validateParentAnnotations } from "../validation/template.ts";
 
 /** What all kinds of serving.knative.dev/v1 have in common: custom resources with a status, whose names go into host names. */
@@ -26,4 +27,5 @@ export const latestColumns: readonly Column[] = [
 export const validateParent = (object: JsonObject): readonly StatusCause[] => [
   ...(dig(object, "spec") === undefined ? [required("spec")] : []),
   ...validateParentAnnotations(object),
+  ...validateRollout(textsAt(object, "metadata", "annotations"), "metadata.annotations"),
 ];

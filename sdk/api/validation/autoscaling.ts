@@ -18,7 +18,7 @@ const decimal = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 const numberRule =
   (fits: (value: number) => boolean, words: string): Rule =>
   (text) =>
-    decimal.test(text) && fits(Number(text)) ? undefined : words;
+    decimal.test(text) && Number.isFinite(Number(text)) && fits(Number(text)) ? undefined : words;
 
 const int32Max = 2_147_483_647;
 

@@ -2,7 +2,14 @@ import type { StatusCause } from "../fault.ts";
 import { dig, type Json, type JsonObject, listAt, numberAt, textAt } from "../json.ts";
 import { duplicate, invalid } from "./cause.ts";
 import { checkHeaderName, checkHost, checkOneOf, patternFault } from "./hosts.ts";
-import { validateBackend, validateFilters, validateRetry, validateSession, validateTimeouts } from "./route-filters.ts";
+import {
+  listMax,
+  validateBackend,
+  validateFilters,
+  validateRetry,
+  validateSession,
+  validateTimeouts,
+} from "./route-filters.ts";
 
 // kubernetes-sigs/gateway-api, apis/v1/httproute_types.go.
 const rulesMax = 16;
@@ -77,6 +84,7 @@ function validateMatch(match: Json, path: string): StatusCause[] {
     if (fault !== undefined) causes.push(invalid(`${path}.path.value`, value, fault));
   } else causes.push(...checkPath(value, `${path}.path.value`));
   for (const list of ["headers", "queryParams"]) {
+    causes.push(...tooMany(listAt(match, list), `${path}.${list}`, listMax));
     for (const [index, one] of listAt(match, list).entries()) {
       const at = `${path}.${list}[${index}]`;
       causes.push(...checkOneOf(textAt(one, "type"), `${at}.type`, ["Exact", "RegularExpression"]));

@@ -1,6 +1,8 @@
 import type { StatusCause } from "../fault.ts";
 import { dig, type Json, listAt, numberAt, objectAt, textAt } from "../json.ts";
 import { duplicate, forbidden, invalid, required } from "./cause.ts";
+import { parseDurationMs } from "../../internal/duration.ts";
+import { nameFault } from "./name-rules.ts";
 import { checkGepDuration, checkHeaderName, checkHeaderValue, checkHost, checkOneOf, checkPort } from "./hosts.ts";
 
 // kubernetes-sigs/gateway-api, apis/v1/httproute_types.go: the rules of its CEL expressions, as code.
@@ -91,6 +93,10 @@ function validatePathModifier(modifier: Json | undefined, path: string): StatusC
 function validateHeaderFilter(filter: Json | undefined, path: string): StatusCause[] {
   if (filter === undefined) return [];
   const causes: StatusCause[] = [];
+  for (const list of ["set", "add", "remove"]) {
+    const count = listAt(filter, list).length;
+    if (count > listMax) causes.push(invalid(`${path}.${list}`, count, `must have at most ${listMax} items`));
+  }
   for (const list of ["set", "add"]) {
     for (const [index, header] of listAt(filter, list).entries()) {
       const at = `${path}.${list}[${index}]`;
@@ -117,8 +123,16 @@ const framing: ReadonlySet<string> = new Set([
   "upgrade",
 ]);
 
-const validateFramingHeader = (name: string, path: string): StatusCause[] =>
-  framing.has(name.toLowerCase()) ? [forbidden(path, `${name} is set by the gateway itself`)] : [];
+// What the gateway says to pods: whoever routes to another namespace's function is not to say it in the gateway's name.
+const ownPrefix = "x-shallop-";
+// Of a list of headers, matches or the like, as the CRD has it.
+export const listMax = 16;
+
+export function validateFramingHeader(name: string, path: string): StatusCause[] {
+  const lower = name.toLowerCase();
+  const isOurs = framing.has(lower) || lower.startsWith(ownPrefix);
+  return isOurs ? [forbidden(path, `${name} is set by the gateway itself`)] : [];
+}
 
 function validateMirror(mirror: Json | undefined, path: string): StatusCause[] {
   if (mirror === undefined) return [];
@@ -150,6 +164,11 @@ function validateCors(cors: Json | undefined, path: string): StatusCause[] {
 /** The kinds that a backend may be: core Services, and the ones of Knative. */
 const backendKinds: readonly string[] = ["/Service", "serving.knative.dev/Service", "serving.knative.dev/Route"];
 
+function checkName(name: string, path: string): StatusCause[] {
+  const fault = nameFault("subdomain-1123", name);
+  return fault === undefined ? [] : [invalid(path, name, fault)];
+}
+
 /** A reference to what answers requests. That it can be resolved is for the route's status to say. */
 export function validateBackend(backend: Json | undefined, path: string): StatusCause[] {
   if (backend === undefined) return [required(path)];
@@ -157,19 +176,36 @@ export function validateBackend(backend: Json | undefined, path: string): Status
   const kind = `${textAt(backend, "group") ?? ""}/${textAt(backend, "kind") ?? "Service"}`;
   const causes = checkPort(numberAt(backend, "port"), `${path}.port`);
   if (name === "") causes.push(required(`${path}.name`));
+  else causes.push(...checkName(name, `${path}.name`));
+  const namespace = textAt(backend, "namespace");
+  if (namespace !== undefined) causes.push(...checkName(namespace, `${path}.namespace`));
   if (kind === backendKinds[0] && numberAt(backend, "port") === undefined)
     causes.push(required(`${path}.port`, "Must have port for Service reference"));
   return causes;
 }
 
 /** Time limits of a rule: that of one attempt is within that of the request. */
-export const validateTimeouts = (timeouts: Json | undefined, path: string): StatusCause[] => [
-  ...checkGepDuration(textAt(timeouts, "request"), `${path}.request`),
-  ...checkGepDuration(textAt(timeouts, "backendRequest"), `${path}.backendRequest`),
-];
+export function validateTimeouts(timeouts: Json | undefined, path: string): StatusCause[] {
+  const [request, attempt] = [textAt(timeouts, "request"), textAt(timeouts, "backendRequest")];
+  const causes = [
+    ...checkGepDuration(request, `${path}.request`),
+    ...checkGepDuration(attempt, `${path}.backendRequest`),
+  ];
+  const wholeMs = parseDurationMs(request ?? "") ?? 0;
+  // 0s is no limit.
+  if (causes.length === 0 && wholeMs > 0 && (parseDurationMs(attempt ?? "") ?? 0) > wholeMs)
+    causes.push(invalid(`${path}.backendRequest`, attempt, "cannot be longer than the request timeout"));
+  return causes;
+}
+
+// Nobody waits longer: each further try waits twice as long.
+const backoffMsMax = 60_000;
 
 export function validateRetry(retry: Json | undefined, path: string): StatusCause[] {
-  const causes = checkGepDuration(textAt(retry, "backoff"), `${path}.backoff`);
+  const backoff = textAt(retry, "backoff");
+  const causes = checkGepDuration(backoff, `${path}.backoff`);
+  if (causes.length === 0 && (parseDurationMs(backoff ?? "") ?? 0) > backoffMsMax)
+    causes.push(invalid(`${path}.backoff`, backoff, "must be at most 1m"));
   const attempts = numberAt(retry, "attempts");
   if (attempts !== undefined && (attempts < 0 || attempts > 10))
     causes.push(invalid(`${path}.attempts`, attempts, "must be between 0 and 10"));

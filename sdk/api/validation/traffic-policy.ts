@@ -4,7 +4,13 @@ import { parseDurationMs } from "../../internal/duration.ts";
 import { parseQuantity } from "../quantity.ts";
 import { forbidden, invalid, required } from "./cause.ts";
 import { checkHeaderName, checkOneOf } from "./hosts.ts";
-import { validateFilters, validateRetry, validateSession, validateTimeouts } from "./route-filters.ts";
+import {
+  validateFilters,
+  validateFramingHeader,
+  validateRetry,
+  validateSession,
+  validateTimeouts,
+} from "./route-filters.ts";
 
 /** What a policy may be attached to. */
 const targets: readonly string[] = [
@@ -85,12 +91,15 @@ function validateOutliers(detection: Json | undefined): StatusCause[] {
   ];
 }
 
-const validateCompression = (compression: Json | undefined): StatusCause[] =>
-  listAt(compression, "algorithms").flatMap((algorithm, index) =>
+function validateCompression(compression: Json | undefined): StatusCause[] {
+  const minBytes = numberAt(compression, "minBytes") ?? 0;
+  const causes = listAt(compression, "algorithms").flatMap((algorithm, index) =>
     typeof algorithm === "string"
       ? checkOneOf(algorithm, `spec.compression.algorithms[${index}]`, ["br", "gzip", "zstd"])
       : [],
   );
+  return minBytes < 0 ? [...causes, invalid("spec.compression.minBytes", minBytes, "must be at least 0")] : causes;
+}
 
 function validateBodyMax(value: Json | undefined): StatusCause[] {
   if (value === undefined) return [];
@@ -111,8 +120,10 @@ function validateJwt(jwt: Json | undefined): StatusCause[] {
     causes.push(invalid("spec.jwt.jwks", inline.slice(0, 64), "must be a JSON Web Key Set (RFC 7517, 5)"));
   const header = textAt(jwt, "header");
   if (header !== undefined) causes.push(...checkHeaderName(header, "spec.jwt.header"));
-  for (const [index, item] of listAt(jwt, "claimsToHeaders").entries())
-    causes.push(...checkHeaderName(textAt(item, "header") ?? "", `spec.jwt.claimsToHeaders[${index}].header`));
+  for (const [index, item] of listAt(jwt, "claimsToHeaders").entries()) {
+    const [name, at] = [textAt(item, "header") ?? "", `spec.jwt.claimsToHeaders[${index}].header`];
+    causes.push(...checkHeaderName(name, at), ...validateFramingHeader(name, at));
+  }
   return causes;
 }
 
