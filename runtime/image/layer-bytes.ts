@@ -43,9 +43,12 @@ export class LayerBytes {
 function decompressed(head: Buffer, source: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
   if (head[0] === 0x1f && head[1] === 0x8b) return through(source, createGunzip());
   // RFC 8878: a window of up to 8 MiB must be readable; zlib's own bound of 128 MiB holds.
-  if (head.length >= 4 && head.readUInt32LE(0) === 0xfd2fb528) return through(source, createZstdDecompress());
+  if (head.length >= 4 && isZstd(head.readUInt32LE(0))) return through(source, createZstdDecompress());
   return source;
 }
+
+/** RFC 8878, 3.1.2: what is written in parallel begins with a frame to skip, of one of sixteen kinds. */
+const isZstd = (magic: number): boolean => magic === 0xfd2fb528 || (magic & 0xfffffff0) >>> 0 === 0x184d2a50;
 
 async function* through(
   source: AsyncIterable<Buffer>,
@@ -53,11 +56,15 @@ async function* through(
 ): AsyncGenerator<Buffer, void, undefined> {
   const piped = pipeline(Readable.from(source), transform);
   piped.catch(() => undefined);
+  let isWhole = false;
   try {
     yield* transform as AsyncIterable<Buffer>;
+    isWhole = true;
     await piped;
   } catch (error) {
     if (error instanceof LayerError) throw error;
+    // zlib reads no further than what was compressed: tapes and padded files have zeros behind it.
+    if (isWhole && error instanceof Error && "code" in error && error.code === "ERR_STREAM_PREMATURE_CLOSE") return;
     throw new LayerError("LAYER_INVALID", "the layer's compression is broken, or it ends too early", { cause: error });
   }
 }

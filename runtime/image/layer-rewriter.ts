@@ -54,6 +54,8 @@ type Node =
 const nameBytesMax = 255;
 const pathBytesMax = 4_095;
 const depthMax = 256;
+/** XATTR_SIZE_MAX. What is longer `tar` would leave out, and say nothing. */
+const xattrBytesMax = 65_536;
 /** As the kernel's own bound on links in a path. */
 const linksMax = 40;
 /** Linux' greatest user number; the one after it means "no change" to chown. */
@@ -324,6 +326,13 @@ function safe(entry: TarEntry, policy: PrivilegePolicy): TarEntry {
       (takesXattrs && /^user\.[\x21-\x3c\x3e-\x7e]{1,200}$/.test(key) && !key.startsWith("user.overlay.")) ||
       (policy.capabilities && entry.type === "file" && key === "security.capability"),
   );
+  const [long] = xattrs.find(([, value]) => value.length > xattrBytesMax) ?? [];
+  if (long !== undefined) {
+    throw new LayerError(
+      "LAYER_INVALID",
+      `${shown(entry.path)} has more than ${xattrBytesMax} bytes of ${shown(long)}`,
+    );
+  }
   const mode = entry.mode & (policy.setIds ? 0o7777 : 0o1777);
   return { ...entry, mode, linkPath: "", xattrs: new Map(xattrs) };
 }

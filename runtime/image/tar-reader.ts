@@ -176,7 +176,7 @@ async function readEntry(
   reader: ByteReader,
   raw: { readonly block: Buffer; readonly header: RawHeader; readonly records: readonly PaxRecord[] },
 ): Promise<{ readonly entry: TarEntry; readonly body: EntryBody }> {
-  const extensions = new Map(raw.records);
+  const extensions = lastOf(raw.records);
   const entry = entryOf(raw.header, extensions);
   if (entry.type !== "file") return { entry, body: new EntryBody(reader, 0) };
   const take = async (length: number): Promise<Buffer> =>
@@ -186,6 +186,19 @@ async function readEntry(
   const dataBytes = entry.size - sparse.mapBytes;
   checkSparse(sparse, dataBytes);
   return { entry: { ...entry, size: sparse.size, extents: sparse.extents }, body: new EntryBody(reader, dataBytes) };
+}
+
+/** Of them an empty record says that there is none; of attributes and maps it is a value. */
+const headerKeys: ReadonlySet<string> = new Set(["path", "linkpath", "size", "uid", "gid", "mtime", "GNU.sparse.name"]);
+
+/** POSIX, "pax Extended Header": a later record counts, and an empty one takes back what was said before it. */
+function lastOf(records: readonly PaxRecord[]): ReadonlyMap<string, string> {
+  const last = new Map<string, string>();
+  for (const [key, value] of records) {
+    if (value === "" && headerKeys.has(key)) last.delete(key);
+    else last.set(key, value);
+  }
+  return last;
 }
 
 /** Undefined for a file that has no holes, or whose holes are written out. */

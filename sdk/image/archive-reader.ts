@@ -1,8 +1,8 @@
 import { posix } from "node:path";
-import { Readable, type Transform } from "node:stream";
+import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { createGunzip, createZstdDecompress } from "node:zlib";
 import { type BlobInfo, collectBytes, type ContentStore } from "./content-store.ts";
+import { decompressed } from "./decompress.ts";
 import { type Digest, digestAlgorithm, digestHex } from "./digest.ts";
 import { ImageFault } from "./fault.ts";
 import { isObject, JsonFields, parseJson } from "./json-fields.ts";
@@ -97,35 +97,6 @@ async function* bounded(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8
     if (size > archiveBytesMax) throw new ImageFault("TOO_LARGE", `the archive has more than ${archiveBytesMax} bytes`);
     yield chunk;
   }
-}
-
-/** By its first bytes, since it comes without a name. */
-async function* decompressed(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
-  const iterator = source[Symbol.asyncIterator]();
-  const first: Uint8Array[] = [];
-  let size = 0;
-  while (size < 4) {
-    const next = await iterator.next();
-    if (next.done === true) break;
-    first.push(next.value);
-    size += next.value.length;
-  }
-  const head = Buffer.concat(first);
-  const all = async function* rest(): AsyncGenerator<Uint8Array, void, undefined> {
-    if (head.length > 0) yield head;
-    for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) yield next.value;
-  };
-  const isGzip = head[0] === 0x1f && head[1] === 0x8b;
-  const isZstd = head.length >= 4 && head.readUInt32LE(0) === 0xfd2fb528;
-  const transform: Transform | undefined = isGzip ? createGunzip() : isZstd ? createZstdDecompress() : undefined;
-  if (transform === undefined) {
-    yield* all();
-    return;
-  }
-  const piped = pipeline(Readable.from(all()), transform);
-  piped.catch(() => undefined);
-  yield* transform as AsyncIterable<Uint8Array>;
-  await piped;
 }
 
 /** Image specification, "Image Layout": what `index.json` names. Docker's tags, which say more, stand in `manifest.json`. */

@@ -1,10 +1,9 @@
 import { lstat, readdir, readlink } from "node:fs/promises";
 import { join } from "node:path";
-import { Readable, type Transform } from "node:stream";
-import { pipeline } from "node:stream/promises";
-import { createGunzip, createGzip } from "node:zlib";
+import { createGzip } from "node:zlib";
 import type { Header, Pack } from "tar-stream";
 import { type ContentStore, fileBytes, storing } from "./content-store.ts";
+import { compressionOf, decompressed, through } from "./decompress.ts";
 import { Digester, type Digest } from "./digest.ts";
 import { ImageFault } from "./fault.ts";
 import type { Descriptor } from "./manifest.ts";
@@ -105,22 +104,52 @@ export async function storeArchive(store: ContentStore, archive: AsyncIterable<U
   return { descriptor, diffId: uncompressed.digest() };
 }
 
-/** Stores a layer from an archive in a file: one that is compressed with gzip stays as it is. */
+/**
+ * Stores a layer from an archive in a file: one that is compressed with gzip stays as it is, one with zstd is compressed
+ * anew, because not every reader of images knows it.
+ * @throws ImageFault LAYER_INVALID when it is no whole archive
+ */
 export async function storeArchiveFile(store: ContentStore, path: string): Promise<StoredLayer> {
-  const head = await storing(`reading ${path}`, async () => {
-    for await (const chunk of fileBytes(path, { start: 0, end: 2 })) return chunk;
-    return new Uint8Array();
-  });
-  if (head[0] !== 0x1f || head[1] !== 0x8b) return storeArchive(store, fileBytes(path));
+  const head = await storing(`reading ${path}`, () => collectHead(path));
+  if (compressionOf(head) !== "gzip") return storeArchive(store, archiveIn(path));
   const uncompressed = new Digester();
-  try {
-    for await (const chunk of through(fileBytes(path), createGunzip())) uncompressed.update(chunk);
-  } catch (error) {
-    throw new ImageFault("LAYER_INVALID", `${path} is not a whole gzip file`, { cause: error });
-  }
+  for await (const chunk of archiveIn(path)) uncompressed.update(chunk);
   const stored = await store.ingestUnnamed(fileBytes(path));
   const descriptor = { mediaType: mediaType.layerTarGzip, digest: stored.digest, size: stored.sizeBytes };
   return { descriptor, diffId: uncompressed.digest() };
+}
+
+async function collectHead(path: string): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of fileBytes(path, { start: 0, end: 4 })) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+/** The archive in a file. @throws ImageFault LAYER_INVALID when it is none: no node could unpack it */
+async function* archiveIn(path: string): AsyncGenerator<Uint8Array, void, undefined> {
+  let first = Buffer.alloc(0);
+  try {
+    for await (const chunk of decompressed(fileBytes(path))) {
+      if (first.length < tarBlockBytes) {
+        first = Buffer.concat([first, chunk.subarray(0, tarBlockBytes - first.length)]);
+        if (first.length === tarBlockBytes && !isTarHeader(first)) break;
+      }
+      yield chunk;
+    }
+  } catch (error) {
+    if (error instanceof ImageFault) throw error;
+    throw new ImageFault("LAYER_INVALID", `${path} is not a whole compressed file`, { cause: error });
+  }
+  if (first.length === 0 || (first.length === tarBlockBytes && isTarHeader(first))) return;
+  throw new ImageFault("LAYER_INVALID", `${path} is no tar archive, nor one that gzip or zstd has compressed`);
+}
+
+const tarBlockBytes = 512;
+
+/** POSIX, "pax Interchange Format": the sum of a header's bytes stands in it. A block of zeros is the end of an empty archive. */
+function isTarHeader(block: Buffer): boolean {
+  const sum = block.reduce((total, byte, at) => total + (at >= 148 && at < 156 ? 0x20 : byte), 0);
+  return Number.parseInt(block.toString("latin1", 148, 156), 8) === sum || block.every((byte) => byte === 0);
 }
 
 async function* counted(
@@ -141,15 +170,4 @@ async function* gzip(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Arr
     first = false;
     yield chunk;
   }
-}
-
-async function* through(
-  source: AsyncIterable<Uint8Array>,
-  transform: Transform,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  const piped = pipeline(Readable.from(source), transform);
-  // Its failure comes out of the iteration, too.
-  piped.catch(() => undefined);
-  yield* transform as AsyncIterable<Uint8Array>;
-  await piped;
 }

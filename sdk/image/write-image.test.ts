@@ -2,7 +2,7 @@ import { chmod, mkdir, mkdtemp, rm, symlink, utimes, writeFile } from "node:fs/p
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { gunzipSync, gzipSync } from "node:zlib";
+import { gunzipSync, gzipSync, zstdCompressSync } from "node:zlib";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { ContentStore } from "./content-store.ts";
 import { digestOf } from "./digest.ts";
@@ -118,8 +118,18 @@ test("an archive is taken as it is when it is compressed; a broken one is refuse
   expect(plain.diffId).toBe(digestOf(archive));
   expect(packed.diffId).toBe(digestOf(archive));
   expect(packed.descriptor.digest).toBe(digestOf(gzipSync(archive, { level: 1 })));
-  await writeFile(join(directory, "b.tgz"), gzipSync(archive).subarray(0, 15));
-  await expect(storeArchiveFile(store, join(directory, "b.tgz"))).rejects.toMatchObject({ code: "LAYER_INVALID" });
+  await writeFile(join(directory, "a.tzst"), zstdCompressSync(archive));
+  expect(await storeArchiveFile(store, join(directory, "a.tzst"))).toEqual(plain);
+  const none: Readonly<Record<string, Buffer>> = {
+    "cut off": gzipSync(archive).subarray(0, 15),
+    "another compression": Buffer.from("\xfd7zXZ\0".padEnd(600, "x"), "latin1"),
+    "something else, compressed": gzipSync("hello ".repeat(200)),
+    short: Buffer.from("hello"),
+  };
+  for (const [name, bytes] of Object.entries(none)) {
+    await writeFile(join(directory, name), bytes);
+    await expect(storeArchiveFile(store, join(directory, name)), name).rejects.toMatchObject({ code: "LAYER_INVALID" });
+  }
 });
 
 test("what cannot be packed is named", async () => {
