@@ -4,15 +4,25 @@ import { createServer, type Server, type Socket } from "node:net";
 export class PodListener {
   readonly server: Server = createServer();
   readonly #early: Socket[] = [];
-  readonly #keep = (socket: Socket): void => void this.#early.push(socket);
+  readonly #keep = (socket: Socket): void => {
+    // It may fail while nobody has it: that is not this process's end.
+    socket.on("error", ignored);
+    this.#early.push(socket);
+  };
 
   constructor() {
     this.server.on("connection", this.#keep);
   }
 
-  /** Gives `accept` the connections that have come, and those that will. */
+  /** Gives `accept` the connections that have come and are there still, and those that will. */
   accept(accept: (socket: Socket) => void): void {
     this.server.off("connection", this.#keep).on("connection", accept);
-    for (const socket of this.#early.splice(0)) accept(socket);
+    for (const socket of this.#early.splice(0)) {
+      if (socket.destroyed) continue;
+      socket.off("error", ignored);
+      accept(socket);
+    }
   }
 }
+
+const ignored = (): void => undefined;
