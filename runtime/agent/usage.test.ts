@@ -13,7 +13,9 @@ test("rates between two looks, counters as they are; a pod that nobody knows is 
     return ["known", "stray"].map((uid) => ({ uid, network, containers: [{ container: "a", ...container }] }));
   };
   const manifest = { namespace: "ns", name: "pod", spec: { containers: [{ name: "a", image: "i" }] } };
-  const pods = { byUid: (uid: string) => (uid === "known" ? { manifest } : undefined) } as unknown as NodePods;
+  const pods = {
+    byUid: (uid: string) => (uid === "known" ? { manifest, record: {} } : undefined),
+  } as unknown as NodePods;
   const meter = new UsageMeter([{ counters } as unknown as PodRuntime], pods, clock);
   const first = meter.usage();
   await clock.advance(0);
@@ -22,6 +24,7 @@ test("rates between two looks, counters as they are; a pod that nobody knows is 
   const container = {
     name: "a",
     cpuNanoCores: 250_000_000,
+    cpuNs: 250_000_000,
     memoryBytes: 5,
     processes: 1,
     readBytes: 7,
@@ -29,7 +32,7 @@ test("rates between two looks, counters as they are; a pod that nobody knows is 
   };
   expect(await first).toMatchObject({
     windowMs: 1000,
-    pods: [{ namespace: "ns", name: "pod", containers: [container] }],
+    pods: [{ namespace: "ns", name: "pod", uid: "known", containers: [container] }],
   });
   await clock.advance(4000);
   cpuNs += 4_000_000_000;

@@ -44,7 +44,9 @@ export class UsageMeter {
       at: rfc3339(this.#clock.wallMs()),
       windowMs,
       cpuNanoCores: nanoCores(before.cpuNs, now.cpuNs, windowMs),
+      cpuNs: now.cpuNs,
       memoryBytes: totalmem() - freemem(),
+      memoryBytesTotal: totalmem(),
       pods: now.pods.flatMap((pod) => this.#usageOf(pod, before, windowMs)),
     };
   }
@@ -57,18 +59,21 @@ export class UsageMeter {
   }
 
   #usageOf(pod: PodCounters, before: Sample, windowMs: number): readonly PodUsage[] {
-    const manifest = this.#pods.byUid(pod.uid)?.manifest;
-    if (manifest === undefined) return [];
+    const local = this.#pods.byUid(pod.uid);
+    if (local === undefined) return [];
+    const { manifest, record } = local;
     const earlier = new Map(
       before.pods.find(({ uid }) => uid === pod.uid)?.containers.map((one) => [one.container, one.cpuNs]) ?? [],
     );
     const usage = ({ container, cpuNs, ...counters }: ContainerCounters): ContainerUsage => ({
       name: container ?? containerName(manifest.spec),
       cpuNanoCores: nanoCores(earlier.get(container) ?? cpuNs, cpuNs, windowMs),
+      cpuNs,
       ...counters,
     });
     const { namespace, name } = manifest;
-    return [{ namespace, name, network: pod.network, containers: pod.containers.map(usage) }];
+    const uid = record.apiUid ?? pod.uid;
+    return [{ namespace, name, uid, network: pod.network, containers: pod.containers.map(usage) }];
   }
 }
 

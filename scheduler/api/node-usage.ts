@@ -13,7 +13,7 @@ export async function nodeUsages(
 ): Promise<readonly { readonly node: string; readonly usage: NodeUsage }[]> {
   const asked = agents.map(async (agent) => {
     try {
-      return [{ node: agent.node, usage: await readUsage(await link.get(agent, "/v1/usage", signal)) }];
+      return [{ node: agent.node, usage: await nodeUsage(link, agent, signal) }];
     } catch (error) {
       if (error instanceof ApiFault) return [];
       throw error;
@@ -21,6 +21,10 @@ export async function nodeUsages(
   });
   return (await Promise.all(asked)).flat();
 }
+
+/** What one node and its pods use. @throws ApiFault ServiceUnavailable and others that `AgentLink.get` has */
+export const nodeUsage = async (link: AgentLink, agent: AgentAddress, signal: AbortSignal): Promise<NodeUsage> =>
+  readUsage(await link.get(agent, "/v1/usage", signal));
 
 async function readUsage(body: AsyncIterable<Uint8Array>): Promise<NodeUsage> {
   const chunks: Uint8Array[] = [];

@@ -94,12 +94,13 @@ test("/metrics counts requests by verb, resource and status, for administrators 
   expect(text).toContain(`${of}"pods",subresource="",code="404"}`);
   expect(text).toContain('apiserver_request_duration_seconds_bucket{verb="GET",group="",version="v1",resource="pods"');
   expect((await ask("/metrics", { token: null })).status).toBe(401);
-  for (const path of ["/metrics", "/api/v1/nodes/n/proxy/metrics"]) {
+  for (const path of ["/metrics", "/api/v1/nodes/n/proxy/metrics", "/api/v1/nodes/n/proxy/stats/summary"]) {
     const refused = await ask(path, { token: running.material.tokens.gateway });
     expect(refused.status).toBe(403);
     expect(status(refused).message).toBe(`forbidden: User "system:gateway" cannot get path "${path}"`);
   }
   expect((await ask("/api/v1/nodes/nowhere/proxy/metrics")).status).toBe(404);
+  expect((await ask("/api/v1/nodes/nowhere/proxy/stats/summary")).status).toBe(404);
 });
 
 test("says who it is to anybody, and all else to those with a token only", async () => {

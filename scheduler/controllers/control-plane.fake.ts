@@ -218,14 +218,17 @@ export class World implements AsyncDisposable {
   async #usages(nodes: readonly string[]): ReturnType<AskNodes> {
     const { items } = await this.client.list(pods);
     const cpuNanoCores = (this.cores * 1e9) / Math.max(1, items.length);
-    const counters = { cpuNanoCores, memoryBytes: 0, processes: 1, readBytes: 0, writtenBytes: 0 };
+    const counters = { cpuNanoCores, cpuNs: 0, memoryBytes: 0, processes: 1, readBytes: 0, writtenBytes: 0 };
     const usageOf = ({ metadata: { namespace = "", name } }: Pod): PodUsage => ({
-      ...{ namespace, name, network: { receivedBytes: 0, sentBytes: 0 } },
+      ...{ namespace, name, uid: name, network: { receivedBytes: 0, sentBytes: 0 } },
       containers: [{ name: "user-container", ...counters }],
     });
     return nodes.map((node) => {
       const own = items.filter(({ spec }) => spec.nodeName === node).map(usageOf);
-      return { node, usage: { at: "", windowMs: 1_000, cpuNanoCores, memoryBytes: 0, pods: own } };
+      return {
+        node,
+        usage: { at: "", windowMs: 1_000, cpuNanoCores, cpuNs: 0, memoryBytes: 0, memoryBytesTotal: 0, pods: own },
+      };
     });
   }
 

@@ -4,7 +4,11 @@ export interface NodeUsage {
   readonly at: string;
   readonly windowMs: number;
   readonly cpuNanoCores: number;
+  /** Of all processors together, since the machine's start. */
+  readonly cpuNs: number;
   readonly memoryBytes: number;
+  /** That the machine has. */
+  readonly memoryBytesTotal: number;
   /** Those that run. A Wasm pod has no network of its own, and no processes: its thread counts as one. */
   readonly pods: readonly PodUsage[];
 }
@@ -12,6 +16,7 @@ export interface NodeUsage {
 export interface PodUsage {
   readonly namespace: string;
   readonly name: string;
+  readonly uid: string;
   /** Of the pod's link, since its start. */
   readonly network: { readonly receivedBytes: number; readonly sentBytes: number };
   readonly containers: readonly ContainerUsage[];
@@ -20,6 +25,8 @@ export interface PodUsage {
 export interface ContainerUsage {
   readonly name: string;
   readonly cpuNanoCores: number;
+  /** Since its start. */
+  readonly cpuNs: number;
   /** Without what the kernel could drop at once. */
   readonly memoryBytes: number;
   readonly processes: number;

@@ -307,6 +307,15 @@ test("top: what nodes and containers use", async () => {
   const milli = async (): Promise<number> =>
     Number(/side +(\d+)m +\d+Mi/.exec(await k("top pod several --containers"))?.[1] ?? 0);
   await expect.poll(milli, { timeout: 10_000 }).toBeGreaterThan(50);
+  const summary = await k("get --raw /api/v1/nodes/node-a/proxy/stats/summary");
+  expect(JSON.parse(summary)).toMatchObject({
+    node: { nodeName: "node-a", memory: { workingSetBytes: expect.any(Number) as number } },
+    pods: expect.arrayContaining([
+      expect.objectContaining({
+        podRef: { name: "several", namespace: "default", uid: await k("get pod several -o jsonpath={.metadata.uid}") },
+      }),
+    ]) as object,
+  });
 });
 
 /** The process of the node's agent as it is now. */

@@ -1,9 +1,11 @@
 import { annotation, ApiFault, kindOf, nodes, textAt } from "@shallop/sdk/api";
 import { assert } from "@shallop/sdk/internal";
 import { type Metrics, prometheusText, prometheusType } from "@shallop/sdk/internal/telemetry";
-import type { AgentLink } from "../agent-link.ts";
+import type { AgentAddress, AgentLink } from "../agent-link.ts";
 import { notFound } from "../faults.ts";
 import type { Machinery } from "../machinery.ts";
+import { nodeSummary } from "../node-summary.ts";
+import { nodeUsage } from "../node-usage.ts";
 import { existing } from "../read.ts";
 import { mastersGroup, type User } from "../user.ts";
 import { streamResponse } from "./stream-response.ts";
@@ -18,19 +20,48 @@ export async function metricsText(metrics: Metrics, user: User): Promise<Respons
  * GET /api/v1/nodes/NAME/proxy/metrics: what a node's agent measures, asked as a kubelet is.
  * @throws ApiFault Forbidden, NotFound, and what the agent says
  */
-export async function nodeMetricsText(
-  { machinery, link }: { readonly machinery: Machinery; readonly link: AgentLink },
+export async function nodeMetricsText({ machinery, link }: NodeParts, node: string, user: User): Promise<Response> {
+  const agent = agentOf(machinery, node, { user, path: "metrics" });
+  const gone = new AbortController();
+  return streamResponse(await link.get(agent, "/metrics", gone.signal), gone);
+}
+
+/**
+ * GET /api/v1/nodes/NAME/proxy/stats/summary: what it and its pods use, as a kubelet tells it.
+ * @throws ApiFault Forbidden, NotFound, and what the agent says
+ */
+export async function nodeSummaryResponse(parts: NodeParts, node: string, request: NodeRequest): Promise<Response> {
+  const agent = agentOf(parts.machinery, node, { user: request.user, path: "stats/summary" });
+  const signal = AbortSignal.any([request.signal, AbortSignal.timeout(usageTimeoutMs)]);
+  return Response.json(nodeSummary(node, await nodeUsage(parts.link, agent, signal)));
+}
+
+interface NodeParts {
+  readonly machinery: Machinery;
+  readonly link: AgentLink;
+}
+
+interface NodeRequest {
+  readonly user: User;
+  readonly signal: AbortSignal;
+}
+
+/** The agent measures for a second when nobody has asked before. */
+const usageTimeoutMs = 10_000;
+
+/** Where a node's agent is, for who may ask it for a path of its own. @throws ApiFault Forbidden, NotFound */
+function agentOf(
+  machinery: Machinery,
   node: string,
-  user: User,
-): Promise<Response> {
-  checkPath(user, `/api/v1/nodes/${node}/proxy/metrics`);
+  { user, path }: { readonly user: User; readonly path: string },
+): AgentAddress {
+  checkPath(user, `/api/v1/nodes/${node}/proxy/${path}`);
   const kind = kindOf(nodes);
   assert(kind !== undefined, "nodes are served");
   const object = existing(machinery, { kind, namespace: undefined, name: node });
   const address = textAt(object, "metadata", "annotations", annotation.agentAddress);
   if (address === undefined) throw notFound(kind, node);
-  const gone = new AbortController();
-  return streamResponse(await link.get({ node, address }, "/metrics", gone.signal), gone);
+  return { node, address };
 }
 
 /** Paths that are no resource's are for those who may do everything. @throws ApiFault Forbidden, with apiserver's sentence */
