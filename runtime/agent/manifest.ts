@@ -131,6 +131,7 @@ export function limitsOf({ spec, annotations }: PodManifest, revision: Revision 
     memoryBytes: positive(limits["memory"]) ?? limitRows.memoryBytes.initial,
     cpu: positive(limits["cpu"]) ?? cpuDefault,
     pidsMax,
+    ...diskLimitOf(limits),
     requestTimeoutMs: seconds === undefined ? limitRows.requestTimeoutMs.initial : seconds * 1000,
     concurrencyMax: revision?.spec.containerConcurrency ?? 0,
     startTimeoutMs,
@@ -145,10 +146,16 @@ export function containerLimitsOf({ resources }: Container): PodLimits {
     memoryBytes: positive(limits["memory"]) ?? limitRows.memoryBytes.initial,
     cpu: positive(limits["cpu"]) ?? cpuDefault,
     pidsMax,
+    ...diskLimitOf(limits),
     requestTimeoutMs: limitRows.requestTimeoutMs.initial,
     concurrencyMax: 0,
     startTimeoutMs,
   };
+}
+
+function diskLimitOf(limits: Readonly<Record<string, string | number>>): Pick<PodLimits, "diskBytes"> {
+  const diskBytes = positive(limits["ephemeral-storage"]);
+  return diskBytes === undefined ? {} : { diskBytes };
 }
 
 /** What the pod takes of the node's memory budget: its request, else its limit, else a small pod's worth. */

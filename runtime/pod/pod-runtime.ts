@@ -177,6 +177,8 @@ export interface PodLimits extends GuestLimits {
   /** Cores: 0.5 is half of one. */
   readonly cpu: number;
   readonly pidsMax: number;
+  /** What it may write to the node's disk beside its volumes; undefined: as much as the node lets everybody. Native only. */
+  readonly diskBytes?: number;
   /** A request that has not been answered after this is ended with GUEST_TIMEOUT. */
   readonly requestTimeoutMs: number;
   /** Requests at once; 0 = as many as the pod can. */

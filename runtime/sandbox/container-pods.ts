@@ -17,6 +17,7 @@ import { attachTo } from "./attach.ts";
 import type { ContainerPod } from "./container-pod.ts";
 import { ContainerRuns, nativeOf } from "./container-runs.ts";
 import { type LaunchRecord, type PlannedLaunch, readLaunch, writeLaunch } from "./launch-record.ts";
+import { outgrownRoot } from "./disk-looks.ts";
 import { noticeRefusals } from "./limit-notices.ts";
 import type { NativePod } from "./native-pod.ts";
 import { containerFiles, containerNames, podKey } from "./pod-files.ts";
@@ -147,14 +148,23 @@ export class ContainerPods {
     return Promise.all(counted);
   }
 
-  /** Looks whether a volume has outgrown its bound, and at what limits have refused. */
+  /** Looks whether a volume or a root has outgrown its bound. */
+  async lookAtDisks(): Promise<void> {
+    const { kernel } = this.#settings.tools;
+    for (const pod of this.#pods.values()) {
+      if (pod.stopping) continue;
+      let outgrown = await pod.volumes.outgrown();
+      for (const [container, native] of pod.running) outgrown ??= await outgrownRoot(native, kernel, container);
+      if (outgrown !== undefined) void this.#evict(pod, { exitCode: 137, reason: "Evicted", message: outgrown });
+    }
+  }
+
+  /** Looks at what limits have refused. */
   async look(): Promise<void> {
     const { observer } = this.#settings;
     const { cgroups } = this.#settings.tools.kernel;
     for (const pod of this.#pods.values()) {
       if (pod.stopping) continue;
-      const outgrown = await pod.volumes.outgrown();
-      if (outgrown !== undefined) void this.#evict(pod, { exitCode: 137, reason: "Evicted", message: outgrown });
       for (const [container, native] of pod.running) await noticeRefusals(native, { cgroups, observer, container });
     }
   }

@@ -90,6 +90,7 @@ export class ContainerRuns {
         shimPid: shim.pid,
         shimStart: (await tools.kernel.processStart(shim.pid)) ?? "",
         ...{ startedWallMs, restartCount },
+        ...(container.limits.diskBytes === undefined ? {} : { diskBytes: container.limits.diskBytes }),
       };
       await writePodRecord(start.files, record);
       await this.#untilMade(start.files, shim.ended);

@@ -1,8 +1,9 @@
 import { readFile, rm } from "node:fs/promises";
-import type { Clock, Timer } from "@shallop/sdk/internal";
+import { type Clock, errorCode, type Timer } from "@shallop/sdk/internal";
 import type { ContainerStreams } from "../pod/containers/container-launch.ts";
 import type { PodExit, RunningPod } from "../pod/pod-runtime.ts";
 import type { CgroupTree } from "./kernel/cgroup.ts";
+import type { Kernel } from "./kernel/kernel.ts";
 import type { OciRuntime } from "./oci-runtime.ts";
 import { runtimeComplaint } from "./oci-runtime.ts";
 import type { PodFiles, PodNames } from "./pod-files.ts";
@@ -102,4 +103,12 @@ export function untilGone(isThere: () => Promise<boolean>, clock: Clock, watchin
   });
 }
 
-export const removeFiles = (files: PodFiles): Promise<void> => rm(files.directory, { recursive: true, force: true });
+/** Node's own way goes by whole paths, and a program can nest directories deeper than those may be long. */
+export async function removeFiles({ directory }: PodFiles, kernel: Pick<Kernel, "removeTree">): Promise<void> {
+  try {
+    await rm(directory, { recursive: true, force: true });
+  } catch (error) {
+    if (errorCode(error) !== "ENAMETOOLONG") throw error;
+    await kernel.removeTree(directory);
+  }
+}

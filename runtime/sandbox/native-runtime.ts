@@ -1,6 +1,6 @@
 import { access, mkdir, readdir, realpath } from "node:fs/promises";
 import { join } from "node:path";
-import { type Clock, type Log, type Random, SingleFlight, type Timer } from "@shallop/sdk/internal";
+import { type Clock, describeError, type Log, type Random, SingleFlight, type Timer } from "@shallop/sdk/internal";
 import type { LocalImage } from "../image/local-image.ts";
 import type { Volume } from "../pod/containers/container-launch.ts";
 import type { AttachRequest, ContainerProcess, ExecRequest } from "../pod/container-process.ts";
@@ -25,6 +25,7 @@ import { attachTo } from "./attach.ts";
 import { ContainerPods } from "./container-pods.ts";
 import { startExec } from "./exec.ts";
 import { isPlanned } from "./launch-record.ts";
+import { DiskLooks, outgrownRoot } from "./disk-looks.ts";
 import { noticeRefusals } from "./limit-notices.ts";
 import type { ClusterNames } from "./name-answer.ts";
 import { PodNetwork } from "./network.ts";
@@ -112,7 +113,7 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
     this.#tools = {
       kernel,
       clock,
-      removeFiles,
+      removeFiles: (files) => removeFiles(files, kernel),
       network: this.#network,
       users: new PodUsers({
         ranges: new IdRanges(idRangesDirectory, this.#node),
@@ -128,7 +129,12 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
     this.#containerPods = new ContainerPods({
       ...{ directory, tools: this.#tools, observer, clock, log, watching: this.#watching },
     });
-    this.#limitsTimer = clock.every(limitsLookMs, () => void this.#lookAtLimits());
+    const disks = new DiskLooks(clock);
+    this.#limitsTimer = clock.every(limitsLookMs, () => {
+      Promise.all([this.#lookAtLimits(), disks.run(() => this.#lookAtDisks())]).catch((error: unknown) => {
+        log.warn("what pods use cannot be looked at", { error: describeError(error) });
+      });
+    });
   }
 
   /** Call `adopt` next: until then what an earlier run left is not known. */
@@ -392,6 +398,19 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
     await this.#containerPods.look();
     for (const pod of this.#pods.values()) {
       if (pod.stopping === undefined) await noticeRefusals(pod, { cgroups, observer });
+    }
+  }
+
+  async #lookAtDisks(): Promise<void> {
+    await this.#containerPods.lookAtDisks();
+    const { observer } = this.#settings;
+    for (const pod of this.#pods.values()) {
+      const message = pod.stopping === undefined ? await outgrownRoot(pod, this.#kernel) : undefined;
+      if (message === undefined) continue;
+      const { uid } = pod.record;
+      observer.noticed(uid, { type: "Warning", reason: "Evicted", message });
+      await this.stop(uid, 0);
+      observer.exited(uid, { exitCode: 137, reason: "Evicted", message });
     }
   }
 

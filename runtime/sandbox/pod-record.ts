@@ -10,6 +10,8 @@ export interface PodRecord {
   readonly address: string;
   readonly port: number;
   readonly memoryBytes: number;
+  /** What it may write to its root; undefined: as everybody. */
+  readonly diskBytes?: number;
   /** The shim, and when it began: a later process may have its id. */
   readonly shimPid: number;
   readonly shimStart: string;

@@ -41,7 +41,10 @@ export async function untilReady(
   const shimStart = (await kernel.processStart(shim.pid)) ?? "";
   const { uid, namespace, name, port, limits } = launch;
   const memoryBytes = Math.max(memoryBytesMin, limits.memoryBytes);
-  const record: PodRecord = { uid, namespace, name, address, port, memoryBytes, shimPid: shim.pid, shimStart };
+  const record: PodRecord = {
+    ...{ uid, namespace, name, address, port, memoryBytes, shimPid: shim.pid, shimStart },
+    ...(limits.diskBytes === undefined ? {} : { diskBytes: limits.diskBytes }),
+  };
   await writePodRecord(files, record);
   return {
     record,

@@ -405,7 +405,15 @@ test("limits of one container among several: who met them is told, and the other
   await expect.poll(() => of("eats", "lastState.terminated"), { timeout: 20_000 }).toMatch(/"exitCode":137.*OOMKilled/);
   expect(await events()).toMatch(/OOMKilled .*eats: used more than its memory limit of 67108864 bytes/);
   expect(await of("crowd", "restartCount")).toBe("0");
-  await k("delete pod limits --timeout=20s");
+  const fills = {
+    ...{ name: "fills", image: "busybox:1", securityContext: { readOnlyRootFilesystem: false } },
+    command: ["sh", "-c", "dd if=/dev/zero of=/big bs=1M count=3; sleep 100"],
+    resources: { limits: { "ephemeral-storage": "2Mi" } },
+  };
+  await k("apply -f -", podOf("disk", { terminationGracePeriodSeconds: 0, containers: [fills] }));
+  await k("wait --for=jsonpath={.status.reason}=Evicted pod/disk --timeout=20s");
+  expect(await k("get pod disk -o jsonpath={.status.message}")).toMatch(/fills exceeded its local ephemeral storage/);
+  await k("delete pod limits disk --timeout=20s");
 });
 
 test("a job's pod: Completed or Error, told with its exit code, and deleted with all that it had", async () => {
