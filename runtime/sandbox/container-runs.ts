@@ -14,7 +14,7 @@ import { explainExit, type NativePod, untilGone } from "./native-pod.ts";
 import { runtimeComplaint } from "./oci-runtime.ts";
 import { containerFiles, containerKey, containerNames, keptRootDirectory, type PodFiles } from "./pod-files.ts";
 import { PodOutput } from "./pod-output.ts";
-import { readPodRecord, writePodRecord } from "./pod-record.ts";
+import { type PodRecord, readPodRecord, writePodRecord } from "./pod-record.ts";
 import { endProgram } from "./program-end.ts";
 import { containerHooks, type Remains, type Start, type StartTools } from "./start.ts";
 
@@ -84,14 +84,8 @@ export class ContainerRuns {
       const { shim, output } = start;
       if (shim === undefined || output === undefined) throw new Error("no hook launched the container");
       const startedWallMs = clock.wallMs();
-      const record = {
-        ...{ uid, namespace, name, address: start.address ?? "", port: pod.launch.port },
-        memoryBytes: Math.max(memoryBytesMin, start.launch.limits.memoryBytes),
-        shimPid: shim.pid,
-        shimStart: (await tools.kernel.processStart(shim.pid)) ?? "",
-        ...{ startedWallMs, restartCount },
-        ...(container.limits.diskBytes === undefined ? {} : { diskBytes: container.limits.diskBytes }),
-      };
+      const shimStart = (await tools.kernel.processStart(shim.pid)) ?? "";
+      const record = recordOf(pod, start, { shimPid: shim.pid, shimStart, startedWallMs, restartCount });
       await writePodRecord(start.files, record);
       await this.#untilMade(start.files, shim.ended);
       const native: NativePod = {
@@ -247,6 +241,18 @@ export class ContainerRuns {
   async undo({ names, files }: Remains): Promise<void> {
     for (const hook of containerHooks.toReversed()) await hook.undo({ names, files }, this.#settings.tools);
   }
+}
+
+function recordOf(
+  { launch: { uid, namespace, name, port } }: ContainerPod,
+  { address = "", launch: { limits } }: Start,
+  run: Pick<PodRecord, "shimPid" | "shimStart" | "startedWallMs" | "restartCount">,
+): PodRecord {
+  return {
+    ...{ uid, namespace, name, address, port, ...run },
+    memoryBytes: Math.max(memoryBytesMin, limits.memoryBytes),
+    ...(limits.diskBytes === undefined ? {} : { diskBytes: limits.diskBytes }),
+  };
 }
 
 /** @throws PodFault UNSUPPORTED */
