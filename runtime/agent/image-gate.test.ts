@@ -162,3 +162,16 @@ test("policies are known after a restart without the API; a node that has never 
   second.follow({ synced: new Promise(() => undefined), items: () => [] });
   expect(await second.all(signal)).toEqual([signed]);
 });
+
+test("where capabilities are approved, a component that imports more than its image lists does not run", async () => {
+  const world: World = { policies: [policy({ approveCapabilities: true })], registry: [], asked: 0 };
+  const gate = gateOf(world);
+  const question = { namespace: "default", image, variant: "wasm" } as const;
+  await gate.check(question, signal);
+  const hiding = { ...question, unlistedImports: ["wasi:sockets/tcp@0.2.0"] };
+  await expect(gate.check(hiding, signal)).rejects.toMatchObject({ code: "POLICY_DENIED" });
+  world.policies = [policy({ digestRequired: true })];
+  await gate.check(hiding, signal);
+  world.policies = [];
+  await gate.check(hiding, signal);
+});

@@ -21,6 +21,8 @@ export interface GateQuestion {
   readonly image: string;
   /** Which variant it is; undefined before that is known. */
   readonly variant?: "wasm" | "native";
+  /** What its component imports and the image does not list, where that is known. */
+  readonly unlistedImports?: readonly string[];
 }
 
 /** Images that were let in are remembered: those of a full node, several times over. More are judged again. */
@@ -50,7 +52,8 @@ export class ImageGate {
     if (this.#admitted.by !== policies) this.#admitted = { by: policies, questions: new Set() };
     // Not another one's, though policies change meanwhile.
     const { questions } = this.#admitted;
-    const known = `${question.namespace} ${question.variant ?? ""} ${question.image}`;
+    const isHiding = question.unlistedImports === undefined ? "" : "hiding";
+    const known = `${question.namespace} ${question.variant ?? ""} ${isHiding} ${question.image}`;
     if (questions.has(known)) return;
     await this.#judge(policies, question, signal);
     if (questions.size >= admittedMax) questions.clear();
@@ -62,7 +65,12 @@ export class ImageGate {
     const facts = { namespace: question.namespace, reference };
     const mine = policiesFor(policies, facts);
     if (mine.length === 0) return;
-    const known = { ...facts, ...(question.variant === undefined ? {} : { kinds: [question.variant] }) };
+    const { variant, unlistedImports } = question;
+    const known = {
+      ...facts,
+      ...(variant === undefined ? {} : { kinds: [variant] }),
+      ...(unlistedImports === undefined ? {} : { unlistedImports }),
+    };
     refuse(policyRefusal(mine, known));
     if (asksForSignatures(mine)) await this.#checkSignatures(mine, known, signal);
   }

@@ -10,6 +10,8 @@ export interface PreparedImage {
   readonly imageId: string;
   /** Why this variant, in a sentence. */
   readonly reason: string;
+  /** What its component imports and the image does not list. */
+  readonly unlistedImports?: readonly string[];
 }
 
 /** What was wanted, and what was chosen of it. */

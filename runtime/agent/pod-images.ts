@@ -56,9 +56,13 @@ export class PodImages {
   }
 
   /** Every image of the pod, by the policies of this moment. @throws ImageFault POLICY_DENIED … */
-  async admit(signal: AbortSignal, variant?: "wasm" | "native"): Promise<void> {
+  async admit(signal: AbortSignal, prepared?: PreparedImage): Promise<void> {
     const { namespace, spec } = this.#pod.record.manifest;
-    const known = variant === undefined ? {} : { variant };
+    const { unlistedImports } = prepared ?? {};
+    const known = {
+      ...(prepared === undefined ? {} : { variant: prepared.image.variant }),
+      ...(unlistedImports === undefined ? {} : { unlistedImports }),
+    };
     for (const { image } of containersOf(spec)) await this.#source.admit({ namespace, image, ...known }, signal);
   }
 

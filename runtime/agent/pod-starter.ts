@@ -55,7 +55,7 @@ export class PodStarter {
 
   async #startOnce(prepared: PreparedImage, signal: AbortSignal): Promise<RunningPod> {
     // What was prepared before a policy came is held to it, too.
-    await this.#images.admit(signal, prepared.image.variant);
+    await this.#images.admit(signal, prepared);
     const runtime = this.#tools.runtime(prepared.image.variant);
     if (runtime === undefined) {
       throw new PodFault("UNSUPPORTED", `this node cannot run ${prepared.image.variant} variants`);

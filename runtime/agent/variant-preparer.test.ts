@@ -81,6 +81,14 @@ test("Wasm first, with the variant's own digest and the reason", async () => {
   expect(prepared.reason).toMatch(/Wasm comes first/);
 });
 
+test("what the component imports and its image does not list is known with it", async () => {
+  const { preparer, runtimes } = open([wasm]);
+  Object.assign(runtimes.wasm, { unlistedImports: () => ["wasi:sockets/tcp@0.2.0"] });
+  expect(await preparer.prepare(pinnedHello, "any", signal)).toMatchObject({
+    unlistedImports: ["wasi:sockets/tcp@0.2.0"],
+  });
+});
+
 test("native when the deployment asks for it", async () => {
   const { preparer, asked } = open([native, wasm]);
   const prepared = await preparer.prepare(pinnedHello, "native", signal);

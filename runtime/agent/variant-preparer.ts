@@ -147,7 +147,11 @@ export class VariantPreparer implements ImageSource {
       const prepared = await this.#try(resolved, { variant, purpose: want.purpose }, findings);
       if (prepared === undefined) continue;
       const imageId = formatReference(pinned(reference, variant.digest));
-      const result: PreparedImage = { image: prepared, imageId, reason };
+      const unlisted = this.#unlistedImports(prepared);
+      const result: PreparedImage = {
+        ...{ image: prepared, imageId, reason },
+        ...(unlisted.length === 0 ? {} : { unlistedImports: unlisted }),
+      };
       // A tag may move; only a digest always means the same.
       if (reference.digest !== undefined) this.#remember(keyOf(want), result, resolved.digest);
       return result;
@@ -191,6 +195,11 @@ export class VariantPreparer implements ImageSource {
       else findings.node = { ...findings.node, native: false, nativeMissing: error.message };
       return undefined;
     }
+  }
+
+  #unlistedImports(image: PreparedImage["image"]): readonly string[] {
+    const runtime = this.#settings.runtimes.find(({ variant }) => variant === image.variant);
+    return runtime?.unlistedImports?.(image) ?? [];
   }
 
   #remember(key: string, prepared: PreparedImage, root: Digest): void {

@@ -6,8 +6,7 @@ import type { PreparedComponent, PreparedStore } from "../component/prepared-sto
 import { purposesOf, type WantedPurpose } from "../component/requirements.ts";
 import { withoutVersion } from "@shallop/sdk/trust";
 import type { Cells } from "../sandbox/cell/cells.ts";
-import type { LocalWasmImage } from "../image/local-image.ts";
-import { PodFault } from "../pod/pod-runtime.ts";
+import type { LocalImage, LocalWasmImage } from "../image/local-image.ts";
 
 export interface PrepareQueueSettings {
   readonly limits: PrepareLimits;
@@ -20,16 +19,12 @@ export interface PrepareQueueSettings {
 const atOnceMax = 2;
 // Components that are started without a look at their bytes: as many as a node remembers images.
 const knownMax = 1000;
-// Enough to see what it is about.
-const hiddenShownMax = 10;
 
 /** Prepares components: each once, however many ask, and few at a time. */
 export class PrepareQueue {
   readonly #settings: PrepareQueueSettings;
   readonly #flights = new SingleFlight<string, PreparedComponent>();
   readonly #prepared = new Map<string, PreparedComponent>();
-  /** Images of which it is known that they list what their component imports. */
-  readonly #listed = new WeakSet<LocalWasmImage>();
   readonly #closing = new AbortController();
   readonly #waiting: (() => void)[] = [];
   #running = 0;
@@ -38,22 +33,12 @@ export class PrepareQueue {
     this.#settings = settings;
   }
 
-  /**
-   * Rejects with `signal.reason` when this caller gives up; others who wait for the same component are not affected.
-   * @throws PodFault IMAGE_INVALID when it imports what its image does not list, and those of `prepare`
-   */
+  /** Rejects with `signal.reason` when this caller gives up; others who wait for the same component are not affected. */
   async prepare(
     image: LocalWasmImage,
     signal: AbortSignal,
     purpose: WantedPurpose = "serve",
   ): Promise<PreparedComponent> {
-    const prepared = await this.#whole(image, signal, purpose);
-    if (!this.#listed.has(image)) checkListed(image, prepared.plan.imports);
-    this.#listed.add(image);
-    return prepared;
-  }
-
-  async #whole(image: LocalWasmImage, signal: AbortSignal, purpose: WantedPurpose): Promise<PreparedComponent> {
     const known = this.#known(image.componentDigest, purpose);
     if (known !== undefined) return known;
     signal.throwIfAborted();
@@ -79,6 +64,14 @@ export class PrepareQueue {
       this.#prepared.delete(key);
     }
     return undefined;
+  }
+
+  /** What a component that was prepared here imports and its image does not list. */
+  unlistedImports(image: LocalImage): readonly string[] {
+    if (image.variant !== "wasm" || image.listedImports === undefined) return [];
+    const listed = new Set(image.listedImports.map(withoutVersion));
+    const imports = this.#known(image.componentDigest, "either")?.plan.imports ?? [];
+    return imports.filter((name) => !listed.has(withoutVersion(name)));
   }
 
   /** Ends what is being prepared. */
@@ -115,14 +108,4 @@ export class PrepareQueue {
       this.#waiting.shift()?.();
     }
   }
-}
-
-/** People and policies read what an image says that it asks for: one that asks for more has deceived them. */
-function checkListed({ digest, listedImports }: LocalWasmImage, imports: readonly string[]): void {
-  if (listedImports === undefined) return;
-  const listed = new Set(listedImports.map(withoutVersion));
-  const hidden = imports.filter((name) => !listed.has(withoutVersion(name)));
-  if (hidden.length === 0) return;
-  const what = `the component of ${digest} imports ${hidden.slice(0, hiddenShownMax).join(", ")}`;
-  throw new PodFault("IMAGE_INVALID", `${what}, which the config of its image does not list; build the image again`);
 }

@@ -142,12 +142,13 @@ export class WasmRuntime implements PodRuntime {
     await this.#preparing.prepare(image, signal, purpose);
   }
 
+  unlistedImports = (image: LocalImage): readonly string[] => this.#preparing.unlistedImports(image);
+
   async start(launch: PodLaunch, signal: AbortSignal): Promise<RunningPod> {
     const { image, purpose } = launch;
     if (image.variant !== "wasm") throw new PodFault("UNSUPPORTED", "the Wasm runtime was given a native image");
     const pod = this.#plan(launch, image);
-    const known = this.#hostByPod.get(pod.uid);
-    if (known?.pods.has(pod.uid) === true) return this.#running(pod);
+    if (this.#hostByPod.get(pod.uid)?.pods.has(pod.uid) === true) return this.#running(pod);
     this.#egress.start();
     const prepared = await this.#preparing.prepare(image, signal, purpose);
     if (prepared.plan.purpose === "run") {

@@ -15,6 +15,8 @@ export interface PodRuntime {
   readonly variant: LocalImage["variant"];
   /** Does what a start would otherwise have to wait for: links the component for its purpose, mounts nothing yet. */
   prepare(image: LocalImage, signal: AbortSignal, purpose?: WantedPurpose): Promise<void>;
+  /** What the component of an image that was prepared here imports and the image does not list. For Wasm. */
+  unlistedImports?(image: LocalImage): readonly string[];
   /** Resolves when the pod can answer a request. @throws PodFault */
   start(launch: PodLaunch, signal: AbortSignal): Promise<RunningPod>;
   /**

@@ -29,8 +29,8 @@ const nativeVariantsMax = 32;
 const previewOne = "wasi_snapshot_preview1";
 
 /**
- * Reads what an image asks for. Nothing of it is believed for long: a node compares what a component imports with what
- * its image lists, and takes the user from the same config.
+ * Reads what an image asks for. It need not be true: where a policy relies on it, a node compares what a component imports
+ * with what its image lists. The user it takes from the same config.
  * @throws ImageFault MANIFEST_INVALID | TOO_LARGE, and what `read` throws
  */
 export async function readDemands(

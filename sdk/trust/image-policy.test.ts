@@ -48,6 +48,13 @@ describe("what a policy asks for", () => {
     ["Wasm, not known yet", { wasmOnly: true }, about("hello:1"), undefined],
     ["Wasm, and it is", { wasmOnly: true }, { ...about("hello:1"), kinds: ["native", "wasm"] }, undefined],
     ["Wasm, and it is not", { wasmOnly: true }, { ...about("hello:1"), kinds: ["native"] }, /only Wasm/],
+    [
+      "a list of imports that is not whole",
+      { approveCapabilities: true },
+      { ...about("hello:1"), unlistedImports: ["wasi:sockets/tcp@0.2.0"] },
+      /imports wasi:sockets\/tcp@0\.2\.0, which the config/,
+    ],
+    ["the same, and nobody has to approve", {}, { ...about("hello:1"), unlistedImports: ["a:b/c"] }, undefined],
     ["a key, and nobody has signed", { keys: [{ key: "x" }] }, { ...about(pinned), evidence: [] }, /has no signature/],
     ["a key, and a tag", { keys: [{ key: "x" }] }, { ...about("hello:1"), evidence: [] }, /by its digest/],
   ];

@@ -18,6 +18,8 @@ export interface ImageFacts extends ImageQuestion {
   /** What could run of it: `wasm`, `native`, or both. */
   readonly kinds?: readonly ("wasm" | "native")[];
   readonly evidence?: readonly Evidence[];
+  /** What its component imports and the image does not list. */
+  readonly unlistedImports?: readonly string[];
 }
 
 /** The policies that an image falls under. */
@@ -56,8 +58,11 @@ export function policyRefusal(policies: readonly ImagePolicy[], facts: ImageFact
   return undefined;
 }
 
+/** Enough to see what it is about. */
+const importsShownMax = 10;
+
 function refusalOf({ spec }: ImagePolicy, facts: ImageFacts): string | undefined {
-  const { reference, kinds, evidence } = facts;
+  const { reference, kinds, evidence, unlistedImports = [] } = facts;
   if (spec.deny === true) return "nothing of that name may run";
   const { registries = [] } = spec;
   if (registries.length > 0 && !registries.some((pattern) => matchesGlob(reference.registry, pattern))) {
@@ -68,6 +73,11 @@ function refusalOf({ spec }: ImagePolicy, facts: ImageFacts): string | undefined
   }
   if (spec.wasmOnly === true && kinds !== undefined && !kinds.includes("wasm")) {
     return "only Wasm components may run, and this is none";
+  }
+  if (spec.approveCapabilities === true && unlistedImports.length > 0) {
+    // What was approved is the list.
+    const shown = unlistedImports.slice(0, importsShownMax).join(", ");
+    return `its component imports ${shown}, which the config of the image does not list; build the image again`;
   }
   if (spec.keys === undefined || spec.keys.length === 0 || evidence === undefined) return undefined;
   return signatureRefusal(spec.keys, reference, evidence);
