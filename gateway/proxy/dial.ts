@@ -1,8 +1,8 @@
 import { type Agent as HttpsAgent, request as httpsRequest } from "node:https";
-import { connect, type Socket } from "node:net";
+import { connect, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { connect as connectTls } from "node:tls";
-import type { Clock } from "@shallop/sdk/internal";
+import { type Clock, errorCode } from "@shallop/sdk/internal";
 import { GatewayFault } from "./fault-status.ts";
 import { pulseAnswerMs } from "./node-pulse.ts";
 import { connectTimeoutMs } from "./upstream.ts";
@@ -35,9 +35,32 @@ export function dialReading(host: string, port: number, clock: Clock): Promise<S
     // False would end the reading.
     return true;
   };
-  const socket = connect({ host, port, noDelay: true, onread: { buffer: readBuffer, callback } });
+  const socket = new ReadingSocket({ onread: { buffer: readBuffer, callback } });
+  socket.setNoDelay(true).connect({ host, port });
   return connected(socket, { place: `${host}:${port}`, clock });
 }
+
+/**
+ * One that is read to its end though the other side takes nothing more: a pod that refuses an upload answers and closes, and what it has
+ * said must not be lost with what it did not want. The end of what it says, or its failure, ends the connection.
+ */
+class ReadingSocket extends Socket {
+  override _write(data: unknown, encoding: BufferEncoding, written: (error?: Error | null) => void): void {
+    super._write(data, encoding, (error) => written(isRefusal(error) ? null : error));
+  }
+
+  override _writev(
+    chunks: { chunk: unknown; encoding: BufferEncoding }[],
+    written: (error?: Error | null) => void,
+  ): void {
+    super._writev?.(chunks, (error) => written(isRefusal(error) ? null : error));
+  }
+}
+
+const isRefusal = (error: Error | null | undefined): boolean => {
+  const code = errorCode(error);
+  return code === "EPIPE" || code === "ECONNRESET";
+};
 
 /** Connects to a node agent of another machine. @throws GatewayFault CONNECT_FAILED */
 export async function dialAgent(address: string, tls: AgentTls, clock: Clock): Promise<Socket> {

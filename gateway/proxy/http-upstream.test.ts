@@ -186,6 +186,23 @@ describe("a request to a native pod", () => {
     await until(() => cluster.gateway.load.open === 0);
   });
 
+  test("a pod that refuses an upload and closes has answered, whatever it did not read", async () => {
+    const cluster = await start();
+    const refusal = "HTTP/1.1 413 Payload Too Large\r\nconnection: close\r\ncontent-length: 8\r\n\r\ntoo much";
+    await rawService(cluster, (socket) => {
+      socket.once("data", () => {
+        socket.pause();
+        // Unread bytes make the kernel answer with a reset.
+        socket.write(refusal, () => socket.destroy());
+      });
+    });
+    const body = Buffer.alloc(1_000_000, "x");
+    for (let round = 0; round < 20; round++) {
+      const { status, body: said } = await call(cluster, "raw", { method: "POST", body });
+      expect([status, said]).toEqual([413, "too much"]);
+    }
+  });
+
   test("100 Continue, early hints and trailers of the pod do no harm", async () => {
     const cluster = await start();
     await rawService(
