@@ -16,7 +16,7 @@ import {
   type RunOver,
   step,
 } from "../pod/pod-state.ts";
-import { adjustmentNotes, adjustmentOf, adjustmentText, withResourcesOf } from "./adjustment.ts";
+import { adjustmentNotes, adjustmentOf, adjustmentText, withAdjustable } from "./adjustment.ts";
 import { AgentFault } from "./fault-status.ts";
 import type { PreparedImage } from "./image-source.ts";
 import { containerName, type PodManifest, servingContainer } from "./manifest.ts";
@@ -209,7 +209,7 @@ export class LocalPod {
     }
     const before = this.#adjustment;
     this.#refusedAdjustment = undefined;
-    this.#record = { ...this.#record, manifest: withResourcesOf(this.manifest, wanted), paused: adjustment.paused };
+    this.#record = { ...this.#record, manifest: withAdjustable(this.manifest, wanted), paused: adjustment.paused };
     await this.#tools.records.save(this.#record);
     for (const told of adjustmentNotes(before, adjustment)) this.#tools.note(this, told);
     this.#version++;

@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import {
   annotation,
   apiVersionOf,
@@ -15,7 +16,7 @@ import {
 import { limitRows, rfc3339Micro } from "@shallop/sdk/internal";
 import type { LocalImage } from "../image/local-image.ts";
 import type { PodPlan } from "../pod/containers/container-launch.ts";
-import type { PodDns, PodLaunch, PodLimits } from "../pod/pod-runtime.ts";
+import { type HostLine, type PodDns, PodFault, type PodLaunch, type PodLimits } from "../pod/pod-runtime.ts";
 import { podSecurity } from "../pod/pod-security.ts";
 
 /** What a pod of this node is to be: the part of the pod object that its start depends on. */
@@ -185,11 +186,23 @@ export function launchOf(
     ...(workingDir === undefined ? {} : { workingDir }),
     security: podSecurity(spec, servingContainer(spec)),
     dns: dnsOf(spec),
+    ...(spec.hostname === undefined || spec.hostname === "" ? {} : { hostname: spec.hostname }),
+    hosts: hostsOf(spec),
     port: ports?.[0]?.containerPort ?? portDefault,
     limits: pod.limits,
     ...(plan === undefined ? {} : { plan }),
   };
 }
+
+const hostName = /^[A-Za-z0-9_]([-A-Za-z0-9_.]{0,252})$/;
+
+/** core/v1 HostAlias; what is neither an address nor a name would be another line of the file. */
+const hostsOf = ({ hostAliases = [] }: PodSpec): readonly HostLine[] =>
+  hostAliases.map(({ ip = "", hostnames = [] }) => {
+    if (isIP(ip) !== 0 && hostnames.length > 0 && hostnames.every((name) => hostName.test(name)))
+      return { ip, names: hostnames };
+    throw new PodFault("UNSUPPORTED", "hostAliases: each has an address and names");
+  });
 
 /** A pod that is in the machine's network is told of the cluster's names only when it asks; here none is. */
 const dnsOf = ({

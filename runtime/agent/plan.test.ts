@@ -48,7 +48,9 @@ const local = (options: Partial<LocalView> = {}): LocalView => ({
   apiUid: "u1",
   origin: "bound",
   phase: "ready",
-  adjusted: adjustmentText(adjustmentOf({ annotations: {}, spec: { containers: [{ image: "i" }] } })),
+  adjusted: adjustmentText(
+    adjustmentOf({ namespace: "ns", name: "a", annotations: {}, spec: { containers: [{ image: "i" }] } }),
+  ),
   ready: (options.phase ?? "ready") === "ready",
   seen: true,
   knownForMs: 0,

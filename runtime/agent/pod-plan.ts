@@ -32,6 +32,7 @@ import { expandVariables } from "./expand-variables.ts";
 import type { PreparedImage } from "./image-source.ts";
 import { containerLimitsOf, graceMsOf, type PodManifest } from "./manifest.ts";
 import type { PodRecord } from "./pod-record.ts";
+import { processWishOf } from "./process-wish.ts";
 
 /** What asks to be started again sooner would keep the node busy with starts. */
 const restartAfterMsMin = 100;
@@ -82,7 +83,8 @@ export function planOf(input: PlanInput): PodPlan {
   return {
     containers: [...inits, ...mains],
     volumes: volumesOf(input),
-    ...present("networks", networksOf(input)),
+    ...present("networks", networksOf(manifest)),
+    ...(manifest.annotations[annotation.network] === "none" ? { isAlone: true } : {}),
     restart: spec.restartPolicy ?? "Always",
     ...restartAfterOf(manifest),
     graceMs: graceMsOf(spec),
@@ -123,6 +125,8 @@ function containerLaunch(container: Container, kind: ContainerKind, input: PlanI
   const { command, args, workingDir, lifecycle } = container;
   const probe = (given: ContainerProbe | undefined): Probe | undefined =>
     given === undefined ? undefined : probeOf(given, container, input);
+  const { pidsMax, ...wish } = processWishOf(input.manifest);
+  const limits = containerLimitsOf(container);
   const action = (given: HandlerAction | undefined): Action | undefined =>
     given === undefined ? undefined : actionOf(given, container, input);
   return {
@@ -134,8 +138,8 @@ function containerLaunch(container: Container, kind: ContainerKind, input: PlanI
     ...(command === undefined ? {} : { command: expanded(command) }),
     ...(args === undefined ? {} : { args: expanded(args) }),
     ...(workingDir === undefined ? {} : { workingDir }),
-    limits: containerLimitsOf(container),
-    security: podSecurity(input.manifest.spec, container),
+    limits: { ...limits, pidsMax: Math.min(limits.pidsMax, pidsMax ?? limits.pidsMax) },
+    security: { ...podSecurity(input.manifest.spec, container), ...wish },
     mounts: mountsOf(container, input),
     ...present("keptRoot", keptRootOf(name, input)),
     streams: streamsOf(container, input.manifest),
@@ -182,24 +186,26 @@ const [networksMax, namesMax] = [32, 128];
 const networkName = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,254}$/;
 
 /** @throws PodFault UNSUPPORTED */
-function networksOf(input: PlanInput): PodPlan["networks"] {
-  const { namespace, annotations } = input.manifest;
+/** Those that the pod shares with others of its node; undefined: none. @throws PodFault UNSUPPORTED */
+export function networksOf(manifest: Pick<PodManifest, "namespace" | "name" | "annotations">): PodPlan["networks"] {
+  const { namespace, name, annotations } = manifest;
   const text = annotations[annotation.networks];
   if (text === undefined) return undefined;
   const networks = Object.entries(jsonObject(text) ?? {}).map(([network, names]) => ({
     network: `${namespace}/${network}`,
-    names: Array.isArray(names)
-      ? names.filter((name) => typeof name === "string").map((name) => name.toLowerCase())
-      : [],
+    names: Array.isArray(names) ? names.filter((one) => typeof one === "string").map((one) => one.toLowerCase()) : [],
   }));
   const isGood = networks.every(
     ({ network, names }) =>
       networkName.test(network.slice(namespace.length + 1)) &&
       names.length <= namesMax &&
-      names.every((name) => networkName.test(name)),
+      names.every((one) => networkName.test(one)),
   );
   if (networks.length > 0 && networks.length <= networksMax && isGood) return networks;
-  throw unsupported(input, `${annotation.networks} is no JSON object of networks with lists of names`);
+  throw new PodFault(
+    "UNSUPPORTED",
+    `pod ${namespace}/${name}: ${annotation.networks} is no JSON object of networks with lists of names`,
+  );
 }
 
 function jsonObject(text: string): object | undefined {

@@ -1,8 +1,7 @@
-import { join } from "node:path";
 import { ImageFault, type StoredImage } from "@shallop/sdk/image";
 import { containerSummary, type ViewContext } from "./containers/container-json.ts";
 import { type Containers, type DockerContainer } from "./containers/containers.ts";
-import { localFiles } from "./containers/local-process.ts";
+import { upperDirectory } from "./containers/kept-root.ts";
 import { type Call, ok, type Reply } from "./http/call.ts";
 import { DockerFault } from "./http/docker-fault.ts";
 import type { Routes } from "./http/router.ts";
@@ -80,7 +79,6 @@ async function imagesUsage(
   return told;
 }
 
-/** What a container has written into its own root file system, and the image below it. */
 async function containersUsage(
   { containers, nodeDirectory, context }: DiskUsageParts,
   images: readonly StoredImage[],
@@ -88,16 +86,20 @@ async function containersUsage(
   const now = context();
   const told: object[] = [];
   for (const container of containers.all()) {
-    const written = await writtenBytes(container, nodeDirectory);
-    const image = images.find(({ target }) => target.digest === container.record.imageId);
-    const below = image === undefined ? 0 : layersBytes([image]);
-    told.push({ ...containerSummary(container, now), SizeRw: written, SizeRootFs: written + below });
+    told.push({ ...containerSummary(container, now), ...(await containerSizes(container, { nodeDirectory, images })) });
   }
   return told;
 }
 
-const writtenBytes = async ({ pod }: DockerContainer, nodeDirectory: string): Promise<number> =>
-  pod === undefined ? 0 : directoryBytes(join(localFiles(nodeDirectory, pod).writable, "upper"));
+/** What a container has written into its own root file system, and that with the image below it. */
+export async function containerSizes(
+  { record }: DockerContainer,
+  { nodeDirectory, images }: { readonly nodeDirectory: string; readonly images: readonly StoredImage[] },
+): Promise<{ readonly SizeRw: number; readonly SizeRootFs: number }> {
+  const image = images.find(({ target }) => target.digest === record.imageId);
+  const SizeRw = await directoryBytes(upperDirectory(nodeDirectory, record));
+  return { SizeRw, SizeRootFs: SizeRw + (image === undefined ? 0 : layersBytes([image])) };
+}
 
 async function volumesUsage({ volumes, containers }: DiskUsageParts): Promise<readonly object[]> {
   const told: object[] = [];

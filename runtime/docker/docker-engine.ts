@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdir, readFile } from "node:fs/promises";
+import { access, constants, mkdir, readFile } from "node:fs/promises";
 import { availableParallelism, totalmem } from "node:os";
 import { join } from "node:path";
 import { apiVersionOf, label, namespaces } from "@shallop/sdk/api";
@@ -27,6 +27,7 @@ import { archiveRoutes } from "./files/archive-routes.ts";
 import { changesRoutes } from "./files/changes-routes.ts";
 import { commitRoutes } from "./files/commit.ts";
 import { openFilesDirectory } from "./files/container-files.ts";
+import { fillVolumes } from "./files/fill-volumes.ts";
 import { Router } from "./http/router.ts";
 import { serveDocker } from "./http/server.ts";
 import { buildRoutes } from "./images/build-routes.ts";
@@ -83,6 +84,7 @@ export async function startEngine(settings: EngineSettings): Promise<AsyncDispos
     memoryBytes: totalmem(),
     cpus: availableParallelism(),
     volumePath: (name: string) => volumes.path(name),
+    ...(await findInit()),
   };
   const node = { client, cgroups: await LocalCgroups.open(nodeDirectory, clock), nodeDirectory, clock };
   const lifecycle = new Lifecycle({ ...node, containers, machine, ports, log, signal });
@@ -98,9 +100,10 @@ export async function startEngine(settings: EngineSettings): Promise<AsyncDispos
   router.add(buildRoutes({ library, events, builderDirectory, environment: settings.environment }));
   const context = () => contextOf({ clock, volumes, networks });
   router.add(diskUsageRoutes({ library, containers, volumes, builderDirectory, nodeDirectory, context }));
-  router.add(containerRoutes({ library, containers, networks, volumes, machine, lifecycle, clock }));
   const files = { library, containers, volumes, events, nodeDirectory, clock, directory: join(directory, "files") };
   await openFilesDirectory(files.directory);
+  const made = { library, containers, networks, volumes, machine, lifecycle, clock, nodeDirectory };
+  router.add(containerRoutes({ ...made, fillVolumes: (record, abort) => fillVolumes(files, record, abort) }));
   router.add(imageRoutes({ ...files, users: containers }));
   router.add(archiveRoutes(files));
   router.add(changesRoutes(files));
@@ -111,7 +114,7 @@ export async function startEngine(settings: EngineSettings): Promise<AsyncDispos
   router.add(statsRoutes({ ...node, containers }));
   router.add(logRoutes(streams));
   router.add(execs.routes());
-  router.add(networkRoutes({ networks, containers }));
+  router.add(networkRoutes({ ...node, networks, containers }));
   router.add(volumeRoutes({ volumes, containers }));
   router.add({ ...attachRoutes(streams), ...execs.startRoutes() }, { hijacks: true });
   const server = await serveDocker(settings.socketPath, { router, log, signal });
@@ -122,6 +125,25 @@ export async function startEngine(settings: EngineSettings): Promise<AsyncDispos
       client.close();
     },
   };
+}
+
+/** Static ones: they run in whatever image. */
+const initPrograms = ["docker-init", "tini-static", "catatonit"].flatMap((name) =>
+  ["/usr/bin", "/usr/sbin", "/usr/libexec/docker", "/usr/libexec/podman"].map((directory) => join(directory, name)),
+);
+
+/** For `--init`. */
+async function findInit(): Promise<{ readonly initProgram?: string }> {
+  for (const initProgram of initPrograms) {
+    if (
+      await access(initProgram, constants.X_OK).then(
+        () => true,
+        () => false,
+      )
+    )
+      return { initProgram };
+  }
+  return {};
 }
 
 async function openLibrary(settings: EngineSettings, directory: string): Promise<ImageLibrary> {

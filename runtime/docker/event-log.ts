@@ -1,5 +1,6 @@
 import type { Clock } from "@shallop/sdk/internal";
 import type { Filters } from "./http/call.ts";
+import { DockerFault } from "./http/docker-fault.ts";
 
 export type EventType = "container" | "image" | "network" | "volume";
 
@@ -65,7 +66,7 @@ export function eventPasses(event: DockerEvent, filters: Filters): boolean {
   const { Attributes, ID } = event.Actor;
   const isNamed = (type: EventType, name: string): boolean =>
     event.Type === type && (ID === name || (name.length >= 4 && ID.startsWith(name)) || Attributes["name"] === name);
-  const tests: Readonly<Record<string, (value: string) => boolean>> = {
+  const tests: Readonly<Record<FilterName, (value: string) => boolean>> = {
     type: (value) => event.Type === value,
     event: (value) => event.Action === value || event.Action.startsWith(`${value}:`),
     scope: (value) => event.scope === value,
@@ -79,9 +80,21 @@ export function eventPasses(event: DockerEvent, filters: Filters): boolean {
     },
   };
   return [...filters].every(([name, values]) => {
-    const passes = tests[name];
-    return passes === undefined || values.length === 0 || values.some((value) => passes(value));
+    const passes = (tests as Readonly<Record<string, (value: string) => boolean>>)[name] ?? (() => false);
+    return values.length === 0 || values.some((value) => passes(value));
   });
+}
+
+const filterNames = ["type", "event", "scope", "container", "network", "volume", "image", "label"] as const;
+type FilterName = (typeof filterNames)[number];
+/** Of what only a swarm or a daemon has: known words, which no event here has. */
+const emptyFilters: readonly string[] = ["config", "daemon", "node", "plugin", "secret", "service"];
+
+/** @throws DockerFault BAD_REQUEST */
+export function checkEventFilters(filters: Filters): void {
+  const known: readonly string[] = [...filterNames, ...emptyFilters];
+  const strange = [...filters.keys()].find((name) => !known.includes(name));
+  if (strange !== undefined) throw new DockerFault("BAD_REQUEST", `invalid filter '${strange.slice(0, 60)}'`);
 }
 
 /** `since` and `until`: seconds since the epoch with a fraction, or RFC 3339. In milliseconds; undefined when it is no time. */

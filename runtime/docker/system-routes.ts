@@ -5,7 +5,7 @@ import { textAt } from "@shallop/sdk/api";
 import { ImageFault, registryHost } from "@shallop/sdk/image";
 import { imageArchitecture } from "../image/choose.ts";
 import type { Containers } from "./containers/containers.ts";
-import { eventPasses, eventTimeMs, type EventLog } from "./event-log.ts";
+import { checkEventFilters, eventPasses, eventTimeMs, type EventLog } from "./event-log.ts";
 import { type Call, ok, type Reply } from "./http/call.ts";
 import { DockerFault } from "./http/docker-fault.ts";
 import type { Routes } from "./http/router.ts";
@@ -162,6 +162,7 @@ async function login({ library }: SystemParts, call: Call): Promise<Reply> {
 /** An object a line, those of the past first. */
 async function events({ events: log, library }: SystemParts, call: Call): Promise<void> {
   const filters = call.filters();
+  checkEventFilters(filters);
   const sinceMs = eventTimeMs(call.text("since"));
   const untilMs = eventTimeMs(call.text("until"));
   const nowMs = library.clock.wallMs();

@@ -50,6 +50,14 @@ export interface PodAdjustment {
   /** Nothing in it gets the processor. */
   readonly paused: boolean;
   readonly limits: readonly ContainerLimits[];
+  /** That it shares with others of its node. */
+  readonly networks: readonly PodMembership[];
+}
+
+/** A network that native pods of a node share, and a pod's names there. */
+export interface PodMembership {
+  readonly network: string;
+  readonly names: readonly string[];
 }
 
 export interface ContainerLimits {
@@ -146,6 +154,10 @@ export interface PodLaunch {
   readonly workingDir?: string;
   /** Undefined: names of the cluster first, then those outside. */
   readonly dns?: PodDns;
+  /** What a native pod calls itself; undefined: its name. */
+  readonly hostname?: string;
+  /** Beside its own line. */
+  readonly hosts?: readonly HostLine[];
   /** Native only; undefined: nothing is asked for. */
   readonly security?: PodSecurity;
   /** Where a native pod listens. */
@@ -159,6 +171,12 @@ export interface PodLaunch {
 export interface ComponentFiles {
   readonly volumes: readonly Volume[];
   readonly mounts: readonly VolumeMount[];
+}
+
+/** A line of hosts(5). */
+export interface HostLine {
+  readonly ip: string;
+  readonly names: readonly string[];
 }
 
 /** How a pod finds names: core/v1, `dnsPolicy` and `dnsConfig`. */

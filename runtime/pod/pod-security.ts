@@ -7,6 +7,10 @@ import type { Container, PodSpec } from "@shallop/sdk/api";
 export interface PodSecurity {
   readonly runAsUser?: number;
   readonly runAsGroup?: number;
+  /** `user[:group]`, as an image names it; before the numbers. */
+  readonly user?: string;
+  /** Beside those that every container has. */
+  readonly resourceLimits?: readonly ResourceLimit[];
   readonly runAsNonRoot: boolean;
   readonly supplementalGroups: readonly number[];
   /** Stricter than Kubernetes' default: writable only when asked for. */
@@ -22,6 +26,13 @@ export interface PodSecurity {
   readonly sysctls: Readonly<Record<string, string>>;
   /** `hostNetwork` and its like, as far as they are asked for. */
   readonly hostNamespaces: readonly string[];
+}
+
+/** setrlimit(2); `nofile`. */
+export interface ResourceLimit {
+  readonly name: string;
+  readonly soft: number;
+  readonly hard: number;
 }
 
 const capabilityName = (name: string): string => name.toUpperCase().replace(/^CAP_/, "");

@@ -76,12 +76,29 @@ test("the machine's kind shows: swap that is not counted, v2, no IPv6, few files
   });
   expect(spec.linux.resources.memory).toEqual({ limit: 64 << 20 });
   expect(spec.linux.resources.unified).toEqual({ "memory.oom.group": "1" });
-  expect(Object.keys(networkSysctls({ ipv6: false }))).toEqual([
+  expect(Object.keys(networkSysctls({ ipv6: false }, true))).toEqual([
     "net.ipv4.ip_unprivileged_port_start",
     "net.ipv4.conf.all.accept_redirects",
     "net.ipv4.conf.eth0.accept_redirects",
   ]);
   expect(spec.process.rlimits).toContainEqual({ type: "RLIMIT_NOFILE", hard: 512, soft: 512 });
+});
+
+test("limits of a container's own: none opens more files than the node may, and there are no cores", () => {
+  const resourceLimits = [
+    { name: "nofile", soft: 100, hard: 1 << 30 },
+    { name: "nproc", soft: 5, hard: 6 },
+  ];
+  const { rlimits } = bundleConfig({ ...input, rights: { ...input.rights, resourceLimits } }).process;
+  expect(rlimits).toEqual([
+    { type: "RLIMIT_CORE", hard: 0, soft: 0 },
+    { type: "RLIMIT_NOFILE", soft: 100, hard: input.machine.openFilesMax },
+    { type: "RLIMIT_NPROC", soft: 5, hard: 6 },
+  ]);
+});
+
+test("a pod without a link has no settings of one", () => {
+  expect(Object.keys(networkSysctls({ ipv6: true }, false)).filter((name) => name.includes("eth0"))).toEqual([]);
 });
 
 test("with a range of ids there is a user namespace of exactly these", () => {

@@ -67,7 +67,6 @@ export function bundleConfig(input: BundleInput): OciSpec {
   assert(input.cgroupsPath.startsWith("/"), "a relative cgroup path would be below the agent's own");
   const { user, args, env, cwd } = input.process;
   const { terminal = false, terminalSize: size } = input;
-  const openFiles = Math.min(openFilesWanted, input.machine.openFilesMax);
   return {
     ociVersion: "1.0.2",
     hostname: input.hostname,
@@ -79,11 +78,7 @@ export function bundleConfig(input: BundleInput): OciSpec {
       env: [...(terminal && !hasTerm(env) ? ["TERM=xterm"] : []), ...env, `HOSTNAME=${input.hostname}`],
       cwd,
       capabilities: input.rights.capabilities,
-      rlimits: [
-        { type: "RLIMIT_NOFILE", hard: openFiles, soft: openFiles },
-        // A core of a guest would be written by the machine's own handler, outside of all limits.
-        { type: "RLIMIT_CORE", hard: 0, soft: 0 },
-      ],
+      rlimits: resourceLimits(input),
       noNewPrivileges: input.rights.noNewPrivileges,
       oomScoreAdj,
     },
@@ -91,6 +86,20 @@ export function bundleConfig(input: BundleInput): OciSpec {
     mounts: [...mounts(input), ...volumeMounts(input.volumes ?? [])],
     linux: linux(input),
   };
+}
+
+function resourceLimits({ rights, machine: { openFilesMax } }: BundleInput): OciSpec["process"]["rlimits"] {
+  const openFiles = Math.min(openFilesWanted, openFilesMax);
+  const asked = rights.resourceLimits.map(({ name, soft, hard }) => {
+    const max = name === "nofile" ? openFilesMax : hard;
+    return { type: `RLIMIT_${name.toUpperCase()}`, hard: Math.min(hard, max), soft: Math.min(soft, max) };
+  });
+  const always = [
+    { type: "RLIMIT_NOFILE", hard: openFiles, soft: openFiles },
+    // A core of a guest would be written by the machine's own handler, outside of all limits.
+    { type: "RLIMIT_CORE", hard: 0, soft: 0 },
+  ];
+  return [...always.filter(({ type }) => !asked.some((one) => one.type === type)), ...asked];
 }
 
 const hasTerm = (env: readonly string[]): boolean => env.some((variable) => variable.startsWith("TERM="));
@@ -169,14 +178,17 @@ function userMappings(users: IdRange | undefined): Pick<OciLinux, "uidMappings" 
 }
 
 /** Settings of a pod's network namespace. */
-export const networkSysctls = (machine: Pick<BundleMachine, "ipv6">): Readonly<Record<string, string>> => ({
+export const networkSysctls = (
+  machine: Pick<BundleMachine, "ipv6">,
+  hasLink: boolean,
+): Readonly<Record<string, string>> => ({
   // With this, programs that serve on port 80 need neither root nor a capability.
   "net.ipv4.ip_unprivileged_port_start": "0",
   // What pods send each other goes by the machine, which holds it to its rules; none is to be told of a shorter way.
   "net.ipv4.conf.all.accept_redirects": "0",
-  "net.ipv4.conf.eth0.accept_redirects": "0",
+  ...(hasLink ? { "net.ipv4.conf.eth0.accept_redirects": "0" } : {}),
   // The pod's link speaks IPv4 only. Loopback keeps ::1, which programs like to listen on.
-  ...(machine.ipv6 ? { "net.ipv6.conf.eth0.disable_ipv6": "1" } : {}),
+  ...(machine.ipv6 && hasLink ? { "net.ipv6.conf.eth0.disable_ipv6": "1" } : {}),
 });
 
 function resources(input: BundleInput): OciResources {

@@ -9,7 +9,8 @@ import type { PodVolumes } from "./volumes.ts";
 
 /** A pod of several containers whose sandbox is there. */
 export interface ContainerPod {
-  readonly launch: PlannedLaunch;
+  /** With the networks that it is in now. */
+  launch: PlannedLaunch;
   readonly names: PodNames;
   readonly files: PodFiles;
   readonly start: Start;

@@ -64,6 +64,7 @@ export class ContainerPods {
         signal.throwIfAborted();
       }
       await tools.network.join(start.address ?? "", launch.plan.networks ?? []);
+      if (launch.plan.isAlone === true) await tools.network.isolate(start.address ?? "");
       const volumes = new PodVolumes(tools.kernel, start.files.volumes, launch.plan);
       await volumes.open(start.users?.first ?? 0);
       const pod = this.#podOf({ launch, address: start.address ?? "" }, start);
@@ -101,11 +102,13 @@ export class ContainerPods {
     if (pod !== undefined && !pod.stopping) await pod.volumes.refresh(volumes, pod.start.users?.first ?? 0);
   }
 
-  /** Freezes or thaws all containers, and gives each its limits, those too that start later. @throws PodFault */
-  async adjust(uid: string, { paused, limits }: PodAdjustment): Promise<void> {
+  /** Freezes or thaws all containers, gives each its limits, those too that start later, and the pod its networks. @throws PodFault */
+  async adjust(uid: string, { paused, limits, networks }: PodAdjustment): Promise<void> {
     const pod = this.#pods.get(uid);
     if (pod === undefined || pod.stopping) throw new PodFault("NOT_RUNNING", "the pod does not run");
-    const { kernel } = this.#settings.tools;
+    const { kernel, network } = this.#settings.tools;
+    await network.join(pod.start.address ?? "", networks);
+    pod.launch = { ...pod.launch, plan: { ...pod.launch.plan, networks } };
     for (const limit of limits) {
       const native = pod.running.get(limit.container);
       if (native !== undefined) await resizeContainer(native, limit, kernel);
@@ -182,7 +185,7 @@ export class ContainerPods {
   #sandboxOf(launch: PlannedLaunch): Pick<Start, "launch" | "hostname" | "logged"> {
     return {
       launch: { ...launch, image: nativeOf(launch.image) },
-      hostname: launch.name.slice(0, 63),
+      hostname: (launch.hostname ?? launch.name).slice(0, 63),
       logged: () => undefined,
     };
   }

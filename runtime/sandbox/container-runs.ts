@@ -52,7 +52,6 @@ export class ContainerRuns {
   ): Promise<ContainerRun> {
     const { tools, observer, clock } = this.#settings;
     const { uid, namespace, name } = pod.launch;
-    const key = containerKey(container.name);
     const [other] = pod.running.values();
     const ipcOf = other === undefined ? undefined : await pidOf(other.files);
     const start: Start = {
@@ -63,15 +62,16 @@ export class ContainerRuns {
         env: withAddress(container.env, pod.start.address),
         namespace,
         name,
-        ...(pod.launch.dns === undefined ? {} : { dns: pod.launch.dns }),
+        ...namesOf(pod.launch),
         image: nativeOf(container.image),
       },
-      names: containerNames(pod.names, key),
+      names: containerNames(pod.names, containerKey(container.name)),
       files: this.#filesOf(pod, container),
       logged: (line) => observer.logged(uid, { ...line, container: container.name }),
       part: {
         mounts: await pod.volumes.mountsOf(container),
         streams: container.streams,
+        isAlone: pod.launch.plan.isAlone === true,
         ...(ipcOf === undefined ? {} : { ipcOf }),
       },
     };
@@ -268,3 +268,9 @@ async function pidOf(files: PodFiles): Promise<number | undefined> {
   const pid = Number(await readFile(files.pidFile, "utf8").catch(() => ""));
   return pid > 0 ? pid : undefined;
 }
+
+/** How its containers find names: what all of them have of their pod. */
+const namesOf = ({ dns, hosts }: PodLaunch): Pick<PodLaunch, "dns" | "hosts"> => ({
+  ...(dns === undefined ? {} : { dns }),
+  ...(hosts === undefined ? {} : { hosts }),
+});

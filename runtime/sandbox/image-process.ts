@@ -19,7 +19,7 @@ export interface ImageProcess {
 /** A launch whose image is known to be native. */
 export type NativeLaunch = Pick<
   PodLaunch,
-  "namespace" | "name" | "env" | "command" | "args" | "workingDir" | "limits" | "security" | "dns"
+  "namespace" | "name" | "env" | "command" | "args" | "workingDir" | "limits" | "security" | "dns" | "hosts"
 > & {
   readonly image: LocalNativeImage;
 };
@@ -63,7 +63,8 @@ export async function imageProcess(launch: NativeLaunch, layersTopFirst: readonl
 
 /** What the pod says, as an image would write it; else what the image says. */
 function wantedUser({ security, image }: NativeLaunch): string {
-  const { runAsUser, runAsGroup } = security ?? {};
+  const { runAsUser, runAsGroup, user } = security ?? {};
+  if (user !== undefined) return user;
   const [ofImage] = image.config.user.split(":");
   if (runAsUser === undefined && runAsGroup === undefined) return image.config.user;
   const group = runAsGroup === undefined ? "" : `:${runAsGroup}`;

@@ -288,7 +288,7 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
       launch: { ...launch, image },
       names: podNames(this.#node, key),
       files: podFiles(this.#podsDirectory, key),
-      hostname: launch.name.slice(0, hostnameLengthMax),
+      hostname: (launch.hostname ?? launch.name).slice(0, hostnameLengthMax),
       logged: (line) => this.#settings.observer.logged(launch.uid, line),
     };
     if (isPlanned(launch)) return this.#containerPods.start(launch, start, signal);

@@ -170,6 +170,11 @@ export class PodNetwork {
     );
   }
 
+  /** Takes the pod's link away: it has its loopback, and nothing else. */
+  async isolate(address: string): Promise<void> {
+    await this.#kernel.network(["link delete eth0"], this.#namespaceOf(address));
+  }
+
   /** Removes what connect made, as far as it is there. */
   async disconnect(names: PodNames): Promise<void> {
     const addresses = await this.#claims.addressesOf(names.key);

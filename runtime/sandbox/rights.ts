@@ -1,4 +1,4 @@
-import { plainSecurity, type PodSecurity } from "../pod/pod-security.ts";
+import { plainSecurity, type PodSecurity, type ResourceLimit } from "../pod/pod-security.ts";
 import { PodFault } from "../pod/pod-runtime.ts";
 import type { OciCapabilitySet, OciSeccomp } from "./oci-spec.ts";
 import { type SeccompArch, seccompProfile } from "./seccomp.ts";
@@ -12,6 +12,8 @@ export interface ContainerRights {
   readonly maskedPaths: readonly string[];
   readonly readonlyPaths: readonly string[];
   readonly readOnlyRoot: boolean;
+  /** Beside those that every container has. */
+  readonly resourceLimits: readonly ResourceLimit[];
   /** Settings of the pod's network namespace, and of its other namespaces. */
   readonly networkSysctls: Readonly<Record<string, string>>;
   readonly otherSysctls: Readonly<Record<string, string>>;
@@ -78,6 +80,7 @@ export function containerRights({ security = plainSecurity, isRoot, arch, shifts
     maskedPaths: isOpen ? [] : maskedPaths,
     readonlyPaths: isOpen ? [] : readonlyPaths,
     readOnlyRoot: security.readOnlyRoot,
+    resourceLimits: security.resourceLimits ?? [],
     ...sysctls(security.sysctls),
   };
 }

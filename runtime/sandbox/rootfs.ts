@@ -1,7 +1,7 @@
 import { chmodSync, chownSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { chmod, lchown, lstat, mkdir, readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { PodFault } from "../pod/pod-runtime.ts";
+import { type HostLine, PodFault } from "../pod/pod-runtime.ts";
 import type { IdRange } from "./kernel/kernel.ts";
 import { layersMax } from "./kernel/pod-mounts.ts";
 import type { PodFiles } from "./pod-files.ts";
@@ -10,6 +10,8 @@ import type { PodFiles } from "./pod-files.ts";
 export interface TopLayer {
   readonly hostname: string;
   readonly address: string;
+  /** Lines of hosts(5) beside the pod's own. */
+  readonly hosts: readonly HostLine[];
   /** resolv.conf(5). */
   readonly resolver: string;
 }
@@ -31,7 +33,7 @@ export function makeTopLayer(files: PodFiles, top: TopLayer): void {
   for (const directory of openDirectories) makeDirectory(join(files.top, directory), 0o1777);
   const texts = {
     hostname: `${top.hostname}\n`,
-    hosts: `127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n${top.address}\t${top.hostname}\n`,
+    hosts: hostsText(top),
     "resolv.conf": top.resolver,
   };
   for (const [name, text] of Object.entries(texts)) {
@@ -39,6 +41,11 @@ export function makeTopLayer(files: PodFiles, top: TopLayer): void {
     writeFileSync(path, text);
     chmodSync(path, 0o644);
   }
+}
+
+function hostsText({ address, hostname, hosts }: TopLayer): string {
+  const own = `127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n${address}\t${hostname}\n`;
+  return own + hosts.map(({ ip, names }) => `${ip}\t${names.join(" ")}\n`).join("");
 }
 
 /** Whatever the umask of whoever started the node: programs in the pod that are not root are to get in. */

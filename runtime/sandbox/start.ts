@@ -59,6 +59,8 @@ interface ContainerPart {
   /** A process whose IPC namespace is the pod's; undefined: none runs yet. */
   readonly ipcOf?: number;
   readonly streams: ContainerStreams;
+  /** The pod has no link. */
+  readonly isAlone: boolean;
 }
 
 export interface PartMount extends PodVolume {
@@ -154,7 +156,7 @@ async function launch(start: Start, { kernel, clock, network, runtime, machine }
   using mounts = await kernel.podMounts({
     layers: layersTopFirst,
     networkNamespace: network.namespacePath(address),
-    sysctls: { ...networkSysctls(machine), ...rights.networkSysctls },
+    sysctls: { ...networkSysctls(machine, part?.isAlone !== true), ...rights.networkSysctls },
     allowsSetuid: !rights.noNewPrivileges,
     ...(rights.readOnlyRoot ? {} : { writableDirectory: files.writable }),
     ...(part === undefined ? {} : { volumes: part.mounts }),
@@ -204,7 +206,7 @@ async function writeBundle(start: Start, tools: StartTools): Promise<void> {
   const fifos = [files.stdout, files.stderr, ...inputFifos(files, part?.streams)];
   const { nameServer, searches } = tools.network;
   const resolver = resolverConfig({ namespace: launch.namespace, nameServer, searches }, launch.dns);
-  makeTopLayer(files, { hostname, address, resolver });
+  makeTopLayer(files, { hostname, address, resolver, hosts: launch.hosts ?? [] });
   tools.kernel.makeFifos(fifos);
   const layersTopFirst = [files.top, ...launch.image.layerPaths.toReversed()];
   const process = await imageProcess(launch, layersTopFirst);

@@ -262,6 +262,7 @@ export interface PodSpec {
   readonly schedulerName?: string;
   readonly securityContext?: PodSecurityContext;
   readonly hostname?: string;
+  readonly hostAliases?: readonly { readonly ip?: string; readonly hostnames?: readonly string[] }[];
   readonly subdomain?: string;
   readonly dnsPolicy?: "ClusterFirst" | "ClusterFirstWithHostNet" | "Default" | "None";
   readonly dnsConfig?: {

@@ -86,6 +86,13 @@ export const annotation = {
   holdsOutput: "shallop.dev/holds-output",
   /** On Pods, by a user: how large the terminal is that a container begins with, `COLUMNSxROWS`. */
   terminalSize: "shallop.dev/terminal-size",
+  /** On Pods, by a user: `none`, and their native containers have no network but the loopback. */
+  network: "shallop.dev/network",
+  /**
+   * On Pods, by a user: JSON of what Kubernetes has no field for, of their native containers: `{"user": "www-data",
+   * "ulimits": {"nofile": [SOFT, HARD]}, "pids": 100}`. It makes bounds narrower, and none wider.
+   */
+  process: "shallop.dev/process",
   /**
    * On Pods, by a user: how long what has ended waits before it is started again, such as `100ms`: twice as long after each
    * failure in a row, up to a minute, and from the begin when it has run for 10 s. Absent: as Kubernetes has it.

@@ -283,6 +283,42 @@ test("pause and unpause: frozen by the kernel, told by ps and events; a paused o
   expect(told).toMatch(/create\nstart\npause\nunpause\n[^]*pause\nunpause\n[^]*die/);
 });
 
+test("flags of run: names, users, limits, shared memory, no network; what there is not is refused", async () => {
+  const names = ["--add-host", "db:1.2.3.4", "--hostname", "host1", "--shm-size", "8m", "--ulimit", "nofile=100:200"];
+  const look =
+    "cat /etc/hostname; grep db /etc/hosts; ulimit -n; df -k /dev/shm | tail -1; ls /sys/class/net; id; ls /www";
+  const seen = await d(
+    ...["run", "--rm", ...names, "--network", "none", "--group-add", "55", "-v", "filled:/www"],
+    ...["--cap-drop", "ALL", "shell:1", "sh", "-c", `${look}; grep CapEff /proc/self/status`],
+  );
+  expect(seen.replaceAll(/[ \t]+/g, " ").split("\n")).toEqual([
+    ...["host1", "1.2.3.4 db", "100", expect.stringMatching(/^\S+ 8192 /), "lo", "uid=0 gid=0 groups=55", "index.html"],
+    "CapEff: 0000000000000000",
+  ]);
+  await d("volume", "rm", "filled");
+  const id = await d("run", "-d", "--name", "exposed", "--expose", "8080", "-P", "shell:1", "sleep", "100");
+  expect(await d("exec", "exposed", "hostname")).toBe(id.slice(0, 12));
+  expect(await d("port", "exposed", "8080")).toMatch(/^0\.0\.0\.0:\d+$/);
+  expect(await d("inspect", "-s", "-f", "{{gt .State.Pid 1}} {{.SizeRw}}", "exposed")).toBe("true 0");
+  expect(await d("top", "exposed", "-o", "user,args")).toMatch(/root +sleep 100$/);
+  // When it has returned, the container has ended.
+  await d("kill", "exposed");
+  expect((await docker(["exec", "exposed", "true"])).stderr).toContain("is not running");
+  await d("rm", "exposed");
+  const refused: readonly (readonly [flags: readonly string[], words: string])[] = [
+    [["--network", "nosuch"], "network nosuch not found"],
+    [["--gpus", "all"], "could not select device driver"],
+    [["--security-opt", "foo=bar"], 'invalid --security-opt 1: "foo=bar"'],
+    [["--mount", "type=bind,source=/nosuch,target=/x"], "bind source path does not exist: /nosuch"],
+    [["--memory", "1m"], "Minimum memory limit allowed is 6MB"],
+  ];
+  for (const [flags, words] of refused) {
+    const { code, stderr } = await docker(["run", "--rm", ...flags, "shell:1", "true"]);
+    expect({ code, stderr }).toEqual({ code: 125, stderr: expect.stringContaining(words) });
+  }
+  expect((await docker(["network", "create", "--internal", "walled"])).stderr).toContain("not supported: --internal");
+});
+
 test("kill, wait, restart policies, networks, events", async () => {
   await d("network", "create", "--label", "x=y", "inner");
   await d("run", "-d", "--name", "sleeper", "--network", "inner", "shell:1", "sleep", "100");
@@ -347,7 +383,14 @@ test("networks: containers of one reach each other by name and alias, others do 
   const call = `nc -w 2 ${address} 80 < /dev/null`;
   expect(await d("run", "--rm", "--network", "shared", "shell:1", "sh", "-c", call)).toBe("hello");
   expect((await docker(["run", "--rm", "shell:1", "sh", "-c", `${ask("db")}; ${call}`])).stdout).toBe("");
-  await d("rm", "-f", "db");
+  // One that runs joins at once, and leaves at once.
+  await d("run", "-d", "--name", "late", "shell:1", "sleep", "100");
+  const reach = (): Promise<Result> => docker(["exec", "late", "sh", "-c", call]);
+  await d("network", "connect", "shared", "late");
+  expect((await reach()).stdout).toBe("hello\n");
+  await d("network", "disconnect", "shared", "late");
+  expect((await reach()).stdout).toBe("");
+  await d("rm", "-f", "db", "late");
   await d("network", "rm", "shared");
   const times = ["--since", "5m", "--until", (Date.now() / 1000).toFixed(3)];
   const told = await d("events", ...times, "--filter", "container=db", "--format", "{{.Action}}");

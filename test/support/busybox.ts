@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Platform } from "./platform.ts";
 
 const applets =
-  "sh ls cat tar test sleep echo ps id stty tty env nc httpd wget nslookup mkdir rm dd touch true false kill df head tr wc ln cp date grep seq md5sum";
+  "sh hostname ls cat tar test sleep echo ps id stty tty env nc httpd wget nslookup mkdir rm dd touch true false kill df head tr wc ln cp date grep seq md5sum";
 
 /** A small native image with a shell: Debian's static busybox. Serves `/www` on port 8080. Its reference. */
 export async function publishBusybox(platform: Platform, directory: string): Promise<string> {

@@ -56,11 +56,19 @@ const tests: Readonly<Record<string, Test>> = {
   until: ({ record }, value, { clock }) => Date.parse(record.createdAt) < untilMs(value, clock.wallMs()),
 };
 
+/** Filters whose values are of a closed list, Docker's. */
+const choices: Readonly<Record<string, readonly string[]>> = {
+  status: ["created", "running", "paused", "restarting", "removing", "exited", "dead"],
+  health: ["none", "starting", "healthy", "unhealthy"],
+};
+
 /** Of several values of one filter one is enough; of labels all; filters add up. @throws DockerFault BAD_REQUEST */
 export function matchesFilters(container: DockerContainer, filters: Filters, filtering: Filtering): boolean {
   return [...filters].every(([name, values]) => {
     const test = tests[name];
     if (test === undefined) throw new DockerFault("BAD_REQUEST", `invalid filter '${name.slice(0, 60)}'`);
+    const strange = values.find((value) => choices[name]?.includes(value) === false);
+    if (strange !== undefined) throw new DockerFault("BAD_REQUEST", `invalid filter '${name}=${strange.slice(0, 60)}'`);
     const holds = (value: string): boolean => test(container, value, filtering);
     return values.length === 0 || (name.startsWith("label") ? values.every(holds) : values.some(holds));
   });

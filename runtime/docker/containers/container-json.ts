@@ -44,8 +44,8 @@ export function containerSummary(view: ContainerView, context: ViewContext): obj
   };
 }
 
-/** `GET /containers/ID/json`. Pure. */
-export function containerInspection(view: ContainerView, context: ViewContext): object {
+/** `GET /containers/ID/json`; `pid`: of its first process on this machine. Pure. */
+export function containerInspection(view: ContainerView, context: ViewContext, pid = 0): object {
   const { record, state, pod } = view;
   const request = parseCreateBody(record.body);
   const [Path = "", ...Args] = commandOf(record, request);
@@ -55,7 +55,7 @@ export function containerInspection(view: ContainerView, context: ViewContext): 
     Id: record.id,
     Created: record.createdAt,
     ...{ Path, Args },
-    State: stateJson(view),
+    State: stateJson(view, pid),
     Image: record.imageId,
     ...{ ResolvConfPath: "", HostnamePath: "", HostsPath: "", LogPath: "" },
     Name: `/${record.name}`,
@@ -86,7 +86,7 @@ function variantJson(pod: Pod | undefined): object {
   return { Platform: kind === "wasm" ? "wasi" : "linux", Variant: { Kind: kind, ImageID, Reason } };
 }
 
-function stateJson({ state, record }: ContainerView): object {
+function stateJson({ state, record }: ContainerView, Pid: number): object {
   const { name, ended, startedAt, health } = state;
   const isRunning = name === "running" || name === "paused" || name === "restarting";
   return {
@@ -96,7 +96,7 @@ function stateJson({ state, record }: ContainerView): object {
     Restarting: name === "restarting",
     OOMKilled: ended?.oomKilled ?? false,
     Dead: false,
-    Pid: 0,
+    Pid,
     ExitCode: hasProgram(state) ? 0 : (ended?.exitCode ?? 0),
     Error: isRunning ? "" : (ended?.error ?? ""),
     StartedAt: (isRunning ? startedAt : ended?.startedAt) ?? never,

@@ -30,6 +30,8 @@ export interface ContainerRecord {
   readonly imageConfig: JsonObject;
   /** Its Wasm variant says of itself that it is a command, which takes arguments and reads an input. */
   readonly hasWasmCommand: boolean;
+  /** There are files of it, of a variant for this machine. */
+  readonly hasNative: boolean;
   /** Of `--platform`; empty when it was not said. */
   readonly platform: string;
   /** By target: names of the volumes that were made for it. */

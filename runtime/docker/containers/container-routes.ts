@@ -4,15 +4,19 @@ import { DockerFault } from "../http/docker-fault.ts";
 import type { Routes } from "../http/router.ts";
 import { matchesFilters } from "./container-filters.ts";
 import { containerInspection, containerSummary, type ViewContext } from "./container-json.ts";
-import { isActive } from "./container-state.ts";
+import { containerSizes } from "../disk-usage.ts";
+import { hasProgram, isActive } from "./container-state.ts";
 import type { DockerContainer } from "./containers.ts";
 import { createContainer, type CreateParts } from "./create.ts";
 import { checkContainerName, parseCreateBody } from "./create-body.ts";
 import type { Lifecycle } from "./lifecycle.ts";
+import { localProcess } from "./local-process.ts";
 
 export interface ContainerParts extends CreateParts {
   readonly lifecycle: Lifecycle;
   readonly clock: Clock;
+  /** Of the node agent: `DATA/node`. */
+  readonly nodeDirectory: string;
 }
 
 /** Lists, inspects, makes, starts, stops and removes containers. */
@@ -29,7 +33,7 @@ export function containerRoutes(parts: ContainerParts): Routes {
     "GET /containers/json": (call) => list(parts, call),
     "POST /containers/create": (call) => createContainer(parts, call),
     "POST /containers/prune": (call) => prune(parts, call),
-    "GET /containers/:id/json": (call) => ok(containerInspection(one(call), contextOf(parts))),
+    "GET /containers/:id/json": (call) => inspect(parts, one(call), call),
     "POST /containers/:id/start": act((container) => startOrRemove(parts, container)),
     "POST /containers/:id/stop": act((container, call) => lifecycle.stop(container, stopOptions(call))),
     "POST /containers/:id/restart": act((container, call) => lifecycle.restart(container, stopOptions(call))),
@@ -58,7 +62,17 @@ function stopOptions(call: Call): { readonly seconds?: number; readonly signal?:
   return { ...(seconds === undefined ? {} : { seconds }), ...(signal === undefined ? {} : { signal }) };
 }
 
-function list(parts: ContainerParts, call: Call): Reply {
+async function inspect(parts: ContainerParts, container: DockerContainer, call: Call): Promise<Reply> {
+  const { library, nodeDirectory } = parts;
+  const { pod, state } = container;
+  const process = pod === undefined || !hasProgram(state) ? undefined : await localProcess(nodeDirectory, pod);
+  const sizes = call.flag("size")
+    ? await containerSizes(container, { nodeDirectory, images: await library.all() })
+    : {};
+  return ok({ ...containerInspection(container, contextOf(parts), process?.pid ?? 0), ...sizes });
+}
+
+async function list(parts: ContainerParts, call: Call): Promise<Reply> {
   const filters = call.filters();
   const limit = call.count("limit") ?? 0;
   const isAll = call.flag("all") || limit > 0 || filters.has("status") || filters.has("exited");
@@ -67,7 +81,14 @@ function list(parts: ContainerParts, call: Call): Reply {
     .all()
     .filter((container) => (isAll || isActive(container.state)) && matchesFilters(container, filters, parts))
     .toSorted((a, b) => (a.record.createdAt < b.record.createdAt ? 1 : -1));
-  return ok((limit > 0 ? shown.slice(0, limit) : shown).map((container) => containerSummary(container, context)));
+  const wanted = limit > 0 ? shown.slice(0, limit) : shown;
+  if (!call.flag("size")) return ok(wanted.map((container) => containerSummary(container, context)));
+  const sizing = { nodeDirectory: parts.nodeDirectory, images: await parts.library.all() };
+  const sized = wanted.map(async (container) => ({
+    ...containerSummary(container, context),
+    ...(await containerSizes(container, sizing)),
+  }));
+  return ok(await Promise.all(sized));
 }
 
 /** A start that failed leaves no container that was to go by itself. */

@@ -19,6 +19,7 @@ const recordOf = (body: ContainerRecord["body"], more: Partial<ContainerRecord> 
     imageConfig: {},
     platform: "",
     hasWasmCommand: false,
+    hasNative: true,
   },
   ...{ volumes: {}, hostPorts: {}, networks: { bridge: [] }, stopped: false, pod: "web" },
   ...more,
@@ -99,6 +100,39 @@ describe("create request → pod", () => {
     });
   });
 
+  test("names, a user by name, limits, shared memory, groups, no network", () => {
+    const body = {
+      ...{ Hostname: "", User: "www-data" },
+      HostConfig: {
+        ...{ ExtraHosts: ["db:10.1.2.3"], Dns: ["9.9.9.9"], DnsOptions: ["ndots:1"], NetworkMode: "none" },
+        ...{ Ulimits: [{ Name: "nofile", Soft: 1, Hard: 2 }], PidsLimit: 50, ShmSize: 1 << 20, GroupAdd: ["5"] },
+        ...{ CapDrop: ["ALL"], CapAdd: ["NET_RAW"] },
+      },
+    };
+    const { metadata, spec } = podOf(recordOf(body), machine);
+    expect(spec).toMatchObject({
+      ...{ hostname: id.slice(0, 12), hostAliases: [{ ip: "10.1.2.3", hostnames: ["db"] }], dnsPolicy: "None" },
+      dnsConfig: { nameservers: ["9.9.9.9"], searches: [], options: [{ name: "ndots", value: "1" }] },
+      securityContext: { supplementalGroups: [5] },
+      volumes: [{ name: "v0", emptyDir: { medium: "Memory", sizeLimit: 1 << 20 } }],
+    });
+    expect(spec.containers[0]?.volumeMounts).toEqual([{ name: "v0", mountPath: "/dev/shm", readOnly: false }]);
+    // Nothing but what is named: not what Docker's containers have beyond native pods' own.
+    expect(spec.containers[0]?.securityContext?.capabilities).toEqual({ add: ["NET_RAW"], drop: ["ALL"] });
+    expect(metadata.annotations?.["shallop.dev/network"]).toBe("none");
+    expect(JSON.parse(metadata.annotations?.["shallop.dev/process"] ?? "")).toEqual({
+      ...{ user: "www-data", ulimits: { nofile: [1, 2] }, pids: 50 },
+    });
+  });
+
+  test("--init runs the machine's program before the container's own, and is refused where there is none", () => {
+    const body = { Cmd: ["app", "$x"], HostConfig: { Init: true } };
+    const [container] = podOf(recordOf(body), { ...machine, initProgram: "/usr/bin/tini-static" }).spec.containers;
+    expect(container?.command).toEqual(["/sbin/docker-init", "--", "app", "$$x"]);
+    expect(container?.volumeMounts).toEqual([{ name: "v0", mountPath: "/sbin/docker-init", readOnly: true }]);
+    expect(() => podOf(recordOf(body), machine)).toThrow(expect.objectContaining({ code: "UNSUPPORTED" }));
+  });
+
   test("a health check of the image is a probe", () => {
     const imageConfig = { Healthcheck: { Test: ["CMD-SHELL", "true"], Interval: 2e9, Retries: 4 } };
     const [container] = podOf(recordOf({}, { imageConfig }), machine).spec.containers;
@@ -119,6 +153,18 @@ describe("create request → pod", () => {
     ["a word with a NUL", { Cmd: ["a\0b"] }],
     ["another namespace", { HostConfig: { PidMode: "host" } }],
     ["a device", { HostConfig: { Devices: [{ PathOnHost: "/dev/kmsg" }] } }],
+    ["an option that is none", { HostConfig: { SecurityOpt: ["foo=bar"] } }],
+    ["a profile", { HostConfig: { SecurityOpt: ["seccomp={}"] } }],
+    ["open paths of the kernel", { HostConfig: { MaskedPaths: [], ReadonlyPaths: [] } }],
+    ["the machine's users", { HostConfig: { UsernsMode: "host" } }],
+    ["a control group", { HostConfig: { CgroupParent: "/x" } }],
+    ["an address", { NetworkingConfig: { EndpointsConfig: { n: { IPAMConfig: { IPv4Address: "10.0.0.1" } } } } }],
+    ["a limit of cores", { HostConfig: { Ulimits: [{ Name: "core", Soft: 1, Hard: 1 }] } }],
+    ["a line of hosts that is two", { HostConfig: { ExtraHosts: ["a\nb:1.2.3.4"] } }],
+    ["the machine as a host", { HostConfig: { ExtraHosts: ["h:host-gateway"] } }],
+    ["mounts that travel", { HostConfig: { Binds: ["/a:/b:rshared"] } }],
+    ["a volume of another driver", { HostConfig: { VolumeDriver: "nfs" } }],
+    ["tries of a policy without them", { HostConfig: { RestartPolicy: { Name: "always", MaximumRetryCount: 2 } } }],
     ["too much", { Labels: { a: "x".repeat(200_000) } }],
   ])("%s is refused", (_, body) => {
     expect(() => parseCreateBody(body)).toThrow(

@@ -10,6 +10,15 @@ import {
   textsAt,
 } from "@shallop/sdk/api";
 import { DockerFault } from "../http/docker-fault.ts";
+import {
+  checkHostConfig,
+  checkMountMode,
+  checkNetworking,
+  checkVolumeOptions,
+  extraHostsOf,
+  groupsOf,
+  ulimitsOf,
+} from "./host-config.ts";
 
 /** What `POST /containers/create` asks for, checked. */
 export interface ContainerRequest {
@@ -46,6 +55,22 @@ export interface ContainerRequest {
   readonly noNewPrivileges: boolean;
   readonly seccompUnconfined: boolean;
   readonly sysctls: Readonly<Record<string, string>>;
+  /** Empty: the begin of the container's id. */
+  readonly hostname: string;
+  /** Lines of hosts(5). */
+  readonly extraHosts: readonly { readonly ip: string; readonly name: string }[];
+  readonly dns: {
+    readonly servers: readonly string[];
+    readonly searches: readonly string[];
+    readonly options: readonly string[];
+  };
+  readonly groups: readonly number[];
+  readonly ulimits: Readonly<Record<string, readonly [soft: number, hard: number]>>;
+  /** 0: as many as a pod has anyway. */
+  readonly pidsMax: number;
+  /** 0: the runtime's own. */
+  readonly shmBytes: number;
+  readonly init: boolean;
 }
 
 /** Docker's health check; times in nanoseconds, 0 where it leaves them open. */
@@ -74,6 +99,8 @@ export interface MountRequest {
   readonly readOnly: boolean;
   /** A path of the machine that is not there is made, as `-v` has it. */
   readonly create: boolean;
+  /** Of a volume that is empty: false, and it does not begin with what the image has there. */
+  readonly copies?: boolean;
   readonly sizeBytes?: number;
 }
 
@@ -107,7 +134,8 @@ export function parseCreateBody(body: JsonObject): ContainerRequest {
   const entrypoint = wordsAt(body, "Entrypoint");
   const cmd = wordsAt(body, "Cmd");
   const securityOptions = texts(host, "SecurityOpt");
-  refuseUnsupported(host);
+  checkHostConfig(host);
+  checkNetworking(body);
   return {
     image: textAt(body, "Image") ?? "",
     ...(entrypoint === undefined ? {} : { entrypoint: entrypoint.filter((word) => word !== "") }),
@@ -138,21 +166,15 @@ export function parseCreateBody(body: JsonObject): ContainerRequest {
     noNewPrivileges: securityOptions.some((option) => /^no-new-privileges(:true|=true)?$/.test(option)),
     seccompUnconfined: securityOptions.some((option) => /^seccomp[:=]unconfined$/.test(option)),
     sysctls: textsAt(host, "Sysctls"),
+    hostname: textAt(body, "Hostname") ?? "",
+    extraHosts: extraHostsOf(host),
+    dns: { servers: texts(host, "Dns"), searches: texts(host, "DnsSearch"), options: texts(host, "DnsOptions") },
+    groups: groupsOf(host),
+    ulimits: ulimitsOf(host),
+    pidsMax: amount(host, "PidsLimit"),
+    shmBytes: amount(host, "ShmSize"),
+    init: isTrue(host, "Init"),
   };
-}
-
-/** What would weaken the walls between a container and the machine, or would silently not be so, is refused. */
-function refuseUnsupported(host: JsonObject): void {
-  const modes = { PidMode: "--pid", IpcMode: "--ipc", UTSMode: "--uts", CgroupnsMode: "--cgroupns" } as const;
-  for (const [field, flag] of Object.entries(modes)) {
-    const mode = textAt(host, field) ?? "";
-    if (mode === "host" || mode.startsWith("container:")) {
-      throw unsupported(`${flag}=${mode}: containers have namespaces of their own`);
-    }
-  }
-  if (listAt(host, "Devices").length > 0) throw unsupported("--device: containers have no devices of the machine");
-  if (listAt(host, "VolumesFrom").length > 0) throw unsupported("--volumes-from: name the volumes");
-  if (listAt(host, "Links").length > 0) throw unsupported("--link");
 }
 
 function healthcheckOf(value: Json | undefined): Healthcheck | undefined {
@@ -194,11 +216,12 @@ function bindMounts(host: JsonObject): readonly MountRequest[] {
   return texts(host, "Binds").map((text): MountRequest => {
     const parts = text.split(":");
     const [source, target, options = ""] = parts.length === 1 ? ["", parts[0] ?? ""] : parts;
+    checkMountMode(options);
     const mount = { target: absolute(target ?? "", text), readOnly: options.split(",").includes("ro") };
     if (source === undefined || parts.length > 3) throw bad(`invalid volume specification: '${text.slice(0, 200)}'`);
     return source.startsWith("/")
       ? { type: "bind", source: absolute(source, text), create: true, ...mount }
-      : { type: "volume", source, create: true, ...mount };
+      : { type: "volume", source, create: true, ...mount, copies: !options.split(",").includes("nocopy") };
   });
 }
 
@@ -213,7 +236,8 @@ function typedMounts(host: JsonObject): readonly MountRequest[] {
         return { type, source: absolute(source, "--mount"), create, ...shared };
       }
       case "volume":
-        return { type, source, create: true, ...shared };
+        checkVolumeOptions(mount);
+        return { type, source, create: true, ...shared, copies: dig(mount, "VolumeOptions", "NoCopy") !== true };
       case "tmpfs": {
         const sizeBytes = numberAt(mount, "TmpfsOptions", "SizeBytes");
         return { type, source: "", create: true, ...shared, ...(sizeBytes === undefined ? {} : { sizeBytes }) };
@@ -269,7 +293,10 @@ function restartOf(host: JsonObject): RestartPolicy {
   const text = textAt(host, "RestartPolicy", "Name") ?? "";
   const name = text === "" ? "no" : restartNames.find((one) => one === text);
   if (name === undefined) throw bad(`invalid restart policy: unknown policy '${text.slice(0, 60)}'`);
-  return { name, retriesMax: amount(objectAt(host, "RestartPolicy"), "MaximumRetryCount") };
+  const retriesMax = amount(objectAt(host, "RestartPolicy"), "MaximumRetryCount");
+  if (retriesMax > 0 && name !== "on-failure")
+    throw bad("invalid restart policy: maximum retry count can only be used with 'on-failure'");
+  return { name, retriesMax };
 }
 
 function networksOf(body: JsonObject): readonly NetworkRequest[] {

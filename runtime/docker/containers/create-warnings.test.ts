@@ -13,10 +13,10 @@ test("what is asked for and not there is said; what was not asked for is not", (
   };
   expect(warningsOf({ HostConfig: asClientsSend })).toEqual([]);
   expect(warningsOf({})).toEqual([]);
-  const asked = { ...asClientsSend, PidsLimit: 64, Dns: ["10.0.0.1"], Ulimits: [{ Name: "nofile", Soft: 1, Hard: 2 }] };
+  const asked = { ...asClientsSend, PidsLimit: 5000, CpuShares: 512, OomScoreAdj: 5 };
   expect(warningsOf({ HostConfig: asked })).toEqual([
-    "--dns is not supported here, and was discarded.",
-    "--pids-limit is not supported here, and was discarded.",
-    "--ulimit is not supported here, and was discarded.",
+    "--cpu-shares is not supported here, and was discarded.",
+    "--oom-score-adj is not supported here, and was discarded.",
+    "--pids-limit 5000 is 1024 here: a pod has from 32 to 1024 processes.",
   ]);
 });

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { isJsonObject, objectAt } from "@shallop/sdk/api";
+import { dig, isJsonObject, objectAt } from "@shallop/sdk/api";
 import {
   formatReference,
   type ImageReference,
@@ -18,6 +18,7 @@ import type { Networks } from "../networks/networks.ts";
 import type { Volumes } from "../volumes/volumes.ts";
 import type { ContainerRecord } from "./container-record.ts";
 import type { Containers } from "./containers.ts";
+import { checkRequest } from "./check-request.ts";
 import { checkContainerName, type ContainerRequest, parseCreateBody, volumeWithoutName } from "./create-body.ts";
 import { warningsOf } from "./create-warnings.ts";
 import { freeName } from "./names.ts";
@@ -29,6 +30,8 @@ export interface CreateParts {
   readonly networks: Networks;
   readonly volumes: Volumes;
   readonly machine: Machine;
+  /** Gives its empty volumes what the image has there. */
+  fillVolumes(record: ContainerRecord, signal: AbortSignal): Promise<void>;
 }
 
 /** Images whose own name is not one of the built-in registry are kept there under this. */
@@ -39,10 +42,11 @@ export async function createContainer(parts: CreateParts, call: Call): Promise<R
   const { library, containers, networks, volumes, machine } = parts;
   const body = await call.body();
   const request = parseCreateBody(body);
+  await checkRequest(request, machine);
   const name = call.text("name");
   const id = randomBytes(32).toString("hex");
   const image = await library.find(request.image);
-  const { config, variants } = await imageFacts(library, image.target);
+  const { config, variant, variants } = await imageFacts(library, image.target);
   const platform = call.text("platform") ?? "";
   const record: ContainerRecord = {
     id,
@@ -51,12 +55,13 @@ export async function createContainer(parts: CreateParts, call: Call): Promise<R
         ? freeName((text) => containers.named(text) !== undefined)
         : checkContainerName(name.replace(/^\//, "")),
     createdAt: new Date(library.clock.wallMs()).toISOString(),
-    body: withImageVolumes(body, config, request),
+    body: withAllPorts(withImageVolumes(body, config, request), config),
     imageName: request.image,
     imageId: image.target.digest,
     podImage: await publish(library, image, call.signal),
     imageConfig: config,
     hasWasmCommand: variants.some(isWasmCommand),
+    hasNative: variant?.kind === "native",
     platform,
     volumes: {},
     hostPorts: {},
@@ -70,6 +75,7 @@ export async function createContainer(parts: CreateParts, call: Call): Promise<R
     await containers.update(container, {
       volumes: await volumes.forContainer(id, parseCreateBody(record.body).mounts),
     });
+    await parts.fillVolumes(container.record, call.signal);
   } catch (error) {
     await containers.remove(container);
     throw error;
@@ -79,6 +85,17 @@ export async function createContainer(parts: CreateParts, call: Call): Promise<R
 
 const isWasmCommand = (variant: Variant): boolean =>
   variant.kind === "wasm" && variant.component?.exports.some((name) => name.startsWith("wasi:cli/run@")) === true;
+
+/** `-P`: what the image and the client expose is published at ports that are free. */
+function withAllPorts(body: ContainerRecord["body"], config: ContainerRecord["body"]): ContainerRecord["body"] {
+  const host = objectAt(body, "HostConfig");
+  if (dig(host, "PublishAllPorts") !== true) return body;
+  const bound = objectAt(host, "PortBindings");
+  const exposed = [...parseCreateBody(config).exposedPorts, ...parseCreateBody(body).exposedPorts];
+  const open = [...new Set(exposed)].filter((port) => !Object.hasOwn(bound, port));
+  const PortBindings = { ...bound, ...Object.fromEntries(open.map((port) => [port, [{ HostIp: "", HostPort: "" }]])) };
+  return { ...body, HostConfig: { ...host, PortBindings } };
+}
 
 /** Paths that the image declares as volumes and nobody mounts something on get one without a name each. */
 function withImageVolumes(

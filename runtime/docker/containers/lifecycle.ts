@@ -78,8 +78,15 @@ export class Lifecycle {
     if (isFinal && state.name === "paused") await setPaused(this.#settings, container, false);
     // What is to be started again would be; a component has no process to be told anything.
     if (isFinal) await containers.update(container, { stopped: true });
-    if (isFinal && (process === undefined || restartsBy(pod)))
+    if (!isFinal) return;
+    if (process === undefined || restartsBy(pod)) {
       await this.#deletePod(container, pod, { seconds: 0, exitCode: 128 + signal });
+      return;
+    }
+    // Whoever looks when this has returned finds it ended.
+    const run = runOf(container);
+    const isOver = (one: DockerContainer): boolean => !isActive(one.state) || runOf(one) !== run;
+    await container.until(isOver, within(this.#settings.clock, killedMsMax, this.#settings.signal));
   }
 
   /** Ends the attempts to start a program again. */

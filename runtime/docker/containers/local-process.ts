@@ -14,7 +14,7 @@ export interface LocalProcess {
 }
 
 /** Where the node has the files of a pod's container, when that is a native one. */
-export const localFiles = (nodeDirectory: string, pod: Pod): PodFiles =>
+const localFiles = (nodeDirectory: string, pod: Pod): PodFiles =>
   containerFiles(podFiles(join(nodeDirectory, "native/pods"), podKey(pod.metadata.uid)), containerKey(podContainer));
 
 /** Finds the first process of a pod's container; undefined when there is none: a component, or one that has ended. */
@@ -27,6 +27,13 @@ export async function localProcess(nodeDirectory: string, pod: Pod): Promise<Loc
   const pid = Number(text);
   // Its id may be another's by now; one that is in the pod's cgroup is the container's.
   return pid > 1 && (await isInCgroup(pid, key)) ? { pid } : undefined;
+}
+
+/** The user of this machine that is root in the process's container: user_namespaces(7), the id there, the id here. */
+export async function firstUidOf(pid: number): Promise<number> {
+  const map = await readFile(`/proc/${String(pid)}/uid_map`, "utf8");
+  const [, firstId = 0] = map.trim().split(/\s+/).map(Number);
+  return firstId;
 }
 
 async function isInCgroup(pid: number, podKeyText: string): Promise<boolean> {

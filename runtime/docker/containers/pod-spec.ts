@@ -9,12 +9,11 @@ import {
   type PodSpec,
   type PodVolume,
   type SecurityContext,
-  textAt,
 } from "@shallop/sdk/api";
-import { DockerFault } from "../http/docker-fault.ts";
 import type { ContainerRecord } from "./container-record.ts";
-import { type ContainerRequest, parseCreateBody, parsePort } from "./create-body.ts";
+import { type ContainerRequest, type MountRequest, parseCreateBody, parsePort } from "./create-body.ts";
 import { healthProbe, imageHealthcheck } from "./healthcheck.ts";
+import { initCommand, initMounts, literal, namesOf, numbersOf, processWish } from "./process-wish.ts";
 
 /** Where containers of the Docker API are, for kubectl. */
 export const dockerNamespace = "docker";
@@ -35,6 +34,13 @@ export interface Machine {
   readonly cpus: number;
   /** Where a named volume's files are. */
   volumePath(name: string): string;
+  /** A program that is the first of a container and reaps what its children leave; undefined: this machine has none. */
+  readonly initProgram?: string;
+}
+
+interface NamedMount {
+  readonly name: string;
+  readonly mount: MountRequest;
 }
 
 /** What is counted of a container that asks for nothing in particular. */
@@ -70,6 +76,7 @@ export function podOf(record: ContainerRecord, machine: Machine, isRead = false)
         ...(isRead ? { [annotation.holdsOutput]: "true" } : {}),
         ...terminalSizeOf(record, request),
         ...variantWish(record, request),
+        ...processWish(record, request),
       },
     },
     spec: specOf(record, request, machine),
@@ -77,14 +84,15 @@ export function podOf(record: ContainerRecord, machine: Machine, isRead = false)
 }
 
 function specOf(record: ContainerRecord, request: ContainerRequest, machine: Machine): PodSpec {
-  const mounts = request.mounts.map((mount, index) => ({ mount, name: `v${String(index)}` }));
+  const mounts = mountsOf(request, machine).map((mount, index) => ({ mount, name: `v${String(index)}` }));
   const { stopSeconds } = request;
   return {
     nodeName: machine.nodeName,
     restartPolicy: podRestart(request),
     terminationGracePeriodSeconds: stopSeconds ?? stopSecondsDefault,
-    ...securityOfPod(record, request),
-    containers: [containerOf(record, request, { machine, names: mounts.map(({ name }) => name) })],
+    ...securityOfPod(request),
+    ...namesOf(record, request),
+    containers: [containerOf(record, request, { machine, mounts })],
     volumes: mounts.map(({ mount, name }): PodVolume => {
       if (mount.type === "tmpfs") {
         const { sizeBytes } = mount;
@@ -96,6 +104,16 @@ function specOf(record: ContainerRecord, request: ContainerRequest, machine: Mac
       return { name, hostPath: { path: machine.volumePath(record.volumes[mount.target] ?? mount.source), type: "" } };
     }),
   };
+}
+
+/** What is mounted: what was asked for, the shared memory when its size was, and the program for --init. */
+function mountsOf(request: ContainerRequest, machine: Machine): readonly MountRequest[] {
+  const { mounts, shmBytes } = request;
+  const shm: MountRequest = {
+    ...{ type: "tmpfs", source: "", target: "/dev/shm", readOnly: false, create: true, sizeBytes: shmBytes },
+  };
+  const isOwn = shmBytes > 0 && !mounts.some(({ target }) => target === shm.target);
+  return [...mounts, ...(isOwn ? [shm] : []), ...initMounts(request, machine)];
 }
 
 export const podRestart = ({ restart }: ContainerRequest): "Never" | "OnFailure" | "Always" =>
@@ -123,14 +141,14 @@ export function amountsOf(
 function containerOf(
   record: ContainerRecord,
   request: ContainerRequest,
-  { machine, names }: { readonly machine: Machine; readonly names: readonly string[] },
+  { machine, mounts }: { readonly machine: Machine; readonly mounts: readonly NamedMount[] },
 ): Container {
   const check = imageHealthcheck(record);
   const ports = portsOf(record, request);
   return {
     name: podContainer,
     image: record.podImage,
-    ...commandOf(request),
+    ...(request.init ? initCommand(record, request) : commandOf(request)),
     env: environmentOf(request),
     ...(request.workingDir === "" ? {} : { workingDir: request.workingDir }),
     ...(ports.length === 0 ? {} : { ports }),
@@ -139,17 +157,10 @@ function containerOf(
     ...(request.openStdin ? { stdin: true } : {}),
     ...(request.openStdin && request.stdinOnce ? { stdinOnce: true } : {}),
     ...(request.tty ? { tty: true } : {}),
-    volumeMounts: request.mounts.map(({ target, readOnly }, index) => ({
-      name: names[index] ?? "",
-      mountPath: target,
-      readOnly,
-    })),
+    volumeMounts: mounts.map(({ name, mount: { target, readOnly } }) => ({ name, mountPath: target, readOnly })),
     ...(check === undefined ? {} : { readinessProbe: healthProbe(check) }),
   };
 }
-
-/** Kubernetes replaces `$(NAME)` in these; Docker does not. */
-const literal = (word: string): string => word.replaceAll("$", "$$$$");
 
 /** An entrypoint that is given takes the image's command away, too: that holds here as there. */
 function commandOf({ entrypoint, cmd }: ContainerRequest): Pick<Container, "command" | "args"> {
@@ -187,38 +198,29 @@ function securityOf(request: ContainerRequest): SecurityContext {
   const { privileged, capAdd, capDrop, noNewPrivileges, readOnlyRoot, seccompUnconfined } = request;
   const names = (list: readonly string[]): readonly string[] =>
     list.map((name) => name.toUpperCase().replace(/^CAP_/, ""));
+  const dropped = names(capDrop);
+  const kept = dropped.includes("ALL") ? [] : capabilitiesAdded.filter((name) => !dropped.includes(name));
   return {
     readOnlyRootFilesystem: readOnlyRoot,
     allowPrivilegeEscalation: !noNewPrivileges,
     privileged,
     capabilities: {
-      add: [...new Set([...capabilitiesAdded.filter((name) => !names(capDrop).includes(name)), ...names(capAdd)])],
+      add: [...new Set([...kept, ...names(capAdd)])],
       drop: names(capDrop),
     },
     ...(seccompUnconfined ? { seccompProfile: { type: "Unconfined" } } : {}),
   };
 }
 
-function securityOfPod(
-  { imageConfig }: ContainerRecord,
-  { user, sysctls }: ContainerRequest,
-): Pick<PodSpec, "securityContext"> {
+function securityOfPod({ user, sysctls, groups }: ContainerRequest): Pick<PodSpec, "securityContext"> {
   const list = Object.entries(sysctls).map(([name, value]) => ({ name, value }));
-  const numbers = user === "" || user === textAt(imageConfig, "User") ? {} : userOf(user);
-  return { securityContext: { ...numbers, ...(list.length === 0 ? {} : { sysctls: list }) } };
-}
-
-/** `uid[:gid]`, or root by name. Other names only the image knows. @throws DockerFault UNSUPPORTED */
-function userOf(text: string): { readonly runAsUser: number; readonly runAsGroup?: number } {
-  const [, user, group] = /^(\d{1,9}|root)(?::(\d{1,9}|root))?$/.exec(text) ?? [];
-  if (user === undefined) {
-    throw new DockerFault(
-      "UNSUPPORTED",
-      `--user ${JSON.stringify(text.slice(0, 60))}: give numbers, uid:gid; names are only known in the image`,
-    );
-  }
-  const number = (name: string): number => (name === "root" ? 0 : Number(name));
-  return { runAsUser: number(user), ...(group === undefined ? {} : { runAsGroup: number(group) }) };
+  return {
+    securityContext: {
+      ...numbersOf(user),
+      ...(groups.length === 0 ? {} : { supplementalGroups: groups }),
+      ...(list.length === 0 ? {} : { sysctls: list }),
+    },
+  };
 }
 
 /** That of the client's terminal: rows first. */
@@ -231,7 +233,12 @@ function terminalSizeOf({ body }: ContainerRecord, { tty }: ContainerRequest): R
 /** As Docker's own: containers have names for each other in networks that somebody has made, and in no other. */
 export const predefinedNetworks: readonly string[] = ["bridge", "host", "none"];
 
-function networksOf({ networks, name, id }: ContainerRecord): Record<string, string> {
+/** The networks that it shares with others, with its names there. Pure. */
+export function networksOf({
+  networks,
+  name,
+  id,
+}: Pick<ContainerRecord, "networks" | "name" | "id">): Record<string, string> {
   const shared = Object.entries(networks).filter(([network]) => !predefinedNetworks.includes(network));
   const named = shared.map(([network, aliases]) => [network, [...new Set([name, id.slice(0, 12), ...aliases])]]);
   return named.length === 0 ? {} : { [annotation.networks]: JSON.stringify(Object.fromEntries(named)) };

@@ -23,6 +23,8 @@ export interface MachineFacts {
   readonly nowMs: number;
   readonly bootMs: number;
   readonly memoryBytes: number;
+  /** The user of this machine that is a container's root; others follow. */
+  readonly firstUid: number;
 }
 
 // USER_HZ, which is 100 on every architecture that Node runs on; pages as the kernel's default is there.
@@ -41,8 +43,8 @@ const cpuPercent = (process: ProcessFacts, machine: MachineFacts): number =>
 
 /** What ps(1) calls its columns. */
 const columns: Readonly<Record<string, Column>> = {
-  uid: ["UID", ({ uid }) => String(uid)],
-  user: ["USER", ({ uid }) => String(uid)],
+  uid: ["UID", userOf],
+  user: ["USER", userOf],
   pid: ["PID", ({ pid }) => String(pid)],
   ppid: ["PPID", ({ ppid }) => String(ppid)],
   c: ["C", (process, machine) => String(Math.floor(cpuPercent(process, machine)))],
@@ -109,6 +111,11 @@ export function processTable(
     Titles: shown.filter((one) => typeof one === "string"),
     Processes: processes.map((process) => values.map((value) => value(process, machine))),
   };
+}
+
+/** As the container has it. Other names only its image knows. */
+function userOf({ uid }: ProcessFacts, { firstUid }: MachineFacts): string {
+  return uid === firstUid ? "root" : String(uid < firstUid ? uid : uid - firstUid);
 }
 
 /** Hours and minutes; of one that has run for a day the date. */

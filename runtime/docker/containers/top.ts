@@ -6,7 +6,7 @@ import { DockerFault } from "../http/docker-fault.ts";
 import type { Routes } from "../http/router.ts";
 import { hasProgram } from "./container-state.ts";
 import type { Containers, DockerContainer } from "./containers.ts";
-import { localProcess } from "./local-process.ts";
+import { firstUidOf, localProcess } from "./local-process.ts";
 import type { PauseParts } from "./pause.ts";
 import { columnsOf, type MachineFacts, processTable, readProcess } from "./process-table.ts";
 
@@ -23,10 +23,11 @@ export function topRoutes(parts: TopParts): Routes {
 async function top({ containers, cgroups, nodeDirectory, clock }: TopParts, call: Call): Promise<Reply> {
   const container = containers.find(call.param("id"));
   const names = columnsOf(call.text("ps_args") ?? "");
-  const { pod } = await nativeProgram(container, nodeDirectory);
-  const machine: MachineFacts = { nowMs: clock.wallMs(), bootMs: await bootMs(), memoryBytes: totalmem() };
+  const { pod, pid } = await nativeProgram(container, nodeDirectory);
+  const [bootedMs, firstUid] = await Promise.all([bootMs(), firstUidOf(pid)]);
+  const machine: MachineFacts = { nowMs: clock.wallMs(), bootMs: bootedMs, memoryBytes: totalmem(), firstUid };
   const pids = (await cgroups.tree.processes(cgroups.path(pod))).toSorted((a, b) => a - b).slice(0, processesMax);
-  const processes = await Promise.all(pids.map((pid) => readProcess(pid, machine)));
+  const processes = await Promise.all(pids.map((one) => readProcess(one, machine)));
   return ok(
     processTable(
       names,

@@ -23,11 +23,21 @@ test.each([
   ["-eo pid,%cpu", "PID %CPU"],
   ["axopid,rss", "PID RSS"],
 ])("ps %j has the columns %s", (text, titles) => {
-  const machine = { nowMs: 1_135_000, bootMs, memoryBytes: 1_228_800 };
+  const machine = { nowMs: 1_135_000, bootMs, memoryBytes: 1_228_800, firstUid: 6 };
   const table = processTable(columnsOf(text), facts === undefined ? [] : [facts], machine);
   expect(table.Titles.join(" ")).toBe(titles);
   const row = Object.fromEntries(table.Titles.map((title, index) => [title, table.Processes[0]?.[index]]));
-  const known = { PID: "42", CMD: "a b c", TTY: "pts/1", TIME: "00:01:05", "%CPU": "50.0", RSS: "12", "%MEM": "1.0" };
+  const known = {
+    UID: "root",
+    USER: "root",
+    PID: "42",
+    CMD: "a b c",
+    TTY: "pts/1",
+    TIME: "00:01:05",
+    "%CPU": "50.0",
+    RSS: "12",
+    "%MEM": "1.0",
+  };
   for (const [title, value] of Object.entries(known)) if (title in row) expect(row[title]).toBe(value);
 });
 

@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path/posix";
 import { Readable, type Writable } from "node:stream";
 import { LayerBytes } from "../../image/layer-bytes.ts";
@@ -7,7 +6,7 @@ import { hasProgram } from "../containers/container-state.ts";
 import type { Containers, DockerContainer } from "../containers/containers.ts";
 import { parseCreateBody } from "../containers/create-body.ts";
 import { upperDirectory } from "../containers/kept-root.ts";
-import { localProcess } from "../containers/local-process.ts";
+import { firstUidOf, localProcess } from "../containers/local-process.ts";
 import { type Call, ok, type Reply } from "../http/call.ts";
 import { DockerFault } from "../http/docker-fault.ts";
 import type { Routes } from "../http/router.ts";
@@ -67,7 +66,29 @@ async function within<Value>(
   const given = call.text("path");
   if (given === undefined || given.includes("\0")) throw new DockerFault("BAD_REQUEST", "path is missing");
   const path = absolute(given);
-  const container = parts.containers.find(call.param("id"));
+  const id = call.param("id");
+  const container = parts.containers.find(id);
+  try {
+    return await withinContainer(parts, call, { container, path, act });
+  } catch (error) {
+    if (!(error instanceof DockerFault) || error.code !== "NOT_FOUND" || call.signal.aborted) throw error;
+    throw new DockerFault("NOT_FOUND", `${error.message} ${id}`, { cause: error });
+  }
+}
+
+async function withinContainer<Value>(
+  parts: Parts,
+  call: Call,
+  {
+    container,
+    path,
+    act,
+  }: {
+    readonly container: DockerContainer;
+    readonly path: string;
+    readonly act: (root: Root, path: string) => Promise<Value>;
+  },
+): Promise<Value> {
   // A volume's owners are those that the container sees, whether it runs or not.
   const volume = volumeAt(parts, container, path);
   if (volume?.readOnly === true && call.request.method === "PUT")
@@ -90,9 +111,7 @@ function absolute(path: string): string {
 async function liveRoot({ nodeDirectory }: Parts, { pod }: DockerContainer, signal: AbortSignal): Promise<LiveRoot> {
   const process = pod === undefined ? undefined : await localProcess(nodeDirectory, pod);
   if (process === undefined) throw new DockerFault("UNSUPPORTED", "the container runs a component, which has no files");
-  const map = await readFile(`/proc/${String(process.pid)}/uid_map`, "utf8");
-  // user_namespaces(7): the id there, the id here, how many.
-  const [, firstId = 0] = map.trim().split(/\s+/).map(Number);
+  const firstId = await firstUidOf(process.pid);
   return new LiveRoot({ root: `/proc/${String(process.pid)}/root`, firstId }, signal);
 }
 

@@ -44,6 +44,7 @@ export class Call {
   readonly signal: AbortSignal;
   readonly #response: ServerResponse | undefined;
   readonly #raw: RawConnection | undefined;
+  #isHijacked = false;
 
   constructor(parts: {
     readonly request: IncomingMessage;
@@ -59,6 +60,11 @@ export class Call {
     this.signal = parts.signal;
     this.#response = parts.response;
     this.#raw = parts.raw;
+  }
+
+  /** The connection is a raw stream by now. */
+  get isHijacked(): boolean {
+    return this.#isHijacked;
   }
 
   /** A part of the path that its pattern names. */
@@ -129,6 +135,7 @@ export class Call {
   hijack(type: string): RawStream {
     if (this.#raw === undefined) return { input: Readable.from([]), output: this.stream(type) };
     const { socket, first } = this.#raw;
+    this.#isHijacked = true;
     socket.write(`HTTP/1.1 101 UPGRADED\r\nContent-Type: ${type}\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n`);
     if (first.length > 0) socket.unshift(first);
     return { input: socket, output: socket };

@@ -92,15 +92,18 @@ async function answerRaw(request: IncomingMessage, raw: RawConnection, settings:
   socket.once("close", () => gone.abort(new Error("the client has gone")));
   const { pathname, searchParams: query } = pathOf(request);
   const signal = AbortSignal.any([gone.signal, settings.signal]);
+  const match = settings.router.match(request.method ?? "", pathname);
+  if (match === undefined || match === "method" || !match.hijacks) return refuse(socket, noSuch(undefined, request));
+  const call = new Call({ request, raw, query, params: match.params, signal });
   try {
-    const match = settings.router.match(request.method ?? "", pathname);
-    if (match === undefined || match === "method" || !match.hijacks) return refuse(socket, noSuch(undefined, request));
-    const reply = await match.handler(new Call({ request, raw, query, params: match.params, signal }));
+    const reply = await match.handler(call);
     if (reply !== undefined) refuse(socket, reply);
     else socket.end();
   } catch (error) {
     tell(error, request, { log: settings.log, signal });
-    if (socket.writable) refuse(socket, { status: faultStatus(error), json: faultBody(error) });
+    // Of a stream that has begun a client takes nothing but its frames.
+    if (call.isHijacked) socket.end();
+    else if (socket.writable) refuse(socket, { status: faultStatus(error), json: faultBody(error) });
   }
 }
 

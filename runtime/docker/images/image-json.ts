@@ -55,7 +55,7 @@ export async function imageInspection(library: ImageLibrary, image: StoredImage)
     RepoTags: tagsOf(library, image),
     RepoDigests: digestsOf(library, image),
     Parent: "",
-    Comment: "",
+    Comment: commentOf(facts),
     Created: new Date(createdMs(image, facts)).toISOString(),
     Author: textAt(json, "author") ?? "",
     Config: config,
@@ -75,6 +75,12 @@ export async function imageInspection(library: ImageLibrary, image: StoredImage)
       ImageData: { Platform: one.platform, Name: formatPlatform(one.platform) },
     })),
   };
+}
+
+/** Of the step that was last: `docker commit -m`. */
+function commentOf({ json }: ImageFacts): string {
+  const steps = json["history"];
+  return textAt(json, "comment") ?? (Array.isArray(steps) ? (textAt(steps.at(-1), "comment") ?? "") : "");
 }
 
 /** `GET /images/NAME/history`: the newest step first. */

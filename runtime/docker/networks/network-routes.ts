@@ -1,13 +1,15 @@
-import { isJsonObject, listAt, objectAt, textAt, textsAt, dig } from "@shallop/sdk/api";
+import { isJsonObject, type JsonObject, listAt, objectAt, textAt, textsAt, dig } from "@shallop/sdk/api";
 import { hasLabel } from "../containers/container-filters.ts";
+import { checkNetworking } from "../containers/host-config.ts";
 import { isActive } from "../containers/container-state.ts";
 import type { Containers, DockerContainer } from "../containers/containers.ts";
 import { type Call, created, type Filters, noContent, ok, type Reply } from "../http/call.ts";
 import { DockerFault } from "../http/docker-fault.ts";
 import type { Routes } from "../http/router.ts";
+import { joinNow, type JoinParts } from "./join-now.ts";
 import type { NetworkRecord, Networks } from "./networks.ts";
 
-interface Parts {
+interface Parts extends JoinParts {
   readonly networks: Networks;
   readonly containers: Containers;
 }
@@ -87,8 +89,26 @@ async function create({ networks }: Parts, call: Call): Promise<Reply> {
   const driver = given === "" || given === "default" ? "bridge" : given;
   if (driver !== "bridge")
     throw new DockerFault("UNSUPPORTED", `the network driver ${JSON.stringify(driver.slice(0, 60))}; there is bridge`);
+  refuseUnkept(body);
   const { id } = await networks.create({ name, driver, body });
   return created({ Id: id, Warning: "" });
+}
+
+/** What a network here would not be, though it was asked for. @throws DockerFault UNSUPPORTED */
+function refuseUnkept(body: JsonObject): void {
+  const asked = [
+    [dig(body, "Internal") === true, "--internal: for a container without a way out there is --network none"],
+    [
+      listAt(body, "IPAM", "Config").length > 0,
+      "--subnet, --gateway, --ip-range: the node gives containers their addresses",
+    ],
+    [dig(body, "EnableIPv6") === true, "--ipv6"],
+    [dig(body, "EnableIPv4") === false, "--ipv4=false"],
+    [Object.keys(textsAt(body, "Options")).length > 0, "options of the network driver bridge"],
+    [dig(body, "Ingress") === true || dig(body, "ConfigOnly") === true, "networks of a swarm"],
+  ] as const;
+  const found = asked.find(([isAsked]) => isAsked);
+  if (found !== undefined) throw new DockerFault("UNSUPPORTED", `not supported: ${found[1]}`);
 }
 
 async function remove(parts: Parts, call: Call): Promise<Reply> {
@@ -115,7 +135,8 @@ async function prune(parts: Parts, call: Call): Promise<Reply> {
   return ok({ NetworksDeleted: unused.map(({ name }) => name) });
 }
 
-async function connect({ networks, containers }: Parts, call: Call): Promise<Reply> {
+async function connect(parts: Parts, call: Call): Promise<Reply> {
+  const { networks, containers } = parts;
   const network = networks.find(call.param("id"));
   const body = await call.body();
   const container = containers.find(textAt(body, "Container") ?? "");
@@ -126,13 +147,21 @@ async function connect({ networks, containers }: Parts, call: Call): Promise<Rep
     );
   }
   const config = objectAt(body, "EndpointConfig");
+  checkNetworking({ NetworkingConfig: { EndpointsConfig: { [network.name]: config } } });
   const aliases = isJsonObject(config) ? listAt(config, "Aliases").filter((alias) => typeof alias === "string") : [];
+  if (Object.hasOwn(container.record.networks, "none") || network.name === "none")
+    throw new DockerFault(
+      "CONFLICT",
+      "container cannot be connected to multiple networks with one of the networks in private (none) mode",
+    );
   await containers.update(container, { networks: { ...container.record.networks, [network.name]: aliases } });
+  await joinNow(parts, container, call.signal);
   networks.tell(network, "connect", { container: container.record.id });
   return { status: 200 };
 }
 
-async function disconnect({ networks, containers }: Parts, call: Call): Promise<Reply> {
+async function disconnect(parts: Parts, call: Call): Promise<Reply> {
+  const { networks, containers } = parts;
   const network = networks.find(call.param("id"));
   const body = await call.body();
   const container = containers.find(textAt(body, "Container") ?? "");
@@ -141,6 +170,7 @@ async function disconnect({ networks, containers }: Parts, call: Call): Promise<
     throw new DockerFault("CONFLICT", `container ${container.record.id} is not connected to network ${network.name}`);
   }
   await containers.update(container, { networks: rest });
+  await joinNow(parts, container, call.signal);
   networks.tell(network, "disconnect", { container: container.record.id });
   return { status: 200 };
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { JsonObject } from "@shallop/sdk/api";
-import type { Clock, Log } from "@shallop/sdk/internal";
+import { type Clock, describeError, type Log } from "@shallop/sdk/internal";
 import type { ContainerRequest } from "../containers/create-body.ts";
 import { predefinedNetworks } from "../containers/pod-spec.ts";
 import type { RecordStore } from "../containers/record-store.ts";
@@ -91,7 +91,7 @@ export class Networks {
     this.#events.emit("network", action, id, { name, type: driver, ...more });
   }
 
-  /** The networks of a container that is made, with its aliases there. @throws DockerFault NOT_FOUND, UNSUPPORTED */
+  /** The networks of a container that is made, with its aliases there. @throws DockerFault BAD_REQUEST, UNSUPPORTED */
   wanted({ networkMode, networks }: ContainerRequest): Readonly<Record<string, readonly string[]>> {
     const mode = networkMode === "" || networkMode === "default" ? "bridge" : networkMode;
     if (mode === "host") {
@@ -111,7 +111,18 @@ export class Networks {
       aliases,
     ]);
     const all = named.length > 0 ? named : [[mode, []] as [string, readonly string[]]];
-    return Object.fromEntries(all.map(([name, aliases]) => [this.find(name).name, aliases]));
+    return Object.fromEntries(all.map(([name, aliases]) => [this.#wanted(name), aliases]));
+  }
+
+  /** Not found is not its code: clients would look for the image elsewhere, and try again. */
+  #wanted(name: string): string {
+    try {
+      return this.find(name).name;
+    } catch (error) {
+      throw new DockerFault("BAD_REQUEST", `failed to set up container networking: ${describeError(error)}`, {
+        cause: error,
+      });
+    }
   }
 
   async #put(network: Pick<NetworkRecord, "name" | "driver" | "body">): Promise<NetworkRecord> {

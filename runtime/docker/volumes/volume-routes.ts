@@ -76,7 +76,10 @@ async function create({ volumes }: Parts, call: Call): Promise<Reply> {
 }
 
 async function remove(parts: Parts, call: Call): Promise<Reply> {
-  const volume = parts.volumes.find(call.param("name"));
+  const name = call.param("name");
+  // Forced: that it is not there is what was wanted.
+  if (call.flag("force") && !parts.volumes.has(name)) return noContent;
+  const volume = parts.volumes.find(name);
   const users = usersOfVolume(parts, volume);
   if (users.length > 0)
     throw new DockerFault("CONFLICT", `remove ${volume.name}: volume is in use - [${users.join(", ")}]`);

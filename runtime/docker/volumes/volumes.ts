@@ -59,6 +59,10 @@ export class Volumes {
     return join(this.#directory, name, "_data");
   }
 
+  has(name: string): boolean {
+    return this.#byName.has(name);
+  }
+
   /** @throws DockerFault NOT_FOUND */
   find(name: string): VolumeRecord {
     const found = this.#byName.get(name);

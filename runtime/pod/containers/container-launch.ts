@@ -1,6 +1,6 @@
 import type { TerminalSize } from "../container-process.ts";
 import type { LocalImage } from "../../image/local-image.ts";
-import type { PodLimits } from "../pod-runtime.ts";
+import type { PodLimits, PodMembership } from "../pod-runtime.ts";
 import type { PodSecurity } from "../pod-security.ts";
 import type { RestartPolicy } from "../pod-state.ts";
 
@@ -111,7 +111,9 @@ export interface PodPlan {
   readonly containers: readonly ContainerLaunch[];
   readonly volumes: readonly Volume[];
   /** That it shares with others of its node. */
-  readonly networks?: readonly { readonly network: string; readonly names: readonly string[] }[];
+  readonly networks?: readonly PodMembership[];
+  /** It has no network but the loopback. */
+  readonly isAlone?: boolean;
   readonly restart: RestartPolicy;
   /** The first wait before a container is started again, where the pod asks for one; see crash-backoff.ts. */
   readonly restartAfterMs?: number;

@@ -1,0 +1,23 @@
+import { annotation } from "@shallop/sdk/api";
+import { expect, test } from "vitest";
+import { adjustmentNotes, adjustmentOf, withAdjustable } from "./adjustment.ts";
+import type { PodManifest } from "./manifest.ts";
+
+const manifest = (networks?: string): PodManifest => ({
+  ...{ namespace: "ns", name: "pod", labels: {}, ownerReferences: [], spec: { containers: [{ image: "i" }] } },
+  annotations: { note: "n", ...(networks === undefined ? {} : { [annotation.networks]: networks }) },
+});
+
+test("networks of a pod may be others while it runs: told, and kept in what is remembered of it", () => {
+  const [before, now] = [manifest(), manifest('{"back":["DB"]}')];
+  expect(adjustmentOf(now).networks).toEqual([{ network: "ns/back", names: ["db"] }]);
+  expect(adjustmentNotes(adjustmentOf(before), adjustmentOf(now))).toEqual([
+    { type: "Normal", reason: "NetworksChanged", message: "the pod is in the networks ns/back" },
+  ]);
+  expect(withAdjustable(before, now)).toEqual(now);
+  expect(withAdjustable(now, before)).toEqual(before);
+});
+
+test("what a pod that runs says wrongly of its networks is as if it said nothing", () => {
+  expect(adjustmentOf(manifest("{")).networks).toEqual([]);
+});
