@@ -172,8 +172,7 @@ describe("faults", () => {
     await cluster.wireService("full", failing("REFUSED"));
     for (const [name, handler] of [
       ["b", failing("REFUSED")],
-      ["c", failing("REFUSED")],
-      ["d", reflecting],
+      ["c", reflecting],
     ] as const) {
       const { endpoint } = await cluster.wirePod(handler);
       cluster.gateway.cluster.set("pods", fakePod(`full-00001-${name}`, "full-00001", { endpoint }));
