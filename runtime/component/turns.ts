@@ -17,6 +17,8 @@ export class Turns {
   readonly #all = new Set<Turn>();
   /** Whose state the instance holds; undefined when it is nobody's: of one that has left. */
   #now: Turn | undefined;
+  /** Nobody is in the instance, and it is not as it was before its first request. */
+  #isWritten = false;
   /** One has ended in a way that may have left something: nobody else comes in. */
   #isSpent = false;
   #lost: GuestFault | undefined;
@@ -35,7 +37,7 @@ export class Turns {
   another(context: () => GuestContext): Turn | undefined {
     const { image, live } = this.fork;
     if (image === undefined || this.#isSpent || this.#now?.isSuspended === false || image.hasGrown) return undefined;
-    if (!inHost(() => this.#vacate())) return undefined;
+    if (!inHost(() => this.#vacate() && this.#clear())) return undefined;
     image.expectWrites();
     this.fork.caller.context = context();
     live.running = undefined;
@@ -49,8 +51,9 @@ export class Turns {
     turn.drop();
     if (this.#now === turn && this.#all.size > 0) {
       this.#now = undefined;
-      // Its pages are not needed while others are at work.
-      this.fork.image?.clear();
+      // Its pages are dropped when the next one comes; but what waits may wait for long.
+      const { image } = this.fork;
+      if (image?.hasGrown === true) image.clear();
     }
     return { isLast: this.#all.size === 0, isClean: !this.#isSpent };
   }
@@ -66,7 +69,8 @@ export class Turns {
     const { live, caller } = this.fork;
     const wasInHost = guestWatch.inHost;
     guestWatch.inHost = true;
-    if (!this.#vacate() || (!turn.isOver && !turn.putBack())) throw this.#lose();
+    const isVacant = turn.isOver ? this.#vacate() && this.#clear() : this.#vacate();
+    if (!isVacant || (!turn.isOver && !turn.putBack(this.#isWritten))) throw this.#lose();
     guestWatch.inHost = wasInHost;
     this.#now = turn;
     live.turn = turn;
@@ -84,21 +88,27 @@ export class Turns {
     return turn;
   }
 
-  /** The instance becomes as it was before its first request. False when it cannot be: nothing has changed then. */
+  /** Nobody is in the instance any more. False when who is cannot be set aside: nothing has changed then. */
   #vacate(): boolean {
     const { image, live } = this.fork;
     const now = this.#now;
     if (image === undefined) return false;
     if (now === undefined || now.isOver) {
-      if (!image.clear()) return false;
+      this.#isWritten = true;
       live.setAside();
     } else {
       const instances = image.setAside(this.#room);
       if (instances === undefined) return false;
+      this.#isWritten = false;
       now.setAside(instances, live.setAside());
     }
     this.#now = undefined;
     return true;
+  }
+
+  /** Of one that nobody is in: it is as it was before its first request. */
+  #clear(): boolean {
+    return !this.#isWritten || this.fork.image?.clear() === true;
   }
 
   /** The memory of the instance is not to be had for whoever is to go on: all that are in it end. */
@@ -149,13 +159,13 @@ export class Turn implements LiveTurn {
     this.#guest = guest;
   }
 
-  /** Into an instance that is as before its first request. False when it cannot be. */
-  putBack(): boolean {
+  /** `isWritten`: the instance is not as before its first request. False when it cannot be. */
+  putBack(isWritten: boolean): boolean {
     const instances = this.#instances;
     const guest = this.#guest;
     this.#instances = undefined;
     this.#guest = undefined;
-    if (instances?.putBack() !== true || guest === undefined) return false;
+    if (instances?.putBack(isWritten) !== true || guest === undefined) return false;
     this.#turns.fork.live.putBack(guest);
     return true;
   }

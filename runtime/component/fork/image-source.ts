@@ -157,11 +157,15 @@ class MappedImage implements MemoryImage {
     // A range lies in one mapping each: the image's, V8's own behind it, and what V8 has added since.
     const bounds = [0, contentBytes, this.byteLength, byteLength];
     const ranges = bounds.slice(0, 3).flatMap((start, index) => {
-      const length = (bounds[index + 1] ?? start) - start;
+      const rangeEnd = bounds[index + 1] ?? start;
       const isWritten = index === 2 || (index === 0 ? writtenBytes > 0 : end > start);
-      return isWritten && length > 0 ? [{ address: mapping.address + BigInt(start), byteLength: length }] : [];
+      return isWritten && rangeEnd > start ? [{ start, end: rangeEnd }] : [];
     });
-    return moveAside(this.#calls, { ranges, room, writtenBytes: writtenBytes + byteLength - this.byteLength });
+    const { memory, address } = mapping;
+    return moveAside(this.#calls, {
+      ...{ memory, address, ranges, room },
+      writtenBytes: writtenBytes + byteLength - this.byteLength,
+    });
   }
 
   #written(runs: number | undefined, contentBytes: number): Written {

@@ -39,8 +39,11 @@ export interface InstanceImage {
 export interface AsideInstances {
   /** What it costs, of memory. */
   readonly byteLength: number;
-  /** Puts it back, once, into instances that are as they were captured. False when it cannot be: they are then of no use. */
-  putBack(): boolean;
+  /**
+   * Puts it back, once. `isWritten`: in place of whatever the instances are now, which else are as they were captured. False when it
+   * cannot be: they are then of no use.
+   */
+  putBack(isWritten: boolean): boolean;
   /** Nobody needs it any more. */
   dispose(): void;
 }
@@ -157,7 +160,8 @@ class CapturedState implements InstanceImage {
     for (const image of this.#memories) {
       const aside = image.setAside(room);
       if (aside === undefined) {
-        for (const each of memories) if (!each.putBack()) throw new Error("a guest's memory could not be put back");
+        for (const each of memories)
+          if (!each.putBack(false)) throw new Error("a guest's memory could not be put back");
         return undefined;
       }
       memories.push(aside);
@@ -166,9 +170,9 @@ class CapturedState implements InstanceImage {
     this.#setGlobals(this.#values);
     return {
       byteLength: memories.reduce((sum, { byteLength }) => sum + byteLength, 0),
-      putBack: () => {
+      putBack: (isWritten) => {
         this.#setGlobals(values);
-        const isBack = memories.every((memory) => memory.putBack());
+        const isBack = memories.every((memory) => memory.putBack(isWritten));
         if (!isBack) for (const memory of memories) memory.dispose();
         return isBack;
       },

@@ -42,8 +42,11 @@ export interface MemoryImage {
 export interface AsideMemory {
   /** What it costs: of the pages that differ from the image. */
   readonly byteLength: number;
-  /** Puts it back, once. The memory holds what it did when it was captured. False when the kernel refuses: the memory holds neither. */
-  putBack(): boolean;
+  /**
+   * Puts it back, once. `isWritten`: in place of whatever the memory holds now, which else is what it did when it was captured. False when
+   * the kernel refuses: the memory holds neither.
+   */
+  putBack(isWritten: boolean): boolean;
   /** Nobody needs it any more. */
   dispose(): void;
 }
