@@ -53,6 +53,20 @@ export async function functionComponent(engine: "quickjs" | "starlingmonkey", di
   return (await buildComponent(here("../../samples/hello/src/index.ts"), engine, join(directory, "build"))).bytes;
 }
 
+const waitingScript = `export default { fetch: async (request) => {
+  const waitMs = Number(new URL(request.url).searchParams.get("wait"));
+  if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
+  return new Response("hello, world\\n");
+} };
+`;
+
+/** Answers after `?wait=` milliseconds; with QuickJS in it. */
+export async function waitingComponent(directory: string): Promise<Uint8Array> {
+  const path = join(directory, "waiting.js");
+  await writeFile(path, waitingScript);
+  return (await buildComponent(path, "quickjs", join(directory, "build"))).bytes;
+}
+
 /** Prepared as a node does it. @returns where */
 export async function prepared(name: string, component: Uint8Array, directory: string): Promise<string> {
   const componentPath = join(directory, `${name}.wasm`);

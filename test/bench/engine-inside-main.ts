@@ -33,7 +33,7 @@ async function load(preparedDir: string): Promise<LoadedComponent> {
 }
 
 /** One request; the instance is not given back. @returns when the answer began */
-async function served(instance: Instance): Promise<number> {
+async function served(instance: Instance, target = "/"): Promise<number> {
   let begunMs = 0;
   let body = "";
   const response: GuestResponse = {
@@ -56,7 +56,7 @@ async function served(instance: Instance): Promise<number> {
   };
   const request = {
     method: "GET",
-    target: "/",
+    target,
     scheme: "http",
     authority: "bench",
     headers: ["accept", "*/*"],
@@ -144,6 +144,35 @@ async function idleForkBytes(preparedDir: string, count: number): Promise<number
   return (after.all - after.written - (before.all - before.written)) / (count - 1);
 }
 
+// Longer than a crowd takes to begin.
+const crowdWaitMs = 1500;
+const crowdRounds = 3;
+
+/** A crowd of requests each of which waits for a while, as long as the others do. */
+async function crowdUs(preparedDir: string, count: number): Promise<NonNullable<InsideAnswer["crowdUs"]>> {
+  const component = await load(preparedDir);
+  await warmUp(component, 3);
+  // The engine's own timers keep no process alive.
+  const alive = setInterval(() => undefined, 1000);
+  const begun: number[] = [];
+  const answered: number[] = [];
+  const usOf = ({ user, system }: NodeJS.CpuUsage): number => (user + system) / count;
+  for (let round = 0; round < crowdRounds; round++) {
+    const before = process.threadCpuUsage();
+    const all: Promise<void>[] = [];
+    for (let index = 0; index < count; index++) {
+      const instance = component.takeReady?.(() => settings) ?? (await component.instantiate(settings));
+      all.push(served(instance, `/?wait=${crowdWaitMs}`).then(() => instance.dispose()));
+    }
+    const beganUs = usOf(process.threadCpuUsage(before));
+    begun.push(beganUs);
+    await Promise.all(all);
+    answered.push(usOf(process.threadCpuUsage(before)) - beganUs);
+  }
+  clearInterval(alive);
+  return { begun: median(begun), answered: median(answered) };
+}
+
 interface PrivateBytes {
   readonly all: number;
   /** In memories of guests that are mapped from their image: what differs from it. */
@@ -168,7 +197,7 @@ function privateBytes(): PrivateBytes {
 const task = JSON.parse(argv[2] ?? "") as InsideTask;
 // As a thread that waits for its pod: the engine has run, and what comes is new.
 await warmUp(await load(task.minimal), 5);
-const { minimal, starlingMonkey, rounds, forks } = task;
+const { minimal, starlingMonkey, waiting, rounds, forks, crowd } = task;
 const answer: InsideAnswer = {
   firstByte: await firstByte(task.unseen),
   requestUs: await requestUs(minimal, rounds),
@@ -176,6 +205,7 @@ const answer: InsideAnswer = {
     oneMiB: await forkReadyUs(task.oneMiB, rounds),
     ...(starlingMonkey === undefined ? {} : { starlingMonkey: await forkReadyUs(starlingMonkey, rounds) }),
   },
+  ...(waiting === undefined ? {} : { crowdUs: await crowdUs(waiting, crowd) }),
   idleForkBytes: {
     minimal: await idleForkBytes(minimal, forks),
     ...(starlingMonkey === undefined ? {} : { starlingMonkey: await idleForkBytes(starlingMonkey, forks) }),

@@ -8,9 +8,12 @@ export interface InsideTask {
   readonly minimal: string;
   readonly oneMiB: string;
   readonly starlingMonkey: string | undefined;
+  /** One that waits for `?wait=` milliseconds. */
+  readonly waiting: string | undefined;
   readonly unseen: readonly string[];
   readonly rounds: number;
   readonly forks: number;
+  readonly crowd: number;
 }
 
 export interface InsideAnswer {
@@ -18,6 +21,8 @@ export interface InsideAnswer {
   readonly firstByte: { readonly ms: number; readonly processorMs: number };
   readonly requestUs: number;
   readonly forkReadyUs: { readonly oneMiB: number; readonly starlingMonkey?: number };
+  /** Of processor, of each of a crowd of which all wait at once: until it waits, and from then until it has answered. */
+  readonly crowdUs?: { readonly begun: number; readonly answered: number };
   readonly idleForkBytes: { readonly minimal: number; readonly starlingMonkey?: number };
 }
 

@@ -18,6 +18,7 @@ test("the benchmark of the engine prints each of its figures", { timeout: 180_00
     /workerd +not asked/,
     /a fork made ready, 1 MiB of memory, p50 +[\d.]+ µs +goal 50 µs/,
     /a fork made ready, StarlingMonkey, p50 +not asked/,
+    /one more of 4 that wait at once, until it waits +not asked/,
     /first byte, [\d.]+ MB never seen, on disk, p50 +[\d.]+ ms +goal 10 ms/,
     /an idle fork beyond its written pages, minimal +-?\d+ KiB +goal 64 KiB/,
     /an idle fork beyond its written pages, StarlingMonkey +not asked/,

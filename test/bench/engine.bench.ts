@@ -3,7 +3,14 @@ import { mkdtemp, rm, stat } from "node:fs/promises";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { putLoad } from "../support/load.ts";
-import { cComponent, functionComponent, minimalComponent, prepared, unseenCopies } from "./engine-guests.ts";
+import {
+  cComponent,
+  functionComponent,
+  minimalComponent,
+  prepared,
+  unseenCopies,
+  waitingComponent,
+} from "./engine-guests.ts";
 import { type InsideAnswer, measureInside } from "./engine-inside.ts";
 import { figure, median } from "./figures.ts";
 import { answerOf, bareNode, type HttpPeer, jcoServe, shallopServe, workerd } from "./http-peers.ts";
@@ -19,6 +26,7 @@ export interface EngineBenchSize {
   readonly forkRounds: number;
   readonly unseen: number;
   readonly forks: number;
+  readonly crowd: number;
 }
 
 export const largeEngineBench: EngineBenchSize = {
@@ -29,6 +37,7 @@ export const largeEngineBench: EngineBenchSize = {
   forkRounds: 400,
   unseen: 15,
   forks: 64,
+  crowd: 500,
 };
 
 export const smallEngineBench: EngineBenchSize = {
@@ -39,6 +48,7 @@ export const smallEngineBench: EngineBenchSize = {
   forkRounds: 8,
   unseen: 2,
   forks: 4,
+  crowd: 4,
 };
 
 // As many as keep one thread busy; a load with more measures the waiting.
@@ -131,21 +141,36 @@ async function inside(minimal: string, directory: string, size: EngineBenchSize)
     minimal,
     oneMiB: await prepared("one-mib", await minimalComponent(16), directory),
     starlingMonkey: await build("starlingmonkey"),
+    waiting: size.withJavaScript ? await prepared("waiting", await waitingComponent(directory), directory) : undefined,
     unseen: await unseenCopies(quickjs ?? minimal, size.unseen),
     rounds: size.forkRounds,
     forks: size.forks,
+    crowd: size.crowd,
   });
   const { size: bytes } = await stat(join(directory, quickjs === undefined ? "minimal.wasm" : "quickjs.wasm"));
-  report(answer, bytes / 1e6);
+  report(answer, { megabytes: bytes / 1e6, crowd: size.crowd });
 }
 
-function report({ firstByte, requestUs, forkReadyUs, idleForkBytes }: InsideAnswer, megabytes: number): void {
+interface Of {
+  /** Of the component that was never seen. */
+  readonly megabytes: number;
+  readonly crowd: number;
+}
+
+function report(answer: InsideAnswer, { megabytes, crowd }: Of): void {
+  const { firstByte, requestUs, forkReadyUs, crowdUs, idleForkBytes } = answer;
   const line = (what: string, value: number | undefined, { goal, unit }: Goal, beside = ""): void => {
     if (value === undefined) return figure(what, "not asked", "the small size builds no engine for JavaScript");
     const share = `goal ${goal} ${unit}: ${(value / goal).toFixed(2)} of it`;
     figure(what, `${value.toFixed(unit === "KiB" ? 0 : 1)} ${unit}`, `${share}${beside}`);
   };
   const kib = (bytes: number | undefined): number | undefined => bytes && bytes / 1024;
+  const one = `one more of ${crowd} that wait at once, until it waits`;
+  if (crowdUs === undefined) figure(one, "not asked", "the small size builds no engine for JavaScript");
+  else {
+    const words = `of processor; ${crowdUs.answered.toFixed(0)} µs from then until it has answered`;
+    figure(one, `${crowdUs.begun.toFixed(0)} µs`, words);
+  }
   const ofProcessor = `; ${firstByte.processorMs.toFixed(1)} ms of processor`;
   line("a request, a fresh instance, without HTTP, p50", requestUs, { goal: 10, unit: "µs" });
   line("a fork made ready, 1 MiB of memory, p50", forkReadyUs.oneMiB, { goal: 50, unit: "µs" });
