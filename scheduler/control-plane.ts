@@ -18,6 +18,7 @@ import { AcmeIssuer, newAccountKey } from "./controllers/certificate/acme-issuer
 import type { Issuers } from "./controllers/certificate/issuer.ts";
 import { InternalIssuer } from "./controllers/certificate/internal-issuer.ts";
 import { SecretChallenges } from "./controllers/certificate/secret-challenges.ts";
+import type { ApiServerEnd } from "./controllers/api-service/plan.ts";
 import { Controllers } from "./controllers/controllers.ts";
 import { RegistryImageResolver } from "./controllers/revision/registry-image-resolver.ts";
 import { RegistryKnowledge } from "./controllers/revision/registry-knowledge.ts";
@@ -65,6 +66,7 @@ export async function startControlPlane(
   const material = await ensureClusterMaterial({ dataDir, advertise: settings.advertise, clock, random });
   const client = inProcessClient(api, controllersUser);
   const link = opened.use(new AgentLink({ authority: material.authority.certificate, ...material.controlPlane }));
+  const addresses = addressesOf(settings);
   const controllers = opened.use(
     new Controllers({
       client,
@@ -73,7 +75,8 @@ export async function startControlPlane(
       log,
       images: new RegistryImageResolver(registries, registry.host, settings.registryAliases),
       imageKnowledge: new RegistryKnowledge(registries),
-      addresses: addressesOf(settings),
+      addresses,
+      apiServer: (): ApiServerEnd => ({ host: addresses.gatewayHost, port: portOf(server.url) }),
       autoscaler: settings.autoscaler,
       idleTimes,
       askNodes: (nodes, signal) => nodeUsages(link, nodes, signal),
@@ -103,6 +106,8 @@ export async function startControlPlane(
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
+
+const portOf = (httpsUrl: string): number => Number(new URL(httpsUrl).port) || 443;
 
 const addressesOf = ({ domain, gatewayPort, host, advertise }: Settings): Addresses => ({
   domain,

@@ -104,10 +104,12 @@ function compile({ metadata, spec }: CoreService): RevisionTarget {
   };
 }
 
-/** A Service without a selector chooses no pods. */
+/** A Service without a selector, or one that stands for a name outside, chooses no pods. */
 function isSelected({ spec }: CoreService, labels: Readonly<Record<string, string>>): boolean {
   const selector = Object.entries(spec?.selector ?? {});
-  return selector.length > 0 && selector.every(([name, value]) => labels[name] === value);
+  return (
+    selector.length > 0 && spec?.type !== "ExternalName" && selector.every(([name, value]) => labels[name] === value)
+  );
 }
 
 function mapAt<T>(maps: Map<string, Map<string, T>>, key: string): Map<string, T> {

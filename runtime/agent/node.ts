@@ -248,7 +248,7 @@ function openServices(
     ...{ services: watch(coreServices), slices: watch(endpointSlices), routes: watch(routes) },
     // Asked when somebody connects; they change with every heartbeat.
     nodes: watch(nodes, () => undefined),
-    ...{ pods: agent.pods, identity, clock, random, log },
+    ...{ pods: agent.pods, identity, apiServer: () => identity().server, clock, random, log },
   });
   return services;
 }

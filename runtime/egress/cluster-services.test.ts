@@ -7,6 +7,7 @@ services.lead({
     ["shop.team.svc.cluster.local", ["10.96.0.5"]],
     ["peers.team.svc.cluster.local", ["10.104.0.2", "10.104.0.3"]],
   ],
+  aliases: [["db.team.svc.cluster.local", "db.example.com"]],
   doors: [{ protocol: "TCP", address: "10.96.0.5", port: 80, to: { address: "10.88.0.1", port: 4000 } }],
 });
 
@@ -21,11 +22,18 @@ test.each([
   ["shop.", "team", undefined],
   ["example.com", "team", undefined],
 ])("%s asked in namespace %s is %j", (name, namespace, addresses) => {
-  expect(services.addressesOf(name, namespace)?.map(({ address }) => address)).toEqual(addresses);
+  const found = services.find(name, namespace);
+  expect(found && "addresses" in found ? found.addresses.map(({ address }) => address) : found).toEqual(addresses);
+});
+
+test("a name that stands for one outside is for others to resolve", () => {
+  for (const name of ["db", "db.team", "DB.team.svc.cluster.local."])
+    expect(services.find(name, "team"), name).toEqual({ outside: "db.example.com" });
+  expect(services.find("db", "other")).toBeUndefined();
 });
 
 test("what would be the cluster's and is not there is asked nowhere else", () => {
-  expect(() => services.addressesOf("nobody.team.svc.cluster.local", "team")).toThrow(
+  expect(() => services.find("nobody.team.svc.cluster.local", "team")).toThrow(
     expect.objectContaining({ code: "DNS" }),
   );
 });

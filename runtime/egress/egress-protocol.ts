@@ -53,6 +53,8 @@ export interface EgressGrant {
 export interface ServiceDirectory {
   /** Whole names, and their addresses. */
   readonly names: readonly (readonly [name: string, addresses: readonly string[]])[];
+  /** Whole names that stand for one outside. */
+  readonly aliases: readonly (readonly [name: string, outside: string])[];
   readonly doors: readonly PacketDoor[];
 }
 

@@ -61,9 +61,11 @@ export class EgressProxy implements AsyncDisposable {
     const known = this.#pods.get(path);
     const names = known?.names ?? new NameResolver(this.#settings.resolve ?? systemResolve, this.#settings.clock);
     const { allowed, namespace } = grant;
-    const resolve: Resolve = async (hostname) =>
-      (namespace === undefined ? undefined : this.#services.addressesOf(hostname, namespace)) ??
-      (await names.addressesOf(hostname));
+    const resolve: Resolve = async (hostname) => {
+      const found = namespace === undefined ? undefined : this.#services.find(hostname, namespace);
+      if (found !== undefined && "addresses" in found) return found.addresses;
+      return names.addressesOf(found?.outside ?? hostname);
+    };
     const ownNetworks = namespace === undefined ? [] : clusterNetworks;
     const egress = new Egress(addressJudge({ allowed: [...allowed, ...ownNetworks] }), resolve);
     const datagrams = new Egress(addressJudge(grant), resolve);

@@ -40,6 +40,8 @@ const hosts = [
   ...["169.254.169.254", "[fd00:ec2::254]", "[::ffff:169.254.169.254]", "[64:ff9b::7f00:1]", "[2002:7f00:1::1]"],
   ...["10.0.0.1", "172.16.0.1", "192.168.0.1", "100.64.0.1", "[fe80::1]", "[fe80::1%lo]", "[fc00::1]", "224.0.0.1"],
   ...["metadata.test", "flip.test", "LOCALHOST.", "localhost6"],
+  // Services that stand for names outside.
+  ...["metadata.team", "self", "self.team.svc.cluster.local", "literal"],
 ];
 
 const commands = ["link set lo up", ...addresses.map((address) => `address add ${address} dev lo nodad`)];
@@ -59,7 +61,8 @@ const { port } = server.address() as AddressInfo;
 let questions = 0;
 const names = createSocket("udp4", (query, from) => {
   const isFlip = query.includes("flip");
-  const address = isFlip && questions++ % 2 === 0 ? open : isFlip ? "127.0.0.1" : "169.254.169.254";
+  const isOpen = query.includes("public") || (isFlip && questions++ % 2 === 0);
+  const address = isOpen ? open : isFlip ? "127.0.0.1" : "169.254.169.254";
   names.send(answerTo(query, address), from.port, from.address);
 });
 await once(names.bind(0, "127.0.0.1"), "listening");
@@ -80,7 +83,12 @@ function answerTo(query: Buffer, address: string): Buffer {
 
 const socketPath = join(await mkdtemp(join(tmpdir(), "sh-ssrf-")), "s");
 await using proxy = new EgressProxy({ clock: systemClock, resolve });
-await proxy.open(socketPath, { allowed: [allowed] });
+await proxy.open(socketPath, { allowed: [allowed], namespace: "team" });
+const aliases = { metadata: "metadata.test", self: "localhost", literal: "127.0.0.1", outside: "public.test" };
+proxy.lead({
+  ...{ names: [], doors: [] },
+  aliases: Object.entries(aliases).map(([name, to]) => [`${name}.team.svc.cluster.local`, to]),
+});
 // A judge that lets everything pass: the guest's side was taken over, and only the proxy is in the way.
 const egress = new ProxiedEgress(() => undefined, socketPath, systemClock);
 const agents = await egress.agents();
@@ -117,6 +125,7 @@ tried["flip.test again"] = await attempt("flip.test");
 const redirect = await attempt(open, "/redirect");
 tried["a public address"] = redirect;
 tried["where it redirects to"] = await attempt(new URL(redirect.location).hostname);
+tried["a public name by another one"] = await attempt("outside");
 tried["an allowed address"] = await attempt(allowed);
 
 // Datagrams, past the guest's own judge likewise.

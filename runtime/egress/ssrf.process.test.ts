@@ -12,7 +12,10 @@ const canMake =
   unshare !== undefined && ip !== undefined && (await runCommand(unshare, [...user, "--net", "true"])).code === 0;
 
 /** What was reached though nothing is to be; the rest was refused. */
-const meant = ["a public address", "an allowed address", "datagrams", "flip.test", "flip.test again"];
+const meant = [
+  ...["a public address", "a public name by another one", "an allowed address"],
+  ...["datagrams", "flip.test", "flip.test again"],
+];
 
 describe.skipIf(!canMake)("through the egress proxy", () => {
   let tried: Tried;
@@ -43,6 +46,7 @@ describe.skipIf(!canMake)("through the egress proxy", () => {
   test("what is public or allowed is reached, and where it redirects to is judged again", () => {
     expect(tried["a public address"]).toMatchObject({ outcome: "302", seen: 1 });
     expect(tried["where it redirects to"]).toMatchObject({ outcome: "PROHIBITED", seen: 0 });
+    expect(tried["a public name by another one"]).toMatchObject({ outcome: "200", seen: 1 });
     expect(tried["an allowed address"]).toMatchObject({ outcome: "200", seen: 1 });
   });
 

@@ -1,10 +1,14 @@
-import type { NameQuestion } from "./name-question.ts";
+import { isIPv6 } from "node:net";
+import { ipv6Groups } from "../component/egress/address-judge.ts";
+import { answered, type NameQuestion, typeOf } from "./name-question.ts";
 
 /** What a name of the cluster has. */
 export interface NameRecords {
   readonly addresses: readonly string[];
   /** What is offered where (RFC 2782). */
   readonly services: readonly ServiceRecord[];
+  /** The name whose records it has instead of its own: one that DNS can have, in small letters, without a last dot. */
+  readonly alias?: string;
 }
 
 export interface ServiceRecord {
@@ -20,7 +24,22 @@ export interface ClusterNames {
   recordsOf(name: string): NameRecords | undefined;
 }
 
-const [typeA, typeSrv, typeAny] = [1, 33, 255];
+/** What is answered to a question for a name that there is. */
+export interface Answer {
+  /** Of the last of the aliases; of both families. */
+  readonly records: NameRecords;
+  /** Names from the one that was asked for to the one that has the records. */
+  readonly aliases?: readonly string[];
+  /** Which of the records is told first. */
+  readonly turn: number;
+  readonly bytesMax: number;
+  /** RFC 1035, 4.1.1; of the last alias (RFC 6604). 0 when absent. */
+  readonly code?: number;
+}
+
+export const typeA = 1;
+export const typeAaaa = 28;
+const [typeCname, typeSrv, typeAny] = [5, 33, 255];
 const classIn = 1;
 // As Kubernetes' own name server: pods come and go.
 const ttlSeconds = 5;
@@ -32,32 +51,33 @@ const headerBytes = 12;
  * The answer to a question for a name that there is: of its records those that fit, beginning with the one at `turn`, so
  * that who takes the first one does not always take the same. A type that it has not is answered with nothing.
  */
-export function nameAnswer(
-  message: Uint8Array,
-  question: NameQuestion,
-  { records, turn, bytesMax }: { readonly records: NameRecords; readonly turn: number; readonly bytesMax: number },
-): Uint8Array {
-  const view = new DataView(message.buffer, message.byteOffset, message.byteLength);
-  const [type, kind] = [view.getUint16(question.bytes - 4), view.getUint16(question.bytes - 2)];
-  const wants = (one: number): boolean => kind === classIn && (type === one || type === typeAny);
-  const all = [
-    ...(wants(typeA) ? rotated(records.addresses, turn).map((address) => record(typeA, addressBytes(address))) : []),
-    ...(wants(typeSrv) ? rotated(records.services, turn).map((service) => record(typeSrv, serviceBytes(service))) : []),
-  ];
-  const head = Buffer.from(message.subarray(0, question.bytes));
-  const parts: Buffer[] = [head];
-  let bytes = head.length;
-  for (const one of all) {
-    if (bytes + one.length > bytesMax) break;
+export function nameAnswer(message: Uint8Array, question: NameQuestion, answer: Answer): Uint8Array {
+  const { records, aliases = [], turn, bytesMax, code = 0 } = answer;
+  const { type, isInternet } = typeOf(message, question);
+  const wants = (one: number): boolean => isInternet && (type === one || type === typeAny);
+  const parts: Buffer[] = [];
+  let bytes = question.bytes;
+  let owner = headerBytes;
+  let isCut = false;
+  const add = (kind: number, data: Buffer): void => {
+    const one = record(owner, kind, data);
+    isCut ||= bytes + one.length > bytesMax;
+    if (isCut) return;
     parts.push(one);
     bytes += one.length;
+  };
+  for (const alias of isInternet ? aliases : []) {
+    add(typeCname, nameBytes(alias));
+    // What follows is of the name that has just been written.
+    owner = bytes - nameBytes(alias).length;
   }
-  // RFC 1035, 4.1.1: a response, of who knows (AA), with RD as it was and RA.
-  head[2] = 0x84 | ((head[2] ?? 0) & 0x01);
-  head[3] = 0x80;
-  head.fill(0, 6, headerBytes);
-  head.writeUInt16BE(parts.length - 1, 6);
-  return Buffer.concat(parts);
+  const [six, four] = [records.addresses.filter(isIPv6), records.addresses.filter((address) => !isIPv6(address))];
+  if (wants(typeA)) for (const address of rotated(four, turn)) add(typeA, addressBytes(address));
+  if (wants(typeAaaa)) for (const address of rotated(six, turn)) add(typeAaaa, wideAddressBytes(address));
+  if (wants(typeSrv)) for (const service of rotated(records.services, turn)) add(typeSrv, serviceBytes(service));
+  // Of addresses some are enough; an alias whose addresses do not fit is asked for again over TCP.
+  const isTruncated = isCut && aliases.length > 0;
+  return Buffer.concat([answered(message, question, { code, records: parts.length, isTruncated }), ...parts]);
 }
 
 function rotated<T>(list: readonly T[], turn: number): readonly T[] {
@@ -65,10 +85,10 @@ function rotated<T>(list: readonly T[], turn: number): readonly T[] {
   return [...list.slice(from), ...list.slice(0, from)];
 }
 
-/** A record of the name that was asked for: a pointer to it (RFC 1035, 4.1.4). */
-function record(type: number, data: Buffer): Buffer {
-  const head = Buffer.alloc(headerBytes);
-  head.writeUInt16BE(0xc0_00 | headerBytes, 0);
+/** A record of a name that was written before: a pointer to where (RFC 1035, 4.1.4). */
+function record(owner: number, type: number, data: Buffer): Buffer {
+  const head = Buffer.alloc(12);
+  head.writeUInt16BE(0xc0_00 | owner, 0);
   head.writeUInt16BE(type, 2);
   head.writeUInt16BE(classIn, 4);
   head.writeUInt32BE(ttlSeconds, 6);
@@ -78,9 +98,14 @@ function record(type: number, data: Buffer): Buffer {
 
 const addressBytes = (address: string): Buffer => Buffer.from(address.split(".").map(Number));
 
+const wideAddressBytes = (address: string): Buffer =>
+  Buffer.from((ipv6Groups(address) ?? []).flatMap((group) => [group >> 8, group & 255]));
+
 /** Priority, weight, port, target; the target is not compressed (RFC 2782). */
-function serviceBytes({ port, target }: ServiceRecord): Buffer {
-  const head = Buffer.from([0, 0, 0, 100, port >> 8, port & 255]);
-  const labels = target.split(".").map((label) => Buffer.concat([Buffer.of(label.length), Buffer.from(label)]));
-  return Buffer.concat([head, ...labels, Buffer.of(0)]);
+const serviceBytes = ({ port, target }: ServiceRecord): Buffer =>
+  Buffer.concat([Buffer.from([0, 0, 0, 100, port >> 8, port & 255]), nameBytes(target)]);
+
+function nameBytes(name: string): Buffer {
+  const labels = name.split(".").map((label) => Buffer.concat([Buffer.of(label.length), Buffer.from(label)]));
+  return Buffer.concat([...labels, Buffer.of(0)]);
 }

@@ -68,11 +68,36 @@ const clusterNames: ClusterNames = {
   recordsOf: (name) =>
     new Map<string, NameRecords>([
       [shop, { addresses: ["10.96.0.1", "10.96.0.2"], services: [] }],
+      ["short.team.svc.cluster.local", { addresses: [], services: [], alias: shop }],
+      ["db.team.svc.cluster.local", { addresses: [], services: [], alias: "db.example.com" }],
+      ["gone.team.svc.cluster.local", { addresses: [], services: [], alias: "gone.example.com" }],
+      ["down.team.svc.cluster.local", { addresses: [], services: [], alias: "down.example.com" }],
       [`_web._tcp.${shop}`, { addresses: [], services: [{ name: "web", protocol: "TCP", port: 8080, target: shop }] }],
     ]).get(name),
 };
 
-/** A name server that answers each question with the question, by both ways. */
+const outside: Readonly<Record<string, Parameters<typeof nameAnswer>[2]["records"] | number>> = {
+  "db.example.com": { addresses: ["93.184.216.34", "2001:4860::8888"], services: [] },
+  "gone.example.com": 3,
+  // REFUSED.
+  "down.example.com": 5,
+};
+
+/** What is known of a name outside, and otherwise the question. */
+function outsideAnswer(message: Buffer): Buffer {
+  const question = parseQuestion(message);
+  const known = outside[question?.name ?? ""];
+  if (question === undefined || known === undefined) {
+    const answer = Buffer.from(message);
+    answer[2] = 0x81;
+    return answer;
+  }
+  const none = { addresses: [], services: [] };
+  const said = typeof known === "number" ? { records: none, code: known } : { records: known };
+  return Buffer.from(nameAnswer(message, question, { ...said, turn: 0, bytesMax: 512 }));
+}
+
+/** A name server that knows few names, and answers other questions with the question, by both ways. */
 async function upstream() {
   const seen: string[] = [];
   const { datagrams, streams } = await onFreePort(async () => {
@@ -86,9 +111,7 @@ async function upstream() {
   });
   datagrams.on("message", (message, from) => {
     seen.push(parseQuestion(message)?.name ?? "");
-    const answer = Buffer.from(message);
-    answer[2] = 0x81;
-    datagrams.send(answer, from.port, from.address);
+    datagrams.send(outsideAnswer(message), from.port, from.address);
   });
   const { port } = datagrams.address();
   const directory = await mkdtemp(join(tmpdir(), "shallop-names-"));
@@ -159,6 +182,52 @@ test("names of Services are answered: addresses in turn, ports, and nothing for 
   expect(names.seen).toEqual([]);
 });
 
+/** The records of an answer, read by the rules of RFC 1035: owner, type, and what it says. */
+function recordsOf(answer: Buffer): string[] {
+  const name = (at: number): [string, number] => {
+    const length = answer[at] ?? 0;
+    if (length >= 0xc0) return [name(answer.readUInt16BE(at) & 0x3fff)[0], at + 2];
+    if (length === 0) return ["", at + 1];
+    const [rest, end] = name(at + 1 + length);
+    return [[answer.toString("latin1", at + 1, at + 1 + length), rest].filter(Boolean).join("."), end];
+  };
+  let at = name(12)[1] + 4;
+  return Array.from({ length: answer.readUInt16BE(6) }, () => {
+    const [owner, end] = name(at);
+    const [type, length] = [answer.readUInt16BE(end), answer.readUInt16BE(end + 8)];
+    at = end + 10 + length;
+    const data = answer.subarray(end + 10, at);
+    return `${owner} ${type} ${type === 5 ? name(end + 10)[0] : data.toString(type === 1 ? "base64" : "hex")}`;
+  });
+}
+const base64 = (address: string): string => Buffer.from(address.split(".").map(Number)).toString("base64");
+
+test("an alias is told with what it leads to: in the cluster, or outside by what the machine's server knows", async () => {
+  await using names = await upstream();
+  const records = async (name: string, type = 1) => {
+    const answer = await names.ask(query(11, `${name}.team.svc.cluster.local`, type));
+    return [(answer[3] ?? 0) & 15, ...recordsOf(answer)];
+  };
+  const inside = (name: string): string => `${name}.team.svc.cluster.local`;
+  expect((await records("short")).toSorted()).toEqual(
+    [
+      ...[0, `${inside("short")} 5 ${shop}`],
+      ...[`${shop} 1 ${base64("10.96.0.1")}`, `${shop} 1 ${base64("10.96.0.2")}`],
+    ].toSorted(),
+  );
+  expect(names.seen).toEqual([]);
+  const alias = `${inside("db")} 5 db.example.com`;
+  expect(await records("db")).toEqual([0, alias, `db.example.com 1 ${base64("93.184.216.34")}`]);
+  expect(await records("db", 28)).toEqual([0, alias, "db.example.com 28 20014860000000000000000000008888"]);
+  // CNAME itself, and TXT.
+  expect(await records("db", 5)).toEqual([0, alias]);
+  expect(await records("db", 16)).toEqual([0, alias]);
+  // No such name, and a server that does not answer.
+  expect(await records("gone")).toEqual([3, `${inside("gone")} 5 gone.example.com`]);
+  expect((await records("down"))[0]).toBe(2);
+  expect(names.seen.every((name) => name.endsWith(".example.com"))).toBe(true);
+});
+
 test("nonsense gets no answer, and who asks too much waits; the next question is answered", async () => {
   await using names = await upstream();
   names.send(Buffer.from("nonsense"));
@@ -178,11 +247,29 @@ test("over TCP names of Services are answered here, and the rest comes from the 
   socket.write(whole.subarray(5));
   const [own] = (await once(socket, "data")) as [Buffer];
   expect([own.readUInt16BE(0), own.readUInt16BE(8)]).toEqual([own.length - 2, 2]);
+  // Two at once: the answers come as the questions did.
+  const [alias, next] = [query(3, "db.team.svc.cluster.local"), query(4, "shop.team.svc.cluster.local")];
+  socket.write(Buffer.concat([framed(alias), framed(next)]));
+  let both = Buffer.alloc(0);
+  while (both.length < 2 || both.length < 4 + both.readUInt16BE(0))
+    both = Buffer.concat([both, ((await once(socket, "data")) as [Buffer])[0]]);
+  const first = both.subarray(2, 2 + both.readUInt16BE(0));
+  expect(recordsOf(first)).toHaveLength(2);
+  expect([first.readUInt16BE(0), both.readUInt16BE(4 + first.length)]).toEqual([3, 4]);
   const other = framed(query(2, "example.com"));
   socket.write(other);
   const [bytes] = (await once(socket, "data")) as [Buffer];
   expect(bytes.equals(other)).toBe(true);
   socket.destroy();
+});
+
+test("an alias whose addresses do not fit is asked for again over TCP", () => {
+  const message = query(1, "many.team.svc.cluster.local");
+  const records = { addresses: Array.from({ length: 100 }, (_, index) => `10.104.0.${index}`), services: [] };
+  const told = { records, aliases: ["web.team.svc.cluster.local"], turn: 0, bytesMax: 512 };
+  const answer = Buffer.from(nameAnswer(message, parseQuestion(message)!, told));
+  expect([answer.length <= 512, (answer[2] ?? 0) & 0x02]).toEqual([true, 0x02]);
+  expect(recordsOf(answer)[1]).toBe(`web.team.svc.cluster.local 1 ${base64("10.104.0.0")}`);
 });
 
 test("of many addresses those that fit are told", () => {

@@ -2,10 +2,12 @@ import { createSocket, type RemoteInfo, type Socket as DatagramSocket } from "no
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { createServer, isIP, type Server, type Socket } from "node:net";
-import type { Clock, Random, Timer } from "@shallop/sdk/internal";
-import { type ClusterNames, nameAnswer, type NameRecords, plainBytesMax } from "./name-answer.ts";
+import { type Clock, type Random, type Timer, unreachable } from "@shallop/sdk/internal";
+import { type AliasEnd, followAlias, isClusterName } from "./name-alias.ts";
+import { type ClusterNames, nameAnswer, type NameRecords, plainBytesMax, typeA, typeAaaa } from "./name-answer.ts";
 import { serveNameStream } from "./name-stream.ts";
-import { type NameQuestion, noSuchName, parseQuestion, withId } from "./name-question.ts";
+import { type NameQuestion, noSuchName, parseQuestion, responseCode, typeOf, withId } from "./name-question.ts";
+import { type OutsideAnswer, OutsideNames } from "./outside-names.ts";
 
 export interface NameForwarderSettings {
   /** The bridge's own; pods have it as their name server. */
@@ -44,8 +46,6 @@ const ownShare = 0.1;
 const connectionsMax = 64;
 const connectionMsMax = 10_000;
 const rereadMs = 30_000;
-/** Names of clusters are nobody's business outside: what is asked of ours is answered here. */
-const ownDomain = /(^|\.)cluster\.local$/;
 
 interface Pending {
   readonly from: RemoteInfo;
@@ -66,11 +66,13 @@ export class NameForwarder implements AsyncDisposable {
   readonly #pending = new Map<number, Pending>();
   readonly #asked = new Map<string, number>();
   readonly #timers: readonly Timer[];
+  readonly #outside = new OutsideNames();
   /** The machine's own search list. */
   searches: readonly string[] = [];
   #servers: readonly string[] = [];
   #turn = 0;
   #answers = 0;
+  #closed = false;
 
   private constructor(settings: NameForwarderSettings) {
     this.#settings = settings;
@@ -103,6 +105,8 @@ export class NameForwarder implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    this.#outside[Symbol.dispose]();
     for (const timer of this.#timers) timer.cancel();
     for (const { timer } of this.#pending.values()) timer.cancel();
     for (const socket of this.#connections) socket.destroy();
@@ -124,32 +128,68 @@ export class NameForwarder implements AsyncDisposable {
     const named = [...text.matchAll(/^nameserver\s+(\S+)/gm)].map(([, server = ""]) => server);
     // IPv6 servers need another socket; a machine has one of IPv4 beside them.
     this.#servers = named.filter((server) => isIP(server) === 4);
+    this.#outside.ask(this.#servers.map((server) => `${server}:${String(this.#settings.upstreamPort ?? 53)}`));
     this.searches = /^search\s+(.+)/m.exec(text)?.[1]?.trim().split(/\s+/) ?? [];
   }
 
   #question(message: Uint8Array, from: RemoteInfo): void {
     const question = parseQuestion(message);
     if (question === undefined || message.length > datagramBytesMax) return;
-    const own = this.#ownAnswer(message, { question, from: from.address, bytesMax: plainBytesMax });
-    const asked = (this.#asked.get(from.address) ?? 0) + (own === undefined ? 1 : ownShare);
+    const found = this.#find(question.name, from.address);
+    const isOwn = found !== undefined && found.kind !== "outside";
+    const asked = (this.#asked.get(from.address) ?? 0) + (isOwn ? ownShare : 1);
     this.#asked.set(from.address, asked);
     if (asked > questionsPerSecond) return;
-    if (own === undefined) this.#ask(message, question, from);
-    else this.#datagrams.send(own, from.port, from.address);
+    if (found === undefined) this.#ask(message, question, from);
+    else void this.#tell(message, { question, found, from });
   }
 
-  /** What the cluster says itself, and the pod's networks; undefined: the name is somebody else's. */
-  #ownAnswer(
+  async #tell(
     message: Uint8Array,
-    { question, from, bytesMax }: { readonly question: NameQuestion; readonly from: string; readonly bytesMax: number },
-  ): Uint8Array | undefined {
+    { question, found, from }: { readonly question: NameQuestion; readonly found: AliasEnd; readonly from: RemoteInfo },
+  ): Promise<void> {
+    const own = await this.#answerOf(message, { question, found, bytesMax: plainBytesMax });
+    if (!this.#closed) this.#datagrams.send(own, from.port, from.address);
+  }
+
+  /** What a name is in the cluster, and in the pod's networks; undefined: it is somebody else's. */
+  #find(name: string, from: string): AliasEnd | undefined {
     const { clusterNames, peerNames } = this.#settings;
-    const peers = peerNames?.recordsOf(from, question.name);
-    if (peers === undefined && !ownDomain.test(question.name)) return undefined;
-    const records = peers ?? clusterNames?.recordsOf(question.name);
-    return records === undefined
-      ? noSuchName(message, question)
-      : nameAnswer(message, question, { records, turn: this.#answers++, bytesMax });
+    const peers = peerNames?.recordsOf(from, name);
+    if (peers !== undefined) return { kind: "own", aliases: [], records: peers };
+    return isClusterName(name) ? followAlias(name, (one) => clusterNames?.recordsOf(one)) : undefined;
+  }
+
+  /** An alias is told with the addresses that the machine's servers know for it, if those are what is asked for. */
+  async #answerOf(
+    message: Uint8Array,
+    {
+      question,
+      found,
+      bytesMax,
+    }: { readonly question: NameQuestion; readonly found: AliasEnd; readonly bytesMax: number },
+  ): Promise<Uint8Array> {
+    const turn = this.#answers++;
+    switch (found.kind) {
+      case "nowhere":
+        return noSuchName(message, question);
+      case "own":
+        return nameAnswer(message, question, { ...found, turn, bytesMax });
+      case "outside": {
+        const { type } = typeOf(message, question);
+        const outside = await this.#addressesOf(found.name, type);
+        const addresses = outside.kind === "addresses" ? outside.addresses : [];
+        const records = { addresses, services: [] };
+        return nameAnswer(message, question, { ...found, records, turn, bytesMax, code: codeOf(outside) });
+      }
+      default:
+        return unreachable(found);
+    }
+  }
+
+  async #addressesOf(name: string, type: number): Promise<OutsideAnswer> {
+    if (type !== typeA && type !== typeAaaa) return { kind: "addresses", addresses: [] };
+    return this.#outside.addressesOf(name, type === typeA ? 4 : 6);
   }
 
   #ask(message: Uint8Array, question: NameQuestion, from: RemoteInfo): void {
@@ -199,16 +239,20 @@ export class NameForwarder implements AsyncDisposable {
         this.#connections.delete(socket);
       });
     serveNameStream(socket, {
-      answer: (message) => {
+      answer: async (message) => {
         const question = parseQuestion(message);
-        const from = socket.remoteAddress ?? "";
-        return question === undefined
-          ? undefined
-          : this.#ownAnswer(message, { question, from, bytesMax: streamBytesMax });
+        const found = question === undefined ? undefined : this.#find(question.name, socket.remoteAddress ?? "");
+        if (question === undefined || found === undefined) return undefined;
+        return this.#answerOf(message, { question, found, bytesMax: streamBytesMax });
       },
       upstream: host === undefined ? undefined : { host, port: this.#settings.upstreamPort ?? 53 },
     });
   }
+}
+
+function codeOf({ kind }: OutsideAnswer): number {
+  if (kind === "no such name") return responseCode.noSuchName;
+  return kind === "failed" ? responseCode.serverFailure : 0;
 }
 
 async function bound(socket: DatagramSocket, port: number, address?: string): Promise<void> {

@@ -8,6 +8,7 @@ export interface NameQuestion {
 }
 
 const headerBytes = 12;
+const classIn = 1;
 // RFC 1035, 2.3.4.
 const nameBytesMax = 255;
 const labelBytesMax = 63;
@@ -39,16 +40,39 @@ export function parseQuestion(message: Uint8Array): NameQuestion | undefined {
   return end > message.length ? undefined : { id: view.getUint16(0), name: labels.join("."), bytes: end };
 }
 
-/** The answer that there is no such name, from us (RFC 1035, 4.1.1: QR, RA, RCODE 3). */
-export function noSuchName(message: Uint8Array, question: NameQuestion): Uint8Array {
+/** What is asked for, and whether of the internet's names. */
+export function typeOf(
+  message: Uint8Array,
+  { bytes }: NameQuestion,
+): { readonly type: number; readonly isInternet: boolean } {
+  const view = new DataView(message.buffer, message.byteOffset, message.byteLength);
+  return { type: view.getUint16(bytes - 4), isInternet: view.getUint16(bytes - 2) === classIn };
+}
+
+/**
+ * Header and question of an answer of ours (RFC 1035, 4.1.1): a response of who knows (AA), with RD as it was and RA,
+ * which says how many records follow.
+ */
+export function answered(
+  message: Uint8Array,
+  question: NameQuestion,
+  { code, records, isTruncated }: { readonly code: number; readonly records: number; readonly isTruncated: boolean },
+): Buffer {
   const answer = Buffer.from(message.subarray(0, question.bytes));
-  const wantsRecursion = (answer[2] ?? 0) & 0x01;
-  answer[2] = 0x80 | wantsRecursion;
-  answer[3] = 0x80 | 3;
-  // No records but the question.
+  answer[2] = 0x84 | (isTruncated ? 0x02 : 0) | ((answer[2] ?? 0) & 0x01);
+  answer[3] = 0x80 | code;
+  // No records but the question and those.
   answer.fill(0, 6, headerBytes);
+  answer.writeUInt16BE(records, 6);
   return answer;
 }
+
+/** RCODEs of RFC 1035, 4.1.1. */
+export const responseCode = { serverFailure: 2, noSuchName: 3 } as const;
+
+/** The answer that there is no such name, from us. */
+export const noSuchName = (message: Uint8Array, question: NameQuestion): Uint8Array =>
+  answered(message, question, { code: responseCode.noSuchName, records: 0, isTruncated: false });
 
 /** The message with another id. */
 export function withId(message: Uint8Array, id: number): Uint8Array {

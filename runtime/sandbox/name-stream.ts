@@ -2,7 +2,7 @@ import { connect, type Socket } from "node:net";
 
 export interface NameStream {
   /** The answer to a message that is ours to answer; undefined: it is the machine's server's. */
-  readonly answer: (message: Uint8Array) => Uint8Array | undefined;
+  readonly answer: (message: Uint8Array) => Promise<Uint8Array | undefined>;
   /** Where the machine's server is. */
   readonly upstream: { readonly host: string; readonly port: number } | undefined;
 }
@@ -17,10 +17,16 @@ export function serveNameStream(socket: Socket, { answer, upstream }: NameStream
   let waiting = Buffer.alloc(0);
   const read = (chunk: Buffer): void => {
     waiting = Buffer.concat([waiting, chunk]);
+    // What comes meanwhile waits in the socket, so that answers go out as the questions came in.
+    socket.pause();
+    void answerAll();
+  };
+  const answerAll = async (): Promise<void> => {
     while (waiting.length >= lengthBytes) {
       const end = lengthBytes + waiting.readUInt16BE(0);
-      if (waiting.length < end) return;
-      const own = answer(waiting.subarray(lengthBytes, end));
+      if (waiting.length < end) break;
+      const own = await answer(waiting.subarray(lengthBytes, end));
+      if (socket.destroyed) return;
       if (own === undefined) {
         passOn();
         return;
@@ -30,6 +36,7 @@ export function serveNameStream(socket: Socket, { answer, upstream }: NameStream
       socket.write(Buffer.concat([head, own]));
       waiting = waiting.subarray(end);
     }
+    socket.resume();
   };
   const passOn = (): void => {
     socket.off("data", read);

@@ -3,11 +3,13 @@ import {
   clusterAddressesMax,
   coreServices,
   dig,
+  isExternalName,
   type JsonObject,
   listAt,
   serviceAddress,
   textAt,
   withAt,
+  withoutAddress,
 } from "@shallop/sdk/api";
 import { invalidObject } from "./faults.ts";
 import type { Machinery, Target } from "./machinery.ts";
@@ -16,7 +18,7 @@ import type { Machinery, Target } from "./machinery.ts";
 const triesMax = 64;
 
 /**
- * A Service gets an address when it is made, and keeps it. Two that are made at the same moment could be given the same
+ * A Service gets an address when it is made, and keeps it, unless it comes to stand for a name outside. Two that are made at the same moment could be given the same
  * one, by a chance of one in half a million.
  * @throws ApiFault Invalid when another one is asked for or it is somebody else's, InternalError when none is free
  */
@@ -28,6 +30,7 @@ export function withClusterIp(
   const { old, next } = change;
   const { plural, group } = target.kind.resource;
   if (plural !== coreServices.plural || group !== coreServices.group || target.subresource !== undefined) return next;
+  if (isExternalName(next)) return withoutAddress(next);
   const [before, asked] = [ipOf(old), ipOf(next)];
   if (before !== undefined) {
     if (asked !== undefined && asked !== before) throw refusal(target, next, asked, "field is immutable");
@@ -40,7 +43,8 @@ export function withClusterIp(
     return withIp(next, asked);
   }
   for (let tries = 0; tries < triesMax; tries++) {
-    const address = serviceAddress(1 + machinery.random.below(clusterAddressesMax - 1));
+    // The first one is the API server's.
+    const address = serviceAddress(2 + machinery.random.below(clusterAddressesMax - 2));
     if (!taken.has(address)) return withIp(next, address);
   }
   throw new ApiFault("InternalError", "no address is free for the Service");

@@ -118,6 +118,7 @@ export class World implements AsyncDisposable {
       images: this.images,
       imageKnowledge: this.knowledge,
       addresses: { domain: "localhost", gatewayPort: 8080, gatewayHost: "127.0.0.1" },
+      apiServer: () => ({ host: "127.0.0.1", port: 6443 }),
       autoscaler: parseConfig(this.#settings),
       issuers: this.#issuers,
       idleTimes: new IdleBook(),

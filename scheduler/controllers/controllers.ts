@@ -7,6 +7,8 @@ import type { AutoscalerConfig } from "../autoscale/config.ts";
 import type { IdleBook } from "../autoscale/idle-book.ts";
 import { nodeView } from "../place/node-view.ts";
 import { nothingTaken } from "../place/demand.ts";
+import { ApiServiceController } from "./api-service/controller.ts";
+import type { ApiServerEnd } from "./api-service/plan.ts";
 import { Autoscaler } from "./autoscaler/autoscaler.ts";
 import { ServiceExplainer } from "./autoscaler/explainer.ts";
 import { type AskNodes, UsageBook } from "./autoscaler/usage-book.ts";
@@ -43,6 +45,8 @@ export interface ControllersOptions {
   /** Asked when an image policy wants to know more of an image than its name. */
   readonly imageKnowledge: ImageKnowledge;
   readonly addresses: Addresses;
+  /** Where clients reach the API server; asked when it serves. */
+  readonly apiServer: () => ApiServerEnd;
   readonly autoscaler: AutoscalerConfig;
   readonly idleTimes: IdleBook;
   /** Asks nodes what their pods use, for revisions that scale by it. */
@@ -62,6 +66,8 @@ const resyncMs = 600_000;
  * to disk: eight at once cost little more than one.
  */
 const concurrency = 8;
+/** The key of what there is one of. */
+const theOne = "all";
 
 /** All controllers, their queues, and which change concerns whom. */
 export class Controllers implements AsyncDisposable {
@@ -127,6 +133,7 @@ export class Controllers implements AsyncDisposable {
     await this.#cluster.synced();
     await this.#lookAtNodes();
     await this.#routing.ensureClasses();
+    this.#queues.apiService.add(theOne);
     for (const queue of Object.values(this.#queues)) queue.start();
     this.#autoscaler.start();
     this.#timers.push(clock.every(nodeLookMs, () => void this.#lookAtNodes()));
@@ -165,6 +172,7 @@ export class Controllers implements AsyncDisposable {
     const { domain } = addresses;
     const { issuers = {} } = this.#options;
     const certificates = new CertificateController({ cluster, clock, events: this.#events, domain, issuers });
+    const apiService = new ApiServiceController(cluster, this.#options.apiServer);
     const room = new NodeRoom(cluster);
     const times = new BindTimes(this.#metrics, clock);
     const pod = new PodController({ cluster, clock, events: this.#events, room, times });
@@ -202,6 +210,7 @@ export class Controllers implements AsyncDisposable {
       routingState: named("routing state", (space, name) => route.label(space, name)),
       namespace: queue("namespace", (key) => namespace.reconcile(key)),
       garbage: queue("garbage", (key) => this.#garbage.reconcile(key)),
+      apiService: queue("API service", () => apiService.reconcile()),
       routing: queue("routing", (key) => this.#routing.reconcile(key)),
       certificates: new WorkQueue({
         name: "certificates",
@@ -223,7 +232,8 @@ export class Controllers implements AsyncDisposable {
     const namespace = object.metadata.namespace ?? "";
     for (const dueKey of this.#garbage.keysAfter(kind, change)) this.#queues.garbage.add(dueKey);
     for (const dueKey of this.#routing.keysAfter(kind, change)) this.#queues.routing.add(dueKey);
-    if (CertificateController.concerns(kind)) this.#queues.certificates.add("all");
+    if (CertificateController.concerns(kind)) this.#queues.certificates.add(theOne);
+    if (ApiServiceController.concerns(kind, object)) this.#queues.apiService.add(theOne);
     switch (kind) {
       case "namespaces":
         this.#queues.namespace.add(key);
@@ -346,6 +356,7 @@ export class Controllers implements AsyncDisposable {
     add("route", this.#cluster.of("routes").items());
     add("revision", this.#cluster.of("revisions").items());
     add("pod", this.#cluster.of("pods").items());
+    this.#queues.apiService.add(theOne);
     add("namespace", this.#cluster.of("namespaces").items());
   }
 }
@@ -369,5 +380,6 @@ type QueueName =
   | "routingState"
   | "namespace"
   | "garbage"
+  | "apiService"
   | "routing"
   | "certificates";

@@ -23,7 +23,18 @@ export const clusterAddressesMax = size;
 export const serviceAddress = (index: number): string => textOf(serviceFirst + (index % size));
 export const standInAddress = (index: number): string => textOf(standInFirst + (index % size));
 
-const textOf = (bits: number): string => [24, 16, 8, 0].map((shift) => (bits >>> shift) & 255).join(".");
+/** The Service that leads to the API server, on every cluster: `https://kubernetes.default.svc`. */
+export const apiService = { namespace: "default", name: "kubernetes", address: serviceAddress(1), port: 443 } as const;
+
+/** By which pods know the API server: what its certificate has to name. */
+export const apiServiceNames: readonly string[] = [
+  apiService.name,
+  ...["", ".svc", `.svc.${clusterDomain}`].map((rest) => `${apiService.name}.${apiService.namespace}${rest}`),
+];
+
+function textOf(bits: number): string {
+  return [24, 16, 8, 0].map((shift) => (bits >>> shift) & 255).join(".");
+}
 
 export const isServiceAddress = (text: string): boolean => isIn(serviceFirst, text);
 export const isStandInAddress = (text: string): boolean => isIn(standInFirst, text);

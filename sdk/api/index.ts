@@ -10,6 +10,8 @@ export {
   selects,
 } from "./attachment.ts";
 export {
+  apiService,
+  apiServiceNames,
   clusterAddressesMax,
   clusterDomain,
   isServiceAddress,
@@ -118,6 +120,7 @@ export { type FieldType, isScalar, type MessageType, messageType, type Scalar, t
 export { parseSignals, type SignalName, signalNames } from "./signals.ts";
 export { parseAutoscalingSettings } from "./validation/autoscaling.ts";
 export { compilePattern, type Pattern } from "./validation/hosts.ts";
+export { isExternalName, withoutAddress } from "./validation/core-service.ts";
 export { forbidden, invalid, notSupported, required } from "./validation/cause.ts";
 export { validateMetadata } from "./validation/metadata.ts";
 export { labelValueFault, nameFault, type NameRule, qualifiedNameFault } from "./validation/name-rules.ts";

@@ -35,6 +35,8 @@ export interface CoreService extends ApiObject {
     readonly selector?: Readonly<Record<string, string>>;
     readonly ports?: readonly CoreServicePort[];
     readonly publishNotReadyAddresses?: boolean;
+    /** Of the type `ExternalName`: a name outside, whose records it has. */
+    readonly externalName?: string;
   };
   readonly status?: { readonly loadBalancer?: Readonly<Record<string, unknown>> };
 }

@@ -320,6 +320,33 @@ test("a Service of core/v1 has the ports of its pods when it says nothing else",
   expect(faults(coreServices, { spec: { ports: [{ port: 1 }, { port: 2 }] } })).toContain("ports[0].name: Required");
 });
 
+test.each<[string, JsonObject, string]>([
+  ["a name outside", { externalName: "db.example.com" }, ""],
+  ["with its last dot, and ports", { externalName: "db.example.com.", ports: [{ port: 5432 }] }, ""],
+  ["no name", {}, "spec.externalName: Required value"],
+  ["only a dot", { externalName: "." }, "spec.externalName: Required value"],
+  ["no name of DNS", { externalName: "db_1.example.com" }, "spec.externalName: Invalid value"],
+  ["capital letters", { externalName: "DB.example.com" }, "spec.externalName: Invalid value"],
+  ["too long", { externalName: "a".repeat(254) }, "must be no more than 253 characters"],
+  ["an address", { externalName: "a.b", clusterIP: "10.96.0.9" }, "spec.clusterIP: Forbidden"],
+  [
+    "headless",
+    { externalName: "a.b", clusterIP: "None" },
+    "spec.clusterIP: Forbidden: may not be set for ExternalName",
+  ],
+  ["families", { externalName: "a.b", ipFamilies: ["IPv4"] }, "spec.ipFamilies: Forbidden"],
+  ["a policy of families", { externalName: "a.b", ipFamilyPolicy: "SingleStack" }, "spec.ipFamilyPolicy: Forbidden"],
+])("a Service that stands for a name outside: %s", (_name, spec, fault) => {
+  const { object, faults: found } = admitted(coreServices, { spec: { type: "ExternalName", ...spec } });
+  if (fault === "") expect(found).toEqual([]);
+  else expect(found.join("; ")).toContain(fault);
+  expect(object["spec"]).not.toHaveProperty("internalTrafficPolicy");
+});
+
+test("a Service of core/v1 without a spec says what it needs", () => {
+  expect(faults(coreServices, {})).toContain("spec.ports: Required");
+});
+
 test("a DomainMapping's name is a domain, and its target is in its own namespace", () => {
   const mapping = (name: string, namespace: string): JsonObject => ({
     metadata: { name, namespace: "default" },

@@ -10,12 +10,13 @@ import {
 import { type Clock, describeError, type Log, type Random } from "@shallop/sdk/internal";
 import type { ServiceDirectory } from "../../egress/egress-protocol.ts";
 import type { ClusterNames, NameRecords } from "../../sandbox/name-answer.ts";
+import { followAlias } from "../../sandbox/name-alias.ts";
 import type { PacketDoor } from "../../sandbox/packet-rules.ts";
 import type { ObjectCache } from "../node-agent.ts";
 import type { NodePods } from "../node-pods.ts";
 import { type RemoteIdentity, RemotePods } from "./remote-pods.ts";
 import { ServiceDoors } from "./service-doors.ts";
-import { serviceTable } from "./service-table.ts";
+import { type PlatformEnd, serviceTable } from "./service-table.ts";
 import { StandIns } from "./stand-ins.ts";
 
 /** The network of this node's native pods, as far as Services need it. */
@@ -33,6 +34,8 @@ export interface NodeServicesSettings {
   readonly nodes: ObjectCache<Node>;
   readonly pods: Pick<NodePods, "byUid">;
   readonly identity: () => RemoteIdentity;
+  /** URL of the API server, as this node reaches it. */
+  readonly apiServer: () => string;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -119,6 +122,7 @@ export class NodeServices implements ClusterNames, Disposable {
     if (this.#closed || !services.synced || !slices.synced || !routes.synced) return;
     const { names, doors } = serviceTable({
       ...{ services: services.list(), slices: slices.list(), routes: routes.list() },
+      apiServer: endOf(this.#settings.apiServer()),
       ownAddress: (uid) => pods.byUid(uid)?.run?.ip,
       standIn: (key) => this.#standIns.of(key),
     });
@@ -134,9 +138,7 @@ export class NodeServices implements ClusterNames, Disposable {
     this.#led = text;
     this.#names = names;
     this.#tellGuests?.({
-      names: [...names].flatMap(([name, { addresses }]) =>
-        addresses.length === 0 ? [] : [[name, addresses.map((address) => this.#forGuests(address))] as const],
-      ),
+      ...this.#guestNames(names),
       doors: packets.flatMap((door) =>
         door.protocol === "TCP" ? [{ ...door, address: this.#forGuests(door.address) }] : [],
       ),
@@ -144,8 +146,27 @@ export class NodeServices implements ClusterNames, Disposable {
     this.#standIns.endRound();
   }
 
+  /** Aliases that end in the cluster are told as what they lead to, so that nobody has to follow them again. */
+  #guestNames(names: ReadonlyMap<string, NameRecords>): Pick<ServiceDirectory, "names" | "aliases"> {
+    const found = [...names.keys()].map((name) => [name, followAlias(name, (one) => names.get(one))] as const);
+    return {
+      names: found.flatMap(([name, end]) =>
+        end.kind === "own" && end.records.addresses.length > 0
+          ? [[name, end.records.addresses.map((address) => this.#forGuests(address))] as const]
+          : [],
+      ),
+      aliases: found.flatMap(([name, end]) => (end.kind === "outside" ? [[name, end.name] as const] : [])),
+    };
+  }
+
   /** Components reach no private address, and so no pod by its own. */
   #forGuests(address: string): string {
     return isServiceAddress(address) || isStandInAddress(address) ? address : this.#standIns.of(`guests ${address}`);
   }
+}
+
+/** Host and port of an https URL. */
+function endOf(url: string): PlatformEnd {
+  const { hostname, port } = new URL(url);
+  return { host: hostname.replace(/^\[|\]$/g, ""), port: port === "" ? 443 : Number(port) };
 }

@@ -1,5 +1,5 @@
 import type { Duplex } from "node:stream";
-import { connect, type Socket } from "node:net";
+import { connect, isIP, type Socket } from "node:net";
 import { lookup } from "node:dns/promises";
 import { type Clock, describeError, type Log, type Random, unreachable } from "@shallop/sdk/internal";
 import { addressJudge } from "../../component/egress/address-judge.ts";
@@ -145,8 +145,8 @@ class DoorTarget implements PortTarget {
         if (reason !== undefined) throw new Error(`${backend.address} is no backend: ${reason}`);
         return dialled(backend.address, backend.port);
       }
-      case "gateway":
-        return dialled(await gatewayAddress(backend.host), backend.port);
+      case "platform":
+        return dialled(await platformAddress(backend.host), backend.port);
       default:
         return unreachable(backend);
     }
@@ -166,7 +166,8 @@ function dialled(host: string, port: number): Promise<Socket> {
 }
 
 /** RFC 6761, 6.3: `localhost` and what is below it is this machine, whatever its resolver thinks of it. */
-async function gatewayAddress(host: string): Promise<string> {
+async function platformAddress(host: string): Promise<string> {
+  if (isIP(host) !== 0) return host;
   return /(^|\.)localhost$/.test(host) ? "127.0.0.1" : (await lookup(host, { family: 4 })).address;
 }
 

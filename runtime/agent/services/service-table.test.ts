@@ -24,6 +24,7 @@ const endpoint = (uid: string, more: Partial<EndpointSlice["endpoints"][number]>
 
 function tableOf(world: Partial<ServiceWorld>) {
   const { names, doors } = serviceTable({
+    apiServer: { host: "127.0.0.1", port: 6443 },
     ...{ services: [], slices: [], routes: [], ownAddress: () => undefined, standIn: (key) => `for ${key}` },
     ...world,
   });
@@ -122,7 +123,43 @@ test("Knative's names lead to the gateway, by one address; a Service of the same
     {
       address: "for gateway 8080",
       port: 80,
-      backends: [{ kind: "gateway", host: "hello.team.localhost", port: 8080 }],
+      backends: [{ kind: "platform", host: "hello.team.localhost", port: 8080 }],
     },
   ]);
+});
+
+test("the Service kubernetes leads to the API server, whatever its slices say", () => {
+  const metadata = { ...meta("kubernetes"), namespace: "default" };
+  const { names, doors } = tableOf({
+    services: [
+      { ...service("kubernetes", { clusterIP: "10.96.0.1", ports: [{ name: "https", port: 443 }] }), metadata },
+      service("kubernetes", { clusterIP: "10.96.0.2", ports: [{ port: 443 }] }),
+    ],
+    slices: [
+      {
+        ...slice("kubernetes", { ports: [{ name: "https", port: 1 }] }),
+        endpoints: [{ addresses: ["93.184.216.34"] }],
+        metadata: { ...meta("x", { "kubernetes.io/service-name": "kubernetes" }), namespace: "default" },
+      },
+    ],
+  });
+  expect(names["kubernetes.default.svc.cluster.local"]?.addresses).toEqual(["10.96.0.1"]);
+  expect(doors.map(({ address, port, backends }) => [address, port, backends])).toEqual([
+    ["10.96.0.1", 443, [{ kind: "platform", host: "127.0.0.1", port: 6443 }]],
+    // Of another namespace: somebody's own.
+    ["10.96.0.2", 443, []],
+  ]);
+});
+
+test.each([
+  ["db.example.com", "db.example.com"],
+  ["DB.example.com.", "db.example.com"],
+  ["web.team.svc.cluster.local", "web.team.svc.cluster.local"],
+  ["93.184.216.34", undefined],
+  ["", undefined],
+  [`${"a".repeat(64)}.example.com`, undefined],
+])("a Service that stands for %s has the alias %s, and no door", (externalName, alias) => {
+  const { names, doors } = tableOf({ services: [service("db", { type: "ExternalName", externalName })] });
+  expect(names["db.team.svc.cluster.local"]?.alias).toBe(alias);
+  expect(doors).toEqual([]);
 });

@@ -1,4 +1,12 @@
-import { clusterDomain, type CoreService, type EndpointSlice, isServiceAddress, type Route } from "@shallop/sdk/api";
+import { isIP } from "node:net";
+import {
+  apiService,
+  clusterDomain,
+  type CoreService,
+  type EndpointSlice,
+  isServiceAddress,
+  type Route,
+} from "@shallop/sdk/api";
 import type { NameRecords, ServiceRecord } from "../../sandbox/name-answer.ts";
 
 /** What a Service, or a pod of a headless one, is reached by on this node: an address, a port, and who is behind it. */
@@ -21,7 +29,13 @@ export type Backend =
     }
   /** What somebody else has written down beside the cluster. */
   | { readonly kind: "address"; readonly address: string; readonly port: number }
-  | { readonly kind: "gateway"; readonly host: string; readonly port: number };
+  | ({ readonly kind: "platform" } & PlatformEnd);
+
+/** A part of the platform itself: the gateway, the API server. */
+export interface PlatformEnd {
+  readonly host: string;
+  readonly port: number;
+}
 
 export interface ServiceTable {
   readonly names: ReadonlyMap<string, NameRecords>;
@@ -32,6 +46,7 @@ export interface ServiceWorld {
   readonly services: readonly CoreService[];
   readonly slices: readonly EndpointSlice[];
   readonly routes: readonly Route[];
+  readonly apiServer: PlatformEnd;
   /** The address of a pod that its peers on this node may use as it is; undefined: it has none here. */
   readonly ownAddress: (uid: string) => string | undefined;
   /** An address of this node's own that stands for somebody; the same for the same one. */
@@ -51,11 +66,14 @@ export function serviceTable(world: ServiceWorld): ServiceTable {
   const slices = Map.groupBy(world.slices, ({ metadata }) =>
     keyOf(metadata.namespace, metadata.labels?.[serviceNameLabel] ?? ""),
   );
+  const apiServer: Backend = { kind: "platform", ...world.apiServer };
   for (const service of world.services) {
     const own = slices.get(keyOf(service.metadata.namespace, service.metadata.name)) ?? [];
-    const { clusterIP = "" } = service.spec ?? {};
-    if (clusterIP === "None") addHeadless(service, own, { world, names, doors });
-    else if (isServiceAddress(clusterIP)) addService(service, own, { names, doors });
+    const { clusterIP = "", type } = service.spec ?? {};
+    const backends = isApiService(service) ? () => [apiServer] : readyOf(service, own);
+    if (type === "ExternalName") addAlias(service, names);
+    else if (clusterIP === "None") addHeadless(service, own, { world, names, doors });
+    else if (isServiceAddress(clusterIP)) addService(service, backends, { names, doors });
   }
   return { names, doors };
 }
@@ -76,27 +94,54 @@ function addRoute({ metadata, status }: Route, { standIn }: ServiceWorld, { name
   if (doors.some((door) => door.address === address)) return;
   doors.push({
     ...{ protocol: "TCP", address, port: 80, sticky: false },
-    backends: [{ kind: "gateway", host: url.hostname, port }],
+    backends: [{ kind: "platform", host: url.hostname, port }],
   });
 }
 
-function addService(service: CoreService, slices: readonly EndpointSlice[], { names, doors }: Found): void {
+/** A name that has the records of another one, as RFC 1035's CNAME. One that DNS cannot have leads nowhere. */
+function addAlias({ metadata, spec }: CoreService, names: Map<string, NameRecords>): void {
+  const alias = (spec?.externalName ?? "").toLowerCase().replace(/\.$/, "");
+  // Kubernetes' own name server has no name for an address either.
+  if (isIP(alias) !== 0 || !/^[^.]{1,63}(\.[^.]{1,63})*$/.test(alias)) return;
+  names.set(nameOf(metadata), { addresses: [], services: [], alias });
+}
+
+/** Whatever its slices say: nobody leads others to an API server of his own. */
+const isApiService = ({ metadata }: CoreService): boolean =>
+  metadata.namespace === apiService.namespace && metadata.name === apiService.name;
+
+interface ServicePort {
+  readonly name: string;
+  readonly protocol: "TCP" | "UDP";
+}
+
+function addService(
+  service: CoreService,
+  backendsFor: (port: ServicePort) => readonly Backend[],
+  { names, doors }: Found,
+): void {
   const { clusterIP: address = "", ports = [], sessionAffinity } = service.spec ?? {};
   const base = nameOf(service.metadata);
   const services: ServiceRecord[] = [];
   for (const { name = "", protocol = "TCP", port } of ports) {
     if (protocol !== "TCP" && protocol !== "UDP") continue;
-    const backends = slices.flatMap((slice) =>
-      portsOf(slice, name, protocol).flatMap((target) =>
-        slice.endpoints.filter(isReady).flatMap((endpoint) => backendsOf(service, endpoint, target)),
-      ),
-    );
+    const backends = backendsFor({ name, protocol });
     doors.push({ protocol, address, port, backends, sticky: sessionAffinity === "ClientIP" });
     if (name !== "") services.push({ name, protocol, port, target: base });
   }
   names.set(base, { addresses: [address], services: [] });
   addServiceRecords(names, base, services);
 }
+
+/** The pods of a Service that are ready, as its slices say. */
+const readyOf =
+  (service: CoreService, slices: readonly EndpointSlice[]) =>
+  ({ name, protocol }: ServicePort): readonly Backend[] =>
+    slices.flatMap((slice) =>
+      portsOf(slice, name, protocol).flatMap((target) =>
+        slice.endpoints.filter(isReady).flatMap((endpoint) => backendsOf(service, endpoint, target)),
+      ),
+    );
 
 /** The names of a headless Service lead to its pods, each by an address of its own. */
 function addHeadless(

@@ -35,8 +35,9 @@ test("makes everything once, and keeps it over starts but for the server's certi
   expect(second.joinToken).toBe(first.joinToken);
   expect(second.authority.certificate).toBe(first.authority.certificate);
   expect(second.server.certificate).not.toBe(first.server.certificate);
+  const inside = ["DNS:kubernetes.default.svc", "DNS:kubernetes.default.svc.cluster.local", "IP Address:10.96.0.1"];
   const names = new X509Certificate(second.server.certificate).subjectAltName ?? "";
-  for (const name of ["DNS:localhost", "IP Address:127.0.0.1", "DNS:node.example", "IP Address:10.1.2.3"]) {
+  for (const name of ["DNS:localhost", "IP Address:127.0.0.1", "DNS:node.example", "IP Address:10.1.2.3", ...inside]) {
     expect(names).toContain(name);
   }
 });

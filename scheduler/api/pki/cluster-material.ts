@@ -1,7 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { isJsonObject, type JsonObject, textAt } from "@shallop/sdk/api";
+import { apiService, apiServiceNames, isJsonObject, type JsonObject, textAt } from "@shallop/sdk/api";
 import type { Clock, Random } from "@shallop/sdk/internal";
 import { gatewayServerName } from "@shallop/sdk/wire";
 import { CertificateAuthority, type IssuedPair } from "./authority.ts";
@@ -52,7 +52,8 @@ export async function ensureClusterMaterial(options: ClusterMaterialOptions): Pr
   const gatewayToken = textAt(gateway, "token") ?? random.token(tokenBytes);
   const joinSecret = (await readIfPresent(files.joinToken))?.trim().split(".")[0] ?? random.token(tokenBytes);
   const joinToken = `${joinSecret}.${authority.fingerprint}`;
-  const names = [...new Set(["localhost", "127.0.0.1", "::1", hostname(), ...options.advertise])];
+  const inside = [...apiServiceNames, apiService.address];
+  const names = [...new Set(["localhost", "127.0.0.1", "::1", hostname(), ...options.advertise, ...inside])];
   const [server, controlPlane, gatewayPair] = await Promise.all([
     authority.issue({ commonName: "shallop-api", names: names.filter(isCertifiable), usages: ["server"] }, wallMs),
     authority.issue(

@@ -10,12 +10,12 @@ export const sliceName = (service: string): string => `${service}-shallop`;
 
 /**
  * The slice of a Service: its pods, and where each of them answers. Undefined for a Service without a selector, whose
- * slices are somebody else's. A pod behind a unix socket has no address of its own: its node's is given.
+ * slices are somebody else's, and for one that stands for a name outside. A pod behind a unix socket has no address of its own: its node's is given.
  */
 export function planEndpointSlice(service: CoreService, pods: readonly Pod[]): NewObject<EndpointSlice> | undefined {
   const { namespace = "", name } = service.metadata;
   const selector = Object.entries(service.spec?.selector ?? {});
-  if (selector.length === 0) return undefined;
+  if (selector.length === 0 || service.spec?.type === "ExternalName") return undefined;
   const selected = pods
     .filter(({ metadata, status }) => {
       const isSelected = selector.every(([key, value]) => metadata.labels?.[key] === value);

@@ -2,7 +2,7 @@ import { ageColumn, nameColumn, textColumn } from "../columns.ts";
 import { type JsonObject, listAt, numberAt, textAt, textsAt } from "../json.ts";
 import type { KindDefinition } from "../kind.ts";
 import { coreServices } from "../resources.ts";
-import { validateCoreService, withTargetPorts } from "../validation/core-service.ts";
+import { isExternalName, validateCoreService, withTargetPorts, withTrafficPolicy } from "../validation/core-service.ts";
 import { networkKind } from "./network-kind.ts";
 
 const ports = (object: JsonObject): string =>
@@ -32,7 +32,12 @@ export const coreServiceKind: KindDefinition = {
     nameColumn,
     textColumn("Type", "How it is reached", ["spec", "type"]),
     textColumn("Cluster-IP", "Its address inside the cluster", ["spec", "clusterIP"], { missing: "<none>" }),
-    { name: "External-IP", type: "string", description: "None", cell: () => "<none>" },
+    {
+      name: "External-IP",
+      type: "string",
+      description: "The name outside that it stands for",
+      cell: (object) => (isExternalName(object) ? textAt(object, "spec", "externalName") : undefined) ?? "<none>",
+    },
     { name: "Port(s)", type: "string", description: "Ports of the service", cell: ports },
     ageColumn,
     { name: "Selector", type: "string", description: "Labels of its pods", cell: selector, wide: true },
@@ -40,10 +45,9 @@ export const coreServiceKind: KindDefinition = {
   defaults: [
     ["spec.type", "ClusterIP"],
     ["spec.sessionAffinity", "None"],
-    ["spec.internalTrafficPolicy", "Cluster"],
     ["spec.ports[].protocol", "TCP"],
   ],
-  derive: withTargetPorts,
+  derive: (object) => withTrafficPolicy(withTargetPorts(object)),
   initialStatus: () => ({ loadBalancer: {} }),
   validate: validateCoreService,
 };

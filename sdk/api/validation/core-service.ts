@@ -1,7 +1,7 @@
 import type { StatusCause } from "../fault.ts";
-import { isJsonObject, type Json, type JsonObject, listAt, numberAt, textAt, withAt } from "../json.ts";
+import { dig, isJsonObject, type Json, jsonEqual, type JsonObject, listAt, numberAt, textAt, withAt } from "../json.ts";
 import { isServiceAddress, serviceRange } from "../cluster-network.ts";
-import { duplicate, invalid, required } from "./cause.ts";
+import { duplicate, forbidden, invalid, required } from "./cause.ts";
 import { checkOneOf, checkPort } from "./hosts.ts";
 import { checkName } from "./name-rules.ts";
 
@@ -19,19 +19,51 @@ export function withTargetPorts(object: JsonObject): JsonObject {
   return withAt(object, ["spec", "ports"], full);
 }
 
-export function validateCoreService(object: JsonObject): StatusCause[] {
+/** Whose policy of traffic inside the cluster nobody asks: a name outside has none. */
+export function withTrafficPolicy(object: JsonObject): JsonObject {
+  const isTold = textAt(object, "spec", "internalTrafficPolicy") !== undefined || object["spec"] === undefined;
+  return isTold || isExternalName(object) ? object : withAt(object, ["spec", "internalTrafficPolicy"], "Cluster");
+}
+
+export const isExternalName = (object: JsonObject | undefined): boolean =>
+  textAt(object, "spec", "type") === "ExternalName";
+
+export function validateCoreService(object: JsonObject, old: JsonObject | undefined): StatusCause[] {
   const ports = listAt(object, "spec", "ports");
   const causes: StatusCause[] = [];
   const clusterIp = textAt(object, "spec", "clusterIP");
-  if (ports.length === 0 && clusterIp !== "None" && textAt(object, "spec", "type") !== "ExternalName")
-    causes.push(required("spec.ports"));
-  causes.push(...checkOneOf(textAt(object, "spec", "type"), "spec.type", ["ClusterIP", "LoadBalancer", "NodePort"]));
-  if (clusterIp !== undefined && clusterIp !== "" && clusterIp !== "None" && !isServiceAddress(clusterIp))
+  if (ports.length === 0 && clusterIp !== "None" && !isExternalName(object)) causes.push(required("spec.ports"));
+  const types = ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"];
+  causes.push(...checkOneOf(textAt(object, "spec", "type"), "spec.type", types));
+  if (isExternalName(object)) causes.push(...validateExternalName(object, old));
+  else if (clusterIp !== undefined && clusterIp !== "" && clusterIp !== "None" && !isServiceAddress(clusterIp))
     causes.push(invalid("spec.clusterIP", clusterIp, `must be empty, None, or an address of ${serviceRange}`));
   const names = new Set<string>();
   for (const [index, port] of ports.entries())
     causes.push(...validatePort(port, { index, names, count: ports.length }));
   return causes;
+}
+
+/** What an address has. Of a Service that had one it may still be there, and goes when it is written. */
+const addressFields = ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"];
+
+/** A Service without what an address has. */
+export const withoutAddress = (object: JsonObject): JsonObject =>
+  addressFields.reduce((rest, field) => withAt(rest, ["spec", field], undefined), object);
+
+function validateExternalName(object: JsonObject, old: JsonObject | undefined): StatusCause[] {
+  const causes = addressFields.flatMap((field) => {
+    const value = dig(object, "spec", field);
+    const isEmpty = value === undefined || value === "" || jsonEqual(value, []);
+    if (isEmpty || jsonEqual(value, dig(old, "spec", field))) return [];
+    return [forbidden(`spec.${field}`, "may not be set for ExternalName services")];
+  });
+  // A last dot says that it is whole.
+  const name = (textAt(object, "spec", "externalName") ?? "").replace(/\.$/, "");
+  return [
+    ...causes,
+    ...(name === "" ? [required("spec.externalName")] : checkName("subdomain-1123", name, "spec.externalName")),
+  ];
 }
 
 function validatePort(

@@ -28,6 +28,9 @@ const askScript = `export default {
   },
 };`;
 
+/** The authority of the cluster is nobody's that programs know. */
+const trusting = ["--env", "NODE_TLS_REJECT_UNAUTHORIZED=0"];
+
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), "shallop-services-"));
   [workshop, platform] = await Promise.all([Workshop.open(), Platform.start()]);
@@ -49,11 +52,12 @@ beforeAll(async () => {
         { containers: [{ name: "c", image: "asks:1", ports: [{ containerPort: 8080, hostPort }] }] },
       ),
       service("guest", { selector: { app: "guest" }, ports: [{ port: 80, targetPort: 8080 }] }),
+      service("alias", { type: "ExternalName", externalName: "web.default.svc.cluster.local" }),
       service("nobody", { selector: { app: "nobody" }, ports: [{ port: 80 }] }),
     ]),
   );
   await platform.run("deploy", "asks", "--image", "asks:1");
-  await platform.run("deploy", "native", "--image", "asks:1", "--only-variant", "native");
+  await platform.run("deploy", "native", "--image", "asks:1", "--only-variant", "native", ...trusting);
   await platform.run("deploy", "far", "--namespace", "other", "--image", "asks:1", "--only-variant", "native");
   await k("wait --for=condition=Ready pod/web-1 pod/web-2 pod/guest --timeout=30s");
 });
@@ -117,6 +121,21 @@ test("a Service has an address, which its names lead to and which leads to its p
   expect(await get(`http://${address}:81/`)).toMatch(/failed: .*(ECONNREFUSED|ECONNRESET)/);
   expect(await get("http://nobody/")).toMatch(/failed: (ECONNRESET|UND_ERR_SOCKET)/);
   expect(await get("http://nosuch/")).toBe("failed: ENOTFOUND");
+});
+
+test("kubernetes.default.svc leads to the API server", async () => {
+  expect(await k("get svc -A")).toMatch(/default +kubernetes +ClusterIP +10\.96\.0\.1 +<none> +443\/TCP/);
+  for (const name of ["kubernetes", "kubernetes.default", "kubernetes.default.svc.cluster.local"])
+    expect(await get(`https://${name}/readyz`), name).toBe("ok");
+  // A component holds its certificate against authorities that are everybody's: the API server's is none of those.
+  expect(await get("https://kubernetes.default.svc/readyz", "asks.default")).toMatch(/^failed: .*(certificate|TLS)/i);
+});
+
+test("a Service that stands for another name is an alias of it", async () => {
+  expect(await k("get service alias")).toMatch(/alias +ExternalName +<none> +web\.default\.svc\.cluster\.local/);
+  expect(await shell("nslookup -type=a alias.default.svc.cluster.local")).toMatch(/web\.default\.svc\.cluster\.local/);
+  for (const from of ["native.default", "asks.default"])
+    expect(await get("http://alias/", from)).toBe("hello from busybox\n");
 });
 
 test("a headless Service's names lead to its pods, one by one too, and its ports have names", async () => {
