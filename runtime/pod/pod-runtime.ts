@@ -163,6 +163,8 @@ export interface PodLaunch {
   /** Where a native pod listens. */
   readonly port: number;
   readonly limits: PodLimits;
+  /** Share of disks' time beside other pods, as Docker counts it: 10 to 1000. Native only; undefined: as any other's. */
+  readonly ioWeight?: number;
   /** Of a pod that is more than one program that listens; native only. What is above is that of its first container. */
   readonly plan?: PodPlan;
 }

@@ -19,7 +19,17 @@ export interface ImageProcess {
 /** A launch whose image is known to be native. */
 export type NativeLaunch = Pick<
   PodLaunch,
-  "namespace" | "name" | "env" | "command" | "args" | "workingDir" | "limits" | "security" | "dns" | "hosts"
+  | "namespace"
+  | "name"
+  | "env"
+  | "command"
+  | "args"
+  | "workingDir"
+  | "limits"
+  | "security"
+  | "dns"
+  | "hosts"
+  | "ioWeight"
 > & {
   readonly image: LocalNativeImage;
 };

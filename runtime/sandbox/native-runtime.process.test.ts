@@ -196,7 +196,7 @@ function limitTests(machine: SandboxMachine): void {
   test("limits are set in the pod's cgroup", async () => {
     await using sandbox = await openSandbox(machine);
     const limits = { ...testLimits, memoryBytes: 200 << 20, cpu: 0.5, pidsMax: 77 };
-    await sandbox.start({ uid: "limited", limits });
+    await sandbox.start({ uid: "limited", limits, ioWeight: 200 });
     const { cgroups } = await LinuxKernel.open(systemClock);
     const { runtimeCgroup } = podNames(nodeKey(sandbox.directory), podKey("limited"));
     const read = async (controller: string, file: string): Promise<string> =>
@@ -212,6 +212,12 @@ function limitTests(machine: SandboxMachine): void {
       expect(await read("cpu", "cpu.shares")).toBe("512");
       if (machine.swapLimit) expect(await read("memory", "memory.memsw.limit_in_bytes")).toBe(String(200 << 20));
     }
+    const { cgroup } = podNames(nodeKey(sandbox.directory), podKey("limited"));
+    const files = v2 ? ["io.bfq.weight", "io.weight"] : ["blkio.bfq.weight", "blkio.weight"];
+    const weights = await Promise.all(files.map((file) => cgroups.read(v2 ? "io" : "blkio", cgroup, file)));
+    const isTold = sandbox.notices.some(({ reason }) => reason === "NoIoWeight");
+    // 200 is 1920 of the 10,000 of `io.weight`. A kernel without weights starts the pod, and says so.
+    expect(weights.some((weight) => /\b(200|1920)\b/.test(weight))).toBe(!isTold);
   });
 
   test("a pod that eats memory is OOMKilled", async () => {

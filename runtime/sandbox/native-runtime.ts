@@ -290,6 +290,7 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
       files: podFiles(this.#podsDirectory, key),
       hostname: (launch.hostname ?? launch.name).slice(0, hostnameLengthMax),
       logged: (line) => this.#settings.observer.logged(launch.uid, line),
+      noticed: (notice) => this.#settings.observer.noticed(launch.uid, notice),
     };
     if (isPlanned(launch)) return this.#containerPods.start(launch, start, signal);
     if (await isThere(start.files.directory)) await this.#steps.undo(start);

@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { assert, type Clock } from "@shallop/sdk/internal";
 import type { ContainerStreams } from "../pod/containers/container-launch.ts";
-import { PodFault, type PodLogLine } from "../pod/pod-runtime.ts";
+import { PodFault, type PodLogLine, type PodObserver } from "../pod/pod-runtime.ts";
 import { type BundleMachine, bundleConfig, networkSysctls, type VolumeOnPath } from "./bundle.ts";
 import { imageProcess, type NativeLaunch } from "./image-process.ts";
 import { lookUp } from "./image-files.ts";
@@ -42,6 +42,8 @@ export interface Start {
   readonly files: PodFiles;
   readonly hostname: string;
   readonly logged: (line: PodLogLine) => void;
+  /** For who asks about the pod; absent where it is taken over, and nothing of it begins. */
+  readonly noticed?: (notice: Parameters<PodObserver["noticed"]>[1]) => void;
   /** Of one container among several. */
   readonly part?: ContainerPart;
   address?: string;
@@ -90,7 +92,12 @@ const directoryHook: StartHook = {
 const cgroupHook: StartHook = {
   name: "cgroup",
   // Only memory: the runtime makes what it limits below this one, and this one remembers what it saw.
-  run: ({ names }, { kernel }) => kernel.cgroups.create(names.cgroup),
+  run: async ({ names, launch: { ioWeight }, noticed }, { kernel }) => {
+    await kernel.cgroups.create(names.cgroup);
+    if (ioWeight === undefined || (await kernel.cgroups.weigh(names.cgroup, ioWeight))) return;
+    const message = "The pod asks for a share of disks' time, and this machine's kernel gives none: it runs without.";
+    noticed?.({ type: "Warning", reason: "NoIoWeight", message });
+  },
   undo: ({ names }, { kernel }) => kernel.cgroups.remove(names.cgroup),
 };
 

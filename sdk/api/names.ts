@@ -82,6 +82,8 @@ export const annotation = {
    * namespace that share a network reach each other, by these names.
    */
   networks: "shallop.dev/networks",
+  /** On Pods, by a user: the pod's share of disks' time beside other native pods of its node, 10 to 1000; 500 is in the middle. */
+  ioWeight: "shallop.dev/io-weight",
   /** On Pods, by a user: `true`, and what its program says waits for the first who attaches, some seconds at most: he gets all of it. */
   holdsOutput: "shallop.dev/holds-output",
   /** On Pods, by a user: how large the terminal is that a container begins with, `COLUMNSxROWS`. */

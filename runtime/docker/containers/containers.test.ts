@@ -33,6 +33,14 @@ const machine = {
 };
 
 describe("create request → pod", () => {
+  test("a weight of disks' time is the pod's, from 10 to 1000", () => {
+    const weightOf = (BlkioWeight: number) =>
+      podOf(recordOf({ HostConfig: { BlkioWeight } }), machine).metadata.annotations?.["shallop.dev/io-weight"];
+    expect([weightOf(0), weightOf(10), weightOf(1000)]).toEqual([undefined, "10", "1000"]);
+    for (const weight of [9, 1001, -1, 20.5])
+      expect(() => weightOf(weight)).toThrow(expect.objectContaining({ code: "BAD_REQUEST" }) as Error);
+  });
+
   test("words, environment, limits, ports, mounts", () => {
     const body = {
       ...{ Cmd: ["echo", "$(HOME) costs $5"], Env: ["A=1", "A=2", "UNSET"], WorkingDir: "/w", User: "5:6", Tty: false },

@@ -44,6 +44,8 @@ export interface ContainerRequest {
   readonly memoryBytes: number;
   /** Cores; 0: all there are. */
   readonly cpus: number;
+  /** 10 to 1000; 0: none is asked for. */
+  readonly ioWeight: number;
   readonly restart: RestartPolicy;
   readonly autoRemove: boolean;
   readonly networkMode: string;
@@ -155,6 +157,7 @@ export function parseCreateBody(body: JsonObject): ContainerRequest {
     mounts: [...bindMounts(host), ...typedMounts(host), ...tmpfsMounts(host), ...anonymousVolumes(body)],
     memoryBytes: amount(host, "Memory"),
     cpus: cpusOf(host),
+    ioWeight: ioWeightOf(host),
     restart: restartOf(host),
     autoRemove: isTrue(host, "AutoRemove"),
     networkMode: textAt(host, "NetworkMode") ?? "default",
@@ -308,6 +311,13 @@ function networksOf(body: JsonObject): readonly NetworkRequest[] {
 }
 
 /** A number that is not negative; -1 is Docker's "not set". */
+/** @throws DockerFault BAD_REQUEST */
+function ioWeightOf(host: JsonObject): number {
+  const weight = numberAt(host, "BlkioWeight") ?? 0;
+  if (weight === 0 || (Number.isInteger(weight) && weight >= 10 && weight <= 1000)) return weight;
+  throw bad("Range of blkio weight is from 10 to 1000");
+}
+
 function amount(from: JsonObject, name: string): number {
   const value = numberAt(from, name) ?? 0;
   return Number.isFinite(value) && value > 0 ? value : 0;

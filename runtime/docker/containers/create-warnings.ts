@@ -3,7 +3,6 @@ import type { ContainerRecord } from "./container-record.ts";
 
 /** Fields of HostConfig that are kept and shown, and that nothing here holds a container to; and the flags that set them. */
 const flags: Readonly<Record<string, string>> = {
-  BlkioWeight: "--blkio-weight",
   BlkioDeviceReadBps: "--device-read-bps",
   BlkioDeviceReadIOps: "--device-read-iops",
   BlkioDeviceWriteBps: "--device-write-bps",

@@ -74,6 +74,7 @@ export function podOf(record: ContainerRecord, machine: Machine, isRead = false)
         [annotation.restartAfter]: restartAfter,
         ...networksOf(record),
         ...(isRead ? { [annotation.holdsOutput]: "true" } : {}),
+        ...(request.ioWeight === 0 ? {} : { [annotation.ioWeight]: String(request.ioWeight) }),
         ...terminalSizeOf(record, request),
         ...variantWish(record, request),
         ...processWish(record, request),

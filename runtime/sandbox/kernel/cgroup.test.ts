@@ -104,6 +104,28 @@ describe("the tree", () => {
   });
 
   test.each([
+    { mode: "v2", controller: "io", file: "io.weight", weights: ["1", "10000"] },
+    { mode: "v2", controller: "io", file: "io.bfq.weight", weights: ["10", "1000"] },
+    { mode: "v1", controller: "blkio", file: "blkio.bfq.weight", weights: ["10", "1000"] },
+    { mode: "v1", controller: "blkio", file: "blkio.weight", weights: ["10", "1000"] },
+  ] as const)("$mode: a share of disks' time goes to $file where there is one", async (machine) => {
+    const { mode, controller, file, weights } = machine;
+    const layout: CgroupLayout = {
+      ...{ mode, rootByController: new Map([[controller, root]]), roots: [root] },
+      ...(mode === "v2" ? { unified: root } : {}),
+    };
+    const tree = new CgroupTree(layout, new FakeClock());
+    expect(await tree.weigh("pod", 10)).toBe(false);
+    for (const [index, weight] of [10, 1000].entries()) {
+      await writeFile(join(root, "pod", file), "100\n");
+      expect(await tree.weigh("pod", weight)).toBe(true);
+      expect(await read(`pod/${file}`)).toBe(weights[index]);
+    }
+    const bare = new CgroupTree({ mode, rootByController: new Map(), roots: [] }, new FakeClock());
+    expect(await bare.weigh("pod", 10)).toBe(false);
+  });
+
+  test.each([
     { mode: "v2", file: "cgroup.freeze", frozen: "1", thawed: "0", said: "cgroup.events" },
     { mode: "v1", file: "freezer.state", frozen: "FROZEN", thawed: "THAWED", said: "freezer.state" },
   ] as const)("$mode: what is in it is frozen and thawed; one that is gone needs neither", async (machine) => {

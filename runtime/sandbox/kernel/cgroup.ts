@@ -57,6 +57,9 @@ export const cpuShares = (cpu: number): number => Math.min(262_144, Math.max(2, 
 /** `cpu.weight` for shares, by the formula runtimes used when v2 came: 2…262144 → 1…10000. */
 export const cpuWeight = (shares: number): number => 1 + Math.floor(((shares - 2) * 9999) / 262_142);
 
+/** `io.weight` for Docker's weight, as runtimes count it: 10…1000 → 1…10000. */
+const ioWeight = (weight: number): number => 1 + Math.floor(((weight - 10) * 9999) / 990);
+
 /** Reads the layout out of `/proc/self/mountinfo` (proc_pid_mountinfo(5)); `v2Controllers` as `cgroup.controllers` says. */
 export function parseCgroupLayout(mountinfo: string, v2Controllers: (root: string) => readonly string[]): CgroupLayout {
   const rootByController = new Map<string, string>();
@@ -143,6 +146,27 @@ export class CgroupTree {
       await this.#write("cpu", path, "cpu.cfs_quota_us", String(quota));
       await this.#write("cpu", path, "cpu.shares", String(shares));
     }
+  }
+
+  /**
+   * Gives it a share of disks' time beside its siblings, as Docker counts it: 10 to 1000. False: the machine has no
+   * scheduler of disks that knows shares.
+   */
+  async weigh(path: string, weight: number): Promise<boolean> {
+    const isV2 = this.layout.mode === "v2";
+    const controller = isV2 ? "io" : "blkio";
+    if (!this.layout.rootByController.has(controller)) return false;
+    try {
+      await this.create(path, [controller]);
+    } catch {
+      // Somebody above does not hand the controller down.
+      return false;
+    }
+    const files = isV2
+      ? [["io.bfq.weight", weight] as const, ["io.weight", ioWeight(weight)] as const]
+      : [["blkio.bfq.weight", weight] as const, ["blkio.weight", weight] as const];
+    for (const [file, value] of files) if (await this.#tryWrite(controller, path, file, String(value))) return true;
+    return false;
   }
 
   /**
@@ -296,6 +320,15 @@ export class CgroupTree {
   async #write(controller: string, path: string, file: string, value: string): Promise<void> {
     const root = this.layout.rootByController.get(controller);
     if (root !== undefined) await writeFile(join(root, path, file), value);
+  }
+
+  /** False: there is no such file, or the kernel does not take it. */
+  async #tryWrite(controller: string, path: string, file: string, value: string): Promise<boolean> {
+    if ((await this.read(controller, path, file)) === "") return false;
+    return this.#write(controller, path, file, value).then(
+      () => true,
+      () => false,
+    );
   }
 
   async #writeIfThere(controller: string, path: string, file: string, value: string): Promise<void> {

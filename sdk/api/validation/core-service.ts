@@ -21,7 +21,7 @@ export function withTargetPorts(object: JsonObject): JsonObject {
 
 /** Whose policy of traffic inside the cluster nobody asks: a name outside has none. */
 export function withTrafficPolicy(object: JsonObject): JsonObject {
-  const isTold = textAt(object, "spec", "internalTrafficPolicy") !== undefined || object["spec"] === undefined;
+  const isTold = dig(object, "spec", "internalTrafficPolicy") !== undefined || !isJsonObject(object["spec"]);
   return isTold || isExternalName(object) ? object : withAt(object, ["spec", "internalTrafficPolicy"], "Cluster");
 }
 
