@@ -134,7 +134,8 @@ export class NameForwarder implements AsyncDisposable {
 
   #question(message: Uint8Array, from: RemoteInfo): void {
     const question = parseQuestion(message);
-    if (question === undefined || message.length > datagramBytesMax) return;
+    // RFC 768: who has no port wants no answer, and to send there is an error.
+    if (question === undefined || message.length > datagramBytesMax || from.port === 0) return;
     const found = this.#find(question.name, from.address);
     const isOwn = found !== undefined && found.kind !== "outside";
     const asked = (this.#asked.get(from.address) ?? 0) + (isOwn ? ownShare : 1);
