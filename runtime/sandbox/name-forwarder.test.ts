@@ -209,12 +209,10 @@ test("an alias is told with what it leads to: in the cluster, or outside by what
     return [(answer[3] ?? 0) & 15, ...recordsOf(answer)];
   };
   const inside = (name: string): string => `${name}.team.svc.cluster.local`;
-  expect((await records("short")).toSorted()).toEqual(
-    [
-      ...[0, `${inside("short")} 5 ${shop}`],
-      ...[`${shop} 1 ${base64("10.96.0.1")}`, `${shop} 1 ${base64("10.96.0.2")}`],
-    ].toSorted(),
-  );
+  expect(await records("short")).toEqual([
+    ...[0, `${inside("short")} 5 ${shop}`],
+    ...[`${shop} 1 ${base64("10.96.0.1")}`, `${shop} 1 ${base64("10.96.0.2")}`],
+  ]);
   expect(names.seen).toEqual([]);
   const alias = `${inside("db")} 5 db.example.com`;
   expect(await records("db")).toEqual([0, alias, `db.example.com 1 ${base64("93.184.216.34")}`]);

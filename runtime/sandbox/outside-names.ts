@@ -44,15 +44,10 @@ export class OutsideNames implements Disposable {
       const addresses = await (family === 4 ? resolver.resolve4(name) : resolver.resolve6(name));
       return { kind: "addresses", addresses: addresses.slice(0, addressesMax) };
     } catch (error) {
-      switch (errorCode(error)) {
-        case "ENOTFOUND":
-          return { kind: "no such name" };
-        // The name is there, and has none of this family.
-        case "ENODATA":
-          return { kind: "addresses", addresses: [] };
-        default:
-          return { kind: "failed" };
-      }
+      const code = errorCode(error);
+      if (code === "ENOTFOUND") return { kind: "no such name" };
+      // The name is there, and has none of this family.
+      return code === "ENODATA" ? { kind: "addresses", addresses: [] } : { kind: "failed" };
     } finally {
       this.#running--;
     }
