@@ -12,6 +12,10 @@ export class ClientDecorator implements ClientEnd {
     return this.inner.method;
   }
 
+  get speaksGrpc(): boolean {
+    return this.inner.speaksGrpc === true;
+  }
+
   get complete(): boolean {
     return this.inner.complete;
   }

@@ -4,6 +4,8 @@ import { byName } from "../proxy/trailers.ts";
 
 export interface Http2ClientSettings {
   readonly method: string;
+  /** Of the request, flat. */
+  readonly headers: readonly string[];
   /** The client waits for `100 Continue` before it sends the body. */
   readonly expectsContinue: boolean;
   /** Its connection is to take no further requests. */
@@ -16,12 +18,14 @@ export class Http2Client implements ClientEnd {
   readonly #stream: ServerHttp2Stream;
   readonly #expectsContinue: boolean;
   readonly #retire: () => void;
+  readonly #headers: readonly string[];
   #trailers: OutgoingHttpHeaders = {};
   #received: readonly string[] = [];
 
-  constructor(stream: ServerHttp2Stream, { method, expectsContinue, retire }: Http2ClientSettings) {
+  constructor(stream: ServerHttp2Stream, { method, headers, expectsContinue, retire }: Http2ClientSettings) {
     this.#stream = stream;
     this.#retire = retire;
+    this.#headers = headers;
     this.method = method;
     this.#expectsContinue = expectsContinue;
     // A stream that is reset says so by its close, too.
@@ -31,6 +35,11 @@ export class Http2Client implements ClientEnd {
     stream.once("trailers", (_trailers: IncomingHttpHeaders, _flags: number, raw?: readonly string[]) => {
       this.#received = raw ?? [];
     });
+  }
+
+  get speaksGrpc(): boolean {
+    const at = this.#headers.findIndex((text, index) => index % 2 === 0 && text === "content-type");
+    return at !== -1 && this.#headers[at + 1]?.startsWith("application/grpc") === true;
   }
 
   get complete(): boolean {

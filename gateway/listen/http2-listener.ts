@@ -123,7 +123,12 @@ export class Http2Listener {
     const expectation = valueOf(raw, "expect");
     const expectsContinue = expectation === "100-continue";
     received({
-      peer: new Http2Client(stream, { method, expectsContinue, retire: () => this.#retire(sessionOf(stream)) }),
+      peer: new Http2Client(stream, {
+        method,
+        headers: raw,
+        expectsContinue,
+        retire: () => this.#retire(sessionOf(stream)),
+      }),
       connection,
       scheme: connection.scheme,
       protocol: "2",

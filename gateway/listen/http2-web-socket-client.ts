@@ -23,7 +23,7 @@ export class Http2WebSocketClient extends ClientDecorator {
   readonly #accept: string;
 
   constructor(stream: ServerHttp2Stream, { key, retire }: Http2WebSocketSettings) {
-    super(new Http2Client(stream, { method: "GET", expectsContinue: false, retire }));
+    super(new Http2Client(stream, { method: "GET", headers: [], expectsContinue: false, retire }));
     this.#stream = stream;
     this.#accept = createHash("sha1")
       .update(key + acceptGuid)

@@ -1,4 +1,5 @@
 import type { ClientEnd } from "./client-end.ts";
+import { grpcFault } from "./grpc-fault.ts";
 import { faultResponse, type GatewayFaultCode } from "./fault-status.ts";
 
 export interface FaultAnswer {
@@ -19,8 +20,13 @@ export function answerFault(
   client: ClientEnd,
   { code, requestId, text, inDoubt, retryAfterSeconds, headers: more = [] }: FaultAnswer,
 ): void {
-  const { status, headers, body } = faultResponse(code, requestId, { text, more, retryAfterSeconds });
+  const fault = faultResponse(code, requestId, { text, more, retryAfterSeconds });
   if (inDoubt === true) client.framingInDoubt();
-  client.writeHead(status, headers, false);
-  client.end(body);
+  if (client.speaksGrpc === true) {
+    const { status, headers } = grpcFault(fault);
+    client.writeHead(status, headers, true);
+    return client.end(undefined);
+  }
+  client.writeHead(fault.status, fault.headers, false);
+  client.end(fault.body);
 }

@@ -3,6 +3,8 @@ import type { Duplex } from "node:stream";
 /** The client's end of one request, whatever protocol it speaks. Its body is asked for once, its answer written once. */
 export interface ClientEnd {
   readonly method: string;
+  /** It looks for a fault in `grpc-status`. Absent: it does not. */
+  readonly speaksGrpc?: boolean;
   /** All of the request has come. */
   readonly complete: boolean;
   readonly isPaused: boolean;

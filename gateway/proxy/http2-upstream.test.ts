@@ -101,6 +101,15 @@ describe("a native pod that speaks HTTP/2", () => {
     expect(flags & constants.NGHTTP2_FLAG_END_STREAM).not.toBe(0);
   });
 
+  test("a client of gRPC has the gateway's own faults in its own words", async () => {
+    const cluster = await start();
+    const answer = (await unary(client(cluster))).headers;
+    expect(answer).toMatchObject({ ":status": 200, "content-type": "application/grpc", "grpc-status": "12" });
+    expect(answer["grpc-message"]).toMatch(/^HOST_UNKNOWN: [ -~]+$/);
+    expect(answer["x-request-id"]).toEqual(expect.any(String));
+    expect(answer).not.toHaveProperty("content-length");
+  });
+
   test("messages go both ways before either side has finished", async () => {
     const cluster = await start();
     await http2Service(cluster, echoing);
@@ -156,8 +165,8 @@ describe("a native pod that speaks HTTP/2", () => {
     expect((await unary(session)).headers[":status"]).toBe(200);
     expect(streams).toBe(2);
     const answer = await unary(session, "/reset");
-    expect(answer.headers[":status"]).toBe(502);
-    expect(answer.body).toContain("ANSWER_INVALID");
+    expect(answer.headers).toMatchObject({ ":status": 200, "grpc-status": "14" });
+    expect(answer.headers["grpc-message"]).toContain("ANSWER_INVALID");
     expect(streams).toBe(3);
   });
 
@@ -168,8 +177,8 @@ describe("a native pod that speaks HTTP/2", () => {
       stream.resume();
     });
     const answer = await unary(client(cluster));
-    expect(answer.headers[":status"]).toBe(502);
-    expect(answer.body).toContain("CONNECTION_LOST");
+    expect(answer.headers).toMatchObject({ ":status": 200, "grpc-status": "14" });
+    expect(answer.headers["grpc-message"]).toContain("CONNECTION_LOST");
   });
 
   test("a client that goes away cancels the pod's stream", async () => {
