@@ -10,6 +10,8 @@ test("what is asked for and not there is said; what was not asked for is not", (
     Ulimits: null,
     Runtime: "",
     Memory: 1 << 26,
+    Annotations: {},
+    LogConfig: { Type: "json-file", Config: {} },
   };
   expect(warningsOf({ HostConfig: asClientsSend })).toEqual([]);
   expect(warningsOf({})).toEqual([]);
@@ -18,5 +20,11 @@ test("what is asked for and not there is said; what was not asked for is not", (
     "--cpu-shares is not supported here, and was discarded.",
     "--oom-score-adj is not supported here, and was discarded.",
     "--pids-limit 5000 is 1024 here: a pod has from 32 to 1024 processes.",
+  ]);
+  const options = { LogConfig: { Type: "", Config: { "max-size": "1m" } }, Annotations: { a: "b" } };
+  expect(warningsOf({ Domainname: "example.com", HostConfig: options })).toEqual([
+    "--annotation is not supported here, and was discarded.",
+    "--domainname is not supported here, and was discarded.",
+    "--log-opt is not supported here, and was discarded.",
   ]);
 });

@@ -3,6 +3,7 @@ import type { ContainerRecord } from "./container-record.ts";
 
 /** Fields of HostConfig that are kept and shown, and that nothing here holds a container to; and the flags that set them. */
 const flags: Readonly<Record<string, string>> = {
+  Annotations: "--annotation",
   BlkioDeviceReadBps: "--device-read-bps",
   BlkioDeviceReadIOps: "--device-read-iops",
   BlkioDeviceWriteBps: "--device-write-bps",
@@ -20,10 +21,15 @@ const flags: Readonly<Record<string, string>> = {
 /** One sentence for each thing that was asked for and is not there, as Docker has for kernels that cannot do a thing. Pure. */
 export function warningsOf(body: ContainerRecord["body"]): readonly string[] {
   const host = objectAt(body, "HostConfig");
-  const discarded = Object.entries(flags)
-    .filter(([field]) => isSet(dig(host, field)))
-    .map(([, flag]) => `${flag} is not supported here, and was discarded.`);
-  return [...discarded, ...pidsWarning(numberAt(host, "PidsLimit") ?? 0)];
+  const others = [
+    ...(isSet(dig(body, "Domainname")) ? ["--domainname"] : []),
+    ...(isSet(dig(host, "LogConfig", "Config")) ? ["--log-opt"] : []),
+  ];
+  const discarded = Object.entries(flags).flatMap(([field, flag]) => (isSet(dig(host, field)) ? [flag] : []));
+  return [
+    ...[...discarded, ...others].map((flag) => `${flag} is not supported here, and was discarded.`),
+    ...pidsWarning(numberAt(host, "PidsLimit") ?? 0),
+  ];
 }
 
 /** What nodes hold pods to: the runtime's own start needs some, and no pod has more. */
@@ -40,4 +46,6 @@ function pidsWarning(asked: number): readonly string[] {
 
 /** Docker's clients send each field, with nothing in it where it was not given. */
 const isSet = (value: unknown): boolean =>
-  Array.isArray(value) ? value.length > 0 : value !== undefined && value !== null && value !== 0 && value !== "";
+  typeof value === "object" && value !== null
+    ? Object.keys(value).length > 0
+    : value !== undefined && value !== null && value !== 0 && value !== "";
