@@ -110,7 +110,8 @@ export async function startNode(settings: NodeSettings, signal: AbortSignal): Pr
     .listenPort(settings.host, settings.port, identityOf(membership))
     .catch(portFault("port", settings.port));
   const registration = registrationOf(place, { agentPort, agentSocket, activationSocket });
-  keepRegistered(registration, settings, closing.signal);
+  const leaving = new AbortController();
+  keepRegistered(registration, settings, leaving.signal);
   // The certificate is renewed at each start; with one from before, serving has not waited for it.
   if (stored !== undefined && settings.source !== undefined) {
     renewMembership(membershipSettings, closing.signal, (renewed) =>
@@ -121,6 +122,8 @@ export async function startNode(settings: NodeSettings, signal: AbortSignal): Pr
     agent,
     facts: factsOf(settings, { agentPort, hostIp, registry, features, machine }),
     stop: async ({ keepPods }) => {
+      // A sign of life after the last word would take that back.
+      leaving.abort(new Error("the node agent is stopping"));
       if (!keepPods) await registration.farewell(AbortSignal.timeout(farewellTimeoutMs)).catch(() => undefined);
       await agent.stop({ keepPods, graceMsMax: stopGraceMsMax });
       closing.abort(new Error("the node agent is stopping"));

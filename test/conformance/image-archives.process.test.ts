@@ -124,8 +124,11 @@ test("an archive that lies is refused", async () => {
   };
   const write = (change: object): void =>
     writeFileSync(join(root, "manifest.json"), JSON.stringify([{ ...entry, ...change }]));
-  write({ Layers: [entry.Config] });
+  run("tar", "-cf", join(root, "other.tar"), "-C", root, "manifest.json");
+  write({ Layers: ["other.tar"] });
   await expect(shallop("load", "-i", repack())).rejects.toMatchObject({ code: "DIGEST_MISMATCH" });
+  write({ Layers: [entry.Config] });
+  await expect(shallop("load", "-i", repack())).rejects.toMatchObject({ code: "LAYER_INVALID" });
   write({ Layers: ["../../../etc/passwd"] });
   await expect(shallop("load", "-i", repack())).rejects.toMatchObject({ code: "BLOB_UNKNOWN" });
   rmSync(join(root, "manifest.json"));
