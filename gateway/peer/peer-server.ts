@@ -46,7 +46,8 @@ export class PeerServer {
     await new Promise<void>((resolve, reject) => {
       this.#server.once("error", reject);
       this.#server.listen({ host, port }, () => {
-        this.#server.off("error", reject);
+        // One connection that cannot be taken is the other side's loss.
+        this.#server.off("error", reject).on("error", () => undefined);
         resolve();
       });
     });

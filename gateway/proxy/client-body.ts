@@ -25,6 +25,8 @@ export class ClientBody {
   #tooLarge: ((code: GatewayFaultCode) => void) | undefined;
   #sent: Buffer[] | undefined = [];
   #sentBytes = 0;
+  /** Of what all requests may keep. */
+  #takenBytes = 0;
   #begun = false;
   #ended = false;
   #trailers: readonly string[] = [];
@@ -95,23 +97,17 @@ export class ClientBody {
 
   /** It will not be sent again. */
   forgetSent(): void {
-    if (this.#sent !== undefined && this.#sentBytes > replayBytesMax) this.#kept.give(this.#sentBytes);
+    this.#kept.give(this.#takenBytes);
+    this.#takenBytes = 0;
     this.#sent = undefined;
   }
 
   /** For another pod, should this one refuse. */
   #keep(chunk: Buffer): void {
     if (this.#sent === undefined) return;
-    const before = this.#sentBytes - chunk.length;
-    const wasSmall = before <= replayBytesMax;
-    if (this.#sentBytes > replayBytesMax) {
-      const isKept = this.#sentBytes <= unreadBytesMax && this.#kept.take(wasSmall ? this.#sentBytes : chunk.length);
-      if (!isKept) {
-        if (!wasSmall) this.#kept.give(before);
-        this.#sent = undefined;
-        return;
-      }
-    }
+    const missingBytes = this.#sentBytes > replayBytesMax ? this.#sentBytes - this.#takenBytes : 0;
+    if (this.#sentBytes > unreadBytesMax || !this.#kept.take(missingBytes)) return this.forgetSent();
+    this.#takenBytes += missingBytes;
     this.#sent.push(chunk);
   }
 

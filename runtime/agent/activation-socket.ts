@@ -38,7 +38,12 @@ export class ActivationSocket {
     this.#server = server;
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
-      server.listen(path, () => resolve());
+      server.listen(path, () => {
+        server
+          .off("error", reject)
+          .on("error", (error) => this.#settings.log.error("the activation socket failed", error));
+        resolve();
+      });
     });
     await chmod(path, 0o600);
   }
