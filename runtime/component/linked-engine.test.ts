@@ -1,12 +1,6 @@
-import { FakeClock } from "@shallop/sdk/internal/testing";
-import { parse } from "@bytecodealliance/jco";
 import { beforeAll, describe, expect, test } from "vitest";
-import { exposeState } from "./core-module/expose-state.ts";
-import type { GuestRequest, GuestResponse, Instance, LinkedArtifact, LoadedComponent } from "./engine.ts";
-import { linkedEngine } from "./linked-engine.ts";
-import { planLinks } from "./link/plan-links.ts";
-import { ByteQueue } from "./wasi/byte-queue.ts";
-import { testContext } from "./wasi/context.fixture.ts";
+import { artifactOf, CountedGuest, handler, httpTypes, serve } from "./counted-guest.fixture.ts";
+import type { LinkedArtifact } from "./engine.ts";
 import { idleMs } from "./fork/kept-forks.ts";
 
 /**
@@ -18,27 +12,7 @@ const tracesGuest = (atStart: string): string => `(component
   (import "wasi:cli/environment@0.2.0" (instance $env
     (export "get-environment" (func (result (list (tuple string string)))))))
   (import "wasi:clocks/monotonic-clock@0.2.0" (instance $clock (export "now" (func (result u64)))))
-  (import "wasi:http/types@0.2.0" (instance $http
-    (export "fields" (type $fields (sub resource)))
-    (export "incoming-request" (type $request (sub resource)))
-    (export "outgoing-response" (type $response (sub resource)))
-    (export "response-outparam" (type $outparam (sub resource)))
-    (type $m (variant (case "get") (case "head") (case "post") (case "put") (case "delete") (case "connect")
-      (case "options") (case "trace") (case "patch") (case "other" string)))
-    (export "method" (type $method (eq $m)))
-    (type $e (variant (case "internal-error" (option string))))
-    (export "error-code" (type $error (eq $e)))
-    (export "[constructor]fields" (func (result (own $fields))))
-    (export "[method]incoming-request.method" (func (param "self" (borrow $request)) (result $method)))
-    (export "[constructor]outgoing-response" (func (param "headers" (own $fields)) (result (own $response))))
-    (export "[method]outgoing-response.set-status-code"
-      (func (param "self" (borrow $response)) (param "status-code" u16) (result (result))))
-    (export "[static]response-outparam.set"
-      (func (param "param" (own $outparam)) (param "response" (result (own $response) (error $error)))))
-  ))
-  (alias export $http "incoming-request" (type $request))
-  (alias export $http "outgoing-response" (type $response))
-  (alias export $http "response-outparam" (type $outparam))
+  ${httpTypes}
   (core module $memory
     (memory (export "memory") 1 4)
     (global $top (mut i32) (i32.const 4096))
@@ -93,45 +67,9 @@ const tracesGuest = (atStart: string): string => `(component
       (export "environment" (func $environment)) (export "now" (func $now)) (export "new-fields" (func $new-fields))
       (export "method" (func $method)) (export "new-response" (func $new-response)) (export "status" (func $status))
       (export "set" (func $set)) (export "drop-request" (func $drop-request))))))
-  (func $handle (param "request" (own $request)) (param "outparam" (own $outparam)) (canon lift (core func $i "handle")))
-  (instance $handler (export "handle" (func $handle)))
-  (export "wasi:http/incoming-handler@0.2.0" (instance $handler)))`;
+  ${handler})`;
 
-async function artifactOf(wat: string): Promise<LinkedArtifact> {
-  const { plan, modules } = planLinks(await parse(wat));
-  const exposed = modules.map(exposeState);
-  return {
-    form: "linked",
-    links: { plan, states: exposed.map(({ state }) => state) },
-    modules: exposed.map(({ bytes }) => new WebAssembly.Module(bytes)),
-  };
-}
-
-/** A component, and how often it has been initialised: its start reads the environment. */
-class Guest {
-  initialised = 0;
-  readonly clock = new FakeClock();
-  readonly component: LoadedComponent;
-
-  constructor(artifact: LinkedArtifact) {
-    this.component = linkedEngine.load(artifact);
-  }
-
-  instantiate(): Promise<Instance> {
-    const { settings } = testContext().context;
-    const count = (): [] => {
-      this.initialised++;
-      return [];
-    };
-    return this.component.instantiate({
-      ...settings,
-      clock: this.clock,
-      get environment() {
-        return count();
-      },
-    });
-  }
-
+class Guest extends CountedGuest {
   /** One request with a fresh instance. @returns the status; 0 when there was none */
   async ask(method: string): Promise<number> {
     const instance = await this.instantiate();
@@ -139,28 +77,6 @@ class Guest {
     instance.dispose();
     return status;
   }
-}
-
-async function serve(instance: Instance, method: string): Promise<number> {
-  let status = 0;
-  const body = new ByteQueue(() => undefined);
-  body.end();
-  const request: GuestRequest = { method, target: "/", scheme: "http", authority: "test", headers: [], body };
-  const response: GuestResponse = {
-    respond: (code) => (status = code),
-    body: {
-      ready: () => true,
-      capacity: () => 1024,
-      write: () => undefined,
-      flushed: () => true,
-      failure: () => undefined,
-      subscribe: () => () => undefined,
-    },
-    finish: () => undefined,
-    fail: () => undefined,
-  };
-  await instance.handle(request, response).catch(() => undefined);
-  return status;
 }
 
 describe("a fresh instance for every request", () => {

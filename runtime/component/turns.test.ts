@@ -1,13 +1,7 @@
-import { parse } from "@bytecodealliance/jco";
-import { FakeClock } from "@shallop/sdk/internal/testing";
 import { beforeAll, describe, expect, test } from "vitest";
-import { exposeState } from "./core-module/expose-state.ts";
-import type { GuestRequest, GuestResponse, Instance, LinkedArtifact, LoadedComponent } from "./engine.ts";
+import { artifactOf, CountedGuest, handler, httpTypes, serve } from "./counted-guest.fixture.ts";
+import type { Instance, LinkedArtifact } from "./engine.ts";
 import { pageCalls } from "./fork/page-calls.ts";
-import { linkedEngine } from "./linked-engine.ts";
-import { planLinks } from "./link/plan-links.ts";
-import { ByteQueue } from "./wasi/byte-queue.ts";
-import { testContext } from "./wasi/context.fixture.ts";
 
 const places = [1024, 70_000, 140_000, 262_140];
 const each = (line: (place: number) => string): string => places.map(line).join("\n      ");
@@ -27,27 +21,7 @@ const waitingGuest = `(component
   (alias export $poll "pollable" (type $pollable))
   (import "wasi:clocks/monotonic-clock@0.2.0" (instance $clock
     (export "subscribe-duration" (func (param "when" u64) (result (own $pollable))))))
-  (import "wasi:http/types@0.2.0" (instance $http
-    (export "fields" (type $fields (sub resource)))
-    (export "incoming-request" (type $request (sub resource)))
-    (export "outgoing-response" (type $response (sub resource)))
-    (export "response-outparam" (type $outparam (sub resource)))
-    (type $m (variant (case "get") (case "head") (case "post") (case "put") (case "delete") (case "connect")
-      (case "options") (case "trace") (case "patch") (case "other" string)))
-    (export "method" (type $method (eq $m)))
-    (type $e (variant (case "internal-error" (option string))))
-    (export "error-code" (type $error (eq $e)))
-    (export "[constructor]fields" (func (result (own $fields))))
-    (export "[method]incoming-request.method" (func (param "self" (borrow $request)) (result $method)))
-    (export "[constructor]outgoing-response" (func (param "headers" (own $fields)) (result (own $response))))
-    (export "[method]outgoing-response.set-status-code"
-      (func (param "self" (borrow $response)) (param "status-code" u16) (result (result))))
-    (export "[static]response-outparam.set"
-      (func (param "param" (own $outparam)) (param "response" (result (own $response) (error $error)))))
-  ))
-  (alias export $http "incoming-request" (type $request))
-  (alias export $http "outgoing-response" (type $response))
-  (alias export $http "response-outparam" (type $outparam))
+  ${httpTypes}
   (core module $memory
     (memory (export "memory") 4 8)
     (global $top (mut i32) (i32.const 4096))
@@ -120,46 +94,9 @@ const waitingGuest = `(component
       (export "new-fields" (func $new-fields)) (export "method" (func $method)) (export "new-response" (func $new-response))
       (export "status" (func $status)) (export "set" (func $set)) (export "drop-request" (func $drop-request))
       (export "drop-pollable" (func $drop-pollable))))))
-  (func $handle (param "request" (own $request)) (param "outparam" (own $outparam)) (canon lift (core func $i "handle")))
-  (instance $handler (export "handle" (func $handle)))
-  (export "wasi:http/incoming-handler@0.2.0" (instance $handler)))`;
+  ${handler})`;
 
-async function artifactOf(wat: string): Promise<LinkedArtifact> {
-  const { plan, modules } = planLinks(await parse(wat));
-  const exposed = modules.map(exposeState);
-  return {
-    form: "linked",
-    links: { plan, states: exposed.map(({ state }) => state) },
-    modules: exposed.map(({ bytes }) => new WebAssembly.Module(bytes)),
-  };
-}
-
-class Guest {
-  /** How many live instances there have been. */
-  initialised = 0;
-  readonly clock = new FakeClock();
-  readonly #component: LoadedComponent;
-
-  constructor(artifact: LinkedArtifact) {
-    this.#component = linkedEngine.load(artifact);
-  }
-
-  instantiate(): Promise<Instance> {
-    const { settings } = testContext().context;
-    const count = (): [] => {
-      this.initialised++;
-      return [];
-    };
-    const own = {
-      ...settings,
-      clock: this.clock,
-      get environment() {
-        return count();
-      },
-    };
-    return Promise.resolve(this.#component.takeReady?.(() => own) ?? this.#component.instantiate(own));
-  }
-
+class Guest extends CountedGuest {
   /** `method`: a letter and a name. */
   async begin(method: string): Promise<Call> {
     const instance = await this.instantiate();
@@ -183,28 +120,6 @@ interface Call {
   /** 0: it failed. */
   status: number | undefined;
   ended: Promise<void>;
-}
-
-async function serve(instance: Instance, method: string): Promise<number> {
-  let status = 0;
-  const body = new ByteQueue(() => undefined);
-  body.end();
-  const request: GuestRequest = { method, target: "/", scheme: "http", authority: "test", headers: [], body };
-  const response: GuestResponse = {
-    respond: (code) => (status = code),
-    body: {
-      ready: () => true,
-      capacity: () => 1024,
-      write: () => undefined,
-      flushed: () => true,
-      failure: () => undefined,
-      subscribe: () => () => undefined,
-    },
-    finish: () => undefined,
-    fail: () => undefined,
-  };
-  await instance.handle(request, response).catch(() => undefined);
-  return status;
 }
 
 /** Names of four letters. */

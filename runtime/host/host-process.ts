@@ -251,6 +251,13 @@ export class HostProcess {
 /** Becomes part of paths. */
 const isUid = (uid: string): boolean => /^[\w-][\w.-]*$/.test(uid);
 
+/** Nobody answers there. A process that is there nevertheless is none that anybody knows of. */
+export async function clearPlace(place: HostPlace, clock: Clock): Promise<void> {
+  const record = await place.recorded();
+  if (record !== undefined) await killProcess(record.pid, clock);
+  await place.remove();
+}
+
 /** Kills a process, and resolves when it is gone. */
 export async function killProcess(pid: number, clock: Clock): Promise<void> {
   while (signal(pid, "SIGKILL")) await clock.sleep(exitPauseMs);

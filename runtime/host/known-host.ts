@@ -1,4 +1,9 @@
 import type { GrantedDirectory } from "../component/wasi/guest-context.ts";
+import { clusterNetworks } from "../egress/cluster-services.ts";
+import type { EgressGrant } from "../egress/egress-protocol.ts";
+import type { LocalWasmImage } from "../image/local-image.ts";
+import type { PathOf } from "../component/prepared-files.ts";
+import type { PodExit, PodLaunch } from "../pod/pod-runtime.ts";
 import type { HostPod } from "./control-protocol.ts";
 import type { HostPlace } from "./host-place.ts";
 import type { HostProcess } from "./host-process.ts";
@@ -22,3 +27,33 @@ export const newHost = (
 
 /** A pod without what depends on the process that it gets. */
 export type PodPlan = Omit<HostPod, "socketPath" | "preparedDir" | "egressSocket" | "directories">;
+
+/** A pod that is to start, and the files of its component. */
+export interface PodStart {
+  readonly pod: PodPlan;
+  readonly pathOf: PathOf;
+}
+
+/** `egressAllowed`: networks that pods may reach though they are special. */
+export function planOf(
+  launch: PodLaunch,
+  { componentDigest }: LocalWasmImage,
+  egressAllowed: readonly string[],
+): PodPlan {
+  const { uid, namespace, name, env, limits, dns } = launch;
+  const findsServices = dns?.policy !== "Default" && dns?.policy !== "None";
+  const allowed = [...egressAllowed, ...(findsServices ? clusterNetworks : [])];
+  return { uid, namespace, name, env, limits, componentDigest, egressAllowed: allowed, findsServices };
+}
+
+/** What the egress proxy lets it reach. */
+export const grantOf = ({ namespace, findsServices }: HostPod, allowed: readonly string[]): EgressGrant => ({
+  allowed,
+  ...(findsServices ? { namespace } : {}),
+});
+
+/** The end of pods whose process has ended. */
+export const exitWith = (outOfMemory: boolean): PodExit =>
+  outOfMemory
+    ? { exitCode: 137, reason: "OOMKilled", message: "the pods of this namespace used up their memory on this node" }
+    : { exitCode: 137, reason: "Error", message: "the host process of this namespace ended" };

@@ -1,11 +1,9 @@
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { type Clock, describeError, type Log, type Random, type Timer } from "@shallop/sdk/internal";
-import { type PrepareLimits, prepareLimits } from "../component/prepare.ts";
-import type { PathOf } from "../component/prepared-files.ts";
-import type { PreparedStore } from "../component/prepared-store.ts";
+import { describeError, type Timer } from "@shallop/sdk/internal";
+import { prepareLimits } from "../component/prepare.ts";
 import type { WantedPurpose } from "../component/requirements.ts";
-import type { LocalImage, LocalWasmImage } from "../image/local-image.ts";
+import type { LocalImage } from "../image/local-image.ts";
 import type { AttachRequest, ContainerProcess } from "../pod/container-process.ts";
 import type { Volume } from "../pod/containers/container-launch.ts";
 import {
@@ -15,21 +13,18 @@ import {
   type PodCounters,
   type PodExit,
   type PodLaunch,
-  type PodObserver,
   type PodRuntime,
   type RunningPod,
 } from "../pod/pod-runtime.ts";
-import { clusterNetworks } from "../egress/cluster-services.ts";
-import type { EgressGrant, ServiceDirectory } from "../egress/egress-protocol.ts";
+import type { ServiceDirectory } from "../egress/egress-protocol.ts";
 import { EgressProcess } from "../egress/egress-process.ts";
-import type { Cells } from "../sandbox/cell/cells.ts";
 import { CommandPods, containerIdOf } from "./command-pods.ts";
-import { ComponentVolumes, type OpenVolumes, type VolumeKernel } from "./component-volumes.ts";
+import { ComponentVolumes, type OpenVolumes } from "./component-volumes.ts";
 import type { HostMessage, HostPod } from "./control-protocol.ts";
-import { type Host, newHost, type PodPlan } from "./known-host.ts";
-import { type HostJail, hostLimits } from "./host-jail.ts";
-import { HostProcess, killProcess } from "./host-process.ts";
-import { checkedUse, isAmount } from "./host-use.ts";
+import { exitWith, grantOf, type Host, newHost, planOf, type PodPlan, type PodStart } from "./known-host.ts";
+import { hostLimits } from "./host-jail.ts";
+import { hostCounters, podCounters } from "./host-counters.ts";
+import { clearPlace, HostProcess } from "./host-process.ts";
 import { IdleHosts } from "./idle-hosts.ts";
 import { readMapsMax } from "./process-budget.ts";
 import { PrepareQueue } from "./prepare-queue.ts";
@@ -43,37 +38,8 @@ import {
   removeStalePodSockets,
   removeStray,
 } from "./run-files.ts";
-
-export interface WasmRuntimeSettings {
-  /** Sockets live here; a short path, the owner's alone. */
-  readonly runDirectory: string;
-  /** What each host process sees of prepared components; on the file system of their store, so that nothing is copied. */
-  readonly cacheDirectory: string;
-  /** Prepared components. */
-  readonly prepared: PreparedStore;
-  /** Node's compile cache of our own programs; beside the components when absent. */
-  readonly compileCache?: string;
-  /** Mappings that a host process may have; what the machine says, unless given. */
-  readonly mapsMax?: number;
-  readonly observer: PodObserver;
-  readonly hostJail: HostJail;
-  /** How host processes are closed in. */
-  readonly cells: Cells;
-  /** What volumes are made with. */
-  readonly kernel: VolumeKernel;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
-  /** Networks that pods may reach though they are special. */
-  readonly egressAllowed: readonly string[];
-  readonly prepareLimits?: PrepareLimits;
-}
-
-interface PodStart {
-  readonly pod: PodPlan;
-  /** Of its component's files. */
-  readonly pathOf: PathOf;
-}
+import type { WasmRuntimeSettings } from "./wasm-runtime-settings.ts";
+import { within } from "./within.ts";
 
 // How long a volume may be larger than it is to be.
 const volumesLookMs = 2000;
@@ -147,7 +113,7 @@ export class WasmRuntime implements PodRuntime {
   async start(launch: PodLaunch, signal: AbortSignal): Promise<RunningPod> {
     const { image, purpose } = launch;
     if (image.variant !== "wasm") throw new PodFault("UNSUPPORTED", "the Wasm runtime was given a native image");
-    const pod = this.#plan(launch, image);
+    const pod = planOf(launch, image, this.#settings.egressAllowed);
     if (this.#hostByPod.get(pod.uid)?.pods.has(pod.uid) === true) return this.#running(pod);
     this.#egress.start();
     const prepared = await this.#preparing.prepare(image, signal, purpose);
@@ -199,32 +165,11 @@ export class WasmRuntime implements PodRuntime {
   }
 
   async counters(): Promise<readonly PodCounters[]> {
-    const busy = [...this.#hosts].filter(({ pods }) => pods.size > 0);
-    // A process that dies meanwhile has no pods that use anything.
-    const uses = await Promise.all(
-      busy.map(async ({ process, pods }) => {
-        const used = await process.usage().catch(() => undefined);
-        // It speaks of its own pods only, and a lie about those is about its own tenant.
-        return (used?.pods ?? []).filter(
-          (use) => pods.has(use.uid) && isAmount(use.cpuMs) && isAmount(use.memoryBytes),
-        );
-      }),
-    );
-    const served = uses.flat().map(({ uid, cpuMs, memoryBytes }) => ({
-      uid,
-      network: { receivedBytes: 0, sentBytes: 0 },
-      containers: [{ cpuNs: cpuMs * 1e6, memoryBytes, processes: 1, readBytes: 0, writtenBytes: 0 }],
-    }));
-    return [...served, ...(await this.#commands.counters())];
+    return [...(await podCounters(this.#hosts)), ...(await this.#commands.counters())];
   }
 
-  async processes(): Promise<readonly HostCounters[]> {
-    const all = [...this.#hosts].map(async ({ process, namespace = "" }) => {
-      const said = (await process.usage().catch(() => undefined))?.process;
-      const use = said && checkedUse(said);
-      return use === undefined ? [] : [{ ...use, namespace }];
-    });
-    return (await Promise.all(all)).flat();
+  processes(): Promise<readonly HostCounters[]> {
+    return hostCounters(this.#hosts);
   }
 
   async adopt(): Promise<readonly RunningPod[]> {
@@ -237,7 +182,7 @@ export class WasmRuntime implements PodRuntime {
         running.push(...(await this.#adoptHost(place)));
       } catch (error) {
         log.info("a host process of an earlier agent is gone", { directory, error: describeError(error) });
-        await this.#clear(place);
+        await clearPlace(place, this.#settings.clock);
       }
     }
     const live = new Set([...this.#hosts].map(({ place }) => hostName(place.directory)));
@@ -300,7 +245,7 @@ export class WasmRuntime implements PodRuntime {
     for (const pod of status.pods) {
       host.pods.set(pod.uid, pod);
       this.#hostByPod.set(pod.uid, host);
-      void this.#egress.allow(place.egressSocket(pod.uid), this.#grantOf(pod));
+      void this.#egress.allow(place.egressSocket(pod.uid), grantOf(pod, this.#settings.egressAllowed));
     }
     for (const message of early) this.#receive(host, message);
     this.#armIdle(host);
@@ -320,24 +265,15 @@ export class WasmRuntime implements PodRuntime {
     const started = host.process.start(pod);
     this.#limit(host);
     // Not waited for: a guest that is sooner waits for it.
-    void this.#egress.allow(pod.egressSocket, this.#grantOf(pod));
-    const { promise: givenUp, reject: giveUp } = Promise.withResolvers<never>();
-    const late = this.#settings.clock.after(timeoutMs, () =>
-      giveUp(new PodFault("START_TIMEOUT", `pod ${pod.name} was not ready within ${timeoutMs} ms`)),
-    );
-    const aborted = (): void => giveUp(signal.reason);
-    signal.addEventListener("abort", aborted, { once: true });
+    void this.#egress.allow(pod.egressSocket, grantOf(pod, this.#settings.egressAllowed));
+    const late = (): PodFault => new PodFault("START_TIMEOUT", `pod ${pod.name} was not ready within ${timeoutMs} ms`);
     try {
-      signal.throwIfAborted();
       linkPodSocket(this.#podSocket(pod.uid), pod.socketPath);
-      await Promise.race([started, givenUp]);
+      await within(started, { clock: this.#settings.clock, timeoutMs, signal, late });
     } catch (error) {
       started.catch(() => undefined);
       await this.#stopServing(pod.uid, 0);
       throw error;
-    } finally {
-      late.cancel();
-      signal.removeEventListener("abort", aborted);
     }
   }
 
@@ -459,9 +395,7 @@ export class WasmRuntime implements PodRuntime {
     });
     const pods = [...host.pods.values()].filter((pod) => this.#hostByPod.get(pod.uid) === host);
     for (const pod of pods) this.#hostByPod.delete(pod.uid);
-    const exit: PodExit = outOfMemory
-      ? { exitCode: 137, reason: "OOMKilled", message: "the pods of this namespace used up their memory on this node" }
-      : { exitCode: 137, reason: "Error", message: "the host process of this namespace ended" };
+    const exit = exitWith(outOfMemory);
     const isRestarted = host.wedged && host.ownPod === undefined;
     await Promise.all(pods.map((pod) => (isRestarted ? this.#restart(pod, exit) : this.#report(pod, exit))));
   }
@@ -523,13 +457,6 @@ export class WasmRuntime implements PodRuntime {
     await this.#settings.hostJail.release(host.process.pid).catch(() => undefined);
   }
 
-  /** Nobody answers there. A process that is there nevertheless is none that anybody knows of. */
-  async #clear(place: HostPlace): Promise<void> {
-    const record = await place.recorded();
-    if (record !== undefined) await killProcess(record.pid, this.#settings.clock);
-    await place.remove();
-  }
-
   async #fillCache(): Promise<void> {
     const { log } = this.#settings;
     await fillCompileCache(this.#compileCache).catch((error: unknown) => {
@@ -543,19 +470,6 @@ export class WasmRuntime implements PodRuntime {
     this.#settings.hostJail.place(host.process.pid, limits).catch((error: unknown) => {
       this.#settings.log.warn("the limits of a host process could not be set", { error: describeError(error) });
     });
-  }
-
-  #plan(launch: PodLaunch, image: LocalWasmImage): PodPlan {
-    const { uid, namespace, name, env, limits, dns } = launch;
-    const { componentDigest } = image;
-    const findsServices = dns?.policy !== "Default" && dns?.policy !== "None";
-    const egressAllowed = [...this.#settings.egressAllowed, ...(findsServices ? clusterNetworks : [])];
-    return { uid, namespace, name, env, limits, componentDigest, egressAllowed, findsServices };
-  }
-
-  #grantOf({ namespace, findsServices }: HostPod): EgressGrant {
-    const { egressAllowed: allowed } = this.#settings;
-    return { allowed, ...(findsServices ? { namespace } : {}) };
   }
 
   /** What of the cluster's Services guests find. */
