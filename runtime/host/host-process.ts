@@ -259,7 +259,7 @@ export async function clearPlace(place: HostPlace, clock: Clock): Promise<void> 
 }
 
 /** Kills a process, and resolves when it is gone. */
-export async function killProcess(pid: number, clock: Clock): Promise<void> {
+async function killProcess(pid: number, clock: Clock): Promise<void> {
   while (signal(pid, "SIGKILL")) await clock.sleep(exitPauseMs);
 }
 
