@@ -8,6 +8,7 @@ import { CpuMeter } from "./cpu-meter.ts";
 import { parkingKey } from "./parked-components.ts";
 import type { PodThread } from "./pod-thread.ts";
 import { type PodUse, PodUseMeter } from "./pod-use.ts";
+import { ThreadTime } from "./thread-time.ts";
 import { requestNumber, type ThreadCommand, type ThreadEvent, type ThreadStart } from "./thread-protocol.ts";
 
 export class StartFault extends Fault<HostRefusal> {}
@@ -45,10 +46,10 @@ export const terminateTimeoutMs = 250;
 const stopTimeoutMs = 25;
 // A guest is off its thread some milliseconds after the interrupt, on a busy machine some ten.
 const interruptTimeoutMs = 200;
-const pauseMs = 5;
-// A process that waits for its processor as long as this is of no use either.
-const starvedMsMax = 1000;
-// The thread itself ends requests whose time is up; one that is this late does not turn its event loop.
+// A thread at which no guest is at work ends when it comes to it: where many are busy, that is not soon, and nobody waits for it.
+const idleEndMs = 5_000;
+// The thread itself ends requests whose time is up; one that has had the processor for as long as this and has not does not turn its
+// event loop.
 const overdueMsMax = 100;
 // The thread hears of a client that has gone within a turn of its event loop.
 const abandonedGraceMs = 250;
@@ -75,6 +76,7 @@ export class HostedPod {
   /** Whether the thread serves on after the interrupt; undefined until it has said so. */
   #recovered: boolean | undefined;
   #cpu: CpuMeter | undefined;
+  #time: ThreadTime | undefined;
   readonly #use: PodUseMeter;
   #replacements = 0;
 
@@ -92,6 +94,7 @@ export class HostedPod {
     const { pod, artifacts } = this.#settings;
     const thread = this.#settings.takeThread(parkingKey(pod));
     this.#thread = thread;
+    this.#time = this.#timeOf(thread);
     this.#cpu = new CpuMeter({
       nowMs: () => this.#settings.clock.nowMs(),
       threadMs: () => thread.cpuMs(),
@@ -135,7 +138,7 @@ export class HostedPod {
       this.#thread = undefined;
       return;
     }
-    const isGone = await this.#terminate(thread);
+    const isGone = await this.#terminate(thread, thread.running === 0 ? idleEndMs : terminateTimeoutMs);
     if (!isGone) this.#settings.wedged(this.pod.uid, "its thread did not stop");
   }
 
@@ -160,7 +163,7 @@ export class HostedPod {
     this.#cpu?.look(number);
     if (number !== 0 && (this.#cpu?.usedMs(number) ?? 0) > cpuTimeMs) {
       void this.#free(thread, { number, code: "GUEST_CPU", message: breachText("cpuTimeMs", cpuTimeMs) });
-    } else if (thread.overdueMs() > overdueMsMax) {
+    } else if (this.#time?.isOverdue(overdueMsMax) === true) {
       const message = breachText("requestTimeoutMs", requestTimeoutMs);
       void this.#free(thread, { number, code: "GUEST_TIMEOUT", message });
     }
@@ -191,16 +194,17 @@ export class HostedPod {
   async #free(thread: PodThread, { number, code, message }: Interruption): Promise<void> {
     this.#stuck = true;
     this.#recovered = undefined;
+    const time = this.#timeOf(thread);
     const isFree = (): boolean => this.#recovered === true || (number !== 0 && thread.running !== number);
     if (code !== "CANCELLED") {
       thread.stop(number, code);
-      await this.#whileBusy(isFree, stopTimeoutMs);
+      await time.until(isFree, stopTimeoutMs);
     }
     if (!isFree()) {
       thread.interrupt();
       thread.send({ type: "interrupted", number, code, message });
       // A thread with a crowd of requests is at work for another one before it hears of this.
-      await this.#whileBusy(() => isFree() || this.#recovered === false, interruptTimeoutMs);
+      await time.until(() => isFree() || this.#recovered === false, interruptTimeoutMs);
     }
     if (!isFree() && !this.#stopping) {
       if (code !== "CANCELLED") {
@@ -213,26 +217,19 @@ export class HostedPod {
     this.#stuck = false;
   }
 
-  /** Until `isOver`, or `timeoutMs` of CPU time have gone by: a process that gets no processor does not spin. */
-  async #whileBusy(isOver: () => boolean, timeoutMs: number): Promise<void> {
-    const { clock } = this.#settings;
-    const began = { nowMs: clock.nowMs(), cpuMs: processCpuMs() };
-    while (!isOver()) {
-      const waitedMs = clock.nowMs() - began.nowMs;
-      if (waitedMs > starvedMsMax || Math.min(waitedMs, processCpuMs() - began.cpuMs) > timeoutMs) return;
-      await clock.sleep(pauseMs);
-    }
+  /** @returns false when the thread did not end, though it had the processor for as long as it takes. */
+  #terminate(thread: PodThread, timeoutMs: number): Promise<boolean> {
+    const late = this.#timeOf(thread).until(() => thread.isGone, timeoutMs);
+    return Promise.race([thread.end(), late.then(() => thread.isGone)]);
   }
 
-  /** @returns false when the thread did not end, though it had the processor for as long as it takes. */
-  #terminate(thread: PodThread): Promise<boolean> {
-    const late = this.#whileBusy(() => thread.isGone, terminateTimeoutMs).then(() => thread.isGone);
-    return Promise.race([thread.terminate(this.#settings.clock, starvedMsMax), late]);
+  #timeOf(thread: PodThread): ThreadTime {
+    return new ThreadTime(thread, { clock: this.#settings.clock, processMs: processCpuMs });
   }
 
   async #replace(thread: PodThread, { number, code, message }: Interruption): Promise<void> {
     const lastWord = thread.lastWord(number);
-    const isGone = await this.#terminate(thread);
+    const isGone = await this.#terminate(thread, terminateTimeoutMs);
     lastWord?.say(code, message);
     if (isGone) await this.#startAgain("its thread was stopped");
     else this.#settings.wedged(this.pod.uid, `${message} Its thread did not stop`);

@@ -17,13 +17,13 @@ export interface Host {
   /** The one pod that it is for, which has volumes; undefined: all of its namespace that have none. */
   readonly ownPod: string | undefined;
   readonly directories: readonly GrantedDirectory[];
-  /** Its watchdog is about to kill it: its pods are to be started again, not reported. */
-  wedged: boolean;
+  /** Why its watchdog is about to kill it: its pods are to be started again, not reported. */
+  wedged: string | undefined;
 }
 
 export const newHost = (
   parts: Pick<Host, "process" | "place" | "namespace" | "ownPod">,
-): Omit<Host, "directories"> => ({ ...parts, pods: new Map(), wedged: false });
+): Omit<Host, "directories"> => ({ ...parts, pods: new Map(), wedged: undefined });
 
 /** A pod without what depends on the process that it gets. */
 export type PodPlan = Omit<HostPod, "socketPath" | "preparedDir" | "egressSocket" | "directories">;

@@ -11,14 +11,16 @@ import { parkAhead } from "./park-ahead.ts";
 import { ParkedComponents } from "./parked-components.ts";
 import { PodListener } from "./pod-listener.ts";
 import { ThreadBudget } from "./process-budget.ts";
-import type { ThreadCommand, ThreadEvent, ThreadData } from "./thread-protocol.ts";
+import { slot, type ThreadCommand, type ThreadData, type ThreadEvent } from "./thread-protocol.ts";
 import { ThreadedPod } from "./threaded-pod.ts";
+import { threadClock } from "../sandbox/kernel/thread-clock.ts";
 import { warmUp } from "./warm-up.ts";
 
 const port = parentPort;
 assert(port !== null, "pod-thread-main.ts runs in a worker thread");
 const { shared, socketPath, flushes, budget: sharedBudget } = workerData as ThreadData;
 const slots = new Float64Array(shared);
+slots[slot.thread] = threadClock?.ownThread() ?? 0;
 const budget = new ThreadBudget(sharedBudget, slots);
 const memories = {
   max: budget.max("memories"),

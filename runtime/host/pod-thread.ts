@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import type { Clock, Timer } from "@shallop/sdk/internal";
 import { encodeAbort } from "@shallop/sdk/wire";
+import { threadClock } from "../sandbox/kernel/thread-clock.ts";
 import type { CompiledModules } from "./artifact-cache.ts";
 import { interruptThread } from "./interrupt-thread.ts";
 import { LastWord } from "./last-word.ts";
@@ -193,10 +194,20 @@ export class PodThread {
     return LastWord.take(this.#slots[slot.runningSocket] ?? 0, (code, message) => encodeAbort(stream, code, message));
   }
 
-  /** CPU time that the thread has used, since it last rested. Not answered while it is in one long instruction. */
+  /** CPU time that the thread has used, since it last rested. Where `ownMs` is not known, not answered while it is in one long instruction. */
   async cpuMs(): Promise<number> {
+    return (this.ownMs ?? (await this.#answeredMs())) - this.#cpuBeforeMs;
+  }
+
+  /** CPU time that the thread has used, as the kernel counts it; undefined where that cannot be read, and when it is gone. */
+  get ownMs(): number | undefined {
+    const thread = this.#slots[slot.thread] ?? 0;
+    return thread === 0 || this.#isGone ? undefined : threadClock?.cpuMs(thread);
+  }
+
+  async #answeredMs(): Promise<number> {
     const { user, system } = await this.#worker.cpuUsage();
-    return (user + system) / 1000 - this.#cpuBeforeMs;
+    return (user + system) / 1000;
   }
 
   /** What it holds. Answers late, or never, while a guest does not give it back. */
@@ -226,14 +237,18 @@ export class PodThread {
 
   /** Ends the thread. @returns false when it is not gone after `timeoutMs`: only the end of the process helps then. */
   async terminate(clock: Clock, timeoutMs: number): Promise<boolean> {
-    if (this.#isGone) return true;
     let timer: Timer | undefined;
     const late = new Promise<false>((resolve) => {
       timer = clock.after(timeoutMs, () => resolve(false));
     });
-    const ended = this.#worker.terminate().then(() => true as const);
-    const result = await Promise.race([ended, late]);
+    const result = await Promise.race([this.end(), late]);
     timer?.cancel();
     return result;
+  }
+
+  /** Ends the thread. Resolves when it is gone; never, when it is in one endless instruction. */
+  async end(): Promise<true> {
+    if (!this.#isGone) await this.#worker.terminate();
+    return true;
   }
 }

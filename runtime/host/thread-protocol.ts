@@ -110,8 +110,10 @@ export const slot = {
   /** Where the caller of that request is told that it has ended, should the thread not come to it: see last-word.ts. */
   runningSocket: 8,
   runningStream: 9,
+  /** The kernel's number of the thread, for the clock of its CPU time; 0 while it is not known. */
+  thread: 10,
 } as const;
-const slotCount = 10;
+const slotCount = 11;
 
 export const stopCodes = ["GUEST_CPU", "GUEST_TIMEOUT"] as const;
 export type StopCode = (typeof stopCodes)[number];

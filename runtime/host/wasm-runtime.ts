@@ -351,7 +351,7 @@ export class WasmRuntime implements PodRuntime {
         observer.exited(message.uid, message.exit);
         break;
       case "wedged": {
-        host.wedged = true;
+        host.wedged = message.message;
         const text = `${message.message}; its host process was killed and is started again`;
         observer.noticed(message.uid, { type: "Warning", reason: "GuestUnstoppable", message: text });
         this.#tellOthers(host, message.uid);
@@ -396,7 +396,7 @@ export class WasmRuntime implements PodRuntime {
     const pods = [...host.pods.values()].filter((pod) => this.#hostByPod.get(pod.uid) === host);
     for (const pod of pods) this.#hostByPod.delete(pod.uid);
     const exit = exitWith(outOfMemory);
-    const isRestarted = host.wedged && host.ownPod === undefined;
+    const isRestarted = wedged !== undefined && host.ownPod === undefined;
     await Promise.all(pods.map((pod) => (isRestarted ? this.#restart(pod, exit) : this.#report(pod, exit))));
   }
 

@@ -156,8 +156,8 @@ test("a guest that nothing stops ends with its process, and every pod of that is
     message: "The function used more than 300ms of CPU time.",
   });
   expect(await bystander).toBe("CONNECTION_LOST");
-  // 300 ms, and 650 ms until the last of the watchdog's means; the rest is a machine that has others to serve.
-  expect(fixture.clock.nowMs() - began).toBeLessThan(5000);
+  // 300 ms, and 500 ms until the last of the watchdog's means, of the thread's own time: of which it has a tenth where others are at work.
+  expect(fixture.clock.nowMs() - began).toBeLessThan(15_000);
   await answersAgain(fixture, neighbour);
   await fixture.until(async () => {
     try {

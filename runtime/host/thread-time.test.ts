@@ -1,0 +1,70 @@
+import { FakeClock } from "@shallop/sdk/internal/testing";
+import { expect, test } from "vitest";
+import { ThreadTime } from "./thread-time.ts";
+
+/** A thread among others of a process that has both processors all the time. */
+class Thread {
+  readonly clock = new FakeClock();
+  ownMs = 0;
+  deadlineMs = Number.POSITIVE_INFINITY;
+  readonly time = new ThreadTime(this, { clock: this.clock, processMs: () => this.clock.nowMs() * 2 });
+
+  overdueMs(): number {
+    return this.clock.nowMs() - this.deadlineMs;
+  }
+
+  /** `ms` go by; it has the processor for `share` of them. */
+  async pass(ms: number, share: number): Promise<void> {
+    for (let passed = 0; passed < ms; passed += 5) {
+      this.ownMs += 5 * share;
+      await this.clock.advance(5);
+    }
+  }
+}
+
+/** Whether the wait has ended, without waiting for it. */
+function ending(wait: Promise<void>): () => boolean {
+  let isOver = false;
+  void wait.then(() => (isOver = true));
+  return () => isOver;
+}
+
+test("a thread is given as long as it has had the processor, whatever the others take", async () => {
+  const thread = new Thread();
+  const hasEnded = ending(thread.time.until(() => false, 250));
+  await thread.pass(2_000, 0.1);
+  expect(hasEnded()).toBe(false);
+  await thread.pass(600, 0.1);
+  expect(hasEnded()).toBe(true);
+});
+
+test("it is not waited for when it is over, nor for ever when it gets no processor", async () => {
+  const thread = new Thread();
+  const isReady = ending(thread.time.until(() => thread.clock.nowMs() >= 100, 250));
+  const isStarved = ending(thread.time.until(() => false, 250));
+  await thread.pass(110, 0);
+  expect([isReady(), isStarved()]).toEqual([true, false]);
+  await thread.pass(4_800, 0);
+  expect(isStarved()).toBe(false);
+  await thread.pass(200, 0);
+  expect(isStarved()).toBe(true);
+});
+
+test("a thread is overdue when it has had the processor since, and again only after it was in time", async () => {
+  const thread = new Thread();
+  thread.deadlineMs = 0;
+  expect(thread.time.isOverdue(100)).toBe(false);
+  await thread.pass(50, 0);
+  expect(thread.time.isOverdue(100)).toBe(false);
+  await thread.pass(900, 0.1);
+  expect(thread.time.isOverdue(100)).toBe(false);
+  await thread.pass(200, 0.1);
+  expect(thread.time.isOverdue(100)).toBe(true);
+  thread.deadlineMs = Number.POSITIVE_INFINITY;
+  expect(thread.time.isOverdue(100)).toBe(false);
+  thread.deadlineMs = thread.clock.nowMs() - 90;
+  await thread.pass(20, 1);
+  expect(thread.time.isOverdue(100)).toBe(false);
+  await thread.pass(5_000, 0);
+  expect(thread.time.isOverdue(100)).toBe(true);
+});

@@ -1,0 +1,63 @@
+import type { Clock } from "@shallop/sdk/internal";
+
+/** What is known of a thread that may be stuck. */
+export interface TimedThread {
+  /** CPU time that it has used, milliseconds; undefined where that cannot be read. */
+  readonly ownMs: number | undefined;
+  /** By how much what it is at is over its deadline, milliseconds; negative while there is time. */
+  overdueMs(): number;
+}
+
+export interface ThreadTimeSettings {
+  readonly clock: Clock;
+  /** CPU time of the whole process: what one thread has used is not more. */
+  readonly processMs: () => number;
+}
+
+// A thread that waits for its processor as long as this is of no use either.
+const starvedMsMax = 5_000;
+const pauseMs = 5;
+
+/**
+ * How long a thread is waited for. Counted is the processor that it had, not the time on the wall: where many threads are at
+ * work, one of them comes to little, and is not stuck for that.
+ */
+export class ThreadTime {
+  readonly #thread: TimedThread;
+  readonly #settings: ThreadTimeSettings;
+  /** What it had used when it was first seen to be over its time; undefined while it is not. */
+  #overdueAtMs: number | undefined;
+
+  constructor(thread: TimedThread, settings: ThreadTimeSettings) {
+    this.#thread = thread;
+    this.#settings = settings;
+  }
+
+  /** Until `isOver`, or the thread has had `timeoutMs` of processor, or far too little of it. */
+  async until(isOver: () => boolean, timeoutMs: number): Promise<void> {
+    const { clock } = this.#settings;
+    const began = { nowMs: clock.nowMs(), usedMs: this.#usedMs };
+    while (!isOver()) {
+      const waitedMs = clock.nowMs() - began.nowMs;
+      if (waitedMs > Math.max(starvedMsMax, timeoutMs)) return;
+      if (Math.min(waitedMs, this.#usedMs - began.usedMs) > timeoutMs) return;
+      await clock.sleep(pauseMs);
+    }
+  }
+
+  /** It has had `maxMs` of processor since what it is at was to be over, and has not ended it. Call it now and then. */
+  isOverdue(maxMs: number): boolean {
+    const overdueMs = this.#thread.overdueMs();
+    if (overdueMs <= 0) {
+      this.#overdueAtMs = undefined;
+      return false;
+    }
+    const usedMs = this.#usedMs;
+    this.#overdueAtMs ??= usedMs;
+    return Math.min(overdueMs, usedMs - this.#overdueAtMs) > maxMs || overdueMs > starvedMsMax;
+  }
+
+  get #usedMs(): number {
+    return this.#thread.ownMs ?? this.#settings.processMs();
+  }
+}
