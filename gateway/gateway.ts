@@ -22,6 +22,7 @@ import { GatewayFault } from "./proxy/fault-status.ts";
 import { KeptBytes } from "./proxy/kept-bytes.ts";
 import { RetryBudget } from "./proxy/retry.ts";
 import type { ServerTimingMode } from "./proxy/server-timing.ts";
+import { wholeServer } from "./proxy/request-target.ts";
 import { Upstreams } from "./proxy/upstreams.ts";
 import { stickyToken } from "./route/backends.ts";
 import { certificateNames, type SecretName } from "./route/certificates.ts";
@@ -70,6 +71,8 @@ export interface GatewayOptions {
 
 /** RFC 8555, 8.3. */
 const challengePath = "/.well-known/acme-challenge/";
+// What `OPTIONS *` is told; a method of somebody's own is passed on as well.
+const methodsTaken = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
 /** A gateway without its sources: whoever makes it feeds `cluster` with what it watches. */
 export class Gateway {
@@ -259,6 +262,7 @@ export class Gateway {
 
   #accept(request: AcceptedRequest, over: () => void): OpenRequest {
     const { scheme, host, target, peer, headers } = request;
+    if (target === wholeServer) return answerDirectly({ peer, status: 204, headers: ["allow", methodsTaken] }, over);
     if (target.startsWith(challengePath)) {
       const body = this.cluster.challenge(host, target.slice(challengePath.length));
       if (body !== undefined)

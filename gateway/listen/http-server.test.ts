@@ -78,7 +78,7 @@ describe("what is not clear is refused, with the request's id, and the connectio
       status: 400,
     },
     { name: "a target with a fragment", bytes: `GET /a#b HTTP/1.1\r\n${host}\r\n`, status: 400 },
-    { name: "a target that is no path", bytes: `OPTIONS * HTTP/1.1\r\n${host}\r\n`, status: 400 },
+    { name: "a target that is no path", bytes: `GET * HTTP/1.1\r\n${host}\r\n`, status: 400 },
     { name: "bytes above ASCII in the target", bytes: `GET /\xe9 HTTP/1.1\r\n${host}\r\n`, status: 400 },
     {
       name: "chunked in HTTP/1.0",
@@ -292,6 +292,19 @@ describe("connections", () => {
       expect(await client.until(/hi$/)).toContain("200 OK");
     }
     expect(pod.seen.map(({ target }) => target)).toEqual(["/a?b", "/?b", "/a"]);
+  });
+
+  test("OPTIONS of the whole server is answered by the gateway, whatever host it names, and the connection goes on", async () => {
+    const cluster = await start();
+    const pod = await cluster.wireService("hello", saying("hi"));
+    const client = cluster.connect();
+    for (const head of [`OPTIONS * HTTP/1.1\r\n${host}`, "OPTIONS http://nobody HTTP/1.1\r\nhost: nobody\r\n"]) {
+      client.text = "";
+      expect(await client.send(`${head}\r\n`).until(/\r\n\r\n/)).toMatch(/^HTTP\/1\.1 204 [^]*\r\nallow: GET, HEAD, /);
+    }
+    expect(pod.seen).toEqual([]);
+    expect(await client.send(`OPTIONS / HTTP/1.1\r\n${host}\r\n`).until(/hi$/)).toContain("200 OK");
+    expect(pod.seen.map(({ method, target }) => `${method} ${target}`)).toEqual(["OPTIONS /"]);
   });
 
   test("paths go on as they came", async () => {

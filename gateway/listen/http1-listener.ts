@@ -102,7 +102,7 @@ export class Http1Listener {
 
   #read(head: ParsedRequest): { readonly headers: ClientHeaders; readonly target: RequestTarget } {
     const headers = readClientFields(head, this.#options.limits.headerCountMax);
-    const target = readRequestTarget(head.target, head.host);
+    const target = readRequestTarget({ method: head.method, url: head.target }, head.host);
     if (head.method === "TRACE") throw new GatewayFault("NOT_SUPPORTED", "This gateway does not answer TRACE.");
     return { headers, target };
   }

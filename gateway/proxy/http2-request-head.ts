@@ -40,7 +40,10 @@ export function readHttp2Head(raw: readonly string[], options: Http2HeadOptions)
   if (cookies.length > 0) flat.push("cookie", cookies.join("; "));
   flat.push("host", oneHost(pseudo.get(":authority"), host));
   const headers = readClientHeaders(flat, headerCountMax);
-  const target = readRequestTarget(pseudo.get(":path") ?? "", headers.host);
+  const target = readRequestTarget(
+    { method: pseudo.get(":method") ?? "", url: pseudo.get(":path") ?? "" },
+    headers.host,
+  );
   if (webSocketKey !== undefined) return { headers: upgrading(headers, webSocketKey), target };
   return { headers: { ...headers, chunked: !isAll && headers.contentLength === undefined }, target };
 }

@@ -159,7 +159,7 @@ test("addForwarded says who asked for what", () => {
 });
 
 describe("readRequestTarget", () => {
-  const targets: { url: string; host?: string; gives: string | undefined }[] = [
+  const targets: { method?: string; url: string; host?: string; gives: string | undefined }[] = [
     { url: "/", host: "a.b", gives: "a.b /" },
     { url: "/a/../b//c?d=%00", host: "a.b:1", gives: "a.b /a/../b//c?d=%00" },
     { url: "http://A.b/x", host: "a.b", gives: "a.b /x" },
@@ -171,17 +171,24 @@ describe("readRequestTarget", () => {
     { url: "https://a.b/", host: "a.b", gives: undefined },
     { url: "//a.b/x", host: "a.b", gives: "a.b //a.b/x" },
     { url: "*", host: "a.b", gives: undefined },
+    { method: "OPTIONS", url: "*", host: "A.b", gives: "a.b *" },
+    { method: "OPTIONS", url: "http://a.b", host: "a.b", gives: "a.b *" },
+    { method: "OPTIONS", url: "http://a.b/", host: "a.b", gives: "a.b /" },
+    { method: "OPTIONS", url: "http://a.b?x", host: "a.b", gives: "a.b /?x" },
+    { method: "OPTIONS", url: "http://c.d", host: "a.b", gives: undefined },
+    { method: "OPTIONS", url: "**", host: "a.b", gives: undefined },
+    { method: "OPTIONS", url: "*", gives: undefined },
     { url: "", host: "a.b", gives: undefined },
     { url: "a", host: "a.b", gives: undefined },
     { url: "/a b", host: "a.b", gives: undefined },
     { url: "/\u00e9", host: "a.b", gives: undefined },
     { url: "/", gives: undefined },
   ];
-  test.each(targets)("$url of $host", ({ url, host, gives }) => {
+  test.each(targets)("$method $url of $host", ({ method = "GET", url, host, gives }) => {
     if (gives === undefined) {
-      expect(() => readRequestTarget(url, host)).toThrow(expect.objectContaining({ code: "BAD_REQUEST" }));
+      expect(() => readRequestTarget({ method, url }, host)).toThrow(expect.objectContaining({ code: "BAD_REQUEST" }));
     } else {
-      const read = readRequestTarget(url, host);
+      const read = readRequestTarget({ method, url }, host);
       expect(`${read.host} ${read.target}`).toBe(gives);
       expect(read.authority).toBe(host);
     }
