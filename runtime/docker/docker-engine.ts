@@ -90,7 +90,7 @@ export async function startEngine(settings: EngineSettings): Promise<AsyncDispos
   const lifecycle = new Lifecycle({ ...node, containers, machine, ports, log, signal });
   watchEnds({ containers, lifecycle, ports, volumes, clock, log, signal });
   await containers.follow();
-  const streams = { containers, client, credentials, terminals: new Terminals(), clock, log };
+  const streams = { ...node, containers, credentials, terminals: new Terminals(), log };
   const execs = new Execs(streams);
   const router = new Router();
   router.add(

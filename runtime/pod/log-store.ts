@@ -63,10 +63,26 @@ export class LogStore {
     const known = this.#logsByKey.get(keyOf(subject.uid, subject.container));
     if (known !== undefined && !known.ended) return known;
     const directory = path.join(this.#directory, directoryName(subject));
-    const log = new PodLog(directory, subject, { ...this.#settings, existing: known !== undefined });
+    const before = known === undefined ? this.#takeContinued(subject) : undefined;
+    const log = new PodLog(directory, subject, {
+      ...this.#settings,
+      existing: known !== undefined,
+      ...(before === undefined ? {} : { before }),
+    });
     this.#add(log);
     for (const listener of this.#listeners) listener(log);
     return log;
+  }
+
+  /** The log that goes on in the subject's; it is none of this store's any more. */
+  #takeContinued({ namespace, container, continued }: LogSubject): PodLog | undefined {
+    if (continued === undefined) return undefined;
+    const [before] = this.#newestFirst(
+      ({ subject }) =>
+        subject.namespace === namespace && subject.container === container && subject.continued === continued,
+    );
+    if (before !== undefined) this.#logsByKey.delete(keyOf(before.subject.uid, before.subject.container));
+    return before;
   }
 
   append(uid: string, line: PodLogLine): void {
@@ -189,7 +205,23 @@ function isSubject(value: unknown): value is LogSubject {
   const optional = (name: string): boolean => !fields.has(name) || text(name);
   return (
     ["namespace", "pod", "uid", "container"].every(text) &&
-    ["service", "revision"].every(optional) &&
+    ["service", "revision", "continued"].every(optional) &&
     typeof fields.get("openedWallMs") === "number"
   );
+}
+
+/** What is kept of a continued log while no pod has it, for who reads on the node's machine. Nothing is written to it. */
+export async function keptLog(
+  logsDirectory: string,
+  { namespace, container, continued }: Pick<LogSubject, "namespace" | "container" | "continued">,
+  settings: LogSettings,
+): Promise<PodLog | undefined> {
+  const names = await readdir(logsDirectory).catch(() => []);
+  for (const name of names.filter((one) => one.startsWith(`${namespace}_`) && one.endsWith(`_${container}`))) {
+    const directory = path.join(logsDirectory, name);
+    const subject = await readSubject(directory);
+    if (subject !== undefined && subject.continued === continued)
+      return new PodLog(directory, subject, { ...settings, existing: true });
+  }
+  return undefined;
 }

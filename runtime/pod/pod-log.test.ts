@@ -6,7 +6,7 @@ import { FakeClock } from "@shallop/sdk/internal/testing";
 import { expect, test } from "vitest";
 import { formatLogLine, parseLogLine } from "./log-line.ts";
 import { type LogQuery, readLogs } from "./log-reader.ts";
-import { LogStore } from "./log-store.ts";
+import { keptLog, LogStore } from "./log-store.ts";
 import { logBounds, logBytes, type LogSubject, type PodLog } from "./pod-log.ts";
 
 const plain: LogQuery = { follow: false, previous: false, timestamps: false, prefix: false, form: "text" };
@@ -179,6 +179,34 @@ test("a restart keeps the run before it", async () => {
   say(log, "second run");
   expect(await text([log])).toBe("second run\n");
   expect(await text([log], { previous: true })).toBe("first run\n");
+});
+
+test("a log that is continued goes on in the next pod's, over restarts, and after the agent's own", async () => {
+  await using it = await openStore();
+  const named = (pod: string, at: number): LogSubject => ({ ...subject(pod, at), continued: "c1" });
+  const first = it.store.open(named("a", 1));
+  say(first, "first");
+  await first.beginRun();
+  say(first, "again");
+  // Not over yet, and not written down.
+  const second = it.store.open(named("b", 2));
+  say(second, "second");
+  expect(await text([second])).toBe("first\nagain\nsecond\n");
+  expect(it.store.find("default", "a")).toBeUndefined();
+  await it.store.close();
+  const third = (await it.reopen()).open(named("c", 3));
+  expect(await text([third])).toBe("first\nagain\nsecond\n");
+  say(third, "third");
+  await third.end();
+  expect((await readdir(it.directory)).map((name) => name.split("_")[1])).toEqual(["c"]);
+  const other = it.store.open({ ...named("d", 4), namespace: "other" });
+  expect(await text([other])).toBe("");
+  const settings = { bounds: logBounds, clock: it.clock, log: silentLog };
+  const kept = (continued: string) =>
+    keptLog(it.directory, { namespace: "default", container: "user-container", continued }, settings);
+  const found = await kept("c1");
+  expect(await text(found === undefined ? [] : [found], { tailLines: 2 })).toBe("second\nthird\n");
+  expect(await kept("c2")).toBeUndefined();
 });
 
 test("a pod that never spoke leaves no file", async () => {

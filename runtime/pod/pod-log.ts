@@ -1,5 +1,5 @@
 import { renameSync, rmSync } from "node:fs";
-import { type FileHandle, mkdir, open, stat, writeFile } from "node:fs/promises";
+import { type FileHandle, mkdir, open, rename, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { assert, type Clock, errorCode, type Log, type Timer } from "@shallop/sdk/internal";
 import { formatLogLine } from "./log-line.ts";
@@ -36,6 +36,8 @@ export interface LogSubject {
   readonly container: string;
   readonly service?: string;
   readonly revision?: string;
+  /** A name: the log of the pod before that has it, of the same namespace, goes on in this one, and restarts begin no other. */
+  readonly continued?: string;
   readonly openedWallMs: number;
 }
 
@@ -73,14 +75,22 @@ export class PodLog {
   #lostLines = 0;
   #lossTimer: Timer | undefined;
 
-  /** `existing`: the directory was found at start, the log goes on. */
-  constructor(directory: string, subject: LogSubject, settings: LogSettings & { readonly existing: boolean }) {
+  /** `existing`: the directory was found at start, the log goes on. `before`: what it has is this one's from now on. */
+  constructor(
+    directory: string,
+    subject: LogSubject,
+    settings: LogSettings & { readonly existing: boolean; readonly before?: PodLog },
+  ) {
     this.directory = directory;
     this.subject = subject;
     this.#settings = settings;
     this.#written = settings.existing;
     this.#tokens = settings.bounds.burstBytesMax;
     this.#refilledMs = settings.clock.nowMs();
+    const { before } = settings;
+    if (before === undefined) return;
+    this.#writing = this.#takeOver(before);
+    void this.#settle();
   }
 
   /** Rises when `current.log` becomes another file. */
@@ -117,7 +127,7 @@ export class PodLog {
   /** The pod starts again: what was the current run becomes the previous one. */
   async beginRun(): Promise<void> {
     await this.flush();
-    if (!this.#written) return;
+    if (!this.#written || this.subject.continued !== undefined) return;
     this.#writing = (async () => {
       await this.#close();
       rmSync(this.path("current.log.1"), { force: true });
@@ -227,6 +237,18 @@ export class PodLog {
     this.#fileBytes += chunk.length;
   }
 
+  async #takeOver(before: PodLog): Promise<void> {
+    await before.end();
+    if (!before.written) return;
+    await rename(before.directory, this.directory);
+    await this.#writeSubject();
+    this.#written = true;
+  }
+
+  #writeSubject(): Promise<void> {
+    return writeFile(path.join(this.directory, "subject.json"), JSON.stringify(this.subject));
+  }
+
   /** Synchronous, so that no reader sees the files renamed and the generation not yet risen. */
   #rotate(to: LogFile): void {
     try {
@@ -239,7 +261,7 @@ export class PodLog {
 
   async #open(): Promise<FileHandle> {
     await mkdir(this.directory, { recursive: true, mode: 0o700 });
-    if (!this.#written) await writeFile(path.join(this.directory, "subject.json"), JSON.stringify(this.subject));
+    if (!this.#written) await this.#writeSubject();
     this.#written = true;
     const handle = await open(this.path("current.log"), "a+", 0o600);
     this.#fileBytes = (await handle.stat()).size;

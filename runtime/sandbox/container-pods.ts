@@ -245,7 +245,7 @@ export class ContainerPods {
       namespace,
       name,
       endpoint: { protocol: "http1", host: address, port },
-      ip: address,
+      ...(plan.isAlone === true ? {} : { ip: address }),
       containerId: tools.runtime.containerId(pod.names),
       // They go on while the agent takes over others, before it has anyone to tell of it.
       get containers() {

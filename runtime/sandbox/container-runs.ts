@@ -16,6 +16,7 @@ import { containerFiles, containerKey, containerNames, keptRootDirectory, type P
 import { PodOutput } from "./pod-output.ts";
 import { type PodRecord, readPodRecord, writePodRecord } from "./pod-record.ts";
 import { endProgram } from "./program-end.ts";
+import { isUnrunnable } from "./start-fault.ts";
 import { containerHooks, type Remains, type Start, type StartTools } from "./start.ts";
 
 export interface ContainerRunsSettings {
@@ -33,8 +34,6 @@ export interface ContainerRunsSettings {
 
 // The runtime writes the process's id as soon as it has made it; a tenth of the time that takes.
 const pidPollMs = 5;
-// What runc and crun say when a program cannot be run at all.
-const unrunnable = /executable file .*not found|no such file or directory|permission denied|exec format error/i;
 
 /** Runs of the containers of pods whose sandbox is there: begun, found again after a restart of the agent, and ended. */
 export class ContainerRuns {
@@ -178,7 +177,7 @@ export class ContainerRuns {
       this.#settings.tools.kernel.cgroups,
     );
     const complaint = exit.exitCode === 0 ? undefined : await runtimeComplaint(native.files.runtimeLog);
-    if (complaint === undefined || !unrunnable.test(complaint)) return exit;
+    if (!isUnrunnable(complaint)) return exit;
     return { exitCode: 128, reason: "StartError", message: complaint };
   }
 

@@ -6,7 +6,9 @@ import { PodFault } from "../pod/pod-runtime.ts";
 import type { InteractiveProcess } from "./kernel/interactive.ts";
 import type { Kernel } from "./kernel/kernel.ts";
 import type { NativePod } from "./native-pod.ts";
-import type { OciSpec } from "./oci-spec.ts";
+import { readBelowEtc } from "./image-files.ts";
+import { resolveUser, type UserFiles } from "./image-user.ts";
+import type { OciSpec, OciUser } from "./oci-spec.ts";
 import { type OciRuntime, runtimeComplaint } from "./oci-runtime.ts";
 
 export interface ExecTools {
@@ -27,13 +29,13 @@ const hangUpGraceMs = 5000;
 
 let commands = 0;
 
+/** A container as far as its commands go. */
+type ExecTarget = Pick<NativePod, "files" | "names" | "record">;
+
 /**
  * Runs a command in a container, with the rights, user, environment and directory of the container's own program.
  * @throws PodFault EXEC_FAILED
  */
-/** A container as far as its commands go. */
-type ExecTarget = Pick<NativePod, "files" | "names" | "record">;
-
 export async function startExec(pod: ExecTarget, request: ExecRequest, tools: ExecTools): Promise<ContainerProcess> {
   const name = join(pod.files.directory, `exec-${String(process.pid)}-${String(++commands)}`);
   const files: ExecFiles = { process: `${name}.json`, pidFile: `${name}.pid`, log: `${name}.log` };
@@ -65,23 +67,34 @@ async function execProcess(pod: ExecTarget, request: ExecRequest): Promise<objec
     ...own,
     ...{ env, args: request.command, terminal: request.terminal },
     ...(request.workingDir === undefined ? {} : { cwd: request.workingDir }),
-    ...(request.user === undefined ? {} : { user: otherUser(own, request.user) }),
+    ...(request.user === undefined ? {} : { user: otherUser(own, request.user, await userFiles(pod)) }),
   };
 }
 
+/** As the container's files are now: a program in it may have made users. */
+async function userFiles({ files: { pidFile } }: ExecTarget): Promise<UserFiles> {
+  const pid = Number(await readFile(pidFile, "utf8").catch(() => ""));
+  if (!Number.isInteger(pid) || pid <= 0) return { passwd: "", group: "" };
+  const [passwd, group] = await Promise.all(["passwd", "group"].map((name) => readBelowEtc(`/proc/${pid}/root`, name)));
+  return { passwd: passwd ?? "", group: group ?? "" };
+}
+
 /** A container that may not gain privileges gains none by a command in it. @throws PodFault EXEC_FAILED */
-function otherUser({ user, noNewPrivileges }: OciSpec["process"], text: string): OciSpec["process"]["user"] {
-  const [, uid, gid] = /^(\d{1,9})(?::(\d{1,9}))?$/.exec(text) ?? [];
-  if (uid === undefined)
-    throw new PodFault("EXEC_FAILED", `the user ${JSON.stringify(text.slice(0, 40))} is no uid[:gid]`);
-  if (noNewPrivileges && Number(uid) !== user.uid) {
+function otherUser(
+  { user: own, noNewPrivileges }: Pick<OciSpec["process"], "user" | "noNewPrivileges">,
+  text: string,
+  files: UserFiles,
+): OciUser {
+  const user = resolveUser(text, files);
+  if (typeof user === "string")
+    throw new PodFault("EXEC_FAILED", `unable to find user ${JSON.stringify(text.slice(0, 80))}: ${user}`);
+  if (noNewPrivileges && user.uid !== own.uid) {
     throw new PodFault(
       "EXEC_FAILED",
       "the container has allowPrivilegeEscalation: false; its commands run as its own user",
     );
   }
-  const ownGid = Number(uid) === 0 ? 0 : user.gid;
-  return { ...user, uid: Number(uid), gid: gid === undefined ? ownGid : Number(gid), additionalGids: [] };
+  return user;
 }
 
 /** @throws PodFault EXEC_FAILED when the runtime could not start the command: its own code is no exit code of it */

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { lookUp, readImageFile } from "./image-files.ts";
+import { lookUp, readBelowEtc, readImageFile } from "./image-files.ts";
 
 let directory: string;
 let layers: readonly string[];
@@ -56,4 +56,17 @@ test("a file is read from the topmost layer that has it, up to a bound", async (
   expect(await readImageFile(layers, "/etc/passwd", 10)).toBe("base");
   expect(await readImageFile(layers, "/big", 99)).toBeUndefined();
   expect(await readImageFile(layers, "/a", 99)).toBeUndefined();
+});
+
+test("a file below /etc of a root that others change is read, and no link is followed to it", async () => {
+  const root = await mkdtemp(join(directory, "live-"));
+  await mkdir(join(root, "etc"));
+  await writeFile(join(root, "etc/passwd"), "app:x:7:8::/:/bin/sh\n");
+  await symlink(join(directory, "outside/secret"), join(root, "etc/group"));
+  expect(await readBelowEtc(root, "passwd")).toBe("app:x:7:8::/:/bin/sh\n");
+  expect(await readBelowEtc(root, "group")).toBeUndefined();
+  expect(await readBelowEtc(root, "nosuch")).toBeUndefined();
+  const other = await mkdtemp(join(directory, "live-"));
+  await symlink(join(root, "etc"), join(other, "etc"));
+  expect(await readBelowEtc(other, "passwd")).toBeUndefined();
 });

@@ -105,3 +105,24 @@ export async function readImageFile(
   const stat = await file.stat();
   return stat.isFile() && stat.size <= bytesMax ? file.readFile("utf8") : undefined;
 }
+
+// As of an image's: a distribution's has some dozens of lines.
+const liveBytesMax = 1 << 20;
+
+/**
+ * Text of `/etc/NAME` below a root whose owner may change it meanwhile: step by step, through opened directories, so that
+ * no link leads out. Undefined when it is no such file, or a link.
+ */
+export async function readBelowEtc(root: string, name: string): Promise<string | undefined> {
+  const { O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
+  try {
+    await using top = await open(root, O_RDONLY | O_DIRECTORY);
+    await using etc = await open(`/proc/self/fd/${top.fd}/etc`, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    await using file = await open(`/proc/self/fd/${etc.fd}/${name}`, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    const stat = await file.stat();
+    return stat.isFile() && stat.size <= liveBytesMax ? await file.readFile("utf8") : undefined;
+  } catch (error) {
+    if (["ENOENT", "ELOOP", "ENOTDIR", "ENXIO"].includes(errorCode(error) ?? "")) return undefined;
+    throw error;
+  }
+}

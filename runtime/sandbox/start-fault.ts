@@ -21,12 +21,17 @@ export function lateStart(launch: PodLaunch, output: PodOutput): PodFault {
 }
 
 // What runc and crun say when a program cannot be run at all: it is not there, not executable, not for this machine.
+// A directory crun cannot open as an executable, with EPERM.
 const unrunnable =
-  /executable file .*not found|no such file or directory|permission denied|exec format error|not a directory/i;
+  /executable file .*not found|no such file or directory|permission denied|exec format error|not a directory|is a directory|open executable/i;
+
+/** What the runtime complains of, where the program cannot be run at all. */
+export const isUnrunnable = (complaint: string | undefined): complaint is string =>
+  complaint !== undefined && unrunnable.test(complaint);
 
 /** IMAGE_INVALID where the runtime complains that the program cannot be run at all, EXITED otherwise. */
 export function earlyExitFault(launch: PodLaunch, exit: PodExit, complaint: string | undefined): PodFault {
-  if (complaint !== undefined && unrunnable.test(complaint)) {
+  if (isUnrunnable(complaint)) {
     return new PodFault("IMAGE_INVALID", `${titleOf(launch)} cannot run image ${launch.image.digest}: ${complaint}`);
   }
   const message = `${titleOf(launch)} ended before it listened on port ${launch.port}: ${exit.reason}, exit code ${exit.exitCode}. ${exit.message}`;

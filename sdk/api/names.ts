@@ -78,6 +78,11 @@ export const annotation = {
    */
   root: "shallop.dev/root",
   /**
+   * On Pods, by a user: a name under which their node goes on with one log: what the last pod of the namespace that said it
+   * has written comes first, and no restart begins it anew.
+   */
+  log: "shallop.dev/log",
+  /**
    * On Pods, by a user: JSON of networks with the pod's names there, `{"NETWORK": ["NAME"]}`. Native pods of one node and
    * namespace that share a network reach each other, by these names.
    */

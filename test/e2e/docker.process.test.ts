@@ -32,7 +32,10 @@ beforeAll(async () => {
   await publishBusybox(platform, directory);
   // Its program is a server; Docker's own busybox is a shell.
   const shell = await mkdtemp(join(directory, "shell-"));
-  await writeFile(join(shell, "Dockerfile"), 'FROM busybox:1\nENTRYPOINT []\nCMD ["/bin/sh"]\n');
+  await writeFile(join(shell, "passwd"), "root:x:0:0::/:/bin/sh\napp:x:1001:1002::/:/bin/sh\n");
+  await writeFile(join(shell, "group"), "root:x:0:\napp:x:1002:\nextra:x:77:app\n");
+  const lines = ["FROM busybox:1", "COPY passwd group /etc/", "ENTRYPOINT []", 'CMD ["/bin/sh"]', ""];
+  await writeFile(join(shell, "Dockerfile"), lines.join("\n"));
   await d("build", "-q", "-t", "shell:1", shell);
 });
 afterEach(async ({ task }) => {
@@ -111,6 +114,7 @@ test("run: both outputs, exit codes, input, a program that is not there", async 
   const lines = Array.from({ length: 5000 }, (_, index) => `${index + 1} ${"0123456789".repeat(4)}\n`);
   expect((await docker(["run", "--rm", "shell:1", "sh", "-c", much])).stdout).toBe(`${lines.join("")}end`);
   expect((await docker(["run", "--rm", "shell:1", "nosuch"])).code).toBe(127);
+  expect((await docker(["run", "--rm", "shell:1", "/bin/"])).code).toBe(126);
   expect(await d("ps", "-aq")).toBe("");
 });
 
@@ -178,6 +182,11 @@ test("a container in the background: ports, volumes, exec, logs, stop, start, rm
     "/pages\n1\n",
   );
   expect((await docker(["exec", "web", "nosuch"])).code).toBe(127);
+  expect(await d("exec", "-u", "app", "web", "id")).toBe("uid=1001(app) gid=1002(app) groups=77(extra)");
+  expect(await d("exec", "-u", "1001:extra", "web", "id")).toBe("uid=1001(app) gid=77(extra)");
+  expect(await docker(["exec", "-u", "nosuch", "web", "id"])).toMatchObject({
+    ...{ code: 126, stderr: expect.stringContaining("unable to find user") },
+  });
   expect(await d("logs", "web")).toBe("begun");
   expect(await d("ps", "--filter", "label=a=b", "--format", "{{.Names}} {{.Ports}}")).toBe(
     `web 127.0.0.1:${port}->8080/tcp`,
@@ -199,6 +208,7 @@ test("a container in the background: ports, volumes, exec, logs, stop, start, rm
   expect(await d("logs", "web")).toBe("begun");
   await d("start", "web");
   expect(await page()).toBe("hello\n");
+  expect(await d("logs", "web")).toBe("begun\nbegun");
   await d("update", "--cpus", ".25", "--memory", "24m", "--memory-swap", "24m", "web");
   expect(await d("stats", "--no-stream", "--format", "{{.MemUsage}}", "web")).toContain("/ 24MiB");
   expect(await d("inspect", "-f", "{{.HostConfig.NanoCpus}} {{.State.Running}}", "web")).toBe("250000000 true");
@@ -292,7 +302,15 @@ test("flags of run: names, users, limits, shared memory, no network; what there 
     ...["--cap-drop", "ALL", "shell:1", "sh", "-c", `${look}; grep CapEff /proc/self/status`],
   );
   expect(seen.replaceAll(/[ \t]+/g, " ").split("\n")).toEqual([
-    ...["host1", "1.2.3.4 db", "100", expect.stringMatching(/^\S+ 8192 /), "lo", "uid=0 gid=0 groups=55", "index.html"],
+    ...[
+      "host1",
+      "1.2.3.4 db",
+      "100",
+      expect.stringMatching(/^\S+ 8192 /),
+      "lo",
+      "uid=0(root) gid=0(root) groups=55",
+      "index.html",
+    ],
     "CapEff: 0000000000000000",
   ]);
   await d("volume", "rm", "filled");
@@ -398,7 +416,7 @@ test("networks: containers of one reach each other by name and alias, others do 
 });
 
 test("--restart on-failure:N: it is given up, with its own exit code", async () => {
-  const runs = ["sh", "-c", "echo run >> /kept/runs; exit 4"];
+  const runs = ["sh", "-c", "echo run; echo run >> /kept/runs; exit 4"];
   await d("run", "-d", "--name", "failing", "--restart", "on-failure:2", "-v", "tries:/kept", "shell:1", ...runs);
   const seen = (): Promise<string> =>
     d("inspect", "-f", "{{.State.Status}} {{.State.ExitCode}} {{.RestartCount}}", "failing");
@@ -406,6 +424,9 @@ test("--restart on-failure:N: it is given up, with its own exit code", async () 
   expect(await seen()).toBe("exited 4 2");
   const tries = await d("volume", "inspect", "-f", "{{.Mountpoint}}", "tries");
   expect(await readFile(join(tries, "runs"), "utf8")).toBe("run\n".repeat(3));
+  // All of them, and though its pod is gone.
+  expect(await d("logs", "failing")).toBe("run\nrun\nrun");
+  expect(await docker(["start", "-a", "failing"])).toMatchObject({ stdout: "run\n" });
   await d("rm", "failing");
   await d("volume", "rm", "tries");
 });

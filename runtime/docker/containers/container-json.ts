@@ -59,7 +59,8 @@ export function containerInspection(view: ContainerView, context: ViewContext, p
     Image: record.imageId,
     ...{ ResolvConfPath: "", HostnamePath: "", HostsPath: "", LogPath: "" },
     Name: `/${record.name}`,
-    RestartCount: state.restartCount,
+    // It is counted when the program has ended, and not when it begins again.
+    RestartCount: state.restartCount + (state.name === "restarting" ? 1 : 0),
     ...variantJson(pod),
     ...{ Driver: "overlay2", MountLabel: "", ProcessLabel: "", AppArmorProfile: "", ExecIDs: null },
     HostConfig: { ...objectAt(record.body, "HostConfig"), NetworkMode: networkMode(request) },

@@ -1,7 +1,14 @@
+import { join } from "node:path";
 import type { Pod } from "@shallop/sdk/api";
 import { type HttpsClient, podLogs, type PodLogSelection } from "@shallop/sdk/client";
-import { LineSplitter } from "@shallop/sdk/internal";
+import { type Clock, LineSplitter, type Log } from "@shallop/sdk/internal";
+import { type LogQuery, readLogs } from "../../pod/log-reader.ts";
+import { keptLog } from "../../pod/log-store.ts";
+import { logBounds } from "../../pod/pod-log.ts";
 import type { ContainerOutput, StreamKind } from "../http/raw-frames.ts";
+import type { ContainerView } from "./container-json.ts";
+import type { ContainerRecord } from "./container-record.ts";
+import { dockerNamespace, podContainer } from "./pod-spec.ts";
 
 /** A piece of what a container has written: a line, or a part of a long one. */
 interface LogPiece {
@@ -17,8 +24,7 @@ export interface LogWish {
   readonly stderr: boolean;
   readonly timestamps: boolean;
   readonly tailLines?: number;
-  /** RFC 3339. */
-  readonly sinceTime?: string;
+  readonly sinceMs?: number;
   readonly untilMs?: number;
 }
 
@@ -26,37 +32,70 @@ export interface LogWish {
 const lineBytesMax = 64 * 1024;
 const storedLine = /^(\S+) (stdout|stderr) ([FP])(?::\S*)? ?(.*)$/s;
 
+export interface LogSources {
+  readonly client: HttpsClient;
+  /** Of the node agent: `DATA/node`. */
+  readonly nodeDirectory: string;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
 /**
- * Writes a pod's log to a client; with `follow` until the container has ended for good, or the signal is aborted. A container
+ * Writes a container's log to a client; with `follow` until the container has ended for good, or the signal is aborted. A container
  * with a terminal has its lines ended as terminals have it. @throws ApiFault
  */
 export async function writeLog(
-  client: HttpsClient,
-  pod: Pod,
+  sources: LogSources,
+  container: Pick<ContainerView, "record" | "pod">,
   wish: LogWish,
   to: { readonly output: ContainerOutput; readonly signal: AbortSignal },
 ): Promise<void> {
-  for await (const { kind, text, time } of pieces(client, pod, wish, to.signal)) {
+  const { pod, record } = container;
+  const chunks =
+    pod === undefined ? keptChunks(sources, record, wish, to.signal) : podChunks(sources, pod, wish, to.signal);
+  for await (const { kind, text, time } of pieces(chunks)) {
     if (wish.untilMs !== undefined && Date.parse(time) > wish.untilMs) return;
     if (!(kind === "stderr" ? wish.stderr : wish.stdout)) continue;
     await to.output.write(kind, Buffer.from(wish.timestamps ? `${time} ${text}` : text), to.signal);
   }
 }
 
-async function* pieces(
-  client: HttpsClient,
+function podChunks(
+  { client }: LogSources,
   { metadata: { namespace = "", name } }: Pod,
-  { follow, tailLines, sinceTime }: LogWish,
+  { follow, tailLines, sinceMs }: LogWish,
   signal: AbortSignal,
-): AsyncGenerator<LogPiece, void, undefined> {
+): AsyncIterable<Uint8Array | string> {
   const selection: PodLogSelection = {
     ...{ format: "cri", follow },
     ...(tailLines === undefined ? {} : { tailLines }),
-    ...(sinceTime === undefined ? {} : { sinceTime }),
+    ...(sinceMs === undefined ? {} : { sinceTime: new Date(sinceMs).toISOString() }),
   };
+  return podLogs(client, { namespace, name }, selection, signal);
+}
+
+/** What it has said while it had a pod: the API tells of pods alone, the node's files are there still. */
+async function* keptChunks(
+  { nodeDirectory, clock, log }: LogSources,
+  { id }: ContainerRecord,
+  { tailLines, sinceMs }: LogWish,
+  signal: AbortSignal,
+): AsyncGenerator<Buffer, void, undefined> {
+  const subject = { namespace: dockerNamespace, container: podContainer, continued: id };
+  const kept = await keptLog(join(nodeDirectory, "logs"), subject, { bounds: logBounds, clock, log });
+  if (kept === undefined) return;
+  const query: LogQuery = {
+    ...{ follow: false, previous: false, timestamps: false, prefix: false, form: "cri" },
+    ...(tailLines === undefined ? {} : { tailLines }),
+    ...(sinceMs === undefined ? {} : { sinceWallMs: sinceMs }),
+  };
+  yield* readLogs({ logs: [kept] }, query, signal);
+}
+
+async function* pieces(chunks: AsyncIterable<Uint8Array | string>): AsyncGenerator<LogPiece, void, undefined> {
   let lines: string[] = [];
   const splitter = new LineSplitter(lineBytesMax, (text) => void lines.push(text));
-  for await (const chunk of podLogs(client, { namespace, name }, selection, signal)) {
+  for await (const chunk of chunks) {
     splitter.push(Buffer.from(chunk));
     const now = lines;
     lines = [];

@@ -132,13 +132,14 @@ export function startErrorText(message: string): string {
   if (program !== undefined && /not found/.test(message)) {
     return `exec: "${program}": executable file not found in $PATH: unknown`;
   }
-  return message;
+  return startExitCode(message) === 126 ? `${message}: permission denied: unknown` : message;
 }
 
-const startExitCode = (message: string): number =>
+/** As a shell counts them: 127 of a program that is not there, 126 of one that cannot be run, 128 of anything else. */
+export const startExitCode = (message: string): number =>
   /not found|no such file or directory/i.test(message)
     ? 127
-    : /permission denied|is a directory/i.test(message)
+    : /permission denied|is a directory|open executable|unable to find (user|group)/i.test(message)
       ? 126
       : 128;
 

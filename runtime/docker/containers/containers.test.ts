@@ -1,5 +1,6 @@
-import type { ContainerState as KubernetesState, Pod } from "@shallop/sdk/api";
+import { type ContainerState as KubernetesState, type Pod } from "@shallop/sdk/api";
 import { describe, expect, test } from "vitest";
+import { containerInspection } from "./container-json.ts";
 import { matchesName } from "./container-filters.ts";
 import { type ContainerRecord, podNameOf } from "./container-record.ts";
 import { humanAge, startErrorText, stateOf, statusText } from "./container-state.ts";
@@ -230,6 +231,26 @@ test("a program that is not there ends with 127, in words that clients know", ()
   const state = { terminated: { ...terminated.terminated, exitCode: 128, reason: "StartError", message } };
   expect(stateOf(recordOf({}), podWith(state, "Failed"), nowMs).ended?.exitCode).toBe(127);
   expect(startErrorText(message)).toContain('"nosuch": executable file not found in $PATH');
+});
+
+test.each([
+  "open executable: Operation not permitted",
+  "open executable: Permission denied",
+  'exec: "/bin/": is a directory',
+])("a program that cannot be run ends with 126, in words that clients know: %s", (message) => {
+  const state = { terminated: { ...terminated.terminated, exitCode: 128, reason: "StartError", message } };
+  expect(stateOf(recordOf({}), podWith(state, "Failed"), nowMs).ended?.exitCode).toBe(126);
+  expect(startErrorText(message)).toContain("permission denied");
+});
+
+test("RestartCount counts an end that is to be followed by a start, while that is waited for", () => {
+  const shown = (pod: Pod): unknown => {
+    const record = recordOf({});
+    const context = { nowMs, volumePath: (name: string) => name, networkId: (name: string) => name };
+    return containerInspection({ record, pod, state: stateOf(record, pod, nowMs) }, context);
+  };
+  expect(shown(podWith(terminated, "Running", 1))).toMatchObject({ RestartCount: 2 });
+  expect(shown(podWith(running, "Running", 2))).toMatchObject({ RestartCount: 2 });
 });
 
 test("names of pods, ages, signals, patterns of names", () => {

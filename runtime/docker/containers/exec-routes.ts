@@ -7,7 +7,7 @@ import { DockerFault } from "../http/docker-fault.ts";
 import { ContainerOutput, framedType, rawType } from "../http/raw-frames.ts";
 import type { Routes } from "../http/router.ts";
 import { type PodCommandStreams, runPodCommand } from "@shallop/sdk/client";
-import { isActive } from "./container-state.ts";
+import { isActive, startExitCode } from "./container-state.ts";
 import type { DockerContainer } from "./containers.ts";
 import { dockerNamespace, podContainer } from "./pod-spec.ts";
 import type { StreamParts } from "./stream-routes.ts";
@@ -134,14 +134,14 @@ export class Execs {
         {
           ...{ namespace: dockerNamespace, pod: container.pod?.metadata.name ?? "", container: podContainer, command },
           ...{ terminal: exec.tty, env },
-          ...(user === "" ? {} : { user: user.replaceAll("root", "0") }),
+          ...(user === "" ? {} : { user }),
           ...(workingDir === "" ? {} : { workingDir }),
         },
         { ...streams, onSize: (resized) => terminals.onSize(exec.id, resized, over.signal) },
       );
     } catch (error) {
       const message = describeError(error);
-      exec.exitCode = /not found|no such file/i.test(message) ? 127 : /permission denied/i.test(message) ? 126 : 255;
+      exec.exitCode = startExitCode(message);
       if (streams.signal?.aborted !== true)
         (exec.tty ? streams.stdout : streams.stderr).write(
           `OCI runtime exec failed: exec failed: ${message}${exec.tty ? "\r\n" : "\n"}`,

@@ -71,6 +71,7 @@ export function podOf(record: ContainerRecord, machine: Machine, isRead = false)
         [dockerAnnotation.name]: record.name,
         [dockerAnnotation.create]: create,
         [annotation.root]: record.id,
+        [annotation.log]: record.id,
         [annotation.restartAfter]: restartAfter,
         ...networksOf(record),
         ...(isRead ? { [annotation.holdsOutput]: "true" } : {}),

@@ -1,25 +1,22 @@
 import { PassThrough } from "node:stream";
-import { type Credentials, type HttpsClient, runPodCommand } from "@shallop/sdk/client";
-import { type Clock, describeError, type Log } from "@shallop/sdk/internal";
+import { type Credentials, runPodCommand } from "@shallop/sdk/client";
+import { describeError } from "@shallop/sdk/internal";
 import { eventTimeMs } from "../event-log.ts";
 import { type Call, noContent, type Reply } from "../http/call.ts";
 import { DockerFault } from "../http/docker-fault.ts";
 import { ContainerOutput, framedType, rawType } from "../http/raw-frames.ts";
 import type { Routes } from "../http/router.ts";
-import { type LogWish, writeLog } from "./container-log.ts";
+import { type LogSources, type LogWish, writeLog } from "./container-log.ts";
 import { isActive } from "./container-state.ts";
 import type { Containers, DockerContainer } from "./containers.ts";
 import { parseCreateBody } from "./create-body.ts";
 import { dockerNamespace, podContainer } from "./pod-spec.ts";
 import { type Terminals } from "./terminals.ts";
 
-export interface StreamParts {
+export interface StreamParts extends LogSources {
   readonly containers: Containers;
-  readonly client: HttpsClient;
   readonly credentials: Credentials;
   readonly terminals: Terminals;
-  readonly clock: Clock;
-  readonly log: Log;
 }
 
 /** `docker logs`, and the size of a container's own terminal. */
@@ -35,8 +32,8 @@ export function attachRoutes(parts: StreamParts): Routes {
   return { "POST /containers/:id/attach": (call) => attach(parts, call) };
 }
 
-async function logs({ containers, client }: StreamParts, call: Call): Promise<void> {
-  const container = containers.find(call.param("id"));
+async function logs(parts: StreamParts, call: Call): Promise<void> {
+  const container = parts.containers.find(call.param("id"));
   const [stdout, stderr] = [call.flag("stdout"), call.flag("stderr")];
   if (!stdout && !stderr) throw new DockerFault("BAD_REQUEST", "Bad parameters: you must choose at least one stream");
   const isRaw = parseCreateBody(container.record.body).tty;
@@ -47,15 +44,13 @@ async function logs({ containers, client }: StreamParts, call: Call): Promise<vo
     ...{ stdout, stderr, timestamps: call.flag("timestamps") },
     follow: call.flag("follow") && isActive(container.state),
     ...(tail !== undefined && /^\d{1,9}$/.test(tail) ? { tailLines: Number(tail) } : {}),
-    ...(sinceMs > 0 ? { sinceTime: new Date(sinceMs).toISOString() } : {}),
+    ...(sinceMs > 0 ? { sinceMs } : {}),
     ...(untilMs > 0 ? { untilMs } : {}),
   };
   const output = call.stream(isRaw ? rawType : framedType);
-  const { pod } = container;
   try {
-    if (pod !== undefined && (isActive(container.state) || container.record.ended !== undefined)) {
-      await writeLog(client, pod, wish, { output: new ContainerOutput(output, isRaw), signal: call.signal });
-    }
+    if (isActive(container.state) || container.record.ended !== undefined)
+      await writeLog(parts, container, wish, { output: new ContainerOutput(output, isRaw), signal: call.signal });
   } finally {
     output.end();
   }
@@ -67,6 +62,7 @@ async function attach(parts: StreamParts, call: Call): Promise<void> {
   const request = parseCreateBody(container.record.body);
   const isLate = isActive(container.state);
   const before = container.pod?.metadata.uid;
+  const calledMs = parts.clock.wallMs();
   const { input, output: raw } = call.hijack(request.tty ? rawType : framedType);
   parts.containers.tell(container, "attach");
   const output = new ContainerOutput(raw, request.tty);
@@ -84,9 +80,9 @@ async function attach(parts: StreamParts, call: Call): Promise<void> {
   }
   const wish: LogWish = {
     ...{ follow: true, stdout: call.flag("stdout"), stderr: call.flag("stderr"), timestamps: false },
-    ...(isLate && !call.flag("logs") ? { tailLines: 0 } : {}),
+    ...(isLate ? (call.flag("logs") ? {} : { tailLines: 0 }) : { sinceMs: calledMs }),
   };
-  await writeLog(parts.client, pod, wish, { output, signal: call.signal });
+  await writeLog(parts, { pod, record: container.record }, wish, { output, signal: call.signal });
 }
 
 const hasBegun = ({ state, pod, record }: DockerContainer): boolean =>

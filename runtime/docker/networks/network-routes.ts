@@ -42,7 +42,7 @@ function networkJson(parts: Parts, network: NetworkRecord, isWhole: boolean): ob
       Name: record.name,
       EndpointID: record.id,
       MacAddress: "",
-      IPv4Address: `${pod?.status?.podIP ?? ""}/32`,
+      IPv4Address: pod?.status?.podIP === undefined ? "" : `${pod.status.podIP}/32`,
       IPv6Address: "",
     },
   ]);
