@@ -21,3 +21,12 @@ test("networks of a pod may be others while it runs: told, and kept in what is r
 test("what a pod that runs says wrongly of its networks is as if it said nothing", () => {
   expect(adjustmentOf(manifest("{")).networks).toEqual([]);
 });
+
+test("so may its shares", () => {
+  const before = manifest();
+  const now = { ...before, annotations: { ...before.annotations, [annotation.cpuShares]: "512" } };
+  expect(adjustmentOf(now).shares).toEqual({ cpuShares: 512 });
+  expect(adjustmentNotes(adjustmentOf(before), adjustmentOf(now))).toMatchObject([{ reason: "SharesChanged" }]);
+  expect(withAdjustable(before, now)).toEqual(now);
+  expect(adjustmentOf({ ...before, annotations: { [annotation.cpuShares]: "much" } }).shares).toEqual({});
+});

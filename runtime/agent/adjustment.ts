@@ -2,6 +2,7 @@ import { annotation } from "@shallop/sdk/api";
 import { type PodAdjustment, PodFault } from "../pod/pod-runtime.ts";
 import { containerLimitsOf, containerName, type PodManifest } from "./manifest.ts";
 import { containersOf, networksOf } from "./pod-plan.ts";
+import { shareAnnotations, sharesOf } from "./pod-shares.ts";
 import type { PodNote } from "./pod-tools.ts";
 
 /** What of a pod can be other while it runs, as its object wants it. Pure. */
@@ -13,16 +14,17 @@ export function adjustmentOf(manifest: Omit<PodManifest, "labels" | "ownerRefere
       const { cpu, memoryBytes } = containerLimitsOf(container);
       return { container: container.name ?? containerName(spec), cpu, memoryBytes };
     }),
-    networks: networksWanted(manifest),
+    networks: wanted(() => networksOf(manifest)) ?? [],
+    shares: wanted(() => sharesOf(manifest).shares) ?? {},
   };
 }
 
 /** A pod that says it wrongly is refused at its start; of one that runs it is as if it said nothing. */
-function networksWanted(manifest: Parameters<typeof networksOf>[0]): PodAdjustment["networks"] {
+function wanted<Value>(read: () => Value): Value | undefined {
   try {
-    return networksOf(manifest) ?? [];
+    return read();
   } catch (error) {
-    if (error instanceof PodFault) return [];
+    if (error instanceof PodFault) return undefined;
     throw error;
   }
 }
@@ -46,10 +48,16 @@ export function adjustmentNotes(before: PodAdjustment, now: PodAdjustment): read
     const message = `the pod is in ${names === "" ? "no network that it shares with others" : `the networks ${names}`}`;
     notes.push({ type: "Normal", reason: "NetworksChanged", message });
   }
+  if (JSON.stringify(before.shares) !== JSON.stringify(now.shares)) {
+    const message = "the pod has the part of processors' and disks' time that was asked for";
+    notes.push({ type: "Normal", reason: "SharesChanged", message });
+  }
   return notes;
 }
 
-/** `manifest` with what `wanted` says of what can be other while a pod runs: its resources and networks. */
+const adjustable: readonly string[] = [annotation.networks, ...shareAnnotations];
+
+/** `manifest` with what `wanted` says of what can be other while a pod runs: its resources, networks and shares. */
 export function withAdjustable(manifest: PodManifest, wanted: PodManifest): PodManifest {
   const byName = new Map(containersOf(wanted.spec).map((container) => [container.name, container.resources]));
   const resized = <One extends { readonly name?: string }>(container: One): One => {
@@ -57,11 +65,14 @@ export function withAdjustable(manifest: PodManifest, wanted: PodManifest): PodM
     return resources === undefined ? container : { ...container, resources };
   };
   const { spec } = manifest;
-  const { [annotation.networks]: _before, ...annotations } = manifest.annotations;
-  const networks = wanted.annotations[annotation.networks];
+  const [kept, said] = [Object.entries(manifest.annotations), Object.entries(wanted.annotations)];
+  const annotations = Object.fromEntries([
+    ...kept.filter(([key]) => !adjustable.includes(key)),
+    ...said.filter(([key]) => adjustable.includes(key)),
+  ]);
   return {
     ...manifest,
-    annotations: { ...annotations, ...(networks === undefined ? {} : { [annotation.networks]: networks }) },
+    annotations,
     spec: {
       ...spec,
       containers: spec.containers.map(resized),

@@ -18,9 +18,7 @@ import type { LocalImage } from "../image/local-image.ts";
 import type { PodPlan } from "../pod/containers/container-launch.ts";
 import { type HostLine, type PodDns, PodFault, type PodLaunch, type PodLimits } from "../pod/pod-runtime.ts";
 import { podSecurity } from "../pod/pod-security.ts";
-
-// As Docker's --blkio-weight.
-const [ioWeightMin, ioWeightMax] = [10, 1000];
+import { sharesOf } from "./pod-shares.ts";
 
 /** What a pod of this node is to be: the part of the pod object that its start depends on. */
 export interface PodManifest {
@@ -193,7 +191,7 @@ export function launchOf(
     hosts: hostsOf(spec),
     port: ports?.[0]?.containerPort ?? portDefault,
     limits: pod.limits,
-    ...ioWeightOf(pod.manifest),
+    ...sharesOf(pod.manifest),
     ...(plan === undefined ? {} : { plan }),
   };
 }
@@ -207,16 +205,6 @@ const hostsOf = ({ hostAliases = [] }: PodSpec): readonly HostLine[] =>
       return { ip, names: hostnames };
     throw new PodFault("UNSUPPORTED", "hostAliases: each has an address and names");
   });
-
-/** @throws PodFault UNSUPPORTED */
-function ioWeightOf({ namespace, name, annotations }: PodManifest): Pick<PodLaunch, "ioWeight"> {
-  const text = annotations[annotation.ioWeight];
-  if (text === undefined) return {};
-  const weight = /^\d{2,4}$/.test(text) ? Number(text) : Number.NaN;
-  if (weight >= ioWeightMin && weight <= ioWeightMax) return { ioWeight: weight };
-  const why = `${annotation.ioWeight} is ${JSON.stringify(text.slice(0, 80))}, and not a number from 10 to 1000`;
-  throw new PodFault("UNSUPPORTED", `pod ${namespace}/${name}: ${why}`);
-}
 
 /** A pod that is in the machine's network is told of the cluster's names only when it asks; here none is. */
 const dnsOf = ({

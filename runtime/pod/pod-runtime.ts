@@ -52,12 +52,23 @@ export interface PodAdjustment {
   readonly limits: readonly ContainerLimits[];
   /** That it shares with others of its node. */
   readonly networks: readonly PodMembership[];
+  readonly shares: PodShares;
 }
 
 /** A network that native pods of a node share, and a pod's names there. */
 export interface PodMembership {
   readonly network: string;
   readonly names: readonly string[];
+}
+
+/** A native pod's part of what all pods of its node use. What is not said is as any other's. */
+export interface PodShares {
+  /** Of disks' time beside others, as Docker counts it: 10 to 1000. */
+  readonly ioWeight?: number;
+  /** Of processors' time beside others: 2 to 262,144. */
+  readonly cpuShares?: number;
+  /** The processors that it may run on, as cpuset(7) lists them: `0-2,5`. */
+  readonly cpus?: string;
 }
 
 export interface ContainerLimits {
@@ -163,8 +174,8 @@ export interface PodLaunch {
   /** Where a native pod listens. */
   readonly port: number;
   readonly limits: PodLimits;
-  /** Share of disks' time beside other pods, as Docker counts it: 10 to 1000. Native only; undefined: as any other's. */
-  readonly ioWeight?: number;
+  /** Native only. */
+  readonly shares?: PodShares;
   /** Of a pod that is more than one program that listens; native only. What is above is that of its first container. */
   readonly plan?: PodPlan;
 }

@@ -1,4 +1,4 @@
-import { type ContainerLimits, PodFault } from "../pod/pod-runtime.ts";
+import { type ContainerLimits, PodFault, type PodObserver, type PodShares } from "../pod/pod-runtime.ts";
 import { memoryBytesMin } from "./bundle.ts";
 import type { Kernel } from "./kernel/kernel.ts";
 import type { NativePod } from "./native-pod.ts";
@@ -28,3 +28,30 @@ export const pauseContainer = (
   paused: boolean,
   { cgroups }: Pick<Kernel, "cgroups">,
 ): Promise<void> => cgroups.freeze(names.runtimeCgroup, paused);
+
+/** Gives a pod its part of processors' and disks' time; what the kernel has not is noticed, and the pod runs without. */
+export async function sharePod(
+  path: string,
+  { ioWeight, cpuShares }: PodShares,
+  { cgroups }: Pick<Kernel, "cgroups">,
+  noticed: (notice: Parameters<PodObserver["noticed"]>[1]) => void = () => undefined,
+): Promise<void> {
+  const without = (reason: string, what: string): void =>
+    noticed({
+      ...{ type: "Warning", reason },
+      message: `The pod asks for a share of ${what}' time, and this machine's kernel gives none: it runs without.`,
+    });
+  if (ioWeight !== undefined && !(await cgroups.weigh(path, ioWeight))) without("NoIoWeight", "disks");
+  if (cpuShares !== undefined && !(await cgroups.shareProcessors(path, cpuShares)))
+    without("NoCpuShares", "processors");
+}
+
+/** @throws PodFault UNSUPPORTED when the machine has not all of these processors, or cannot hold it to them */
+export async function confineContainer(
+  { names }: Pick<NativePod, "names">,
+  { cpus }: PodShares,
+  { cgroups }: Pick<Kernel, "cgroups">,
+): Promise<void> {
+  if (cpus === undefined || (await cgroups.confine(names.runtimeCgroup, cpus))) return;
+  throw new PodFault("UNSUPPORTED", `the pod cannot be held to the processors ${cpus} of this machine`);
+}

@@ -15,6 +15,8 @@ export interface BundleInput {
   readonly process: ImageProcess;
   readonly rights: ContainerRights;
   readonly limits: PodLimits;
+  /** The processors that it may run on; undefined: all. */
+  readonly cpus?: string | undefined;
   /** Undefined: without a user namespace. */
   readonly users?: IdRange;
   readonly networkNamespace: string;
@@ -200,7 +202,12 @@ function resources(input: BundleInput): OciResources {
     devices: [{ allow: false, access: "rwm" }],
     // Memory and swap together: the same number leaves no swap.
     memory: { limit, ...(swapLimit ? { swap: limit } : {}) },
-    cpu: { shares: cpuShares(cpu), quota: cpuQuotaUs(cpu), period: cpuPeriodUs },
+    cpu: {
+      shares: cpuShares(cpu),
+      quota: cpuQuotaUs(cpu),
+      period: cpuPeriodUs,
+      ...(input.cpus === undefined ? {} : { cpus: input.cpus }),
+    },
     pids: { limit: Math.max(pidsMin, pidsMax) },
     // All of a pod or nothing: half a pod looks alive and is not.
     ...(cgroupV2 ? { unified: { "memory.oom.group": "1" } } : {}),

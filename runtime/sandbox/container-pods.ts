@@ -12,7 +12,7 @@ import {
   type PodObserver,
   type RunningPod,
 } from "../pod/pod-runtime.ts";
-import { pauseContainer, resizeContainer } from "./adjust.ts";
+import { confineContainer, pauseContainer, resizeContainer, sharePod } from "./adjust.ts";
 import { attachTo } from "./attach.ts";
 import type { ContainerPod } from "./container-pod.ts";
 import { ContainerRuns, nativeOf } from "./container-runs.ts";
@@ -102,13 +102,15 @@ export class ContainerPods {
     if (pod !== undefined && !pod.stopping) await pod.volumes.refresh(volumes, pod.start.users?.first ?? 0);
   }
 
-  /** Freezes or thaws all containers, gives each its limits, those too that start later, and the pod its networks. @throws PodFault */
-  async adjust(uid: string, { paused, limits, networks }: PodAdjustment): Promise<void> {
+  /** Freezes or thaws all containers, gives each its limits, those too that start later, and the pod its networks and shares. @throws PodFault */
+  async adjust(uid: string, { paused, limits, networks, shares }: PodAdjustment): Promise<void> {
     const pod = this.#pods.get(uid);
     if (pod === undefined || pod.stopping) throw new PodFault("NOT_RUNNING", "the pod does not run");
     const { kernel, network } = this.#settings.tools;
     await network.join(pod.start.address ?? "", networks);
-    pod.launch = { ...pod.launch, plan: { ...pod.launch.plan, networks } };
+    for (const native of pod.running.values()) await confineContainer(native, shares, kernel);
+    await sharePod(pod.names.cgroup, shares, kernel, (notice) => this.#settings.observer.noticed(uid, notice));
+    pod.launch = { ...pod.launch, shares, plan: { ...pod.launch.plan, networks } };
     for (const limit of limits) {
       const native = pod.running.get(limit.container);
       if (native !== undefined) await resizeContainer(native, limit, kernel);

@@ -51,6 +51,7 @@ export class ContainerRuns {
   ): Promise<ContainerRun> {
     const { tools, observer, clock } = this.#settings;
     const { uid, namespace, name } = pod.launch;
+    const { cpus } = pod.launch.shares ?? {};
     const [other] = pod.running.values();
     const ipcOf = other === undefined ? undefined : await pidOf(other.files);
     const start: Start = {
@@ -62,6 +63,8 @@ export class ContainerRuns {
         namespace,
         name,
         ...namesOf(pod.launch),
+        // What is beside other pods is the pod's own cgroup's.
+        ...(cpus === undefined ? {} : { shares: { cpus } }),
         image: nativeOf(container.image),
       },
       names: containerNames(pod.names, containerKey(container.name)),

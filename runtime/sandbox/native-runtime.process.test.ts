@@ -196,7 +196,7 @@ function limitTests(machine: SandboxMachine): void {
   test("limits are set in the pod's cgroup", async () => {
     await using sandbox = await openSandbox(machine);
     const limits = { ...testLimits, memoryBytes: 200 << 20, cpu: 0.5, pidsMax: 77 };
-    await sandbox.start({ uid: "limited", limits, ioWeight: 200 });
+    await sandbox.start({ uid: "limited", limits, shares: { ioWeight: 200, cpuShares: 333, cpus: "0" } });
     const { cgroups } = await LinuxKernel.open(systemClock);
     const { runtimeCgroup } = podNames(nodeKey(sandbox.directory), podKey("limited"));
     const read = async (controller: string, file: string): Promise<string> =>
@@ -216,6 +216,8 @@ function limitTests(machine: SandboxMachine): void {
     const files = v2 ? ["io.bfq.weight", "io.weight"] : ["blkio.bfq.weight", "blkio.weight"];
     const weights = await Promise.all(files.map((file) => cgroups.read(v2 ? "io" : "blkio", cgroup, file)));
     const isTold = sandbox.notices.some(({ reason }) => reason === "NoIoWeight");
+    expect((await cgroups.read("cpu", cgroup, v2 ? "cpu.weight" : "cpu.shares")).trim()).toBe(v2 ? "13" : "333");
+    expect(await read("cpuset", "cpuset.cpus")).toBe("0");
     // 200 is 1920 of the 10,000 of `io.weight`. A kernel without weights starts the pod, and says so.
     expect(weights.some((weight) => /\b(200|1920)\b/.test(weight))).toBe(!isTold);
   });

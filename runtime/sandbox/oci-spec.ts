@@ -60,7 +60,7 @@ interface OciIdMapping {
 export interface OciResources {
   readonly devices: readonly { readonly allow: boolean; readonly access: string }[];
   readonly memory: { readonly limit: number; readonly swap?: number };
-  readonly cpu: { readonly shares: number; readonly quota: number; readonly period: number };
+  readonly cpu: { readonly shares: number; readonly quota: number; readonly period: number; readonly cpus?: string };
   readonly pids: { readonly limit: number };
   /** cgroup v2 files by name. */
   readonly unified?: Readonly<Record<string, string>>;

@@ -78,7 +78,7 @@ export function launchOf(options: LaunchOptions = {}): PodLaunch {
     port: 8080,
     limits: testLimits,
     ...(options.command === undefined ? {} : { command: options.command }),
-    ...pick(options, "namespace", "name", "args", "limits", "port", "security", "ioWeight"),
+    ...pick(options, "namespace", "name", "args", "limits", "port", "security", "shares"),
   };
 }
 

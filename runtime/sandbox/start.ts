@@ -2,6 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { assert, type Clock } from "@shallop/sdk/internal";
 import type { ContainerStreams } from "../pod/containers/container-launch.ts";
 import { PodFault, type PodLogLine, type PodObserver } from "../pod/pod-runtime.ts";
+import { sharePod } from "./adjust.ts";
 import { type BundleMachine, bundleConfig, networkSysctls, type VolumeOnPath } from "./bundle.ts";
 import { imageProcess, type NativeLaunch } from "./image-process.ts";
 import { lookUp } from "./image-files.ts";
@@ -92,11 +93,9 @@ const directoryHook: StartHook = {
 const cgroupHook: StartHook = {
   name: "cgroup",
   // Only memory: the runtime makes what it limits below this one, and this one remembers what it saw.
-  run: async ({ names, launch: { ioWeight }, noticed }, { kernel }) => {
+  run: async ({ names, launch: { shares = {} }, noticed }, { kernel }) => {
     await kernel.cgroups.create(names.cgroup);
-    if (ioWeight === undefined || (await kernel.cgroups.weigh(names.cgroup, ioWeight))) return;
-    const message = "The pod asks for a share of disks' time, and this machine's kernel gives none: it runs without.";
-    noticed?.({ type: "Warning", reason: "NoIoWeight", message });
+    await sharePod(names.cgroup, shares, kernel, noticed);
   },
   undo: ({ names }, { kernel }) => kernel.cgroups.remove(names.cgroup),
 };
@@ -232,6 +231,7 @@ async function writeBundle(start: Start, tools: StartTools): Promise<void> {
     process,
     rights,
     limits: launch.limits,
+    cpus: launch.shares?.cpus,
     networkNamespace: tools.network.namespacePath(address),
     ...(start.users === undefined ? {} : { users: start.users }),
     ...(part?.ipcOf === undefined ? {} : { ipcNamespace: `/proc/${String(part.ipcOf)}/ns/ipc` }),

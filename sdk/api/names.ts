@@ -89,6 +89,9 @@ export const annotation = {
   networks: "shallop.dev/networks",
   /** On Pods, by a user: the pod's share of disks' time beside other native pods of its node, 10 to 1000; 500 is in the middle. */
   ioWeight: "shallop.dev/io-weight",
+  /** On Pods, by a user: the same of processors' time, 2 to 262144; 1024 is in the middle. And which processors it may use: `0-2,5`. */
+  cpuShares: "shallop.dev/cpu-shares",
+  cpus: "shallop.dev/cpus",
   /** On Pods, by a user: `true`, and what its program says waits for the first who attaches, some seconds at most: he gets all of it. */
   holdsOutput: "shallop.dev/holds-output",
   /** On Pods, by a user: how large the terminal is that a container begins with, `COLUMNSxROWS`. */

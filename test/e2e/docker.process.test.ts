@@ -209,6 +209,10 @@ test("a container in the background: ports, volumes, exec, logs, stop, start, rm
   await d("start", "web");
   expect(await page()).toBe("hello\n");
   expect(await d("logs", "web")).toBe("begun\nbegun");
+  await d("update", "--cpuset-cpus", "0", "--cpu-shares", "100", "web");
+  await eventually("it is held to one processor", async () =>
+    /list:\t0$/m.test(await d("exec", "web", "grep", "Cpus_allowed_list", "/proc/1/status")) ? true : undefined,
+  );
   await d("update", "--cpus", ".25", "--memory", "24m", "--memory-swap", "24m", "web");
   expect(await d("stats", "--no-stream", "--format", "{{.MemUsage}}", "web")).toContain("/ 24MiB");
   expect(await d("inspect", "-f", "{{.HostConfig.NanoCpus}} {{.State.Running}}", "web")).toBe("250000000 true");

@@ -42,6 +42,17 @@ describe("create request → pod", () => {
       expect(() => weightOf(weight)).toThrow(expect.objectContaining({ code: "BAD_REQUEST" }) as Error);
   });
 
+  test("shares of processors, and which of them", () => {
+    const said = (HostConfig: { CpuShares?: number; CpusetCpus?: string }) =>
+      podOf(recordOf({ HostConfig }), machine).metadata.annotations;
+    expect(said({ CpuShares: 512, CpusetCpus: "0-1,3" })).toMatchObject({
+      ...{ "shallop.dev/cpu-shares": "512", "shallop.dev/cpus": "0-1,3" },
+    });
+    expect(said({ CpuShares: 1 })).toMatchObject({ "shallop.dev/cpu-shares": "2" });
+    for (const CpusetCpus of ["4", "0-9", "a", "1,", "0;1"])
+      expect(() => said({ CpusetCpus })).toThrow(expect.objectContaining({ code: "BAD_REQUEST" }) as Error);
+  });
+
   test("words, environment, limits, ports, mounts", () => {
     const body = {
       ...{ Cmd: ["echo", "$(HOME) costs $5"], Env: ["A=1", "A=2", "UNSET"], WorkingDir: "/w", User: "5:6", Tty: false },

@@ -46,6 +46,10 @@ export interface ContainerRequest {
   readonly cpus: number;
   /** 10 to 1000; 0: none is asked for. */
   readonly ioWeight: number;
+  /** 2 to 262144; 0: none are asked for. */
+  readonly cpuShares: number;
+  /** `0-2,5`; empty: all processors. */
+  readonly cpuset: string;
   readonly restart: RestartPolicy;
   readonly autoRemove: boolean;
   readonly networkMode: string;
@@ -158,6 +162,8 @@ export function parseCreateBody(body: JsonObject): ContainerRequest {
     memoryBytes: amount(host, "Memory"),
     cpus: cpusOf(host),
     ioWeight: ioWeightOf(host),
+    cpuShares: cpuSharesOf(host),
+    cpuset: cpusetOf(host),
     restart: restartOf(host),
     autoRemove: isTrue(host, "AutoRemove"),
     networkMode: textAt(host, "NetworkMode") ?? "default",
@@ -310,7 +316,6 @@ function networksOf(body: JsonObject): readonly NetworkRequest[] {
   }));
 }
 
-/** A number that is not negative; -1 is Docker's "not set". */
 /** @throws DockerFault BAD_REQUEST */
 function ioWeightOf(host: JsonObject): number {
   const weight = numberAt(host, "BlkioWeight") ?? 0;
@@ -318,6 +323,20 @@ function ioWeightOf(host: JsonObject): number {
   throw bad("Range of blkio weight is from 10 to 1000");
 }
 
+/** As the kernel takes them: less is its least, and more its most. */
+function cpuSharesOf(host: JsonObject): number {
+  const shares = amount(host, "CpuShares");
+  return shares === 0 ? 0 : Math.min(262_144, Math.max(2, Math.round(shares)));
+}
+
+/** @throws DockerFault BAD_REQUEST */
+function cpusetOf(host: JsonObject): string {
+  const text = textAt(host, "CpusetCpus") ?? "";
+  if (text === "" || (text.length <= 4096 && /^\d{1,5}(-\d{1,5})?(,\d{1,5}(-\d{1,5})?)*$/.test(text))) return text;
+  throw bad(`Invalid value ${text.slice(0, 60)} for cpuset cpus`);
+}
+
+/** A number that is not negative; -1 is Docker's "not set". */
 function amount(from: JsonObject, name: string): number {
   const value = numberAt(from, name) ?? 0;
   return Number.isFinite(value) && value > 0 ? value : 0;

@@ -15,9 +15,8 @@ test("what is asked for and not there is said; what was not asked for is not", (
   };
   expect(warningsOf({ HostConfig: asClientsSend })).toEqual([]);
   expect(warningsOf({})).toEqual([]);
-  const asked = { ...asClientsSend, PidsLimit: 5000, CpuShares: 512, OomScoreAdj: 5 };
+  const asked = { ...asClientsSend, PidsLimit: 5000, OomScoreAdj: 5 };
   expect(warningsOf({ HostConfig: asked })).toEqual([
-    "--cpu-shares is not supported here, and was discarded.",
     "--oom-score-adj is not supported here, and was discarded.",
     "--pids-limit 5000 is 1024 here: a pod has from 32 to 1024 processes.",
   ]);

@@ -11,8 +11,6 @@ const flags: Readonly<Record<string, string>> = {
   BlkioWeightDevice: "--blkio-weight-device",
   CpuRealtimePeriod: "--cpu-rt-period",
   CpuRealtimeRuntime: "--cpu-rt-runtime",
-  CpuShares: "--cpu-shares",
-  CpusetCpus: "--cpuset-cpus",
   CpusetMems: "--cpuset-mems",
   MemoryReservation: "--memory-reservation",
   OomScoreAdj: "--oom-score-adj",

@@ -10,6 +10,7 @@ import {
   type PodVolume,
   type SecurityContext,
 } from "@shallop/sdk/api";
+import { DockerFault } from "../http/docker-fault.ts";
 import type { ContainerRecord } from "./container-record.ts";
 import { type ContainerRequest, type MountRequest, parseCreateBody, parsePort } from "./create-body.ts";
 import { healthProbe, imageHealthcheck } from "./healthcheck.ts";
@@ -75,13 +76,29 @@ export function podOf(record: ContainerRecord, machine: Machine, isRead = false)
         [annotation.restartAfter]: restartAfter,
         ...networksOf(record),
         ...(isRead ? { [annotation.holdsOutput]: "true" } : {}),
-        ...(request.ioWeight === 0 ? {} : { [annotation.ioWeight]: String(request.ioWeight) }),
+        ...shareAnnotations(request, machine),
         ...terminalSizeOf(record, request),
         ...variantWish(record, request),
         ...processWish(record, request),
       },
     },
     spec: specOf(record, request, machine),
+  };
+}
+
+/** What part of the machine's processors and disks it has. Pure. @throws DockerFault BAD_REQUEST */
+export function shareAnnotations(
+  { ioWeight, cpuShares, cpuset }: Pick<ContainerRequest, "ioWeight" | "cpuShares" | "cpuset">,
+  { cpus }: Pick<Machine, "cpus">,
+): Record<string, string> {
+  if (cpuset.split(/[-,]/).some((number) => Number(number) >= cpus)) {
+    const there = `0-${String(cpus - 1)}`;
+    throw new DockerFault("BAD_REQUEST", `Requested CPUs are not available - requested ${cpuset}, available: ${there}`);
+  }
+  return {
+    ...(ioWeight === 0 ? {} : { [annotation.ioWeight]: String(ioWeight) }),
+    ...(cpuShares === 0 ? {} : { [annotation.cpuShares]: String(cpuShares) }),
+    ...(cpuset === "" ? {} : { [annotation.cpus]: cpuset }),
   };
 }
 

@@ -15,6 +15,7 @@ import {
   type Machine,
   podContainer,
   podRestart,
+  shareAnnotations,
 } from "./pod-spec.ts";
 import { nativeProgram } from "./top.ts";
 
@@ -52,17 +53,18 @@ async function update(
     throw new DockerFault("UNSUPPORTED", "--restart of a container that runs: stop it, update it, and start it again");
   const [had, has] = [amountsOf(before, parts.machine), amountsOf(wanted, parts.machine)];
   const isResized = had.limits.cpu !== has.limits.cpu || had.limits.memory !== has.limits.memory;
+  const shares = shareAnnotations(wanted, parts.machine);
   if (isResized && isActive(state) && pod !== undefined) await resize(parts, container, { amounts: has, call });
   const changed = { ...record.body, HostConfig };
   await parts.containers.update(container, { body: changed });
-  if (container.pod !== undefined) await noteRequest(parts, container.pod, changed);
+  if (container.pod !== undefined) await noteRequest(parts, container.pod, { body: changed, shares });
   parts.containers.tell(container, "update");
   return ok({ Warnings: [] });
 }
 
 /** What an update may say beside what it may change: unset, or it is refused rather than forgotten. */
 const unsupported = [
-  ...["BlkioWeight", "CpuShares", "CpuRealtimePeriod", "CpuRealtimeRuntime", "CpusetCpus", "CpusetMems"],
+  ...["CpuRealtimePeriod", "CpuRealtimeRuntime", "CpusetMems"],
   ...["MemoryReservation", "KernelMemory", "KernelMemoryTCP", "PidsLimit"],
 ];
 
@@ -74,9 +76,14 @@ export function updatedHost(host: JsonObject, body: JsonObject): JsonObject {
   };
   const strange = unsupported.find(isSet) ?? (listAt(body, "Devices").length > 0 ? "Devices" : undefined);
   if (strange !== undefined)
-    throw new DockerFault("UNSUPPORTED", `${strange}: an update can change --memory, --cpus and --restart`);
+    throw new DockerFault(
+      "UNSUPPORTED",
+      `${strange}: an update can change --memory, --cpus, --cpu-shares, --cpuset-cpus, --blkio-weight and --restart`,
+    );
   const ways = [["NanoCpus"], ["CpuQuota", "CpuPeriod"]];
-  const names = [["Memory"], ["MemorySwap"], ...ways].filter((group) => group.some(isSet));
+  const names = [["Memory"], ["MemorySwap"], ["BlkioWeight"], ["CpuShares"], ["CpusetCpus"], ...ways].filter((group) =>
+    group.some(isSet),
+  );
   if (ways.every((group) => names.includes(group)))
     throw new DockerFault(
       "BAD_REQUEST",
@@ -130,9 +137,13 @@ async function resize(
     });
 }
 
-/** The pod tells what was asked for, word for word. */
-async function noteRequest({ client }: UpdateParts, { metadata }: Pod, body: JsonObject): Promise<void> {
+/** The pod tells what was asked for, word for word, and its node gives it its shares. */
+async function noteRequest(
+  { client }: UpdateParts,
+  { metadata }: Pod,
+  { body, shares }: { readonly body: JsonObject; readonly shares: Record<string, string> },
+): Promise<void> {
   const { namespace = dockerNamespace, name, uid } = metadata;
-  const annotations = { [dockerAnnotation.create]: JSON.stringify(body) };
+  const annotations = { [dockerAnnotation.create]: JSON.stringify(body), ...shares };
   await client.patch(pods, { namespace, name }, { type: "merge", body: { metadata: { uid, annotations } } });
 }

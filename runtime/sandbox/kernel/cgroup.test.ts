@@ -126,6 +126,26 @@ describe("the tree", () => {
   });
 
   test.each([
+    { mode: "v2", file: "cpu.weight", value: "20" },
+    { mode: "v1", file: "cpu.shares", value: "512" },
+  ] as const)("$mode: a share of processors' time, and which of them", async ({ mode, file, value }) => {
+    const controllers = ["cpu", "cpuset"].map((controller) => [controller, root] as const);
+    const layout: CgroupLayout = {
+      ...{ mode, rootByController: new Map(controllers), roots: [root] },
+      ...(mode === "v2" ? { unified: root } : {}),
+    };
+    const tree = new CgroupTree(layout, new FakeClock());
+    await mkdir(join(root, "pod"));
+    await writeFile(join(root, "pod", file), "1\n");
+    expect(await tree.shareProcessors("pod", 512)).toBe(true);
+    expect(await read(`pod/${file}`)).toBe(value);
+    expect(await tree.confine("pod", "0-1")).toBe(true);
+    expect(await read("pod/cpuset.cpus")).toBe("0-1");
+    const bare = new CgroupTree({ mode, rootByController: new Map(), roots: [] }, new FakeClock());
+    expect([await bare.shareProcessors("pod", 2), await bare.confine("pod", "0")]).toEqual([false, false]);
+  });
+
+  test.each([
     { mode: "v2", file: "cgroup.freeze", frozen: "1", thawed: "0", said: "cgroup.events" },
     { mode: "v1", file: "freezer.state", frozen: "FROZEN", thawed: "THAWED", said: "freezer.state" },
   ] as const)("$mode: what is in it is frozen and thawed; one that is gone needs neither", async (machine) => {

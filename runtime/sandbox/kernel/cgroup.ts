@@ -155,16 +155,44 @@ export class CgroupTree {
   async weigh(path: string, weight: number): Promise<boolean> {
     const isV2 = this.layout.mode === "v2";
     const controller = isV2 ? "io" : "blkio";
-    if (!this.layout.rootByController.has(controller)) return false;
-    try {
-      await this.create(path, [controller]);
-    } catch {
-      // Somebody above does not hand the controller down.
-      return false;
-    }
     const files = isV2
       ? [["io.bfq.weight", weight] as const, ["io.weight", ioWeight(weight)] as const]
       : [["blkio.bfq.weight", weight] as const, ["blkio.weight", weight] as const];
+    return (await this.#handDown(controller, path)) && this.#writeFirst(controller, path, files);
+  }
+
+  /** Gives it a share of processors' time beside its siblings, 1024 being the kernel's own. False: there is no such thing. */
+  async shareProcessors(path: string, shares: number): Promise<boolean> {
+    const file =
+      this.layout.mode === "v2" ? (["cpu.weight", cpuWeight(shares)] as const) : (["cpu.shares", shares] as const);
+    return (await this.#handDown("cpu", path)) && this.#writeFirst("cpu", path, [file]);
+  }
+
+  /** Lets what runs in it, and will, run on these processors alone. False: the machine has not all of them, or no such thing. */
+  async confine(path: string, cpus: string): Promise<boolean> {
+    // On v1 one that is made here would have no processor at all: the runtime makes it, and gives it its parents'.
+    if (this.layout.mode === "v2" && !(await this.#handDown("cpuset", path))) return false;
+    if (!this.layout.rootByController.has("cpuset")) return false;
+    return this.#write("cpuset", path, "cpuset.cpus", cpus).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  /** False: there is no such controller, or somebody above does not hand it down. */
+  #handDown(controller: string, path: string): Promise<boolean> {
+    if (!this.layout.rootByController.has(controller)) return Promise.resolve(false);
+    return this.create(path, [controller]).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  async #writeFirst(
+    controller: string,
+    path: string,
+    files: readonly (readonly [file: string, value: number])[],
+  ): Promise<boolean> {
     for (const [file, value] of files) if (await this.#tryWrite(controller, path, file, String(value))) return true;
     return false;
   }
