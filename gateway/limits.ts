@@ -16,7 +16,7 @@ export interface GatewayLimits {
   readonly bodyIdleTimeoutMs: number;
   /** Body of one request. Generous: it is streamed, never held. */
   readonly bodyBytesMax: number;
-  /** Connections of clients at once; each costs about 20 KiB. */
+  /** Connections of clients at once; each costs about 8 KiB, and 15 as a WebSocket. */
   readonly connectionsMax: number;
   /** Of one address that is not loopback, so that one client cannot take all. 0 = no bound: behind a load balancer. */
   readonly connectionsPerAddressMax: number;

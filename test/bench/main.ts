@@ -1,5 +1,6 @@
 import { engineBench, largeEngineBench, smallEngineBench } from "./engine.bench.ts";
 import { gatewayBench, largeGatewayBench, smallGatewayBench } from "./gateway.bench.ts";
+import { idleBench, largeIdleBench, smallIdleBench } from "./idle.bench.ts";
 import { imagesBench, largeImagesBench, smallImagesBench } from "./images.bench.ts";
 import { soakBench } from "./native.bench.ts";
 import { platformBench } from "./platform.bench.ts";
@@ -13,6 +14,7 @@ const benches: Readonly<Record<string, () => Promise<void>>> = {
   engine: () => engineBench(isSmall ? smallEngineBench : largeEngineBench),
   gateway: async () => {
     await gatewayBench(isSmall ? smallGatewayBench : largeGatewayBench);
+    await idleBench(isSmall ? smallIdleBench : largeIdleBench);
     await proxiesBench(isSmall ? smallProxiesBench : largeProxiesBench);
   },
   images: () => imagesBench(isSmall ? smallImagesBench : largeImagesBench),
