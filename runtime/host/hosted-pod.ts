@@ -138,8 +138,8 @@ export class HostedPod {
       this.#thread = undefined;
       return;
     }
-    const isGone = await this.#terminate(thread, thread.running === 0 ? idleEndMs : terminateTimeoutMs);
-    if (!isGone) this.#settings.wedged(this.pod.uid, "its thread did not stop");
+    const refusal = await this.#terminate(thread, thread.running === 0 ? idleEndMs : terminateTimeoutMs);
+    if (refusal !== undefined) this.#settings.wedged(this.pod.uid, refusal);
   }
 
   /** Frees memories that nobody has any more. */
@@ -217,10 +217,11 @@ export class HostedPod {
     this.#stuck = false;
   }
 
-  /** @returns false when the thread did not end, though it had the processor for as long as it takes. */
-  #terminate(thread: PodThread, timeoutMs: number): Promise<boolean> {
-    const late = this.#timeOf(thread).until(() => thread.isGone, timeoutMs);
-    return Promise.race([thread.end(), late.then(() => thread.isGone)]);
+  /** @returns undefined when the thread has ended; why it is given up, when it had the processor for as long as that takes */
+  async #terminate(thread: PodThread, timeoutMs: number): Promise<string | undefined> {
+    const wait = this.#timeOf(thread).until(() => thread.isGone, timeoutMs);
+    const had = await Promise.race([thread.end(), wait]);
+    return had === undefined || thread.isGone ? undefined : `Its thread did not end, and had ${had}`;
   }
 
   #timeOf(thread: PodThread): ThreadTime {
@@ -229,10 +230,10 @@ export class HostedPod {
 
   async #replace(thread: PodThread, { number, code, message }: Interruption): Promise<void> {
     const lastWord = thread.lastWord(number);
-    const isGone = await this.#terminate(thread, terminateTimeoutMs);
+    const refusal = await this.#terminate(thread, terminateTimeoutMs);
     lastWord?.say(code, message);
-    if (isGone) await this.#startAgain("its thread was stopped");
-    else this.#settings.wedged(this.pod.uid, `${message} Its thread did not stop`);
+    if (refusal === undefined) await this.#startAgain("its thread was stopped");
+    else this.#settings.wedged(this.pod.uid, `${message} ${refusal}`);
   }
 
   async #startAgain(why: string): Promise<void> {

@@ -241,14 +241,13 @@ export class PodThread {
     const late = new Promise<false>((resolve) => {
       timer = clock.after(timeoutMs, () => resolve(false));
     });
-    const result = await Promise.race([this.end(), late]);
+    const outcome = await Promise.race([this.end(), late]);
     timer?.cancel();
-    return result;
+    return outcome !== false;
   }
 
   /** Ends the thread. Resolves when it is gone; never, when it is in one endless instruction. */
-  async end(): Promise<true> {
+  async end(): Promise<undefined> {
     if (!this.#isGone) await this.#worker.terminate();
-    return true;
   }
 }

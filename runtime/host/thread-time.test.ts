@@ -23,7 +23,7 @@ class Thread {
 }
 
 /** Whether the wait has ended, without waiting for it. */
-function ending(wait: Promise<void>): () => boolean {
+function ending(wait: Promise<string>): () => boolean {
   let isOver = false;
   void wait.then(() => (isOver = true));
   return () => isOver;
@@ -31,11 +31,13 @@ function ending(wait: Promise<void>): () => boolean {
 
 test("a thread is given as long as it has had the processor, whatever the others take", async () => {
   const thread = new Thread();
-  const hasEnded = ending(thread.time.until(() => false, 250));
+  const wait = thread.time.until(() => false, 250);
+  const hasEnded = ending(wait);
   await thread.pass(2_000, 0.1);
   expect(hasEnded()).toBe(false);
   await thread.pass(600, 0.1);
   expect(hasEnded()).toBe(true);
+  expect(await wait).toBe("251 ms of processor within 2505 ms");
 });
 
 test("it is not waited for when it is over, nor for ever when it gets no processor", async () => {
@@ -44,7 +46,7 @@ test("it is not waited for when it is over, nor for ever when it gets no process
   const isStarved = ending(thread.time.until(() => false, 250));
   await thread.pass(110, 0);
   expect([isReady(), isStarved()]).toEqual([true, false]);
-  await thread.pass(4_800, 0);
+  await thread.pass(29_800, 0);
   expect(isStarved()).toBe(false);
   await thread.pass(200, 0);
   expect(isStarved()).toBe(true);
@@ -65,6 +67,6 @@ test("a thread is overdue when it has had the processor since, and again only af
   thread.deadlineMs = thread.clock.nowMs() - 90;
   await thread.pass(20, 1);
   expect(thread.time.isOverdue(100)).toBe(false);
-  await thread.pass(5_000, 0);
+  await thread.pass(30_000, 0);
   expect(thread.time.isOverdue(100)).toBe(true);
 });

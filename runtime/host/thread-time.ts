@@ -14,8 +14,8 @@ export interface ThreadTimeSettings {
   readonly processMs: () => number;
 }
 
-// A thread that waits for its processor as long as this is of no use either.
-const starvedMsMax = 5_000;
+// A thread that waits for its processor as long as this is of no use either. Where forty others want it, one has a twentieth of it.
+const starvedMsMax = 30_000;
 const pauseMs = 5;
 
 /**
@@ -33,14 +33,15 @@ export class ThreadTime {
     this.#settings = settings;
   }
 
-  /** Until `isOver`, or the thread has had `timeoutMs` of processor, or far too little of it. */
-  async until(isOver: () => boolean, timeoutMs: number): Promise<void> {
+  /** Until `isOver`, or the thread has had `timeoutMs` of processor, or far too little of it. @returns what it has had, in words */
+  async until(isOver: () => boolean, timeoutMs: number): Promise<string> {
     const { clock } = this.#settings;
     const began = { nowMs: clock.nowMs(), usedMs: this.#usedMs };
-    while (!isOver()) {
+    for (;;) {
       const waitedMs = clock.nowMs() - began.nowMs;
-      if (waitedMs > Math.max(starvedMsMax, timeoutMs)) return;
-      if (Math.min(waitedMs, this.#usedMs - began.usedMs) > timeoutMs) return;
+      const usedMs = Math.min(waitedMs, this.#usedMs - began.usedMs);
+      if (isOver() || waitedMs > starvedMsMax || usedMs > timeoutMs)
+        return `${usedMs.toFixed(0)} ms of processor within ${waitedMs.toFixed(0)} ms`;
       await clock.sleep(pauseMs);
     }
   }
