@@ -68,10 +68,12 @@ export const optionalDigestIn = (text: string | null): Digest | undefined =>
 /** Left open when it is not read to its end: the connection is needed for saying why. */
 export const bodyOf = (request: IncomingMessage): AsyncIterable<Buffer> => request.iterator({ destroyOnReturn: false });
 
-/** How many entries a page has. */
+/** How many entries a page has. @throws RegistryFault SIZE_INVALID of what is no number, or a negative one */
 export function pageCount(query: URLSearchParams): number {
-  const asked = query.get("n");
-  return asked !== null && /^\d{1,9}$/.test(asked) ? Math.min(Number(asked), pageMax) : pageDefault;
+  const asked = query.get("n") ?? "";
+  if (asked === "") return pageDefault;
+  if (/^\d{1,20}$/.test(asked)) return Math.min(Number(asked), pageMax);
+  throw new RegistryFault("SIZE_INVALID", `n is ${JSON.stringify(asked.slice(0, 40))}, and no number of entries`);
 }
 
 /** The items after `last`, at most `n`. `last` of the page is set when there are more. */

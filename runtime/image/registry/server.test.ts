@@ -326,6 +326,13 @@ test("tags: sorted, paged with Link, last is exclusive, n=0 is empty", async () 
   expect(await list("?n=2")).toEqual({ tags: ["C", "a"], link: '</v2/app/tags/list?n=2&last=a>; rel="next"' });
   expect(await list("?n=2&last=a")).toEqual({ tags: ["b", "d"], link: null });
   expect(await list("?n=0")).toEqual({ tags: [], link: null });
+  expect(await list("?n=99999999999")).toEqual({ tags: ["C", "a", "b", "d"], link: null });
+  for (const path of ["app/tags/list", "_catalog", `app/referrers/${digestOf("x")}`])
+    for (const n of ["abc", "-1", "1.5", "0x2", "+1"]) {
+      const refused = await call("GET", `/v2/${path}?n=${n}`);
+      expect(refused.status).toBe(400);
+      expect(await code(refused)).toBe("SIZE_INVALID");
+    }
   expect(await list("?last=zzz")).toEqual({ tags: [], link: null });
   expect(await bench.client.tags(bench.reference("app"))).toEqual(["C", "a", "b", "d"]);
   const catalog = await call("GET", "/v2/_catalog");
