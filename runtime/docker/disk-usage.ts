@@ -1,3 +1,4 @@
+import { stat } from "node:fs/promises";
 import { ImageFault, type StoredImage } from "@shallop/sdk/image";
 import { containerSummary, type ViewContext } from "./containers/container-json.ts";
 import { type Containers, type DockerContainer } from "./containers/containers.ts";
@@ -116,5 +117,7 @@ async function buildCacheUsage(builderDirectory: string): Promise<readonly objec
   const Size = await directoryBytes(stepsDirectory(builderDirectory));
   if (Size === 0) return [];
   const what = { ID: "steps", Type: "regular", Description: "steps of docker build" };
-  return [{ ...what, InUse: false, Shared: false, Size, UsageCount: 0 }];
+  const { birthtime, mtime } = await stat(stepsDirectory(builderDirectory));
+  const times = { CreatedAt: birthtime.toISOString(), LastUsedAt: mtime.toISOString() };
+  return [{ ...what, ...times, InUse: false, Shared: false, Size, UsageCount: 0 }];
 }

@@ -151,6 +151,7 @@ async function openLibrary(settings: EngineSettings, directory: string): Promise
   const registryToken = await secretIn(settings.registrySecretFile);
   return ImageLibrary.open({
     ...{ directory: join(directory, "images"), builtinRegistry, clock, random },
+    registryDirectory: join(settings.dataDirectory, "registry"),
     ...(registryToken === undefined ? {} : { registryToken }),
   });
 }

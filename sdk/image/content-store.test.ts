@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -117,6 +117,27 @@ test("garbage collection keeps what a root reaches, and what is young", async ()
   expect(await readdir(join(directory, "ingest"))).toEqual([]);
   await store.collect({ roots: [], keepSinceMs: Number.MAX_VALUE });
   expect(await store.has(layer.digest)).toBe(false);
+});
+
+test("what two stores have is on the disk once, and each removes its own", async () => {
+  const otherDirectory = join(directory, "other");
+  const other = await ContentStore.open(otherDirectory);
+  const [both, mine, wrong] = ["both", "mine", "wrong"].map((text) => ({ digest: digestOf(text), size: text.length }));
+  if (both === undefined || mine === undefined || wrong === undefined) throw new Error("three");
+  for (const one of [store, other]) await one.ingest(once(bytes("both")), both);
+  await store.ingest(once(bytes("mine")), mine);
+  await store.ingest(once(bytes("wrong")), wrong);
+  await writeFile(other.path(wrong.digest), "cut");
+  const file = async (one: ContentStore, { digest }: typeof both) => (await stat(one.path(digest))).ino;
+  expect(await file(store, both)).not.toBe(await file(other, both));
+  // Again, as well: it is one file already.
+  for (const { digest } of [both, both, mine, wrong]) await store.shareWith(otherDirectory, digest);
+  expect(await file(store, both)).toBe(await file(other, both));
+  expect(await readFile(store.path(wrong.digest), "utf8")).toBe("wrong");
+  expect(await readdir(join(directory, "ingest"))).toEqual([]);
+  await store.shareWith(join(directory, "nosuch"), mine.digest);
+  await other.remove(both.digest);
+  expect(new TextDecoder().decode(await store.readBytes(both))).toBe("both");
 });
 
 test("a store that cannot be made says so", async () => {

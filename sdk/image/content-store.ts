@@ -1,5 +1,5 @@
 import { createReadStream } from "node:fs";
-import { type FileHandle, mkdir, open, readdir, rename, rm, stat, utimes } from "node:fs/promises";
+import { type FileHandle, link, mkdir, open, readdir, rename, rm, stat, utimes } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { errorCode, type Random, systemRandom } from "@shallop/sdk/internal";
 import {
@@ -165,6 +165,27 @@ export class ContentStore {
   async readBytes(blob: Expected, bytesMax = manifestBytesMax): Promise<Uint8Array> {
     const stream = await this.read(blob);
     return collectBytes(verified(stream, blob, `blob ${blob.digest}`), bytesMax, `blob ${blob.digest}`);
+  }
+
+  /**
+   * Has one file on the disk for a blob that the store in `directory` has, too. Files of blobs are never written again, and
+   * each store removes its own name alone. What is not in both, or is on another file system, stays as it is.
+   */
+  async shareWith(directory: string, digest: Digest): Promise<void> {
+    const [own, other] = [this.path(digest), new ContentStore(directory, this.#random).path(digest)];
+    const [mine, theirs] = await Promise.all([own, other].map((path) => stat(path).catch(() => undefined)));
+    if (mine === undefined || theirs === undefined || mine.size !== theirs.size) return;
+    if (mine.dev !== theirs.dev || mine.ino === theirs.ino) return;
+    const beside = join(this.#directory, "ingest", this.#random.uuid());
+    try {
+      await link(other, beside);
+      await rename(beside, own);
+    } catch (error) {
+      if (!["ENOENT", "EXDEV", "EPERM", "EMLINK"].includes(errorCode(error) ?? ""))
+        throw storeFault(`sharing ${digest}`, error);
+    } finally {
+      await rm(beside, { force: true });
+    }
   }
 
   /** Removes a blob; false when there was none. */

@@ -367,7 +367,12 @@ test("kill, wait, restart policies, networks, events", async () => {
 test("networks: containers of one reach each other by name and alias, others do not; health, told everywhere", async () => {
   await d("network", "create", "shared");
   const serve = "until test -e /up; do :; done; while :; do echo hello | nc -l -p 80; done";
-  const health = ["--health-cmd", "test -e /up", "--health-interval", "1s", "--health-retries", "1000"];
+  // The check is the image's, its times are the container's.
+  const checked = await mkdtemp(join(directory, "checked-"));
+  const lines = ["FROM shell:1", 'SHELL ["/bin/busybox", "ash", "-ec"]', "HEALTHCHECK CMD test -e /up"];
+  await writeFile(join(checked, "Dockerfile"), lines.join("\n"));
+  await d("build", "-q", "-t", "checked:1", checked);
+  const health = ["--health-interval", "1s", "--health-retries", "1000"];
   await d(
     "run",
     "-d",
@@ -378,7 +383,7 @@ test("networks: containers of one reach each other by name and alias, others do 
     "--network-alias",
     "data.base",
     ...health,
-    "shell:1",
+    "checked:1",
     "sh",
     "-c",
     serve,
@@ -450,4 +455,12 @@ test("build: a Dockerfile with RUN, arguments and a target; its image runs", asy
   expect(told).toContain("Step 4/5 : RUN echo built for $WHO >> /file.txt");
   expect(told).toContain("Successfully tagged built:1");
   expect(await d("run", "--rm", "built:1")).toBe("from the context\nbuilt for you");
+  // The node's registry and this store have one file of its layers.
+  const shared = await d("inspect", "-f", "{{.Id}}", "built:1");
+  const manifest = join("blobs/sha256", shared.slice("sha256:".length));
+  const files = [join(platform.dataDirectory, "docker/images"), join(platform.dataDirectory, "registry")];
+  const [own, pushed] = await Promise.all(files.map((place) => stat(join(place, manifest))));
+  expect(own?.ino).toBe(pushed?.ino);
+  await writeFile(join(context, "Dockerfile"), "FROM shell:1\nRUN exit 4\n");
+  expect(await docker(["build", context])).toMatchObject({ code: 4 });
 });

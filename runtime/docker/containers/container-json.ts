@@ -1,4 +1,14 @@
-import { annotation, type JsonObject, label, objectAt, type Pod, textAt, textsAt } from "@shallop/sdk/api";
+import {
+  annotation,
+  type Json,
+  type JsonObject,
+  label,
+  listAt,
+  objectAt,
+  type Pod,
+  textAt,
+  textsAt,
+} from "@shallop/sdk/api";
 import type { ContainerRecord } from "./container-record.ts";
 import { type ContainerState, hasProgram, isActive, statusText } from "./container-state.ts";
 import { type ContainerRequest, parseCreateBody } from "./create-body.ts";
@@ -129,9 +139,34 @@ function configOf({ body, imageConfig, id, imageName }: ContainerRecord, request
     WorkingDir: request.workingDir === "" ? image.workingDir : request.workingDir,
     User: request.user === "" ? image.user : request.user,
     Labels: { ...image.labels, ...request.labels },
+    ...inherited(own, imageConfig),
+    ...healthcheckJson(own, imageConfig),
     ExposedPorts: Object.fromEntries([...image.exposedPorts, ...request.exposedPorts].map((port) => [port, {}])),
   };
 }
+
+/** What is the image's where the container says nothing. */
+const inherited = (own: JsonObject, image: JsonObject): JsonObject =>
+  Object.fromEntries(
+    ["StopSignal", "Volumes", "Shell"].flatMap((name) => {
+      const value = isSaid(own[name]) ? own[name] : image[name];
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
+
+/** Times that the container says go with the image's test. */
+function healthcheckJson(own: JsonObject, image: JsonObject): JsonObject {
+  const [said, ofImage] = [objectAt(own, "Healthcheck"), objectAt(image, "Healthcheck")];
+  const test = [said, ofImage].find((check) => listAt(check, "Test").length > 0);
+  if (test === undefined) return {};
+  const given = Object.entries(said).filter(([, value]) => isSaid(value));
+  return { Healthcheck: test === said ? said : { ...ofImage, ...Object.fromEntries(given) } };
+}
+
+const isSaid = (value: Json | undefined): boolean =>
+  typeof value === "object" && value !== null
+    ? Object.keys(value).length > 0
+    : value !== undefined && value !== null && value !== "" && value !== 0;
 
 function mergedEnvironment(image: readonly string[], own: readonly string[]): readonly string[] {
   const nameOf = (text: string): string => text.split("=")[0] ?? "";

@@ -161,6 +161,8 @@ describe("create request → pod", () => {
       periodSeconds: 2,
       failureThreshold: 4,
     });
+    const shell = podOf(recordOf({}, { imageConfig: { ...imageConfig, Shell: ["/bin/ash", "-ec"] } }), machine);
+    expect(shell.spec.containers[0]?.readinessProbe?.exec?.command).toEqual(["/bin/ash", "-ec", "true"]);
     const none = podOf(recordOf({ Healthcheck: { Test: ["NONE"] } }, { imageConfig }), machine);
     expect(none.spec.containers[0]?.readinessProbe).toBeUndefined();
   });
@@ -252,6 +254,24 @@ test.each([
   const state = { terminated: { ...terminated.terminated, exitCode: 128, reason: "StartError", message } };
   expect(stateOf(recordOf({}), podWith(state, "Failed"), nowMs).ended?.exitCode).toBe(126);
   expect(startErrorText(message)).toContain("permission denied");
+});
+
+test("what the image says is shown of a container that says nothing else", () => {
+  const imageConfig = {
+    ...{ StopSignal: "SIGINT", Volumes: { "/data": {} }, Shell: ["/bin/ash", "-c"] },
+    Healthcheck: { Test: ["CMD", "true"], Interval: 5, Retries: 2 },
+  };
+  const shown = (body: ContainerRecord["body"]): unknown => {
+    const record = recordOf(body, { imageConfig });
+    const context = { nowMs, volumePath: (name: string) => name, networkId: (name: string) => name };
+    return containerInspection({ record, pod: undefined, state: stateOf(record, undefined, nowMs) }, context);
+  };
+  expect(shown({ StopSignal: "", Volumes: null, Healthcheck: { Retries: 7, Interval: 0 } })).toMatchObject({
+    Config: { ...imageConfig, Healthcheck: { Test: ["CMD", "true"], Interval: 5, Retries: 7 } },
+  });
+  expect(shown({ StopSignal: "SIGHUP", Healthcheck: { Test: ["NONE"] } })).toMatchObject({
+    Config: { StopSignal: "SIGHUP", Healthcheck: { Test: ["NONE"] } },
+  });
 });
 
 test("RestartCount counts an end that is to be followed by a start, while that is waited for", () => {

@@ -124,6 +124,7 @@ async function publish(library: ImageLibrary, image: StoredImage, signal: AbortS
       { reference: pinned(reference, image.target.digest), target: image.target },
       { signal },
     );
+    await library.shareWithRegistry(image);
     return formatReference(pinned(reference, digest));
   } catch (error) {
     throw new DockerFault("FAILED", "the image could not be put into the built-in registry, from which nodes pull it", {

@@ -1,4 +1,4 @@
-import type { ContainerProbe } from "@shallop/sdk/api";
+import { type ContainerProbe, listAt } from "@shallop/sdk/api";
 import type { ContainerRecord } from "./container-record.ts";
 import { type Healthcheck, parseCreateBody } from "./create-body.ts";
 
@@ -18,12 +18,23 @@ const given = (own: Healthcheck): Partial<Healthcheck> =>
 export const nanosecondsToSeconds = (nanoseconds: number, initial: number): number =>
   nanoseconds > 0 ? nanoseconds / 1e9 : initial;
 
+const plainShell = ["/bin/sh", "-c"];
+
+/** What runs a check that is one line: the image's SHELL, as it runs the image's own lines. */
+export function checkShell({ imageConfig }: Pick<ContainerRecord, "imageConfig">): readonly string[] {
+  const words = listAt(imageConfig, "Shell").filter((word) => typeof word === "string");
+  return words.length === 0 ? plainShell : words;
+}
+
 /** As a readiness probe: healthy is ready. Docker's own defaults where nothing is said. */
-export function healthProbe({ test, intervalNs, timeoutNs, startPeriodNs, retries }: Healthcheck): ContainerProbe {
+export function healthProbe(
+  { test, intervalNs, timeoutNs, startPeriodNs, retries }: Healthcheck,
+  shell: readonly string[],
+): ContainerProbe {
   const whole = (nanoseconds: number, initial: number): number =>
     Math.max(1, Math.round(nanosecondsToSeconds(nanoseconds, initial)));
   const [kind, ...words] = test;
-  const command = kind === "CMD-SHELL" ? ["/bin/sh", "-c", ...words] : words;
+  const command = kind === "CMD-SHELL" ? [...shell, ...words] : words;
   return {
     exec: { command },
     periodSeconds: whole(intervalNs, 30),

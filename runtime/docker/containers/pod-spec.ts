@@ -13,7 +13,7 @@ import {
 import { DockerFault } from "../http/docker-fault.ts";
 import type { ContainerRecord } from "./container-record.ts";
 import { type ContainerRequest, type MountRequest, parseCreateBody, parsePort } from "./create-body.ts";
-import { healthProbe, imageHealthcheck } from "./healthcheck.ts";
+import { checkShell, healthProbe, imageHealthcheck } from "./healthcheck.ts";
 import { initCommand, initMounts, literal, namesOf, numbersOf, processWish } from "./process-wish.ts";
 
 /** Where containers of the Docker API are, for kubectl. */
@@ -177,7 +177,7 @@ function containerOf(
     ...(request.openStdin && request.stdinOnce ? { stdinOnce: true } : {}),
     ...(request.tty ? { tty: true } : {}),
     volumeMounts: mounts.map(({ name, mount: { target, readOnly } }) => ({ name, mountPath: target, readOnly })),
-    ...(check === undefined ? {} : { readinessProbe: healthProbe(check) }),
+    ...(check === undefined ? {} : { readinessProbe: healthProbe(check, checkShell(record)) }),
   };
 }
 

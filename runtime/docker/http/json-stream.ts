@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import type { Writable } from "node:stream";
-import { describeError } from "@shallop/sdk/internal";
+import { describeError, errorCode } from "@shallop/sdk/internal";
 import type { Call } from "./call.ts";
 
 /**
@@ -28,13 +28,20 @@ export class JsonStream {
 
   fail(error: unknown): void {
     const message = describeError(error);
-    this.write({ errorDetail: { message }, error: message });
+    const code = exitCodeIn(error);
+    this.write({ errorDetail: { ...(code === undefined ? {} : { code }), message }, error: message });
   }
 
   end(): void {
     this.#output.end();
   }
 }
+
+/** Of a RUN that has failed: clients end with it, too. The builder is another process, and says it in words. */
+const exitCodeIn = (error: unknown): number | undefined =>
+  errorCode(error) === "RUN_FAILED" && error instanceof Error
+    ? Number(/it ended with code (\d{1,3})/.exec(error.message)?.[1] ?? 1)
+    : undefined;
 
 /** Streams what `act` says, its failure as the last line. */
 export async function streaming(call: Call, act: (stream: JsonStream) => Promise<void>): Promise<void> {

@@ -23,6 +23,8 @@ export interface ImageLibrarySettings {
   readonly builtinRegistry: string;
   /** The platform's own way into it, when it asks for a login. */
   readonly registryToken?: string;
+  /** Of the built-in registry's blobs, where that is this machine's. */
+  readonly registryDirectory: string;
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -106,6 +108,11 @@ export class ImageLibrary implements ImageHome {
           ? new Map()
           : new Map([[builtinRegistry, { url: `http://${builtinRegistry}`, token: registryToken }]]),
     });
+  }
+
+  /** What the built-in registry has of an image, too, is on the disk once. @throws ImageFault STORE_FAILED */
+  async shareWithRegistry({ blobs }: StoredImage): Promise<void> {
+    for (const digest of blobs.keys()) await this.store.shareWith(this.#settings.registryDirectory, digest);
   }
 
   get registryToken(): string | undefined {
