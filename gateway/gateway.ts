@@ -105,7 +105,8 @@ export class Gateway {
     this.#budget = new WaitBudget(limits.queueTotalMax);
     const meter = this.#meter;
     const name = `gateway-${random.suffix(8)}`;
-    this.#peers = new PeerGateways({ clock, log, name, send: options.sendToPeer });
+    const lost = (count: number): void => this.#requestMetrics?.peerMessagesLost(count);
+    this.#peers = new PeerGateways({ clock, log, name, send: options.sendToPeer, lost });
     this.#reporter = new LoadReporter({
       clock,
       log,

@@ -10,6 +10,7 @@ const message = (data: string): PeerMessage => ({ service: "default/chat", topic
 function knowing(send: (address: string, messages: readonly PeerMessage[], signal: AbortSignal) => Promise<void>) {
   const clock = new FakeClock();
   const asked: (readonly string[])[] = [];
+  const lost: number[] = [];
   const peers = new PeerGateways({
     clock,
     log: silentLog,
@@ -18,9 +19,10 @@ function knowing(send: (address: string, messages: readonly PeerMessage[], signa
       asked.push([address, ...messages.map(({ data }) => data as string)]);
       return send(address, messages, signal);
     },
+    lost: (count) => lost.push(count),
   });
   peers.know([{ name: "me", peerAddress: "a:1" }, { name: "you", peerAddress: "b:1" }, { name: "silent" }]);
-  return { clock, peers, asked };
+  return { clock, peers, asked, lost: () => lost.reduce((sum, count) => sum + count, 0) };
 }
 
 test("what gathers while a question is under way is the next question; itself it asks nothing", async () => {
@@ -39,7 +41,7 @@ test("what gathers while a question is under way is the next question; itself it
 
 test("one that is away is asked again after a second with what has come since; the oldest of too much is dropped", async () => {
   let isAway = true;
-  const { clock, peers, asked } = knowing(() => (isAway ? Promise.reject(new Error("away")) : Promise.resolve()));
+  const { clock, peers, asked, lost } = knowing(() => (isAway ? Promise.reject(new Error("away")) : Promise.resolve()));
   peers.tell(message("lost"));
   await turn();
   const large = "x".repeat(1024 * 1024);
@@ -52,10 +54,12 @@ test("one that is away is asked again after a second with what has come since; t
   const heard = asked.slice(1).map(([, ...data]) => data.map((text) => text.replaceAll("x", "")));
   // 8 MiB, less than eight with their numbers; one to a question.
   expect(heard).toEqual([["5"], ["6"], ["7"], ["8"], ["9"], ["10"], ["11"]]);
+  // The one that was under way, and five that were too many.
+  expect(lost()).toBe(6);
 });
 
 test("10,000 messages wait, and no more; one that is named no more is forgotten, and its question given up", async () => {
-  const { peers, asked } = knowing(
+  const { peers, asked, lost } = knowing(
     (_address, _messages, signal) =>
       new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error))),
   );
@@ -65,6 +69,7 @@ test("10,000 messages wait, and no more; one that is named no more is forgotten,
   expect([peers.count, peers.isEmpty]).toEqual([1, true]);
   await turn();
   expect(asked).toEqual([["b:1", "under way"]]);
+  expect(lost()).toBe(10_006);
 });
 
 test("a question that is not answered is given up after five seconds", async () => {

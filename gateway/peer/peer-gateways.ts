@@ -16,6 +16,8 @@ export interface PeerGatewaysOptions {
   /** This gateway's own name. */
   readonly name: string;
   readonly send: (address: string, messages: readonly PeerMessage[], signal: AbortSignal) => Promise<void>;
+  /** So many messages have not reached another gateway, or nobody knows whether they have. */
+  readonly lost: (count: number) => void;
 }
 
 /**
@@ -92,14 +94,25 @@ class PeerWay {
     this.#waiting.push({ message, bytes });
     this.#waitingBytes += bytes;
     while (this.#waiting.length > waitingMax || (this.#waitingBytes > waitingBytesMax && this.#waiting.length > 1))
-      this.#waitingBytes -= this.#waiting.shift()?.bytes ?? 0;
+      this.#waitingBytes -= this.#dropOldest();
     if (!this.#isSending && this.#pause === undefined) void this.#send();
   }
 
   close(): void {
     this.#closed.abort(new Error("the gateway is gone"));
     this.#pause?.cancel();
+    this.#lose(this.#waiting.length);
     this.#waiting = [];
+  }
+
+  /** @returns its bytes */
+  #dropOldest(): number {
+    this.#lose(1);
+    return this.#waiting.shift()?.bytes ?? 0;
+  }
+
+  #lose(count: number): void {
+    if (count > 0) this.#options.lost(count);
   }
 
   async #send(): Promise<void> {
@@ -109,12 +122,14 @@ class PeerWay {
     while (this.#waiting.length > 0 && this.#pause === undefined) {
       const late = new AbortController();
       const timer = clock.after(sendTimeoutMs, () => late.abort(new Error("it did not answer in time")));
+      const batch = this.#batch();
       try {
-        await send(gateway, this.#batch(), AbortSignal.any([late.signal, this.#closed.signal]));
+        await send(gateway, batch, AbortSignal.any([late.signal, this.#closed.signal]));
         if (this.#isAway) log.info("a gateway hears messages for WebSockets again", { gateway });
         this.#isAway = false;
       } catch (error) {
         // It may have heard them: nothing is said twice.
+        this.#lose(batch.length);
         if (!this.#isAway && !this.#closed.signal.aborted)
           log.warn("messages for WebSockets of another gateway are lost", { gateway, reason: describeError(error) });
         this.#isAway = true;

@@ -28,6 +28,7 @@ export class RequestMetrics implements RequestWatcher {
   readonly #received: Counter;
   readonly #sent: Counter;
   readonly #activations: Family<Buckets>;
+  readonly #peerMessagesLost: Counter;
 
   constructor(metrics: Metrics) {
     this.#server = metrics.histogram(
@@ -77,6 +78,15 @@ export class RequestMetrics implements RequestWatcher {
     const of = (name: string, description: string): Counter => metrics.counter({ name, description, ...bytes }).of();
     this.#received = of("shallop.gateway.received", "Bodies of requests.");
     this.#sent = of("shallop.gateway.sent", "Bodies of answers.");
+    const peerMessages =
+      "Messages for WebSockets of other gateways that have not reached one, or nobody knows whether they have.";
+    this.#peerMessagesLost = metrics
+      .counter({ name: "shallop.gateway.peer.messages.lost", description: peerMessages, unit: "{message}", labels: [] })
+      .of();
+  }
+
+  peerMessagesLost(count: number): void {
+    this.#peerMessagesLost.add(count);
   }
 
   ended(record: RequestRecord): void {
