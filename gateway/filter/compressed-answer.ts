@@ -39,6 +39,15 @@ export function negotiateCoding(acceptEncoding: string | undefined, codings: rea
 
 // Nobody speaks more.
 const codingsMax = 32;
+// What is said of the bytes as the pod sends them, and true of no others (RFC 9530, 2 and 3; RFC 9110, 14.3).
+const ofOtherBytes: ReadonlySet<string> = new Set([
+  "content-length",
+  "accept-ranges",
+  "content-md5",
+  "content-digest",
+  "repr-digest",
+  "digest",
+]);
 
 /**
  * Compresses the answer's body on its way to the client, if it is worth it and may be changed: not what is encoded
@@ -74,7 +83,7 @@ export class CompressedAnswer extends ClientDecorator {
     });
     stream.once("error", () => this.cutShort());
     this.inner.onceClosed(() => this.#over());
-    const kept = headers.filter((_item, index) => headers[index - (index % 2)] !== "content-length");
+    const kept = headers.filter((_item, index) => !ofOtherBytes.has(headers[index - (index % 2)] ?? ""));
     super.writeHead(status, [...withVary(weakened(kept), status), "content-encoding", this.#coding], false);
   }
 

@@ -39,7 +39,8 @@ describe("filters of a rule", () => {
       "1",
     ]);
     expect(request.headers).not.toContain("x-gone");
-    expect(valueOf(request, "x-forwarded-host")).toBe("inner.test");
+    expect(valueOf(request, "x-forwarded-host")).toBe("example.com");
+    expect(valueOf(request, "forwarded")).toContain(';host="example.com";');
   });
 
   test("headers of the answer", async () => {
@@ -92,6 +93,22 @@ describe("filters of a rule", () => {
     expect(bad.headers["access-control-allow-origin"]).toBeUndefined();
     const real = await ask(cluster, { headers: { origin: "https://www.good.com" } });
     expect([real.status, real.headers["access-control-allow-origin"]]).toEqual([200, "https://www.good.com"]);
+  });
+
+  test("CORS: a page may hear why it is refused, and when to come back", async () => {
+    const cluster = await filtered([
+      { type: "CORS", cors: { allowOrigins: ["https://good.com"], allowCredentials: true } },
+    ]);
+    const toRoute = { group: "gateway.networking.k8s.io", kind: "HTTPRoute", name: "r" } as const;
+    const limits = { rateLimits: [{ requests: 1, period: "1h", per: "Client" as const }] };
+    cluster.gateway.cluster.set("trafficPolicies", trafficPolicy("p", limits, toRoute));
+    const of = async (origin: string) => {
+      const { status, headers } = await ask(cluster, { headers: { origin } });
+      return [status, headers["access-control-allow-origin"], headers["access-control-allow-credentials"]];
+    };
+    expect(await of("https://good.com")).toEqual([200, "https://good.com", "true"]);
+    expect(await of("https://good.com")).toEqual([429, "https://good.com", "true"]);
+    expect(await of("https://bad.com")).toEqual([429, undefined, undefined]);
   });
 
   test("a mirror gets a copy, body and all, and its answer is nobody's", async () => {
@@ -356,6 +373,7 @@ describe("compression", () => {
       readonly coding: string | undefined;
       readonly etag: string | undefined;
       readonly vary: string | undefined;
+      readonly ofBytes: readonly (string | undefined)[];
       readonly bytes: Buffer;
     }>((resolve, reject) => {
       const headers = { host: "web.default.localhost", "accept-encoding": acceptEncoding };
@@ -363,7 +381,8 @@ describe("compression", () => {
         const chunks: Buffer[] = [];
         response.on("data", (chunk: Buffer) => chunks.push(chunk));
         const { "content-encoding": coding, etag, vary } = response.headers;
-        response.on("end", () => resolve({ coding, etag, vary, bytes: Buffer.concat(chunks) }));
+        const ofBytes = ["accept-ranges", "content-digest"].map((name) => response.headers[name]?.toString());
+        response.on("end", () => resolve({ coding, etag, vary, ofBytes, bytes: Buffer.concat(chunks) }));
       });
       request.on("error", reject);
       request.end();
@@ -375,8 +394,11 @@ describe("compression", () => {
     ["gzip, br, zstd", "zstd", zstdDecompressSync],
     ["gzip;q=1, br;q=0.5, zstd;q=0", "gzip", gunzipSync],
   ] as const)("Accept-Encoding: %s gets %s", async (accepted, coding, decompress) => {
-    const cluster = await answering({ "content-type": "text/plain; charset=utf-8", etag: '"x"' });
+    const ofBytes = { "accept-ranges": "bytes", "content-digest": "sha-256=:x:" };
+    const cluster = await answering({ "content-type": "text/plain; charset=utf-8", etag: '"x"', ...ofBytes });
+    expect((await raw(cluster, "identity")).ofBytes).toEqual(Object.values(ofBytes));
     const answer = await raw(cluster, accepted);
+    expect(answer.ofBytes).toEqual([undefined, undefined]);
     expect([answer.coding, answer.etag, answer.vary]).toEqual([coding, 'W/"x"', "accept-encoding"]);
     expect(decompress(answer.bytes).toString()).toBe(text);
     expect(answer.bytes.length).toBeLessThan(text.length / 5);

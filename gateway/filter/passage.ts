@@ -64,6 +64,20 @@ export class Passages {
    * @throws GatewayFault of guards; BACKEND_MISSING, NOT_PREPARED, RULE_UNUSABLE
    */
   pass(request: AcceptedRequest, match: Match): Passed | Promise<Passed> {
+    const cors = match.rule.filters?.cors;
+    if (cors === undefined) return this.#pass(request, match);
+    const tell = (error: unknown): never => {
+      throw toldToPages(error, corsChanges(cors, request.headers.headers));
+    };
+    try {
+      const passed = this.#pass(request, match);
+      return passed instanceof Promise ? passed.catch(tell) : passed;
+    } catch (error) {
+      return tell(error);
+    }
+  }
+
+  #pass(request: AcceptedRequest, match: Match): Passed | Promise<Passed> {
     const { filters, policy } = match.rule;
     if (filters === undefined && policy === undefined) return this.#plain(request, match);
     if (filters?.isUnknown === true) throw new GatewayFault("RULE_UNUSABLE", "the rule has a filter that is not known");
@@ -136,6 +150,7 @@ export class Passages {
       peer: client,
       headers: { ...original.headers, headers },
       authority: filters?.rewriteHost ?? original.authority,
+      askedAuthority: original.authority,
       target: changePath(original.target, filters?.rewritePath, match.prefix),
     };
     const mirrors = this.#mirrors(rewritten, match);
@@ -219,6 +234,13 @@ export class Passages {
     }
     return state;
   }
+}
+
+/** A page of another origin that may hear the answer may hear why there is none, such as that it is to come back later. */
+function toldToPages(error: unknown, changes: HeaderChanges | undefined): unknown {
+  if (changes === undefined || !(error instanceof GatewayFault)) return error;
+  const { code, message, cause, headers } = error;
+  return new GatewayFault(code, message, { cause, headers: [...headers, ...changes.add] });
 }
 
 function targetOf({ backend, target }: Picked): string {

@@ -25,6 +25,8 @@ export interface AcceptedRequest extends RequestTarget {
   readonly peer: ClientEnd;
   readonly scheme: "http" | "https";
   readonly id: string;
+  /** The host as the client named it, where `authority` may be what a rule has made of it. */
+  readonly askedAuthority?: string | undefined;
   readonly connection: ClientConnection;
   readonly headers: ClientHeaders;
   readonly expectsContinue: boolean;

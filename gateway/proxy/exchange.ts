@@ -45,6 +45,8 @@ export interface ClientRequest {
   readonly id: string;
   readonly client: ClientAddress;
   readonly authority: string;
+  /** As the client named it; undefined: the same. */
+  readonly askedAuthority?: string | undefined;
   readonly scheme: "http" | "https";
   /** Path and query. */
   readonly target: string;
@@ -326,8 +328,8 @@ export class Exchange implements Waiter, UpstreamHandlers, DeadlineOwner {
   }
 
   #makeRequest(): UpstreamRequest {
-    const { headers, peer, authority, client, id, target, scheme } = this.#request;
-    addForwarded(headers.headers, client, { authority, requestId: id, scheme });
+    const { headers, peer, authority, askedAuthority = authority, client, id, target, scheme } = this.#request;
+    addForwarded(headers.headers, client, { authority: askedAuthority, requestId: id, scheme });
     return {
       head: {
         method: peer.method,
@@ -389,14 +391,14 @@ export class Exchange implements Waiter, UpstreamHandlers, DeadlineOwner {
   /** Leaves the story of this request for whoever asks why it failed. */
   #tell(fault: GatewayFault): void {
     const { clock, stories } = this.#context;
-    const { id, authority, target, client, peer } = this.#request;
+    const { id, authority, askedAuthority: host = authority, target, client, peer } = this.#request;
     const { namespace, name } = this.#dispatcher.target;
     const asked = {
       id,
       namespace,
       revision: name,
       method: peer.method,
-      host: authority,
+      host,
       target,
       client: client.address,
     };
