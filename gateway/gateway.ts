@@ -23,6 +23,7 @@ import { KeptBytes } from "./proxy/kept-bytes.ts";
 import { RetryBudget } from "./proxy/retry.ts";
 import type { ServerTimingMode } from "./proxy/server-timing.ts";
 import { wholeServer } from "./proxy/request-target.ts";
+import type { TrustedProxies } from "./proxy/trusted-proxies.ts";
 import { Upstreams } from "./proxy/upstreams.ts";
 import { stickyToken } from "./route/backends.ts";
 import { certificateNames, type SecretName } from "./route/certificates.ts";
@@ -52,6 +53,8 @@ export interface GatewayOptions {
   readonly agents: NodeAgents;
   /** The secret with the certificate of hosts that have none. */
   readonly defaultCertificate?: SecretName | undefined;
+  /** In front of the gateway; what they say of their clients is believed. */
+  readonly trustedProxies?: TrustedProxies | undefined;
   /** Of HTTPS, as clients know it, where that is another one than the gateway listens on. */
   readonly httpsPublicPort?: number | undefined;
   /** Tells a node's agent of requests of one of its pods whose clients have gone. */
@@ -160,6 +163,7 @@ export class Gateway {
       heap: this.#heap,
       watchers: [this.#requestMetrics, options.tracer, ...watchers].filter((one) => one !== undefined),
       tracer: options.tracer,
+      trusted: options.trustedProxies,
       certificates: this.#certificates,
       accept: (request, over) => this.#accept(request, over),
     });
@@ -323,8 +327,7 @@ export class Gateway {
     { request, target, rules }: Pick<Forwarded, "request" | "target"> & { readonly rules?: Forwarded["rules"] },
     over: () => void,
   ): Exchange {
-    const { client } = request.connection;
-    const asked = { ...request, client, ...(rules === undefined ? {} : { rules }) };
+    const asked = { ...request, scheme: request.clientScheme, ...(rules === undefined ? {} : { rules }) };
     const exchange = new Exchange(this.#context, asked, this.#dispatcher(target), over);
     exchange.start();
     return exchange;

@@ -57,6 +57,7 @@ async function main(): Promise<void> {
     tls,
     httpsPublicPort: settings.httpsPublicPort,
     defaultCertificate: settings.defaultCertificate,
+    trustedProxies: settings.trustedProxies,
     agents,
     metrics: telemetry.measured,
     tracer: telemetry.tracer,

@@ -44,6 +44,8 @@ describe("readSettings", () => {
     { "peer-port": "all" },
     { "peer-address": "fe80::1" },
     { "peer-address": "10.0.0.1:80" },
+    { "trusted-proxies": "balancer" },
+    { "trusted-proxies": "10.0.0.0/8," },
     { "access-log": "xml" },
     { trace: "2" },
     { "server-timing": "maybe" },

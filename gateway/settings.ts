@@ -1,9 +1,10 @@
-import { parseDurationMs } from "@shallop/sdk/internal";
+import { describeError, parseDurationMs } from "@shallop/sdk/internal";
 import { parseQuantity } from "@shallop/sdk/api";
 import { defaultLimits, type GatewayLimits } from "./limits.ts";
 import { parseTraceMode, type TraceMode } from "./stats/tracer.ts";
 import type { SecretName } from "./route/certificates.ts";
 import { type AccessLogForm, accessLogForms } from "./stats/access-line.ts";
+import { TrustedProxies } from "./proxy/trusted-proxies.ts";
 import { isServerTimingMode, type ServerTimingMode } from "./proxy/server-timing.ts";
 
 /** The flags of `gateway/main.ts`, for `parseArgs`. */
@@ -16,6 +17,7 @@ export const settingOptions = {
   "peer-port": { type: "string", default: "0" },
   "peer-address": { type: "string" },
   "default-certificate": { type: "string" },
+  "trusted-proxies": { type: "string" },
   domain: { type: "string", default: "localhost" },
   state: { type: "string" },
   "status-port": { type: "string" },
@@ -63,6 +65,8 @@ export interface Settings {
   readonly httpsPublicPort: number | undefined;
   /** The secret with the certificate of hosts that have none. */
   readonly defaultCertificate: SecretName | undefined;
+  /** Whose word on who the client is counts; undefined: nobody's. */
+  readonly trustedProxies: TrustedProxies | undefined;
   /** Where other gateways of the cluster speak to this one, over mutual TLS; 0: any. */
   readonly peerPort: number;
   /** How they reach it; undefined: where it listens, or this machine's first address. */
@@ -123,6 +127,7 @@ export function readSettings(values: SettingValues): Settings {
     peerPort: portNumber(values, "peer-port") ?? 0,
     peerAddress: hostName(values, "peer-address"),
     defaultCertificate: secretName(values["default-certificate"]),
+    trustedProxies: trustedProxies(values["trusted-proxies"]),
     domain,
     state,
     statusPort,
@@ -153,6 +158,15 @@ function secretName(text: string | undefined): SecretName | undefined {
   const [, namespace, name] = /^([a-z0-9][a-z0-9.-]*)\/([a-z0-9][a-z0-9.-]*)$/.exec(text) ?? [];
   if (namespace !== undefined && name !== undefined) return { namespace, name };
   throw new Error(`--default-certificate names a Secret as NAMESPACE/NAME, not ${JSON.stringify(text)}`);
+}
+
+function trustedProxies(text: string | undefined): TrustedProxies | undefined {
+  if (text === undefined) return undefined;
+  try {
+    return new TrustedProxies(text.split(",").map((range) => range.trim()));
+  } catch (error) {
+    throw new Error(`--trusted-proxies: ${describeError(error)}`, { cause: error });
+  }
 }
 
 type Name = keyof typeof settingOptions;

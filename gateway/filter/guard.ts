@@ -31,7 +31,7 @@ export function guard(
   { policy, state }: { readonly policy: CompiledPolicy; readonly state: PolicyState },
   context: GuardContext,
 ): Pass | Promise<Pass> {
-  const { address } = request.connection.client;
+  const { address } = request.client;
   if (state.addresses?.admits(address) === false) throw new GatewayFault("CLIENT_REFUSED", "");
   checkRate(state, address, context);
   if ((request.headers.contentLength ?? 0) > (policy.bodyBytesMax ?? Number.POSITIVE_INFINITY))

@@ -102,7 +102,7 @@ export class Passages {
 
   /** Redirects, and what browsers ask before they ask: no pod is needed for these, and no credentials. */
   #answerEarly(request: AcceptedRequest, { rule, prefix }: Match): DirectAnswer | undefined {
-    const { peer, scheme, host, target } = request;
+    const { peer, clientScheme: scheme, host, target } = request;
     const { filters, policy } = rule;
     const httpsPort = this.#context.httpsPort();
     if (policy?.redirectToHttps === true && scheme === "http" && httpsPort !== undefined) {
@@ -139,7 +139,7 @@ export class Passages {
     const answer = this.#answerChanges(original, match, picked);
     const compressed = this.#compressed(original, policy);
     const plain = answer.length === 0 ? original.peer : new AnswerHeaders(original.peer, answer);
-    const { scheme } = original;
+    const { clientScheme: scheme } = original;
     const shaped =
       session === undefined || seat === undefined
         ? plain

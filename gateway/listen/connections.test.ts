@@ -28,6 +28,16 @@ test("one address gets so many connections, another its own, loopback any number
   expect(connections.add(socketOf("10.0.0.1"))).toBeDefined();
 });
 
+test("a client that has gone already, and has no address, is not let in", () => {
+  expect(new Connections(0).add(new Socket())).toBeUndefined();
+});
+
+test("a proxy is many clients, and has no bound", () => {
+  const connections = new Connections(1, (address) => address === "10.0.0.1");
+  const added = ["10.0.0.1", "10.0.0.1", "10.0.0.2", "10.0.0.2"].map((address) => connections.add(socketOf(address)));
+  expect(added.map((one) => one !== undefined)).toEqual([true, true, true, false]);
+});
+
 test("no bound is none", () => {
   const connections = new Connections(0);
   for (let count = 0; count < 500; count++) expect(connections.add(socketOf("10.0.0.1"))).toBeDefined();

@@ -30,12 +30,17 @@ export const isLoopback = (address: string): boolean => address.startsWith("127.
 /** Counts clients' connections by address. */
 export class Connections {
   readonly #perAddressMax: number;
+  readonly #isProxy: (address: string) => boolean;
   readonly #bySocket = new Map<Socket, ClientConnection>();
   readonly #countByAddress = new Map<string, number>();
 
-  /** @param perAddressMax 0 = no bound. Loopback has none: what comes from this machine is counted by nobody else. */
-  constructor(perAddressMax: number) {
+  /**
+   * @param perAddressMax 0 = no bound. Loopback has none: what comes from this machine is counted by nobody else.
+   * @param isProxy whether an address is many clients', and has no bound either
+   */
+  constructor(perAddressMax: number, isProxy: (address: string) => boolean = () => false) {
     this.#perAddressMax = perAddressMax;
+    this.#isProxy = isProxy;
   }
 
   get size(): number {
@@ -53,11 +58,14 @@ export class Connections {
     return this.#keep(socket, new SpokenNames(asked, socket.getX509Certificate()));
   }
 
-  /** Counts a connection while it is open. @returns false when its address has too many; the caller closes it */
+  /** Counts a connection while it is open. @returns false when its address has too many, or is not known; the caller closes it */
   admit(socket: Socket): boolean {
+    // Whoever has gone before his connection was taken has no address any more, by which he could be refused.
+    if (socket.remoteAddress === undefined) return false;
     const { address } = clientAddress(socket.remoteAddress);
     const count = (this.#countByAddress.get(address) ?? 0) + 1;
-    if (this.#perAddressMax > 0 && count > this.#perAddressMax && !isLoopback(address)) return false;
+    const isOver = this.#perAddressMax > 0 && count > this.#perAddressMax;
+    if (isOver && !isLoopback(address) && !this.#isProxy(address)) return false;
     this.#countByAddress.set(address, count);
     socket.once("close", () => this.#uncount(address));
     return true;

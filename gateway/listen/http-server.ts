@@ -5,13 +5,14 @@ import type { GatewayLimits } from "../limits.ts";
 import { answerFault } from "../proxy/answer-fault.ts";
 import type { ClientEnd } from "../proxy/client-end.ts";
 import { GatewayFault, type GatewayFaultCode } from "../proxy/fault-status.ts";
-import type { ClientHeaders } from "../proxy/request-head.ts";
+import type { ClientAddress, ClientHeaders } from "../proxy/request-head.ts";
 import type { RequestTarget } from "../proxy/request-target.ts";
 import type { CertificateStore } from "./certificate-store.ts";
 import { type ClientConnection, Connections, type OpenRequest } from "./connections.ts";
 import type { HeapGuard } from "./heap-guard.ts";
 import { Http1Listener } from "./http1-listener.ts";
 import { Http2Listener } from "./http2-listener.ts";
+import type { TrustedProxies } from "../proxy/trusted-proxies.ts";
 import { type ListenPlace, listenAt } from "./listen-place.ts";
 import { readPreface } from "./preface.ts";
 import { RequestRecord, type RequestWatcher } from "../stats/request-record.ts";
@@ -23,7 +24,11 @@ import { WatchedClient } from "./watched-client.ts";
 /** A request that is well-formed; what becomes of it is another's business. */
 export interface AcceptedRequest extends RequestTarget {
   readonly peer: ClientEnd;
+  /** Of the connection. */
   readonly scheme: "http" | "https";
+  /** As the client speaks it: TLS may end at a proxy that is trusted. */
+  readonly clientScheme: "http" | "https";
+  readonly client: ClientAddress;
   readonly id: string;
   /** The host as the client named it, where `authority` may be what a rule has made of it. */
   readonly askedAuthority?: string | undefined;
@@ -44,6 +49,8 @@ export interface HttpServerOptions {
   readonly watchers: readonly RequestWatcher[];
   /** One of them. */
   readonly tracer?: Tracer | undefined;
+  /** Undefined: nobody's word on who the client is counts. */
+  readonly trusted?: TrustedProxies | undefined;
   readonly certificates: Pick<CertificateStore, "contextFor" | "defaultPair">;
   /**
    * Takes a request on; `over` is to be called once it is done with. A throw of GatewayFault is answered.
@@ -67,7 +74,10 @@ export class HttpServer {
   constructor(options: HttpServerOptions) {
     this.#options = options;
     const { clock, random, log, limits } = options;
-    const connections = new Connections(limits.connectionsPerAddressMax);
+    const connections = new Connections(
+      limits.connectionsPerAddressMax,
+      (address) => options.trusted?.trusts(address) === true,
+    );
     this.#connections = connections;
     const received = (request: ReceivedRequest): void => this.#received(request);
     const refused = (refusal: Refusal): void => this.#refused(refusal);
@@ -200,7 +210,13 @@ export class HttpServer {
     try {
       if (heap.pressure === "refuse") throw new GatewayFault("OVERLOADED", "");
       const { headers, target } = request.read();
+      const { client, scheme: clientScheme } = this.#options.trusted?.clientOf(
+        connection.client,
+        scheme,
+        headers.claims,
+      ) ?? { client: connection.client, scheme };
       if (record !== undefined) {
+        record.client = client.address;
         record.authority = target.authority;
         record.target = target.target;
         record.headers = headers.headers.slice();
@@ -209,7 +225,8 @@ export class HttpServer {
       if (connection.isHttp2 && connection.names?.includes(target.host) === false)
         throw new GatewayFault("MISDIRECTED", "");
       if ((headers.contentLength ?? 0) > limits.bodyBytesMax) throw new GatewayFault("BODY_TOO_LARGE", "");
-      this.#accept({ ...target, peer, scheme, id, connection, headers, expectsContinue, record });
+      const accepted = { peer, scheme, clientScheme, client, id, connection, headers, expectsContinue, record };
+      this.#accept({ ...target, ...accepted });
     } catch (error) {
       const fault = error instanceof GatewayFault ? error : undefined;
       if (fault === undefined) throw error;

@@ -2,11 +2,14 @@ import { METHODS } from "node:http";
 import { type FieldRules, type ParsedRequest, parseRequest, type RequestHeadProblem } from "@shallop/sdk/http1";
 import { GatewayFault, type GatewayFaultCode } from "./fault-status.ts";
 import { type ClientHeaders, passesOn, withoutNamed } from "./request-head.ts";
+import { headerValue } from "../route/predicates.ts";
 
-const timingName = "x-shallop-timing";
+const [timingName, forName, protoName] = ["x-shallop-timing", "x-forwarded-for", "x-forwarded-proto"] as const;
+/** What is for the gateway, and goes no further. */
+const forGateway: ReadonlySet<string> = new Set([timingName, forName, protoName]);
 
 const headRules: FieldRules = {
-  keeps: (name) => passesOn(name) || name === timingName,
+  keeps: (name) => passesOn(name) || forGateway.has(name),
   // Bounded by the bytes of a head; who asks for too many is told by another, who knows the request.
   countMax: 64 * 1024,
 };
@@ -46,16 +49,27 @@ export function readClientFields(head: ParsedRequest, headerCountMax: number): C
   if (head.fieldCount > headerCountMax)
     throw new GatewayFault("HEADERS_TOO_LARGE", `The request has more than ${headerCountMax} headers.`);
   const { bodyBytes, host } = head;
-  const timingAt = head.headers.indexOf(timingName);
-  const timing = timingAt % 2 === 0 && head.headers[timingAt + 1] === "1";
-  let headers = withoutNamed(head.headers, head.connection);
-  if (timingAt !== -1) headers = headers.filter((_, at) => headers[at - (at % 2)] !== timingName);
+  const { headers, timing, claims } = withoutOwn(head.headers);
   return {
-    headers,
+    headers: withoutNamed(headers, head.connection),
     host,
     contentLength: bodyBytes === "chunked" ? undefined : bodyBytes,
     chunked: bodyBytes === "chunked",
     isUpgrade: false,
     timing,
+    claims,
+  };
+}
+
+const nothingClaimed = { address: undefined, scheme: undefined };
+
+function withoutOwn(headers: string[]): Pick<ClientHeaders, "headers" | "timing" | "claims"> {
+  // Few requests have any of them.
+  if (!headers.some((item, at) => at % 2 === 0 && forGateway.has(item)))
+    return { headers, timing: false, claims: nothingClaimed };
+  return {
+    headers: headers.filter((_, at) => !forGateway.has(headers[at - (at % 2)] ?? "")),
+    timing: headerValue(headers, timingName) === "1",
+    claims: { address: headerValue(headers, forName), scheme: headerValue(headers, protoName) },
   };
 }

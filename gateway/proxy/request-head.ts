@@ -1,4 +1,5 @@
 import { GatewayFault } from "./fault-status.ts";
+import type { ClientClaims } from "./trusted-proxies.ts";
 
 /** A client's headers, checked and sorted out. */
 export interface ClientHeaders {
@@ -13,6 +14,8 @@ export interface ClientHeaders {
   readonly isUpgrade: boolean;
   /** The client asks for `Server-Timing`: `x-shallop-timing: 1`. */
   readonly timing: boolean;
+  /** What it says of who the client is. */
+  readonly claims: ClientClaims;
 }
 
 /** Hop-by-hop (RFC 9110, 7.6.1, and the older ones that are still met), and what the gateway says itself. */
@@ -37,7 +40,7 @@ const dropped: ReadonlySet<string> = new Set([
 /** Whether a field of a client, by its name in lower case, goes on to the guest. */
 export const passesOn = (name: string): boolean => !dropped.has(name) && !isInternal(name) && !name.includes("_");
 
-/** Prefixes of names that only the gateway, or a proxy that it trusts, may say. It trusts none. */
+/** Prefixes of names that only the gateway may say to a guest, in its own words where a proxy that it trusts has said them. */
 const isInternal = (name: string): boolean =>
   name.startsWith("x-forwarded-") || name.startsWith("x-shallop-") || name.startsWith("k-");
 
@@ -65,6 +68,10 @@ class HeaderReading {
   chunked = false;
   readonly isUpgrade = false;
   timing = false;
+  readonly #claims: { address: string | undefined; scheme: string | undefined } = {
+    address: undefined,
+    scheme: undefined,
+  };
   #connection = "";
 
   add(name: string, value: string): void {
@@ -87,6 +94,12 @@ class HeaderReading {
       case "x-shallop-timing":
         this.timing = value === "1";
         return;
+      case "x-forwarded-for":
+        this.#claims.address = joined(this.#claims.address, value);
+        return;
+      case "x-forwarded-proto":
+        this.#claims.scheme = joined(this.#claims.scheme, value);
+        return;
       default:
         if (!passesOn(name)) return;
     }
@@ -105,9 +118,13 @@ class HeaderReading {
       throw new GatewayFault("BAD_REQUEST", "The length of the body is given in two ways.");
     const { host, contentLength, chunked, isUpgrade, timing } = this;
     const headers = withoutNamed(this.headers, this.#connection.slice(1).toLowerCase());
-    return { headers, host, contentLength, chunked, isUpgrade, timing };
+    return { headers, host, contentLength, chunked, isUpgrade, timing, claims: this.#claims };
   }
 }
+
+/** One list, as RFC 9110, 5.3 has it. */
+const joined = (before: string | undefined, value: string): string =>
+  before === undefined ? value : `${before},${value}`;
 
 /**
  * Without those that `Connection` names, as they are for this hop only (RFC 9110, 7.6.1). `connection`: its value in lower case. The
@@ -121,12 +138,14 @@ export function withoutNamed(headers: string[], connection: string): string[] {
   return headers.filter((_item, index) => !named.has(headers[index - (index % 2)] ?? ""));
 }
 
-/** Who the client is, as far as the gateway can tell; the same for all requests of a connection. */
+/** Who the client is, as far as the gateway can tell; the same for all requests of a connection that is no trusted proxy's. */
 export interface ClientAddress {
   /** Plain address, a v4 one in a v6 socket as v4. */
   readonly address: string;
   /** `for=` parameter of Forwarded (RFC 7239, 6). */
   readonly forwardedFor: string;
+  /** The client and the proxies after it, all of whom are known, as X-Forwarded-For has them; undefined: it is alone. */
+  readonly way?: string;
 }
 
 export function clientAddress(remoteAddress: string | undefined): ClientAddress {
@@ -143,7 +162,7 @@ export function addForwarded(
   const { authority, requestId, scheme } = request;
   headers.push(
     "x-forwarded-for",
-    client.address,
+    client.way ?? client.address,
     "x-forwarded-proto",
     scheme,
     "x-forwarded-host",

@@ -12,7 +12,7 @@ export function accessLine(record: RequestRecord, form: AccessLogForm): string {
   const { origin, status, bytesSent, target } = record;
   const request = `${origin.method} ${target === "" ? "-" : target} HTTP/${origin.protocol}`;
   // The status of a client that has gone is nginx' 499.
-  const common = `${quoted(origin.client)} - - [${commonDate(origin.startWallMs)}] "${quoted(request)}" ${status || 499} ${bytesSent}`;
+  const common = `${quoted(record.client)} - - [${commonDate(origin.startWallMs)}] "${quoted(request)}" ${status || 499} ${bytesSent}`;
   if (form === "common") return `${common}\n`;
   const header = (name: string): string => quoted(headerOf(record, name) ?? "-");
   return `${common} "${header("referer")}" "${header("user-agent")}"\n`;
@@ -25,7 +25,7 @@ function jsonLine(record: RequestRecord): string {
     time: new Date(origin.startWallMs).toISOString(),
     request_id: origin.id,
     trace_id: trace?.traceId,
-    client: origin.client,
+    client: record.client,
     method: origin.method,
     scheme: origin.scheme,
     host: record.authority.slice(0, textMax),

@@ -9,7 +9,7 @@ export interface RequestOrigin {
   readonly scheme: "http" | "https";
   /** `1.0`, `1.1` or `2`. */
   readonly protocol: string;
-  /** Address of the client. */
+  /** Address of who has made the connection. */
   readonly client: string;
   /** Monotonic milliseconds, and those of the wall clock. */
   readonly startMs: number;
@@ -19,6 +19,8 @@ export interface RequestOrigin {
 /** One request, for those who watch all of them. Made only when somebody does. */
 export class RequestRecord {
   readonly origin: RequestOrigin;
+  /** Address of the client. */
+  client: string;
   /** Value of Host, and path and query; empty while, or because, they could not be read. */
   authority = "";
   target = "";
@@ -44,6 +46,7 @@ export class RequestRecord {
 
   constructor(origin: RequestOrigin) {
     this.origin = origin;
+    this.client = origin.client;
   }
 
   get durationMs(): number {

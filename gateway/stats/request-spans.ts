@@ -100,7 +100,7 @@ function serverAttributes(record: RequestRecord): Span["attributes"] {
     "url.scheme": origin.scheme,
     "url.path": path.slice(0, textMax),
     "server.address": authority.slice(0, textMax),
-    "client.address": origin.client,
+    "client.address": record.client,
     "network.protocol.version": origin.protocol,
     "shallop.request.id": origin.id,
     ...(status === 0 ? {} : { "http.response.status_code": status }),

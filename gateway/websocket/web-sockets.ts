@@ -249,9 +249,9 @@ export class WebSockets {
   }
 
   /** Counts a connection while it is open. @returns what ends that. @throws GatewayFault WEBSOCKETS_FULL */
-  #enter({ connection }: AcceptedRequest, service: string): () => void {
+  #enter({ client }: AcceptedRequest, service: string): () => void {
     const { webSocketsPerServiceMax, webSocketsPerTenantMax, webSocketsPerAddressMax } = this.#options.limits;
-    const { address } = connection.client;
+    const { address } = client;
     const bounds: readonly (readonly [string, number])[] = [
       [serviceKey(service), webSocketsPerServiceMax],
       [`tenant ${service.slice(0, service.indexOf("/"))}`, webSocketsPerTenantMax],

@@ -85,6 +85,10 @@ export const partFlags = {
       value: "namespace/name",
       about: "Secret for hosts without one (default: the cluster's own)",
     },
+    "trusted-proxies": {
+      value: "ranges",
+      about: "addresses or ranges, by commas, whose X-Forwarded-For and -Proto are believed",
+    },
     domain: { value: "domain", about: "of the services' host names (default: localhost)" },
     state: { value: "file", about: "where the last known state is kept" },
     "status-port": { value: "port", about: "of /healthz, /readyz, /status and /metrics on loopback" },
