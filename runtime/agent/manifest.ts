@@ -3,6 +3,7 @@ import {
   annotation,
   apiVersionOf,
   type Container,
+  graceSecondsOf,
   guestLimitsOf,
   instanceReuseOf,
   label,
@@ -109,7 +110,7 @@ export function activationManifest(
     spec: {
       nodeName: place.node,
       restartPolicy: "Always",
-      terminationGracePeriodSeconds: 30,
+      terminationGracePeriodSeconds: graceSecondsOf(revision.spec),
       containers: [
         {
           ...container,

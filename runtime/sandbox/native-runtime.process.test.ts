@@ -46,6 +46,20 @@ function lifecycleTests(machine: SandboxMachine): void {
     expect(await machineCounts()).toEqual(before);
   });
 
+  test("a program that drops its requests when it is asked to end is asked when it has none", async () => {
+    await using sandbox = await openSandbox(machine);
+    const pod = await sandbox.start({ uid: "busy" });
+    const slow = inside(pod, `await new Promise((done) => setTimeout(done, 1500)); return "answered";`);
+    await systemClock.sleep(200);
+    const beganMs = systemClock.nowMs();
+    const stopped = sandbox.runtime.stop("busy", 60_000);
+    expect(await slow).toBe("answered");
+    await stopped;
+    // A second without connections, and not the whole grace.
+    expect(systemClock.nowMs() - beganMs).toBeLessThan(20_000);
+    expect(sandbox.exits.size).toBe(0);
+  });
+
   test("both output streams arrive as lines with stream and time, long ones in pieces", async () => {
     await using sandbox = await openSandbox(machine);
     const pod = await sandbox.start({ uid: "logs" });

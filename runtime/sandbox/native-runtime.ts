@@ -39,6 +39,7 @@ import { timedOut, untilReady } from "./readiness.ts";
 import { type Remains, type Start, type StartHook, startHooks, type StartTools } from "./start.ts";
 import { notNative, startFault } from "./start-fault.ts";
 import { StartSteps } from "./start-steps.ts";
+import { untilUnused } from "./traffic.ts";
 
 export interface NativeRuntimeSettings {
   /** Where the state of this node's native pods is kept; made when missing. */
@@ -69,6 +70,15 @@ const defaultAddressRange = "10.88.0.0/16";
 const limitsLookMs = 2000;
 // Linux names of hosts.
 const hostnameLengthMax = 63;
+
+// As the kubelet has it for a program whose whole grace others have used up.
+const endMsMin = 2_000;
+// A program that no signal ends has nobody to answer by then, and holds memory.
+const endMsMax = 30_000;
+
+/** How long a program may take to end itself when requests have used some of its grace. */
+const endMsOf = (graceMs: number, usedMs: number): number =>
+  graceMs === 0 ? 0 : Math.min(endMsMax, Math.max(endMsMin, graceMs - usedMs));
 
 /** Pods that are OCI containers, run by runc or crun. They go on running while no agent looks after them. */
 export class NativeRuntime implements PodRuntime, AsyncDisposable {
@@ -319,7 +329,11 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
   async #stop(pod: NativePod, graceMs: number): Promise<void> {
     // What is frozen hears no signal.
     await pauseContainer(pod, false, this.#kernel);
-    await endProgram(pod, graceMs, this.#tools);
+    const { clock } = this.#settings;
+    const beganMs = clock.nowMs();
+    const unused = untilUnused({ files: pod.files, port: pod.record.port }, graceMs, clock);
+    if (graceMs > 0) await Promise.race([unused, pod.ended]);
+    await endProgram(pod, endMsOf(graceMs, clock.nowMs() - beganMs), this.#tools);
     await this.#explain(pod);
     await this.#forget(pod);
   }

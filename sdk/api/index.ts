@@ -124,4 +124,5 @@ export { isExternalName, withoutAddress } from "./validation/core-service.ts";
 export { forbidden, invalid, notSupported, required } from "./validation/cause.ts";
 export { validateMetadata } from "./validation/metadata.ts";
 export { labelValueFault, nameFault, type NameRule, qualifiedNameFault } from "./validation/name-rules.ts";
+export { graceSecondsOf } from "./grace.ts";
 export { variantKinds, type VariantWish, variantWishOf, wishedVariant } from "./variant.ts";

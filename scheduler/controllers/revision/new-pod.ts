@@ -2,6 +2,7 @@ import {
   annotation,
   apiVersionOf,
   type Container,
+  graceSecondsOf,
   label,
   type NewObject,
   type Pod,
@@ -14,9 +15,6 @@ import { controllerReference } from "../shared/ownership.ts";
 
 /** Knative runtime contract, "Inbound network connectivity": where a container listens that names no port. */
 const portDefault = 8080;
-/** core/v1 default. A pod drains and ends sooner when it has no requests. */
-const graceSeconds = 30;
-
 /** The one container of a revision's pods. */
 export const containerName = "user-container";
 
@@ -50,7 +48,7 @@ export function newPod(
     spec: {
       nodeName: place.node,
       restartPolicy: "Always",
-      terminationGracePeriodSeconds: graceSeconds,
+      terminationGracePeriodSeconds: graceSecondsOf(spec),
       containers: [servingContainer(revision, container)],
     },
   };
