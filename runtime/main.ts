@@ -1,9 +1,12 @@
+import { mkdir } from "node:fs/promises";
 import { enableCompileCache, flushCompileCache } from "node:module";
 import { hostname } from "node:os";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { readTelemetrySettings } from "@shallop/sdk/internal/telemetry";
 import { aborted, announceReady, jsonLog, stopSignal, systemClock, systemRandom } from "@shallop/sdk/internal";
+import type { Rootless } from "./sandbox/rootless/rootless.ts";
 
 const { values } = parseArgs({
   options: {
@@ -38,6 +41,8 @@ const { values } = parseArgs({
   },
 });
 
+/** Said by this program to itself: the process that keeps the namespaces in which it is root. */
+const keeperVariable = "SHALLOP_KEEPER";
 const log = jsonLog("agent", (line) => process.stderr.write(line));
 const supervised = process.channel !== undefined;
 const stop = stopSignal();
@@ -47,8 +52,10 @@ try {
   const dataDirectory = path.resolve(values.data);
   // Stripped types and machine code of the agent itself: a start takes 0.1 s instead of 0.4 s.
   enableCompileCache(path.join(dataDirectory, "node", "code"));
+  const own = await rootlessPlace(dataDirectory);
   const place = {
     dataDirectory,
+    ...(own.rootless === undefined ? {} : { rootless: own.rootless }),
     ...(process.env["XDG_RUNTIME_DIR"] === undefined ? {} : { runBase: process.env["XDG_RUNTIME_DIR"] }),
     clock: systemClock,
     random: systemRandom,
@@ -57,6 +64,7 @@ try {
   if (values["clean-up"]) {
     const { cleanUp } = await import("./agent/clean-up.ts");
     await cleanUp(place);
+    await own.leave();
     process.exit(0);
   }
   const { startNode } = await import("./agent/node.ts");
@@ -90,12 +98,33 @@ try {
   await aborted(stop);
   // A supervisor that died is started again and wants its pods back; one that asks for a stop wants nothing left.
   const orphaned = supervised && !process.connected;
-  await node.stop({ keepPods: values["keep-pods"] || orphaned });
+  const keepPods = values["keep-pods"] || orphaned;
+  await node.stop({ keepPods });
+  if (!keepPods) await own.leave();
   process.exit(0);
 } catch (error) {
   if (stop.aborted) process.exit(0);
   log.error("the node agent cannot start", error);
   process.exit(1);
+}
+
+/** An ordinary user's node becomes root of namespaces of its own, where it may have some: it then starts anew there. */
+async function rootlessPlace(dataDirectory: string): Promise<{ rootless?: Rootless | string; leave(): Promise<void> }> {
+  const leave = (): Promise<void> => Promise.resolve();
+  const inside = process.env[keeperVariable];
+  if (process.platform !== "linux" || (process.getuid?.() === 0 && inside === undefined)) return { leave };
+  const { enterRootless, leaveRootless, rootlessInside } = await import("./sandbox/rootless/rootless.ts");
+  const { runDirectory } = await import("./agent/run-directory.ts");
+  await mkdir(dataDirectory, { recursive: true, mode: 0o700 });
+  const run = await runDirectory(dataDirectory, process.env["XDG_RUNTIME_DIR"]);
+  const place = { directory: path.join(dataDirectory, "node"), run };
+  if (inside === undefined) {
+    const main = fileURLToPath(import.meta.url);
+    const environment = (keeper: number) => ({ ...process.env, [keeperVariable]: String(keeper) });
+    return { rootless: await enterRootless(place, { main, args: process.argv.slice(2), environment }), leave };
+  }
+  const rootless = rootlessInside(Number(inside), place);
+  return { rootless, leave: () => leaveRootless(rootless, place) };
 }
 
 function joinSource() {

@@ -3,6 +3,7 @@ import { connect, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { connect as connectTls } from "node:tls";
 import { type Clock, errorCode } from "@shallop/sdk/internal";
+import { passGate } from "@shallop/sdk/wire";
 import { GatewayFault } from "./fault-status.ts";
 import { pulseAnswerMs } from "./node-pulse.ts";
 import { connectTimeoutMs } from "./upstream.ts";
@@ -18,9 +19,25 @@ export interface AgentTls {
 export const dialSocket = (path: string, clock: Clock): Promise<Socket> =>
   connected(connect({ path }), { place: path, clock });
 
+/** A pod's address of this machine. */
+interface PodAddress {
+  readonly host: string;
+  readonly port: number;
+  /** A unix socket on the way to it. */
+  readonly gate?: string;
+}
+
 /** Connects to a pod's address. @throws GatewayFault CONNECT_FAILED */
-export const dialAddress = (host: string, port: number, clock: Clock): Promise<Socket> =>
-  connected(connect({ host, port, noDelay: true }), { place: `${host}:${port}`, clock });
+export const dialAddress = (address: PodAddress, clock: Clock): Promise<Socket> =>
+  dialledThrough(new Socket(), address, clock);
+
+async function dialledThrough(socket: Socket, { host, port, gate }: PodAddress, clock: Clock): Promise<Socket> {
+  const place = `${host}:${port}`;
+  socket.setNoDelay(true);
+  if (gate === undefined) return connected(socket.connect({ host, port }), { place, clock });
+  await connected(socket.connect({ path: gate }), { place: `${place} behind ${gate}`, clock });
+  return answered(socket, passGate(socket, { host, port }), { place, clock });
+}
 
 // As much as Node reads at once. What is read is copied before the next read, so that all connections can share it.
 const readBuffer = Buffer.allocUnsafeSlow(64 * 1024);
@@ -29,15 +46,16 @@ const readBuffer = Buffer.allocUnsafeSlow(64 * 1024);
  * Likewise, for who reads by `data` alone: bytes come as a copy of as many as there are, where Node makes a buffer of 64 KiB for each read
  * and passes it through a stream.
  */
-export function dialReading(host: string, port: number, clock: Clock): Promise<Socket> {
+export function dialReading(address: PodAddress, clock: Clock): Promise<Socket> {
   const callback = (byteCount: number): boolean => {
     socket.emit("data", Buffer.from(readBuffer.subarray(0, byteCount)));
     // False would end the reading.
     return true;
   };
   const socket = new ReadingSocket({ onread: { buffer: readBuffer, callback } });
-  socket.setNoDelay(true).connect({ host, port });
-  return connected(socket, { place: `${host}:${port}`, clock });
+  const dialled = dialledThrough(socket, address, clock);
+  // The gate's answer has paused it.
+  return address.gate === undefined ? dialled : dialled.then((ready) => ready.resume());
 }
 
 /**
@@ -74,21 +92,33 @@ interface Dialled {
   readonly event?: "connect" | "secureConnect";
 }
 
-function connected(socket: Socket, { place, clock, event = "connect" }: Dialled): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const fail = (cause: Error): void => {
-      timer.cancel();
-      socket.destroy();
-      reject(new GatewayFault("CONNECT_FAILED", `nobody takes a connection at ${place}`, { cause }));
-    };
-    const timer = clock.after(connectTimeoutMs, () => fail(new Error(`no answer within ${connectTimeoutMs} ms`)));
-    socket.once("error", fail);
+function connected(socket: Socket, dialled: Dialled): Promise<Socket> {
+  const { event = "connect" } = dialled;
+  const made = new Promise<void>((resolve, reject) => {
+    socket.once("error", reject);
     socket.once(event, () => {
-      timer.cancel();
-      socket.off("error", fail);
-      resolve(socket);
+      socket.off("error", reject);
+      resolve();
     });
   });
+  return answered(socket, made, dialled);
+}
+
+/** The socket, once `made` has resolved. */
+async function answered(socket: Socket, made: Promise<void>, { place, clock }: Dialled): Promise<Socket> {
+  const late = Promise.withResolvers<never>();
+  const timer = clock.after(connectTimeoutMs, () => late.reject(new Error(`no answer within ${connectTimeoutMs} ms`)));
+  try {
+    await Promise.race([made, late.promise]);
+    return socket;
+  } catch (cause) {
+    // What it says of its end is told to nobody any more.
+    socket.on("error", () => undefined);
+    socket.destroy();
+    throw new GatewayFault("CONNECT_FAILED", `nobody takes a connection at ${place}`, { cause });
+  } finally {
+    timer.cancel();
+  }
 }
 
 /** Where to ask a process of another machine, and as whom. @throws GatewayFault CONNECT_FAILED when it is no address */

@@ -343,7 +343,7 @@ describe("a connection to a native pod", () => {
     });
     const { host, port } = (await cluster.listening(pod)) as { host: string; port: number };
     const clock = new FakeClock();
-    const upstream = new HttpUpstream({ clock, dial: () => dialAddress(host, port, clock) });
+    const upstream = new HttpUpstream({ clock, dial: () => dialAddress({ host, port }, clock) });
     const ask = (): Promise<void> => new Promise((resolve) => void upstream.open(plainRequest, answered(resolve)));
     await Promise.all([ask(), ask()]);
     expect(open.size).toBe(2);

@@ -81,9 +81,8 @@ export class Upstreams {
       const dial = direct ? () => dialSocket(endpoint.socket, clock) : tunnel;
       return new WireUpstream({ dial, isNear: direct, draining: () => draining(pod) });
     }
-    const { host, port } = endpoint;
-    if (revision.isHttp2) return new Http2Upstream(direct ? () => dialAddress(host, port, clock) : tunnel);
-    return new HttpUpstream({ clock, dial: direct ? () => dialReading(host, port, clock) : tunnel });
+    if (revision.isHttp2) return new Http2Upstream(direct ? () => dialAddress(endpoint, clock) : tunnel);
+    return new HttpUpstream({ clock, dial: direct ? () => dialReading(endpoint, clock) : tunnel });
   }
 
   async #tunnel(pod: PodTarget): Promise<Duplex> {
@@ -116,6 +115,8 @@ export class Upstreams {
 
 function sameEndpoint(a: PodTarget, b: PodTarget): boolean {
   if (a.node !== b.node) return false;
-  if (a.endpoint.protocol === "wire") return b.endpoint.protocol === "wire" && a.endpoint.socket === b.endpoint.socket;
-  return b.endpoint.protocol === "http1" && a.endpoint.host === b.endpoint.host && a.endpoint.port === b.endpoint.port;
+  const [one, other] = [a.endpoint, b.endpoint];
+  if (one.protocol === "wire") return other.protocol === "wire" && one.socket === other.socket;
+  if (other.protocol === "wire") return false;
+  return one.host === other.host && one.port === other.port && one.gate === other.gate;
 }

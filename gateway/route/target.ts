@@ -187,13 +187,13 @@ export function parseEndpoint(json: string | undefined): PodEndpoint | undefined
 
 export function checkEndpoint(value: unknown): PodEndpoint | undefined {
   if (typeof value !== "object" || value === null) return undefined;
-  const { protocol, socket, host, port } = value as Readonly<Record<string, unknown>>;
-  if (protocol === "wire") {
-    const good = typeof socket === "string" && socket.startsWith("/") && socket.length <= socketPathBytesMax;
-    return good ? { protocol, socket } : undefined;
-  }
+  const { protocol, socket, host, port, gate } = value as Readonly<Record<string, unknown>>;
+  if (protocol === "wire") return isSocketPath(socket) ? { protocol, socket } : undefined;
   if (protocol !== "http1" || typeof host !== "string" || !/^[0-9a-fA-F.:]+$/.test(host)) return undefined;
-  return typeof port === "number" && Number.isInteger(port) && port > 0 && port < 65_536
-    ? { protocol, host, port }
-    : undefined;
+  if (typeof port !== "number" || !Number.isInteger(port) || port <= 0 || port >= 65_536) return undefined;
+  if (gate === undefined) return { protocol, host, port };
+  return isSocketPath(gate) ? { protocol, host, port, gate } : undefined;
 }
+
+const isSocketPath = (value: unknown): value is string =>
+  typeof value === "string" && value.startsWith("/") && value.length <= socketPathBytesMax;

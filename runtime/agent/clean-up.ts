@@ -6,6 +6,7 @@ import type { PodObserver, PodRuntime } from "../pod/pod-runtime.ts";
 import { detectFeatures } from "../sandbox/features.ts";
 import { Cells } from "../sandbox/cell/cells.ts";
 import { hostJail } from "../sandbox/host-jail.ts";
+import type { Rootless } from "../sandbox/rootless/rootless.ts";
 import { LinuxKernel } from "../sandbox/kernel/linux.ts";
 import { NativeRuntime } from "../sandbox/native-runtime.ts";
 import { openPrepared } from "./prepared.ts";
@@ -18,6 +19,7 @@ export interface CleanUpSettings {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  readonly rootless?: Rootless | string;
 }
 
 /** Nobody is left to be told. */
@@ -51,7 +53,7 @@ export async function cleanUp(settings: CleanUpSettings): Promise<void> {
   });
   await stopAll(wasm);
   await wasm.close();
-  const { machine } = await detectFeatures({ knownEscapes: "allow" });
+  const { machine } = await detectFeatures({ ...settings, knownEscapes: "allow" });
   if (machine !== undefined) {
     const observer = silent;
     await using native = await NativeRuntime.open({

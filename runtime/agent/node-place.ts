@@ -4,6 +4,7 @@ import type { RegistryEndpoint, RegistryMirrors } from "@shallop/sdk/image";
 import type { Clock, ProcessLog, Random } from "@shallop/sdk/internal";
 import type { TelemetrySettings } from "@shallop/sdk/internal/telemetry";
 import type { PrivilegePolicy } from "../image/layer-rewriter.ts";
+import type { Rootless } from "../sandbox/rootless/rootless.ts";
 import type { MemberClient } from "./member-client.ts";
 import type { JoinSource, Membership } from "./membership.ts";
 import type { MachineFacts } from "./node-facts.ts";
@@ -24,6 +25,8 @@ export interface NodeSettings {
   readonly mirrors: RegistryMirrors;
   /** The registry host that means the built-in one; what the control plane says when absent. */
   readonly builtinRegistry?: string;
+  /** What an ordinary user's node is root of; or why of nothing. Undefined: the machine's root has started it. */
+  readonly rootless?: Rootless | string;
   /** Whether native pods run by an OCI runtime of which ways out of containers are known. */
   readonly knownEscapes: "refuse" | "allow";
   /** What layers of native images may bring. */

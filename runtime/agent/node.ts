@@ -82,7 +82,7 @@ export async function startNode(settings: NodeSettings, signal: AbortSignal): Pr
   const [membership, machine, sandbox, jail, cells, registry] = await Promise.all([
     joined,
     machineFacts(),
-    detectFeatures({ directory: path.join(directory, "native"), knownEscapes: settings.knownEscapes }),
+    detectFeatures({ ...settings, directory: path.join(directory, "native") }),
     hostJail({ directory, clock, log }),
     Cells.open({ directory }),
     startRegistry(settings, joined, client),

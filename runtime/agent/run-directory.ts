@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { access, constants, lstat, mkdir, realpath } from "node:fs/promises";
 import path from "node:path";
 import { assert, Fault } from "@shallop/sdk/internal";
+import { userMap } from "../sandbox/kernel/user-map.ts";
 
 type RunDirectoryFaultCode =
   /** Somebody else owns the path, or it is no directory. */
@@ -23,10 +24,12 @@ const baseBytesMax = socketPathBytesMax - socketNameBytesMax - 33;
 export async function runDirectory(dataDirectory: string, preferredBase = "/tmp"): Promise<string> {
   const base = await usable(preferredBase);
   const uid = process.getuid?.() ?? 0;
+  // Inside and outside of a user namespace it has the same name.
+  const name = `shallop-${String(uid === 0 ? userMap().root : uid)}-`;
   const hash = createHash("sha256")
     .update(await realpath(dataDirectory))
     .digest("hex");
-  const directory = path.join(base, `shallop-${String(uid)}-${hash.slice(0, 12)}`);
+  const directory = path.join(base, `${name}${hash.slice(0, 12)}`);
   assert(directory.length + 1 + socketNameBytesMax <= socketPathBytesMax, `${directory} is too long for unix sockets`);
   await mkdir(directory, { recursive: true, mode: 0o700 });
   // In a directory where all may write, somebody may have been there first.

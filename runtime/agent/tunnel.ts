@@ -3,6 +3,7 @@ import { connect, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { PodEndpoint } from "@shallop/sdk/api";
 import { describeError, type Log } from "@shallop/sdk/internal";
+import { passGate } from "@shallop/sdk/wire";
 import { AgentFault } from "./fault-status.ts";
 
 export const tunnelProtocol = "shallop-tunnel";
@@ -12,8 +13,34 @@ const connectTimeoutMs = 5000;
 
 /** Connects to a pod of this machine. @throws AgentFault POD_UNREACHABLE */
 export function dialPod(endpoint: PodEndpoint): Promise<Socket> {
-  const target =
-    endpoint.protocol === "wire" ? { path: endpoint.socket } : { host: endpoint.host, port: endpoint.port };
+  return endpoint.protocol === "wire" ? dialled({ path: endpoint.socket }) : dialAddress(endpoint);
+}
+
+/** An address of this machine's pods. */
+export interface PodAddress {
+  readonly host: string;
+  readonly port: number;
+  /** A unix socket on the way there. */
+  readonly gate?: string;
+}
+
+/** Connects to any port of a pod. @throws AgentFault POD_UNREACHABLE */
+export async function dialAddress({ host, port, gate }: PodAddress): Promise<Socket> {
+  if (gate === undefined) return dialled({ host, port });
+  const socket = await dialled({ path: gate });
+  try {
+    await passGate(socket, { host, port });
+    return socket;
+  } catch (cause) {
+    socket.destroy();
+    throw new AgentFault("POD_UNREACHABLE", `cannot connect to the pod: ${describeError(cause)}`, {
+      cause,
+      retryable: true,
+    });
+  }
+}
+
+function dialled(target: { readonly path: string } | Omit<PodAddress, "gate">): Promise<Socket> {
   return new Promise((resolve, reject) => {
     // Half-open: one side may have said all it has to say while the other still speaks.
     const socket = connect({ ...target, allowHalfOpen: true, timeout: connectTimeoutMs });

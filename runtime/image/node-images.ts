@@ -30,6 +30,7 @@ import {
   systemClock,
   systemRandom,
 } from "@shallop/sdk/internal";
+import { userMap } from "../sandbox/kernel/user-map.ts";
 import { LayerDirectory } from "./layer-directory.ts";
 import type { LocalImage, LocalNativeImage, LocalWasmImage } from "./local-image.ts";
 import type { PrivilegePolicy } from "./layer-rewriter.ts";
@@ -96,6 +97,9 @@ const limitsDefault: UnpackLimits = {
   layersMax: 499,
 };
 
+/** Owners that files of images have, nobody (65534) among them. */
+const idsOfImages = 65_536;
+
 const privilegesDefault: PrivilegePolicy = { setIds: false, capabilities: false, devices: false };
 
 /**
@@ -139,11 +143,12 @@ export class NodeImages {
     const random = options.random ?? systemRandom;
     const limits = { ...limitsDefault, ...options.limits };
     const isRoot = process.getuid?.() === 0;
+    const users = userMap();
     const store = await ContentStore.open(directory, { random });
     const layers = await LayerDirectory.open(join(directory, "layers"), random);
-    const jail = new UnpackJail(options.clock ?? systemClock, isRoot);
+    const jail = new UnpackJail(options.clock ?? systemClock, isRoot, isRoot && users.idCount >= idsOfImages);
     const privileges = { ...privilegesDefault, ...options.privileges };
-    const native = new NativeLayers({ store, layers, jail, limits, privileges, isRoot });
+    const native = new NativeLayers({ store, layers, jail, limits, privileges, isRoot: isRoot && users.isWhole });
     const wasm = await WasmFiles.open({ directory: join(directory, "wasm"), store, jail, limits, random });
     return new NodeImages({ store, layers, wasm, native }, options);
   }

@@ -61,10 +61,13 @@ const jailFile = join(import.meta.dirname, "unpack-main.ts");
 export class UnpackJail {
   readonly #clock: Clock;
   readonly #isRoot: boolean;
+  readonly #keepsOwners: boolean;
   #namespaces: Promise<boolean> | undefined;
 
-  constructor(clock: Clock, isRoot: boolean) {
+  /** Root can make jails; root of a user namespace not always every owner that a file of an image may have. */
+  constructor(clock: Clock, isRoot: boolean, keepsOwners = isRoot) {
     this.#clock = clock;
+    this.#keepsOwners = keepsOwners;
     this.#isRoot = isRoot;
   }
 
@@ -166,7 +169,7 @@ export class UnpackJail {
   }
 
   async #spawnTar(directory: string, signal: AbortSignal): Promise<JailJob> {
-    const tar = ["tar", ...tarArguments(directory, this.#isRoot)];
+    const tar = ["tar", ...tarArguments(directory, this.#keepsOwners)];
     const script = 'mount --bind "$0" "$0" && mount -o remount,bind,ro / && exec "$@"';
     const argv = (await this.#canIsolate()) ? [...isolated(script, directory), ...tar] : tar;
     return start(argv, { stdin: "pipe", signal });
@@ -181,11 +184,11 @@ export class UnpackJail {
 }
 
 /** Of the `tar` that unpacks what the jail gives it. It trusts that archive; the jail does not trust the layer. */
-export const tarArguments = (directory: string, isRoot: boolean): readonly string[] => [
+export const tarArguments = (directory: string, keepsOwners: boolean): readonly string[] => [
   "--extract",
   "--file=-",
   "--numeric-owner",
-  isRoot ? "--same-owner" : "--no-same-owner",
+  keepsOwners ? "--same-owner" : "--no-same-owner",
   "--same-permissions",
   "--delay-directory-restore",
   "--xattrs",

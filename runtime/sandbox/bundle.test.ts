@@ -42,7 +42,7 @@ test("every wall is up", () => {
   expect(spec.linux.namespaces.find((namespace) => namespace.type === "network")?.path).toBe("/run/netns/pod");
   expect(spec.linux.maskedPaths).toEqual(expect.arrayContaining(["/proc/kcore", "/proc/keys", "/sys/firmware"]));
   expect(spec.linux.readonlyPaths).toContain("/proc/sys");
-  expect(spec.linux.resources.devices).toEqual([{ allow: false, access: "rwm" }]);
+  expect(spec.linux.resources?.devices).toEqual([{ allow: false, access: "rwm" }]);
   expect(spec.mounts.filter((mount) => !mount.options.includes("nosuid"))).toEqual([]);
   // Nothing of the machine's file system comes in; /sys is made for the pod.
   expect(
@@ -74,8 +74,8 @@ test("the machine's kind shows: swap that is not counted, v2, no IPv6, few files
     ...input,
     machine: { arch: "arm64", cgroupV2: true, swapLimit: false, ipv6: false, shiftsUsers: false, openFilesMax: 512 },
   });
-  expect(spec.linux.resources.memory).toEqual({ limit: 64 << 20 });
-  expect(spec.linux.resources.unified).toEqual({ "memory.oom.group": "1" });
+  expect(spec.linux.resources?.memory).toEqual({ limit: 64 << 20 });
+  expect(spec.linux.resources?.unified).toEqual({ "memory.oom.group": "1" });
   expect(Object.keys(networkSysctls({ ipv6: false }, true))).toEqual([
     "net.ipv4.ip_unprivileged_port_start",
     "net.ipv4.conf.all.accept_redirects",
@@ -117,4 +117,38 @@ test("a terminal is called one, unless the program's environment says otherwise"
   expect([process.terminal, process.env[0]]).toEqual([true, "TERM=xterm"]);
   const own = { ...input.process, env: ["TERM=vt100"] };
   expect(bundleConfig({ ...input, process: own, terminal: true }).process.env).not.toContain("TERM=xterm");
+});
+
+const rootless = {
+  ...{ keeper: 1, gate: "/run/gate.sock", network: "/run/shallop/net", sys: "/run/shallop/sys", idCount: 65_537 },
+  users: [
+    { first: 0, size: 1 },
+    { first: 1, size: 65_536 },
+  ],
+  groups: [{ first: 0, size: 65_537 }],
+};
+
+test("on an ordinary user's node: no cgroups, its own ids, and processes counted all the same", () => {
+  const machine = { ...input.machine, shiftsUsers: false, rootless };
+  const { linux, process, mounts } = bundleConfig({ ...input, users: { first: 0, size: 65_537 }, machine });
+  expect([linux.cgroupsPath, linux.resources]).toEqual([undefined, undefined]);
+  expect(mounts.map(({ type }) => type)).not.toContain("cgroup");
+  expect(linux.namespaces).toContainEqual({ type: "user" });
+  // The kernel takes no range that is in two of the namespace above.
+  expect(linux.uidMappings).toEqual([
+    { containerID: 0, hostID: 0, size: 1 },
+    { containerID: 1, hostID: 1, size: 65_536 },
+  ]);
+  expect(linux.gidMappings).toEqual([{ containerID: 0, hostID: 0, size: 65_537 }]);
+  expect(process.rlimits).toContainEqual({ type: "RLIMIT_NPROC", hard: 100, soft: 100 });
+  expect(process.rlimits).toContainEqual({ type: "RLIMIT_DATA", hard: 512 << 20, soft: 512 << 20 });
+});
+
+test("a node that has one user only has no group of terminals", () => {
+  const options = (idCount: number): readonly string[] | undefined => {
+    const machine = { ...input.machine, rootless: { ...rootless, idCount } };
+    return bundleConfig({ ...input, machine }).mounts.find(({ type }) => type === "devpts")?.options;
+  };
+  expect(options(65_537)).toContain("gid=5");
+  expect(options(1)).not.toContain("gid=5");
 });

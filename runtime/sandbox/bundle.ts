@@ -7,6 +7,7 @@ import type { IdRange } from "./kernel/kernel.ts";
 import { podRootPath, podSysPath, podVolumePath } from "./kernel/pod-mounts.ts";
 import type { OciLinux, OciMount, OciResources, OciSpec } from "./oci-spec.ts";
 import type { ContainerRights } from "./rights.ts";
+import type { Rootless } from "./rootless/rootless.ts";
 import type { SeccompArch } from "./seccomp.ts";
 
 /** All that a bundle's `config.json` says; nothing in it is a path that an image chose. */
@@ -48,6 +49,8 @@ export interface BundleMachine {
   readonly shiftsUsers: boolean;
   /** What this process may hand on at most. */
   readonly openFilesMax: number;
+  /** The node is an ordinary user's, and has no cgroups. */
+  readonly rootless?: Rootless;
 }
 
 // Enough for ten thousand connections and their files; a program that leaks them stops before the machine has none.
@@ -90,7 +93,9 @@ export function bundleConfig(input: BundleInput): OciSpec {
   };
 }
 
-function resourceLimits({ rights, machine: { openFilesMax } }: BundleInput): OciSpec["process"]["rlimits"] {
+function resourceLimits(input: BundleInput): OciSpec["process"]["rlimits"] {
+  const { rights, machine } = input;
+  const { openFilesMax } = machine;
   const openFiles = Math.min(openFilesWanted, openFilesMax);
   const asked = rights.resourceLimits.map(({ name, soft, hard }) => {
     const max = name === "nofile" ? openFilesMax : hard;
@@ -100,8 +105,25 @@ function resourceLimits({ rights, machine: { openFilesMax } }: BundleInput): Oci
     { type: "RLIMIT_NOFILE", hard: openFiles, soft: openFiles },
     // A core of a guest would be written by the machine's own handler, outside of all limits.
     { type: "RLIMIT_CORE", hard: 0, soft: 0 },
+    ...(machine.rootless === undefined ? [] : withoutCgroups(input.limits)),
   ];
   return [...always.filter(({ type }) => !asked.some((one) => one.type === type)), ...asked];
+}
+
+// What a language runtime takes for its threads' stacks and its heap's reserve before it does anything.
+const dataBytesMin = 512 << 20;
+const dataFactor = 4;
+
+/**
+ * What stands in for cgroups where there are none: processes are counted by the pod's user namespace; each process's own data is
+ * bounded, loosely, for programs take more than they use.
+ */
+function withoutCgroups({ pidsMax, memoryBytes }: PodLimits): OciSpec["process"]["rlimits"] {
+  const [pids, data] = [Math.max(pidsMin, pidsMax), Math.max(dataBytesMin, dataFactor * memoryBytes)];
+  return [
+    { type: "RLIMIT_NPROC", hard: pids, soft: pids },
+    { type: "RLIMIT_DATA", hard: data, soft: data },
+  ];
 }
 
 const hasTerm = (env: readonly string[]): boolean => env.some((variable) => variable.startsWith("TERM="));
@@ -114,7 +136,8 @@ const volumeMounts = (volumes: readonly VolumeOnPath[]): readonly OciMount[] =>
     options: ["rbind", readOnly ? "ro" : "rw", "nosuid", "nodev"],
   }));
 
-function mounts({ limits: { memoryBytes }, ipcNamespace, users }: BundleInput): readonly OciMount[] {
+function mounts({ limits: { memoryBytes }, ipcNamespace, users, machine }: BundleInput): readonly OciMount[] {
+  const { rootless } = machine;
   const scratchBytes = Math.min(scratchBytesMax, Math.floor(memoryBytes / 4));
   const scratch = (destination: string, bytes: number, options: readonly string[]): OciMount => ({
     destination,
@@ -136,19 +159,23 @@ function mounts({ limits: { memoryBytes }, ipcNamespace, users }: BundleInput): 
       source: "tmpfs",
       options: ["nosuid", "noexec", "strictatime", "mode=755", "size=65536"],
     },
-    kernel("/dev/pts", "devpts", ["newinstance", "ptmxmode=0666", "mode=0620", "gid=5"]),
+    kernel("/dev/pts", "devpts", ["newinstance", "ptmxmode=0666", "mode=0620", ...terminalGroup(rootless)]),
     scratch("/dev/shm", Math.min(shmBytes, memoryBytes), ["noexec", "mode=1777"]),
     // Of another user namespace's IPC the kernel lets nobody mount the queues.
     ...(ipcNamespace === undefined || users === undefined ? [kernel("/dev/mqueue", "mqueue", ["nodev"])] : []),
     // Made with the root, of the pod's own network: a container in a user namespace may not make one of it.
     { destination: "/sys", type: "bind", source: podSysPath, options: ["rbind", "ro", "nosuid", "noexec", "nodev"] },
     // Language runtimes read their limits here and size their heaps by them.
-    kernel("/sys/fs/cgroup", "cgroup", ["nodev", "ro"]),
+    ...(rootless === undefined ? [kernel("/sys/fs/cgroup", "cgroup", ["nodev", "ro"])] : []),
     scratch("/tmp", scratchBytes, ["mode=1777"]),
     scratch("/var/tmp", scratchBytes, ["noexec", "mode=1777"]),
     scratch("/run", scratchBytes, ["noexec", "mode=755"]),
   ];
 }
+
+const ttyGroup = 5;
+const terminalGroup = (rootless: Rootless | undefined): readonly string[] =>
+  rootless !== undefined && rootless.idCount <= ttyGroup ? [] : [`gid=${ttyGroup}`];
 
 function linux(input: BundleInput): OciLinux {
   const { seccomp, maskedPaths, readonlyPaths, otherSysctls } = input.rights;
@@ -162,9 +189,8 @@ function linux(input: BundleInput): OciLinux {
       { type: "cgroup" },
       ...(input.users === undefined ? [] : [{ type: "user" } as const]),
     ],
-    ...userMappings(input.users),
-    cgroupsPath: input.cgroupsPath,
-    resources: resources(input),
+    ...userMappings(input),
+    ...(input.machine.rootless === undefined ? { cgroupsPath: input.cgroupsPath, resources: resources(input) } : {}),
     ...(seccomp === undefined ? {} : { seccomp }),
     maskedPaths,
     readonlyPaths,
@@ -173,8 +199,12 @@ function linux(input: BundleInput): OciLinux {
   };
 }
 
-function userMappings(users: IdRange | undefined): Pick<OciLinux, "uidMappings" | "gidMappings"> {
+function userMappings({ users, machine }: BundleInput): Pick<OciLinux, "uidMappings" | "gidMappings"> {
   if (users === undefined) return {};
+  const same = ({ first, size }: IdRange) => ({ containerID: first, hostID: first, size });
+  if (machine.rootless !== undefined) {
+    return { uidMappings: machine.rootless.users.map(same), gidMappings: machine.rootless.groups.map(same) };
+  }
   const mappings = [{ containerID: 0, hostID: users.first, size: users.size }];
   return { uidMappings: mappings, gidMappings: mappings };
 }

@@ -21,7 +21,7 @@ import { outgrownRoot } from "./disk-looks.ts";
 import { noticeRefusals } from "./limit-notices.ts";
 import type { NativePod } from "./native-pod.ts";
 import { containerFiles, containerNames, podKey } from "./pod-files.ts";
-import { type Remains, sandboxHooks, type Start, type StartTools } from "./start.ts";
+import { type Remains, sandboxHooks, type Start, type StartTools, usersFound } from "./start.ts";
 import { PodVolumes } from "./volumes.ts";
 
 export interface ContainerPodsSettings {
@@ -126,7 +126,7 @@ export class ContainerPods {
     if (record === undefined || podKey(record.launch.uid) !== start.names.key) return undefined;
     const { tools } = this.#settings;
     const { launch, address } = record;
-    const users = tools.machine.shiftsUsers ? await tools.users.find(start.names.key) : undefined;
+    const users = await usersFound(start, tools);
     await tools.network.join(address, launch.plan.networks ?? []);
     const whole: Start = {
       ...start,
@@ -231,7 +231,8 @@ export class ContainerPods {
   #begin(pod: ContainerPod, found: ReadonlyMap<string, FoundContainer>): RunningPod {
     const { tools, clock } = this.#settings;
     const { uid, namespace, name, plan, port } = pod.launch;
-    const { address = "" } = pod.start;
+    const { address: host = "" } = pod.start;
+    const gate = tools.machine.rootless?.gate;
     this.#pods.set(uid, pod);
     pod.over = pod.containers.run(found).then((exit) => this.#over(pod, exit));
     if (plan.activeDeadlineMs !== undefined) {
@@ -246,8 +247,8 @@ export class ContainerPods {
       uid,
       namespace,
       name,
-      endpoint: { protocol: "http1", host: address, port },
-      ...(plan.isAlone === true ? {} : { ip: address }),
+      endpoint: { protocol: "http1", host, port, ...(gate === undefined ? {} : { gate }) },
+      ...(plan.isAlone === true ? {} : { ip: host }),
       containerId: tools.runtime.containerId(pod.names),
       // They go on while the agent takes over others, before it has anyone to tell of it.
       get containers() {

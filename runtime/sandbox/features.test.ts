@@ -42,7 +42,11 @@ const without =
 const lacking: { name: string; probe: Partial<MachineProbe>; says: RegExp }[] = [
   { name: "macOS", probe: { platform: "darwin" }, says: /need Linux.*darwin/ },
   { name: "another processor", probe: { arch: "riscv64" }, says: /x86-64 or arm64/ },
-  { name: "no root", probe: { uid: 1000 }, says: /need root.*sudo/ },
+  {
+    name: "no root, and no namespaces",
+    probe: { uid: 1000, notRootless: "unshare failed: EPERM" },
+    says: /need root or namespaces.*\(unshare failed: EPERM\).*sudo.*max_user_namespaces/,
+  },
   { name: "no runtime", probe: { find: without("runc") }, says: /apt-get install crun/ },
   { name: "no ip", probe: { find: without("ip") }, says: /apt-get install iproute2/ },
   { name: "no unshare", probe: { find: without("unshare") }, says: /apt-get install util-linux/ },
@@ -115,4 +119,21 @@ test("without shifted owners there are native pods all the same, and it is said"
   const features = await detectFeatures({}, { ...able, tryMounts });
   expect(features.machine).toMatchObject({ shiftsUsers: false });
   expect(features.warnings).toEqual([expect.stringMatching(/share user ids with this machine.*EINVAL/)]);
+});
+
+const rootless = {
+  ...{ keeper: 1, gate: "/run/gate.sock", network: "/run/shallop/net", sys: "/run/shallop/sys" },
+  ...{ idCount: 1, users: [{ first: 0, size: 1 }], groups: [{ first: 0, size: 1 }] },
+};
+
+test("an ordinary user's node has native pods without cgroups, and says what it cannot hold", async () => {
+  const tryMounts = async (shifted: boolean): Promise<string | undefined> => (shifted ? "EPERM" : undefined);
+  const features = await detectFeatures({}, { ...able, tryMounts, rootless });
+  expect(features.machine).toMatchObject({ shiftsUsers: false, rootless, cgroups: { mode: "v2", roots: [] } });
+  expect(features.machine?.cgroups.rootByController.size).toBe(0);
+  expect(features.warnings).toEqual([
+    expect.stringMatching(/run as this user/),
+    expect.stringMatching(/limits of CPU and memory.*cannot be held.*sudo/),
+    expect.stringMatching(/one user.*uidmap.*--add-subuids/),
+  ]);
 });

@@ -2,11 +2,12 @@ import { access, constants, mkdir, mkdtemp, readFile, rm } from "node:fs/promise
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describeError, systemClock } from "@shallop/sdk/internal";
-import { type CgroupLayout, detectCgroupLayout, neededControllers } from "./kernel/cgroup.ts";
+import { type CgroupLayout, CgroupTree, detectCgroupLayout, neededControllers } from "./kernel/cgroup.ts";
 import { runCommand, systemPath } from "./kernel/command.ts";
 import { LinuxKernel } from "./kernel/linux.ts";
 import { escapesOf } from "./known-escapes.ts";
 import { type OciRuntimeProgram, parseVersion } from "./oci-runtime-program.ts";
+import type { Rootless } from "./rootless/rootless.ts";
 import type { SeccompArch } from "./seccomp.ts";
 
 /** What this machine can do for native pods. */
@@ -30,6 +31,8 @@ export interface SandboxMachine {
   readonly shiftsUsers: boolean;
   /** This process's own hard limit: without CAP_SYS_RESOURCE no child can have more. */
   readonly openFilesMax: number;
+  /** The node is an ordinary user's: root of namespaces of its own. */
+  readonly rootless?: Rootless;
 }
 
 /** What detection looks at, so that a test can say what a machine is like. */
@@ -37,6 +40,9 @@ export interface MachineProbe {
   readonly platform: string;
   readonly arch: string;
   readonly uid: number;
+  readonly rootless?: Rootless;
+  /** Why an ordinary user cannot have native pods here. */
+  readonly notRootless?: string;
   /** Absolute path of a program; undefined: not installed. */
   find(program: string): Promise<string | undefined>;
   version(path: string): Promise<string>;
@@ -51,33 +57,38 @@ export interface DetectionSettings {
   readonly directory?: string;
   /** What to do with an OCI runtime of which ways out of containers are known; refused unless said otherwise. */
   readonly knownEscapes?: "refuse" | "allow";
+  /** What an ordinary user's node is root of; or why of nothing. */
+  readonly rootless?: Rootless | string;
 }
 
-const systemProbe = ({ directory = tmpdir() }: DetectionSettings): MachineProbe => ({
+const systemProbe = ({ directory = tmpdir(), rootless }: DetectionSettings): MachineProbe => ({
   platform: process.platform,
   arch: process.arch,
   uid: process.getuid?.() ?? -1,
+  ...(typeof rootless === "string" ? { notRootless: rootless } : rootless === undefined ? {} : { rootless }),
   find: findProgram,
   version: async (path) => (await runCommand(path, ["--version"])).stdout,
   cgroups: detectCgroupLayout,
   readText: (path) => readFile(path, "utf8").catch(() => ""),
-  tryMounts: (shifted) => tryMounts(directory, shifted),
+  tryMounts: (shifted) => tryMounts(directory, shifted, typeof rootless === "string" ? undefined : rootless),
 });
 
-const trialMounts = { networkNamespace: "/proc/self/ns/net", sysctls: {}, allowsSetuid: false };
+const trialMounts = { sysctls: {}, allowsSetuid: false };
 /** Any range will do: nothing is ever owned by it. */
 const trialRange = { first: 0x0100_0000, size: 65_536 };
 
-async function tryMounts(parent: string, shifted: boolean): Promise<string | undefined> {
+async function tryMounts(parent: string, shifted: boolean, rootless?: Rootless): Promise<string | undefined> {
   await mkdir(parent, { recursive: true, mode: 0o700 });
   const directory = await mkdtemp(join(parent, "try-mounts-"));
-  const kernel = await LinuxKernel.open(systemClock);
+  const kernel = new LinuxKernel(new CgroupTree(await detectCgroupLayout(), systemClock), systemClock, rootless);
+  const isRootless = rootless !== undefined;
+  const networkNamespace = rootless?.network ?? "/proc/self/ns/net";
   try {
     const layers = [join(directory, "upper"), join(directory, "lower")];
     for (const layer of layers) await mkdir(layer);
     using users = shifted ? await kernel.userNamespace(trialRange) : undefined;
     const usersFd = users === undefined ? {} : { usersFd: users.fd };
-    using _ = await kernel.podMounts({ ...trialMounts, layers, ...usersFd });
+    using _ = await kernel.podMounts({ ...trialMounts, networkNamespace, isRootless, layers, ...usersFd });
     return undefined;
   } catch (error) {
     return describeError(error);
@@ -133,7 +144,11 @@ async function detect(
   }
   const arch = probe.arch;
   if (arch !== "x64" && arch !== "arm64") return missing(`native pods need x86-64 or arm64, and this is ${arch}`);
-  if (probe.uid !== 0) return missing("native pods need root: start shallop with sudo");
+  if (probe.uid !== 0) {
+    return missing(
+      `native pods need root or namespaces of one's own, which this user cannot have (${probe.notRootless ?? "nobody tried"}): start shallop with sudo, or allow them: \`sysctl user.max_user_namespaces=10000\`, and \`kernel.apparmor_restrict_unprivileged_userns=0\` on Ubuntu`,
+    );
+  }
   const runtimes = await findRuntimes(probe);
   const runtime = runtimes.find((candidate) => escapesOf(candidate)?.length === 0) ?? runtimes[0];
   if (runtime === undefined) {
@@ -154,9 +169,9 @@ async function detect(
   if (!/\boverlay$/m.test(await probe.readText("/proc/filesystems"))) {
     return missing("native pods need overlayfs, which this kernel does not offer: run `modprobe overlay`");
   }
-  const cgroups = await probe.cgroups();
+  const cgroups = probe.rootless === undefined ? await probe.cgroups() : withoutCgroups(await probe.cgroups());
   const absent = neededControllers.filter((controller) => !cgroups.rootByController.has(controller));
-  if (absent.length > 0) {
+  if (absent.length > 0 && probe.rootless === undefined) {
     return missing(
       `native pods need the cgroup controllers ${absent.join(", ")}, which are not mounted here: mount cgroup2 at /sys/fs/cgroup`,
     );
@@ -176,16 +191,19 @@ async function capable(
     found.cgroups.mode === "v2" || (await probe.readText(join(memoryRoot, "memory.memsw.limit_in_bytes"))) !== "";
   const ipv6 = (await probe.readText("/proc/sys/net/ipv6/conf/default/disable_ipv6")) !== "";
   const hasNft = (await probe.find("nft")) !== undefined;
-  const unshifted = await probe.tryMounts(true);
+  const { rootless } = probe;
+  // Owners are shifted by whoever has mounted the file system: the machine's root.
+  const unshifted = rootless === undefined ? await probe.tryMounts(true) : "only root may";
   const unmountable = unshifted === undefined ? undefined : await probe.tryMounts(false);
   if (unmountable !== undefined) return missing(`native pods cannot have a file tree here: ${unmountable}`);
   const warnings = [
     ...escapes,
-    ...(swapLimit
+    ...(rootless === undefined ? [] : rootlessWarnings(rootless)),
+    ...(swapLimit || rootless !== undefined
       ? []
       : ["this kernel does not count swap: a native pod may swap beyond its memory limit (boot with swapaccount=1)"]),
     ...(hasNft ? [] : ["native pods have no way out and no names: run `apt-get install nftables`"]),
-    ...(unshifted === undefined
+    ...(unshifted === undefined || rootless !== undefined
       ? []
       : [
           `native pods share user ids with this machine, for it cannot shift owners of files (Linux 5.19, and ext4, XFS or Btrfs): ${unshifted}`,
@@ -193,7 +211,29 @@ async function capable(
   ];
   const openFilesMax = parseOpenFilesMax(await probe.readText("/proc/self/limits"));
   const shiftsUsers = unshifted === undefined;
-  return { native: true, warnings, machine: { ...found, swapLimit, ipv6, shiftsUsers, openFilesMax } };
+  const own = rootless === undefined ? {} : { rootless };
+  return { native: true, warnings, machine: { ...found, swapLimit, ipv6, shiftsUsers, openFilesMax, ...own } };
+}
+
+/** The machine's cgroups are not an ordinary user's. */
+const withoutCgroups = ({ mode, unified }: CgroupLayout): CgroupLayout => ({
+  ...{ mode, rootByController: new Map(), roots: [] },
+  ...(unified === undefined ? {} : { unified }),
+});
+
+/** Every id that an image may use, nobody (65534) among them. */
+const idsWanted = 65_536;
+
+function rootlessWarnings({ idCount }: Rootless): readonly string[] {
+  return [
+    "native pods run as this user, in namespaces of its own: root in a container is this user behind the other walls",
+    "limits of CPU and memory of native pods cannot be held, for cgroups need root: start shallop with sudo",
+    ...(idCount >= idsWanted
+      ? []
+      : [
+          "native pods have one user, and programs that are to be another are root without its rights: run `apt-get install uidmap` and, as root, `usermod --add-subuids 100000-165535 --add-subgids 100000-165535 USER`; then start shallop again",
+        ]),
+  ];
 }
 
 const missing = (nativeMissing: string): SandboxFeatures => ({ native: false, nativeMissing, warnings: [] });

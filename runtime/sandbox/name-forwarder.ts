@@ -1,8 +1,9 @@
-import { createSocket, type RemoteInfo, type Socket as DatagramSocket } from "node:dgram";
+import { type BindOptions, createSocket, type RemoteInfo, type Socket as DatagramSocket } from "node:dgram";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { createServer, isIP, type Server, type Socket } from "node:net";
 import { type Clock, type Random, type Timer, unreachable } from "@shallop/sdk/internal";
+import type { Kernel } from "./kernel/kernel.ts";
 import { type AliasEnd, followAlias, isClusterName } from "./name-alias.ts";
 import { type ClusterNames, nameAnswer, type NameRecords, plainBytesMax, typeA, typeAaaa } from "./name-answer.ts";
 import { serveNameStream } from "./name-stream.ts";
@@ -22,6 +23,8 @@ export interface NameForwarderSettings {
   readonly clusterNames?: ClusterNames;
   /** Names that pods have for each other; undefined: none. */
   readonly peerNames?: PeerNames;
+  /** Where the address is of another network than this process's. */
+  readonly boundSocket?: Kernel["boundSocket"];
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -115,11 +118,13 @@ export class NameForwarder implements AsyncDisposable {
   }
 
   async #listen(): Promise<void> {
-    const { address, port = 53 } = this.#settings;
+    const { address, port = 53, boundSocket } = this.#settings;
     await this.#readServers();
-    await bound(this.#upstream, 0);
-    await bound(this.#datagrams, port, address);
-    this.#server.listen(this.port, address);
+    await bound(this.#upstream, { port: 0 });
+    const fd = await boundSocket?.({ protocol: "UDP", address, port });
+    await bound(this.#datagrams, fd === undefined ? { port, address } : { fd });
+    const stream = await boundSocket?.({ protocol: "TCP", address, port: this.port });
+    this.#server.listen(stream === undefined ? { port: this.port, host: address } : { fd: stream });
     await once(this.#server, "listening");
   }
 
@@ -256,9 +261,9 @@ function codeOf({ kind }: OutsideAnswer): number {
   return kind === "failed" ? responseCode.serverFailure : 0;
 }
 
-async function bound(socket: DatagramSocket, port: number, address?: string): Promise<void> {
+async function bound(socket: DatagramSocket, where: BindOptions): Promise<void> {
   const listening = once(socket, "listening");
-  socket.bind(port, address);
+  socket.bind(where);
   await listening;
 }
 

@@ -32,13 +32,17 @@ export interface NativePod {
   seen: { readonly oomKills: number; readonly pidsRefused: number };
 }
 
-export function runningPod({ record, names }: Pick<NativePod, "record" | "names">, runtime: OciRuntime): RunningPod {
+export function runningPod(
+  { record, names }: Pick<NativePod, "record" | "names">,
+  runtime: OciRuntime,
+  gate: string | undefined,
+): RunningPod {
   const { uid, namespace, name, address, port } = record;
   return {
     uid,
     namespace,
     name,
-    endpoint: { protocol: "http1", host: address, port },
+    endpoint: { protocol: "http1", host: address, port, ...(gate === undefined ? {} : { gate }) },
     ip: address,
     containerId: runtime.containerId(names),
   };

@@ -113,13 +113,19 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
       range,
       allowed,
       sparesMax,
+      isApart: machine.rootless !== undefined,
       clusterNames: settings.clusterNames,
       opened: settings.networkOpened,
       clock,
       random,
     });
-    this.#runtime = new OciRuntime(kernel, machine.runtime, join(directory, "containers"));
-    const { arch, swapLimit, ipv6, shiftsUsers, openFilesMax, cgroups } = machine;
+    this.#runtime = new OciRuntime(
+      kernel,
+      machine.runtime,
+      join(directory, "containers"),
+      machine.rootless !== undefined,
+    );
+    const { arch, swapLimit, ipv6, shiftsUsers, openFilesMax, cgroups, rootless } = machine;
     this.#tools = {
       kernel,
       clock,
@@ -132,7 +138,10 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
         log,
       }),
       runtime: this.#runtime,
-      machine: { arch, swapLimit, ipv6, shiftsUsers, openFilesMax, cgroupV2: cgroups.mode === "v2" },
+      machine: {
+        ...{ arch, swapLimit, ipv6, shiftsUsers, openFilesMax, cgroupV2: cgroups.mode === "v2" },
+        ...(rootless === undefined ? {} : { rootless }),
+      },
     };
     const { observer, hooks = startHooks } = settings;
     this.#steps = new StartSteps(hooks, this.#tools, log);
@@ -152,12 +161,13 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
     await mkdir(join(settings.directory, "pods"), { recursive: true, mode: 0o700 });
     // One directory has one name, whatever links led to it: bridge, cgroups and containers are named after it.
     const directory = await realpath(settings.directory);
-    const kernel = new LinuxKernel(new CgroupTree(settings.machine.cgroups, settings.clock), settings.clock);
+    const { clock, machine } = settings;
+    const kernel = new LinuxKernel(new CgroupTree(machine.cgroups, clock), clock, machine.rootless);
     return new NativeRuntime(settings, kernel, directory);
   }
 
   /** Where Services of the cluster are led. */
-  get network(): Pick<PodNetwork, "gateway" | "leadServices"> {
+  get network(): Pick<PodNetwork, "gateway" | "leadServices" | "isApart" | "boundSocket"> {
     return this.#network;
   }
 
@@ -170,8 +180,7 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
 
   start(launch: PodLaunch, signal: AbortSignal): Promise<RunningPod> {
     const running = this.#pods.get(launch.uid);
-    if (running !== undefined && running.stopping === undefined)
-      return Promise.resolve(runningPod(running, this.#runtime));
+    if (running !== undefined && running.stopping === undefined) return Promise.resolve(this.#running(running));
     return this.#starting.run(launch.uid, async () => {
       await running?.stopping?.catch(() => undefined);
       const cancel = new AbortController();
@@ -314,7 +323,7 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
       });
       this.#pods.set(launch.uid, pod);
       void pod.ended.then(() => this.#ended(pod));
-      return runningPod(pod, this.#runtime);
+      return this.#running(pod);
     } catch (error) {
       await start.output?.[Symbol.asyncDispose]();
       await this.#steps.undoOrLater(start);
@@ -384,7 +393,7 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
     if (!(await shimLives())) {
       await output.drained();
       const facts = { names, files, memoryBytes: record.memoryBytes, lastLines: output.lastLines() };
-      return { ...runningPod({ record, names }, this.#runtime), ended: await explainExit(facts, this.#kernel.cgroups) };
+      return { ...this.#running({ record, names }), ended: await explainExit(facts, this.#kernel.cgroups) };
     }
     if ((await this.#runtime.status(names)) !== "running") {
       await output[Symbol.asyncDispose]();
@@ -396,7 +405,11 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
     const pod: NativePod = { record, names, files, output, ended, exit: Promise.withResolvers(), memoryBytes, seen };
     this.#pods.set(record.uid, pod);
     void ended.then(() => this.#ended(pod));
-    return runningPod(pod, this.#runtime);
+    return this.#running(pod);
+  }
+
+  #running(pod: Pick<NativePod, "record" | "names">): RunningPod {
+    return runningPod(pod, this.#runtime, this.#settings.machine.rootless?.gate);
   }
 
   /** Removes cgroups of pods whose directory is gone already; those of others beside them stay. */

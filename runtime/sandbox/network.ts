@@ -22,6 +22,8 @@ export interface NetworkSettings {
   readonly allowed: readonly string[];
   /** Networks that are made before there is a pod for them; 0: none. */
   readonly sparesMax: number;
+  /** The node is an ordinary user's, and its network not the machine's. */
+  readonly isApart?: boolean;
   /** What pods find by names of the cluster. */
   readonly clusterNames?: ClusterNames | undefined;
   /** The bridge is there: its gateway has an address. */
@@ -92,6 +94,16 @@ export class PodNetwork {
   /** Where pods reach this machine; undefined: not at all, or not yet. */
   get gateway(): string | undefined {
     return this.#bridge?.hasEgress === true ? gatewayOf(this.#bridge.subnet) : undefined;
+  }
+
+  /** It is another network than the machine's. */
+  get isApart(): boolean {
+    return this.#settings.isApart === true;
+  }
+
+  /** As the kernel's: for who listens where pods reach him. */
+  boundSocket(address: Parameters<Kernel["boundSocket"]>[0]): ReturnType<Kernel["boundSocket"]> {
+    return this.#kernel.boundSocket(address);
   }
 
   /** What pods send to these addresses goes to ports of the gateway's. @throws KernelFault */
@@ -290,6 +302,7 @@ export class PodNetwork {
       this.#names ??= await NameForwarder.open({
         ...{ address: gatewayOf(subnet), clock, random, ...names },
         peerNames: this.#peers,
+        boundSocket: (wanted) => this.boundSocket(wanted),
       });
     } catch (error) {
       this.#log.warn("native pods have no names: somebody else listens for questions on every address", {

@@ -36,9 +36,11 @@ export class OciRuntime {
   readonly program: OciRuntimeProgram;
   readonly #kernel: Kernel;
   readonly #root: string;
+  readonly #isRootless: boolean;
 
-  constructor(kernel: Kernel, program: OciRuntimeProgram, root: string) {
+  constructor(kernel: Kernel, program: OciRuntimeProgram, root: string, isRootless = false) {
     this.#kernel = kernel;
+    this.#isRootless = isRootless;
     this.program = program;
     this.#root = root;
   }
@@ -122,7 +124,11 @@ export class OciRuntime {
     await rm(join(this.#root, names.containerId), { recursive: true, force: true });
   }
 
-  readonly #globals = (): readonly string[] => ["--root", this.#root];
+  /** Without cgroups, runc sees for itself that it may have none. */
+  readonly #globals = (): readonly string[] => [
+    ...["--root", this.#root],
+    ...(this.#isRootless && this.program.kind === "crun" ? ["--cgroup-manager=disabled"] : []),
+  ];
 }
 
 const statuses = ["creating", "created", "running", "paused", "stopped"] as const;

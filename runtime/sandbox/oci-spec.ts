@@ -42,8 +42,9 @@ export interface OciLinux {
   }[];
   readonly uidMappings?: readonly OciIdMapping[];
   readonly gidMappings?: readonly OciIdMapping[];
-  readonly cgroupsPath: string;
-  readonly resources: OciResources;
+  /** Absent with the resources where there are no cgroups. */
+  readonly cgroupsPath?: string;
+  readonly resources?: OciResources;
   readonly seccomp?: OciSeccomp;
   readonly maskedPaths: readonly string[];
   readonly readonlyPaths: readonly string[];

@@ -10,7 +10,7 @@ test("resolves once something listens, and not before", async () => {
   const port = typeof address === "object" && address !== null ? address.port : 0;
   await new Promise<unknown>((resolve) => server.close(resolve));
   let connectable = false;
-  const waiting = untilConnectable("127.0.0.1", port, systemClock, AbortSignal.timeout(5000)).then(
+  const waiting = untilConnectable({ host: "127.0.0.1", port }, systemClock, AbortSignal.timeout(5000)).then(
     () => (connectable = true),
   );
   await systemClock.sleep(40);
@@ -22,7 +22,7 @@ test("resolves once something listens, and not before", async () => {
 
 test("ends when it is given up", async () => {
   const giveUp = new AbortController();
-  const waiting = untilConnectable("127.0.0.1", 1, systemClock, giveUp.signal);
+  const waiting = untilConnectable({ host: "127.0.0.1", port: 1 }, systemClock, giveUp.signal);
   const refused = expect(waiting).rejects.toThrow();
   await systemClock.sleep(20);
   giveUp.abort(new Error("enough"));

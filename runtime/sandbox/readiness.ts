@@ -22,13 +22,14 @@ export async function untilReady(
   start: Start,
   { tools, signal }: { readonly tools: StartTools; readonly signal: AbortSignal },
 ): Promise<NativePod> {
-  const { kernel, clock } = tools;
+  const { kernel, clock, machine } = tools;
   const { names, files, address = "", shim, output } = start;
+  const probed = { host: address, port: launch.port, gate: machine.rootless?.gate };
   if (shim === undefined || output === undefined) throw new Error("no hook launched the container");
   const ended = new AbortController();
   void shim.ended.then(() => ended.abort());
   try {
-    await untilConnectable(address, launch.port, clock, AbortSignal.any([signal, ended.signal]));
+    await untilConnectable(probed, clock, AbortSignal.any([signal, ended.signal]));
   } catch (error) {
     const late = signal.aborted && signal.reason === timedOut;
     if (!ended.signal.aborted && !late) throw error;

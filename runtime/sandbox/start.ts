@@ -4,7 +4,7 @@ import type { ContainerStreams } from "../pod/containers/container-launch.ts";
 import { PodFault, type PodLogLine, type PodObserver } from "../pod/pod-runtime.ts";
 import { sharePod } from "./adjust.ts";
 import { type BundleMachine, bundleConfig, networkSysctls, type VolumeOnPath } from "./bundle.ts";
-import { imageProcess, type NativeLaunch } from "./image-process.ts";
+import { type ImageProcess, imageProcess, type NativeLaunch } from "./image-process.ts";
 import { lookUp } from "./image-files.ts";
 import { inputFifos, openInput } from "./container-input.ts";
 import type { IdRange, Kernel, ShimProcess } from "./kernel/kernel.ts";
@@ -16,6 +16,7 @@ import type { PodFiles, PodNames } from "./pod-files.ts";
 import type { PodUsers } from "./pod-users.ts";
 import { resolverConfig } from "./resolver-config.ts";
 import { type ContainerRights, containerRights } from "./rights.ts";
+import type { Rootless } from "./rootless/rootless.ts";
 import {
   checkLayerCount,
   makeFileInTopLayer,
@@ -114,6 +115,7 @@ export const sandboxHooks: readonly StartHook[] = [
     name: "users",
     run: async (start, { users, machine }) => {
       if (machine.shiftsUsers) start.users = await claimUsers(start, users);
+      else if (machine.rootless !== undefined) start.users = ownUsers(machine.rootless);
     },
     undo: ({ names }, { users }) => users.release(names.key),
   },
@@ -155,15 +157,28 @@ async function claimUsers({ names }: Start, users: PodUsers): Promise<IdRange> {
   throw new PodFault("NO_CAPACITY", "all user ids for pods of this machine are in use", { retryable: true });
 }
 
+/** An ordinary user's node has no ids to give away: its pods have its own, in user namespaces of theirs. */
+const ownUsers = ({ idCount }: Rootless): IdRange => ({ first: 0, size: idCount });
+
+/** The users of a pod of an earlier agent. */
+export async function usersFound(
+  { names }: Remains,
+  { users, machine }: Pick<StartTools, "users" | "machine">,
+): Promise<IdRange | undefined> {
+  if (machine.rootless !== undefined) return ownUsers(machine.rootless);
+  return machine.shiftsUsers ? users.find(names.key) : undefined;
+}
+
 async function launch(start: Start, { kernel, clock, network, runtime, machine }: StartTools): Promise<void> {
   const { names, files, users, address, layersTopFirst, part, rights } = start;
   assert(address !== undefined && layersTopFirst !== undefined && rights !== undefined);
-  using usersNamespace = users === undefined ? undefined : await kernel.userNamespace(users);
+  using usersNamespace = users === undefined || !machine.shiftsUsers ? undefined : await kernel.userNamespace(users);
   using mounts = await kernel.podMounts({
     layers: layersTopFirst,
     networkNamespace: network.namespacePath(address),
     sysctls: { ...networkSysctls(machine, part?.isAlone !== true), ...rights.networkSysctls },
     allowsSetuid: !rights.noNewPrivileges,
+    isRootless: machine.rootless !== undefined,
     ...(rights.readOnlyRoot ? {} : { writableDirectory: files.writable }),
     ...(part === undefined ? {} : { volumes: part.mounts }),
     ...(usersNamespace === undefined ? {} : { usersFd: usersNamespace.fd }),
@@ -215,10 +230,11 @@ async function writeBundle(start: Start, tools: StartTools): Promise<void> {
   makeTopLayer(files, { hostname, address, resolver, hosts: launch.hosts ?? [] });
   tools.kernel.makeFifos(fifos);
   const layersTopFirst = [files.top, ...launch.image.layerPaths.toReversed()];
-  const process = await imageProcess(launch, layersTopFirst);
+  const asked = await imageProcess(launch, layersTopFirst);
+  const process = asOwnUser(asked, tools.machine.rootless);
   const { arch, shiftsUsers } = tools.machine;
   const { security } = launch;
-  const isRoot = process.user.uid === 0;
+  const isRoot = asked.user.uid === 0;
   const rights = containerRights({ ...(security === undefined ? {} : { security }), isRoot, arch, shiftsUsers });
   start.rights = rights;
   if (!rights.readOnlyRoot) await makeWritableDirectory(files, start.users);
@@ -242,6 +258,14 @@ async function writeBundle(start: Start, tools: StartTools): Promise<void> {
     machine: tools.machine,
   });
   await writeFile(files.config, JSON.stringify(config), { mode: 0o600 });
+}
+
+/** Where a node does not have the user whom the program is to be, it is the only one that there is, without the rights of root. */
+function asOwnUser(process: ImageProcess, rootless: Rootless | undefined): ImageProcess {
+  const idCount = rootless?.idCount ?? Number.POSITIVE_INFINITY;
+  const { uid, gid, additionalGids } = process.user;
+  const isHere = [uid, gid, ...additionalGids].every((id) => id < idCount);
+  return isHere ? process : { ...process, user: { uid: 0, gid: 0, additionalGids: [] } };
 }
 
 /** The kernel's own trees; and the root, which is the image's. */

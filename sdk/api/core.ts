@@ -336,7 +336,13 @@ export interface Pod extends ApiObject {
 /** How a gateway reaches a pod, when it is on the pod's machine. From elsewhere it tunnels through the node agent. */
 export type PodEndpoint =
   | { readonly protocol: "wire"; readonly socket: string }
-  | { readonly protocol: "http1"; readonly host: string; readonly port: number };
+  | {
+      readonly protocol: "http1";
+      readonly host: string;
+      readonly port: number;
+      /** A unix socket through which the address is reached, where only another network than the machine's has it. */
+      readonly gate?: string;
+    };
 
 export interface NodeFeatures {
   /** Native variants can run here. */

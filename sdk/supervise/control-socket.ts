@@ -14,7 +14,7 @@ const messageBytesMax = 1024 * 1024;
 /** Short, because the path of a unix socket has 107 bytes at most, and only for this user. */
 export function controlSocketPath(dataDirectory: string): string {
   const key = createHash("sha256").update(dataDirectory).digest("hex").slice(0, 16);
-  return join(tmpdir(), `shallop-up-${userInfo().uid}`, `${key}.sock`);
+  return join(tmpdir(), `shallop-up-${process.getuid?.() ?? userInfo().uid}`, `${key}.sock`);
 }
 
 /** Answers requests until disposed of. */

@@ -29,6 +29,7 @@ export {
   type DockerfileFaultCode,
   type RunLimits,
 } from "./builder.ts";
+export { gateAnswer, type GatedAddress, gateLineBytesMax, parseGateLine, passGate } from "./gate.ts";
 export { gatewayServerName, type PeerMessage, type PeerMessages } from "./peer.ts";
 export type { ContainerUsage, NodeUsage, PodUsage } from "./usage.ts";
 export { WireFault, type WireFaultCode } from "./fault.ts";

@@ -7,7 +7,11 @@ const applets =
   "sh hostname ls cat tar test sleep echo ps id stty tty env nc httpd wget nslookup mkdir rm dd touch true false kill df head tr wc ln cp date grep seq md5sum";
 
 /** A small native image with a shell: Debian's static busybox. Serves `/www` on port 8080. Its reference. */
-export async function publishBusybox(platform: Platform, directory: string): Promise<string> {
+export async function publishBusybox(
+  platform: Pick<Platform, "run">,
+  directory: string,
+  registry = "",
+): Promise<string> {
   const root = join(directory, "busybox");
   for (const name of ["bin", "etc", "www"]) mkdirSync(join(root, "rootfs", name), { recursive: true });
   const busybox = execFileSync("sh", ["-c", "command -v busybox"], { encoding: "utf8" }).trim();
@@ -21,6 +25,7 @@ export async function publishBusybox(platform: Platform, directory: string): Pro
   ];
   const entrypoint = '    entrypoint: [/bin/httpd, -f, -p, "8080", -h, /www]';
   writeFileSync(join(root, "shallop.yaml"), ["name: busybox", 'version: "1"', ...native, entrypoint, ""].join("\n"));
-  await platform.run("build", root, "--push");
-  return "busybox:1";
+  const reference = `${registry}busybox:1`;
+  await platform.run("build", root, "--tag", reference, "--push");
+  return reference;
 }

@@ -47,10 +47,10 @@ export async function inventoryOf(dataDirectory: string): Promise<Inventory> {
   };
 }
 
-/** Where an agent on this data directory has its sockets. */
-export function runDirectoryOf(dataDirectory: string): string {
+/** Where an agent of this user on this data directory has its sockets. */
+export function runDirectoryOf(dataDirectory: string, user = process.getuid?.() ?? 0): string {
   const hash = createHash("sha256").update(dataDirectory).digest("hex");
-  return join(process.env["XDG_RUNTIME_DIR"] ?? "/tmp", `shallop-${process.getuid?.() ?? 0}-${hash.slice(0, 12)}`);
+  return join(process.env["XDG_RUNTIME_DIR"] ?? "/tmp", `shallop-${user}-${hash.slice(0, 12)}`);
 }
 
 /** Processes whose command line has one of the texts; the process that asks is none of them. */

@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { chown, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { request as httpRequest } from "node:http";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -23,6 +23,8 @@ export interface PlatformOptions {
   readonly ports?: PlatformPorts;
   /** Variables beside this process's own. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** Whose processes they are; this process's own user when absent. */
+  readonly user?: number;
 }
 
 export interface PlatformPorts {
@@ -57,13 +59,18 @@ export class Platform implements AsyncDisposable {
   private constructor(
     dataDirectory: string,
     ports: PlatformPorts,
-    { args, environment }: { readonly args: readonly string[]; readonly environment: Readonly<Record<string, string>> },
+    {
+      args,
+      environment = {},
+      user,
+    }: Pick<PlatformOptions, "environment" | "user"> & { readonly args: readonly string[] },
   ) {
     this.dataDirectory = dataDirectory;
     this.ports = ports;
     this.#process = spawn(process.execPath, [shallopBin, "up", ...args], {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, XDG_CACHE_HOME: keptCaches, ...environment },
+      ...(user === undefined ? {} : { uid: user, gid: user }),
     });
     const keep = (chunk: Buffer): void => void (this.#output += chunk.toString("utf8"));
     this.#process.stdout?.on("data", keep);
@@ -74,6 +81,7 @@ export class Platform implements AsyncDisposable {
   static async start(options: PlatformOptions = {}): Promise<Platform> {
     const dataDirectory = options.dataDirectory ?? (await mkdtemp(join(tmpdir(), "shallop-platform-")));
     const ports = options.ports ?? (await freePorts());
+    if (options.user !== undefined) await chown(dataDirectory, options.user, options.user);
     const args = [
       ...["--data", dataDirectory, "--port", String(ports.gateway), "--api-port", String(ports.api)],
       ...["--registry-port", String(ports.registry), "--agent-port", String(ports.agent), "--node-name", "node-a"],
@@ -82,7 +90,7 @@ export class Platform implements AsyncDisposable {
       ...(options.autoscaler ?? []).flatMap((setting) => ["--autoscaler", setting]),
       ...(options.args ?? []),
     ];
-    const platform = new Platform(dataDirectory, ports, { args, environment: options.environment ?? {} });
+    const platform = new Platform(dataDirectory, ports, { ...options, args });
     await platform.#until(/export KUBECONFIG=/);
     platform.#startMs = performance.now() - platform.#beganMs;
     return platform;

@@ -43,7 +43,7 @@ test("bytes go through to the pod's port and back, each direction with its own e
   const early = connect(hostPort, here);
   early.on("error", () => undefined);
   await once(early, "close");
-  ports.lead(addressTarget(here));
+  ports.lead(addressTarget({ host: here }));
   const client = connect({ port: hostPort, host: here, allowHalfOpen: true });
   client.end("hello");
   expect(await text(client)).toBe("got hello");
@@ -70,7 +70,7 @@ test("datagrams find the pod, and answers the one who asked", async () => {
   const hostPort = await freePort();
   const port = { protocol: "UDP", hostIp: here, hostPort, containerPort: pod.address().port } as const;
   using ports = await HostPorts.open([port], systemClock);
-  ports.lead(addressTarget(here));
+  ports.lead(addressTarget({ host: here }));
   const client = createSocket("udp4");
   const answer = once(client, "message");
   client.send("hello", hostPort, here);

@@ -1,9 +1,10 @@
 import { createSocket, type RemoteInfo, type Socket as DatagramSocket } from "node:dgram";
 import { once } from "node:events";
 import type { Duplex } from "node:stream";
-import { connect, createServer, isIPv6, type Server, type Socket } from "node:net";
+import { createServer, isIPv6, type Server, type Socket } from "node:net";
 import { type Clock, describeError, errorCode, type Timer } from "@shallop/sdk/internal";
 import { PodFault } from "../../pod/pod-runtime.ts";
+import { dialAddress, type PodAddress } from "../tunnel.ts";
 import type { HostPort } from "./host-port.ts";
 
 /** Where what arrives goes to. */
@@ -14,15 +15,23 @@ export interface PortTarget {
   datagramsTo(port: number): { readonly address: string; readonly port: number } | undefined;
 }
 
-/** A pod with an address of its own. */
-export const addressTarget = (address: string): PortTarget => ({
-  datagramsTo: (port) => ({ address, port }),
+/** A pod with an address of its own. A gate lets connections through, and no datagrams. */
+export const addressTarget = (address: Omit<PodAddress, "port">): PortTarget => ({
+  datagramsTo: (port) => (address.gate === undefined ? { address: address.host, port } : undefined),
   connect: (client, port) => {
-    const pod = connect({ host: address, port, allowHalfOpen: true, noDelay: true });
-    pod.on("error", () => client.destroy());
-    endTogether(client, pod);
-    endTogether(pod, client);
-    client.pipe(pod).pipe(client);
+    dialAddress({ ...address, port }).then(
+      (pod) => {
+        pod.on("error", () => client.destroy());
+        if (client.destroyed) {
+          pod.destroy();
+          return;
+        }
+        endTogether(client, pod);
+        endTogether(pod, client);
+        client.pipe(pod).pipe(client);
+      },
+      () => client.destroy(),
+    );
   },
 });
 
@@ -39,6 +48,13 @@ const connectionsMax = 4096;
 const sessionMsMax = 60_000;
 const sessionsMax = 1024;
 
+/** A socket of another network than this process's, where its address is. */
+export type BoundSocket = (where: {
+  readonly protocol: "TCP" | "UDP";
+  readonly address: string;
+  readonly port: number;
+}) => Promise<number | undefined>;
+
 interface Listener extends Disposable {
   readonly port: number;
 }
@@ -47,15 +63,21 @@ interface Listener extends Disposable {
 export class HostPorts implements Disposable {
   readonly #clock: Clock;
   readonly #listeners: Listener[] = [];
+  readonly #boundSocket: BoundSocket;
   #target: PortTarget | undefined;
 
-  private constructor(clock: Clock) {
+  private constructor(clock: Clock, boundSocket: BoundSocket) {
     this.#clock = clock;
+    this.#boundSocket = boundSocket;
   }
 
   /** Takes the ports, all of them or none. @throws PodFault NO_CAPACITY when somebody else has one */
-  static async open(ports: readonly HostPort[], clock: Clock): Promise<HostPorts> {
-    const opened = new HostPorts(clock);
+  static async open(
+    ports: readonly HostPort[],
+    clock: Clock,
+    boundSocket: BoundSocket = () => Promise.resolve(undefined),
+  ): Promise<HostPorts> {
+    const opened = new HostPorts(clock, boundSocket);
     try {
       for (const port of ports) opened.#listeners.push(await opened.#listen(port));
       return opened;
@@ -105,7 +127,9 @@ export class HostPorts implements Disposable {
       client.once("close", () => clients.delete(client));
       this.#target.connect(client, containerPort);
     });
-    await listening(server, hostPort, hostIp);
+    const fd = await this.#boundSocket({ protocol: "TCP", address: hostIp, port: hostPort });
+    if (fd === undefined) await listening(server, hostPort, hostIp);
+    else await once(server.listen({ fd }), "listening");
     const bound = server.address();
     return {
       port: typeof bound === "object" && bound !== null ? bound.port : hostPort,
@@ -131,8 +155,10 @@ export class HostPorts implements Disposable {
       }
       session.send(message);
     });
+    const fd = await this.#boundSocket({ protocol: "UDP", address: hostIp, port: hostPort });
     const bound = once(socket, "listening");
-    socket.bind(hostPort, hostIp === "" ? undefined : hostIp);
+    const where = { port: hostPort, ...(hostIp === "" ? {} : { address: hostIp }) };
+    socket.bind(fd === undefined ? where : { fd });
     await bound;
     // What cannot be delivered is lost, as datagrams are.
     socket.on("error", () => undefined).unref();

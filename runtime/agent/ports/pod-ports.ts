@@ -1,7 +1,6 @@
 import { type Duplex, duplexPair } from "node:stream";
 import type { Run } from "../../pod/pod-state.ts";
-import { dialPort } from "../streams/port-forward.ts";
-import { dialPod } from "../tunnel.ts";
+import { dialAddress, dialPod, type PodAddress } from "../tunnel.ts";
 import { ComponentFront } from "./component-front.ts";
 import { addressTarget, type PortTarget } from "./host-ports.ts";
 
@@ -11,14 +10,14 @@ import { addressTarget, type PortTarget } from "./host-ports.ts";
  */
 export class PodPorts implements PortTarget, Disposable {
   readonly run: Run;
-  readonly #behind: { readonly address: string } | { readonly front: ComponentFront };
+  readonly #behind: { readonly address: Omit<PodAddress, "port"> } | { readonly front: ComponentFront };
 
   constructor(run: Run, requestTimeoutMs: number) {
     this.run = run;
     const { endpoint } = run;
     this.#behind =
       endpoint.protocol === "http1"
-        ? { address: endpoint.host }
+        ? { address: endpoint }
         : { front: new ComponentFront({ dial: () => dialPod(endpoint), requestTimeoutMs }) };
   }
 
@@ -29,14 +28,14 @@ export class PodPorts implements PortTarget, Disposable {
 
   /** Resolves with the other end when it is connected. @throws AgentFault POD_UNREACHABLE */
   dial(port: number): Promise<Duplex> {
-    if ("address" in this.#behind) return dialPort(this.#behind.address, port);
+    if ("address" in this.#behind) return dialAddress({ ...this.#behind.address, port });
     const [near, far] = duplexPair();
     this.#behind.front.serve(far);
     return Promise.resolve(near);
   }
 
   datagramsTo(port: number): ReturnType<PortTarget["datagramsTo"]> {
-    return "address" in this.#behind ? { address: this.#behind.address, port } : undefined;
+    return "address" in this.#behind ? addressTarget(this.#behind.address).datagramsTo(port) : undefined;
   }
 
   [Symbol.dispose](): void {

@@ -15,7 +15,8 @@ import type { PacketDoor } from "../../sandbox/packet-rules.ts";
 import type { ObjectCache } from "../node-agent.ts";
 import type { NodePods } from "../node-pods.ts";
 import { type RemoteIdentity, RemotePods } from "./remote-pods.ts";
-import { ServiceDoors } from "./service-doors.ts";
+import type { BoundSocket } from "../ports/host-ports.ts";
+import { type OpenDoor, ServiceDoors, type ServiceDoorsSettings } from "./service-doors.ts";
 import { type PlatformEnd, serviceTable } from "./service-table.ts";
 import { StandIns } from "./stand-ins.ts";
 
@@ -25,6 +26,9 @@ export interface PodServices {
   readonly gateway: string | undefined;
   /** What pods send to these addresses goes to ports of the gateway's. */
   leadServices(doors: readonly PacketDoor[]): Promise<void>;
+  /** Its network is another than the machine's: components do not reach what pods do. */
+  readonly isApart: boolean;
+  readonly boundSocket: BoundSocket;
 }
 
 export interface NodeServicesSettings {
@@ -52,6 +56,7 @@ const loopback = "127.0.0.1";
 export class NodeServices implements ClusterNames, Disposable {
   readonly #settings: NodeServicesSettings;
   readonly #doors: ServiceDoors;
+  readonly #guestDoors: ServiceDoors;
   readonly #remote: RemotePods;
   readonly #standIns = new StandIns();
   #native: PodServices | undefined;
@@ -71,10 +76,12 @@ export class NodeServices implements ClusterNames, Disposable {
       (node) =>
         nodes.list().find(({ metadata }) => metadata.name === node)?.metadata.annotations?.[annotation.agentAddress],
     );
-    this.#doors = new ServiceDoors({
-      reach: { local: (uid) => pods.byUid(uid)?.ports, remote: (pod) => this.#remote.dial(pod) },
-      ...{ clock, random, log },
-    });
+    const reach: ServiceDoorsSettings["reach"] = {
+      local: (uid) => pods.byUid(uid)?.ports,
+      remote: (pod) => this.#remote.dial(pod),
+    };
+    this.#doors = new ServiceDoors({ reach, clock, random, log });
+    this.#guestDoors = new ServiceDoors({ reach, clock, random, log });
   }
 
   /** Who is told: the network of native pods, if there are any, and the way out of components. */
@@ -98,6 +105,7 @@ export class NodeServices implements ClusterNames, Disposable {
   [Symbol.dispose](): void {
     this.#closed = true;
     this.#doors[Symbol.dispose]();
+    this.#guestDoors[Symbol.dispose]();
     this.#remote[Symbol.dispose]();
   }
 
@@ -126,12 +134,12 @@ export class NodeServices implements ClusterNames, Disposable {
       ownAddress: (uid) => pods.byUid(uid)?.run?.ip,
       standIn: (key) => this.#standIns.of(key),
     });
-    const host = this.#native?.gateway ?? loopback;
-    const open = await this.#doors.open(host, doors);
-    const packets = open.map(({ door: { protocol, address, port }, listening }) => ({
-      ...{ protocol, address, port },
-      to: { address: host, port: listening },
-    }));
+    const native = this.#native;
+    const host = native?.gateway ?? loopback;
+    const isApart = native?.isApart === true && host !== loopback;
+    const boundSocket: BoundSocket = async (where) => (isApart ? native.boundSocket(where) : undefined);
+    const packets = packetDoors(host, await this.#doors.open(host, doors, boundSocket));
+    const ofGuests = isApart ? packetDoors(loopback, await this.#guestDoors.open(loopback, doors)) : packets;
     // A name is told when its address leads somewhere.
     const text = JSON.stringify(packets);
     if (host !== loopback && text !== this.#led) await this.#native?.leadServices(packets);
@@ -139,7 +147,7 @@ export class NodeServices implements ClusterNames, Disposable {
     this.#names = names;
     this.#tellGuests?.({
       ...this.#guestNames(names),
-      doors: packets.flatMap((door) =>
+      doors: ofGuests.flatMap((door) =>
         door.protocol === "TCP" ? [{ ...door, address: this.#forGuests(door.address) }] : [],
       ),
     });
@@ -164,6 +172,12 @@ export class NodeServices implements ClusterNames, Disposable {
     return isServiceAddress(address) || isStandInAddress(address) ? address : this.#standIns.of(`guests ${address}`);
   }
 }
+
+const packetDoors = (host: string, open: readonly OpenDoor[]): readonly PacketDoor[] =>
+  open.map(({ door: { protocol, address, port }, listening }) => ({
+    ...{ protocol, address, port },
+    to: { address: host, port: listening },
+  }));
 
 /** Host and port of an https URL. */
 function endOf(url: string): PlatformEnd {

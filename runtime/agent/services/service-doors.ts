@@ -3,7 +3,7 @@ import { connect, isIP, type Socket } from "node:net";
 import { lookup } from "node:dns/promises";
 import { type Clock, describeError, type Log, type Random, unreachable } from "@shallop/sdk/internal";
 import { addressJudge } from "../../component/egress/address-judge.ts";
-import { endTogether, HostPorts, type PortTarget } from "../ports/host-ports.ts";
+import { type BoundSocket, endTogether, HostPorts, type PortTarget } from "../ports/host-ports.ts";
 import type { Backend, Door } from "./service-table.ts";
 
 /** How a pod of the cluster is reached. */
@@ -46,7 +46,7 @@ export class ServiceDoors implements Disposable {
    * These doors and no others, listening on an address of the node. Connections through doors that stay go on. What
    * cannot be opened is told, and left out.
    */
-  async open(host: string, doors: readonly Door[]): Promise<readonly OpenDoor[]> {
+  async open(host: string, doors: readonly Door[], boundSocket?: BoundSocket): Promise<readonly OpenDoor[]> {
     if (host !== this.#host) this[Symbol.dispose]();
     this.#host = host;
     const wanted = new Map(doors.map((door) => [keyOf(door), door]));
@@ -57,7 +57,7 @@ export class ServiceDoors implements Disposable {
     }
     const open: OpenDoor[] = [];
     for (const [key, door] of wanted) {
-      const opened = this.#opened.get(key) ?? (await this.#listen(key, door));
+      const opened = this.#opened.get(key) ?? (await this.#listen(key, door, boundSocket));
       if (opened === undefined) continue;
       opened.target.door = door;
       open.push({ door, listening: opened.ports.listening[0] ?? 0 });
@@ -70,11 +70,12 @@ export class ServiceDoors implements Disposable {
     this.#opened.clear();
   }
 
-  async #listen(key: string, door: Door): Promise<Opened | undefined> {
+  async #listen(key: string, door: Door, boundSocket?: BoundSocket): Promise<Opened | undefined> {
     const { clock, log } = this.#settings;
     try {
       const port = { protocol: door.protocol, hostIp: this.#host, hostPort: 0, containerPort: door.port };
-      const opened = { ports: await HostPorts.open([port], clock), target: new DoorTarget(door, this.#settings) };
+      const ports = await HostPorts.open([port], clock, boundSocket);
+      const opened = { ports, target: new DoorTarget(door, this.#settings) };
       opened.ports.lead(opened.target);
       this.#opened.set(key, opened);
       return opened;

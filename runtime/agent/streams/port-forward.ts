@@ -1,5 +1,4 @@
 import type { IncomingMessage } from "node:http";
-import { connect, type Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { createWebSocketStream, type WebSocket, WebSocketServer } from "ws";
 import { describeError } from "@shallop/sdk/internal";
@@ -14,9 +13,6 @@ const tunnelProtocol = `SPDY/3.1+${protocol}`;
 const channelProtocol = "v4.channel.k8s.io";
 // kubectl copies in pieces of 32 KiB.
 const messageBytesMax = 1 << 20;
-// A pod of this machine accepts in microseconds or refuses.
-const connectTimeoutMs = 5000;
-
 /** Connects to a port of the pod; resolves when it is connected. */
 export type DialPort = (port: number) => Promise<Duplex>;
 
@@ -131,21 +127,4 @@ async function joined(client: Duplex, pod: Duplex): Promise<void> {
   client.on("error", () => pod.destroy());
   client.once("close", () => pod.destroy());
   await new Promise<void>((resolve) => pod.once("close", () => resolve()));
-}
-
-/** Connects to a port at an address of this machine's pods. @throws AgentFault POD_UNREACHABLE */
-export function dialPort(host: string, port: number): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ host, port, allowHalfOpen: true, timeout: connectTimeoutMs });
-    const fail = (why: string): void => {
-      socket.destroy();
-      reject(new AgentFault("POD_UNREACHABLE", `cannot connect to port ${String(port)} of the pod: ${why}`));
-    };
-    socket.once("error", (error) => fail(describeError(error)));
-    socket.once("timeout", () => fail("no answer"));
-    socket.once("connect", () => {
-      socket.removeAllListeners("error").removeAllListeners("timeout");
-      resolve(socket.setTimeout(0).setNoDelay(true));
-    });
-  });
 }

@@ -1,6 +1,7 @@
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { pipeline } from "node:stream/promises";
 import type { Duplex } from "node:stream";
+import { annotation } from "@shallop/sdk/api";
 import { type Credentials, forwardPort } from "@shallop/sdk/client";
 import { errorCode, type Log } from "@shallop/sdk/internal";
 import { DockerFault } from "../http/docker-fault.ts";
@@ -86,14 +87,15 @@ export class PortProxies {
     });
   }
 
-  /** A native pod has an address; a component is reached through its node. */
+  /** A native pod has an address; a component, and a pod whose address is behind a gate, is reached through its node. */
   async #serve({ pod }: DockerContainer, port: number, client: Socket): Promise<void> {
     client.on("error", () => client.destroy());
     if (pod === undefined) return void client.destroy();
     const { podIP } = pod.status ?? {};
-    const { name } = pod.metadata;
+    const { name, annotations = {} } = pod.metadata;
+    const isGated = annotations[annotation.endpoint]?.includes('"gate"') === true;
     const peer: Duplex =
-      podIP === undefined || podIP === ""
+      podIP === undefined || podIP === "" || isGated
         ? forwardPort(this.#credentials, { namespace: dockerNamespace, pod: name, port })
         : connect({ host: podIP, port, allowHalfOpen: true });
     peer.on("error", (error) => {

@@ -6,6 +6,7 @@ import { type CellProcess, type CellStreams, startCell } from "../kernel/cell.ts
 import { runCommand } from "../kernel/command.ts";
 import { type CellMount, cellFailedExitCode, type CellSpec } from "../kernel/cell-spec.ts";
 import { Libc } from "../kernel/libc.ts";
+import { isMachineRoot } from "../kernel/user-map.ts";
 import { type CellAbility, type CellFacts, decideCells } from "./cell-ability.ts";
 import { rememberTrials } from "./remembered-trials.ts";
 import { UserIds } from "./user-ids.ts";
@@ -73,7 +74,7 @@ export class Cells {
     const ability = await decideCells({
       platform: process.platform,
       arch: process.arch,
-      isRoot: process.getuid?.() === 0,
+      isRoot: isMachineRoot(),
       unshare,
       ffi: hasFfi(),
       seccomp: (await readFile("/proc/sys/kernel/seccomp/actions_avail", "utf8").catch(() => "")).includes("errno"),

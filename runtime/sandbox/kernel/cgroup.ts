@@ -202,9 +202,11 @@ export class CgroupTree {
    * gone has nothing to freeze. @throws Error where nothing can be frozen, or not in time
    */
   async freeze(path: string, frozen: boolean): Promise<void> {
-    const { unified } = this.layout;
+    const { unified, roots } = this.layout;
+    // Nothing was ever frozen where there are no cgroups of ours.
+    if (roots.length === 0 && !frozen) return;
     const v1 = this.layout.rootByController.get("freezer");
-    const isThere = v1 === undefined ? unified !== undefined : true;
+    const isThere = roots.length > 0 && (v1 ?? unified) !== undefined;
     if (!isThere) throw new Error("this machine's cgroups cannot freeze: mount the freezer controller, or cgroup2");
     const directory = join(v1 ?? unified ?? "", path);
     const [file, value] =

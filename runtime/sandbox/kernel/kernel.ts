@@ -1,4 +1,5 @@
 import type { TerminalSize } from "../../pod/container-process.ts";
+import type { SocketAddress } from "./bound-socket.ts";
 import type { CgroupTree } from "./cgroup.ts";
 import type { CommandResult } from "./command.ts";
 import type { PodMounts } from "./pod-mounts.ts";
@@ -30,6 +31,11 @@ export interface Kernel {
   traffic(link: string): Promise<{ readonly receivedBytes: number; readonly sentBytes: number }>;
   /** Every IPv4 destination that this machine has a route to, as `address/length`, all tables. */
   routedSubnets(): Promise<readonly string[]>;
+  /**
+   * A socket of the network in which the bridge is, for somebody who listens on it and closes it. Undefined: this process is in
+   * that network, and can make its own. @throws KernelFault COMMAND_FAILED
+   */
+  boundSocket(address: SocketAddress): Promise<number | undefined>;
   /** Names of the network namespaces that ip(8) knows. */
   networkNamespaces(): Promise<readonly string[]>;
 

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { open, readdir, readFile, writeFile } from "node:fs/promises";
 import type { Clock } from "@shallop/sdk/internal";
 import type { TerminalSize } from "../../pod/container-process.ts";
+import type { SocketAddress } from "./bound-socket.ts";
 import { CgroupTree, detectCgroupLayout } from "./cgroup.ts";
 import { checkCommand, type CommandResult, runCommand } from "./command.ts";
 import type { IdRange, Kernel, Link, OpenDescriptor, OpenFile, Shim, ShimProcess, ShimTerminal } from "./kernel.ts";
@@ -17,15 +18,19 @@ import { openUserNamespace } from "./user-namespace.ts";
 /** The door to the Linux kernel of this machine. */
 export class LinuxKernel implements Kernel {
   readonly cgroups: CgroupTree;
-  readonly #mountThread = new MountThread();
+  readonly #mountThread: MountThread;
+  readonly #network: OwnNetwork | undefined;
   /** By their first id. */
   readonly #userNamespaces = new Map<number, Promise<OpenDescriptor>>();
   #libc: Libc | undefined;
   readonly #clock: Clock;
 
-  constructor(cgroups: CgroupTree, clock: Clock) {
+  /** With a network of its own, in which the bridge and its links are; else they are in the machine's. */
+  constructor(cgroups: CgroupTree, clock: Clock, network?: OwnNetwork) {
     this.cgroups = cgroups;
     this.#clock = clock;
+    this.#network = network;
+    this.#mountThread = new MountThread(network?.network);
   }
 
   static async open(clock: Clock): Promise<LinuxKernel> {
@@ -33,28 +38,30 @@ export class LinuxKernel implements Kernel {
   }
 
   async network(commands: readonly string[], netns?: string): Promise<void> {
-    const inside = netns === undefined ? [] : ["-netns", netns];
-    await checkCommand("ip", [...inside, "-batch", "-"], { input: batch(commands) });
+    const input = batch(commands);
+    if (netns === undefined) await this.#check("ip", ["-batch", "-"], input);
+    else await checkCommand("ip", ["-netns", netns, "-batch", "-"], { input });
   }
 
   async filter(commands: readonly string[]): Promise<void> {
-    await checkCommand("tc", ["-batch", "-"], { input: batch(commands) });
+    await this.#check("tc", ["-batch", "-"], batch(commands));
   }
 
   async packetRules(script: string): Promise<void> {
-    await checkCommand("nft", ["-f", "-"], { input: script });
+    await this.#check("nft", ["-f", "-"], script);
   }
 
   async packetTables(prefix: string): Promise<readonly string[]> {
-    const { stdout } = await runCommand("nft", ["list", "tables", "inet"]).catch(() => ({ stdout: "" }));
-    return stdout.split("\n").flatMap((line) => {
+    const tables = await this.#check("nft", ["list", "tables", "inet"]).catch(() => "");
+    return tables.split("\n").flatMap((line) => {
       const name = line.replace(/^table inet /, "");
       return name.startsWith(prefix) ? [name] : [];
     });
   }
 
   async forwards(): Promise<boolean> {
-    return (await readFile(forwardingFile, "utf8")).trim() !== "0";
+    // One of its own passes on whatever comes.
+    return this.#network !== undefined || (await readFile(forwardingFile, "utf8")).trim() !== "0";
   }
 
   async setForwards(value: boolean): Promise<void> {
@@ -62,7 +69,7 @@ export class LinuxKernel implements Kernel {
   }
 
   async links(): Promise<readonly Link[]> {
-    return jsonObjects(await checkCommand("ip", ["-json", "link", "show"])).map((link) => ({
+    return jsonObjects(await this.#check("ip", ["-json", "link", "show"])).map((link) => ({
       name: textOf(link["ifname"]),
       alias: textOf(link["ifalias"]),
     }));
@@ -70,18 +77,24 @@ export class LinuxKernel implements Kernel {
 
   async traffic(link: string): Promise<{ readonly receivedBytes: number; readonly sentBytes: number }> {
     const read = async (name: string): Promise<number> =>
-      Number(await readFile(`/sys/class/net/${link}/statistics/${name}`, "utf8").catch(() => "0"));
+      Number(
+        await readFile(`${this.#network?.sys ?? "/sys"}/class/net/${link}/statistics/${name}`, "utf8").catch(() => "0"),
+      );
     // What this end has sent the other has received.
     const [receivedBytes, sentBytes] = await Promise.all([read("tx_bytes"), read("rx_bytes")]);
     return { receivedBytes, sentBytes };
   }
 
   async routedSubnets(): Promise<readonly string[]> {
-    const routes = jsonObjects(await checkCommand("ip", ["-json", "-4", "route", "show", "table", "all"]));
+    const routes = jsonObjects(await this.#check("ip", ["-json", "-4", "route", "show", "table", "all"]));
     return routes
       .map((route) => textOf(route["dst"]))
       .filter((destination) => destination !== "default" && destination !== "")
       .map((destination) => (destination.includes("/") ? destination : `${destination}/32`));
+  }
+
+  async boundSocket(address: SocketAddress): Promise<number | undefined> {
+    return this.#network === undefined ? undefined : (await this.#mountThread.socket(address)).fd;
   }
 
   async networkNamespaces(): Promise<readonly string[]> {
@@ -199,6 +212,19 @@ export class LinuxKernel implements Kernel {
   async close(): Promise<void> {
     await this.#mountThread[Symbol.asyncDispose]();
   }
+
+  /** Runs a program where the bridge is. */
+  #check(file: string, args: readonly string[], input = ""): Promise<string> {
+    if (this.#network === undefined) return checkCommand(file, args, { input });
+    return checkCommand("nsenter", [`--net=${this.#network.network}`, "--", file, ...args], { input });
+  }
+}
+
+interface OwnNetwork {
+  /** Path of the namespace. */
+  readonly network: string;
+  /** Where its devices are shown. */
+  readonly sys: string;
 }
 
 const forwardingFile = "/proc/sys/net/ipv4/ip_forward";

@@ -1,3 +1,4 @@
+import { dirname } from "node:path";
 import type { Libc } from "./libc.ts";
 
 /** What a pod's own mount namespace holds beside the machine's files, for its OCI runtime to start from. */
@@ -18,6 +19,8 @@ export interface PodMounts {
   readonly volumes?: readonly PodVolume[];
   /** A v2 cgroup tree to be hidden: crun refuses machines that have both. */
   readonly hiddenCgroup?: string;
+  /** Made by root of a user namespace: marks in layers are such as a user may write, and no mount of the machine's can be taken away. */
+  readonly isRootless?: boolean;
 }
 
 /**
@@ -73,8 +76,10 @@ const writableName = "up";
 const layerName = (index: number): string => index.toString(36);
 
 const writableOptions = `,upperdir=${writableName}/upper,workdir=${writableName}/work`;
-const overlayData = (layerCount: number, isWritable: boolean): string =>
-  `${overlayOptions}${isWritable ? writableOptions : ""},lowerdir=${Array.from({ length: layerCount }, (_, index) => layerName(index)).join(":")}`;
+// Longer than what the machine's root needs.
+const rootlessOptions = ",userxattr";
+const overlayData = (layerCount: number, isWritable: boolean, isRootless = true): string =>
+  `${overlayOptions}${isRootless ? rootlessOptions : ""}${isWritable ? writableOptions : ""},lowerdir=${Array.from({ length: layerCount }, (_, index) => layerName(index)).join(":")}`;
 
 /** How many layers one overlay takes, the pod's own among them: 500, or what fits into a page of options. */
 export const layersMax: number = (() => {
@@ -95,9 +100,7 @@ export function makePodMounts(libc: Libc, mounts: PodMounts): number {
   try {
     // What the machine unmounts is to go here too, and nothing of what is mounted here is to be seen there.
     mount(libc, { source: "none", target: "/", type: "none", flags: slaveRecursive });
-    if (mounts.hiddenCgroup !== undefined) {
-      libc.check(`hiding ${mounts.hiddenCgroup}`, functions.umount2(mounts.hiddenCgroup, detach));
-    }
+    if (mounts.hiddenCgroup !== undefined) hideCgroup(libc, mounts.hiddenCgroup, mounts.isRootless === true);
     mountRoot(libc, mounts);
     mountSys(libc, mounts);
     for (const [index, volume] of (mounts.volumes ?? []).entries())
@@ -108,7 +111,13 @@ export function makePodMounts(libc: Libc, mounts: PodMounts): number {
   }
 }
 
-function mountRoot(libc: Libc, { layers, usersFd, writableDirectory, allowsSetuid }: PodMounts): void {
+function hideCgroup(libc: Libc, path: string, isRootless: boolean): void {
+  if (!isRootless) return void libc.check(`hiding ${path}`, libc.functions.umount2(path, detach));
+  const { readOnly } = mountFlags;
+  mount(libc, { source: "shallop", target: dirname(path), type: "tmpfs", flags: readOnly });
+}
+
+function mountRoot(libc: Libc, { layers, usersFd, writableDirectory, allowsSetuid, isRootless }: PodMounts): void {
   const { functions } = libc;
   const { readOnly, noSuid, noDevices, noExec } = mountFlags;
   const isWritable = writableDirectory !== undefined;
@@ -123,7 +132,7 @@ function mountRoot(libc: Libc, { layers, usersFd, writableDirectory, allowsSetui
   // Not shifted: overlayfs makes files there as this thread's user, whom the pod's ids do not hold.
   if (isWritable) attachLayer(libc, { layer: writableDirectory, name: writableName, usersFd: undefined, isWritable });
   const flags = noDevices | (isWritable ? 0n : readOnly) | (allowsSetuid ? 0n : noSuid);
-  const data = overlayData(layers.length, isWritable);
+  const data = overlayData(layers.length, isWritable, isRootless === true);
   mount(libc, { source: "shallop", target: podRootPath, type: "overlay", flags, data });
 }
 
@@ -220,6 +229,12 @@ function mountSys(libc: Libc, { networkNamespace, sysctls }: PodMounts): void {
   }
 }
 
+/** This thread alone is in another network from now on. @throws SystemCallFault CALL_FAILED */
+export function enterNetwork(libc: Libc, path: string): void {
+  using network = opened(libc, path, closeOnExec);
+  libc.check(`entering the network ${path}`, libc.functions.setns(network.fd, newNetwork));
+}
+
 /** By this thread, for /proc/sys/net is that of whoever opens it: Node would open it in another thread. */
 function writeSysctl(libc: Libc, name: string, value: string): void {
   using file = opened(libc, `/proc/sys/${name.replaceAll(".", "/")}`, writeOnly | closeOnExec);
@@ -235,7 +250,8 @@ interface Mount {
   readonly data?: string;
 }
 
-function mount(libc: Libc, { source, target, type, flags, data = "" }: Mount): void {
+/** As mount(2). @throws SystemCallFault CALL_FAILED */
+export function mount(libc: Libc, { source, target, type, flags, data = "" }: Mount): void {
   const typeBytes = Buffer.from(`${type}\0`);
   const result = libc.functions.mount(source, target, libc.addressOf(typeBytes), flags, data);
   libc.check(`mounting ${type} at ${target}`, result);

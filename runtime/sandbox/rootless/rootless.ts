@@ -1,0 +1,88 @@
+import { mkdir, rm } from "node:fs/promises";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { describeError } from "@shallop/sdk/internal";
+import { findProgram } from "../features.ts";
+import type { IdRange } from "../kernel/kernel.ts";
+import { enterNamespaces, startKeeper } from "../kernel/keeper.ts";
+import { ownNetwork, ownSys } from "../kernel/own-namespaces.ts";
+import { recordedProcess, recordProcess } from "../kernel/process-record.ts";
+import { userMap } from "../kernel/user-map.ts";
+
+/** What a node has that an ordinary user has started, and that is root of namespaces of its own. */
+export interface Rootless {
+  /** Process that keeps them. */
+  readonly keeper: number;
+  /** Unix socket by which pods' addresses are reached. */
+  readonly gate: string;
+  /** Path of the network namespace in which the node's bridge is, and where its devices are shown. */
+  readonly network: string;
+  readonly sys: string;
+  /** Users and groups that there are, from root on. */
+  readonly idCount: number;
+  /** The same, in the ranges that a user namespace of a pod's can have. */
+  readonly users: readonly IdRange[];
+  readonly groups: readonly IdRange[];
+}
+
+export interface RootlessSettings {
+  /** Directory of the node's state. */
+  readonly directory: string;
+  /** Where its sockets are. */
+  readonly run: string;
+}
+
+/** The agent, as it is to be started again inside. */
+export interface AgentProgram {
+  readonly main: string;
+  readonly args: readonly string[];
+  /** With it the agent knows where it is, and by whose grace. */
+  readonly environment: (keeper: number) => Readonly<Record<string, string | undefined>>;
+}
+
+const keeperMain = fileURLToPath(new URL("keeper-main.ts", import.meta.url));
+const gateOf = (run: string): string => path.join(run, "gate.sock");
+const recordOf = (directory: string): string => path.join(directory, "keeper.json");
+
+/**
+ * Makes this process, of an ordinary user, root of namespaces of its own: those that an earlier agent has left with its pods, or new
+ * ones. Returns the reason, in half a sentence, where that cannot be; else the process begins anew there.
+ */
+export async function enterRootless(settings: RootlessSettings, agent: AgentProgram): Promise<string> {
+  const { directory, run } = settings;
+  try {
+    for (const program of ["unshare", "nsenter", "ip"]) {
+      if ((await findProgram(program)) === undefined) return `the program ${program} is not installed`;
+    }
+    const nsenter = (await findProgram("nsenter")) ?? "";
+    const keeper = (await recordedProcess(recordOf(directory)))?.pid ?? (await newKeeper(settings));
+    enterNamespaces({ ...agent, keeper, environment: agent.environment(keeper) }, nsenter);
+    return "it cannot be entered";
+  } catch (error) {
+    await rm(gateOf(run), { force: true });
+    return describeError(error);
+  }
+}
+
+async function newKeeper({ directory, run }: RootlessSettings): Promise<number> {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const pid = await startKeeper({ main: keeperMain, args: [gateOf(run)] });
+  await recordProcess(recordOf(directory), { pid, note: "" });
+  return pid;
+}
+
+/** What this process is root of, after `enterRootless`. */
+export function rootlessInside(keeper: number, { run }: RootlessSettings): Rootless {
+  const [users, groups] = [userMap("uid"), userMap("gid")];
+  return {
+    ...{ keeper, gate: gateOf(run), network: ownNetwork, sys: ownSys },
+    idCount: Math.min(users.idCount, groups.idCount),
+    ...{ users: users.ranges, groups: groups.ranges },
+  };
+}
+
+/** The namespaces go, once nobody else is in them. */
+export async function leaveRootless({ keeper }: Rootless, { directory }: RootlessSettings): Promise<void> {
+  if ((await recordedProcess(recordOf(directory)))?.pid === keeper) process.kill(keeper, "SIGKILL");
+  await rm(recordOf(directory), { force: true });
+}
