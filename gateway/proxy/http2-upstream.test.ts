@@ -101,6 +101,57 @@ describe("a native pod that speaks HTTP/2", () => {
     expect(flags & constants.NGHTTP2_FLAG_END_STREAM).not.toBe(0);
   });
 
+  test("metadata of a program's own, however many, come whole, and the status with them", async () => {
+    const cluster = await start();
+    const metadata = Object.fromEntries(Array.from({ length: 500 }, (_, index) => [`x-own-${index}`, "some text"]));
+    await http2Service(cluster, (stream) => {
+      stream.respond({ ":status": 200, "content-type": "application/grpc", ...metadata }, { waitForTrailers: true });
+      stream.once("wantTrailers", () => stream.sendTrailers({ ...metadata, "grpc-status": "0" }));
+      stream.end("some");
+    });
+    const session = connect(`http://127.0.0.1:${cluster.port}`, { maxHeaderListPairs: 1_000 });
+    session.on("error", () => undefined);
+    onTestFinished(() => session.destroy());
+    const { headers, trailers } = await unary(session);
+    expect(headers).toMatchObject(metadata);
+    expect(trailers).toMatchObject({ ...metadata, "grpc-status": "0" });
+  });
+
+  test.each([constants.NGHTTP2_CANCEL, constants.NGHTTP2_INTERNAL_ERROR])(
+    "an answer that the pod breaks off with %i has no good end",
+    async (reset) => {
+      const cluster = await start();
+      const frame = (type: number, flags: number, stream: number, payload: Buffer): Buffer => {
+        const head = Buffer.alloc(9);
+        head.writeUIntBE(payload.length, 0, 3);
+        head.writeUInt8(type, 3);
+        head.writeUInt8(flags, 4);
+        head.writeUInt32BE(stream, 5);
+        return Buffer.concat([head, payload]);
+      };
+      const code = Buffer.alloc(4);
+      code.writeUInt32BE(reset);
+      const endpoint = await cluster.rawPod((socket) => {
+        socket.write(frame(4, 0, 0, Buffer.alloc(0)));
+        let seen = Buffer.alloc(0);
+        socket.on("data", (chunk: Buffer) => {
+          seen = Buffer.concat([seen, chunk]);
+          // The client's frames after its preface: the first of type HEADERS, with END_HEADERS.
+          if (!seen.includes(Buffer.from([1, 4, 0, 0, 0, 1])) || socket.bytesWritten > 9) return;
+          // `:status: 200` by HPACK's table, then some of a body.
+          socket.write(frame(1, 4, 1, Buffer.from([0x88])));
+          socket.write(frame(0, 0, 1, Buffer.from("half")));
+          setTimeout(() => socket.write(frame(3, 0, 1, code)), 50);
+        });
+      });
+      cluster.service("grpc", { containers: [{ image: "x", ports: [{ name: "h2c", containerPort: 8080 }] }] });
+      cluster.gateway.cluster.set("pods", fakePod("grpc-00001-a", "grpc-00001", { endpoint }));
+      const answer = await unary(client(cluster));
+      expect([answer.headers[":status"], answer.body]).toEqual([200, "half"]);
+      expect(answer.code).not.toBe(constants.NGHTTP2_NO_ERROR);
+    },
+  );
+
   test("a client of gRPC has the gateway's own faults in its own words", async () => {
     const cluster = await start();
     const answer = (await unary(client(cluster))).headers;

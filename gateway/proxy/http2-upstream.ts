@@ -14,6 +14,7 @@ import type { CancelUpstream, Upstream, UpstreamHandlers, UpstreamRequest, Upstr
 
 // A guest's headers; the same as over the other ways to a pod.
 const answerHeaderBytesMax = 64 * 1024;
+const answerHeaderCountMax = 2_000;
 
 /** Requests to a native pod that speaks HTTP/2, by streams of one connection; a new one when that takes no more. */
 export class Http2Upstream implements Upstream {
@@ -62,6 +63,7 @@ function startSession(socket: Duplex): ClientHttp2Session {
   const session = connect("http://pod", {
     createConnection: () => socket,
     settings: { enablePush: false, initialWindowSize: streamWindowBytes, maxHeaderListSize: answerHeaderBytesMax },
+    maxHeaderListPairs: answerHeaderCountMax,
   });
   // Its streams and its close say what there is to say.
   session.on("error", () => undefined);

@@ -15,8 +15,8 @@ export function readTrailers(raw: readonly string[]): readonly string[] {
   return trailers;
 }
 
-// gRPC has three; the same bound as headers would be generous.
-const trailersMax = 64;
+// gRPC has three and a program's own. Whoever has read them has bounded their bytes: one that is left out may be the status.
+const trailersMax = 2_000;
 /** Said by the gateway only. */
 const ownPrefix = /^(?:x-shallop-|x-forwarded-|k-)/;
 
