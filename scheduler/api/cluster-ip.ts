@@ -18,8 +18,8 @@ import type { Machinery, Target } from "./machinery.ts";
 const triesMax = 64;
 
 /**
- * A Service gets an address when it is made, and keeps it, unless it comes to stand for a name outside. Two that are made at the same moment could be given the same
- * one, by a chance of one in half a million.
+ * A Service gets an address when it is made, and keeps it, unless it comes to stand for a name outside. Of two API servers each may give
+ * the same one at the same moment, by a chance of one in half a million.
  * @throws ApiFault Invalid when another one is asked for or it is somebody else's, InternalError when none is free
  */
 export function withClusterIp(
@@ -50,6 +50,20 @@ export function withClusterIp(
   throw new ApiFault("InternalError", "no address is free for the Service");
 }
 
+/** Addresses of Services that are on their way into the store. */
+const comingByMachinery = new WeakMap<Machinery, Set<string>>();
+
+/** Nobody else is given the address of `next` meanwhile. @returns what is to be called once it is stored, or is not */
+export function holdClusterIp(machinery: Machinery, { kind }: Target, next: JsonObject): () => void {
+  const { plural, group } = kind.resource;
+  const ip = plural === coreServices.plural && group === coreServices.group ? ipOf(next) : undefined;
+  if (ip === undefined || ip === "None") return () => undefined;
+  const coming = comingByMachinery.get(machinery) ?? new Set<string>();
+  comingByMachinery.set(machinery, coming);
+  coming.add(ip);
+  return () => void coming.delete(ip);
+}
+
 function ipOf(service: JsonObject | undefined): string | undefined {
   const ip = textAt(service, "spec", "clusterIP");
   return ip === "" ? undefined : ip;
@@ -70,8 +84,10 @@ function withIp(service: JsonObject, ip: string): JsonObject {
     : listed;
 }
 
-function addressesIn({ objects }: Machinery, { kind }: Target): ReadonlySet<string> {
-  return new Set(objects.store.list(objects.prefix(kind)).entries.flatMap((entry) => ipOf(objects.parse(entry)) ?? []));
+function addressesIn(machinery: Machinery, { kind }: Target): ReadonlySet<string> {
+  const { objects } = machinery;
+  const stored = objects.store.list(objects.prefix(kind)).entries.flatMap((entry) => ipOf(objects.parse(entry)) ?? []);
+  return new Set([...stored, ...(comingByMachinery.get(machinery) ?? [])]);
 }
 
 const refusal = ({ kind }: Target, service: JsonObject, ip: string, why: string): ApiFault =>

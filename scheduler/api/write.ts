@@ -13,7 +13,7 @@ import { errorCode } from "@shallop/sdk/internal";
 import { admitImages } from "./admit-images.ts";
 import { admitNamespace, admitNode, withUserAnnotations } from "./admission.ts";
 import { admitScale } from "./admit-scale.ts";
-import { withClusterIp } from "./cluster-ip.ts";
+import { holdClusterIp, withClusterIp } from "./cluster-ip.ts";
 import { admitPodSecurity } from "./pod-security.ts";
 import { ownersAfterUpdate } from "./apply/managed-fields.ts";
 import { authorize } from "./authorize.ts";
@@ -69,6 +69,7 @@ export async function createObject(
     const key = machinery.objects.key(kind, target.namespace, name);
     const taken = machinery.objects.store.get(key) !== undefined;
     const stored = admitScale(machinery, target, object);
+    const addressed = holdClusterIp(machinery, target, object);
     try {
       if (taken) throw alreadyExists(kind, name);
       return await written(machinery, key, object, { expected: 0, options });
@@ -78,6 +79,7 @@ export async function createObject(
       if (!generated || attempt === generateAttemptsMax) throw alreadyExists(kind, name);
     } finally {
       stored();
+      addressed();
     }
   }
 }
