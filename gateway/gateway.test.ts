@@ -121,6 +121,21 @@ describe("stopping", () => {
     await cluster[Symbol.asyncDispose]();
   });
 
+  test("lets a request finish that takes longer, where another process has taken over", async () => {
+    const cluster = await FakeCluster.start({ drainTimeoutMs: 50, idleTimeoutMs: 50 });
+    const guest = silent();
+    await cluster.wireService("slow", guest.handler);
+    const answer = call(cluster, "slow");
+    await until(() => guest.streams.length === 1);
+    const closing = cluster.gateway.close(true);
+    // The idle connections' time, the two seconds that it is given more, and the time of an ordinary stop.
+    await new Promise((resolve) => setTimeout(resolve, 2_500));
+    saying("finished")(undefined as never, guest.streams[0]!).end();
+    expect((await answer).body).toBe("finished");
+    await closing;
+    await cluster[Symbol.asyncDispose]();
+  });
+
   test("cuts off what does not finish in time", async () => {
     const cluster = await FakeCluster.start({ drainTimeoutMs: 50 });
     const guest = silent();

@@ -223,7 +223,7 @@ export class Gateway {
     this.#webSockets.hear(message);
   }
 
-  /** Stops taking connections, lets what runs finish for at most `drainTimeoutMs`, and lets go of everything. */
+  /** Stops taking connections, lets what runs finish for at most `drainTimeoutMs` (`takeoverTimeoutMs` when it is `patient`), and lets go of everything. */
   async close(patient = false): Promise<void> {
     this.#reporter.leave();
     await this.#server.close(patient);

@@ -33,6 +33,8 @@ export interface GatewayLimits {
   readonly resetsPerSecond: number;
   /** At a stop, requests that run have this long. Kubernetes' default grace period. */
   readonly drainTimeoutMs: number;
+  /** When another process has taken over, those that run on have this long: as long as a request may take at most. */
+  readonly takeoverTimeoutMs: number;
   /** Requests that wait for a pod of one revision. Knative's `breakerQueueDepth`. */
   readonly queueDepthMax: number;
   /** Requests that wait in all; each costs about 4 KiB, so this is 200 MiB. */
@@ -72,6 +74,7 @@ export const defaultLimits: GatewayLimits = {
   resetBurst: 200,
   resetsPerSecond: 33,
   drainTimeoutMs: 30_000,
+  takeoverTimeoutMs: 600_000,
   queueDepthMax: 10_000,
   queueTotalMax: 50_000,
   activationTimeoutMs: 60_000,

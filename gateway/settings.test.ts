@@ -25,12 +25,14 @@ describe("readSettings", () => {
       credentials: "c",
       "body-max": "64Mi",
       "drain-timeout": "1m30s",
+      "takeover-timeout": "5m",
       "queue-depth-max": "5",
       "connections-per-address-max": "0",
     });
     expect(limits).toMatchObject({
       bodyBytesMax: 64 * 1024 * 1024,
       drainTimeoutMs: 90_000,
+      takeoverTimeoutMs: 300_000,
       queueDepthMax: 5,
       connectionsPerAddressMax: 0,
     });

@@ -43,6 +43,7 @@ export const settingOptions = {
   "activation-timeout": { type: "string" },
   "idle-timeout": { type: "string" },
   "drain-timeout": { type: "string" },
+  "takeover-timeout": { type: "string" },
   "websocket-message-max": { type: "string" },
   "websocket-queue-max": { type: "string" },
   "websocket-rate": { type: "string" },
@@ -114,6 +115,7 @@ export function readSettings(values: SettingValues): Settings {
     activationTimeoutMs: duration(values, "activation-timeout") ?? defaultLimits.activationTimeoutMs,
     idleTimeoutMs: duration(values, "idle-timeout") ?? defaultLimits.idleTimeoutMs,
     drainTimeoutMs: duration(values, "drain-timeout") ?? defaultLimits.drainTimeoutMs,
+    takeoverTimeoutMs: duration(values, "takeover-timeout") ?? defaultLimits.takeoverTimeoutMs,
     ...webSocketLimits(values),
   };
   const httpsPort = portNumber(values, "https-port");

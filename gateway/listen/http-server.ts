@@ -129,7 +129,8 @@ export class HttpServer {
 
   /**
    * Takes no new connections, lets requests that run finish for a while, and closes what is left then.
-   * @param patient another process has taken over: idle connections are not closed under a request that is on its way
+   * @param patient another process has taken over: idle connections are not closed under a request that is on its way, and those that
+   * run have the time that a request may take
    */
   async close(patient = false): Promise<void> {
     const { clock, limits, log } = this.#options;
@@ -142,7 +143,7 @@ export class HttpServer {
     for (const [, { open }] of this.#connections.all()) for (const request of open) request.closeAfter();
     if (this.#openRequests > 0) {
       await new Promise<void>((resolve) => {
-        const timer = clock.after(limits.drainTimeoutMs, resolve);
+        const timer = clock.after(patient ? limits.takeoverTimeoutMs : limits.drainTimeoutMs, resolve);
         this.#idle = () => {
           timer.cancel();
           resolve();

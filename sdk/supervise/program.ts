@@ -24,8 +24,8 @@ const tailBytesMax = 4 * 1024;
 /** A program that has been asked to stop and does not within this is killed: its own drain has 30 s. */
 const stopTimeoutMs = 35_000;
 
-/** One that was replaced has a minute for idle connections before its drain. */
-const retireTimeoutMs = 100_000;
+/** One that was replaced has a minute for idle connections, and then as long as a request may take. */
+const retireTimeoutMs = 700_000;
 
 const ownStdio = ["ignore", "pipe", "pipe", "ipc"] as const;
 

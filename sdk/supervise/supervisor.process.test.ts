@@ -151,6 +151,21 @@ test("a program that asks for it is replaced, and nobody who connects is refused
   expect(supervisor.status()).toMatchObject([{ state: "ready", restarts: 0 }]);
 });
 
+test("of those that were replaced and do not end, the oldest is ended", async () => {
+  const source = `process.send({ type: "ready", facts: {} });
+    process.on("SIGHUP", () => process.send({ type: "replace" }));
+    setInterval(() => {}, 1000);`;
+  await supervisor.start(program("web", source));
+  const pids: number[] = [];
+  for (let count = 0; count < 6; count++) {
+    const pid = pidOf("web");
+    pids.push(pid);
+    process.kill(pid, "SIGHUP");
+    await until(() => pidOf("web") !== pid && supervisor.status()[0]?.state === "ready");
+  }
+  await until(() => pids.map(isAlive).join() === "false,false,true,true,true,true");
+});
+
 test("where the next process does not start, the old one goes on", async () => {
   const { port } = await supervisor.start(program("web", keeping("if (fd !== undefined) process.exit(7);")));
   const first = pidOf("web");

@@ -57,6 +57,9 @@ export class Supervisor {
   }
 }
 
+/** Processes that finish what they have while another one is in their place; who replaces a program more often cuts the oldest off. */
+const retiringMax = 4;
+
 /** A program through all its lives. */
 class Ward {
   readonly #spec: ProgramSpec;
@@ -102,6 +105,8 @@ class Ward {
     this.#state = "ready";
     this.#options.onChange(this.#spec.name, "was replaced");
     this.#retiring.add(old);
+    const [oldest] = this.#retiring;
+    if (this.#retiring.size > retiringMax) void oldest?.end();
     await old.retire();
     this.#retiring.delete(old);
   }

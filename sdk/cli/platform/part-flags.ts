@@ -117,6 +117,7 @@ export const partFlags = {
     "activation-timeout": { value: "duration", about: "how long a request waits for a pod" },
     "idle-timeout": { value: "duration", about: "how long a silent connection is kept" },
     "drain-timeout": { value: "duration", about: "for what is under way when it stops" },
+    "takeover-timeout": { value: "duration", about: "the same when another one has taken over (default: 10m)" },
     "websocket-message-max": { value: "bytes", about: "of one message of a component's WebSocket (default: 1Mi)" },
     "websocket-queue-max": { value: "n", about: "messages of one that wait, then it is not read (default: 64)" },
     "websocket-rate": { value: "n", about: "messages of one a second, then it is not read (default: 1000)" },
