@@ -29,7 +29,7 @@ test("pods with more instances than the process can have memories: the rest is r
   await using fixture = await RuntimeFixture.open();
   const runtime = await fixture.runtime([], { mapsMax });
   const image = await fixture.imageOf(await hostileComponent());
-  const limits = { memoryBytes: 2 ** 30, requestTimeoutMs: 60_000 };
+  const limits = { memoryBytes: 2 ** 30, requestTimeoutMs: 600_000 };
   const pods = await Promise.all([1, 2].map(() => runtime.start(fixture.launch(image, "default", limits), never)));
   const clients = await Promise.all(pods.map((pod) => fixture.connect(pod)));
   const count = Math.ceil(memoriesMax * 0.75);
@@ -38,8 +38,8 @@ test("pods with more instances than the process can have memories: the rest is r
   await fixture.until(() => ended.flat().length >= tooMany);
   const message = `The process of this namespace has ${memoriesMax} memories, which is all that it may have.`;
   for (const fault of ended.flat()) expect(fault).toMatchObject({ code: "REFUSED", message });
-  // Each pod may have made one instance ahead.
-  expect(ended.flat().length).toBeLessThanOrEqual(tooMany + 2);
+  // Each pod may have made one instance ahead, and so may threads that wait for another one.
+  expect(ended.flat().length).toBeLessThanOrEqual(tooMany + 8);
   for (const client of clients) client[Symbol.dispose]();
   // Memories are there until they are collected, which is looked for when they are asked for.
   using again = await fixture.connect(pods[0]!);
@@ -68,7 +68,7 @@ test("more requests in flight than there may be stacks are refused at once", asy
   const runtime = await fixture.runtime([], { mapsMax });
   const image = await fixture.imageOf(await hostileComponent());
   // One instance: all others wait for it, and are in flight all the same.
-  const launch = fixture.launch(image, "default", { instancesMax: 1, requestTimeoutMs: 60_000 });
+  const launch = fixture.launch(image, "default", { instancesMax: 1, requestTimeoutMs: 600_000 });
   using client = await fixture.connect(await runtime.start(launch, never));
   const ended = crowd(client, stacksMax + 50);
   await fixture.until(() => ended.length >= 50);

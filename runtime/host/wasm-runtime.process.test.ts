@@ -1,6 +1,6 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { readdir, readFile, readlink } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { errorCode } from "@shallop/sdk/internal";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -19,20 +19,6 @@ import { toolComponent } from "../standalone/testing/programs.ts";
 import { never, RuntimeFixture } from "./testing/runtime-fixture.ts";
 import type { WireClient } from "./testing/wire-client.ts";
 import type { WasmRuntime } from "./wasm-runtime.ts";
-
-/** Pids of the host processes whose socket is in this directory. */
-async function hostPids(directory: string): Promise<number[]> {
-  const pids: number[] = [];
-  for (const entry of await readdir("/proc")) {
-    if (!/^\d+$/.test(entry)) continue;
-    const command = await readFile(`/proc/${entry}/cmdline`, "utf8").catch(() => "");
-    const program = await readlink(`/proc/${entry}/exe`).catch(() => "");
-    // Not the one that waits for it.
-    const isHost = command.split("\0").some((word) => word.endsWith("host-main.ts"));
-    if (program !== "" && isHost && command.includes(directory)) pids.push(Number(entry));
-  }
-  return pids;
-}
 
 /** Ids of a process's worker threads. */
 async function workerThreads(pid: number): Promise<readonly string[]> {
@@ -239,12 +225,12 @@ describe("the Wasm runtime", () => {
     const runtime = await fixture.runtime();
     const image = await fixture.guestImage();
     const first = await runtime.start(fixture.launch(image, "one"), never);
-    await fixture.until(async () => (await hostPids(fixture.directory)).length === 2);
-    const before = await hostPids(fixture.directory);
+    await fixture.until(async () => (await fixture.hostPids()).length === 2);
+    const before = await fixture.hostPids();
     const second = await runtime.start(fixture.launch(image, "two"), never);
     using client = await fixture.connect(second);
     expect((await client.get("/hello")).head.status).toBe(200);
-    await fixture.until(async () => (await hostPids(fixture.directory)).length === 3);
+    await fixture.until(async () => (await fixture.hostPids()).length === 3);
     // The process of the first namespace is the elder one; the younger one was blank.
     process.kill(Math.min(...before), "SIGKILL");
     await fixture.until(() => fixture.exits.has(first.uid));
@@ -310,7 +296,7 @@ describe("the Wasm runtime", () => {
     expect((await written()).toSorted()).toEqual(["ABCDEFGH", "IJKLMNOP", "QRSTUVWX"]);
     for (const { uid } of pods) await second.stop(uid, 0);
     expect(await readdir(join(fixture.directory, "hosts/volumes"))).toEqual([]);
-    await fixture.until(async () => (await hostPids(fixture.directory)).length === 0);
+    await fixture.until(async () => (await fixture.hostPids()).length === 0);
     await commandReads(fixture, second);
   });
 
@@ -343,7 +329,7 @@ describe("the Wasm runtime", () => {
     };
     const first = await start("first");
     expect(await env(first)).toEqual([["K_SERVICE", "first"]]);
-    const pids = await hostPids(fixture.directory);
+    const pids = await fixture.hostPids();
     const threads = async (): Promise<readonly string[]> =>
       (await Promise.all(pids.map(workerThreads))).find((ids) => ids.length > 1) ?? [];
     // Its own, and the next one that is ready.
@@ -385,11 +371,11 @@ describe("the Wasm runtime", () => {
       await client.get("/hello");
       await runtime.stop(pod.uid, 1000);
     }
-    const [pid = 0] = (await hostPids(fixture.directory)).sort((a, b) => a - b);
+    const [pid = 0] = (await fixture.hostPids()).sort((a, b) => a - b);
     const threads = (await readdir(`/proc/${pid}/task`)).length;
     expect(threads).toBeLessThan(16);
     await runtime.close();
-    await fixture.until(async () => (await hostPids(fixture.directory)).length === 0);
+    await fixture.until(async () => (await fixture.hostPids()).length === 0);
     expect(await readdir(fixture.runDirectory)).toEqual([]);
     await fixture[Symbol.asyncDispose]();
   });

@@ -17,7 +17,13 @@ const routes: Readonly<Record<string, Route>> = {
   "/timers": async () => {
     const order: string[] = [];
     const add = (name: string) => (): void => void order.push(name);
-    setTimeout(add("30"), 30);
+    // So far apart that a busy machine does not come between.
+    const late = new Promise<void>((resolve) => {
+      setTimeout(() => {
+        order.push("250");
+        resolve();
+      }, 250);
+    });
     setTimeout(add("10"), 10);
     clearTimeout(setTimeout(add("cleared"), 5));
     queueMicrotask(add("microtask"));
@@ -30,6 +36,7 @@ const routes: Readonly<Record<string, Route>> = {
         resolve();
       }, 20);
     });
+    await late;
     return Response.json([...order, `${ticks} ticks`]);
   },
   "/stream": () => {

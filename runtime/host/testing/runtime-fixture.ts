@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, readlink, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Clock, guestLimitDefaults, silentLog, systemClock, systemRandom } from "@shallop/sdk/internal";
@@ -121,13 +121,28 @@ export class RuntimeFixture implements AsyncDisposable {
     return (this.lines.get(uid) ?? []).map(({ text }) => text).join("\n");
   }
 
-  /** Waits until `isTrue` is; fails the test after ten seconds. */
+  /** Waits until `isTrue` is; fails the test after a minute: on a busy machine much takes ten seconds that otherwise takes one. */
   async until(isTrue: () => boolean | Promise<boolean>): Promise<void> {
-    for (let tries = 0; tries < 500; tries++) {
+    const giveUpMs = this.clock.nowMs() + 60_000;
+    while (this.clock.nowMs() < giveUpMs) {
       if (await isTrue()) return;
       await this.clock.sleep(20);
     }
-    throw new Error("what was waited for did not happen within ten seconds");
+    throw new Error("what was waited for did not happen within a minute");
+  }
+
+  /** Processes in which pods of this runtime run, or may. */
+  async hostPids(): Promise<number[]> {
+    const pids: number[] = [];
+    for (const entry of await readdir("/proc")) {
+      if (!/^\d+$/.test(entry)) continue;
+      const command = await readFile(`/proc/${entry}/cmdline`, "utf8").catch(() => "");
+      const program = await readlink(`/proc/${entry}/exe`).catch(() => "");
+      // Not the one that waits for it.
+      const isHost = command.split("\0").some((word) => word.endsWith("host-main.ts"));
+      if (program !== "" && isHost && command.includes(this.directory)) pids.push(Number(entry));
+    }
+    return pids;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
