@@ -52,10 +52,10 @@ interface Status {
 
 const status = async (): Promise<Status> => JSON.parse(await platform.run("status", "-o", "json")) as Status;
 
-async function programOf(name: string): Promise<Status["programs"][number]> {
-  const program = (await status()).programs.find((candidate) => candidate.name === name);
-  if (program === undefined) throw new Error(`there is no ${name}`);
-  return program;
+async function programOf(name: string) {
+  const program = (await platform.programs()).find((candidate) => candidate.name === name);
+  if (program?.pid === undefined) throw new Error(`there is no ${name}`);
+  return { ...program, pid: program.pid };
 }
 
 const services = (): readonly string[] => (native ? ["kept", "keptnative"] : ["kept"]);

@@ -162,9 +162,7 @@ test("Server-Timing tells the phases to who asks, and of every start from zero",
   const asked = await behave("/hello", { headers: { "x-shallop-timing": "1" } });
   expect(asked.headers["server-timing"]).toMatch(/queue;dur=[\d.]+.*instantiate;dur=[\d.]+/);
   await platform.run("deploy", "cold", "--image", "who:1");
-  await eventually("cold has no pods", async () =>
-    (await describeService("cold")).pods.length === 0 ? true : undefined,
-  );
+  await eventually("cold has no pods", async () => ((await platform.podsOf("cold")).length === 0 ? true : undefined));
   const cold = await platform.ask("cold.default");
   expect(cold.status).toBe(200);
   for (const phase of ["queue", "activate", "start", "instantiate", "handle"]) {
@@ -244,9 +242,15 @@ test("max-scale is respected under load, and the explanation names it", async ()
   await platform.run(...["deploy", "bounded", "--image", "behave:1", "--concurrency", "1", "--max-scale", "2"]);
   const caller = callSteadily(platform, "bounded.default", { path: "/wait?ms=100", connections: 8 });
   const counts: number[] = [];
-  for (let look = 0; look < 12; look++) {
-    counts.push((await describeService("bounded")).pods.length);
+  const look = async (): Promise<true | undefined> => {
+    counts.push((await platform.podsOf("bounded")).length);
+    return (counts.at(-1) ?? 0) >= 2 ? true : undefined;
+  };
+  await eventually("bounded has as many pods as it may have", look, 60_000);
+  // And no more than those: the autoscaler decides every two seconds.
+  for (let more = 0; more < 12; more++) {
     await new Promise((resolve) => setTimeout(resolve, 300));
+    await look();
   }
   const { failed, said } = await caller.stop();
   expect(failed, said).toBe(0);

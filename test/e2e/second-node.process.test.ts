@@ -96,16 +96,9 @@ afterAll(async () => {
   if (root) ip("netns", "delete", namespace);
 });
 
-interface SeenPod {
-  readonly metadata: { readonly name: string; readonly deletionTimestamp?: string };
-  readonly spec: { readonly nodeName?: string };
-  readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
-}
-
 /** Nodes of a service's ready pods, in order. */
 async function nodesOf(service: string): Promise<readonly string[]> {
-  const { pods } = JSON.parse(await platform.run("describe", service, "-o", "json")) as { pods: readonly SeenPod[] };
-  return pods
+  return (await platform.podsOf(service))
     .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
     .filter(({ status }) => status?.conditions?.some(({ type, status: value }) => type === "Ready" && value === "True"))
     .map(({ spec }) => spec.nodeName ?? "-")
@@ -132,10 +125,8 @@ async function deploySpread(service: string, nodes: readonly string[]): Promise<
   const scale = ["--min-scale", "2", "--max-scale", "2", "--concurrency", "5"];
   await platform.run("deploy", service, "--image", "spread:1", ...scale);
   await eventually(`${service} is prepared on ${nodes.join(" and ")}`, async () => {
-    const { revisions } = JSON.parse(await platform.run("describe", service, "-o", "json")) as {
-      revisions: readonly { readonly status?: { readonly preparedNodes?: readonly { readonly node: string }[] } }[];
-    };
-    const prepared = revisions[0]?.status?.preparedNodes?.map(({ node }) => node) ?? [];
+    const [revision] = await platform.revisionsOf(service);
+    const prepared = revision?.status?.preparedNodes?.map(({ node }) => node) ?? [];
     return nodes.every((node) => prepared.includes(node)) ? true : undefined;
   });
   // A revision is ready with its first pod; nothing moves a pod that is placed.
@@ -188,7 +179,7 @@ test("nodes that die, one with every pod of a service, cost no request that may 
   ]);
   // The gateway has asked for pods elsewhere before the API gives the node up.
   await expect.poll(() => readyOf(platform, "node-b"), { timeout: 60_000 }).not.toBe("True");
-}, 180_000);
+}, 300_000);
 
 test.runIf(root)("a node behind another network joins, and its pods are reached through its agent", async () => {
   nodeC = await JoinedNode.start(platform, {
@@ -272,7 +263,7 @@ test.runIf(root)(
     ip("neigh", "del", inner, "dev", link);
     await eventually("node-c is back", async () => ((await readyOf(platform, "node-c")) === "True" ? true : undefined));
   },
-  180_000,
+  300_000,
 );
 
 test.runIf(root)(
@@ -285,7 +276,7 @@ test.runIf(root)(
       await new Promise((resolve) => setTimeout(resolve, 3_000));
     });
   },
-  180_000,
+  300_000,
 );
 
 test("a wrong token does not join, and the sentence says why", async () => {

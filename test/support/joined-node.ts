@@ -53,8 +53,10 @@ export class JoinedNode implements AsyncDisposable {
       ...["--port", "0", "--registry-port", "0"],
     ]);
     try {
-      await eventually(`node ${name} is ready`, async () =>
-        (await readyOf(platform, name)) === "True" ? true : undefined,
+      await eventually(
+        `node ${name} is ready`,
+        async () => ((await readyOf(platform, name)) === "True" ? true : undefined),
+        120_000,
       );
     } catch (error) {
       await node[Symbol.asyncDispose]();
@@ -93,8 +95,6 @@ export class JoinedNode implements AsyncDisposable {
 
 /** What the Node object says of a node: `True`, `False`, `Unknown`. */
 export async function readyOf(platform: Platform, name: string): Promise<string | undefined> {
-  const { nodes } = JSON.parse(await platform.run("status", "-o", "json")) as {
-    readonly nodes: readonly { readonly name: string; readonly ready: string }[];
-  };
-  return nodes.find((node) => node.name === name)?.ready;
+  const node = (await platform.nodes()).find(({ metadata }) => metadata.name === name);
+  return node?.status?.conditions?.find(({ type }) => type === "Ready")?.status;
 }

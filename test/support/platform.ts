@@ -5,7 +5,20 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import {
+  type ApiObject,
+  label,
+  nodes,
+  type Node,
+  type Pod,
+  pods,
+  type Resource,
+  type Revision,
+  revisions,
+} from "../../sdk/api/index.ts";
+import { httpsClient, type HttpsClient, readCredentials, type Selector } from "../../sdk/client/index.ts";
 import { keptCaches } from "../../sdk/internal/testing/index.ts";
+import { askControl, controlSocketPath, type ProgramStatus } from "../../sdk/supervise/index.ts";
 
 const shallopBin = fileURLToPath(new URL("../../sdk/bin/shallop.js", import.meta.url));
 
@@ -55,6 +68,7 @@ export class Platform implements AsyncDisposable {
   #output = "";
   readonly #beganMs = performance.now();
   #startMs = 0;
+  #client: Promise<HttpsClient> | undefined;
 
   private constructor(
     dataDirectory: string,
@@ -127,6 +141,28 @@ export class Platform implements AsyncDisposable {
     return result.stdout;
   }
 
+  // This process asks: what is looked at until it changes should not start a program for each look. On a slow machine those
+  // would be most of its load.
+
+  /** Pods of a service of the namespace `default`. */
+  podsOf(service: string): Promise<readonly Pod[]> {
+    return this.#list(pods, { namespace: "default", labelSelector: `${label.service}=${service}` });
+  }
+
+  revisionsOf(service: string): Promise<readonly Revision[]> {
+    return this.#list(revisions, { namespace: "default", labelSelector: `${label.service}=${service}` });
+  }
+
+  nodes(): Promise<readonly Node[]> {
+    return this.#list(nodes, {});
+  }
+
+  /** What the supervisor says of its programs. */
+  async programs(): Promise<readonly ProgramStatus[]> {
+    const answer = await askControl(controlSocketPath(this.dataDirectory), { command: "status" });
+    return (answer as { readonly programs: readonly ProgramStatus[] }).programs;
+  }
+
   /** Asks a service through the gateway. */
   ask(
     host: string,
@@ -161,8 +197,16 @@ export class Platform implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    (await this.#client)?.close();
     await this.stop();
     await rm(this.dataDirectory, { recursive: true, force: true });
+  }
+
+  async #list<T extends ApiObject>(resource: Resource<T>, selector: Selector): Promise<readonly T[]> {
+    this.#client ??= readCredentials(join(this.dataDirectory, "credentials/admin.json")).then((admin) =>
+      httpsClient(admin),
+    );
+    return (await (await this.#client).list(resource, selector)).items;
   }
 
   #until(pattern: RegExp): Promise<void> {
@@ -241,7 +285,7 @@ export function ask(
 }
 
 /** Calls `probe` until it gives a value; throws with `what` when it has not after `timeoutMs`. */
-export async function eventually<T>(what: string, probe: () => Promise<T | undefined>, timeoutMs = 30_000): Promise<T> {
+export async function eventually<T>(what: string, probe: () => Promise<T | undefined>, timeoutMs = 60_000): Promise<T> {
   const until = performance.now() + timeoutMs;
   let last: unknown;
   for (;;) {

@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { builtFunction } from "./built-function.ts";
 import type { Platform } from "./platform.ts";
 
 /** What an image is to be made of; each is a file that the project's `shallop.yaml` names. */
@@ -54,9 +55,10 @@ export class Workshop implements AsyncDisposable {
     return directory;
   }
 
-  /** Writes a project, builds it and pushes it to the platform's registry; the image's reference. */
-  async publish(platform: Platform, name: string, project: WorkshopProject): Promise<string> {
-    const directory = await this.write(name, project);
+  /** Writes a project, its function built already, makes an image of it and pushes that to the platform's registry; the image's reference. */
+  async publish(platform: Platform, name: string, { script, ...project }: WorkshopProject): Promise<string> {
+    const built = script === undefined ? project : { ...project, component: await builtFunction(script) };
+    const directory = await this.write(name, built);
     await platform.run("build", directory, "--push");
     return `${name}:1`;
   }
