@@ -154,6 +154,9 @@ test("a component that is a command: arguments, environment, input, exit codes, 
   expect(refused.stderr).toContain("is not wanted: the deployment wants only native variants");
   // One that runs on is ended, and its code says how.
   await d("run", "-d", "--name", "spinner", image, "spin");
+  expect((await docker(["exec", "spinner", "ls"])).stderr).toContain(
+    "runs a component, in which no command can be run",
+  );
   await d("kill", "spinner");
   expect(await d("wait", "spinner")).toBe("137");
   await d("rm", "spinner");
@@ -438,6 +441,23 @@ test("--restart on-failure:N: it is given up, with its own exit code", async () 
   expect(await docker(["start", "-a", "failing"])).toMatchObject({ stdout: "run\n" });
   await d("rm", "failing");
   await d("volume", "rm", "tries");
+});
+
+test("a policy that is updated while a container runs holds at its next end", async () => {
+  const waits = "echo begun; until test -e /go; do usleep 10000; done; rm /go; exit 4";
+  await d("run", "-d", "--name", "later", "shell:1", "sh", "-c", waits);
+  await d("update", "--restart", "always", "later");
+  await d("exec", "later", "touch", "/go");
+  await eventually("it runs again", async () =>
+    (await d("logs", "later")) === "begun\nbegun" && (await d("ps", "-q", "--filter", "name=later")) !== ""
+      ? true
+      : undefined,
+  );
+  await d("update", "--restart", "no", "later");
+  await d("exec", "later", "touch", "/go");
+  const seen = (): Promise<string> => d("inspect", "-f", "{{.State.Status}} {{.State.ExitCode}}", "later");
+  await eventually("it has ended", async () => ((await seen()) === "exited 4" ? true : undefined));
+  await d("rm", "later");
 });
 
 test("build: a Dockerfile with RUN, arguments and a target; its image runs", async () => {

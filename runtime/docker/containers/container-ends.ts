@@ -2,6 +2,7 @@ import type { Clock, Log } from "@shallop/sdk/internal";
 import type { Volumes } from "../volumes/volumes.ts";
 import { remove } from "./container-routes.ts";
 import { isActive, runCount } from "./container-state.ts";
+import type { ContainerRecord } from "./container-record.ts";
 import type { Containers, DockerContainer } from "./containers.ts";
 import { parseCreateBody } from "./create-body.ts";
 import type { Lifecycle } from "./lifecycle.ts";
@@ -32,14 +33,31 @@ export function watchEnds(parts: EndParts): void {
     if (!ports.isOpen(container)) ports.open(container).catch(tell(container));
   };
   containers.onRestarting = (container) => {
-    const { name, retriesMax } = parseCreateBody(container.record.body).restart;
-    if (name !== "on-failure" || retriesMax === 0 || runCount(container.state.ended) < retriesMax) return;
-    lifecycle.giveUp(container).catch(tell(container));
+    if (!isStartedAgain(container.record)) lifecycle.giveUp(container).catch(tell(container));
   };
   containers.onEnded = (container) => {
     ports.close(container);
+    // Its pod's policy may be one that was updated since.
+    if (isStartedAgain(container.record)) lifecycle.startAgain(container).catch(tell(container));
     if (parseCreateBody(container.record.body).autoRemove) removeWhenRead(parts, container).catch(tell(container));
   };
+}
+
+/** Whether the policy of now has it started again after the run that has ended, however its pod's is. Pure. */
+export function isStartedAgain({ body, ended, stopped }: Pick<ContainerRecord, "body" | "ended" | "stopped">): boolean {
+  const { name, retriesMax } = parseCreateBody(body).restart;
+  if (stopped || ended === undefined) return false;
+  switch (name) {
+    case "no":
+      return false;
+    case "always":
+    case "unless-stopped":
+      return true;
+    case "on-failure":
+      return ended.exitCode !== 0 && (retriesMax === 0 || runCount(ended) < retriesMax);
+    default:
+      return name satisfies never;
+  }
 }
 
 async function removeWhenRead(parts: EndParts, container: DockerContainer): Promise<void> {

@@ -1,5 +1,6 @@
 import { type ContainerState as KubernetesState, type Pod } from "@shallop/sdk/api";
 import { describe, expect, test } from "vitest";
+import { isStartedAgain } from "./container-ends.ts";
 import { containerInspection } from "./container-json.ts";
 import { matchesName } from "./container-filters.ts";
 import { type ContainerRecord, podNameOf } from "./container-record.ts";
@@ -272,6 +273,23 @@ test("what the image says is shown of a container that says nothing else", () =>
   expect(shown({ StopSignal: "SIGHUP", Healthcheck: { Test: ["NONE"] } })).toMatchObject({
     Config: { StopSignal: "SIGHUP", Healthcheck: { Test: ["NONE"] } },
   });
+});
+
+test.each([
+  { Name: "no", exitCode: 1, run: "u/0", again: false },
+  { Name: "", exitCode: 1, run: "u/0", again: false },
+  { Name: "always", exitCode: 0, run: "u/9", again: true },
+  { Name: "unless-stopped", exitCode: 0, run: "u/9", again: true },
+  { Name: "on-failure", exitCode: 0, run: "u/0", again: false },
+  { Name: "on-failure", exitCode: 3, run: "u/9", again: true },
+  { Name: "on-failure", MaximumRetryCount: 2, exitCode: 3, run: "u/1", again: true },
+  { Name: "on-failure", MaximumRetryCount: 2, exitCode: 3, run: "u/2", again: false },
+])("what is started again after an end: %j", ({ Name, MaximumRetryCount = 0, exitCode, run, again }) => {
+  const ended = { run, exitCode, startedAt: "", finishedAt: "", oomKilled: false, error: "" };
+  const record = recordOf({ HostConfig: { RestartPolicy: { Name, MaximumRetryCount } } }, { ended });
+  expect(isStartedAgain(record)).toBe(again);
+  expect(isStartedAgain({ ...record, stopped: true })).toBe(false);
+  expect(isStartedAgain(recordOf(record.body))).toBe(false);
 });
 
 test("RestartCount counts an end that is to be followed by a start, while that is waited for", () => {

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { PassThrough } from "node:stream";
-import { dig, listAt, textAt } from "@shallop/sdk/api";
+import { dig, label, listAt, textAt } from "@shallop/sdk/api";
 import { describeError } from "@shallop/sdk/internal";
 import { type Call, created, noContent, ok, type Reply } from "../http/call.ts";
 import { DockerFault } from "../http/docker-fault.ts";
@@ -58,6 +58,11 @@ export class Execs {
       throw new DockerFault(
         "CONFLICT",
         `Container ${container.record.id} is paused, unpause the container before exec`,
+      );
+    if (container.pod?.metadata.labels?.[label.variant] === "wasm")
+      throw new DockerFault(
+        "CONFLICT",
+        `Container ${container.record.id} runs a component, in which no command can be run`,
       );
     const body = await call.body();
     const texts = (name: string): readonly string[] =>

@@ -89,6 +89,14 @@ export class Lifecycle {
     await container.until(isOver, within(this.#settings.clock, killedMsMax, this.#settings.signal));
   }
 
+  /** Starts one that has ended by itself; not when somebody has done something with it meanwhile. */
+  startAgain(container: DockerContainer): Promise<void> {
+    return container.alone(async () => {
+      const { record, state } = container;
+      if (!container.isRemoved && !record.stopped && !isActive(state)) await this.#start(container);
+    });
+  }
+
   /** Ends the attempts to start a program again. */
   giveUp(container: DockerContainer): Promise<void> {
     return container.alone(async () => {

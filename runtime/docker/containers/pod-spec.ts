@@ -135,7 +135,7 @@ function mountsOf(request: ContainerRequest, machine: Machine): readonly MountRe
   return [...mounts, ...(isOwn ? [shm] : []), ...initMounts(request, machine)];
 }
 
-export const podRestart = ({ restart }: ContainerRequest): "Never" | "OnFailure" | "Always" =>
+const podRestart = ({ restart }: ContainerRequest): "Never" | "OnFailure" | "Always" =>
   restart.name === "no" ? "Never" : restart.name === "on-failure" ? "OnFailure" : "Always";
 
 export interface Amounts {

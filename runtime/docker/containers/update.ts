@@ -14,7 +14,6 @@ import {
   dockerNamespace,
   type Machine,
   podContainer,
-  podRestart,
   shareAnnotations,
 } from "./pod-spec.ts";
 import { nativeProgram } from "./top.ts";
@@ -49,8 +48,6 @@ async function update(
   const { record, pod, state } = container;
   const HostConfig = updatedHost(objectAt(record.body, "HostConfig"), body);
   const [before, wanted] = [parseCreateBody(record.body), parseCreateBody({ ...record.body, HostConfig })];
-  if (isActive(state) && podRestart(before) !== podRestart(wanted))
-    throw new DockerFault("UNSUPPORTED", "--restart of a container that runs: stop it, update it, and start it again");
   const [had, has] = [amountsOf(before, parts.machine), amountsOf(wanted, parts.machine)];
   const isResized = had.limits.cpu !== has.limits.cpu || had.limits.memory !== has.limits.memory;
   const shares = shareAnnotations(wanted, parts.machine);

@@ -30,6 +30,8 @@ export async function imageSummary(library: ImageLibrary, image: StoredImage, co
     RepoDigests: digestsOf(library, image),
     Created: Math.floor(createdMs(image, facts) / 1000),
     Size: sizeOf(image),
+    // Of clients before API 1.44, which reckon with it.
+    VirtualSize: sizeOf(image),
     SharedSize: -1,
     Containers: containers,
     Labels: labelsOf(facts),
@@ -63,6 +65,8 @@ export async function imageInspection(library: ImageLibrary, image: StoredImage)
     ...(variant?.platform.variant === undefined ? {} : { Variant: variant.platform.variant }),
     Os: variant?.platform.os ?? "",
     Size: sizeOf(image),
+    // Of clients before API 1.44, which reckon with it.
+    VirtualSize: sizeOf(image),
     GraphDriver: { Name: "overlay2", Data: null },
     RootFS: { Type: "layers", Layers: rootfs },
     Metadata: { LastTagTime: latest ?? "0001-01-01T00:00:00Z" },

@@ -50,7 +50,8 @@ function rowOf(context: Context, step: HistoryStep, isShort: boolean): readonly 
       : isShort
         ? step.layer.digest.slice("sha256:".length).slice(0, 12)
         : step.layer.digest,
-    step.created === "" ? "-" : age(step.created, context.clock.wallMs()),
+    // Builds that are the same each time say 1970.
+    Date.parse(step.created) > 0 ? age(step.created, context.clock.wallMs()) : "-",
     orDash(isShort && by.length > createdByMax ? `${by.slice(0, createdByMax - 1)}…` : by),
     bytes(step.layer?.size ?? 0),
     step.comment,
