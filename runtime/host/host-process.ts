@@ -4,6 +4,8 @@ import { type Clock, guestV8Flags } from "@shallop/sdk/internal";
 import { PodFault } from "../pod/pod-runtime.ts";
 import type { Cells } from "../sandbox/cell/cells.ts";
 import { cellPid, type CellProcess } from "../sandbox/kernel/cell.ts";
+import { processStart } from "../sandbox/kernel/process-start.ts";
+import { processesOfUser } from "../sandbox/kernel/processes-of-user.ts";
 import {
   controlLineCharsMax,
   type HostCommand,
@@ -251,10 +253,17 @@ export class HostProcess {
 /** Becomes part of paths. */
 const isUid = (uid: string): boolean => /^[\w-][\w.-]*$/.test(uid);
 
-/** Nobody answers there. A process that is there nevertheless is none that anybody knows of. */
-export async function clearPlace(place: HostPlace, clock: Clock): Promise<void> {
+/**
+ * Nobody answers there. A process that is there nevertheless is none that anybody knows of. Its agent may have ended before
+ * it had written it down: then it is known by its user, whom a process of this agent may have, too, and by its age.
+ */
+export async function clearPlace(place: HostPlace, clock: Clock, agentStart?: number): Promise<void> {
   const record = await place.recorded();
   if (record !== undefined) await killProcess(record.pid, clock);
+  if (place.uid !== undefined) {
+    const start = agentStart ?? Number(await processStart(process.pid));
+    for (const pid of await processesOfUser(place.uid, start)) await killProcess(pid, clock);
+  }
   await place.remove();
 }
 
