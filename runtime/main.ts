@@ -34,6 +34,7 @@ const { values } = parseArgs({
     "registry-upstream": { type: "string", multiple: true },
     "registry-mirror": { type: "string", multiple: true },
     "known-escapes": { type: "string", default: "refuse" },
+    "native-egress": { type: "string", default: "auto" },
     "image-privileges": { type: "string", default: "none" },
     "prefer-variant": { type: "string" },
     "keep-pods": { type: "boolean", default: false },
@@ -82,6 +83,7 @@ try {
       ...(registry === undefined ? {} : { registry }),
       mirrors: readMirrors(values),
       knownEscapes: knownEscapes(values["known-escapes"]),
+      nativeEgress: nativeEgress(values["native-egress"]),
       imagePrivileges: parsePrivileges(values["image-privileges"]),
       prefersVariant: preferredVariant(values["prefer-variant"]),
       telemetry,
@@ -137,6 +139,11 @@ function joinSource() {
 function knownEscapes(value: string): "refuse" | "allow" {
   if (value === "refuse" || value === "allow") return value;
   throw new Error(`--known-escapes is "${value}"; it takes refuse or allow`);
+}
+
+function nativeEgress(value: string): "auto" | "proxy" {
+  if (value === "auto" || value === "proxy") return value;
+  throw new Error(`--native-egress is "${value}"; it takes auto or proxy`);
 }
 
 function preferredVariant(value: string | undefined): "wasm" | "native" | undefined {

@@ -29,6 +29,8 @@ export interface NodeSettings {
   readonly rootless?: Rootless | string;
   /** Whether native pods run by an OCI runtime of which ways out of containers are known. */
   readonly knownEscapes: "refuse" | "allow";
+  /** How native pods go out: by the machine's network where nft judges their packets, else by a proxy; or always by that. */
+  readonly nativeEgress: "auto" | "proxy";
   /** What layers of native images may bring. */
   readonly imagePrivileges: PrivilegePolicy;
   /** What is run first where a deployment says nothing. */

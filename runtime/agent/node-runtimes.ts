@@ -72,12 +72,16 @@ export async function openRuntimes(parts: RuntimeParts): Promise<OpenRuntimes> {
           random,
           log,
           sparesMax,
+          proxyAlone: settings.nativeEgress === "proxy",
           clusterNames: services,
           networkOpened: () => services.wake(),
         });
   if (native !== undefined) runtimes.push(native);
   for (const runtime of runtimes) agent.pods.addRuntime(runtime);
-  services.tell(native?.network, (directory) => void wasm.leadServices(directory));
+  services.tell(native?.network, (directory) => {
+    void wasm.leadServices(directory);
+    native?.network.leadProxy(directory);
+  });
   return {
     warmUp: () => wasm.open(),
     close: async (keepPods) => {

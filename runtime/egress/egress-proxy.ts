@@ -1,15 +1,16 @@
 import { createServer, type Server, type Socket } from "node:net";
 import { rm } from "node:fs/promises";
 import { type Clock, describeError, errorCode } from "@shallop/sdk/internal";
-import { addressJudge } from "../component/egress/address-judge.ts";
-import { Egress, EgressFault, type Resolve, systemResolve } from "../component/egress/egress.ts";
-import { ClusterServices, clusterNetworks } from "./cluster-services.ts";
+import { type Egress, EgressFault, type Resolve, systemResolve } from "../component/egress/egress.ts";
+import { ClusterServices } from "./cluster-services.ts";
 import { DatagramRelay } from "./datagram-relay.ts";
 import { dial } from "./dial.ts";
 import type { EgressAnswer, EgressGrant, EgressRequest, ServiceDirectory } from "./egress-protocol.ts";
 import { firstLine, line } from "./first-line.ts";
+import { join } from "./join.ts";
 import { NameResolver } from "./name-resolver.ts";
 import { parseRequest } from "./parse-request.ts";
+import { podEgress } from "./pod-egress.ts";
 
 export interface EgressProxyBounds {
   /** Of one pod, of any kind. */
@@ -60,15 +61,7 @@ export class EgressProxy implements AsyncDisposable {
   async open(path: string, grant: EgressGrant): Promise<void> {
     const known = this.#pods.get(path);
     const names = known?.names ?? new NameResolver(this.#settings.resolve ?? systemResolve, this.#settings.clock);
-    const { allowed, namespace } = grant;
-    const resolve: Resolve = async (hostname) => {
-      const found = namespace === undefined ? undefined : this.#services.find(hostname, namespace);
-      if (found !== undefined && "addresses" in found) return found.addresses;
-      return names.addressesOf(found?.outside ?? hostname);
-    };
-    const ownNetworks = namespace === undefined ? [] : clusterNetworks;
-    const egress = new Egress(addressJudge({ allowed: [...allowed, ...ownNetworks] }), resolve);
-    const datagrams = new Egress(addressJudge(grant), resolve);
+    const { egress, datagrams } = podEgress(grant, { names, services: this.#services });
     if (known !== undefined) {
       Object.assign(known, { egress, datagrams });
       return;
@@ -147,15 +140,6 @@ export class EgressProxy implements AsyncDisposable {
       }
     }
   }
-}
-
-/** Bytes both ways, as fast as the slower side; each side's end is the other's. */
-function join(socket: Socket, connection: Socket): void {
-  socket.pipe(connection);
-  connection.pipe(socket);
-  socket.once("close", () => connection.destroy());
-  connection.once("close", () => socket.destroySoon());
-  connection.once("error", () => socket.destroy());
 }
 
 function refuse(socket: Socket, error: unknown): void {

@@ -4,7 +4,7 @@ import { describeError, type Log } from "@shallop/sdk/internal";
 import type { Kernel } from "./kernel/kernel.ts";
 import { doorRules, type PacketDoor, packetRules, packetTable, packetTablePrefix, peerRules } from "./packet-rules.ts";
 import type { PeerPair } from "./peer-networks.ts";
-import type { Subnet } from "./subnet.ts";
+import { gatewayOf, type Subnet } from "./subnet.ts";
 
 export interface BridgeFilterSettings {
   readonly node: string;
@@ -14,12 +14,17 @@ export interface BridgeFilterSettings {
   readonly sink: string;
   /** Special addresses that pods reach nevertheless. */
   readonly allowed: readonly string[];
+  /** False: no rules of nft's, as if it could not be used. */
+  readonly usesRules: boolean;
 }
 
 export interface FilteredBridge {
   readonly name: string;
   readonly subnet: Subnet;
 }
+
+/** IPv4 without options, TCP, no fragment. */
+const plainTcp = "match u8 0x45 0xff at 0 match u8 6 0xff at 9 match u16 0 0x1fff at 6";
 
 // Says for all nodes of this machine that it did not pass packets on before there were pods.
 const forwardingRecord = "/run/shallop/forwarding";
@@ -32,6 +37,8 @@ export class BridgeFilter {
   #doors: readonly PacketDoor[] = [];
   #peers: readonly PeerPair[] = [];
   #isOpen = false;
+  #isShut = false;
+  #proxyPort: number | undefined;
 
   constructor(kernel: Kernel, log: Log, settings: BridgeFilterSettings) {
     this.#kernel = kernel;
@@ -45,15 +52,29 @@ export class BridgeFilter {
    */
   async open(bridge: FilteredBridge, isNew: boolean): Promise<boolean> {
     try {
-      await this.#openRules(bridge);
-      return true;
-    } catch (error) {
-      if (isNew) {
-        this.#log.warn("native pods have no way out: nft cannot be used", { error: describeError(error) });
-        await this.#shut(bridge);
+      if (this.#settings.usesRules) {
+        await this.#openRules(bridge);
+        return true;
       }
-      return false;
+    } catch (error) {
+      if (isNew)
+        this.#log.warn("nft cannot be used: native pods have no way out but a proxy", { error: describeError(error) });
     }
+    if (isNew) await this.#shut(bridge);
+    return false;
+  }
+
+  /** Pods reach a proxy that listens on this port of the gateway's address. @throws KernelFault */
+  async letToProxy(bridge: FilteredBridge, port: number): Promise<void> {
+    this.#proxyPort = port;
+    if (this.#isOpen) await this.#openRules(bridge);
+    // A bridge of an earlier run lets them already.
+    if (!this.#isShut) return;
+    const [address, dport] = [gatewayOf(bridge.subnet), `match u16 ${String(port)} 0xffff at 22`];
+    const to = `match ip dst ${address}/32 ${dport}`;
+    await this.#kernel.filter([
+      `filter add dev ${bridge.name} ingress prio 3 protocol ip u32 ${plainTcp} ${to} classid 1:1`,
+    ]);
   }
 
   /** Leads what pods send to Services. @throws KernelFault */
@@ -70,6 +91,8 @@ export class BridgeFilter {
 
   async close(): Promise<void> {
     this.#isOpen = false;
+    this.#isShut = false;
+    this.#proxyPort = undefined;
     const { node } = this.#settings;
     const tables = await this.#kernel.packetTables(packetTablePrefix);
     if (tables.includes(packetTable(node))) {
@@ -87,7 +110,10 @@ export class BridgeFilter {
     const forwards = await this.#kernel.forwards();
     const forwardsForPods = !forwards || (await isThere(forwardingRecord));
     await this.#kernel.packetRules(
-      packetRules({ node, bridge: name, subnet, allowed, forwardsForPods, doors: this.#doors, peers: this.#peers }),
+      packetRules({
+        ...{ node, bridge: name, subnet, allowed, forwardsForPods, doors: this.#doors, peers: this.#peers },
+        proxyPort: this.#proxyPort,
+      }),
     );
     this.#isOpen = true;
     if (forwards) return;
@@ -103,7 +129,6 @@ export class BridgeFilter {
    */
   async #shut(bridge: FilteredBridge): Promise<void> {
     const base = `filter add dev ${bridge.name} ingress`;
-    const plainTcp = "match u8 0x45 0xff at 0 match u8 6 0xff at 9 match u16 0 0x1fff at 6";
     try {
       await this.#kernel.filter([
         `qdisc add dev ${bridge.name} clsact`,
@@ -112,6 +137,7 @@ export class BridgeFilter {
         `${base} prio 2 protocol ip u32 ${plainTcp} match u8 0x04 0x04 at 33 classid 1:1`,
       ]);
       await this.#dropRest(base);
+      this.#isShut = true;
     } catch (error) {
       this.#log.warn("pods can open connections to this machine: its kernel lacks a packet filter", {
         bridge: bridge.name,

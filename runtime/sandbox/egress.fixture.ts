@@ -4,6 +4,7 @@ import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:net";
+import type { SandboxMachine } from "./features.ts";
 import { inside, launchOf, openSandbox, sandboxMachines } from "./sandbox.fixture.ts";
 import { LinuxKernel } from "./kernel/linux.ts";
 import { systemClock } from "@shallop/sdk/internal";
@@ -18,6 +19,16 @@ export interface EgressTried {
   readonly forwards: readonly boolean[];
   readonly fromOutside: string;
   readonly tablesLeft: number;
+  readonly proxied: ProxyTried;
+}
+
+/** What a pod of a node without nft's rules has tried. */
+export interface ProxyTried {
+  readonly environment: string;
+  /** By destination. */
+  readonly direct: Readonly<Record<string, string>>;
+  readonly byProxy: Readonly<Record<string, string>>;
+  readonly seen: string[];
 }
 
 const worldAddresses = ["93.184.216.34", "169.254.169.254", "10.200.0.1", "172.16.9.1", "192.168.9.1", "100.64.9.1"];
@@ -102,11 +113,48 @@ const forwards = [await kernel.forwards()];
   forwards.push(await kernel.forwards());
   const seen = heard.split("\n").filter((line) => line !== "" && line !== "ready");
   const tablesLeft = (await kernel.packetTables("shallop_")).length;
-  const tried: EgressTried = { outcomes, seen, name, clusterName, forwards, fromOutside, tablesLeft };
+  heard = "";
+  const proxied = await triedByProxy(machine);
+  proxied.seen.push(...heard.split("\n").filter((line) => line !== ""));
+  const tried: EgressTried = { outcomes, seen, name, clusterName, forwards, fromOutside, tablesLeft, proxied };
   console.log(JSON.stringify(tried));
 }
 world.kill("SIGKILL");
 execFileSync("rm", ["-f", resolvConf]);
+
+async function triedByProxy(machine: SandboxMachine): Promise<ProxyTried> {
+  await using sandbox = await openSandbox(machine, { egressAllowed: [allowed], proxyAlone: true });
+  const own = createServer((socket) => socket.end("machine")).listen(81, "0.0.0.0");
+  const pod = await sandbox.start({ uid: "proxied" });
+  const bridge = (pod.ip ?? "").replace(/\.\d+$/, ".1");
+  const connecting = (host: string, port: number, first: string, answers: string): Promise<unknown> =>
+    inside(
+      pod,
+      `return await new Promise((resolve) => { let heard = ""; const socket = net.connect({ host: "${host}", port: ${port}, timeout: 1000 }, () => socket.write("${first}"));
+        socket.on("data", (data) => { heard += data; if (/${answers}/.test(heard)) { socket.destroy(); resolve(heard.match(/${answers}/)[0]); } }).once("timeout", () => { socket.destroy(); resolve("timeout"); }).once("error", (error) => resolve(error.code)).once("end", () => resolve("end")); })`,
+    );
+  const direct: Record<string, string> = {};
+  for (const [host, port] of [
+    ...["93.184.216.34", allowed].map((one) => [one, 80] as const),
+    [bridge, 81],
+    ["198.51.100.2", 81],
+  ] as const)
+    direct[host === bridge ? "the bridge's address" : host] = String(await connecting(host, port, "", "world|machine"));
+  const byProxy: Record<string, string> = {};
+  for (const host of [...worldAddresses, allowed, "example.com", "hello.default.svc.cluster.local", "127.0.0.1"])
+    byProxy[host] = String(
+      await connecting(
+        bridge,
+        3128,
+        `CONNECT ${host}:80 HTTP/1.1\\r\\nHost: ${host}\\r\\n\\r\\n`,
+        "world|HTTP.1.1 [45]\\d\\d",
+      ),
+    );
+  const environment = String(await inside(pod, `return process.env.HTTPS_PROXY.replace("${bridge}", "BRIDGE")`));
+  await sandbox.runtime.stop("proxied", 0);
+  own.close();
+  return { environment, direct, byProxy, seen: [] };
+}
 
 /** It may be a link. */
 async function realResolvConf(): Promise<string> {

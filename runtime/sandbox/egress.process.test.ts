@@ -40,4 +40,23 @@ describe.skipIf(missing !== undefined || nft === undefined)("with a world beside
     expect(tried.tablesLeft).toBe(0);
     expect(tried.forwards).toEqual([false, true, false]);
   });
+
+  test("reaches the same and no more by the proxy of a node without nft, and nothing without the proxy", () => {
+    const { environment, direct, byProxy, seen } = tried.proxied;
+    expect(environment).toBe("http://BRIDGE:3128");
+    expect(Object.keys(direct)).toHaveLength(4);
+    expect(Object.values(direct).filter((outcome) => !["timeout", "ENETUNREACH"].includes(outcome))).toEqual([]);
+    const { "93.184.216.34": open, "10.200.9.9": allowed, "example.com": named, ...refused } = byProxy;
+    expect([open, allowed, named]).toEqual(["world", "world", "world"]);
+    expect(refused).toEqual({
+      ...Object.fromEntries(
+        ["169.254.169.254", "10.200.0.1", "172.16.9.1", "192.168.9.1", "100.64.9.1", "127.0.0.1"].map((host) => [
+          host,
+          "HTTP/1.1 403",
+        ]),
+      ),
+      "hello.default.svc.cluster.local": "HTTP/1.1 502",
+    });
+    expect(seen).toEqual(["93.184.216.34", "10.200.9.9", "93.184.216.34"]);
+  });
 });

@@ -109,9 +109,14 @@ test("a runtime with known escapes is used where that is allowed, and named", as
   expect(features.warnings).toEqual([expect.stringContaining("CVE-2024-21626")]);
 });
 
-test("without nft there are native pods all the same, without a way out, and it is said", async () => {
+test("without nft there are native pods all the same, with a proxy for their way out, and it is said", async () => {
   const features = await detectFeatures({}, { ...able, find: without("nft") });
-  expect(features).toMatchObject({ native: true, warnings: [expect.stringMatching(/no way out.*nftables/)] });
+  expect(features).toMatchObject({
+    native: true,
+    warnings: [expect.stringMatching(/HTTP proxy alone.*no names.*nftables/)],
+  });
+  const told = await detectFeatures({}, { ...able, nativeEgress: "proxy" });
+  expect(told.warnings).toEqual([expect.stringMatching(/HTTP proxy alone.*HTTPS_PROXY name$/)]);
 });
 
 test("without shifted owners there are native pods all the same, and it is said", async () => {
@@ -135,5 +140,6 @@ test("an ordinary user's node has native pods without cgroups, and says what it 
     expect.stringMatching(/run as this user/),
     expect.stringMatching(/limits of CPU and memory.*cannot be held.*sudo/),
     expect.stringMatching(/one user.*uidmap.*--add-subuids/),
+    expect.stringMatching(/HTTP proxy alone/),
   ]);
 });

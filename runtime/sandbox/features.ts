@@ -43,6 +43,7 @@ export interface MachineProbe {
   readonly rootless?: Rootless;
   /** Why an ordinary user cannot have native pods here. */
   readonly notRootless?: string;
+  readonly nativeEgress?: "auto" | "proxy" | undefined;
   /** Absolute path of a program; undefined: not installed. */
   find(program: string): Promise<string | undefined>;
   version(path: string): Promise<string>;
@@ -59,9 +60,12 @@ export interface DetectionSettings {
   readonly knownEscapes?: "refuse" | "allow";
   /** What an ordinary user's node is root of; or why of nothing. */
   readonly rootless?: Rootless | string;
+  /** How native pods go out. */
+  readonly nativeEgress?: "auto" | "proxy";
 }
 
-const systemProbe = ({ directory = tmpdir(), rootless }: DetectionSettings): MachineProbe => ({
+const systemProbe = ({ directory = tmpdir(), rootless, nativeEgress }: DetectionSettings): MachineProbe => ({
+  nativeEgress,
   platform: process.platform,
   arch: process.arch,
   uid: process.getuid?.() ?? -1,
@@ -202,7 +206,7 @@ async function capable(
     ...(swapLimit || rootless !== undefined
       ? []
       : ["this kernel does not count swap: a native pod may swap beyond its memory limit (boot with swapaccount=1)"]),
-    ...(hasNft ? [] : ["native pods have no way out and no names: run `apt-get install nftables`"]),
+    ...(hasNft && rootless === undefined && probe.nativeEgress !== "proxy" ? [] : [proxyWarning(hasNft)]),
     ...(unshifted === undefined || rootless !== undefined
       ? []
       : [
@@ -214,6 +218,9 @@ async function capable(
   const own = rootless === undefined ? {} : { rootless };
   return { native: true, warnings, machine: { ...found, swapLimit, ipv6, shiftsUsers, openFilesMax, ...own } };
 }
+
+const proxyWarning = (hasNft: boolean): string =>
+  `native pods go out by the node's HTTP proxy alone, which HTTP_PROXY and HTTPS_PROXY name${hasNft ? "" : ", and have no names: run `apt-get install nftables`"}`;
 
 /** The machine's cgroups are not an ordinary user's. */
 const withoutCgroups = ({ mode, unified }: CgroupLayout): CgroupLayout => ({

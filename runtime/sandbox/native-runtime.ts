@@ -52,6 +52,8 @@ export interface NativeRuntimeSettings {
   readonly random: Random;
   /** Special addresses that pods reach nevertheless; public ones they reach anyway. */
   readonly egressAllowed?: readonly string[];
+  /** Pods go out by the node's proxy alone, as where nft cannot be used. */
+  readonly proxyAlone?: boolean;
   /** Networks that are made ahead, so that no request waits for one; none unless given. */
   readonly sparesMax?: number;
   /** Where nodes of this machine take their pods' subnets from; the default is 10.88.0.0/16. */
@@ -114,6 +116,7 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
       allowed,
       sparesMax,
       isApart: machine.rootless !== undefined,
+      proxyAlone: settings.proxyAlone === true,
       clusterNames: settings.clusterNames,
       opened: settings.networkOpened,
       clock,
@@ -167,7 +170,7 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
   }
 
   /** Where Services of the cluster are led. */
-  get network(): Pick<PodNetwork, "gateway" | "leadServices" | "isApart" | "boundSocket"> {
+  get network(): Pick<PodNetwork, "gateway" | "leadServices" | "isApart" | "boundSocket" | "leadProxy"> {
     return this.#network;
   }
 
@@ -404,6 +407,7 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
     const { memoryBytes } = record;
     const pod: NativePod = { record, names, files, output, ended, exit: Promise.withResolvers(), memoryBytes, seen };
     this.#pods.set(record.uid, pod);
+    this.#network.belongs(record.address, record.namespace);
     void ended.then(() => this.#ended(pod));
     return this.#running(pod);
   }

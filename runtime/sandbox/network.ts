@@ -1,6 +1,8 @@
 import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Clock, describeError, type Log, type Random, SingleFlight } from "@shallop/sdk/internal";
+import type { ServiceDirectory } from "../egress/egress-protocol.ts";
+import { HttpProxy } from "../egress/http-proxy.ts";
 import { PodFault } from "../pod/pod-runtime.ts";
 import { BridgeFilter } from "./bridge-filter.ts";
 import { IpClaims } from "./ip-claims.ts";
@@ -23,7 +25,9 @@ export interface NetworkSettings {
   /** Networks that are made before there is a pod for them; 0: none. */
   readonly sparesMax: number;
   /** The node is an ordinary user's, and its network not the machine's. */
-  readonly isApart?: boolean;
+  readonly isApart: boolean;
+  /** Pods go out by the node's proxy alone, whatever else there is. */
+  readonly proxyAlone: boolean;
   /** What pods find by names of the cluster. */
   readonly clusterNames?: ClusterNames | undefined;
   /** The bridge is there: its gateway has an address. */
@@ -60,14 +64,19 @@ export class PodNetwork {
   #paused = false;
   #bridge: Bridge | undefined;
   #names: NameForwarder | undefined;
+  #proxy: HttpProxy | undefined;
+  #services: ServiceDirectory | undefined;
+  /** Of pods, by address. */
+  readonly #namespaces = new Map<string, string>();
 
   constructor(kernel: Kernel, log: Log, settings: NetworkSettings) {
     this.#kernel = kernel;
     this.#log = log;
     this.#settings = settings;
     this.#claims = new IpClaims(join(settings.directory, "ip"));
-    const { node, allowed } = settings;
-    this.#filter = new BridgeFilter(kernel, log, { node, alias: this.#alias(), sink: sinkBridge(node), allowed });
+    const { node, allowed, proxyAlone } = settings;
+    const links = { alias: this.#alias(), sink: sinkBridge(node) };
+    this.#filter = new BridgeFilter(kernel, log, { node, ...links, allowed, usesRules: !proxyAlone });
   }
 
   /** Makes the bridge, or finds the one of an earlier run. */
@@ -86,6 +95,18 @@ export class PodNetwork {
     return this.#names === undefined || this.#bridge === undefined ? undefined : gatewayOf(this.#bridge.subnet);
   }
 
+  /** URL of the HTTP proxy by which pods go out; undefined: they need none, or there is none. */
+  get proxy(): string | undefined {
+    if (this.#proxy === undefined || this.#bridge === undefined) return undefined;
+    return `http://${gatewayOf(this.#bridge.subnet)}:${String(proxyPort)}`;
+  }
+
+  /** What of the cluster's Services pods find by the proxy. */
+  leadProxy(directory: ServiceDirectory): void {
+    this.#services = directory;
+    this.#proxy?.lead(directory);
+  }
+
   /** The machine's own search list. */
   get searches(): readonly string[] {
     return this.#names?.searches ?? [];
@@ -98,7 +119,7 @@ export class PodNetwork {
 
   /** It is another network than the machine's. */
   get isApart(): boolean {
-    return this.#settings.isApart === true;
+    return this.#settings.isApart;
   }
 
   /** As the kernel's: for who listens where pods reach him. */
@@ -130,6 +151,11 @@ export class PodNetwork {
     return applied;
   }
 
+  /** The pod with this address is of a namespace, whose Services it finds. */
+  belongs(address: string, namespace: string): void {
+    this.#namespaces.set(address, namespace);
+  }
+
   /** Gives the pod an address. @throws PodFault NO_CAPACITY */
   async claim(names: PodNames): Promise<string> {
     const { subnet } = await this.#openBridge();
@@ -148,7 +174,10 @@ export class PodNetwork {
   }
 
   async release(names: PodNames): Promise<void> {
-    for (const address of await this.#claims.addressesOf(names.key)) await this.leave(address);
+    for (const address of await this.#claims.addressesOf(names.key)) {
+      this.#namespaces.delete(address);
+      await this.leave(address);
+    }
     await this.#claims.release(names.key);
   }
 
@@ -260,7 +289,7 @@ export class PodNetwork {
   /** Removes the bridge, and what says which one it was. Only when there are no pods. */
   async close(): Promise<void> {
     this.#paused = true;
-    await this.#stopNames();
+    await this.#stopListening();
     await this.#settled();
     this.#spares.length = 0;
     await this.sweep(new Set());
@@ -276,12 +305,15 @@ export class PodNetwork {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#paused = true;
     await this.#settled();
-    await this.#stopNames();
+    await this.#stopListening();
   }
 
-  async #stopNames(): Promise<void> {
+  /** What listens for pods. */
+  async #stopListening(): Promise<void> {
     await this.#names?.[Symbol.asyncDispose]();
     this.#names = undefined;
+    await this.#proxy?.[Symbol.asyncDispose]();
+    this.#proxy = undefined;
   }
 
   async #openBridge(): Promise<Bridge> {
@@ -289,6 +321,8 @@ export class PodNetwork {
     return this.#opening.run("bridge", async () => {
       const bridge = await this.#findOrMakeBridge();
       if (bridge.hasEgress) await this.#openNames(bridge);
+      // Rules alone lead nowhere from a network that nothing connects with the machine's.
+      if (!bridge.hasEgress || this.isApart) await this.#openProxy(bridge);
       this.#bridge = bridge;
       this.#settings.opened?.();
       return bridge;
@@ -308,6 +342,23 @@ export class PodNetwork {
       this.#log.warn("native pods have no names: somebody else listens for questions on every address", {
         error: describeError(error),
       });
+    }
+  }
+
+  /** Fails closed: who has no proxy reaches nothing. */
+  async #openProxy(bridge: Bridge): Promise<void> {
+    const { allowed, clock } = this.#settings;
+    const namespaceOf = (pod: string): string | undefined => this.#namespaces.get(pod);
+    const [address, port] = [gatewayOf(bridge.subnet), proxyPort];
+    try {
+      const fd = await this.#kernel.boundSocket({ protocol: "TCP", address, port });
+      const where = fd === undefined ? { host: address, port } : { fd };
+      this.#proxy ??= await HttpProxy.open({ allowed, namespaceOf, clock }, where);
+      if (this.#services !== undefined) this.#proxy.lead(this.#services);
+      // Only now: whoever else might listen there is none of the pods' business.
+      await this.#filter.letToProxy(bridge, port);
+    } catch (error) {
+      this.#log.warn("native pods have no way out: their proxy cannot listen", { error: describeError(error) });
     }
   }
 
@@ -383,6 +434,9 @@ export class PodNetwork {
   readonly #recordPath = (): string => join(this.#settings.directory, "subnet");
   readonly #alias = (): string => `shallop-node-${this.#settings.node}`;
 }
+
+/** Where proxies are found by habit (squid). It is in pods' environments, and so the same for every agent. */
+const proxyPort = 3128;
 
 /** `10.88.0.2` is 0a580002, in the names of what an address has: links and namespaces. */
 const hexOf = (address: string): string =>

@@ -73,3 +73,11 @@ test("pods that share a network open connections to each other, before all other
   expect(text).toContain(`add element inet ${packetTable(rules.node)} peers { 10.88.4.2 . 10.88.4.3 }`);
   expect(peerRules(rules.node, [])).toBe(`flush set inet ${packetTable(rules.node)} peers\n`);
 });
+
+test("a proxy is let to at the gateway's address and port, where there is one", () => {
+  expect(packetRules(rules)).not.toContain("3128");
+  const input = /chain input \{[^}]*\}/.exec(packetRules({ ...rules, proxyPort: 3128 }))?.[0] ?? "";
+  const line = "ip daddr 10.88.4.1 tcp dport 3128 accept";
+  expect(input).toContain(line);
+  expect(input.indexOf(line)).toBeLessThan(input.indexOf("reject"));
+});

@@ -14,6 +14,8 @@ export interface PacketRules {
   readonly doors: readonly PacketDoor[];
   /** Pods that share a network. */
   readonly peers: readonly PeerPair[];
+  /** Where a proxy for pods listens, at the gateway's address. */
+  readonly proxyPort?: number | undefined;
 }
 
 /** What pods send to an address and port goes to a port of the gateway's. */
@@ -38,11 +40,21 @@ const bridges = '"shp*"';
  * Nobody but the machine opens a connection to a pod. TCP is refused by a reset: the kernel sends few ICMP messages a
  * second. Pure.
  */
-export function packetRules({ node, bridge, subnet, allowed, forwardsForPods, doors, peers }: PacketRules): string {
+export function packetRules({
+  node,
+  bridge,
+  subnet,
+  allowed,
+  forwardsForPods,
+  doors,
+  peers,
+  proxyPort,
+}: PacketRules): string {
   const table = `table inet ${packetTable(node)}`;
   const [pods, gateway] = [formatSubnet(subnet), gatewayOf(subnet)];
   const allow = allowed.length === 0 ? "" : `    ip daddr { ${allowed.join(", ")} } accept\n`;
   const refused = `ip daddr { ${refusedIpv4Networks.join(", ")} }`;
+  const proxy = proxyPort === undefined ? "" : `    ip daddr ${gateway} tcp dport ${String(proxyPort)} accept\n`;
   const others = forwardsForPods ? `    iifname != ${bridges} oifname != ${bridges} drop\n` : "";
   return `${table}
 delete ${table}
@@ -61,7 +73,7 @@ ${table} {
     ct state established,related accept
     ip daddr ${gateway} udp dport 53 accept
     ip daddr ${gateway} tcp dport 53 accept
-    ip daddr ${gateway} ct status dnat accept
+${proxy}    ip daddr ${gateway} ct status dnat accept
     meta l4proto tcp reject with tcp reset
     drop
   }

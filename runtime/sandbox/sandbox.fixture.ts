@@ -110,6 +110,7 @@ export async function openSandbox(
     readonly addressRange?: string;
     readonly egressAllowed?: readonly string[];
     readonly sparesMax?: number;
+    readonly proxyAlone?: boolean;
     readonly hooks?: readonly StartHook[];
   } = {},
 ): Promise<Sandbox> {
@@ -133,6 +134,7 @@ export async function openSandbox(
         noticed: (uid, { reason }) => void notices.push({ uid, reason }),
       },
       ...(options.hooks === undefined ? {} : { hooks: options.hooks }),
+      ...(options.proxyAlone === undefined ? {} : { proxyAlone: options.proxyAlone }),
       ...(options.sparesMax === undefined ? {} : { sparesMax: options.sparesMax }),
       ...(options.egressAllowed === undefined ? {} : { egressAllowed: options.egressAllowed }),
       ...(options.addressRange === undefined ? {} : { addressRange: options.addressRange }),

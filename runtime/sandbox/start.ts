@@ -108,6 +108,7 @@ export const sandboxHooks: readonly StartHook[] = [
     name: "address",
     run: async (start, { network }) => {
       start.address = await network.claim(start.names);
+      network.belongs(start.address, start.launch.namespace);
     },
     undo: ({ names }, { network }) => network.release(names),
   },
@@ -231,7 +232,8 @@ async function writeBundle(start: Start, tools: StartTools): Promise<void> {
   tools.kernel.makeFifos(fifos);
   const layersTopFirst = [files.top, ...launch.image.layerPaths.toReversed()];
   const asked = await imageProcess(launch, layersTopFirst);
-  const process = asOwnUser(asked, tools.machine.rootless);
+  const own = asOwnUser(asked, tools.machine.rootless);
+  const process = { ...own, env: withProxy(own.env, tools.network.proxy) };
   const { arch, shiftsUsers } = tools.machine;
   const { security } = launch;
   const isRoot = asked.user.uid === 0;
@@ -258,6 +260,19 @@ async function writeBundle(start: Start, tools: StartTools): Promise<void> {
     machine: tools.machine,
   });
   await writeFile(files.config, JSON.stringify(config), { mode: 0o600 });
+}
+
+/** What programs read of a proxy (curl, wget, Python, Go, …), each in the spelling that it knows. */
+const proxyNames = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"];
+const noProxy = "localhost,127.0.0.1,::1";
+
+/** Whoever gives a pod a proxy of its own means it. */
+export function withProxy(env: readonly string[], proxy: string | undefined): readonly string[] {
+  if (proxy === undefined) return env;
+  const wanted = [...proxyNames.map((name) => [name, proxy] as const), ["NO_PROXY", noProxy] as const];
+  const both = wanted.flatMap(([name, value]) => [`${name}=${value}`, `${name.toLowerCase()}=${value}`]);
+  const given = new Set(env.map((variable) => variable.slice(0, variable.indexOf("=")).toUpperCase()));
+  return [...env, ...both.filter((variable) => !given.has(variable.slice(0, variable.indexOf("=")).toUpperCase()))];
 }
 
 /** Where a node does not have the user whom the program is to be, it is the only one that there is, without the rights of root. */

@@ -65,6 +65,14 @@ test("a native pod answers through the gateway, and commands run in it as nobody
   expect([stdout.trim().split(/\s+/), code]).toEqual([["0", "0", "0", "1"], 3]);
 });
 
+test("it has names, and goes out by the node's proxy, which judges", async () => {
+  const pod = await podOf("web");
+  const names = await inPod(pod, "nslookup", "kubernetes.default.svc.cluster.local");
+  expect(names.stdout).toContain("10.96.0.1");
+  const forbidden = await inPod(pod, "sh", "-c", "wget -q -O - http://169.254.169.254/ 2>&1");
+  expect(forbidden.stdout).toContain("403 Forbidden");
+});
+
 test("the agent's death costs no request, and the next one has the pod again", async () => {
   const pod = await podOf("web");
   const agents = await processesWith([`runtime/main.ts\0--data\0${platform.dataDirectory}`]);

@@ -62,6 +62,10 @@ export const partFlags = {
       value: "refuse|allow",
       about: "native pods by a runc or crun with known ways out of containers; refuse unless given",
     },
+    "native-egress": {
+      value: "auto|proxy",
+      about: "how native pods go out: by nft's rules where it is there, else by the node's proxy; or always by that",
+    },
     "image-privileges": {
       value: "words",
       about: "what layers may bring: none, or of set-ids, capabilities and devices (default: none)",
