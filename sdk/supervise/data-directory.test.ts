@@ -29,7 +29,8 @@ test("a directory is this process's until the lock is given back", () => {
   });
   lock[Symbol.dispose]();
   expect(lockHolder(directory)).toBeUndefined();
-  lockDataDirectory(directory)[Symbol.dispose]();
+  using again = lockDataDirectory(directory);
+  expect(again.isTakenOver).toBe(false);
 });
 
 test.each([
@@ -38,7 +39,8 @@ test.each([
   ["garbage", "not a lock"],
 ])("the lock of %s is taken over", (_, text) => {
   writeFileSync(join(directory, "up.lock"), text);
-  using _lock = lockDataDirectory(directory);
+  using lock = lockDataDirectory(directory);
+  expect(lock.isTakenOver).toBe(true);
   expect(readFileSync(join(directory, "up.lock"), "utf8")).toContain(String(process.pid));
 });
 

@@ -31,17 +31,22 @@ export function checkUnlocked(directory: string): void {
   if (holder !== undefined) throw dataInUse(directory, holder);
 }
 
+export interface DataLock extends Disposable {
+  /** Of a process that has gone without giving it back: what it had started may not have ended yet. */
+  readonly isTakenOver: boolean;
+}
+
 /**
  * Holds a data directory for this process: `up.lock` names the process that has it. The lock of a process that is gone
  * is taken over. @throws SuperviseFault DATA_IN_USE
  */
-export function lockDataDirectory(directory: string): Disposable {
+export function lockDataDirectory(directory: string): DataLock {
   const path = join(directory, "up.lock");
   const mine = `${process.pid} ${startTime(process.pid) ?? ""}`;
   for (let attempt = 0; ; attempt++) {
     try {
       writeFileSync(path, mine, { flag: "wx", mode: 0o600 });
-      return { [Symbol.dispose]: () => rmSync(path, { force: true }) };
+      return { isTakenOver: attempt > 0, [Symbol.dispose]: () => rmSync(path, { force: true }) };
     } catch (error) {
       const holder = errorCode(error) === "EEXIST" && attempt < 3 ? livingHolder(path) : undefined;
       if (errorCode(error) !== "EEXIST") throw error;

@@ -1,4 +1,5 @@
 import { createServer } from "node:net";
+import type { Clock } from "../internal/clock.ts";
 import { errorCode } from "../internal/fault.ts";
 import { SuperviseFault } from "./supervise-fault.ts";
 
@@ -9,13 +10,27 @@ export interface WantedPort {
   readonly what: string;
 }
 
-/** @throws SuperviseFault PORT_IN_USE, naming the first port that is taken */
-export async function checkPorts(host: string, ports: readonly WantedPort[]): Promise<void> {
+const pauseMs = 50;
+
+/**
+ * @param patience how long a port that is taken is waited for; not at all when absent
+ * @throws SuperviseFault PORT_IN_USE, naming the first port that is taken
+ */
+export async function checkPorts(
+  host: string,
+  ports: readonly WantedPort[],
+  patience?: { readonly clock: Clock; readonly waitMs: number },
+): Promise<void> {
+  const untilMs = patience === undefined ? 0 : patience.clock.nowMs() + patience.waitMs;
   for (const { port, flag, what } of ports) {
     if (port === 0) continue;
-    const code = await tryListen(host, port);
-    if (code === undefined) continue;
-    throw new SuperviseFault("PORT_IN_USE", sentence(host, { port, flag, what }, code));
+    for (;;) {
+      const code = await tryListen(host, port);
+      if (code === undefined) break;
+      if (patience === undefined || code !== "EADDRINUSE" || patience.clock.nowMs() >= untilMs)
+        throw new SuperviseFault("PORT_IN_USE", sentence(host, { port, flag, what }, code));
+      await patience.clock.sleep(pauseMs);
+    }
   }
 }
 

@@ -71,13 +71,16 @@ export class JoinedNode implements AsyncDisposable {
 
   /** The machine is gone: every process of the node is, at once and without a word. */
   async lose(): Promise<void> {
-    this.#process.kill("SIGKILL");
-    const { processes } = await inventoryOf(this.dataDirectory);
-    for (const { pid } of processes) {
-      try {
-        process.kill(pid, "SIGKILL");
-      } catch {
-        // It went with another.
+    // To look takes its time on a busy machine: all of them are known before the first one dies. The second look is for what began meanwhile.
+    for (let look = 0; look < 2; look++) {
+      const { processes } = await inventoryOf(this.dataDirectory);
+      this.#process.kill("SIGKILL");
+      for (const { pid } of processes) {
+        try {
+          process.kill(pid, "SIGKILL");
+        } catch {
+          // It went with another.
+        }
       }
     }
   }

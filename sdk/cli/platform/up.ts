@@ -26,6 +26,9 @@ import {
 import { waitUntilUp } from "./status.ts";
 import type { UpFlags } from "./up-flags.ts";
 
+/** The processes of a platform end when whoever started them is gone; on a busy machine not at once. */
+const orphansEndMsMax = 20_000;
+
 /** `shallop up`: starts the processes of a platform and keeps them running until it is told to stop. */
 export async function up(context: Context, flags: UpFlags): Promise<void> {
   const dataDirectory = dataDirectoryOf(context, flags);
@@ -37,14 +40,15 @@ export async function up(context: Context, flags: UpFlags): Promise<void> {
     return detach(context, { dataDirectory, flags, ports });
   }
   const startedMs = systemClock.nowMs();
-  using _lock = lockDataDirectory(dataDirectory);
-  await checkPorts(flags.host, [
+  using lock = lockDataDirectory(dataDirectory);
+  const wanted = [
     { port: ports.gateway, flag: "--port", what: "the gateway" },
     ...(ports.https === undefined ? [] : [{ port: ports.https, flag: "--https-port", what: "the gateway with TLS" }]),
     { port: ports.api, flag: "--api-port", what: "the API" },
     { port: ports.registry, flag: "--registry-port", what: "the registry" },
     { port: ports.agent, flag: "--agent-port", what: "the node agent" },
-  ]);
+  ];
+  await checkPorts(flags.host, wanted, lock.isTakenOver ? { clock: systemClock, waitMs: orphansEndMsMax } : undefined);
   const stop = stopSignal();
   const asked = Promise.withResolvers<void>();
   const supervisor = new Supervisor({
