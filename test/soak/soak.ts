@@ -6,7 +6,7 @@ import { needKubectl } from "../support/kubectl.ts";
 import type { Platform } from "../support/platform.ts";
 import { callSteadily } from "../support/steady-caller.ts";
 import type { Workshop } from "../support/workshop.ts";
-import { type Killable, killOne, updateAndRollBack } from "./disturbances.ts";
+import { type Killable, killOne, type RolledService, updateAndRollBack } from "./disturbances.ts";
 import { echoScript, type LoadOutcome, MixedLoad } from "./mixed-load.ts";
 
 export interface SoakOptions {
@@ -32,28 +32,35 @@ export interface SoakOutcome {
 /** Its host process may be killed: the load is not on it. */
 const victim = { namespace: "victim", name: "victim" } as const;
 const rolled = ["rolled-a", "rolled-b"] as const;
+const rolledNatively = "rolled-n";
 const memoryEveryMs = 5_000;
 /** One that has grown by more over the second half has a leak, or none that can be told from one. */
 const growthMax = 1.25;
 /** In less time it has not come to its level: the first revisions are still there. */
 const levelSeconds = 180;
 
-/** Puts mixed load on two functions while they are updated and rolled back, and processes are killed. */
+/** Puts mixed load on functions, one of them native where the machine allows it, while they are updated and rolled back, and processes are killed. */
 export async function soak(platform: Platform, workshop: Workshop, options: SoakOptions): Promise<SoakOutcome> {
   const image = await workshop.publish(platform, "soaked", { script: echoScript });
-  for (const name of rolled) await platform.run("deploy", name, "--image", image, "--env", "ROUND=0");
+  const services: RolledService[] = rolled.map((name) => ({ name, image }));
+  if (await runsNatively(platform)) {
+    // It drops what it is at when it is asked to end, as many programs do.
+    const native = `process.on("SIGTERM", () => process.exit(0));\n${echoScript}`;
+    services.push({ name: rolledNatively, image: await workshop.publish(platform, "soaked-natively", { native }) });
+  }
+  for (const { name, image: its } of services) await platform.run("deploy", name, "--image", its, "--env", "ROUND=0");
   const isHostKilled = options.kinds.includes("host");
   if (isHostKilled) await deployVictim(platform, image);
   const load = new MixedLoad({
     ...options,
     port: platform.ports.gateway,
-    hosts: rolled.map((name) => `${name}.default.localhost`),
+    hosts: services.map(({ name }) => `${name}.default.localhost`),
   }).start();
   const bystander = isHostKilled ? callSteadily(platform, `${victim.name}.${victim.namespace}`) : undefined;
   const endMs = systemClock.nowMs() + options.seconds * 1000;
   const isOver = (): boolean => systemClock.nowMs() >= endMs;
   const [rollouts, kills, memory] = await Promise.all([
-    rollOut(platform, { image, isOver, rollouts: options.rollouts }),
+    rollOut(platform, { services, isOver, rollouts: options.rollouts }),
     killRegularly(platform, options, isOver),
     watchMemory(platform, isOver),
   ]);
@@ -68,18 +75,26 @@ async function deployVictim(platform: Platform, image: string): Promise<void> {
   await platform.run("deploy", name, "-n", namespace, "--image", image, "--min-scale", "1");
 }
 
+async function runsNatively(platform: Platform): Promise<boolean> {
+  const { nodes } = JSON.parse(await platform.run("status", "-o", "json")) as {
+    readonly nodes: readonly { readonly native: string }[];
+  };
+  return nodes[0]?.native === "yes";
+}
+
 interface RollOut {
-  readonly image: string;
+  readonly services: readonly RolledService[];
   readonly isOver: () => boolean;
   readonly rollouts: number;
 }
 
-async function rollOut(platform: Platform, { image, isOver, rollouts }: RollOut): Promise<number> {
+async function rollOut(platform: Platform, { services, isOver, rollouts }: RollOut): Promise<number> {
   let done = 0;
   while (!isOver()) {
-    const name = rolled[done % rolled.length] ?? rolled[0];
+    const service = services[done % services.length];
     // A control plane that was just killed refuses: whoever deploys tries again.
-    if (done < rollouts && (await updateAndRollBack(platform, { name, image }, done + 1).then(...succeeded))) done++;
+    const isWanted = done < rollouts && service !== undefined;
+    if (isWanted && (await updateAndRollBack(platform, service, done + 1).then(...succeeded))) done++;
     else await systemClock.sleep(500);
   }
   return done;
