@@ -3,6 +3,7 @@ import { Agent } from "node:http";
 import { describe, expect, test } from "vitest";
 import { call, silent, start, until } from "./client.fake.ts";
 import { FakeCluster, fakePod, fakeRevision, fakeRoute, saying } from "./gateway.fake.ts";
+import { toService, trafficPolicy } from "./route/routing.fixture.ts";
 
 describe("slots", () => {
   test("no pod gets more than its concurrency, and all requests are answered in order", async () => {
@@ -149,4 +150,36 @@ describe("stopping", () => {
     expect(await answer).toBe("cut off");
     await cluster[Symbol.asyncDispose]();
   });
+});
+
+test("whatever a request is refused for, its id has a story; what pods do has a place of its own in it", async () => {
+  const cluster = await start({ bodyBytesMax: 10 });
+  await cluster.wireService("web", saying("hi"));
+  await cluster.wireService("guarded", saying("hi"));
+  const jwt = { issuer: "us", jwks: '{"keys":[]}' };
+  cluster.gateway.cluster.set("trafficPolicies", trafficPolicy("p", { jwt }, toService("guarded")));
+  const idOf = async (answer: ReturnType<typeof call>): Promise<unknown> => (await answer).headers["x-request-id"];
+  const raw = await cluster.connect().send("NONSENSE\r\n\r\n").ended();
+  const asked: readonly (readonly [unknown, object])[] = [
+    [
+      await idOf(call(cluster, "nobody", { path: "/a?secret=1" })),
+      { code: "HOST_UNKNOWN", status: 404, method: "GET", host: "nobody.default.localhost:8080", path: "/a" },
+    ],
+    [
+      await idOf(call(cluster, "web", { method: "POST", body: "x".repeat(11) })),
+      { code: "BODY_TOO_LARGE", status: 413 },
+    ],
+    [await idOf(call(cluster, "web", { headers: { host: "a b" } })), { code: "BAD_REQUEST", host: "", namespace: "" }],
+    [/x-request-id: (\S+)/.exec(raw)?.[1], { code: "BAD_REQUEST", method: "-", client: "127.0.0.1" }],
+    [
+      await idOf(call(cluster, "guarded")),
+      { code: "UNAUTHENTICATED", namespace: "default", reason: expect.stringContaining("default/guarded") },
+    ],
+    // Its signature is looked at while the request waits.
+    [await idOf(call(cluster, "guarded", { headers: { authorization: "Bearer a.b.c" } })), { code: "UNAUTHENTICATED" }],
+  ];
+  await until(() => cluster.stories.length >= asked.length);
+  for (const [id, story] of asked)
+    expect(cluster.stories.find((one) => one.id === id)).toMatchObject({ revision: "", attempts: [], ...story });
+  expect(cluster.stories).toHaveLength(asked.length);
 });

@@ -12,10 +12,12 @@ import { CertificateStore } from "./listen/certificate-store.ts";
 import { HeapGuard } from "./listen/heap-guard.ts";
 import { type AcceptedRequest, HttpServer } from "./listen/http-server.ts";
 import type { ListenPlace } from "./listen/listen-place.ts";
+import type { RefusedRequest } from "./listen/received-request.ts";
 import type { GatewayLimits } from "./limits.ts";
 import type { AgentTls } from "./proxy/dial.ts";
 import { Abandonments } from "./proxy/abandonments.ts";
 import { PeerGateways } from "./peer/peer-gateways.ts";
+import { refusalStory } from "./proxy/exchange-story.ts";
 import { Exchange, type ExchangeContext } from "./proxy/exchange.ts";
 import { FaultLog } from "./proxy/fault-log.ts";
 import { GatewayFault } from "./proxy/fault-status.ts";
@@ -28,6 +30,7 @@ import { Upstreams } from "./proxy/upstreams.ts";
 import { stickyToken } from "./route/backends.ts";
 import { certificateNames, type SecretName } from "./route/certificates.ts";
 import { Cluster } from "./route/cluster.ts";
+import type { Rule } from "./route/rule.ts";
 import { type NodeTarget, revisionKey, unknownRevision, type WatchedPod } from "./route/target.ts";
 import { type GatewayNow, observeGateway } from "./stats/gateway-metrics.ts";
 import { LoadMeter } from "./stats/load.ts";
@@ -76,6 +79,14 @@ export interface GatewayOptions {
 const challengePath = "/.well-known/acme-challenge/";
 // What `OPTIONS *` is told; a method of somebody's own is passed on as well.
 const methodsTaken = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+// Told a second.
+const refusalsMax = 50;
+
+const refusedBy = ({ id, peer, authority: host, target, client }: AcceptedRequest, fault: GatewayFault) => ({
+  ...{ id, fault, host, target },
+  method: peer.method,
+  client: client.address,
+});
 
 /** A gateway without its sources: whoever makes it feeds `cluster` with what it watches. */
 export class Gateway {
@@ -89,6 +100,8 @@ export class Gateway {
   readonly #upstreams: Upstreams;
   readonly #faults: FaultLog;
   readonly #stories: Stories<RequestStory>;
+  /** Of what clients do wrong: their flood takes no place from what pods do. */
+  readonly #refusals: Stories<RequestStory>;
   readonly #heap: HeapGuard;
   readonly #server: HttpServer;
   readonly #context: ExchangeContext;
@@ -102,7 +115,7 @@ export class Gateway {
   constructor(options: GatewayOptions) {
     const { clock, random, log, limits, machine, tls, serverTiming } = options;
     this.#options = options;
-    const { metrics, watchers = [] } = options;
+    const { metrics } = options;
     this.#requestMetrics = metrics === undefined ? undefined : new RequestMetrics(metrics);
     if (metrics !== undefined) observeGateway(metrics, () => this.status());
     this.#budget = new WaitBudget(limits.queueTotalMax);
@@ -133,6 +146,7 @@ export class Gateway {
     this.#certificates = new CertificateStore(() => certificateNames(this.cluster, options.defaultCertificate), log);
     this.#passages = this.#makePassages();
     this.#stories = new Stories({ clock, log, send: options.sendStories });
+    this.#refusals = new Stories({ clock, log, send: options.sendStories, pendingMax: refusalsMax });
     this.#faults = new FaultLog(log, clock);
     this.#heap = new HeapGuard(clock, () => {
       const { used_heap_size, heap_size_limit } = getHeapStatistics();
@@ -155,19 +169,25 @@ export class Gateway {
       serverTiming,
       said: (revision, byteCount) => this.#webSockets.said(revision, byteCount),
     };
-    this.#server = new HttpServer({
+    this.#server = this.#makeServer();
+    this.#webSockets = this.#makeWebSockets();
+  }
+
+  #makeServer(): HttpServer {
+    const { clock, random, log, limits, watchers = [], tracer, trustedProxies } = this.#options;
+    return new HttpServer({
       clock,
       random,
       log,
       limits,
       heap: this.#heap,
-      watchers: [this.#requestMetrics, options.tracer, ...watchers].filter((one) => one !== undefined),
-      tracer: options.tracer,
-      trusted: options.trustedProxies,
+      watchers: [this.#requestMetrics, tracer, ...watchers].filter((one) => one !== undefined),
+      tracer,
+      trusted: trustedProxies,
       certificates: this.#certificates,
       accept: (request, over) => this.#accept(request, over),
+      refused: (request) => this.#tellRefused(request, undefined),
     });
-    this.#webSockets = this.#makeWebSockets();
   }
 
   #makeWebSockets(): WebSockets {
@@ -234,6 +254,7 @@ export class Gateway {
     this.#reporter.close();
     this.#faults.close();
     this.#stories.close();
+    this.#refusals.close();
     this.#heap.close();
   }
 
@@ -274,16 +295,28 @@ export class Gateway {
         return answerDirectly({ peer, status: 200, headers: ["content-type", "text/plain"], body }, over);
     }
     const match = this.cluster.router.match({ scheme, host, target, method: peer.method, headers: headers.headers });
-    if (match === undefined) throw this.#unrouted(host);
-    if (headers.isUpgrade) this.#webSockets.announce(request);
-    const passed = this.#passages.pass(request, match);
-    if (!(passed instanceof Promise)) return this.#proceed(passed, over, request);
-    const waiting = new WaitingRequest(request, over);
-    passed.then(
-      (result) => waiting.proceed(() => this.#proceed(result, over, request)),
-      (error: unknown) => waiting.refuseWith(error),
-    );
-    return waiting;
+    const tell = (fault: GatewayFault): void => this.#tellRefused(refusedBy(request, fault), match?.rule);
+    try {
+      if (match === undefined) throw this.#unrouted(host);
+      if (headers.isUpgrade) this.#webSockets.announce(request);
+      const passed = this.#passages.pass(request, match);
+      if (!(passed instanceof Promise)) return this.#proceed(passed, over, request);
+      const waiting = new WaitingRequest(request, over, tell);
+      passed.then(
+        (result) => waiting.proceed(() => this.#proceed(result, over, request)),
+        (error: unknown) => waiting.refuseWith(error),
+      );
+      return waiting;
+    } catch (error) {
+      if (error instanceof GatewayFault) tell(error);
+      throw error;
+    }
+  }
+
+  #tellRefused({ fault, ...asked }: RefusedRequest, rule: Rule | undefined): void {
+    const { clock } = this.#options;
+    const of = { ...asked, namespace: rule?.namespace ?? "", revision: "" };
+    this.#refusals.add(refusalStory(of, { fault, rule: rule?.name, clock }));
   }
 
   /** The revision that a WebSocket had before, while it gets requests, or another that does by now. */

@@ -8,12 +8,15 @@ import type { DirectAnswer } from "./filter/passage.ts";
 export class WaitingRequest implements OpenRequest {
   readonly #request: AcceptedRequest;
   readonly #over: () => void;
+  readonly #tell: (fault: GatewayFault) => void;
   #next: OpenRequest | undefined;
   #isOver = false;
 
-  constructor(request: AcceptedRequest, over: () => void) {
+  /** @param tell hears of the fault that it is answered with */
+  constructor(request: AcceptedRequest, over: () => void, tell: (fault: GatewayFault) => void) {
     this.#request = request;
     this.#over = over;
+    this.#tell = tell;
     request.peer.onceClosed(() => this.#end());
   }
 
@@ -30,6 +33,7 @@ export class WaitingRequest implements OpenRequest {
     const fault = error instanceof GatewayFault ? error : new GatewayFault("RULE_UNUSABLE", "", { cause: error });
     const { code, headers } = fault;
     if (record !== undefined) record.code = code;
+    this.#tell(fault);
     answerFault(peer, { code, requestId: id, headers, inDoubt: !peer.complete && expectsContinue });
     peer.discardRest();
   }

@@ -18,7 +18,7 @@ import { readPreface } from "./preface.ts";
 import { RequestRecord, type RequestWatcher } from "../stats/request-record.ts";
 import type { Tracer } from "../stats/tracer.ts";
 import { TlsListener } from "./tls-listener.ts";
-import type { ReceivedRequest, Refusal } from "./received-request.ts";
+import type { ReceivedRequest, Refusal, RefusedRequest } from "./received-request.ts";
 import { WatchedClient } from "./watched-client.ts";
 
 /** A request that is well-formed; what becomes of it is another's business. */
@@ -53,9 +53,11 @@ export interface HttpServerOptions {
   readonly trusted?: TrustedProxies | undefined;
   readonly certificates: Pick<CertificateStore, "contextFor" | "defaultPair">;
   /**
-   * Takes a request on; `over` is to be called once it is done with. A throw of GatewayFault is answered.
+   * Takes a request on; `over` is to be called once it is done with. A throw of GatewayFault is answered, and told by who throws it.
    */
   readonly accept: (request: AcceptedRequest, over: () => void) => OpenRequest;
+  /** What comes no further than this. */
+  readonly refused: (request: RefusedRequest) => void;
 }
 
 /** The listening side: HTTP/1.1 and HTTP/2 from clients, on one port. */
@@ -208,9 +210,12 @@ export class HttpServer {
     if (isStopping || heap.pressure !== "none" || connection.requests >= limits.requestsPerConnectionMax) {
       peer.closeAfter();
     }
+    let isRead = false;
+    const asked = { id, method: request.peer.method, host: "", target: "", client: connection.client.address };
     try {
       if (heap.pressure === "refuse") throw new GatewayFault("OVERLOADED", "");
       const { headers, target } = request.read();
+      Object.assign(asked, { host: target.authority, target: target.target });
       const { client, scheme: clientScheme } = this.#options.trusted?.clientOf(
         connection.client,
         scheme,
@@ -226,12 +231,14 @@ export class HttpServer {
       if (connection.isHttp2 && connection.names?.includes(target.host) === false)
         throw new GatewayFault("MISDIRECTED", "");
       if ((headers.contentLength ?? 0) > limits.bodyBytesMax) throw new GatewayFault("BODY_TOO_LARGE", "");
+      isRead = true;
       const accepted = { peer, scheme, clientScheme, client, id, connection, headers, expectsContinue, record };
       this.#accept({ ...target, ...accepted });
     } catch (error) {
       const fault = error instanceof GatewayFault ? error : undefined;
       if (fault === undefined) throw error;
       if (record !== undefined) record.code = fault.code;
+      if (!isRead) this.#options.refused({ ...asked, fault });
       refuse({ peer, expectsContinue }, fault, id);
     }
   }
@@ -239,6 +246,8 @@ export class HttpServer {
   /** Who watches hears of what was no request, too: of its method and target nothing is clear. */
   #refused({ client: connection, id, code, status, byteCount }: Refusal): void {
     const { watchers, clock } = this.#options;
+    const nothing = { method: "-", host: "", target: "", client: connection.client.address };
+    this.#options.refused({ ...nothing, id, fault: new GatewayFault(code, "") });
     if (watchers.length === 0) return;
     const { scheme, client } = connection;
     const [startMs, startWallMs] = [clock.nowMs(), clock.wallMs()];

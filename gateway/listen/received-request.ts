@@ -1,5 +1,5 @@
 import type { ClientEnd } from "../proxy/client-end.ts";
-import type { GatewayFaultCode } from "../proxy/fault-status.ts";
+import type { GatewayFault, GatewayFaultCode } from "../proxy/fault-status.ts";
 import type { ClientHeaders } from "../proxy/request-head.ts";
 import type { RequestTarget } from "../proxy/request-target.ts";
 import type { ClientConnection } from "./connections.ts";
@@ -13,6 +13,18 @@ export interface Refusal {
   readonly status: number;
   /** Of the answer's body. */
   readonly byteCount: number;
+}
+
+/** A request that is refused before anybody has taken it on. */
+export interface RefusedRequest {
+  readonly id: string;
+  readonly fault: GatewayFault;
+  readonly method: string;
+  /** As the client named them; empty when they could not be read. */
+  readonly host: string;
+  readonly target: string;
+  /** Address. */
+  readonly client: string;
 }
 
 /** A request whose head has come, whatever protocol it came by. */

@@ -2,7 +2,7 @@ import { type Clock, describeError, rfc3339Micro } from "@shallop/sdk/internal";
 import type { RequestAttempt, RequestStory, ResponseHead } from "@shallop/sdk/wire";
 import type { ActivationPhases } from "../activate/dispatcher.ts";
 import type { PodTarget } from "../route/target.ts";
-import { faultStatus, type GatewayFault, type GatewayFaultCode } from "./fault-status.ts";
+import { clientText, faultStatus, type GatewayFault, type GatewayFaultCode } from "./fault-status.ts";
 import { formatServerTiming } from "./server-timing.ts";
 
 /** Who asked for what. */
@@ -113,6 +113,27 @@ export class ExchangeStory {
       attempts: this.attempts,
     };
   }
+}
+
+/** Of a request that came no further than the gateway: it had no revision, or its rule refused it. */
+export function refusalStory(
+  { target, ...asked }: Asked,
+  { fault, rule, clock }: { readonly fault: GatewayFault; readonly rule: string | undefined; readonly clock: Clock },
+): RequestStory {
+  const [path = ""] = target.split("?", 1);
+  const reason = fault.message === "" ? clientText(fault) : describeError(fault);
+  return {
+    ...asked,
+    path,
+    at: rfc3339Micro(clock.wallMs()),
+    code: fault.code,
+    status: faultStatus(fault.code),
+    reason: rule === undefined ? reason : `${reason} (${rule})`,
+    queueMs: 0,
+    durationMs: 0,
+    answerBegun: false,
+    attempts: [],
+  };
 }
 
 /** A pod that tells how long its parts took: what is left went by on the way to it and back. */

@@ -3,7 +3,7 @@ import { type Clock, describeError, type Log, type Timer } from "@shallop/sdk/in
 // A person asks moments after it happened, and not within the same second.
 const intervalMs = 1_000;
 /** In one second. More failures than that are one failure, and these tell of it; nobody reads more traces. */
-const pendingMax = 200;
+const pendingMaxDefault = 200;
 const sendTimeoutMs = 5_000;
 // A control plane that starts again is there within seconds; one that takes none of these never will.
 const triesMax = 30;
@@ -13,11 +13,14 @@ export interface StoriesOptions<Story> {
   readonly log: Log;
   /** Hands stories to the control plane, which keeps them for those who ask. */
   readonly send: (stories: readonly Story[], signal: AbortSignal) => Promise<void>;
+  /** In one second; more are not told. */
+  readonly pendingMax?: number;
 }
 
 /** Stories of requests, on their way to whoever may ask for them: of those that failed, or that were traced. */
 export class Stories<Story> {
   readonly #options: StoriesOptions<Story>;
+  readonly #pendingMax: number;
   readonly #closed = new AbortController();
   readonly #ticker: Timer;
   #pending: Story[] = [];
@@ -28,11 +31,12 @@ export class Stories<Story> {
 
   constructor(options: StoriesOptions<Story>) {
     this.#options = options;
+    this.#pendingMax = options.pendingMax ?? pendingMaxDefault;
     this.#ticker = options.clock.every(intervalMs, () => void this.#send());
   }
 
   add(story: Story): void {
-    if (this.#pending.length < pendingMax) this.#pending.push(story);
+    if (this.#pending.length < this.#pendingMax) this.#pending.push(story);
     else this.#left++;
   }
 
@@ -72,7 +76,7 @@ export class Stories<Story> {
       return;
     }
     const all = [...stories, ...this.#pending];
-    this.#pending = all.slice(0, pendingMax);
+    this.#pending = all.slice(0, this.#pendingMax);
     this.#left += all.length - this.#pending.length;
   }
 }

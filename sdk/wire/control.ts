@@ -151,9 +151,12 @@ export interface RequestStory {
   readonly id: string;
   /** RFC 3339: when it arrived. */
   readonly at: string;
+  /** Of the rule that refused it, where it came to no revision; empty when there was none. */
   readonly namespace: string;
+  /** Empty when it came to none. */
   readonly revision: string;
   readonly method: string;
+  /** Empty when what came could not be read. */
   readonly host: string;
   /** Without the query, and cut when it is long. */
   readonly path: string;

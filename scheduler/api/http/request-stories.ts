@@ -7,6 +7,8 @@ import { readObject } from "./request-body.ts";
 
 /** A story has some 700 bytes: 14 MiB. At two failures a second it is a morning. */
 const storiesMax = 20_000;
+/** Of requests that came no further than a gateway: what clients do wrong takes no place from what functions do. */
+const refusalsMax = 5_000;
 /** In one report, and attempts of one story. */
 const reportMax = 1_000;
 const attemptsMax = 50;
@@ -16,6 +18,7 @@ const textMax = 500;
 /** What became of requests that failed: gateways tell, people ask. In memory: it is of use for as long as it is fresh. */
 export class RequestStories {
   readonly #stories = new Map<string, RequestStory>();
+  readonly #refusals = new Map<string, RequestStory>();
 
   /** POST /shallop/v1/stories. @throws ApiFault Forbidden, BadRequest */
   async receive(request: Request, user: User, clock: Clock): Promise<Response> {
@@ -31,18 +34,20 @@ export class RequestStories {
 
   /** @throws ApiFault NotFound */
   get(id: string): RequestStory {
-    const story = this.#stories.get(id);
+    const story = this.#stories.get(id) ?? this.#refusals.get(id);
     if (story !== undefined) return story;
-    const why = "requests that failed are kept, the last 20,000 since the control plane started";
+    const why =
+      "requests that failed are kept, the last 20,000 since the control plane started, and 5,000 that gateways have refused";
     throw new ApiFault("NotFound", `nothing is known of request ${JSON.stringify(id)}: ${why}`);
   }
 
   #keep(story: RequestStory): void {
-    this.#stories.delete(story.id);
-    this.#stories.set(story.id, story);
-    for (const oldest of this.#stories.keys()) {
-      if (this.#stories.size <= storiesMax) break;
-      this.#stories.delete(oldest);
+    const [kept, most] = story.revision === "" ? [this.#refusals, refusalsMax] : [this.#stories, storiesMax];
+    kept.delete(story.id);
+    kept.set(story.id, story);
+    for (const oldest of kept.keys()) {
+      if (kept.size <= most) break;
+      kept.delete(oldest);
     }
   }
 }

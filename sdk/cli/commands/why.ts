@@ -36,11 +36,11 @@ async function tell(context: Context, story: RequestStory): Promise<void> {
   const { age, table } = await import("../output/table.ts");
   const { style } = context;
   const { method, host, path, client, at, revision, namespace, status, code, reason, queueMs, durationMs } = story;
-  context.print(
-    `${style.bold(`${method} http://${host}${path}`)} from ${client}, ${age(at, context.clock.wallMs())} ago`,
-  );
+  const asked = host === "" ? "what was no request" : `${method} http://${host}${path}`;
+  context.print(`${style.bold(asked)} from ${client}, ${age(at, context.clock.wallMs())} ago`);
   const cut = story.answerBegun ? "its answer was cut short" : `it was answered ${String(status)}`;
   context.print(`${cut}: ${code}, ${reason}`);
+  if (revision === "") return context.print(`${style.dim("revision")} it came to none: the gateway refused it`);
   context.print(`${style.dim("revision")} ${namespace}/${revision}`);
   context.print(`${style.dim("time")} ${ms(durationMs)}, of which it waited ${ms(queueMs)} for a pod`);
   if (story.attempts.length === 0) context.print(`${style.dim("pods")} it was given to none`);
