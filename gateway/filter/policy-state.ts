@@ -27,9 +27,9 @@ export class PolicyState {
 
   /** Undefined when the policy wants no tokens. @throws GatewayFault RULE_UNUSABLE when its keys are not there */
   verifier(secrets: SecretSource): JwtVerifier | undefined {
-    const { jwt, namespace } = this.#policy;
+    const { jwt } = this.#policy;
     if (jwt === undefined) return undefined;
-    const jwks = jwt.jwks ?? keySetOf(secrets(namespace, jwt.jwksSecret?.name ?? ""));
+    const jwks = jwt.jwks ?? keySetOf(secrets(jwt.namespace, jwt.jwksSecret?.name ?? ""));
     // Without keys nobody is let in: a secret that is missing opens nothing.
     if (jwks === undefined) throw new GatewayFault("RULE_UNUSABLE", "the key set of a policy is not there");
     if (this.#verifier?.jwks === jwks) return this.#verifier.made;
@@ -45,9 +45,9 @@ export class PolicyState {
 
   /** The secrets that basic authentication goes by. @throws GatewayFault RULE_UNUSABLE when none is there */
   users(secrets: SecretSource): readonly Secret[] {
-    const { basicAuth, namespace } = this.#policy;
+    const { basicAuth } = this.#policy;
     const found = (basicAuth?.secrets ?? []).flatMap((name) => {
-      const secret = secrets(namespace, name);
+      const secret = secrets(basicAuth?.namespace ?? "", name);
       return secret?.type === secretType.basicAuth ? [secret] : [];
     });
     if (found.length === 0) throw new GatewayFault("RULE_UNUSABLE", "the users of a policy are not there");

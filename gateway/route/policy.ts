@@ -45,7 +45,6 @@ export interface CompressionRule {
 
 /** Stays the same object while its sources do: what is counted by it, such as rates, lives as long. */
 export interface CompiledPolicy {
-  readonly namespace: string;
   readonly timeoutMs: number | undefined;
   readonly attemptTimeoutMs: number | undefined;
   readonly retry: RetryRule | undefined;
@@ -54,9 +53,12 @@ export interface CompiledPolicy {
   readonly outliers: OutlierRule | undefined;
   readonly compression: CompressionRule | undefined;
   readonly bodyBytesMax: number | undefined;
-  readonly jwt: JwtPolicy | undefined;
-  /** Names of Secrets. */
-  readonly basicAuth: { readonly secrets: readonly string[]; readonly realm: string } | undefined;
+  /** With the namespace of its Secret: that of the policy that says it, whichever others hold beside it. */
+  readonly jwt: (JwtPolicy & { readonly namespace: string }) | undefined;
+  /** Names of Secrets, and their namespace. */
+  readonly basicAuth:
+    | { readonly secrets: readonly string[]; readonly realm: string; readonly namespace: string }
+    | undefined;
   readonly clients: { readonly allow: readonly string[]; readonly deny: readonly string[] } | undefined;
   readonly redirectToHttps: boolean;
 }
@@ -142,7 +144,9 @@ export class PolicyBook {
     const known = this.#compiled.get(key);
     if (known !== undefined) return known;
     const spec: PolicySpec = Object.assign({}, ...applying.map((policy) => policy.spec), own);
-    const compiled = compilePolicy(spec, applying.at(-1)?.metadata.namespace ?? namespace);
+    const whose = (field: "jwt" | "basicAuth"): string =>
+      applying.findLast((policy) => policy.spec[field] !== undefined)?.metadata.namespace ?? namespace;
+    const compiled = compilePolicy(spec, whose);
     this.#compiled.set(key, compiled);
     return compiled;
   }
@@ -167,9 +171,8 @@ const byAge = (a: TrafficPolicy, b: TrafficPolicy): number =>
     ? -1
     : 1;
 
-function compilePolicy(spec: PolicySpec, namespace: string): CompiledPolicy {
+function compilePolicy(spec: PolicySpec, whose: (field: "jwt" | "basicAuth") => string): CompiledPolicy {
   return {
-    namespace,
     timeoutMs: durationMs(spec.timeouts?.request),
     attemptTimeoutMs: durationMs(spec.timeouts?.backendRequest),
     retry: compileRetry(spec.retry),
@@ -183,11 +186,15 @@ function compilePolicy(spec: PolicySpec, namespace: string): CompiledPolicy {
     outliers: compileOutliers(spec.outlierDetection),
     compression: compileCompression(spec.compression),
     bodyBytesMax: spec.requestBodyMax === undefined ? undefined : parseQuantity(spec.requestBodyMax),
-    jwt: spec.jwt,
+    jwt: spec.jwt === undefined ? undefined : { ...spec.jwt, namespace: whose("jwt") },
     basicAuth:
       spec.basicAuth === undefined
         ? undefined
-        : { secrets: spec.basicAuth.secrets.map(({ name }) => name), realm: spec.basicAuth.realm ?? "restricted" },
+        : {
+            secrets: spec.basicAuth.secrets.map(({ name }) => name),
+            realm: spec.basicAuth.realm ?? "restricted",
+            namespace: whose("basicAuth"),
+          },
     clients:
       spec.clients === undefined ? undefined : { allow: spec.clients.allow ?? [], deny: spec.clients.deny ?? [] },
     redirectToHttps: spec.redirectToHttps === true,
