@@ -233,12 +233,12 @@ describe("a request to a native pod", () => {
 
   test("ranges, conditions and events pass as they are", async () => {
     const cluster = await start();
+    const heard = Promise.withResolvers<void>();
     await cluster.nativeService("native", (incoming, outgoing) => {
       if (incoming.url === "/events") {
         outgoing.writeHead(200, { "content-type": "text/event-stream" });
         outgoing.write("data: first\n\n");
-        setTimeout(() => outgoing.end("data: last\n\n"), 20);
-        return;
+        return void heard.promise.then(() => outgoing.end("data: last\n\n"));
       }
       const asked = [incoming.headers.range, incoming.headers["if-range"]].join(" ");
       outgoing.writeHead(206, { "content-range": "bytes 0-3/10", "x-asked": asked }).end("0123");
@@ -253,6 +253,7 @@ describe("a request to a native pod", () => {
     const client = cluster.connect().send("GET /events HTTP/1.1\r\nHost: native.default.localhost\r\n\r\n");
     // The first event comes while the function goes on.
     expect(await client.until(/data: first/)).not.toContain("last");
+    heard.resolve();
     await client.until(/data: last/);
   });
 
