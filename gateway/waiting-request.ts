@@ -20,10 +20,16 @@ export class WaitingRequest implements OpenRequest {
     request.peer.onceClosed(() => this.#end());
   }
 
-  /** It may pass: `begin` takes it on, unless its client has gone. */
+  /** It may pass: `begin` takes it on, or refuses it after all, unless its client has gone. */
   proceed(begin: () => OpenRequest): void {
     if (this.#isOver) return;
-    this.#next = begin();
+    try {
+      this.#next = begin();
+    } catch (error) {
+      // Nobody else is there to hear it: it would end the process.
+      if (!(error instanceof GatewayFault)) throw error;
+      this.refuseWith(error);
+    }
   }
 
   refuseWith(error: unknown): void {

@@ -253,6 +253,23 @@ describe("policies", () => {
     expect((await call(cluster, "web")).headers["www-authenticate"]).toBe("Bearer");
   });
 
+  test("a handshake that is refused after its token has been verified is answered, and ends nobody", async () => {
+    const { publicKey, privateKey } = await generateKeyPair("ES256");
+    const jwks = JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), alg: "ES256" }] });
+    const cluster = await governed({ jwt: { issuer: "us", jwks } });
+    const annotations = { "websocket.shallop.dev/origins": "https://app.example.com" };
+    const revision = fakeRevision("web-00001");
+    cluster.gateway.cluster.set("revisions", { ...revision, metadata: { ...revision.metadata, annotations } });
+    const token = await new SignJWT({}).setProtectedHeader({ alg: "ES256" }).setIssuer("us").sign(privateKey);
+    const handshake = "upgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\n";
+    const key = "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\norigin: https://evil.com\r\n";
+    const head = `GET / HTTP/1.1\r\nhost: web.default.localhost\r\nauthorization: Bearer ${token}\r\n`;
+    expect(await cluster.connect().send(`${head}${handshake}${key}\r\n`).ended()).toMatch(
+      /^HTTP\/1\.1 403 [^]*ORIGIN_/,
+    );
+    expect(cluster.gateway.load.open).toBe(0);
+  });
+
   test("a session stays with the revision that it began with", async () => {
     const cluster = await governed({ sessionPersistence: { sessionName: "sid" } });
     for (const version of ["one", "two"]) {

@@ -238,7 +238,8 @@ describe("a request to a native pod", () => {
       if (incoming.url === "/events") {
         outgoing.writeHead(200, { "content-type": "text/event-stream" });
         outgoing.write("data: first\n\n");
-        return void heard.promise.then(() => outgoing.end("data: last\n\n"));
+        void heard.promise.then(() => outgoing.end("data: last\n\n"));
+        return;
       }
       const asked = [incoming.headers.range, incoming.headers["if-range"]].join(" ");
       outgoing.writeHead(206, { "content-range": "bytes 0-3/10", "x-asked": asked }).end("0123");
