@@ -42,6 +42,7 @@ const without =
 const lacking: { name: string; probe: Partial<MachineProbe>; says: RegExp }[] = [
   { name: "macOS", probe: { platform: "darwin" }, says: /need Linux.*darwin/ },
   { name: "another processor", probe: { arch: "riscv64" }, says: /x86-64 or arm64/ },
+  { name: "no root", probe: { uid: 1000 }, says: /need root: start shallop with sudo/ },
   {
     name: "no root, and no namespaces",
     probe: { uid: 1000, notRootless: "unshare failed: EPERM" },

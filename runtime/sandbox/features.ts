@@ -148,11 +148,7 @@ async function detect(
   }
   const arch = probe.arch;
   if (arch !== "x64" && arch !== "arm64") return missing(`native pods need x86-64 or arm64, and this is ${arch}`);
-  if (probe.uid !== 0) {
-    return missing(
-      `native pods need root or namespaces of one's own, which this user cannot have (${probe.notRootless ?? "nobody tried"}): start shallop with sudo, or allow them: \`sysctl user.max_user_namespaces=10000\`, and \`kernel.apparmor_restrict_unprivileged_userns=0\` on Ubuntu`,
-    );
-  }
+  if (probe.uid !== 0) return missing(rootMissing(probe.notRootless));
   const runtimes = await findRuntimes(probe);
   const runtime = runtimes.find((candidate) => escapesOf(candidate)?.length === 0) ?? runtimes[0];
   if (runtime === undefined) {
@@ -218,6 +214,11 @@ async function capable(
   const own = rootless === undefined ? {} : { rootless };
   return { native: true, warnings, machine: { ...found, swapLimit, ipv6, shiftsUsers, openFilesMax, ...own } };
 }
+
+const rootMissing = (notRootless: string | undefined): string =>
+  notRootless === undefined
+    ? "native pods need root: start shallop with sudo"
+    : `native pods need root or namespaces of one's own, which this user cannot have (${notRootless}): start shallop with sudo, or allow them: \`sysctl user.max_user_namespaces=10000\`, and \`kernel.apparmor_restrict_unprivileged_userns=0\` on Ubuntu`;
 
 const proxyWarning = (hasNft: boolean): string =>
   `native pods go out by the node's HTTP proxy alone, which HTTP_PROXY and HTTPS_PROXY name${hasNft ? "" : ", and have no names: run `apt-get install nftables`"}`;

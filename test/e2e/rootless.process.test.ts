@@ -86,6 +86,19 @@ test("the agent's death costs no request, and the next one has the pod again", a
   expect(await inPod(pod, "id", "-u")).toMatchObject({ code: 0, stdout: "0\n" });
 });
 
+test("the keeper's death ends its pods, and others come up in new namespaces", async () => {
+  const keepers = async () =>
+    (await processesWith([runDirectoryOf(platform.dataDirectory, user)])).filter(({ command }) =>
+      command.includes("keeper-main.ts"),
+    );
+  const [before] = await keepers();
+  process.kill(before?.pid ?? 0, "SIGKILL");
+  await expect
+    .poll(async () => (await keepers()).map(({ pid }) => pid !== before?.pid), { timeout: 30_000 })
+    .toEqual([true]);
+  await expect.poll(async () => (await platform.ask("web.default")).status, { timeout: 30_000 }).toBe(200);
+});
+
 test("a component answers beside it", async () => {
   const directory = await workshop.write("who", { script: whoScript });
   const image = `127.0.0.1:${platform.ports.registry}/who:1`;

@@ -1,4 +1,5 @@
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir, readdir, rm } from "node:fs/promises";
+import { connect } from "node:net";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { describeError } from "@shallop/sdk/internal";
@@ -8,6 +9,7 @@ import { enterNamespaces, startKeeper } from "../kernel/keeper.ts";
 import { ownNetwork, ownSys } from "../kernel/own-namespaces.ts";
 import { recordedProcess, recordProcess } from "../kernel/process-record.ts";
 import { userMap } from "../kernel/user-map.ts";
+import { podFiles } from "../pod-files.ts";
 
 /** What a node has that an ordinary user has started, and that is root of namespaces of its own. */
 export interface Rootless {
@@ -66,6 +68,7 @@ export async function enterRootless(settings: RootlessSettings, agent: AgentProg
 
 async function newKeeper({ directory, run }: RootlessSettings): Promise<number> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
+  await forgetPods(directory);
   const pid = await startKeeper({ main: keeperMain, args: [gateOf(run)] });
   await recordProcess(recordOf(directory), { pid, note: "" });
   return pid;
@@ -81,8 +84,34 @@ export function rootlessInside(keeper: number, { run }: RootlessSettings): Rootl
   };
 }
 
-/** The namespaces go, once nobody else is in them. */
-export async function leaveRootless({ keeper }: Rootless, { directory }: RootlessSettings): Promise<void> {
+/** What is left of pods in namespaces that nobody keeps is reached by nobody: without its records it is undone. */
+async function forgetPods(directory: string): Promise<void> {
+  for (const pod of await podsOf(directory)) {
+    const { record, launch } = podFiles(path.join(directory, podsDirectory), pod);
+    await Promise.all([record, launch].map((file) => rm(file, { force: true })));
+  }
+}
+
+const podsDirectory = "native/pods";
+const podsOf = (directory: string): Promise<readonly string[]> =>
+  readdir(path.join(directory, podsDirectory)).catch(() => []);
+
+/** Resolves when the keeper has ended: without it no pod is reached. */
+export function keeperEnded({ gate }: Rootless): Promise<void> {
+  return new Promise((resolve) => {
+    const socket = connect({ path: gate });
+    socket.on("error", () => undefined).once("close", () => resolve());
+    socket.resume().unref();
+  });
+}
+
+/** The namespaces go, once nobody else is in them. With `unused`, only where there are no pods that another agent will want. */
+export async function leaveRootless(
+  { keeper }: Rootless,
+  { directory }: RootlessSettings,
+  { unused }: { readonly unused: boolean },
+): Promise<void> {
+  if (unused && (await podsOf(directory)).length > 0) return;
   if ((await recordedProcess(recordOf(directory)))?.pid === keeper) process.kill(keeper, "SIGKILL");
   await rm(recordOf(directory), { force: true });
 }
