@@ -8,8 +8,8 @@ import type { Workshop } from "../support/workshop.ts";
 // as near as two functions can be.
 
 const bystander = "bystander";
-/** Far above what it takes on a machine that does nothing else, far below what a person would call a failure. */
-const p99MsUsual = 2_000;
+/** The guests that do harm and all of the platform share the cores with whoever else is there: far above what it takes without those. */
+const p99MsMax = 10_000;
 
 /** Deploys the function that nothing may harm. */
 export async function deployBystander(platform: Platform, workshop: Workshop): Promise<void> {
@@ -18,11 +18,7 @@ export async function deployBystander(platform: Platform, workshop: Workshop): P
 }
 
 /** Does something bad while the bystander is called all the time; none of its requests may fail. */
-export async function besideBystander<T>(
-  platform: Platform,
-  work: () => Promise<T>,
-  p99MsMax = p99MsUsual,
-): Promise<T> {
+export async function besideBystander<T>(platform: Platform, work: () => Promise<T>): Promise<T> {
   const caller = callSteadily(platform, `${bystander}.default`);
   let result: T;
   try {

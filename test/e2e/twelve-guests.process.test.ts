@@ -110,9 +110,6 @@ function drain(host: string, path: string): Promise<string> {
   });
 }
 
-// Twelve guests, ten thousand requests and all of the platform share the cores of this machine with whoever else is there.
-const p99MsMax = 10_000;
-
 test("twelve guests at once: each one's caller is told why, and the neighbour loses nothing", async () => {
   const work = async (guest: Guest): Promise<{ readonly guest: Guest; readonly ends: readonly string[] }> => ({
     guest,
@@ -120,7 +117,7 @@ test("twelve guests at once: each one's caller is told why, and the neighbour lo
   });
   const before = await tenantCpu(platform.dataDirectory);
   const beganMs = performance.now();
-  const rounds = await besideBystander(platform, () => Promise.all(guests.map(work)), p99MsMax);
+  const rounds = await besideBystander(platform, () => Promise.all(guests.map(work)));
   const elapsedMs = performance.now() - beganMs;
   const after = await tenantCpu(platform.dataDirectory);
   if (before !== undefined && after !== undefined) expectShares(before, after, elapsedMs);
@@ -151,7 +148,7 @@ function expectShares(
 
 test("ten thousand calls that wait: each is told that it took too long, or that there was no room for it", async () => {
   const crowd = { port: platform.ports.gateway, host: "waits.harm.localhost", path: "/p", requests: 10_000 };
-  const { statuses, slowestMs } = await besideBystander(platform, () => sendCrowd(crowd), p99MsMax);
+  const { statuses, slowestMs } = await besideBystander(platform, () => sendCrowd(crowd));
   expect(Object.keys(statuses).toSorted()).toEqual(["503", "504"]);
   expect((statuses["503"] ?? 0) + (statuses["504"] ?? 0)).toBe(10_000);
   expect(slowestMs).toBeLessThan(60_000);
