@@ -127,7 +127,7 @@ function registryClient(settings: BuilderSettings, clock: Clock, random: Random)
 /** Unpacking looks at the layers only. */
 const configWithoutLayers: ImageConfig = {
   ...{ platform: { os: "linux", architecture: "amd64" }, diffIds: [], env: [], entrypoint: [], cmd: [] },
-  ...{ workingDir: "", user: "", exposedPorts: [], labels: {} },
+  ...{ workingDir: "", user: "", exposedPorts: [], stopSignal: "", labels: {} },
 };
 
 type Unpack = (layers: readonly StoredLayer[], signal: AbortSignal) => Promise<readonly string[]>;

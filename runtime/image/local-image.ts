@@ -19,7 +19,7 @@ export interface LocalNativeImage {
   readonly digest: string;
   /** Unpacked layers, the base first, as overlayfs lower directories (whiteouts as overlayfs writes them); read-only. */
   readonly layerPaths: readonly string[];
-  /** `config` of the OCI image config: Env, Entrypoint, Cmd, WorkingDir, User, ExposedPorts. */
+  /** `config` of the OCI image config: Env, Entrypoint, Cmd, WorkingDir, User, ExposedPorts, StopSignal. */
   readonly config: NativeImageConfig;
   readonly sizeBytes: number;
 }
@@ -32,4 +32,5 @@ interface NativeImageConfig {
   /** `user`, `uid`, `user:group`, `uid:gid`; empty is root. */
   readonly user: string;
   readonly exposedPorts: readonly string[];
+  readonly stopSignal?: string;
 }

@@ -295,12 +295,12 @@ export class NodeImages {
     const fetchLayer = (layer: Descriptor, stop: AbortSignal): Promise<void> =>
       this.#download(image, layer, { ...options, signal: stop });
     const layers = await this.#native.unpack({ manifest: document, config }, fetchLayer, signal);
-    const { env, entrypoint, cmd, workingDir, user, exposedPorts } = config;
+    const { env, entrypoint, cmd, workingDir, user, exposedPorts, stopSignal } = config;
     return {
       variant: "native",
       digest: variant.digest,
       layerPaths: layers.map((layer) => layer.path),
-      config: { env, entrypoint, cmd, workingDir, user, exposedPorts },
+      config: { env, entrypoint, cmd, workingDir, user, exposedPorts, stopSignal },
       sizeBytes: layers.reduce((sum, layer) => sum + layer.sizeBytes, 0),
     };
   }

@@ -14,7 +14,7 @@ import { explainExit, type NativePod, untilGone } from "./native-pod.ts";
 import { runtimeComplaint } from "./oci-runtime.ts";
 import { containerFiles, containerKey, containerNames, keptRootDirectory, type PodFiles } from "./pod-files.ts";
 import { PodOutput } from "./pod-output.ts";
-import { type PodRecord, readPodRecord, writePodRecord } from "./pod-record.ts";
+import { askedOf, type PodRecord, readPodRecord, writePodRecord } from "./pod-record.ts";
 import { endProgram } from "./program-end.ts";
 import { isUnrunnable } from "./start-fault.ts";
 import { containerHooks, type Remains, type Start, type StartTools } from "./start.ts";
@@ -247,13 +247,13 @@ export class ContainerRuns {
 
 function recordOf(
   { launch: { uid, namespace, name, port } }: ContainerPod,
-  { address = "", launch: { limits } }: Start,
+  { address = "", launch }: Start,
   run: Pick<PodRecord, "shimPid" | "shimStart" | "startedWallMs" | "restartCount">,
 ): PodRecord {
   return {
     ...{ uid, namespace, name, address, port, ...run },
-    memoryBytes: Math.max(memoryBytesMin, limits.memoryBytes),
-    ...(limits.diskBytes === undefined ? {} : { diskBytes: limits.diskBytes }),
+    memoryBytes: Math.max(memoryBytesMin, launch.limits.memoryBytes),
+    ...askedOf(launch),
   };
 }
 

@@ -46,9 +46,9 @@ function lifecycleTests(machine: SandboxMachine): void {
     expect(await machineCounts()).toEqual(before);
   });
 
-  test("a program that drops its requests when it is asked to end is asked when it has none", async () => {
+  test("a program that drops its requests when it is asked to end is asked when it has none, by its own signal", async () => {
     await using sandbox = await openSandbox(machine);
-    const pod = await sandbox.start({ uid: "busy" });
+    const pod = await sandbox.start({ uid: "busy", stopSignal: "SIGQUIT" });
     const slow = inside(pod, `await new Promise((done) => setTimeout(done, 1500)); return "answered";`);
     await systemClock.sleep(200);
     const beganMs = systemClock.nowMs();

@@ -113,8 +113,8 @@ export class OciRuntime {
   }
 
   /** Sends a signal to the container's first process. One that is gone is no error. */
-  async signal(names: PodNames, signal: "TERM" | "KILL"): Promise<void> {
-    await this.#kernel.runtime(this.program.path, [...this.#globals(), "kill", names.containerId, signal]);
+  async signal(names: PodNames, signal: "TERM" | "KILL" | number): Promise<void> {
+    await this.#kernel.runtime(this.program.path, [...this.#globals(), "kill", names.containerId, String(signal)]);
   }
 
   /** Ends what runs, and removes all that the runtime made. One that is gone is no error. */

@@ -1,5 +1,7 @@
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { isIPv4 } from "node:net";
+import { signalByName } from "../pod/signal-number.ts";
+import type { NativeLaunch } from "./image-process.ts";
 import type { PodFiles } from "./pod-files.ts";
 
 /** What is remembered of a running pod, so that an agent that starts anew can take it over. */
@@ -12,12 +14,24 @@ export interface PodRecord {
   readonly memoryBytes: number;
   /** What it may write to its root; undefined: as everybody. */
   readonly diskBytes?: number;
+  /** The number of the signal that asks its program to end; undefined: SIGTERM. */
+  readonly stopSignal?: number;
   /** The shim, and when it began: a later process may have its id. */
   readonly shimPid: number;
   readonly shimStart: string;
   /** Of one container among several. */
   readonly startedWallMs?: number;
   readonly restartCount?: number;
+}
+
+/** What is remembered of what was asked for. */
+export function askedOf({ limits, image }: Pick<NativeLaunch, "limits" | "image">): Partial<PodRecord> {
+  // What the image says and is no signal says nothing.
+  const stopSignal = signalByName(image.config.stopSignal ?? "");
+  return {
+    ...(limits.diskBytes === undefined ? {} : { diskBytes: limits.diskBytes }),
+    ...(stopSignal === undefined ? {} : { stopSignal }),
+  };
 }
 
 /** Written when the pod is ready: a directory without a record is a start that was cut off. */

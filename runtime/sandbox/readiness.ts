@@ -3,7 +3,7 @@ import { memoryBytesMin } from "./bundle.ts";
 import type { Kernel } from "./kernel/kernel.ts";
 import { explainExit, type NativePod } from "./native-pod.ts";
 import { runtimeComplaint } from "./oci-runtime.ts";
-import { type PodRecord, writePodRecord } from "./pod-record.ts";
+import { askedOf, type PodRecord, writePodRecord } from "./pod-record.ts";
 import { untilConnectable } from "./probe.ts";
 import { endProgram } from "./program-end.ts";
 import type { Start, StartTools } from "./start.ts";
@@ -44,7 +44,7 @@ export async function untilReady(
   const memoryBytes = Math.max(memoryBytesMin, limits.memoryBytes);
   const record: PodRecord = {
     ...{ uid, namespace, name, address, port, memoryBytes, shimPid: shim.pid, shimStart },
-    ...(limits.diskBytes === undefined ? {} : { diskBytes: limits.diskBytes }),
+    ...askedOf(start.launch),
   };
   await writePodRecord(files, record);
   return {

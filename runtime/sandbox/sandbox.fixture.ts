@@ -50,7 +50,7 @@ process.on("SIGTERM", () => process.exit(0));
 `;
 
 export const inspectorImage = (options: NativeImageOptions = {}): ReturnType<typeof nativeImage> =>
-  nativeImage({ script: inspectorScript, ...options });
+  nativeImage({ script: inspectorScript.replace("SIGTERM", options.stopSignal ?? "SIGTERM"), ...options });
 
 export const testLimits: PodLimits = {
   ...guestLimitDefaults,

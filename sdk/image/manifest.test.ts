@@ -150,6 +150,7 @@ test("an image config: what a node needs of it", () => {
         Cmd: null,
         User: "1:2",
         ExposedPorts: { "80/tcp": {} },
+        StopSignal: "SIGQUIT",
         Labels: { a: "b" },
       },
     }),
@@ -161,6 +162,7 @@ test("an image config: what a node needs of it", () => {
     user: "1:2",
     workingDir: "",
     exposedPorts: ["80/tcp"],
+    stopSignal: "SIGQUIT",
     diffIds: [digestOf("a")],
   });
 });

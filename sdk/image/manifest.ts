@@ -190,6 +190,8 @@ export interface ImageConfig {
   readonly workingDir: string;
   readonly user: string;
   readonly exposedPorts: readonly string[];
+  /** `SIGQUIT`, `3`, or whatever the image says; empty when it says nothing. */
+  readonly stopSignal: string;
   readonly labels: Readonly<Record<string, string>>;
 }
 
@@ -209,6 +211,7 @@ export function parseImageConfig(bytes: Uint8Array, what = "image config"): Imag
     workingDir: fields.optionalString(config["WorkingDir"], "config.WorkingDir") ?? "",
     user: fields.optionalString(config["User"], "config.User") ?? "",
     exposedPorts: Object.keys(fields.optionalObject(config["ExposedPorts"], "config.ExposedPorts")),
+    stopSignal: fields.optionalString(config["StopSignal"], "config.StopSignal") ?? "",
     labels: fields.stringMap(config["Labels"], "config.Labels"),
   };
   for (const [path, texts] of [

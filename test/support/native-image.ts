@@ -31,6 +31,7 @@ export interface NativeImageOptions {
   readonly workingDir?: string;
   readonly env?: readonly string[];
   readonly entrypoint?: readonly string[];
+  readonly stopSignal?: string;
 }
 
 /** Answers every request with `hello from native`, and ends on SIGTERM. */
@@ -63,6 +64,7 @@ export function nativeImage(options: NativeImageOptions = {}): LocalNativeImage 
       workingDir: options.workingDir ?? "",
       user: options.user ?? "",
       exposedPorts: [],
+      ...(options.stopSignal === undefined ? {} : { stopSignal: options.stopSignal }),
     },
     sizeBytes: statSync(process.execPath).size,
   };

@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
-import { constants } from "node:os";
 import { join } from "node:path";
 import type { Pod } from "@shallop/sdk/api";
 import { errorCode } from "@shallop/sdk/internal";
+import { signalByName } from "../../pod/signal-number.ts";
 import { containerFiles, containerKey, type PodFiles, podFiles, podKey } from "../../sandbox/pod-files.ts";
 import { DockerFault } from "../http/docker-fault.ts";
 import { podContainer } from "./pod-spec.ts";
@@ -43,19 +43,9 @@ async function isInCgroup(pid: number, podKeyText: string): Promise<boolean> {
 
 /** `SIGTERM`, `TERM` or `15` as a number. @throws DockerFault BAD_REQUEST */
 export function signalNumber(text: string): number {
-  const upper = text.toUpperCase();
-  const name = upper.startsWith("SIG") ? upper : `SIG${upper}`;
-  const named = (constants.signals as Readonly<Record<string, number>>)[name];
-  const number = named ?? realTimeSignal(name) ?? Number(text);
-  if (Number.isInteger(number) && number > 0 && number <= 64) return number;
+  const number = signalByName(text);
+  if (number !== undefined) return number;
   throw new DockerFault("BAD_REQUEST", `invalid signal: ${text.slice(0, 40)}`);
-}
-
-/** signal(7): SIGRTMIN is 34 for programs of glibc, SIGRTMAX 64. */
-function realTimeSignal(name: string): number | undefined {
-  const [, end, sign, offset = "0"] = /^SIGRT(MIN|MAX)(?:([+-])(\d{1,2}))?$/.exec(name) ?? [];
-  if (end === undefined) return undefined;
-  return end === "MIN" ? 34 + Number(offset) : 64 - (sign === "-" ? Number(offset) : 0);
 }
 
 /** @throws DockerFault CONFLICT when it has just ended */
