@@ -25,7 +25,9 @@ export async function nodeVariant({ sourcePath, env, ...base }: NodeVariantOptio
     );
   }
   const app = join(base.scratch, "app");
-  const [stored] = await Promise.all([nodeBase(base), fillApp(app, sourcePath)]);
+  // First: a source that cannot be bundled is told of at once, and not when Node has been packed.
+  await fillApp(app, sourcePath);
+  const stored = await nodeBase(base);
   return {
     platform: { os: "linux", architecture: process.arch === "x64" ? "amd64" : process.arch },
     layers: [{ stored }, { directory: app }],
