@@ -45,7 +45,11 @@ await using workshop = await Workshop.open();
 // The smallest windows that Knative allows: revisions that are over leave soon, and memory has a level to stay at.
 await using platform = await Platform.start({ autoscaler: ["stable-window=6s", "scale-to-zero-grace-period=6s"] });
 console.log(`soak: ${options.seconds} s, ${options.requestsPerSecond} requests/s, seed ${options.seed}`);
-const wrong = report(await soak(platform, workshop, options));
+const outcome = await soak(platform, workshop, options).catch(async (error: unknown) => {
+  console.error(await platform.logs());
+  throw error;
+});
+const wrong = report(outcome);
 for (const sentence of wrong) console.error(sentence);
 if (wrong.length > 0) {
   const events = await platform.run("events").catch(String);
