@@ -169,8 +169,12 @@ export class PodThread {
    * is. Negative while there is time.
    */
   overdueMs(): number {
-    const deadline = this.running === 0 ? slot.deadline : slot.runningDeadline;
-    return sharedNowMs() - (this.#slots[deadline] ?? Number.POSITIVE_INFINITY);
+    return sharedNowMs() - this.deadline;
+  }
+
+  /** When that is, as `sharedNowMs` has it. */
+  get deadline(): number {
+    return this.#slots[this.running === 0 ? slot.deadline : slot.runningDeadline] ?? Number.POSITIVE_INFINITY;
   }
 
   /** The number of the call that a guest is at work for; 0 when none is. */

@@ -6,11 +6,11 @@ import { ThreadTime } from "./thread-time.ts";
 class Thread {
   readonly clock = new FakeClock();
   ownMs = 0;
-  deadlineMs = Number.POSITIVE_INFINITY;
+  deadline = Number.POSITIVE_INFINITY;
   readonly time = new ThreadTime(this, { clock: this.clock, processMs: () => this.clock.nowMs() * 2 });
 
   overdueMs(): number {
-    return this.clock.nowMs() - this.deadlineMs;
+    return this.clock.nowMs() - this.deadline;
   }
 
   /** `ms` go by; it has the processor for `share` of them. */
@@ -54,7 +54,7 @@ test("it is not waited for when it is over, nor for ever when it gets no process
 
 test("a thread is overdue when it has had the processor since, and again only after it was in time", async () => {
   const thread = new Thread();
-  thread.deadlineMs = 0;
+  thread.deadline = 0;
   expect(thread.time.isOverdue(100)).toBe(false);
   await thread.pass(50, 0);
   expect(thread.time.isOverdue(100)).toBe(false);
@@ -62,11 +62,24 @@ test("a thread is overdue when it has had the processor since, and again only af
   expect(thread.time.isOverdue(100)).toBe(false);
   await thread.pass(200, 0.1);
   expect(thread.time.isOverdue(100)).toBe(true);
-  thread.deadlineMs = Number.POSITIVE_INFINITY;
+  thread.deadline = Number.POSITIVE_INFINITY;
   expect(thread.time.isOverdue(100)).toBe(false);
-  thread.deadlineMs = thread.clock.nowMs() - 90;
+  thread.deadline = thread.clock.nowMs() - 90;
   await thread.pass(20, 1);
   expect(thread.time.isOverdue(100)).toBe(false);
   await thread.pass(30_000, 0);
+  expect(thread.time.isOverdue(100)).toBe(true);
+});
+
+test("a thread that ends what is over its time, one after the other, is not stuck, however long that takes", async () => {
+  const thread = new Thread();
+  await thread.pass(1_000, 0);
+  for (thread.deadline = 0; thread.deadline < 20; thread.deadline++) {
+    await thread.pass(60, 1);
+    expect(thread.time.isOverdue(100)).toBe(false);
+  }
+  await thread.pass(60, 1);
+  expect(thread.time.isOverdue(100)).toBe(false);
+  await thread.pass(105, 1);
   expect(thread.time.isOverdue(100)).toBe(true);
 });

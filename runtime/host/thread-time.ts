@@ -4,7 +4,9 @@ import type { Clock } from "@shallop/sdk/internal";
 export interface TimedThread {
   /** CPU time that it has used, milliseconds; undefined where that cannot be read. */
   readonly ownMs: number | undefined;
-  /** By how much what it is at is over its deadline, milliseconds; negative while there is time. */
+  /** When what it is at must be over, on a scale of its own. Another one each time that it has ended something. */
+  readonly deadline: number;
+  /** By how much it is over that, milliseconds; negative while there is time. */
   overdueMs(): number;
 }
 
@@ -25,8 +27,8 @@ const pauseMs = 5;
 export class ThreadTime {
   readonly #thread: TimedThread;
   readonly #settings: ThreadTimeSettings;
-  /** What it had used when it was first seen to be over its time; undefined while it is not. */
-  #overdueAtMs: number | undefined;
+  /** What it had used when it was first seen to be over this deadline; undefined while it is over none. */
+  #overdue: { readonly deadline: number; readonly usedMs: number } | undefined;
 
   constructor(thread: TimedThread, settings: ThreadTimeSettings) {
     this.#thread = thread;
@@ -46,16 +48,20 @@ export class ThreadTime {
     }
   }
 
-  /** It has had `maxMs` of processor since what it is at was to be over, and has not ended it. Call it now and then. */
+  /**
+   * It has had `maxMs` of processor since what it is at was to be over, and has not ended it. One that is late with a crowd, and ends one
+   * after the other, is at work. Call it now and then.
+   */
   isOverdue(maxMs: number): boolean {
+    const { deadline } = this.#thread;
     const overdueMs = this.#thread.overdueMs();
     if (overdueMs <= 0) {
-      this.#overdueAtMs = undefined;
+      this.#overdue = undefined;
       return false;
     }
     const usedMs = this.#usedMs;
-    this.#overdueAtMs ??= usedMs;
-    return Math.min(overdueMs, usedMs - this.#overdueAtMs) > maxMs || overdueMs > starvedMsMax;
+    if (this.#overdue?.deadline !== deadline) this.#overdue = { deadline, usedMs };
+    return Math.min(overdueMs, usedMs - this.#overdue.usedMs) > maxMs || overdueMs > starvedMsMax;
   }
 
   get #usedMs(): number {

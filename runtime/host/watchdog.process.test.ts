@@ -64,7 +64,8 @@ test("of a crowd with guests that spin each gets its own end, and the pod goes o
   );
   const codes = await Promise.all(answers);
   for (const code of codes) expect(["answered", "GUEST_TIMEOUT", "REFUSED", "CONNECTION_LOST"]).toContain(code);
-  expect((await client.get("/hello", { requestId: "last" })).head.status).toBe(200);
+  // A thread that was stopped inside a function of the host is another one by now, and so is the connection.
+  await answersAgain(fixture, pod);
 });
 
 test("CPU time is measured from outside: waiting costs none, and what is used up ends the request", async () => {

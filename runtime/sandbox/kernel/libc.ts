@@ -37,6 +37,8 @@ const signatures = {
   shutdown: { arguments: ["int32", "int32"], return: "int32" },
   fcntl: { arguments: ["int32", "int32", "int32"], return: "int32" },
   setrlimit: { arguments: ["int32", "pointer"], return: "int32" },
+  gettid: { arguments: [], return: "int32" },
+  clock_gettime: { arguments: ["int32", "pointer"], return: "int32" },
   _exit: { arguments: ["int32"], return: "void" },
   execve: { arguments: ["string", "pointer", "pointer"], return: "int32" },
   syscall: { arguments: ["int64", "int64", "int64", "int64", "int64", "int64"], return: "int64" },
@@ -49,7 +51,7 @@ function load(ffi: Ffi) {
 
 type Functions = ReturnType<typeof load>;
 
-/** The C library of this process, as far as processes are locked down with it. Linux on x86-64 and arm64 only. */
+/** The C library of this process, as far as processes are locked down and looked at with it. Linux on x86-64 and arm64 only. */
 export class Libc {
   readonly #ffi: Ffi;
   readonly #functions: Functions;

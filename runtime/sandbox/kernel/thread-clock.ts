@@ -1,6 +1,4 @@
-import type * as ffiModule from "node:ffi";
-
-type Ffi = typeof ffiModule;
+import { Libc } from "./libc.ts";
 
 /** CPU time of a thread of this process as its kernel has counted it, whatever the thread is at. Linux with node:ffi only. */
 interface ThreadClock {
@@ -10,33 +8,26 @@ interface ThreadClock {
   cpuMs(thread: number): number | undefined;
 }
 
-const signatures = {
-  gettid: { arguments: [], return: "int32" },
-  clock_gettime: { arguments: ["int32", "pointer"], return: "int32" },
-} as const;
-
 /** Undefined where it cannot be read: another system, or a Node without node:ffi. Made once a thread. */
 export const threadClock: ThreadClock | undefined = load();
 
 function load(): ThreadClock | undefined {
   if (process.platform !== "linux") return undefined;
   try {
-    const ffi = process.getBuiltinModule("node:ffi") as Ffi | undefined;
-    return ffi && clockOf(ffi);
+    return clockOf(Libc.load());
   } catch {
     return undefined;
   }
 }
 
-function clockOf(ffi: Ffi): ThreadClock {
-  // Of the running program, so that it is the same library whatever its name is.
-  const libc = ffi.dlopen(null, signatures).functions;
+function clockOf(libc: Libc): ThreadClock {
   const timespec = new BigInt64Array(2);
-  const address = ffi.getRawPointer(timespec);
+  const address = libc.addressOf(new Uint8Array(timespec.buffer));
+  const { gettid, clock_gettime } = libc.functions;
   return {
-    ownThread: () => libc.gettid(),
+    ownThread: () => gettid(),
     cpuMs: (thread) => {
-      if (libc.clock_gettime(clockOfThread(thread), address) !== 0) return undefined;
+      if (clock_gettime(clockOfThread(thread), address) !== 0) return undefined;
       return Number(timespec[0]) * 1000 + Number(timespec[1]) / 1e6;
     },
   };
