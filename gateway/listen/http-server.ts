@@ -210,17 +210,16 @@ export class HttpServer {
     if (isStopping || heap.pressure !== "none" || connection.requests >= limits.requestsPerConnectionMax) {
       peer.closeAfter();
     }
-    let isRead = false;
-    const asked = { id, method: request.peer.method, host: "", target: "", client: connection.client.address };
+    let target: RequestTarget | undefined;
+    let isTaken = false;
     try {
       if (heap.pressure === "refuse") throw new GatewayFault("OVERLOADED", "");
-      const { headers, target } = request.read();
-      Object.assign(asked, { host: target.authority, target: target.target });
-      const { client, scheme: clientScheme } = this.#options.trusted?.clientOf(
-        connection.client,
-        scheme,
-        headers.claims,
-      ) ?? { client: connection.client, scheme };
+      const read = request.read();
+      const { headers } = read;
+      target = read.target;
+      const known = this.#options.trusted?.clientOf(connection.client, scheme, headers.claims);
+      const { client } = known ?? connection;
+      const clientScheme = known?.scheme ?? scheme;
       if (record !== undefined) {
         record.client = client.address;
         record.authority = target.authority;
@@ -231,14 +230,17 @@ export class HttpServer {
       if (connection.isHttp2 && connection.names?.includes(target.host) === false)
         throw new GatewayFault("MISDIRECTED", "");
       if ((headers.contentLength ?? 0) > limits.bodyBytesMax) throw new GatewayFault("BODY_TOO_LARGE", "");
-      isRead = true;
-      const accepted = { peer, scheme, clientScheme, client, id, connection, headers, expectsContinue, record };
-      this.#accept({ ...target, ...accepted });
+      isTaken = true;
+      this.#accept({ ...target, peer, scheme, clientScheme, client, id, connection, headers, expectsContinue, record });
     } catch (error) {
       const fault = error instanceof GatewayFault ? error : undefined;
       if (fault === undefined) throw error;
       if (record !== undefined) record.code = fault.code;
-      if (!isRead) this.#options.refused({ ...asked, fault });
+      if (!isTaken) {
+        const { authority: host = "", target: asked = "" } = target ?? {};
+        const { method } = request.peer;
+        this.#options.refused({ id, method, host, target: asked, client: connection.client.address, fault });
+      }
       refuse({ peer, expectsContinue }, fault, id);
     }
   }
