@@ -7,6 +7,7 @@ import {
   type ImageManifest,
   type ImageTags,
   isForeignLayerType,
+  isForPlatform,
   isWasmConfigType,
   mediaType,
   parseManifest,
@@ -24,8 +25,6 @@ import { type ImageDescription, readImageDescription } from "./container-config.
 export interface BaseImage {
   readonly description: ImageDescription;
   readonly layers: readonly StoredLayer[];
-  /** It is for another platform than was asked for, and has no other variant. */
-  readonly otherPlatform?: string;
 }
 
 export interface BaseImagesOptions {
@@ -62,23 +61,27 @@ export class BaseImages {
     const name = formatReference(reference);
     const known = reference.digest === undefined ? await tags.get(reference) : undefined;
     const mayKeep = !pull || this.#pulled.has(name);
+    let here: Error | undefined;
     if (known !== undefined && mayKeep) {
       const found = await this.#read(known.target, platform, name).catch((error: unknown) => {
         // Not all of it is here, or not for this platform: the registry may have more.
-        if (error instanceof ImageFault || error instanceof DockerfileFault) return undefined;
+        if (error instanceof ImageFault || error instanceof DockerfileFault) return error;
         throw error;
       });
-      if (found !== undefined && found.otherPlatform === undefined) return found;
+      if (!(found instanceof Error)) return found;
+      here = found;
     }
     try {
       const target = await pullImage(client, store, reference, {
         signal,
-        select: (entry) => isFor(entry.platform, platform),
+        select: (entry) => isForPlatform(entry.platform, platform),
       });
       if (reference.digest === undefined) await tags.set(reference, target, clock.wallMs());
       this.#pulled.add(name);
       return await this.#read(target, platform, name);
     } catch (error) {
+      // What is here is the nearer answer to why it is not what is wanted.
+      if (here instanceof DockerfileFault && isNotThere(error)) throw here;
       throw withHint(error, text, name);
     }
   }
@@ -109,8 +112,8 @@ export class BaseImages {
         throw new ImageFault("BLOB_UNKNOWN", `the store has no ${layer.digest} of ${name}`);
       layers.push({ descriptor: ociLayer(layer), diffId });
     }
-    const other = isFor(description.platform, platform) ? {} : { otherPlatform: formatPlatform(description.platform) };
-    return { description, layers, ...other };
+    if (!isForPlatform(description.platform, platform)) throw notFor(name, platform, [description.platform]);
+    return { description, layers };
   }
 
   async #manifestFor(target: Descriptor, platform: Platform, name: string): Promise<ImageManifest> {
@@ -118,26 +121,25 @@ export class BaseImages {
     const document = parseManifest(await store.readBytes(target), target.mediaType, `the manifest of ${name}`);
     if (document.kind === "manifest") return document;
     const entry =
-      document.manifests.find((one) => isFor(one.platform, platform) && one.platform?.variant === platform.variant) ??
-      document.manifests.find((one) => isFor(one.platform, platform));
+      document.manifests.find(
+        (one) => isForPlatform(one.platform, platform) && one.platform?.variant === platform.variant,
+      ) ?? document.manifests.find((one) => isForPlatform(one.platform, platform));
     if (entry === undefined) {
-      const there = document.manifests.flatMap((one) =>
-        one.platform === undefined ? [] : formatPlatform(one.platform),
-      );
-      throw new DockerfileFault(
-        "BASE_INVALID",
-        `${name} has no variant for ${formatPlatform(platform)}; it has ${[...new Set(there)].join(", ") || "none with a platform"}`,
-      );
+      const there = document.manifests.flatMap((one) => one.platform ?? []);
+      throw notFor(name, platform, there);
     }
     return this.#manifestFor(entry, platform, name);
   }
 }
 
-/** `arm64` is `arm64/v8`; where only one of two names a level, it is taken. */
-function isFor(has: Platform | undefined, wanted: Platform): boolean {
-  if (has === undefined || has.os !== wanted.os || has.architecture !== wanted.architecture) return false;
-  return has.variant === undefined || wanted.variant === undefined || has.variant === wanted.variant;
+function notFor(name: string, wanted: Platform, has: readonly Platform[]): DockerfileFault {
+  const there = [...new Set(has.map(formatPlatform))].join(", ") || "none with a platform";
+  const message = `${name} has no variant for ${formatPlatform(wanted)}; it has ${there}`;
+  return new DockerfileFault("BASE_INVALID", message);
 }
+
+const isNotThere = (error: unknown): boolean =>
+  error instanceof ImageFault && (error.code === "MANIFEST_UNKNOWN" || error.code === "REGISTRY_UNREACHABLE");
 
 /** A layer of Docker's type is the same bytes under OCI's. */
 function ociLayer({ mediaType: type, digest, size }: Descriptor): Descriptor {
@@ -152,7 +154,7 @@ function ociLayer({ mediaType: type, digest, size }: Descriptor): Descriptor {
 /** Whoever writes `FROM alpine` often means Docker Hub's. */
 function withHint(error: unknown, text: string, name: string): unknown {
   if (!(error instanceof ImageFault) || text === name || text.includes("/")) return error;
-  if (error.code !== "MANIFEST_UNKNOWN" && error.code !== "REGISTRY_UNREACHABLE") return error;
+  if (!isNotThere(error)) return error;
   const message = `${error.message}; a name without a host is one of the built-in registry: for Docker Hub's write docker.io/library/${text}`;
   return new ImageFault(error.code, message, { cause: error, retryable: error.retryable });
 }

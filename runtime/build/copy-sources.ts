@@ -12,13 +12,20 @@ export interface SourceRoot {
   readonly isIgnored?: (path: string) => boolean;
 }
 
-/** Every file that sources of COPY name, wildcards matched; a directory is one of them. @throws DockerfileFault CONTEXT_INVALID */
+/**
+ * Every file that sources of COPY name, wildcards matched; a directory is one of them. A wildcard may match nothing where
+ * another source is there, as in `COPY package.json package-lock.json* ./`. @throws DockerfileFault CONTEXT_INVALID
+ */
 export function findSources(patterns: readonly string[], from: SourceRoot, line: number): readonly CopySource[] {
-  return patterns.flatMap((pattern) => {
-    const found = /[*?[\\]/.test(pattern) ? matching(pattern, from, line) : exactly(pattern, from, line);
-    if (found.length === 0) throw missing(pattern, from, line);
-    return found;
+  const found = patterns.flatMap((pattern) => {
+    if (/[*?[\\]/.test(pattern)) return matching(pattern, from, line);
+    const exact = exactly(pattern, from, line);
+    if (exact.length === 0) throw missing(pattern, from, line);
+    return exact;
   });
+  const [first] = patterns;
+  if (found.length === 0 && first !== undefined) throw missing(first, from, line);
+  return found;
 }
 
 function exactly(pattern: string, { root, outside }: SourceRoot, line: number): readonly CopySource[] {

@@ -1,4 +1,4 @@
-import { type Platform, mediaType } from "@shallop/sdk/image";
+import { mediaType, parsePlatform, type Platform } from "@shallop/sdk/image";
 import { rfc3339, unreachable } from "@shallop/sdk/internal";
 import { type BuildOrder, type BuiltVariant, DockerfileFault } from "@shallop/sdk/wire";
 import { imageArchitecture } from "../image/choose.ts";
@@ -221,10 +221,7 @@ export class ImageBuild {
       }
       case "image": {
         const { bases, signal } = this.#tools;
-        const image = await bases.get(base.reference, platform, signal);
-        if (image.otherPlatform !== undefined)
-          this.#note(`${base.reference} is for ${image.otherPlatform}, and has no other variant`);
-        return { layers: image.layers, description: image.description };
+        return bases.get(base.reference, platform, signal);
       }
       default:
         return unreachable(base);
@@ -291,10 +288,9 @@ const isCoded = (error: unknown): error is Coded =>
 
 /** @throws DockerfileFault DOCKERFILE_INVALID */
 function platformOf(text: string, line = 1): Platform {
-  const [, os, architecture, variant] = /^([a-z0-9]+)\/([a-z0-9_]+)(?:\/([a-z0-9]+))?$/.exec(text) ?? [];
-  if (os === undefined || architecture === undefined)
-    throw lineFault(line, `${shown(text)} is no platform such as linux/amd64`);
-  return { os, architecture, ...(variant === undefined ? {} : { variant }) };
+  const platform = parsePlatform(text, { os: "linux", architecture: imageArchitecture(process.arch) });
+  if (platform === undefined) throw lineFault(line, `${shown(text)} is no platform such as linux/amd64`);
+  return platform;
 }
 
 /** Docker's predefined arguments of platforms. */

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { dig, isJsonObject, objectAt } from "@shallop/sdk/api";
 import {
+  formatPlatform,
   formatReference,
   type ImageReference,
   pinned,
@@ -13,6 +14,7 @@ import { type Call, created, type Reply } from "../http/call.ts";
 import { DockerFault } from "../http/docker-fault.ts";
 import { imageFacts } from "../images/image-facts.ts";
 import type { ImageLibrary } from "../images/image-library.ts";
+import { checkRunnable, platformAsked } from "../images/platforms.ts";
 import { push } from "../images/transfer.ts";
 import type { Networks } from "../networks/networks.ts";
 import type { Volumes } from "../volumes/volumes.ts";
@@ -47,7 +49,12 @@ export async function createContainer(parts: CreateParts, call: Call): Promise<R
   const id = randomBytes(32).toString("hex");
   const image = await library.find(request.image);
   const { config, variant, variants } = await imageFacts(library, image.target);
-  const platform = call.text("platform") ?? "";
+  const asked = platformAsked(call.text("platform"));
+  checkRunnable(
+    request.image,
+    variants.map((one) => one.platform),
+    asked,
+  );
   const record: ContainerRecord = {
     id,
     name:
@@ -62,7 +69,7 @@ export async function createContainer(parts: CreateParts, call: Call): Promise<R
     imageConfig: config,
     hasWasmCommand: variants.some(isWasmCommand),
     hasNative: variant?.kind === "native",
-    platform,
+    platform: asked === undefined ? "" : formatPlatform(asked),
     volumes: {},
     hostPorts: {},
     networks: networks.wanted(request),

@@ -4,8 +4,8 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { isJsonObject } from "@shallop/sdk/api";
-import { lastState, ownPlatform, runBuilder } from "@shallop/sdk/build";
-import { formatReference } from "@shallop/sdk/image";
+import { lastState, runBuilder } from "@shallop/sdk/build";
+import { formatPlatform, formatReference } from "@shallop/sdk/image";
 import type { BuildEvent, BuilderSettings, BuildOrder } from "@shallop/sdk/wire";
 import type { EventLog } from "../event-log.ts";
 import { type Call, ok } from "../http/call.ts";
@@ -13,6 +13,7 @@ import { DockerFault } from "../http/docker-fault.ts";
 import { type JsonStream, streaming } from "../http/json-stream.ts";
 import type { Routes } from "../http/router.ts";
 import type { ImageLibrary } from "./image-library.ts";
+import { ownPlatform, platformAsked } from "./platforms.ts";
 import { requestLogins } from "./registry-login.ts";
 import { shortId } from "./transfer.ts";
 
@@ -118,7 +119,7 @@ function orderOf(context: string, call: Call): BuildOrder {
   return {
     ...{ id: "build", context },
     dockerfile: call.text("dockerfile") ?? "Dockerfile",
-    platform: call.text("platform") ?? ownPlatform(),
+    platform: formatPlatform(platformAsked(call.text("platform")) ?? ownPlatform),
     ...(target === undefined ? {} : { target }),
     buildArgs: textMap(call, "buildargs"),
     labels: textMap(call, "labels"),

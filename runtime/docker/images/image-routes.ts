@@ -25,6 +25,7 @@ import { streaming } from "../http/json-stream.ts";
 import type { Routes } from "../http/router.ts";
 import { imageHistory, imageInspection, imageSummary } from "./image-json.ts";
 import { type ImageLibrary, noSuchImage } from "./image-library.ts";
+import { platformAsked } from "./platforms.ts";
 import { requestCredentials } from "./registry-login.ts";
 import { pull, push, type Source } from "./transfer.ts";
 
@@ -100,7 +101,7 @@ async function pullImages({ library, events }: ImageParts, call: Call): Promise<
   const whole = tag === undefined ? from : `${from}${tag.startsWith("sha256:") ? "@" : ":"}${tag}`;
   const reference = library.reference(whole);
   const { signal } = call;
-  const platform = call.text("platform");
+  const platform = platformAsked(call.text("platform"));
   const source = await sourceOf(library, reference, call);
   // A tag that the name has stands for itself; a name alone is all of them.
   const isAll = tag === undefined && !/[:@][^/]*$/.test(from);

@@ -1,17 +1,22 @@
 import {
+  type ContentStore,
   type Descriptor,
   type Digest,
   formatReference,
   type ImageReference,
+  isForPlatform,
+  isImageConfigType,
   type OnProgress,
+  parseImageConfig,
+  parseManifest,
   type Platform,
   pullImage,
   pushImage,
   type RegistryClient,
 } from "@shallop/sdk/image";
-import { imageArchitecture } from "../../image/choose.ts";
 import type { JsonStream } from "../http/json-stream.ts";
 import type { ImageLibrary } from "./image-library.ts";
+import { isAsked, isWasmPlatform, noSuchPlatform, ownPlatform } from "./platforms.ts";
 
 /** How often a blob's bar moves. */
 const sayMs = 100;
@@ -33,14 +38,11 @@ function barsOn(library: ImageLibrary, stream: JsonStream, word: "Downloading" |
 export const shortId = (digest: string): string => digest.slice(digest.indexOf(":") + 1).slice(0, 12);
 
 /** Which entries of an index are fetched: of this machine and every component; or of one platform that was asked for. */
-function isWanted({ platform }: Descriptor, asked: string | undefined): boolean {
+function isWanted({ platform }: Descriptor, asked: Platform | undefined): boolean {
   if (platform === undefined) return true;
-  const names = [nameOf(platform), `${nameOf(platform)}/${platform.variant ?? ""}`];
-  if (asked !== undefined) return names.includes(asked);
-  return platform.architecture === "wasm" || nameOf(platform) === `linux/${imageArchitecture(process.arch)}`;
+  if (asked !== undefined) return isAsked(platform, asked);
+  return isWasmPlatform(platform) || isForPlatform(platform, ownPlatform);
 }
-
-const nameOf = ({ os, architecture }: Platform): string => `${os}/${architecture}`;
 
 export interface Source {
   readonly client: RegistryClient;
@@ -53,7 +55,7 @@ export async function pull(
   library: ImageLibrary,
   { client, from }: Source,
   reference: ImageReference,
-  telling: { readonly stream: JsonStream; readonly platform?: string; readonly signal: AbortSignal },
+  telling: { readonly stream: JsonStream; readonly platform?: Platform; readonly signal: AbortSignal },
 ): Promise<Descriptor> {
   const { stream, platform, signal } = telling;
   const name = library.familiar(formatReference(reference));
@@ -64,11 +66,29 @@ export async function pull(
     onProgress: barsOn(library, stream, "Downloading"),
     select: (entry) => isWanted(entry, platform),
   });
+  if (platform !== undefined) await checkPlatform(library.store, { name, target }, platform);
   await library.tags.set(reference, target, library.clock.wallMs());
   const isSame = before?.target.digest === target.digest;
   stream.write({ status: `Digest: ${target.digest}` });
   stream.write({ status: `Status: ${isSame ? "Image is up to date" : "Downloaded newer image"} for ${name}` });
   return target;
+}
+
+/** Of an image for other platforms only nothing that could be run has come. @throws DockerFault NOT_FOUND */
+async function checkPlatform(
+  store: ContentStore,
+  { name, target }: { readonly name: string; readonly target: Descriptor },
+  asked: Platform,
+): Promise<void> {
+  const document = parseManifest(await store.readBytes(target), target.mediaType, `the manifest of ${name}`);
+  const there =
+    document.kind === "index"
+      ? document.manifests.flatMap(({ platform }) => platform ?? [])
+      : isImageConfigType(document.config.mediaType)
+        ? [parseImageConfig(await store.readBytes(document.config), `the config of ${name}`).platform]
+        : [{ os: "wasi", architecture: "wasm" }];
+  if (there.length === 0 || there.some((platform) => isAsked(platform, asked))) return;
+  throw noSuchPlatform(name, there, asked);
 }
 
 /** Sends what is here of an image; of an index that was fetched in part, that part. @throws ImageFault */
