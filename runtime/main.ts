@@ -88,6 +88,7 @@ try {
       imagePrivileges: parsePrivileges(values["image-privileges"]),
       prefersVariant: preferredVariant(values["prefer-variant"]),
       telemetry,
+      ...compileCache(),
       ...(values["builtin-registry"] === undefined ? {} : { builtinRegistry: values["builtin-registry"] }),
       ...joinSource(),
       ...(process.env["DOCKER_CONFIG"] === undefined ? {} : { dockerConfigDirectory: process.env["DOCKER_CONFIG"] }),
@@ -144,6 +145,12 @@ async function rootlessPlace(dataDirectory: string): Promise<OwnPlace> {
     ended: () => keeperEnded(rootless),
     leave: (options) => leaveRootless(rootless, place, options),
   };
+}
+
+/** Beside that of the platform's own programs, which whoever started this process shares with it. */
+function compileCache() {
+  const directory = process.env["NODE_COMPILE_CACHE"];
+  return directory === undefined ? {} : { compileCache: path.join(path.resolve(directory), "cells") };
 }
 
 function joinSource() {

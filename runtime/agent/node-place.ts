@@ -14,6 +14,8 @@ import type { RegistrySettings } from "./registry-settings.ts";
 /** What a node is told when it starts. */
 export interface NodeSettings {
   readonly dataDirectory: string;
+  /** Where nodes of one user keep Node's compile cache of what runs in cells; this node's own directory when absent. */
+  readonly compileCache?: string;
   /** Parent of the run directory; /tmp when absent. */
   readonly runBase?: string;
   readonly name: string;

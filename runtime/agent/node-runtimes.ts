@@ -49,6 +49,7 @@ export async function openRuntimes(parts: RuntimeParts): Promise<OpenRuntimes> {
   const wasm = new WasmRuntime({
     runDirectory: run,
     cacheDirectory,
+    ...(settings.compileCache === undefined ? {} : { compileCache: settings.compileCache }),
     prepared,
     observer,
     hostJail: wasmJail(jail),

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { type Clock, guestV8Flags } from "@shallop/sdk/internal";
 import type { Cells } from "../sandbox/cell/cells.ts";
+import { compileCacheMounts } from "../sandbox/cell/compile-cache.ts";
 import { cellPid, type CellProcess } from "../sandbox/kernel/cell.ts";
 import { answerBytesMax } from "./jail-protocol.ts";
 import type { WantedPurpose } from "./requirements.ts";
@@ -15,6 +16,8 @@ export interface JailLimits {
   readonly clock: Clock;
   /** How it is closed in. */
   readonly cells: Cells;
+  /** Directory of Node's compile cache of our own programs, which is only read; undefined: there is none. */
+  readonly compileCache: string | undefined;
 }
 
 export type JailResult =
@@ -22,12 +25,19 @@ export type JailResult =
   /** Completes the sentence "it cannot be prepared: …". */
   | { readonly ended: "failed"; readonly reason: string };
 
-const program = fileURLToPath(new URL("prepare-main.ts", import.meta.url));
+export const jailProgram = fileURLToPath(new URL("prepare-main.ts", import.meta.url));
 // V8 bounds its heap, but not linear memory and buffers: the resident size is looked at this often.
 const residentCheckMs = 50;
 // Of what the jail writes to stderr, for the message.
 const stderrCharsMax = 2000;
 const pageBytes = 4096;
+
+/** With these alone does Node's compile cache fit: V8 keeps what it has compiled by its flags. */
+export const jailNodeFlags = (heapBytesMax: number): readonly string[] => [
+  ...guestV8Flags,
+  `--max-old-space-size=${Math.floor(heapBytesMax / 2 ** 20)}`,
+  "--no-warnings",
+];
 
 /**
  * Runs the preparing program on an open file, in a process of its own, closed in as this machine allows: no environment, no
@@ -36,19 +46,22 @@ const pageBytes = 4096;
 export async function runJail(componentFd: number, limits: JailLimits, signal: AbortSignal): Promise<JailResult> {
   signal.throwIfAborted();
   const { cells } = limits;
-  const { closesCalls } = cells.ability;
+  const { closesCalls, tree } = cells.ability;
   const uid = cells.takeUser();
+  // Where the file tree is not its own, it could write there.
+  const compileCache = tree === "none" ? undefined : limits.compileCache;
   const child = cells.start({
     nodeArguments: [
-      ...guestV8Flags,
-      `--max-old-space-size=${Math.floor(limits.heapBytesMax / 2 ** 20)}`,
-      ...["--permission", "--allow-fs-read=*", "--allow-worker", "--no-warnings"],
+      ...jailNodeFlags(limits.heapBytesMax),
+      ...["--permission", "--allow-fs-read=*", "--allow-worker"],
       ...(closesCalls ? ["--allow-ffi"] : []),
-      ...[program, limits.purpose],
+      // Node reads a cache only that it may write. This one is mounted to be read.
+      ...(compileCache === undefined ? [] : [`--allow-fs-write=${compileCache}`]),
+      ...[jailProgram, limits.purpose],
       ...(closesCalls ? ["--close-calls"] : []),
     ],
-    environment: {},
-    mounts: [],
+    environment: compileCache === undefined ? {} : { NODE_COMPILE_CACHE: compileCache },
+    mounts: compileCache === undefined ? [] : await compileCacheMounts(compileCache, cells, uid),
     uid,
     network: "none",
     stdio: [componentFd, "pipe", "pipe"],

@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse } from "@bytecodealliance/jco";
 import { systemClock, systemRandom } from "@shallop/sdk/internal";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { fillCompileCache } from "../host/compile-cache.ts";
 import { guestComponent } from "../host/testing/components.ts";
 import { Cells } from "../sandbox/cell/cells.ts";
 import type { PreparedLinks } from "./engine.ts";
@@ -44,6 +45,17 @@ describe("prepare", () => {
     const links = JSON.parse(await readFile(pathOf("links.json"), "utf8")) as PreparedLinks;
     expect(links.states).toHaveLength(plan.modules.length);
     expect(links.plan.steps.length).toBeGreaterThanOrEqual(plan.modules.length);
+  });
+
+  test("reads what Node keeps compiled, and leaves it as it is", async () => {
+    const compileCache = join(directory, "compiled");
+    await mkdir(compileCache);
+    await fillCompileCache(compileCache);
+    const jails = (await readdir(compileCache)).find((name) => name.startsWith("v"));
+    const files = (): Promise<readonly string[]> => readdir(join(compileCache, jails ?? "none"));
+    const before = (await files()).toSorted();
+    await prepare({ ...request, compileCache }, prepareLimits, systemClock, never);
+    expect((await files()).toSorted()).toEqual(before);
   });
 
   test("uses what is there, and makes a broken entry again", async () => {

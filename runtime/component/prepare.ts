@@ -41,6 +41,8 @@ export interface PrepareRequest {
   readonly purpose?: WantedPurpose;
   /** Asked for when it is to be prepared: how the jail is closed in. */
   readonly cells: () => Promise<Cells>;
+  /** Directory of Node's compile cache of our own programs. */
+  readonly compileCache?: string;
 }
 
 /**
@@ -81,7 +83,13 @@ async function runInJail(
   }
   const result = await runJail(
     component.fd,
-    { ...limits, clock, purpose: purposeOf(request), cells: await request.cells() },
+    {
+      ...limits,
+      clock,
+      purpose: purposeOf(request),
+      cells: await request.cells(),
+      compileCache: request.compileCache,
+    },
     signal,
   );
   if (result.ended === "ok") return result.output;

@@ -1,26 +1,54 @@
-import { chmod, readdir } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { chmod, readdir, readFile, rename, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { guestV8Flags } from "@shallop/sdk/internal";
-import type { Cells } from "../sandbox/cell/cells.ts";
-import type { CellMount } from "../sandbox/kernel/cell-spec.ts";
-import { runCommand } from "../sandbox/kernel/command.ts";
+import { jailNodeFlags, jailProgram } from "../component/jail.ts";
+import { prepareLimits } from "../component/prepare.ts";
+import { ownPackages } from "../sandbox/cell/visible-code.ts";
+import { checkCommand } from "../sandbox/kernel/command.ts";
 
-const program = fileURLToPath(new URL("fill-cache-main.ts", import.meta.url));
-// Takes half a second, on a busy machine some seconds; without it everything works, and starts more slowly.
-const timeoutMs = 30_000;
+const fillProgram = fileURLToPath(new URL("fill-cache-main.ts", import.meta.url));
+// Takes a second, on a busy machine some; without it everything works, and starts more slowly.
+const timeoutMs = 60_000;
+/** In the cache's directory: of which code it is. */
+const markerFile = "filled";
+// What the jail is given: the smallest component there is. It loads all that the jail runs, and refuses it.
+const noComponent = "\0asm\r\0\u0001\0";
 
 /**
- * Compiles our own programs into Node's cache, from which host processes start in a third of the time and with half the
- * memory. They only read it: what one of them could write, the next tenant's would run. So a process of its own fills
- * it, which never sees a guest that is not ours.
+ * Compiles our own programs into Node's cache, from which host processes and jails start in a third of the time and with half the
+ * memory. They only read it: what one of them could write, the next tenant's would run. So processes of their own fill
+ * it, which never see a guest that is not ours. What is filled already is left as it is, also by another agent.
+ * @throws KernelFault COMMAND_FAILED, COMMAND_TIMEOUT
  */
 export async function fillCompileCache(directory: string): Promise<void> {
-  await runCommand(process.execPath, [...guestV8Flags, "--no-warnings", program, directory], {
-    env: { NODE_COMPILE_CACHE: directory },
-    timeoutMs,
-  });
+  const marker = join(directory, markerFile);
+  const code = await codeIdentity();
+  if ((await readFile(marker, "utf8").catch(() => "")) === code) return;
+  const options = { env: { NODE_COMPILE_CACHE: directory }, timeoutMs };
+  await checkCommand(process.execPath, [...guestV8Flags, "--no-warnings", fillProgram, directory], options);
+  const jail = [...jailNodeFlags(prepareLimits.heapBytesMax), jailProgram, "serve"];
+  await checkCommand(process.execPath, jail, { ...options, input: noComponent });
   await readableForAll(directory);
+  await writeFile(`${marker}-${process.pid}`, code);
+  await rename(`${marker}-${process.pid}`, marker);
+}
+
+/** Changes with Node, and with any file of ours. */
+async function codeIdentity(): Promise<string> {
+  const hash = createHash("sha256").update(`${process.version} ${process.arch}`);
+  for (const directory of await ownPackages()) {
+    const entries = await readdir(directory, { recursive: true, withFileTypes: true });
+    const paths = entries.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name));
+    for (const fact of await Promise.all(paths.toSorted().map(factOf))) hash.update(fact);
+  }
+  return hash.digest("hex");
+}
+
+async function factOf(path: string): Promise<string> {
+  const { mtimeMs, size } = await stat(path);
+  return `\n${path} ${mtimeMs} ${size}`;
 }
 
 /** There is nothing in it that not everybody may know; only our own code. */
@@ -29,20 +57,4 @@ async function readableForAll(directory: string): Promise<void> {
     // Another process may have replaced it meanwhile.
     await chmod(join(entry.parentPath, entry.name), entry.isDirectory() ? 0o755 : 0o644).catch(() => undefined);
   }
-}
-
-/** The cache as a process in a cell sees it, which reads it only. Node keeps that of each user apart, by a directory that ends with his number. */
-export async function compileCacheMounts(
-  directory: string,
-  cells: Cells,
-  uid: number | undefined,
-): Promise<readonly CellMount[]> {
-  const ours = `-${String(process.getuid?.() ?? 0)}`;
-  const names = await readdir(directory).catch(() => []);
-  return names
-    .filter((name) => name.endsWith(ours))
-    .map((name) => {
-      const theirs = `${name.slice(0, -ours.length)}-${String(cells.insideUid(uid))}`;
-      return { from: join(directory, name), to: join(directory, theirs), writable: false };
-    });
 }

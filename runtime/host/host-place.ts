@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { layOut, type PathOf } from "../component/prepared-files.ts";
 import type { EgressProcess } from "../egress/egress-process.ts";
 import { type Cells, seen } from "../sandbox/cell/cells.ts";
+import { compileCacheMounts } from "../sandbox/cell/compile-cache.ts";
 import type { CellMount } from "../sandbox/kernel/cell-spec.ts";
 import { recordedProcess, recordProcess } from "../sandbox/kernel/process-record.ts";
-import { compileCacheMounts } from "./compile-cache.ts";
 import { egressSocket, hostDirectory, hostName, hostPodSocket, hostSocket } from "./run-files.ts";
 
 export interface HostPlaceSettings {

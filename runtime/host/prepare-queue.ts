@@ -13,6 +13,8 @@ export interface PrepareQueueSettings {
   readonly clock: Clock;
   readonly cells: Cells;
   readonly store: PreparedStore;
+  /** Directory of Node's compile cache of our own programs. */
+  readonly compileCache: string;
 }
 
 // Preparing takes a core and up to 300 MB: never more than this at once.
@@ -98,8 +100,8 @@ export class PrepareQueue {
     this.#running++;
     try {
       const { componentDigest, componentPath } = image;
-      const { limits, clock, cells, store } = this.#settings;
-      const request = { componentPath, componentDigest, store, purpose, cells: async () => cells };
+      const { limits, clock, cells, store, compileCache } = this.#settings;
+      const request = { componentPath, componentDigest, store, purpose, compileCache, cells: async () => cells };
       const prepared = await prepare(request, limits, clock, this.#closing.signal);
       this.#remember(prepared);
       return prepared;

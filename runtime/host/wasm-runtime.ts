@@ -76,6 +76,7 @@ export class WasmRuntime implements PodRuntime {
       clock: settings.clock,
       cells: settings.cells,
       store: settings.prepared,
+      compileCache: this.#compileCache,
     });
     this.#volumes = new ComponentVolumes(join(cacheDirectory, "volumes"), settings.kernel);
     this.#volumesTimer = clock.every(volumesLookMs, () => void this.#evictOutgrown());

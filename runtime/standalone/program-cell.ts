@@ -7,7 +7,7 @@ import { assert, guestV8Flags } from "@shallop/sdk/internal";
 import { planFile } from "../component/component-plan.ts";
 import type { PreparedComponent } from "../component/prepared-store.ts";
 import type { GrantedDirectory } from "../component/wasi/guest-context.ts";
-import { compileCacheMounts } from "../host/compile-cache.ts";
+import { compileCacheMounts } from "../sandbox/cell/compile-cache.ts";
 import type { Cells } from "../sandbox/cell/cells.ts";
 import { type CellMount, cellFailedExitCode } from "../sandbox/kernel/cell-spec.ts";
 import { type CellTask, grantInCell, preparedInCell, taskDescriptor, taskText } from "./cell-task.ts";

@@ -9,11 +9,17 @@ import { fileURLToPath } from "node:url";
 export async function visibleCode(): Promise<readonly string[]> {
   const report = process.report.getReport() as { readonly sharedObjects?: readonly string[] };
   const libraries = (report.sharedObjects ?? []).filter((path) => path.startsWith("/"));
-  const runtime = await packageDirectory(fileURLToPath(import.meta.url));
-  const sdk = await packageDirectory(await realpath(fileURLToPath(import.meta.resolve("@shallop/sdk/internal"))));
+  const [runtime, sdk] = await ownPackages();
   const paths = [process.execPath, runtime, sdk, ...(await packageDirectories(runtime))];
   // The directories above say what kind of modules these are.
   return [...libraries, ...paths, ...(await existing([join(dirname(runtime), "package.json")]))];
+}
+
+/** The directories of our own code that programs in cells run. */
+export async function ownPackages(): Promise<readonly [runtime: string, sdk: string]> {
+  const runtime = await packageDirectory(fileURLToPath(import.meta.url));
+  const sdk = await packageDirectory(await realpath(fileURLToPath(import.meta.resolve("@shallop/sdk/internal"))));
+  return [runtime, sdk];
 }
 
 /** Where Node looks for packages from a directory. */
