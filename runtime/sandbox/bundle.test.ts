@@ -55,6 +55,15 @@ test("every wall is up", () => {
   ).toEqual([]);
 });
 
+test("where the root may be written, what the image has in /tmp and /run is there", () => {
+  const scratch = (readOnlyRoot: boolean): readonly string[] =>
+    bundleConfig({ ...input, rights: { ...input.rights, readOnlyRoot } })
+      .mounts.map(({ destination }) => destination)
+      .filter((path) => ["/tmp", "/var/tmp", "/run"].includes(path));
+  expect(scratch(true)).toEqual(["/tmp", "/var/tmp", "/run"]);
+  expect(scratch(false)).toEqual([]);
+});
+
 test("limits: a quarter of a core, no swap, all at least what a start needs", () => {
   expect(bundleConfig(input).linux.resources).toMatchObject({
     memory: { limit: 64 << 20, swap: 64 << 20 },

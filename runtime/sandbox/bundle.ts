@@ -136,7 +136,9 @@ const volumeMounts = (volumes: readonly VolumeOnPath[]): readonly OciMount[] =>
     options: ["rbind", readOnly ? "ro" : "rw", "nosuid", "nodev"],
   }));
 
-function mounts({ limits: { memoryBytes }, ipcNamespace, users, machine }: BundleInput): readonly OciMount[] {
+function mounts(input: BundleInput): readonly OciMount[] {
+  const { ipcNamespace, users, machine, rights } = input;
+  const { memoryBytes } = input.limits;
   const { rootless } = machine;
   const scratchBytes = Math.min(scratchBytesMax, Math.floor(memoryBytes / 4));
   const scratch = (destination: string, bytes: number, options: readonly string[]): OciMount => ({
@@ -167,9 +169,14 @@ function mounts({ limits: { memoryBytes }, ipcNamespace, users, machine }: Bundl
     { destination: "/sys", type: "bind", source: podSysPath, options: ["rbind", "ro", "nosuid", "noexec", "nodev"] },
     // Language runtimes read their limits here and size their heaps by them.
     ...(rootless === undefined ? [kernel("/sys/fs/cgroup", "cgroup", ["nodev", "ro"])] : []),
-    scratch("/tmp", scratchBytes, ["mode=1777"]),
-    scratch("/var/tmp", scratchBytes, ["noexec", "mode=1777"]),
-    scratch("/run", scratchBytes, ["noexec", "mode=755"]),
+    // Who may write to the root has there what the image has: directories of services that are not root are in /run.
+    ...(rights.readOnlyRoot
+      ? [
+          scratch("/tmp", scratchBytes, ["mode=1777"]),
+          scratch("/var/tmp", scratchBytes, ["noexec", "mode=1777"]),
+          scratch("/run", scratchBytes, ["noexec", "mode=755"]),
+        ]
+      : []),
   ];
 }
 

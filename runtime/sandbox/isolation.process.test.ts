@@ -169,7 +169,7 @@ function securityTests(machine: SandboxMachine): void {
     await using sandbox = await openSandbox(machine);
     const sysctls = { "net.core.somaxconn": "777", "kernel.shm_rmid_forced": "1" };
     const ids = { runAsUser: 1234, runAsGroup: 77, runAsNonRoot: true, supplementalGroups: [88, 99] };
-    const files = { "/data/of-image": "image" };
+    const files = { "/data/of-image": "image", "/run/app/of-image": "run" };
     const image = inspectorImage({ files });
     const pod = await sandbox.start({ uid: "asks", image, security: { ...plainSecurity, ...ids, sysctls } });
     expect(await inside(pod, "return [process.getuid(), process.getgid(), process.getgroups().toSorted()]")).toEqual([
@@ -182,8 +182,9 @@ function securityTests(machine: SandboxMachine): void {
     expect(await inside(pod, read("kernel/shm_rmid_forced"))).toBe("1");
     const writable = await sandbox.start({ uid: "writes", image, security: { ...plainSecurity, readOnlyRoot: false } });
     const body = `fs.writeFileSync("/data/of-image", "changed"); fs.mkdirSync("/new"); fs.unlinkSync("/etc/hostname");
-      fs.chownSync("/new", 5, 6); const { uid, gid } = fs.statSync("/new"); return [fs.readFileSync("/data/of-image", "utf8"), uid, gid]`;
-    expect(await inside(writable, body)).toEqual(["changed", 5, 6]);
+      fs.chownSync("/new", 5, 6); const { uid, gid } = fs.statSync("/new");
+      return [fs.readFileSync("/data/of-image", "utf8"), fs.readFileSync("/run/app/of-image", "utf8"), fs.statSync("/tmp").mode & 0o7777, uid, gid]`;
+    expect(await inside(writable, body)).toEqual(["changed", "run", 0o1777, 5, 6]);
     expect(await inside(pod, `return fs.readFileSync("/data/of-image", "utf8")`)).toBe("image");
     const refused = sandbox.start({ uid: "root", image, security: { ...plainSecurity, runAsNonRoot: true } });
     await expect(refused).rejects.toMatchObject({

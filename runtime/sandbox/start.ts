@@ -241,7 +241,11 @@ async function writeBundle(start: Start, tools: StartTools): Promise<void> {
   start.rights = rights;
   if (!rights.readOnlyRoot) await makeWritableDirectory(files, start.users);
   if (process.cwdMissing) makeInTopLayer(files, process.cwd);
-  const volumes = await placeVolumes(part?.mounts ?? [], files, layersTopFirst);
+  const volumes = await placeVolumes(part?.mounts ?? [], {
+    files,
+    layersTopFirst,
+    own: rights.readOnlyRoot ? ownFileSystems : [ownFileSystems[0]],
+  });
   checkLayerCount(layersTopFirst);
   start.layersTopFirst = layersTopFirst;
   const config = bundleConfig({
@@ -285,8 +289,8 @@ function asOwnUser(process: ImageProcess, rootless: Rootless | undefined): Image
 
 /** The kernel's own trees; and the root, which is the image's. */
 const forbiddenMounts = ["/proc", "/sys", "/"];
-/** File systems of the container's own, in which the runtime makes whatever is mounted on. */
-const ownFileSystems = ["/dev", "/tmp", "/var/tmp", "/run"];
+/** File systems of the container's own, in which the runtime makes whatever is mounted on; all but the first where the root is read-only. */
+const ownFileSystems = ["/dev", "/tmp", "/var/tmp", "/run"] as const;
 
 /**
  * Where volumes go in a container, with links of the image followed inside the image, and something there to mount on.
@@ -294,8 +298,11 @@ const ownFileSystems = ["/dev", "/tmp", "/var/tmp", "/run"];
  */
 async function placeVolumes(
   mounts: readonly PartMount[],
-  files: PodFiles,
-  layersTopFirst: readonly string[],
+  {
+    files,
+    layersTopFirst,
+    own,
+  }: { readonly files: PodFiles; readonly layersTopFirst: readonly string[]; readonly own: readonly string[] },
 ): Promise<readonly VolumeOnPath[]> {
   const placed: VolumeOnPath[] = [];
   for (const { mountPath, readOnly, isFile } of mounts) {
@@ -306,7 +313,7 @@ async function placeVolumes(
         `a volume cannot be mounted at ${mountPath}: it is the kernel's or the image's own`,
       );
     }
-    const isInside = ownFileSystems.some((root) => path.startsWith(`${root}/`));
+    const isInside = own.some((root) => path.startsWith(`${root}/`));
     if (kind === "missing" && !isInside) {
       if (isFile) makeFileInTopLayer(files, path);
       else makeInTopLayer(files, path);

@@ -121,6 +121,11 @@ describe("create request → pod", () => {
     });
   });
 
+  test("peers' plain names are looked for as they are: there is no search list of the cluster", () => {
+    expect(podOf(recordOf({}), machine).spec.dnsPolicy).toBe("Default");
+    expect(podOf(recordOf({ HostConfig: { Dns: ["9.9.9.9"] } }), machine).spec).toMatchObject({ dnsPolicy: "None" });
+  });
+
   test("names, a user by name, limits, shared memory, groups, no network", () => {
     const body = {
       ...{ Hostname: "", User: "www-data" },

@@ -55,7 +55,8 @@ export function namesOf(
   return {
     hostname: hostname === "" ? id.slice(0, 12) : hostname,
     ...(hostAliases.length === 0 ? {} : { hostAliases }),
-    ...(isOwn ? { dnsPolicy: "None" } : {}),
+    // As Docker's: the machine's search list. With Kubernetes' some clients (busybox) never ask for a peer's plain name.
+    dnsPolicy: isOwn ? "None" : "Default",
     ...(isAsked ? { dnsConfig } : {}),
   };
 }
