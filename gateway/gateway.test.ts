@@ -152,6 +152,25 @@ describe("stopping", () => {
   });
 });
 
+test("an error that the function itself answers has a story, too", async () => {
+  const cluster = await start();
+  const status = { "/broken": 500, "/missing": 404 } as const;
+  await cluster.wireService("web", (head, stream) =>
+    saying("hi", status[head.target as keyof typeof status])(head, stream),
+  );
+  const asked = await Promise.all(["/fine", "/broken", "/missing"].map((path) => call(cluster, "web", { path })));
+  const [, broken, missing] = asked.map(({ headers }) => headers["x-request-id"]);
+  await until(() => cluster.stories.length >= 2);
+  const own = { namespace: "default", revision: "web-00001", code: "ANSWERED", answerBegun: false };
+  const attempts = [{ pod: "web-00001-a", outcome: "ANSWERED" }];
+  for (const [id, story] of [
+    [broken, { status: 500, path: "/broken", attempts }],
+    [missing, { status: 404, path: "/missing", attempts }],
+  ] as const)
+    expect(cluster.stories.find((one) => one.id === id)).toMatchObject({ ...own, ...story });
+  expect(cluster.stories).toHaveLength(2);
+});
+
 test("whatever a request is refused for, its id has a story; what pods do has a place of its own in it", async () => {
   const cluster = await start({ bodyBytesMax: 10 });
   await cluster.wireService("web", saying("hi"));

@@ -6,6 +6,7 @@ import type { LoadAnswer, LoadReport, PeerMessage, RequestStory } from "@shallop
 import { Dispatcher, type NodeAgents } from "./activate/dispatcher.ts";
 import type { Distance } from "./balance/near-first.ts";
 import { WaitBudget } from "./activate/wait-queue.ts";
+import { matchWithPreflight } from "./filter/cors.ts";
 import { type Forwarded, Passages, type Passed } from "./filter/passage.ts";
 import type { OpenRequest } from "./listen/connections.ts";
 import { CertificateStore } from "./listen/certificate-store.ts";
@@ -37,7 +38,7 @@ import { LoadMeter } from "./stats/load.ts";
 import { LoadReporter } from "./stats/reporter.ts";
 import { RequestMetrics } from "./stats/request-metrics.ts";
 import type { RequestWatcher } from "./stats/request-record.ts";
-import { Stories } from "./stats/stories.ts";
+import { RequestStories } from "./stats/request-stories.ts";
 import type { Tracer } from "./stats/tracer.ts";
 import { answerDirectly, WaitingRequest } from "./waiting-request.ts";
 import { WebSockets } from "./websocket/web-sockets.ts";
@@ -79,8 +80,6 @@ export interface GatewayOptions {
 const challengePath = "/.well-known/acme-challenge/";
 // What `OPTIONS *` is told; a method of somebody's own is passed on as well.
 const methodsTaken = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
-// Told a second.
-const refusalsMax = 50;
 
 const refusedBy = ({ id, peer, authority: host, target, client }: AcceptedRequest, fault: GatewayFault) => ({
   ...{ id, fault, host, target },
@@ -99,9 +98,7 @@ export class Gateway {
   readonly #peers: PeerGateways;
   readonly #upstreams: Upstreams;
   readonly #faults: FaultLog;
-  readonly #stories: Stories<RequestStory>;
-  /** Of what clients do wrong: their flood takes no place from what pods do. */
-  readonly #refusals: Stories<RequestStory>;
+  readonly #stories: RequestStories;
   readonly #heap: HeapGuard;
   readonly #server: HttpServer;
   readonly #context: ExchangeContext;
@@ -145,8 +142,7 @@ export class Gateway {
     this.cluster = this.#makeCluster(options.domain);
     this.#certificates = new CertificateStore(() => certificateNames(this.cluster, options.defaultCertificate), log);
     this.#passages = this.#makePassages();
-    this.#stories = new Stories({ clock, log, send: options.sendStories });
-    this.#refusals = new Stories({ clock, log, send: options.sendStories, pendingMax: refusalsMax });
+    this.#stories = new RequestStories({ clock, log, send: options.sendStories });
     this.#faults = new FaultLog(log, clock);
     this.#heap = new HeapGuard(clock, () => {
       const { used_heap_size, heap_size_limit } = getHeapStatistics();
@@ -254,7 +250,6 @@ export class Gateway {
     this.#reporter.close();
     this.#faults.close();
     this.#stories.close();
-    this.#refusals.close();
     this.#heap.close();
   }
 
@@ -283,6 +278,7 @@ export class Gateway {
       backends: this.cluster,
       httpsPort: () => this.#options.httpsPublicPort ?? this.#httpsPort,
       gateways: () => this.#peers.count,
+      complete: () => this.cluster.complete,
     });
   }
 
@@ -294,7 +290,8 @@ export class Gateway {
       if (body !== undefined)
         return answerDirectly({ peer, status: 200, headers: ["content-type", "text/plain"], body }, over);
     }
-    const match = this.cluster.router.match({ scheme, host, target, method: peer.method, headers: headers.headers });
+    const { router } = this.cluster;
+    const match = matchWithPreflight(router, { scheme, host, target, method: peer.method, headers: headers.headers });
     const tell = (fault: GatewayFault): void => this.#tellRefused(refusedBy(request, fault), match?.rule);
     try {
       if (match === undefined) throw this.#unrouted(host);
@@ -316,7 +313,7 @@ export class Gateway {
   #tellRefused({ fault, ...asked }: RefusedRequest, rule: Rule | undefined): void {
     const { clock } = this.#options;
     const of = { ...asked, namespace: rule?.namespace ?? "", revision: "" };
-    this.#refusals.add(refusalStory(of, { fault, rule: rule?.name, clock }));
+    this.#stories.add(refusalStory(of, { fault, rule: rule?.name, clock }));
   }
 
   /** The revision that a WebSocket had before, while it gets requests, or another that does by now. */

@@ -1,6 +1,7 @@
 import type { CorsFilter } from "@shallop/sdk/api";
 import type { HeaderChanges } from "../route/filters.ts";
 import { headerValue } from "../route/predicates.ts";
+import type { Match, RoutedRequest } from "../route/rule.ts";
 
 const defaultMaxAgeSeconds = 5;
 
@@ -19,6 +20,23 @@ export const isPreflight = (method: string, headers: readonly string[]): boolean
   method === "OPTIONS" &&
   headerValue(headers, "origin") !== undefined &&
   headerValue(headers, "access-control-request-method") !== undefined;
+
+/** Who knows the rules. */
+export interface Matcher {
+  match(request: RoutedRequest): Match | undefined;
+}
+
+/**
+ * The rule of a request. A preflight asks about another request, and comes without its method: where no rule with CORS
+ * takes it as it is, the one that takes that other request has the say, so that a rule for POST alone can be asked by pages.
+ */
+export function matchWithPreflight(rules: Matcher, request: RoutedRequest): Match | undefined {
+  const own = rules.match(request);
+  if (own?.rule.filters?.cors !== undefined || !isPreflight(request.method, request.headers)) return own;
+  const method = headerValue(request.headers, "access-control-request-method") ?? "";
+  const meant = rules.match({ ...request, method });
+  return meant?.rule.filters?.cors === undefined ? own : meant;
+}
 
 /** Changes of the answer's head: what a browser is told; undefined when the request does not come from another origin. */
 export function corsChanges(filter: CorsFilter, headers: readonly string[]): HeaderChanges | undefined {

@@ -95,6 +95,22 @@ describe("filters of a rule", () => {
     expect([real.status, real.headers["access-control-allow-origin"]]).toEqual([200, "https://www.good.com"]);
   });
 
+  test("CORS: a preflight comes to the rule of the request that it asks about", async () => {
+    const cluster = await filtered([]);
+    const cors = { allowOrigins: ["https://good.com"], allowMethods: ["POST"] };
+    const matches = [{ path: { type: "PathPrefix", value: "/api" }, method: "POST" }] as const;
+    const rule = { ...ruleTo("web"), matches, filters: [{ type: "CORS", cors }] } as const;
+    cluster.gateway.cluster.set("httpRoutes", httpRoute("post", [rule]));
+    const asking = async (method: string, path = "/api") => {
+      const headers = { origin: "https://good.com", "access-control-request-method": method };
+      return (await ask(cluster, { method: "OPTIONS", path, headers })).headers["access-control-allow-methods"];
+    };
+    expect(await asking("POST")).toBe("POST");
+    // Others go where they went before: to the function, which may answer them itself.
+    expect([await asking("PUT"), await asking("POST", "/else")]).toEqual([undefined, undefined]);
+    expect((await ask(cluster, { method: "OPTIONS", path: "/api" })).status).toBe(200);
+  });
+
   test("CORS: a page may hear why it is refused, and when to come back", async () => {
     const cluster = await filtered([
       { type: "CORS", cors: { allowOrigins: ["https://good.com"], allowCredentials: true } },
@@ -162,7 +178,15 @@ describe("filters of a rule", () => {
     const cluster = await filtered([], "/only");
     const missing = [{ ...ruleTo("nobody", "/missing") }];
     cluster.gateway.cluster.set("httpRoutes", httpRoute("m", missing));
+    const missed = await ask(cluster, { path: "/missing" });
+    expect([missed.status, missed.body]).toEqual([500, expect.stringContaining("BACKEND_MISSING")]);
+    // One that is there, and has no revision yet, is another matter; so is a gateway that has not heard of all there is.
+    cluster.gateway.cluster.set("routes", { ...fakeRoute("nobody", []), status: {} });
     expect((await ask(cluster, { path: "/missing" })).body).toContain("NOT_PREPARED");
+    cluster.gateway.cluster.delete("routes", fakeRoute("nobody", []));
+    cluster.gateway.cluster.complete = false;
+    expect((await ask(cluster, { path: "/missing" })).body).toContain("ROUTES_UNKNOWN");
+    cluster.gateway.cluster.complete = true;
     expect((await ask(cluster, { path: "/elsewhere" })).body).toContain("ROUTE_UNKNOWN");
     cluster.gateway.cluster.set("httpRoutes", httpRoute("m", [{ backendRefs: [] }]));
     expect((await ask(cluster, { path: "/x" })).status).toBe(500);

@@ -1,9 +1,10 @@
 import type { Clock } from "@shallop/sdk/internal";
+import type { JWTPayload } from "jose";
 import type { AcceptedRequest } from "../listen/http-server.ts";
 import { GatewayFault } from "../proxy/fault-status.ts";
 import type { CompiledPolicy } from "../route/policy.ts";
 import { headerValue } from "../route/predicates.ts";
-import { admitsBasic } from "./basic-auth.ts";
+import { basicUser } from "./basic-auth.ts";
 import { claimHeaders } from "./jwt-verifier.ts";
 import type { PolicyState, SecretSource } from "./policy-state.ts";
 
@@ -52,14 +53,16 @@ function checkRate({ limiters }: PolicyState, address: string, { clock, gateways
   }
 }
 
-function checkUser({ headers }: AcceptedRequest, realm: string, users: Parameters<typeof admitsBasic>[1]): void {
-  if (admitsBasic(headerValue(headers.headers, "authorization"), users)) return;
+function checkUser({ headers, record }: AcceptedRequest, realm: string, users: Parameters<typeof basicUser>[1]): void {
+  const user = basicUser(headerValue(headers.headers, "authorization"), users);
+  if (user !== undefined && record !== undefined) record.user = user;
+  if (user !== undefined) return;
   const challenge = ["www-authenticate", `Basic realm="${realm}", charset="UTF-8"`];
   throw new GatewayFault("UNAUTHENTICATED", "", { headers: challenge });
 }
 
 function checkToken(
-  { headers }: AcceptedRequest,
+  { headers, record }: AcceptedRequest,
   { policy, state, before }: { readonly policy: CompiledPolicy; readonly state: PolicyState; readonly before: Pass },
   { clock, secrets }: GuardContext,
 ): Pass | Promise<Pass> {
@@ -72,17 +75,18 @@ function checkToken(
     if (jwt.optional === true) return { drop, add: before.add };
     throw new GatewayFault("UNAUTHENTICATED", "", { headers: ["www-authenticate", "Bearer"] });
   }
+  const admit = (payload: JWTPayload): Pass => {
+    if (record !== undefined && typeof payload.sub === "string") record.user = payload.sub;
+    return { drop, add: claimHeaders(jwt, payload) };
+  };
   const remembered = verifier.remembered(token, clock.wallMs());
-  if (remembered !== undefined) return { drop, add: claimHeaders(jwt, remembered) };
-  return verifier.verify(token).then(
-    (payload) => ({ drop, add: claimHeaders(jwt, payload) }),
-    (error: unknown) => {
-      throw new GatewayFault("UNAUTHENTICATED", "", {
-        cause: error,
-        headers: ["www-authenticate", 'Bearer error="invalid_token"'],
-      });
-    },
-  );
+  if (remembered !== undefined) return admit(remembered);
+  return verifier.verify(token).then(admit, (error: unknown) => {
+    throw new GatewayFault("UNAUTHENTICATED", "", {
+      cause: error,
+      headers: ["www-authenticate", 'Bearer error="invalid_token"'],
+    });
+  });
 }
 
 function tokenOf(headers: readonly string[], name: string | undefined): string | undefined {

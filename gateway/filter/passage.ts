@@ -26,6 +26,8 @@ export interface PassageContext {
   readonly httpsPort: () => number | undefined;
   /** How many gateways the cluster has. */
   readonly gateways: () => number;
+  /** All objects have been heard of: what is not known is not there. */
+  readonly complete: () => boolean;
 }
 
 /** A request that goes on, as its rule would have it. */
@@ -61,7 +63,7 @@ export class Passages {
 
   /**
    * `peer` of the result is the client's end with what the rule does to answers.
-   * @throws GatewayFault of guards; BACKEND_MISSING, NOT_PREPARED, RULE_UNUSABLE
+   * @throws GatewayFault of guards; BACKEND_MISSING, NOT_PREPARED, ROUTES_UNKNOWN, RULE_UNUSABLE
    */
   pass(request: AcceptedRequest, match: Match): Passed | Promise<Passed> {
     const cors = match.rule.filters?.cors;
@@ -92,7 +94,7 @@ export class Passages {
   #plain(request: AcceptedRequest, match: Match): Forwarded {
     const picked = this.#pick(match, undefined);
     const { requestHeaders, responseHeaders } = picked.backend ?? {};
-    const target = targetOf(picked);
+    const target = this.#targetOf(picked);
     if (requestHeaders === undefined && responseHeaders === undefined)
       return { request, target, rules: undefined, mirrors: [], whenWritten: undefined };
     const peer = responseHeaders === undefined ? request.peer : new AnswerHeaders(request.peer, [responseHeaders]);
@@ -128,7 +130,7 @@ export class Passages {
     const session = policy?.session;
     const token = session === undefined ? undefined : sessionToken(session, original.headers.headers);
     const picked = this.#pick(match, token?.target);
-    const target = targetOf(picked);
+    const target = this.#targetOf(picked);
     const seat = session === undefined ? undefined : new Seat(token?.pod);
     const changes: readonly (HeaderChanges | undefined)[] = [
       pass,
@@ -171,6 +173,15 @@ export class Passages {
     if (split !== undefined && split.revisions.length === 1) return { backend: undefined, target: split.revisions[0] };
     const kept = token === undefined ? undefined : rule.backends.pickSticky(token, backends);
     return kept ?? rule.backends.pick(backends, random);
+  }
+
+  /** HTTPBackendRef: what is not there is 500; a Route that has no revision yet is asked again. */
+  #targetOf({ backend, target }: Picked): string {
+    if (target !== undefined) return target;
+    const { backends, complete } = this.#context;
+    if (backend === undefined || backend.isRefused) throw new GatewayFault("BACKEND_MISSING", "");
+    if (backends.split(backend.key) !== undefined) throw new GatewayFault("NOT_PREPARED", "");
+    throw new GatewayFault(complete() ? "BACKEND_MISSING" : "ROUTES_UNKNOWN", "");
   }
 
   #answerChanges(
@@ -241,12 +252,6 @@ function toldToPages(error: unknown, changes: HeaderChanges | undefined): unknow
   if (changes === undefined || !(error instanceof GatewayFault)) return error;
   const { code, message, cause, headers } = error;
   return new GatewayFault(code, message, { cause, headers: [...headers, ...changes.add] });
-}
-
-function targetOf({ backend, target }: Picked): string {
-  if (target !== undefined) return target;
-  if (backend === undefined || backend.isRefused) throw new GatewayFault("BACKEND_MISSING", "");
-  throw new GatewayFault(backend.isKnative ? "NOT_PREPARED" : "BACKEND_MISSING", "");
 }
 
 function portOf(authority: string): number | undefined {

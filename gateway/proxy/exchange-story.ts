@@ -90,26 +90,48 @@ export class ExchangeStory {
 
   /** All of it, for whoever asks why it failed. */
   tell(
-    { target, ...asked }: Asked,
+    asked: Asked,
     {
       fault,
       answerBegun,
       clock,
     }: { readonly fault: GatewayFault; readonly answerBegun: boolean; readonly clock: Clock },
   ): RequestStory {
+    const { code } = fault;
+    return this.#whole(asked, { code, status: faultStatus(code), reason: describeError(fault), answerBegun }, clock);
+  }
+
+  /** All of it, where it is the function itself that has answered with an error. */
+  tellAnswered(asked: Asked, status: number, clock: Clock): RequestStory {
+    const ending = {
+      code: "ANSWERED",
+      status,
+      reason: "this is what the function itself answered",
+      answerBegun: false,
+    };
+    const story = this.#whole(asked, ending, clock);
+    const { pod } = this;
+    if (pod === undefined) return story;
+    const fromMs = (this.sentMs ?? 0) - this.arrivedMs;
+    const last = { pod: pod.name, node: pod.node, fromMs, toMs: story.durationMs, outcome: ending.code };
+    return { ...story, attempts: [...story.attempts, last] };
+  }
+
+  #whole(
+    { target, ...asked }: Asked,
+    ending: Pick<RequestStory, "code" | "status" | "reason" | "answerBegun">,
+    clock: Clock,
+  ): RequestStory {
     // What follows it may be a secret.
     const [path = ""] = target.split("?", 1);
     const nowMs = clock.nowMs();
     return {
       ...asked,
+      ...ending,
       path,
       at: rfc3339Micro(clock.wallMs() - (nowMs - this.arrivedMs)),
-      code: fault.code,
-      status: faultStatus(fault.code),
-      reason: describeError(fault),
       queueMs: (this.grantedMs ?? nowMs) - this.arrivedMs,
       durationMs: nowMs - this.arrivedMs,
-      answerBegun,
       attempts: this.attempts,
     };
   }

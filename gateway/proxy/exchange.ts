@@ -1,5 +1,5 @@
 import { type Clock, describeError } from "@shallop/sdk/internal";
-import type { RequestStory, ResponseHead } from "@shallop/sdk/wire";
+import type { ResponseHead } from "@shallop/sdk/wire";
 import type { Dispatcher, Waiter } from "../activate/dispatcher.ts";
 import type { PodSlot } from "../balance/pod-set.ts";
 import type { GatewayLimits } from "../limits.ts";
@@ -7,14 +7,14 @@ import { affinityOf } from "../route/affinity.ts";
 import type { PodTarget, RevisionTarget } from "../route/target.ts";
 import type { LoadEntry, LoadMeter } from "../stats/load.ts";
 import type { RequestRecord } from "../stats/request-record.ts";
-import type { Stories } from "../stats/stories.ts";
+import type { RequestStories } from "../stats/request-stories.ts";
 import type { Abandonments } from "./abandonments.ts";
 import { answerFault } from "./answer-fault.ts";
 import { type AnswerPrefix, ClientAnswer } from "./client-answer.ts";
 import { ClientBody } from "./client-body.ts";
 import type { ClientEnd } from "./client-end.ts";
 import { Deadline, type DeadlineOwner } from "./deadline.ts";
-import { ExchangeStory } from "./exchange-story.ts";
+import { type Asked, ExchangeStory } from "./exchange-story.ts";
 import type { FaultLog } from "./fault-log.ts";
 import { clientText, faultStatus, GatewayFault, type GatewayFaultCode } from "./fault-status.ts";
 import { addForwarded, type ClientAddress, type ClientHeaders, isIdempotent } from "./request-head.ts";
@@ -33,7 +33,7 @@ export interface ExchangeContext {
   readonly budget: RetryBudget;
   readonly kept: KeptBytes;
   readonly faults: FaultLog;
-  readonly stories: Stories<RequestStory>;
+  readonly stories: RequestStories;
   readonly abandonments: Abandonments;
   readonly serverTiming: ServerTimingMode;
   /** Carries out what a function says to the WebSockets of its service before its answer. */
@@ -238,7 +238,8 @@ export class Exchange implements Waiter, UpstreamHandlers, DeadlineOwner {
   }
 
   end(rawTrailers: readonly string[] = []): void {
-    if (this.#done || this.#answer.head === undefined) return;
+    const { head } = this.#answer;
+    if (this.#done || head === undefined) return;
     try {
       this.#answer.end(rawTrailers);
     } catch (error) {
@@ -246,6 +247,9 @@ export class Exchange implements Waiter, UpstreamHandlers, DeadlineOwner {
     }
     this.#finish("answered");
     this.#request.peer.discardRest();
+    if (head.status < 400) return;
+    const { clock, stories } = this.#context;
+    stories.add(this.#story.tellAnswered(this.#asked(), head.status, clock));
   }
 
   failed(fault: GatewayFault): void {
@@ -391,18 +395,13 @@ export class Exchange implements Waiter, UpstreamHandlers, DeadlineOwner {
   /** Leaves the story of this request for whoever asks why it failed. */
   #tell(fault: GatewayFault): void {
     const { clock, stories } = this.#context;
+    stories.add(this.#story.tell(this.#asked(), { fault, answerBegun: this.#answer.isHeadSent, clock }));
+  }
+
+  #asked(): Asked {
     const { id, authority, askedAuthority: host = authority, target, client, peer } = this.#request;
-    const { namespace, name } = this.#dispatcher.target;
-    const asked = {
-      id,
-      namespace,
-      revision: name,
-      method: peer.method,
-      host,
-      target,
-      client: client.address,
-    };
-    stories.add(this.#story.tell(asked, { fault, answerBegun: this.#answer.isHeadSent, clock }));
+    const { namespace, name: revision } = this.#dispatcher.target;
+    return { id, namespace, revision, method: peer.method, host, target, client: client.address };
   }
 
   #clientGone(): void {

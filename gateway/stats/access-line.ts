@@ -10,9 +10,10 @@ const textMax = 2_048;
 export function accessLine(record: RequestRecord, form: AccessLogForm): string {
   if (form === "json") return `${jsonLine(record)}\n`;
   const { origin, status, bytesSent, target } = record;
-  const request = `${origin.method} ${target === "" ? "-" : target} HTTP/${origin.protocol}`;
-  // The status of a client that has gone is nginx' 499.
-  const common = `${quoted(record.client)} - - [${commonDate(origin.startWallMs)}] "${quoted(request)}" ${status || 499} ${bytesSent}`;
+  const version = origin.protocol === "2" ? "2.0" : origin.protocol;
+  const request = quoted(`${origin.method} ${target === "" ? "-" : target} HTTP/${version}`);
+  // Apache's mod_log_config, "%h %l %u %t "%r" %>s %b"; the status of a client that has gone is nginx' 499.
+  const common = `${quoted(record.client)} - ${userField(record)} [${commonDate(origin.startWallMs)}] "${request}" ${status || 499} ${bytesSent || "-"}`;
   if (form === "common") return `${common}\n`;
   const header = (name: string): string => quoted(headerOf(record, name) ?? "-");
   return `${common} "${header("referer")}" "${header("user-agent")}"\n`;
@@ -26,6 +27,7 @@ function jsonLine(record: RequestRecord): string {
     request_id: origin.id,
     trace_id: trace?.traceId,
     client: record.client,
+    user: record.user?.slice(0, textMax),
     method: origin.method,
     scheme: origin.scheme,
     host: record.authority.slice(0, textMax),
@@ -60,6 +62,12 @@ const quoted = (text: string): string =>
   Buffer.from(text.slice(0, textMax))
     .toString("latin1")
     .replaceAll(/["\\]|[^ -~]/g, (one) => `\\x${one.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`);
+
+/** A blank would be the end of the field; Apache has "" for a name that is empty. */
+function userField({ user }: RequestRecord): string {
+  if (user === undefined) return "-";
+  return user === "" ? '""' : quoted(user).replaceAll(" ", String.raw`\x20`);
+}
 
 function headerOf({ headers }: RequestRecord, name: string): string | undefined {
   for (let index = 0; index < headers.length; index += 2) if (headers[index] === name) return headers[index + 1];

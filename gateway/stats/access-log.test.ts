@@ -4,6 +4,8 @@ import { silentLog, systemClock as clock } from "@shallop/sdk/internal";
 import { expect, test } from "vitest";
 import { call, failing, silent, start, until } from "../client.fake.ts";
 import { saying } from "../gateway.fake.ts";
+import { secretOf } from "../filter/filters.fixture.ts";
+import { toService, trafficPolicy } from "../route/routing.fixture.ts";
 import { accessLine } from "./access-line.ts";
 import { AccessLog } from "./access-log.ts";
 import { RequestRecord } from "./request-record.ts";
@@ -31,6 +33,12 @@ test("the common and the combined form are as everybody's tools read them", () =
   const headers = ["referer", "http://x/", "user-agent", "curl/8"];
   expect(accessLine(recordOf({ headers }), "combined")).toMatch(/" 200 6 "http:\/\/x\/" "curl\/8"\n$/);
   expect(accessLine(recordOf({ status: 0, target: "" }), "common")).toMatch(/"GET - HTTP\/1.1" 499 6\n$/);
+  expect(accessLine(recordOf({ user: "ann" }), "common")).toMatch(/^::1 - ann \[/);
+  expect(accessLine(recordOf({ user: 'a b"c' }), "common")).toMatch(/^::1 - a\\x20b\\x22c \[/);
+  expect(accessLine(recordOf({ user: "" }), "combined")).toMatch(/^::1 - "" \[/);
+  expect(accessLine(recordOf({ status: 304, bytesSent: 0 }), "common")).toMatch(/ 304 -\n$/);
+  const origin = { ...recordOf().origin, protocol: "2" };
+  expect(accessLine(recordOf({ origin }), "common")).toContain('"GET /a?b=c HTTP/2.0"');
 });
 
 test.each(["common", "combined", "json"] as const)("what a client sends stays within its field: %s", (form) => {
@@ -85,6 +93,23 @@ test("every request has its line: answered, failed, unknown, and left by its cli
     [404, "HOST_UNKNOWN"],
   ]);
   expect(more[2]).toMatchObject({ status: 499, code: "CANCELLED", revision: "slow-00001", bytes_sent: 0 });
+});
+
+test("whom a rule has asked for his password is named, and nobody else", async () => {
+  const paper = new Paper();
+  const log = new AccessLog("common", { output: paper, log: silentLog, clock });
+  const cluster = await start({}, { watchers: [log] });
+  await cluster.wireService("web", saying("hi"));
+  const basicAuth = { secrets: [{ name: "users" }] };
+  cluster.gateway.cluster.set("trafficPolicies", trafficPolicy("p", { basicAuth }, toService("web")));
+  const user = { username: "ann", password: "pass" };
+  cluster.gateway.cluster.set("secrets", secretOf("users", "kubernetes.io/basic-auth", user));
+  for (const text of ["ann:pass", "bob:pass"]) {
+    const authorization = `Basic ${Buffer.from(text).toString("base64")}`;
+    await call(cluster, "web", { headers: { authorization } });
+  }
+  await until(() => paper.text.split("\n").length > 2);
+  expect(paper.text).toMatch(/^127\.0\.0\.1 - ann \[.* 200 2\n127\.0\.0\.1 - - \[.* 401 [0-9]+\n$/);
 });
 
 test("an output that is stuck costs lines, and no memory without end", async () => {

@@ -21,6 +21,8 @@ export class RequestRecord {
   readonly origin: RequestOrigin;
   /** Address of the client. */
   client: string;
+  /** Whom the client has shown to be, where the rule asks: the user of a password, the subject of a token. */
+  user: string | undefined;
   /** Value of Host, and path and query; empty while, or because, they could not be read. */
   authority = "";
   target = "";

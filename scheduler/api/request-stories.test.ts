@@ -24,13 +24,17 @@ describe("stories of requests that failed", () => {
     await expect(requestStory(gateway, "r-3")).rejects.toMatchObject({ code: "NotFound" });
   });
 
-  test("those that gateways refused have a place of their own: a flood of them leaves the others", async () => {
+  test("those that gateways refused, and functions answered, have places of their own: a flood of them leaves the others", async () => {
     const gateway = running.client(running.material.tokens.gateway);
     await postStories(gateway, [story("kept")]);
-    const refusals = Array.from({ length: 6_000 }, (_, index) => ({ ...story(`no-${index}`), revision: "" }));
-    for (let at = 0; at < refusals.length; at += 1_000) await postStories(gateway, refusals.slice(at, at + 1_000));
+    const flood = Array.from({ length: 6_000 }, (_, index) => [
+      { ...story(`no-${index}`), revision: "" },
+      { ...story(`own-${index}`), code: "ANSWERED", status: 500 },
+    ]).flat();
+    for (let at = 0; at < flood.length; at += 1_000) await postStories(gateway, flood.slice(at, at + 1_000));
     expect((await requestStory(gateway, "kept")).id).toBe("kept");
     expect((await requestStory(gateway, "no-5999")).id).toBe("no-5999");
+    expect((await requestStory(gateway, "own-5999")).id).toBe("own-5999");
     await expect(requestStory(gateway, "no-999")).rejects.toMatchObject({ code: "NotFound" });
   });
 

@@ -145,7 +145,7 @@ export interface ScaleDecision {
   readonly repeated: number;
 }
 
-/** What became of a request that failed. Times in milliseconds, those of attempts since it arrived. */
+/** What became of a request that was answered with an error, or not at all. Times in milliseconds, those of attempts since it arrived. */
 export interface RequestStory {
   /** As the client was told. */
   readonly id: string;
@@ -161,7 +161,7 @@ export interface RequestStory {
   /** Without the query, and cut when it is long. */
   readonly path: string;
   readonly client: string;
-  /** A code of the gateway's table, the pod's fault, or CANCELLED; and its status. */
+  /** A code of the gateway's table, the pod's fault, or ANSWERED: the function itself gave this status. */
   readonly code: string;
   readonly status: number;
   /** In a sentence; never shown to the client. */

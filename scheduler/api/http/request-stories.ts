@@ -7,7 +7,9 @@ import { readObject } from "./request-body.ts";
 
 /** A story has some 700 bytes: 14 MiB. At two failures a second it is a morning. */
 const storiesMax = 20_000;
-/** Of requests that came no further than a gateway: what clients do wrong takes no place from what functions do. */
+/** Of errors that functions themselves have answered: one that goes on with it takes no place from what fails. */
+const answersMax = 5_000;
+/** Of requests that came no further than a gateway, or were answered 4xx: what clients do wrong takes no place from the others. */
 const refusalsMax = 5_000;
 /** In one report, and attempts of one story. */
 const reportMax = 1_000;
@@ -17,7 +19,8 @@ const textMax = 500;
 
 /** What became of requests that failed: gateways tell, people ask. In memory: it is of use for as long as it is fresh. */
 export class RequestStories {
-  readonly #stories = new Map<string, RequestStory>();
+  readonly #failures = new Map<string, RequestStory>();
+  readonly #answers = new Map<string, RequestStory>();
   readonly #refusals = new Map<string, RequestStory>();
 
   /** POST /shallop/v1/stories. @throws ApiFault Forbidden, BadRequest */
@@ -34,21 +37,27 @@ export class RequestStories {
 
   /** @throws ApiFault NotFound */
   get(id: string): RequestStory {
-    const story = this.#stories.get(id) ?? this.#refusals.get(id);
+    const story = this.#failures.get(id) ?? this.#answers.get(id) ?? this.#refusals.get(id);
     if (story !== undefined) return story;
     const why =
-      "requests that failed are kept, the last 20,000 since the control plane started, and 5,000 that gateways have refused";
+      "those that failed are kept, the last 20,000 since the control plane started, 5,000 that functions answered with 5xx, and 5,000 with 4xx";
     throw new ApiFault("NotFound", `nothing is known of request ${JSON.stringify(id)}: ${why}`);
   }
 
   #keep(story: RequestStory): void {
-    const [kept, most] = story.revision === "" ? [this.#refusals, refusalsMax] : [this.#stories, storiesMax];
+    const [kept, most] = this.#placeOf(story);
     kept.delete(story.id);
     kept.set(story.id, story);
     for (const oldest of kept.keys()) {
       if (kept.size <= most) break;
       kept.delete(oldest);
     }
+  }
+
+  #placeOf({ revision, code, status }: RequestStory): readonly [Map<string, RequestStory>, most: number] {
+    const isAnswer = code === "ANSWERED";
+    if (revision === "" || (isAnswer && status < 500)) return [this.#refusals, refusalsMax];
+    return isAnswer ? [this.#answers, answersMax] : [this.#failures, storiesMax];
   }
 }
 
