@@ -11,8 +11,8 @@ import { compileFilters, ownMirrorsOnly } from "./filters.ts";
 import type { HostEntries } from "./host-index.ts";
 import type { Entry, PathMatch } from "./path-table.ts";
 import { type PolicyBook, targetKey } from "./policy.ts";
-import { compilePredicates } from "./predicates.ts";
-import { allSchemes, type Rule } from "./rule.ts";
+import { type CompiledPredicates, compilePredicates } from "./predicates.ts";
+import { allSchemes, type RoutedRequest, type Rule } from "./rule.ts";
 
 /** The class that Shallop makes; an ingress without one is Shallop's too: there is nobody else here. */
 const ownClass = "shallop";
@@ -38,7 +38,7 @@ export function compileIngress(ingress: Ingress, policies: PolicyBook): readonly
   const filters = compileFilters(policies.filters(targets), ownMirrorsOnly(namespace));
   const policy = policies.policy(targets, {}, namespace);
   let place = 0;
-  const entry = (path: PathMatch, backend: IngressBackend): Entry => {
+  const entry = (host: string, path: PathMatch, backend: IngressBackend): Entry => {
     const rule: Rule = {
       name: `Ingress ${namespace}/${metadata.name}, path ${path.kind === "pattern" ? path.pattern : path.path}`,
       namespace,
@@ -50,7 +50,7 @@ export function compileIngress(ingress: Ingress, policies: PolicyBook): readonly
     };
     return {
       path,
-      predicates: compilePredicates({}),
+      predicates: host.startsWith("*.") ? oneLabel(host.length - 1) : compilePredicates({}),
       schemes: allSchemes,
       rule,
       createdAt: metadata.creationTimestamp,
@@ -58,15 +58,22 @@ export function compileIngress(ingress: Ingress, policies: PolicyBook): readonly
       place: place++,
     };
   };
-  const hosts: HostEntries[] = (spec?.rules ?? []).map(({ host, http }) => ({
-    host: host === undefined || host === "" ? anyHost : host.toLowerCase(),
-    entries: (http?.paths ?? []).map(({ path = "/", pathType, backend }) =>
-      entry({ kind: pathType === "Exact" ? "exact" : "prefix", path: path === "" ? "/" : path }, backend),
-    ),
-  }));
+  const hosts: HostEntries[] = (spec?.rules ?? []).map(({ host: named, http }) => {
+    const host = named === undefined || named === "" ? anyHost : named.toLowerCase();
+    const entries = (http?.paths ?? []).map(({ path = "/", pathType, backend }) =>
+      entry(host, { kind: pathType === "Exact" ? "exact" : "prefix", path: path === "" ? "/" : path }, backend),
+    );
+    return { host, entries };
+  });
   const fallback = spec?.defaultBackend;
   if (fallback === undefined) return hosts;
-  // What no path of a rule's host takes goes there too.
-  const names = new Set([...hosts.map(({ host }) => host), ...((spec?.rules ?? []).length === 0 ? [anyHost] : [])]);
-  return [...hosts, ...[...names].map((host) => ({ host, entries: [entry(everything, fallback)] }))];
+  // "If none of the hosts or paths match": any host, and what no path of a rule's host takes.
+  const names = new Set([...hosts.map(({ host }) => host), anyHost]);
+  return [...hosts, ...[...names].map((host) => ({ host, entries: [entry(host, everything, fallback)] }))];
+}
+
+/** A wildcard of an Ingress stands for one label, not for several as elsewhere (IngressRule, `host`). */
+function oneLabel(suffixLength: number): CompiledPredicates {
+  const holds = ({ host }: RoutedRequest): boolean => host.indexOf(".") === host.length - suffixLength;
+  return { ...compilePredicates({}), holds };
 }

@@ -215,14 +215,21 @@ describe("Ingress", () => {
     expect(to(router, "http://nginx.com/")).toBe("nothing");
   });
 
-  test("a default backend takes what no rule takes, and every host when there are no rules", () => {
+  test("a wildcard stands for one label", () => {
+    const router = routerWith();
+    router.set("ingresses", ingressOf("i", "*.foo.com", [{ path: "/", to: "a" }]));
+    const hosts = ["bar.foo.com", "baz.bar.foo.com", "foo.com"];
+    expect(hosts.map((host) => to(router, `http://${host}/`))).toEqual(["a", "nothing", "nothing"]);
+  });
+
+  test("a default backend takes what no rule takes, whatever its host", () => {
     const router = routerWith();
     const defaultBackend = { service: { name: "d", port: { number: 80 } } };
     const some = ingressOf("i", "shop.com", [{ path: "/a", to: "a" }]);
     router.set("ingresses", { ...some, spec: { ...some.spec, defaultBackend } });
     expect(to(router, "http://shop.com/a")).toBe("a");
     expect(to(router, "http://shop.com/x")).toBe("d");
-    expect(to(router, "http://else.com/")).toBe("nothing");
+    expect(to(router, "http://else.com/")).toBe("d");
     router.set("ingresses", { ...some, spec: { defaultBackend } });
     expect(to(router, "http://else.com/")).toBe("d");
   });

@@ -121,7 +121,7 @@ export class Controllers implements AsyncDisposable {
       onStateChange: () => this.#addAllRevisions(),
     });
     this.#garbage = new GarbageController(cluster);
-    this.#routing = new RoutingController(cluster, clock, options.addresses);
+    this.#routing = new RoutingController({ cluster, clock, addresses: options.addresses, events });
     this.#queues = this.#makeQueues();
     observeControllers(this.#metrics, { autoscaler: this.#autoscaler, queues: this.#queues });
     cluster.onChange((kind, change) => this.#changed(kind, change));

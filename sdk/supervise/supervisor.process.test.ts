@@ -149,11 +149,14 @@ test("a program that asks for it is replaced, and nobody who connects is refused
   while (!heard.has(String(pidOf("web"))) || pidOf("web") === first) heard.add(await ask(Number(port)));
   await until(() => said.includes("web was replaced") && !isAlive(first));
   expect(supervisor.status()).toMatchObject([{ state: "ready", restarts: 0 }]);
+  const second = pidOf("web");
+  await supervisor.replace("web");
+  expect(pidOf("web")).not.toBe(second);
 });
 
 test("of those that were replaced and do not end, the oldest is ended", async () => {
-  const source = `process.send({ type: "ready", facts: {} });
-    process.on("SIGHUP", () => process.send({ type: "replace" }));
+  const source = `process.on("SIGHUP", () => process.send({ type: "replace" }));
+    process.send({ type: "ready", facts: {} });
     setInterval(() => {}, 1000);`;
   await supervisor.start(program("web", source));
   const pids: number[] = [];

@@ -51,6 +51,11 @@ export class Supervisor {
     return this.#wards.map((ward) => ward.status());
   }
 
+  /** Puts a new process in the place of a program's, as a program itself may ask for. */
+  async replace(name: string): Promise<void> {
+    await this.#wards.find((ward) => ward.status().name === name)?.replace();
+  }
+
   /** Stops everything, last started first. */
   async stop(): Promise<void> {
     for (const ward of this.#wards.toReversed()) await ward.stop();

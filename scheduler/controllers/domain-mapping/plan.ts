@@ -32,7 +32,9 @@ export function planDomainMapping(mapping: DomainMapping, world: RoutingWorld): 
 function certificate({ metadata, spec }: DomainMapping, world: RoutingWorld): Finding {
   if (spec.tls === undefined) return { status: "True", reason: "TLSNotEnabled", severity: "Info" };
   const { secretName } = spec.tls;
-  return world.secret(metadata.namespace ?? "", secretName)?.type === secretType.tls
-    ? isTrue
-    : failed("CertificateNotFound", `Secret "${secretName}" of the type ${secretType.tls} was not found`);
+  const secret = world.secret(metadata.namespace ?? "", secretName);
+  if (secret?.type !== secretType.tls)
+    return failed("CertificateNotFound", `Secret "${secretName}" of the type ${secretType.tls} was not found`);
+  const fault = world.certificateFault(secret);
+  return fault === undefined ? isTrue : failed("CertificateInvalid", `Secret "${secretName}" cannot be used: ${fault}`);
 }

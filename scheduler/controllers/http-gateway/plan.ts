@@ -103,8 +103,11 @@ function certificateFinding(gateway: Gateway, { protocol, tls }: GatewayListener
     const from = { group: gatewayGroup, kind: "Gateway", namespace: own };
     if (!isGranted({ from, to: { group, kind, namespace, name } }, world.grants()))
       return fails("RefNotPermitted", `no ReferenceGrant of ${namespace} lets this Gateway use ${reference}`);
-    if (world.secret(namespace, name)?.type !== secretType.tls)
+    const secret = world.secret(namespace, name);
+    if (secret?.type !== secretType.tls)
       return fails("InvalidCertificateRef", `${reference} of the type ${secretType.tls} is not there`);
+    const fault = world.certificateFault(secret);
+    if (fault !== undefined) return fails("InvalidCertificateRef", `${reference} cannot be used: ${fault}`);
   }
   return holds("ResolvedRefs");
 }

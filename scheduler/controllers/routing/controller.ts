@@ -4,16 +4,20 @@ import {
   gatewayController,
   gatewayGroup,
   type HttpRoute,
+  type Ingress,
   networkingGroup,
+  type Secret,
   servingGroup,
 } from "@shallop/sdk/api";
+import { type EventRecorder, referenceTo } from "@shallop/sdk/client";
 import type { Clock } from "@shallop/sdk/internal";
 import { planDomainMapping } from "../domain-mapping/plan.ts";
 import { planEndpointSlice, sliceName } from "../endpoint-slice/plan.ts";
 import { planGateway, planGatewayClass } from "../http-gateway/plan.ts";
 import { planHttpRoute } from "../http-route/plan.ts";
-import { ownClass, planIngress } from "../ingress/plan.ts";
+import { faultySecrets, ownClass, planIngress } from "../ingress/plan.ts";
 import type { Addresses } from "../shared/addresses.ts";
+import { certificateFault } from "../shared/certificate-fault.ts";
 import { type Cluster, gatewaysOf, type WatchedKind, type WatchedKinds } from "../shared/cluster.ts";
 import { type Change, keyOf } from "../shared/mirror.ts";
 import { same } from "../shared/same.ts";
@@ -32,6 +36,13 @@ const lookedAfter = [
 ] as const satisfies readonly WatchedKind[];
 type LookedAfter = (typeof lookedAfter)[number];
 
+export interface RoutingControllerOptions {
+  readonly cluster: Cluster;
+  readonly clock: Clock;
+  readonly addresses: Addresses;
+  readonly events: EventRecorder;
+}
+
 /**
  * Writes what becomes of the objects that route requests: gateways follow the objects themselves, so nothing here is on
  * the way of a request. Keys are `KIND NAMESPACE/NAME`.
@@ -40,11 +51,15 @@ export class RoutingController {
   readonly #cluster: Cluster;
   readonly #clock: Clock;
   readonly #addresses: Addresses;
+  readonly #events: EventRecorder;
+  /** Secrets without a usable certificate that an Ingress has been told of. */
+  readonly #told = new WeakMap<Secret, Set<string>>();
 
-  constructor(cluster: Cluster, clock: Clock, addresses: Addresses) {
+  constructor({ cluster, clock, addresses, events }: RoutingControllerOptions) {
     this.#cluster = cluster;
     this.#clock = clock;
     this.#addresses = addresses;
+    this.#events = events;
   }
 
   /** The classes by which Ingresses and Gateways are ours, where nobody has made them. */
@@ -98,7 +113,11 @@ export class RoutingController {
       case "httpRoutes":
         return this.#write(kind, { namespace, name }, (route) => planHttpRoute(route, world));
       case "ingresses":
-        return this.#write(kind, { namespace, name }, (ingress) => planIngress(ingress, world));
+        return this.#write(kind, { namespace, name }, (ingress) => {
+          const status = planIngress(ingress, world);
+          if (status !== undefined) this.#tellFaults(ingress, world);
+          return status;
+        });
       case "domainMappings":
         return this.#write(kind, { namespace, name }, (mapping) => planDomainMapping(mapping, world));
       case "trafficPolicies":
@@ -107,6 +126,18 @@ export class RoutingController {
         return this.#keepSlice(namespace ?? "", name);
       default:
         return kind satisfies never;
+    }
+  }
+
+  /** An Ingress has no condition that could say it. */
+  #tellFaults(ingress: Ingress, world: RoutingWorld): void {
+    for (const { secret, fault } of faultySecrets(ingress, world)) {
+      const told = this.#told.get(secret) ?? new Set();
+      this.#told.set(secret, told);
+      if (told.has(ingress.metadata.uid)) continue;
+      told.add(ingress.metadata.uid);
+      const message = `Secret ${secret.metadata.name} cannot be used: ${fault}; the certificate before it stays, where there was one`;
+      this.#events.event(referenceTo(ingress), "Warning", "CertificateInvalid", message);
     }
   }
 
@@ -154,6 +185,7 @@ export class RoutingController {
       routesOf: (namespace, name) => cluster.of("httpRoutes").indexed("gateway", `${namespace}/${name}`),
       grants: () => cluster.of("referenceGrants").items(),
       secret: (namespace, name) => cluster.of("secrets").get(namespace, name),
+      certificateFault,
       knativeRoute: (namespace, name) => cluster.of("routes").get(namespace, name),
       coreService: (namespace, name) => cluster.of("coreServices").get(namespace, name),
       exists: (group, kind, namespace, name) => {
@@ -210,7 +242,7 @@ const concerned: { readonly [Kind in WatchedKind]?: readonly LookedAfter[] } = {
   ingressClasses: ["ingresses"],
   gateways: ["httpRoutes", "trafficPolicies"],
   ingresses: ["trafficPolicies"],
-  secrets: ["gateways", "domainMappings", "trafficPolicies"],
+  secrets: ["gateways", "ingresses", "domainMappings", "trafficPolicies"],
   domainMappings: ["domainMappings", "trafficPolicies"],
   trafficPolicies: ["trafficPolicies"],
 };

@@ -25,6 +25,8 @@ export interface RoutingWorld {
   readonly routesOf: (namespace: string, name: string) => readonly HttpRoute[];
   readonly grants: () => Iterable<ReferenceGrant>;
   readonly secret: (namespace: string, name: string) => Secret | undefined;
+  /** Why a secret holds no certificate that gateways can use; undefined: it does. */
+  readonly certificateFault: (secret: Secret) => string | undefined;
   readonly knativeRoute: (namespace: string, name: string) => Route | undefined;
   readonly coreService: (namespace: string, name: string) => CoreService | undefined;
   /** Whether the target of a policy is there. */

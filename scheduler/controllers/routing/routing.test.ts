@@ -14,6 +14,7 @@ import {
   trafficPolicies,
 } from "@shallop/sdk/api";
 import { expect, onTestFinished, test } from "vitest";
+import { CertificateAuthority } from "../../api/pki/authority.ts";
 import { World } from "../control-plane.fake.ts";
 
 async function world(): Promise<World> {
@@ -37,7 +38,24 @@ const make = async <T extends ApiObject>(
 const told = (conditions: readonly { type: string; status: string; reason?: string }[] | undefined): string[] =>
   (conditions ?? []).map(({ type, status, reason }) => `${type}=${status}/${reason ?? ""}`);
 
-const tls = { type: "kubernetes.io/tls", data: { "tls.crt": "YQ==", "tls.key": "YQ==" } };
+async function keyPair(): Promise<{ readonly type: string; readonly data: Record<string, string> }> {
+  const { authority } = await CertificateAuthority.create(0);
+  const { certificate, key } = await authority.issue({ commonName: "example.com", usages: ["server"] }, 0);
+  const base64 = (text: string): string => Buffer.from(text).toString("base64");
+  return { type: "kubernetes.io/tls", data: { "tls.crt": base64(certificate), "tls.key": base64(key) } };
+}
+
+const otherKey = ({ data }: { readonly data: Record<string, string> }) => ({ "tls.key": data["tls.key"] ?? "" });
+
+test("an Ingress, which has no conditions, hears by an event that its certificate cannot be used", async () => {
+  const here = await world();
+  await make(here, secrets, "cert", { type: "kubernetes.io/tls", data: { "tls.crt": "YQ==", "tls.key": "YQ==" } });
+  const tls = [{ hosts: ["example.com"], secretName: "cert" }];
+  await make(here, ingresses, "web", {
+    spec: { tls, defaultBackend: { service: { name: "web", port: { number: 80 } } } },
+  });
+  expect(await here.reasons()).toContain("CertificateInvalid");
+});
 
 test("the classes are there from the start, and are accepted", async () => {
   const { client } = await world();
@@ -79,7 +97,15 @@ test("a Gateway and a HTTPRoute say what became of them, and say it anew when th
   expect(told((await edge())?.listeners?.[1]?.conditions)).toContain("ResolvedRefs=False/InvalidCertificateRef");
   expect(await parent("web")).toEqual(["Accepted=True/Accepted", "ResolvedRefs=False/BackendNotFound"]);
   expect(await parent("lost")).toContain("Accepted=False/NoMatchingParent");
-  await make(here, secrets, "cert", tls);
+  const tls = await keyPair();
+  const broken = await make(here, secrets, "cert", { ...tls, data: { ...tls.data, ...otherKey(await keyPair()) } });
+  await here.pass(1000);
+  expect((await edge())?.listeners?.[1]?.conditions?.find(({ type }) => type === "ResolvedRefs")).toMatchObject({
+    status: "False",
+    reason: "InvalidCertificateRef",
+    message: "Secret default/cert cannot be used: tls.key is not the key of tls.crt",
+  });
+  await client.update(secrets, { ...broken, data: tls.data });
   await make(here, coreServices, "web", { spec: { selector: { app: "web" }, ports: [{ port: 80 }] } });
   await here.pass(1000);
   expect(told((await edge())?.listeners?.[1]?.conditions)).toContain("ResolvedRefs=True/ResolvedRefs");

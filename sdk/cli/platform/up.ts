@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { openSync } from "node:fs";
 import { join } from "node:path";
+import { isatty } from "node:tty";
 import { systemClock } from "../../internal/clock.ts";
 import { aborted, stopSignal } from "../../internal/child.ts";
 import {
@@ -63,12 +64,24 @@ export async function up(context: Context, flags: UpFlags): Promise<void> {
   });
   try {
     const facts = await startAll(supervisor, dataDirectory, flags, ports);
+    const hungUp = hangup(() => void supervisor.replace("gateway"));
     announce(context, { dataDirectory, flags, ports, facts, tookMs: systemClock.nowMs() - startedMs });
-    await Promise.race([aborted(stop), asked.promise]);
+    await Promise.race([aborted(stop), asked.promise, hungUp]);
     context.print("stopping");
   } finally {
     await supervisor.stop();
   }
+}
+
+/**
+ * SIGHUP: the end of the terminal, where there is one, and with it of the platform. Where there is none somebody has sent it,
+ * as one does to other proxies, to have the gateway replaced.
+ */
+function hangup(replace: () => void): Promise<void> {
+  const hasTerminal = isatty(0);
+  return new Promise((resolve) => {
+    process.on("SIGHUP", hasTerminal ? resolve : replace);
+  });
 }
 
 type Facts = Readonly<Record<string, string>>;
