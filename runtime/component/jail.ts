@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { type FileHandle, readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { type Clock, guestV8Flags } from "@shallop/sdk/internal";
 import type { Cells } from "../sandbox/cell/cells.ts";
@@ -7,17 +7,23 @@ import { cellPid, type CellProcess } from "../sandbox/kernel/cell.ts";
 import { answerBytesMax } from "./jail-protocol.ts";
 import type { WantedPurpose } from "./requirements.ts";
 
-export interface JailLimits {
-  /** What the component is wanted for. */
-  readonly purpose: WantedPurpose;
+/** How a jail is started. */
+export interface JailSettings {
+  /** JavaScript heap. */
   readonly heapBytesMax: number;
-  readonly residentBytesMax: number;
-  readonly timeoutMs: number;
-  readonly clock: Clock;
   /** How it is closed in. */
   readonly cells: Cells;
   /** Directory of Node's compile cache of our own programs, which is only read; undefined: there is none. */
   readonly compileCache: string | undefined;
+}
+
+/** What a jail does, and what it may use. */
+export interface JailJob {
+  /** What the component is wanted for. */
+  readonly purpose: WantedPurpose;
+  readonly residentBytesMax: number;
+  readonly timeoutMs: number;
+  readonly clock: Clock;
 }
 
 export type JailResult =
@@ -31,6 +37,8 @@ const residentCheckMs = 50;
 // Of what the jail writes to stderr, for the message.
 const stderrCharsMax = 2000;
 const pageBytes = 4096;
+// A component is read and written in pieces of this size.
+const pieceBytes = 1 << 20;
 
 /** With these alone does Node's compile cache fit: V8 keeps what it has compiled by its flags. */
 export const jailNodeFlags = (heapBytesMax: number): readonly string[] => [
@@ -40,52 +48,104 @@ export const jailNodeFlags = (heapBytesMax: number): readonly string[] => [
 ];
 
 /**
- * Runs the preparing program on an open file, in a process of its own, closed in as this machine allows: no environment, no
- * network, no right to write files or to start programs, a user of its own. It is killed when it takes too long, too much memory, or writes too much.
+ * A process for one component, closed in as this machine allows: no environment, no network, no right to write files or to
+ * start programs, a user of its own. It has loaded its program before it is given the component, and waits for it. It is killed when
+ * it takes too long, too much memory, or writes too much.
  */
-export async function runJail(componentFd: number, limits: JailLimits, signal: AbortSignal): Promise<JailResult> {
-  signal.throwIfAborted();
-  const { cells } = limits;
-  const { closesCalls, tree } = cells.ability;
-  const uid = cells.takeUser();
-  // Where the file tree is not its own, it could write there.
-  const compileCache = tree === "none" ? undefined : limits.compileCache;
-  const child = cells.start({
-    nodeArguments: [
-      ...jailNodeFlags(limits.heapBytesMax),
-      ...["--permission", "--allow-fs-read=*", "--allow-worker"],
-      ...(closesCalls ? ["--allow-ffi"] : []),
-      // Node reads a cache only that it may write. This one is mounted to be read.
-      ...(compileCache === undefined ? [] : [`--allow-fs-write=${compileCache}`]),
-      ...[jailProgram, limits.purpose],
-      ...(closesCalls ? ["--close-calls"] : []),
-    ],
-    environment: compileCache === undefined ? {} : { NODE_COMPILE_CACHE: compileCache },
-    mounts: compileCache === undefined ? [] : await compileCacheMounts(compileCache, cells, uid),
-    uid,
-    network: "none",
-    stdio: [componentFd, "pipe", "pipe"],
-  });
-  let killed: string | undefined;
-  const kill = (reason: string): void => {
-    killed ??= reason;
-    child.kill("SIGKILL");
-  };
-  const onAbort = (): void => kill("it was cancelled");
-  signal.addEventListener("abort", onAbort, { once: true });
-  const deadline = limits.clock.after(limits.timeoutMs, () => kill(`it took longer than ${limits.timeoutMs} ms`));
-  const memory = limits.clock.every(residentCheckMs, () => void checkMemory(child, limits.residentBytesMax, kill));
-  try {
-    const { output, stderr, code } = await collect(child, kill);
-    signal.throwIfAborted();
-    if (killed !== undefined) return { ended: "failed", reason: killed };
-    if (code === 0) return { ended: "ok", output };
-    return { ended: "failed", reason: `the preparing process ended with ${String(code)}: ${errorLine(stderr)}` };
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-    deadline.cancel();
-    memory.cancel();
-    cells.releaseUser(uid);
+export class Jail {
+  readonly #child: CellProcess;
+  readonly #collected: Promise<Collected>;
+  #hasEnded = false;
+  #killed: string | undefined;
+
+  private constructor(child: CellProcess, left: () => void) {
+    this.#child = child;
+    this.#collected = collect(child, (reason) => this.#kill(reason)).finally(() => {
+      this.#hasEnded = true;
+      left();
+    });
+    this.#collected.catch(() => undefined);
+    // It may end without reading: its exit code says why.
+    child.stdin?.on("error", () => undefined);
+  }
+
+  static async start({ heapBytesMax, cells, compileCache }: JailSettings): Promise<Jail> {
+    const { closesCalls, tree } = cells.ability;
+    const uid = cells.takeUser();
+    // Where the file tree is not its own, it could write there.
+    const cache = tree === "none" ? undefined : compileCache;
+    const child = cells.start({
+      nodeArguments: [
+        ...jailNodeFlags(heapBytesMax),
+        ...["--permission", "--allow-fs-read=*", "--allow-worker"],
+        ...(closesCalls ? ["--allow-ffi"] : []),
+        // Node reads a cache only that it may write. This one is mounted to be read.
+        ...(cache === undefined ? [] : [`--allow-fs-write=${cache}`]),
+        jailProgram,
+        ...(closesCalls ? ["--close-calls"] : []),
+      ],
+      environment: cache === undefined ? {} : { NODE_COMPILE_CACHE: cache },
+      mounts: cache === undefined ? [] : await compileCacheMounts(cache, cells, uid),
+      uid,
+      network: "none",
+      stdio: ["pipe", "pipe", "pipe"],
+    });
+    return new Jail(child, () => cells.releaseUser(uid));
+  }
+
+  /** Whether it is still there. */
+  get isWaiting(): boolean {
+    return !this.#hasEnded && this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** Prepares the component that the file holds; once. */
+  async run(component: FileHandle, job: JailJob, signal: AbortSignal): Promise<JailResult> {
+    const onAbort = (): void => this.#kill("it was cancelled");
+    signal.addEventListener("abort", onAbort, { once: true });
+    const deadline = job.clock.after(job.timeoutMs, () => this.#kill(`it took longer than ${job.timeoutMs} ms`));
+    const memory = job.clock.every(residentCheckMs, () => void this.#checkMemory(job.residentBytesMax));
+    try {
+      signal.throwIfAborted();
+      this.#give(component, job.purpose);
+      const { output, stderr, code } = await this.#collected;
+      signal.throwIfAborted();
+      if (this.#killed !== undefined) return { ended: "failed", reason: this.#killed };
+      if (code === 0) return { ended: "ok", output };
+      return { ended: "failed", reason: `the preparing process ended with ${String(code)}: ${errorLine(stderr)}` };
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+      deadline.cancel();
+      memory.cancel();
+      this.end();
+    }
+  }
+
+  /** It is not needed, or no more. */
+  end(): void {
+    this.#kill("it was ended");
+  }
+
+  #give(component: FileHandle, purpose: WantedPurpose): void {
+    const { stdin } = this.#child;
+    stdin?.write(`${purpose}\n`);
+    const pieces = component.createReadStream({ autoClose: false, highWaterMark: pieceBytes, start: 0 });
+    pieces.once("error", (error) => this.#kill(`it cannot be read: ${error.message}`));
+    if (stdin !== null) pieces.pipe(stdin);
+  }
+
+  #kill(reason: string): void {
+    if (this.#hasEnded) return;
+    this.#killed ??= reason;
+    this.#child.kill("SIGKILL");
+  }
+
+  async #checkMemory(bytesMax: number): Promise<void> {
+    const pid = this.#child.exitCode === null ? await cellPid(this.#child) : undefined;
+    if (pid === undefined) return;
+    // proc_pid_statm(5): the second number is the resident size in pages. Gone = ended.
+    const statm = await readFile(`/proc/${pid}/statm`, "utf8").catch(() => "");
+    const residentBytes = Number(statm.split(" ")[1] ?? 0) * pageBytes;
+    if (residentBytes > bytesMax) this.#kill(`its preparation took more than ${bytesMax} bytes of memory`);
   }
 }
 
@@ -113,15 +173,6 @@ function collect(child: CellProcess, kill: (reason: string) => void): Promise<Co
       resolve({ output: Buffer.concat(chunks), stderr, code: code ?? signalName });
     });
   });
-}
-
-async function checkMemory(child: CellProcess, bytesMax: number, kill: (reason: string) => void): Promise<void> {
-  const pid = child.exitCode === null ? await cellPid(child) : undefined;
-  if (pid === undefined) return;
-  // proc_pid_statm(5): the second number is the resident size in pages. Gone = ended.
-  const statm = await readFile(`/proc/${pid}/statm`, "utf8").catch(() => "");
-  const residentBytes = Number(statm.split(" ")[1] ?? 0) * pageBytes;
-  if (residentBytes > bytesMax) kill(`its preparation took more than ${bytesMax} bytes of memory`);
 }
 
 /** The line that names the error; Node prints the place before it and its version after it. */

@@ -1,7 +1,7 @@
-// The jail: prepares one component for the purpose that its argument names, and ends. Standard input is the component; standard output gets the answer
-// (jail-protocol.ts). It has no environment, may write no file and start no program; whatever the component's bytes do
+// The jail: prepares one component, and ends. Standard input is a line that names the purpose, and then the component; standard
+// output gets the answer (jail-protocol.ts). It has no environment, may write no file and start no program; whatever the component's bytes do
 // to the transpiler or to V8 ends with this process.
-import { readFileSync } from "node:fs";
+import { buffer } from "node:stream/consumers";
 import { assert, describeError } from "@shallop/sdk/internal";
 import { binaryLayer, type ComponentSurface } from "./component-binary.ts";
 import { glueCacheFile, glueFile, linksFile, type PreparedForm } from "./component-plan.ts";
@@ -112,10 +112,17 @@ function compileModule(bytes: Uint8Array): WebAssembly.Module {
 const wantedPurpose = (text: string | undefined): WantedPurpose =>
   text === "run" || text === "either" ? text : "serve";
 
+/** The smallest component there is. */
+const noComponent = Uint8Array.of(0x00, 0x61, 0x73, 0x6d, 0x0d, 0x00, 0x01, 0x00);
+
 let output: Output;
-if (process.argv[3] === "--close-calls") closeSystemCalls("jail");
+if (process.argv[2] === "--close-calls") closeSystemCalls("jail");
+// Whoever started this process may have no component yet: what is loaded when it comes is not waited for.
+await examineComponent(noComponent);
 try {
-  output = await prepareComponent(readFileSync(0), wantedPurpose(process.argv[2]));
+  const input = await buffer(process.stdin);
+  const lineEnd = input.indexOf(0x0a);
+  output = await prepareComponent(input.subarray(lineEnd + 1), wantedPurpose(input.toString("latin1", 0, lineEnd)));
 } catch (error) {
   output = refuse({ outcome: "invalid", message: invalidMessage(describeError(error)) });
 }

@@ -9,6 +9,7 @@ import { fillCompileCache } from "../host/compile-cache.ts";
 import { guestComponent } from "../host/testing/components.ts";
 import { Cells } from "../sandbox/cell/cells.ts";
 import type { PreparedLinks } from "./engine.ts";
+import { Jails } from "./jails.ts";
 import { type PrepareLimits, prepare, prepareLimits, type PrepareRequest } from "./prepare.ts";
 import { PreparedStore } from "./prepared-store.ts";
 
@@ -28,7 +29,7 @@ describe("prepare", () => {
       componentPath: path,
       componentDigest: digest,
       store: await PreparedStore.open(settings),
-      cells: () => cells,
+      jails: new Jails({ cells: () => cells }),
     };
   });
   afterEach(() => rm(directory, { recursive: true, force: true }));
@@ -51,10 +52,11 @@ describe("prepare", () => {
     const compileCache = join(directory, "compiled");
     await mkdir(compileCache);
     await fillCompileCache(compileCache);
-    const jails = (await readdir(compileCache)).find((name) => name.startsWith("v"));
-    const files = (): Promise<readonly string[]> => readdir(join(compileCache, jails ?? "none"));
+    const kept = (await readdir(compileCache)).find((name) => name.startsWith("v"));
+    const files = (): Promise<readonly string[]> => readdir(join(compileCache, kept ?? "none"));
     const before = (await files()).toSorted();
-    await prepare({ ...request, compileCache }, prepareLimits, systemClock, never);
+    const jails = new Jails({ cells: () => cells, compileCache });
+    await prepare({ ...request, jails }, prepareLimits, systemClock, never);
     expect((await files()).toSorted()).toEqual(before);
   });
 
@@ -86,7 +88,6 @@ describe("prepare", () => {
   test.each([
     { what: "takes too long", limits: { timeoutMs: 20 }, message: "longer than 20 ms" },
     { what: "takes too much memory", limits: { residentBytesMax: 1024 * 1024 }, message: "bytes of memory" },
-    { what: "needs too much heap", limits: { heapBytesMax: 8 * 1024 * 1024 }, message: "cannot be prepared" },
     { what: "is too large", limits: { componentBytesMax: 1000 }, message: "1000 is the most" },
   ])("a component that $what is IMAGE_INVALID, and nothing is left", async ({ limits, message }) => {
     await expect(run(limits)).rejects.toMatchObject({
@@ -94,6 +95,29 @@ describe("prepare", () => {
       message: expect.stringContaining(message),
     });
     expect(await readdir(join(directory, "prepared"))).toEqual([]);
+  });
+
+  test("a component that needs too much heap is IMAGE_INVALID", async () => {
+    const jails = new Jails({ cells: () => cells, heapBytesMax: 8 * 1024 * 1024 });
+    await expect(prepare({ ...request, jails }, prepareLimits, systemClock, never)).rejects.toMatchObject({
+      code: "IMAGE_INVALID",
+      message: expect.stringContaining("cannot be prepared"),
+    });
+  });
+
+  test("a jail that waits is used, and one that has died meanwhile is not", async () => {
+    const jails = new Jails({ cells: () => cells });
+    jails.keepReady();
+    const jail = await jails.take();
+    expect(jail.isWaiting).toBe(true);
+    jails.keepReady();
+    const other = await jails.take();
+    expect(other).not.toBe(jail);
+    for (const each of [jail, other]) each.end();
+    await expect.poll(() => [jail, other].map(({ isWaiting }) => isWaiting)).toEqual([false, false]);
+    jails.keepReady();
+    await run();
+    jails.close();
   });
 
   test("names all that the component lacks here, interfaces and what is in them", async () => {

@@ -2,9 +2,8 @@ import { open } from "node:fs/promises";
 import type { Clock } from "@shallop/sdk/internal";
 import { ImportsUnmetFault, PodFault } from "../pod/pod-runtime.ts";
 import { type ComponentPlan, planFormat, sha256 } from "./component-plan.ts";
-import type { Cells } from "../sandbox/cell/cells.ts";
-import { runJail } from "./jail.ts";
 import { type JailAnswer, parseJailOutput } from "./jail-protocol.ts";
+import type { Jails } from "./jails.ts";
 import type { PreparedComponent, PreparedStore } from "./prepared-store.ts";
 import { purposesOf, type WantedPurpose } from "./requirements.ts";
 import { engineIdentity } from "./v8-flags.ts";
@@ -13,8 +12,6 @@ import { engineIdentity } from "./v8-flags.ts";
 export interface PrepareLimits {
   /** Bytes of the component. */
   readonly componentBytesMax: number;
-  /** JavaScript heap of the jail. */
-  readonly heapBytesMax: number;
   /** Memory of the jail in all. */
   readonly residentBytesMax: number;
   /** Wall clock. */
@@ -24,8 +21,6 @@ export interface PrepareLimits {
 export const prepareLimits: PrepareLimits = {
   // The largest known engine in a component (StarlingMonkey) has 13 MB.
   componentBytesMax: 64 * 1024 * 1024,
-  // Those 13 MB need 200 MB to be transpiled.
-  heapBytesMax: 1024 * 1024 * 1024,
   residentBytesMax: 2 * 1024 * 1024 * 1024,
   // Takes 1 to 2 s on a slow core; hostile components make it quadratic.
   timeoutMs: 30_000,
@@ -39,10 +34,8 @@ export interface PrepareRequest {
   readonly store: PreparedStore;
   /** What it is wanted for; a pod's serve. */
   readonly purpose?: WantedPurpose;
-  /** Asked for when it is to be prepared: how the jail is closed in. */
-  readonly cells: () => Promise<Cells>;
-  /** Directory of Node's compile cache of our own programs. */
-  readonly compileCache?: string;
+  /** Where it is prepared, when it has to be. */
+  readonly jails: Jails;
 }
 
 /**
@@ -81,17 +74,9 @@ async function runInJail(
   if (size > limits.componentBytesMax) {
     throw invalid(request, `it has ${size} bytes, and ${limits.componentBytesMax} is the most`);
   }
-  const result = await runJail(
-    component.fd,
-    {
-      ...limits,
-      clock,
-      purpose: purposeOf(request),
-      cells: await request.cells(),
-      compileCache: request.compileCache,
-    },
-    signal,
-  );
+  signal.throwIfAborted();
+  const jail = await request.jails.take();
+  const result = await jail.run(component, { ...limits, clock, purpose: purposeOf(request) }, signal);
   if (result.ended === "ok") return result.output;
   throw invalid(request, result.reason);
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { guestV8Flags } from "@shallop/sdk/internal";
 import { jailNodeFlags, jailProgram } from "../component/jail.ts";
-import { prepareLimits } from "../component/prepare.ts";
+import { jailHeapBytesMax } from "../component/jails.ts";
 import { ownPackages } from "../sandbox/cell/visible-code.ts";
 import { checkCommand } from "../sandbox/kernel/command.ts";
 
@@ -13,8 +13,6 @@ const fillProgram = fileURLToPath(new URL("fill-cache-main.ts", import.meta.url)
 const timeoutMs = 60_000;
 /** In the cache's directory: of which code it is. */
 const markerFile = "filled";
-// What the jail is given: the smallest component there is. It loads all that the jail runs, and refuses it.
-const noComponent = "\0asm\r\0\u0001\0";
 
 /**
  * Compiles our own programs into Node's cache, from which host processes and jails start in a third of the time and with half the
@@ -28,8 +26,8 @@ export async function fillCompileCache(directory: string): Promise<void> {
   if ((await readFile(marker, "utf8").catch(() => "")) === code) return;
   const options = { env: { NODE_COMPILE_CACHE: directory }, timeoutMs };
   await checkCommand(process.execPath, [...guestV8Flags, "--no-warnings", fillProgram, directory], options);
-  const jail = [...jailNodeFlags(prepareLimits.heapBytesMax), jailProgram, "serve"];
-  await checkCommand(process.execPath, jail, { ...options, input: noComponent });
+  // It loads all that it runs, and refuses what it is given, which is nothing.
+  await checkCommand(process.execPath, [...jailNodeFlags(jailHeapBytesMax), jailProgram], options);
   await readableForAll(directory);
   await writeFile(`${marker}-${process.pid}`, code);
   await rename(`${marker}-${process.pid}`, marker);

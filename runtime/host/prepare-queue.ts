@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { type Clock, SingleFlight } from "@shallop/sdk/internal";
 import { planFile } from "../component/component-plan.ts";
+import { Jails } from "../component/jails.ts";
 import { prepare, type PrepareLimits } from "../component/prepare.ts";
 import type { PreparedComponent, PreparedStore } from "../component/prepared-store.ts";
 import { purposesOf, type WantedPurpose } from "../component/requirements.ts";
@@ -28,11 +29,19 @@ export class PrepareQueue {
   readonly #flights = new SingleFlight<string, PreparedComponent>();
   readonly #prepared = new Map<string, PreparedComponent>();
   readonly #closing = new AbortController();
+  readonly #jails: Jails;
   readonly #waiting: (() => void)[] = [];
   #running = 0;
 
   constructor(settings: PrepareQueueSettings) {
     this.#settings = settings;
+    const { cells, compileCache } = settings;
+    this.#jails = new Jails({ cells: async () => cells, compileCache });
+  }
+
+  /** The next component finds a jail that waits for it, as do all after it. */
+  keepReady(): void {
+    this.#jails.keepReady();
   }
 
   /** Rejects with `signal.reason` when this caller gives up; others who wait for the same component are not affected. */
@@ -79,6 +88,7 @@ export class PrepareQueue {
   /** Ends what is being prepared. */
   close(): void {
     this.#closing.abort(new Error("the node agent stops"));
+    this.#jails.close();
   }
 
   /** One that an earlier agent has prepared, too. */
@@ -100,13 +110,14 @@ export class PrepareQueue {
     this.#running++;
     try {
       const { componentDigest, componentPath } = image;
-      const { limits, clock, cells, store, compileCache } = this.#settings;
-      const request = { componentPath, componentDigest, store, purpose, compileCache, cells: async () => cells };
+      const { limits, clock, store } = this.#settings;
+      const request = { componentPath, componentDigest, store, purpose, jails: this.#jails };
       const prepared = await prepare(request, limits, clock, this.#closing.signal);
       this.#remember(prepared);
       return prepared;
     } finally {
       this.#running--;
+      this.#jails.keepReady();
       this.#waiting.shift()?.();
     }
   }

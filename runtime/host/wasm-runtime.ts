@@ -98,8 +98,11 @@ export class WasmRuntime implements PodRuntime {
     this.#filling = this.#fillCache();
     // With an empty cache it is waited for: a pod that is wanted meanwhile gets a process that starts more slowly.
     const isEmpty = (await readdir(this.#compileCache)).length === 0;
-    if (isEmpty) void this.#filling.then(() => this.#ensureBlank());
-    else this.#ensureBlank();
+    if (!isEmpty) this.#ensureBlank();
+    void this.#filling.then(() => {
+      this.#ensureBlank();
+      this.#preparing.keepReady();
+    });
   }
 
   async prepare(image: LocalImage, signal: AbortSignal, purpose?: WantedPurpose): Promise<void> {

@@ -1,12 +1,12 @@
 import { type Clock, guestLimitDefaults, systemRandom } from "@shallop/sdk/internal";
 import { CapError } from "../component/core-module/cap-error.ts";
+import { Jails } from "../component/jails.ts";
 import { prepare, prepareLimits } from "../component/prepare.ts";
 import { type PathOf, type PreparedFiles, readPreparedFiles } from "../component/prepared-files.ts";
 import { type PreparedComponent, PreparedStore } from "../component/prepared-store.ts";
 import type { Purpose } from "../component/requirements.ts";
 import { ArtifactCache, type CompiledModules } from "../host/artifact-cache.ts";
 import { PodFault } from "../pod/pod-runtime.ts";
-import type { Cells } from "../sandbox/cell/cells.ts";
 import { standaloneCells } from "./standalone-cells.ts";
 import { digestOf, type ProgramFile } from "./program-file.ts";
 import { StandaloneFault } from "./standalone-fault.ts";
@@ -34,8 +34,8 @@ export async function prepareProgram(program: ProgramFile, options: PrepareOptio
   const componentDigest = digestOf(program);
   const bytesMax = cachedBytesMax;
   const store = await PreparedStore.open({ directory: cacheDirectory, bytesMax, clock, random: systemRandom });
-  const cells = (): Promise<Cells> => standaloneCells(cacheDirectory);
-  const request = { componentPath: program.path, componentDigest, store, purpose, cells };
+  const jails = new Jails({ cells: () => standaloneCells(cacheDirectory) });
+  const request = { componentPath: program.path, componentDigest, store, purpose, jails };
   try {
     const prepared = await prepare(request, prepareLimits, clock, new AbortController().signal);
     await store.trim(clock.wallMs() - keepMs);

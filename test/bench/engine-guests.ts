@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { componentEmbed, componentNew, parse } from "@bytecodealliance/jco";
 import { planFile, planText, sha256 } from "../../runtime/component/component-plan.ts";
+import { Jails } from "../../runtime/component/jails.ts";
 import { prepare, prepareLimits } from "../../runtime/component/prepare.ts";
 import { inDirectory, layOut, readPlan } from "../../runtime/component/prepared-files.ts";
 import { PreparedStore } from "../../runtime/component/prepared-store.ts";
@@ -73,14 +74,14 @@ export async function prepared(name: string, component: Uint8Array, directory: s
   await writeFile(componentPath, component);
   const componentDigest = `sha256:${sha256(component)}`;
   const outDir = join(directory, `${name}-prepared`);
-  const cells = (): Promise<Cells> => Cells.open({ directory: join(directory, "cells") });
+  const jails = new Jails({ cells: () => Cells.open({ directory: join(directory, "cells") }) });
   const settings = {
     directory: join(directory, "store"),
     bytesMax: Infinity,
     clock: systemClock,
     random: systemRandom,
   };
-  const request = { componentPath, componentDigest, store: await PreparedStore.open(settings), cells };
+  const request = { componentPath, componentDigest, store: await PreparedStore.open(settings), jails };
   const { pathOf } = await prepare(request, prepareLimits, systemClock, new AbortController().signal);
   layOut(pathOf, outDir);
   return outDir;

@@ -2,6 +2,16 @@ import { BinaryError } from "../leb128.ts";
 import { immediates, lastingEffects, opcodePages, plainOpcodes } from "./opcodes.ts";
 
 const end = 0x0b;
+const tableSet = 0x26;
+/** Of an access to the first memory. */
+const plainAlignmentMax = 0x0f;
+
+/** Where what follows an LEB128 number begins. */
+function numberEnd(bytes: Uint8Array, offset: number): number {
+  let at = offset;
+  while ((bytes[at] ?? 0) >= 0x80) at++;
+  return at + 1;
+}
 
 /**
  * Steps over instructions (core spec 5.4) without a look at their types. Where it meets one that is unknown or that has
@@ -30,14 +40,35 @@ export class CodeScan {
       if (bodyEnd > sectionEnd) throw new BinaryError("a function is longer than its section", this.#offset);
       this.#end = bodyEnd;
       this.#locals();
-      while (this.#offset < bodyEnd) {
-        const reason = this.#instruction();
-        if (reason !== undefined) return reason;
-      }
+      const reason = this.#instructions(bodyEnd);
+      if (reason !== undefined) return reason;
       if (this.#bytes[bodyEnd - 1] !== end) throw new BinaryError("a function does not end", bodyEnd);
       this.#end = sectionEnd;
       this.#check();
     }
+    return undefined;
+  }
+
+  /** Nearly all instructions are of three kinds: these are stepped over here, and those of a megabyte in ten milliseconds. */
+  #instructions(bodyEnd: number): string | undefined {
+    const bytes = this.#bytes;
+    let offset = this.#offset;
+    while (offset < bodyEnd) {
+      const opcode = bytes[offset] ?? 0;
+      const kind = plainOpcodes[opcode];
+      if (kind === immediates.none) offset++;
+      else if (kind === immediates.number && opcode !== tableSet) offset = numberEnd(bytes, offset + 1);
+      else if (kind === immediates.memory && (bytes[offset + 1] ?? 0xff) <= plainAlignmentMax)
+        offset = numberEnd(bytes, offset + 2);
+      else {
+        this.#offset = offset;
+        const reason = this.#instruction();
+        if (reason !== undefined) return reason;
+        offset = this.#offset;
+      }
+    }
+    this.#offset = offset;
+    this.#check();
     return undefined;
   }
 
@@ -58,7 +89,7 @@ export class CodeScan {
     const opcode = this.#bytes[this.#offset++] ?? 0;
     const kind = plainOpcodes[opcode] ?? immediates.unknown;
     if (kind === immediates.page) return this.#prefixed(opcode);
-    if (opcode === 0x26) return lastingEffects.get(opcode);
+    if (opcode === tableSet) return lastingEffects.get(opcode);
     return this.#immediates(kind, opcode);
   }
 
@@ -178,7 +209,7 @@ export class CodeScan {
   }
 
   #skipNumber(): void {
-    while ((this.#bytes[this.#offset++] ?? 0) >= 0x80);
+    this.#offset = numberEnd(this.#bytes, this.#offset);
     this.#check();
   }
 
