@@ -12,7 +12,16 @@ import { IdRanges, idRangesDirectory } from "../sandbox/id-ranges.ts";
 import { explainExit } from "../sandbox/native-pod.ts";
 import { OciRuntime } from "../sandbox/oci-runtime.ts";
 import type { OciUser } from "../sandbox/oci-spec.ts";
-import { isPodKey, nodeCgroup, nodeKey, podFiles, podKey, type PodNames, podNames } from "../sandbox/pod-files.ts";
+import {
+  isPodKey,
+  machineCgroup,
+  nodeCgroup,
+  nodeKey,
+  podFiles,
+  podKey,
+  type PodNames,
+  podNames,
+} from "../sandbox/pod-files.ts";
 import { PodOutput } from "../sandbox/pod-output.ts";
 import { checkLayerCount, makePodDirectory, makeWritableDirectory } from "../sandbox/rootfs.ts";
 import { endRuntime, type Remains } from "../sandbox/start.ts";
@@ -247,7 +256,7 @@ export class RunSandbox implements AsyncDisposable {
     await this.#kernel.cgroups.remove(cgroup);
     if ((await this.#kernel.networkNamespaces()).includes(netns)) await this.#kernel.network([`netns delete ${netns}`]);
     await this.#users.release(key);
-    for (const path of [nodeCgroup(this.#node), "shallop"]) await this.#kernel.cgroups.removeIfEmpty(path);
+    for (const path of [nodeCgroup(this.#node), machineCgroup]) await this.#kernel.cgroups.removeIfEmpty(path);
     await rm(remains.files.directory, { recursive: true, force: true });
   }
 

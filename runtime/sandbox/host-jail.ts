@@ -1,12 +1,14 @@
+import { availableParallelism } from "node:os";
 import { type Clock, describeError, type Log } from "@shallop/sdk/internal";
 import {
   type CgroupLayout,
   type CgroupLimits,
+  cpuShares,
   CgroupTree,
   detectCgroupLayout,
   neededControllers,
 } from "./kernel/cgroup.ts";
-import { nodeCgroup, nodeKey } from "./pod-files.ts";
+import { machineCgroup, nodeCgroup, nodeKey } from "./pod-files.ts";
 
 /** Puts processes that run guests into cgroups of their own: on v1, v2 and machines that have both. */
 export interface ProcessJail {
@@ -62,7 +64,7 @@ export async function hostJail(settings: HostJailSettings): Promise<ProcessJail>
         settings.log.info("removing what is left of a host process", { cgroup: `${parent}/${name}` });
         await tree.remove(`${parent}/${name}`);
       }
-      for (const path of [parent, node, "shallop"]) await tree.removeIfEmpty(path);
+      for (const path of [parent, node, machineCgroup]) await tree.removeIfEmpty(path);
     },
   };
 }
@@ -82,10 +84,22 @@ async function weaknessOf(tree: CgroupTree, parent: string, settings: HostJailSe
   if (absent.length > 0) return `this machine has no cgroup controllers ${absent.join(", ")}: ${consequence}`;
   try {
     await tree.create(parent);
+    await weighAsMachine(tree, parent);
     return undefined;
   } catch (error) {
     return `cgroups cannot be made here (${describeError(error)}): ${consequence}`;
   }
+}
+
+/**
+ * What holds the pods weighs as much as all processors do, as the kubelet has it: the kernel would count each of these cgroups as one
+ * thread of the machine, however many pods are in it, and on a busy machine all of them together would get next to nothing.
+ */
+async function weighAsMachine(tree: CgroupTree, hosts: string): Promise<void> {
+  const cores = availableParallelism();
+  await tree.weighAsCores(machineCgroup, cores);
+  // Beside native pods, each of which has the shares of its own cores.
+  await tree.shareProcessors(hosts, cpuShares(cores));
 }
 
 /**

@@ -30,7 +30,7 @@ import { noticeRefusals } from "./limit-notices.ts";
 import type { ClusterNames } from "./name-answer.ts";
 import { PodNetwork } from "./network.ts";
 import { OciRuntime } from "./oci-runtime.ts";
-import { isPodKey, nodeCgroup, nodeKey, podFiles, podKey, podNames } from "./pod-files.ts";
+import { isPodKey, machineCgroup, nodeCgroup, nodeKey, podFiles, podKey, podNames } from "./pod-files.ts";
 import { PodOutput } from "./pod-output.ts";
 import { PodUsers } from "./pod-users.ts";
 import { readPodRecord } from "./pod-record.ts";
@@ -292,7 +292,7 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
     await this.#network[Symbol.asyncDispose]();
     await this.#tools.users.close();
     await this.#kernel.cgroups.removeIfEmpty(nodeCgroup(this.#node));
-    await this.#kernel.cgroups.removeIfEmpty("shallop");
+    await this.#kernel.cgroups.removeIfEmpty(machineCgroup);
     await this.#kernel.close();
   }
 

@@ -56,7 +56,10 @@ export const isPodKey = (text: string): boolean => /^[0-9a-f]{16}$/.test(text);
 /** Begins the holder of what is made ahead, and no pod has: no pod's key begins so. */
 export const spareHolder = "spare-";
 
-export const nodeCgroup = (node: string): string => `shallop/${node}`;
+/** All that nodes of this machine have, below which each has its own. */
+export const machineCgroup = "shallop";
+
+export const nodeCgroup = (node: string): string => `${machineCgroup}/${node}`;
 
 /** What begins the name of each network namespace and each link of a node's pods. */
 export const netnsPrefix = (node: string): string => `shallop-${node}-`;

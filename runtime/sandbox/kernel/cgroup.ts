@@ -57,6 +57,10 @@ export const cpuShares = (cpu: number): number => Math.min(262_144, Math.max(2, 
 /** `cpu.weight` for shares, by the formula runtimes used when v2 came: 2…262144 → 1…10000. */
 export const cpuWeight = (shares: number): number => 1 + Math.floor(((shares - 2) * 9999) / 262_142);
 
+// The kernel's own for a thread that is in no cgroup, and the most that it takes (cgroup-v2.rst, "CPU Interface Files").
+const cpuWeightOfThread = 100;
+const cpuWeightMax = 10_000;
+
 /** `io.weight` for Docker's weight, as runtimes count it: 10…1000 → 1…10000. */
 const ioWeight = (weight: number): number => 1 + Math.floor(((weight - 10) * 9999) / 990);
 
@@ -166,6 +170,16 @@ export class CgroupTree {
     const file =
       this.layout.mode === "v2" ? (["cpu.weight", cpuWeight(shares)] as const) : (["cpu.shares", shares] as const);
     return (await this.#handDown("cpu", path)) && this.#writeFirst("cpu", path, [file]);
+  }
+
+  /**
+   * Gives it, beside what is in no cgroup of ours, the weight of as many threads as there are `cores`, by what the kernel gives a
+   * thread: 1024 on v1, 100 on v2. False: there is no such thing.
+   */
+  async weighAsCores(path: string, cores: number): Promise<boolean> {
+    if (this.layout.mode !== "v2") return this.shareProcessors(path, cpuShares(cores));
+    const weight = Math.min(cpuWeightMax, Math.round(cpuWeightOfThread * cores));
+    return (await this.#handDown("cpu", path)) && this.#writeFirst("cpu", path, [["cpu.weight", weight]]);
   }
 
   /** Lets what runs in it, and will, run on these processors alone. False: the machine has not all of them, or no such thing. */
