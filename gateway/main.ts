@@ -80,8 +80,9 @@ async function main(): Promise<void> {
   await Promise.race([synced.catch(() => undefined), clock.sleep(readyWithinMs, stop).catch(() => undefined)]);
   const url = `http://${settings.host.includes(":") ? `[${settings.host}]` : settings.host}:${port}`;
   log.info("serving", { url, hosts: cluster.router.size, complete: cluster.complete });
-  announceReady({ url });
+  // Who hears that it is ready may send the signal at once.
   replaceOnHangup();
+  announceReady({ url });
   await aborted(stop);
   log.info("stopping");
   await gateway.close(stop.reason instanceof Retired);

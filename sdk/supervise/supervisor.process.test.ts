@@ -116,8 +116,8 @@ const fd = keptSockets(process.env.SHALLOP_KEPT_SOCKETS).get("web");
 ${start}
 server.listen(fd === undefined ? { port: 0, host: "127.0.0.1" } : { fd }, async () => {
   if (fd === undefined) keepSocket("web", server);
-  announceReady({ port: String(server.address().port) });
   replaceOnHangup();
+  announceReady({ port: String(server.address().port) });
   await aborted(stop);
   server.close(() => process.disconnect());
 });
