@@ -25,15 +25,17 @@ export function planGateway(gateway: Gateway, world: RoutingWorld): Gateway["sta
   if (found?.spec.controllerName !== gatewayController) return undefined;
   const at = { generation: gateway.metadata.generation, wallMs: world.wallMs };
   const listeners = gateway.spec.listeners.map((listener) => planListener(gateway, listener, world));
-  const bad = listeners.find(({ conditions }) =>
+  const bad = listeners.filter(({ conditions }) =>
     conditions.some(({ type, status }) => type === "Accepted" && status !== "True"),
   );
-  const accepted =
-    bad === undefined ? holds("Accepted") : fails("ListenersNotValid", `the listener "${bad.name}" is not valid`);
+  const sentence = bad.map(({ name }) => `the listener "${name}" is not valid`).join(", ");
+  // One that is not valid takes nothing from the others: they are served (GatewayReasonListenersNotValid).
+  const isServed = bad.length < listeners.length;
+  const notValid = isServed ? holds("ListenersNotValid", sentence) : fails("ListenersNotValid", sentence);
   const conditions = strictConditions(
     {
-      Accepted: accepted,
-      Programmed: bad === undefined ? holds("Programmed") : fails("Invalid", accepted.message ?? ""),
+      Accepted: bad.length === 0 ? holds("Accepted") : notValid,
+      Programmed: isServed ? holds("Programmed") : fails("Invalid", sentence),
     },
     gateway.status?.conditions,
     at,

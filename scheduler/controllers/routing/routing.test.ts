@@ -115,6 +115,20 @@ test("a Gateway and a HTTPRoute say what became of them, and say it anew when th
   expect((await edge())?.listeners?.[0]?.attachedRoutes).toBe(0);
 });
 
+test("a listener that is not valid takes nothing from the others; a Gateway of nothing else is not accepted", async () => {
+  const here = await world();
+  const [good, bad] = [
+    { name: "http", port: 80, protocol: "HTTP" },
+    { name: "tcp", port: 9, protocol: "TCP" },
+  ];
+  await make(here, gateways, "some", { spec: { gatewayClassName: "shallop", listeners: [good, bad] } });
+  await make(here, gateways, "none", { spec: { gatewayClassName: "shallop", listeners: [bad] } });
+  await here.pass(1000);
+  const of = async (name: string) => told((await here.client.get(gateways, "default", name)).status?.conditions);
+  expect(await of("some")).toEqual(["Accepted=True/ListenersNotValid", "Programmed=True/Programmed"]);
+  expect(await of("none")).toEqual(["Accepted=False/ListenersNotValid", "Programmed=False/Invalid"]);
+});
+
 test("an Ingress has the address of the gateway; another class's is left alone", async () => {
   const here = await world();
   const spec = { defaultBackend: { service: { name: "web", port: { number: 80 } } } };
