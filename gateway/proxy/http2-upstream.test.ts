@@ -7,6 +7,7 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from "node:http2";
+import { createServer as createTcpServer } from "node:net";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { call, start, until } from "../client.fake.ts";
 import { type FakeCluster, fakePod } from "../gateway.fake.ts";
@@ -33,6 +34,17 @@ async function http2Service(cluster: FakeCluster, program: Program): Promise<Pod
   const endpoint = await cluster.listening(server);
   cluster.gateway.cluster.set("pods", fakePod("grpc-00001-a", "grpc-00001", { endpoint }));
   return { sessions };
+}
+
+/** Of the whole frames that a client has sent, after the preface. */
+function frameTypes(bytes: Buffer): number[] {
+  const types: number[] = [];
+  let at = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".length;
+  while (at + 9 <= bytes.length) {
+    types.push(bytes[at + 3] ?? -1);
+    at += 9 + bytes.readUIntBE(at, 3);
+  }
+  return types;
 }
 
 function client(cluster: FakeCluster): ClientHttp2Session {
@@ -219,6 +231,37 @@ describe("a native pod that speaks HTTP/2", () => {
     expect(answer.headers).toMatchObject({ ":status": 200, "grpc-status": "14" });
     expect(answer.headers["grpc-message"]).toContain("ANSWER_INVALID");
     expect(streams).toBe(3);
+  });
+
+  test("a pod that resets its stream without an error has not ended its answer", async () => {
+    const cluster = await start();
+    const frame = (type: number, flags: number, payload: Buffer): Buffer => {
+      const head = Buffer.alloc(9);
+      head.writeUIntBE(payload.length, 0, 3);
+      head.set([type, flags], 3);
+      // SETTINGS are the connection's.
+      head.writeUInt32BE(type === 4 ? 0 : 1, 5);
+      return Buffer.concat([head, payload]);
+    };
+    const [data, headers, reset, settings] = [0, 1, 3, 4];
+    const none = Buffer.alloc(0);
+    const server = createTcpServer((socket) => {
+      socket.on("error", () => undefined);
+      socket.write(Buffer.concat([frame(settings, 0, none), frame(settings, 1, none)]));
+      let come = none;
+      socket.on("data", (chunk: Buffer) => {
+        const before = frameTypes(come).includes(headers);
+        come = Buffer.concat([come, chunk]);
+        if (before || !frameTypes(come).includes(headers)) return;
+        const status200 = Buffer.from([0x88]);
+        socket.write(Buffer.concat([frame(headers, 4, status200), frame(data, 0, Buffer.from("par"))]));
+        socket.write(frame(reset, 0, Buffer.alloc(4)));
+      });
+    });
+    cluster.service("grpc", { containers: [{ image: "x", ports: [{ name: "h2c", containerPort: 8080 }] }] });
+    const endpoint = await cluster.listening(server);
+    cluster.gateway.cluster.set("pods", fakePod("grpc-00001-a", "grpc-00001", { endpoint }));
+    await expect(call(cluster, "grpc")).rejects.toThrow();
   });
 
   test("a pod that dies is 502 for what may have been begun, and nobody is there for the next", async () => {

@@ -79,6 +79,8 @@ class Http2Exchange implements UpstreamStream {
   /** Body bytes that the receiver has and has not used yet. */
   #owed = 0;
   #over = false;
+  /** The pod has said that its answer is over. */
+  #isWhole = false;
 
   constructor(request: UpstreamRequest, handlers: UpstreamHandlers) {
     this.#request = request;
@@ -130,6 +132,7 @@ class Http2Exchange implements UpstreamStream {
 
   #listen(stream: ClientHttp2Stream, session: ClientHttp2Session): void {
     let error: Error | undefined;
+    this.#watchEnd(stream);
     stream.on("error", (reason) => (error = reason));
     stream.on("response", (headers, _flags, raw) => this.#respond(headers, raw));
     stream.on("headers", (headers: IncomingHttpHeaders) => this.#inform(headers));
@@ -162,9 +165,18 @@ class Http2Exchange implements UpstreamStream {
     this.#handlers.head({ status: Number(headers[":status"]), headers: flat });
   }
 
+  /** Node lets a stream that is reset without an error end as one that is over does. Which it was is seen only as it comes. */
+  #watchEnd(stream: ClientHttp2Stream): void {
+    const push = stream.push.bind(stream);
+    stream.push = (chunk: unknown, encoding?: BufferEncoding): boolean => {
+      if (chunk === null && !stream.closed) this.#isWhole = true;
+      return push(chunk, encoding);
+    };
+  }
+
   #end(stream: ClientHttp2Stream): void {
     // A stream that is reset ends, too.
-    if (this.#over || stream.rstCode !== constants.NGHTTP2_NO_ERROR || stream.aborted) return;
+    if (this.#over || !this.#isWhole || stream.rstCode !== constants.NGHTTP2_NO_ERROR || stream.aborted) return;
     this.#over = true;
     // The pod answered without reading all: the rest is of no use to anybody.
     if (!stream.writableEnded) stream.close(constants.NGHTTP2_NO_ERROR);
