@@ -10,7 +10,7 @@ import type { Socket } from "node:net";
 import { type Clock, describeError, type Log, type Timer } from "@shallop/sdk/internal";
 import type { GatewayLimits } from "../limits.ts";
 import { GatewayFault } from "../proxy/fault-status.ts";
-import { readHttp2Head } from "../proxy/http2-request-head.ts";
+import { fieldOverheadBytes, readHttp2Head } from "../proxy/http2-request-head.ts";
 import type { ClientConnection } from "./connections.ts";
 import { Http2WebSocketClient } from "./http2-web-socket-client.ts";
 import { Http2Client } from "./http2-client.ts";
@@ -33,8 +33,9 @@ const sessionMegabytesMax = 10;
 const streamIdMax = 2 ** 31 - 1;
 // A round trip to the far side of the earth and back takes a third of it.
 const retireMs = 1_000;
-// `:method`, `:path`, `:scheme` and `:authority`.
-const pseudoHeaders = 4;
+// So much more than is let through is read, and refused with an answer; above it the stream is reset. With the default of 16 KiB
+// it is what nghttp2 takes at most.
+const refusableFactor = 4;
 
 /** HTTP/2 of clients by Node's sessions, every limit of which is set here and nowhere left to Node's default. */
 export class Http2Listener {
@@ -47,16 +48,17 @@ export class Http2Listener {
   constructor(options: Http2ListenerOptions) {
     this.#options = options;
     const { limits } = options;
+    const refusableBytes = limits.headerBytesMax * refusableFactor;
     this.#sessionOptions = {
       settings: {
         enablePush: false,
         enableConnectProtocol: true,
         maxConcurrentStreams: limits.streamsMax,
         initialWindowSize: limits.streamWindowBytes,
-        maxHeaderListSize: limits.headerBytesMax,
+        maxHeaderListSize: refusableBytes,
       },
-      // One more than is let through, so that it is refused with an answer.
-      maxHeaderListPairs: limits.headerCountMax + pseudoHeaders + 1,
+      // The bytes are the bound: crumbs of a cookie count as fields, and become one.
+      maxHeaderListPairs: refusableBytes / fieldOverheadBytes,
       maxSettings: settingsMax,
       maxOutstandingPings: pingsMax,
       maxSessionInvalidFrames: invalidFramesMax,
@@ -138,7 +140,7 @@ export class Http2Listener {
         if (method === "CONNECT" || method === "TRACE") {
           throw new GatewayFault("NOT_SUPPORTED", `This gateway does not answer ${method}.`);
         }
-        return readHttp2Head(raw, { isAll: stream.endAfterHeaders, headerCountMax: limits.headerCountMax });
+        return readHttp2Head(raw, { limits, isAll: stream.endAfterHeaders });
       },
     });
   }
@@ -146,7 +148,6 @@ export class Http2Listener {
   /** An extended CONNECT (RFC 8441): a stream in which WebSocket is spoken. */
   #webSocket(stream: ServerHttp2Stream, connection: ClientConnection, raw: readonly string[]): void {
     const { limits, received } = this.#options;
-    const { headerCountMax } = limits;
     const webSocketKey = randomBytes(16).toString("base64");
     received({
       peer: new Http2WebSocketClient(stream, { key: webSocketKey, retire: () => this.#retire(sessionOf(stream)) }),
@@ -154,7 +155,7 @@ export class Http2Listener {
       scheme: connection.scheme,
       protocol: "2",
       expectsContinue: false,
-      read: () => readHttp2Head(raw, { isAll: false, headerCountMax, webSocketKey }),
+      read: () => readHttp2Head(raw, { limits, isAll: false, webSocketKey }),
     });
   }
 }

@@ -189,6 +189,14 @@ describe("HTTP/2 with prior knowledge, on the port of HTTP/1.1", () => {
   });
 });
 
+test("a cookie of many crumbs is one header", async () => {
+  const cluster = await start();
+  await cluster.wireService("hello", reflecting);
+  const cookie = Array.from({ length: 200 }, (_, index) => `c${index}=1`);
+  const { body } = await call(session(cluster.port), { headers: { cookie } });
+  expect(JSON.parse(body).headers).toContain(cookie.join("; "));
+});
+
 describe("what is wrong is said on its stream, and the others go on", () => {
   const rows: { name: string; headers: CallOptions["headers"] & object; status: number }[] = [
     { name: "an unknown host", headers: { ":authority": "other.default.localhost" }, status: 404 },
@@ -201,6 +209,12 @@ describe("what is wrong is said on its stream, and the others go on", () => {
       headers: Object.fromEntries(Array.from({ length: 100 }, (_, index) => [`x-${index}`, "1"])),
       status: 431,
     },
+    {
+      name: "500 headers",
+      headers: Object.fromEntries(Array.from({ length: 500 }, (_, index) => [`x-${index}`, "1"])),
+      status: 431,
+    },
+    { name: "40 KiB in one header", headers: { "x-long": "a".repeat(40_000) }, status: 431 },
   ];
   test.each(rows)("$name", async ({ headers, status }) => {
     const cluster = await start();

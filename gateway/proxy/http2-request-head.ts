@@ -8,10 +8,13 @@ export interface Http2Head {
   readonly target: RequestTarget;
 }
 
+/** RFC 9113, 6.5.2: what a field is reckoned to cost beside its bytes. */
+export const fieldOverheadBytes = 32;
+
 interface Http2HeadOptions {
   /** The request has no body. */
   readonly isAll: boolean;
-  readonly headerCountMax: number;
+  readonly limits: { readonly headerCountMax: number; readonly headerBytesMax: number };
   /** `Sec-WebSocket-Key` for what is behind the gateway, of a request to speak WebSocket (RFC 8441). */
   readonly webSocketKey?: string | undefined;
 }
@@ -22,7 +25,8 @@ interface Http2HeadOptions {
  * @throws GatewayFault BAD_REQUEST, HEADERS_TOO_LARGE, WEBSOCKET_VERSION
  */
 export function readHttp2Head(raw: readonly string[], options: Http2HeadOptions): Http2Head {
-  const { isAll, headerCountMax, webSocketKey } = options;
+  const { isAll, limits, webSocketKey } = options;
+  let byteCount = 0;
   const pseudo = new Map<string, string>();
   const flat: string[] = [];
   const cookies: string[] = [];
@@ -30,16 +34,18 @@ export function readHttp2Head(raw: readonly string[], options: Http2HeadOptions)
   for (let index = 0; index < raw.length; index += 2) {
     const name = raw[index] ?? "";
     const value = raw[index + 1] ?? "";
+    byteCount += name.length + value.length + fieldOverheadBytes;
     if (name.startsWith(":")) pseudo.set(name, value);
     else if (name === "cookie") cookies.push(value);
     else if (name === "host") host = value;
     else if (name === "sec-websocket-key") continue;
     else flat.push(name, value);
   }
+  if (byteCount > limits.headerBytesMax) throw new GatewayFault("HEADERS_TOO_LARGE", "");
   // RFC 9113, 8.2.3: crumbs are one header again where HTTP/2 ends.
   if (cookies.length > 0) flat.push("cookie", cookies.join("; "));
   flat.push("host", oneHost(pseudo.get(":authority"), host));
-  const headers = readClientHeaders(flat, headerCountMax);
+  const headers = readClientHeaders(flat, limits.headerCountMax);
   const target = readRequestTarget(
     { method: pseudo.get(":method") ?? "", url: pseudo.get(":path") ?? "" },
     headers.host,
