@@ -60,9 +60,10 @@ export class PeerServer {
   }
 
   async #answer(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+    // What it still sends is dropped, for as long as a question may take: who is cut off does not hear why.
     const refuse = (status: number): void => {
-      outgoing.writeHead(status, { connection: "close" }).end();
-      incoming.destroy();
+      outgoing.writeHead(status).end();
+      incoming.resume();
     };
     try {
       if (!isGateway(incoming)) return refuse(403);
@@ -89,7 +90,7 @@ function isGateway({ socket }: IncomingMessage): boolean {
 async function bodyOf(incoming: IncomingMessage, bytesMax: number): Promise<Buffer | undefined> {
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of incoming as AsyncIterable<Buffer>) {
+  for await (const chunk of incoming.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     bytes += chunk.length;
     if (bytes > bytesMax) return undefined;
     chunks.push(chunk);
