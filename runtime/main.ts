@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { readTelemetrySettings } from "@shallop/sdk/internal/telemetry";
 import { aborted, announceReady, jsonLog, stopSignal, systemClock, systemRandom } from "@shallop/sdk/internal";
+import "./known-modules.ts";
 import type { Rootless } from "./sandbox/rootless/rootless.ts";
 
 const { values } = parseArgs({

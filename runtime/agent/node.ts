@@ -84,7 +84,7 @@ export async function startNode(settings: NodeSettings, signal: AbortSignal): Pr
     machineFacts(),
     detectFeatures({ ...settings, directory: path.join(directory, "native") }),
     hostJail({ directory, clock, log }),
-    Cells.open({ directory }),
+    Cells.open({ directory, remembersTrials: true }),
     startRegistry(settings, joined, client),
   ]);
   const features = featuresOf(sandbox, jail, cells);

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promis
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse } from "@bytecodealliance/jco";
-import { systemClock, systemRandom } from "@shallop/sdk/internal";
+import { silentLog, systemClock, systemRandom } from "@shallop/sdk/internal";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { fillCompileCache } from "../host/compile-cache.ts";
 import { guestComponent } from "../host/testing/components.ts";
@@ -51,7 +51,7 @@ describe("prepare", () => {
   test("reads what Node keeps compiled, and leaves it as it is", async () => {
     const compileCache = join(directory, "compiled");
     await mkdir(compileCache);
-    await fillCompileCache(compileCache);
+    await fillCompileCache(compileCache, silentLog);
     const kept = (await readdir(compileCache)).find((name) => name.startsWith("v"));
     const files = (): Promise<readonly string[]> => readdir(join(compileCache, kept ?? "none"));
     const before = (await files()).toSorted();

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { chmod, readdir, readFile, rename, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { guestV8Flags } from "@shallop/sdk/internal";
+import { describeError, guestV8Flags, type Log } from "@shallop/sdk/internal";
 import { jailNodeFlags, jailProgram } from "../component/jail.ts";
 import { jailHeapBytesMax } from "../component/jails.ts";
 import { ownPackages } from "../sandbox/cell/visible-code.ts";
@@ -18,9 +18,17 @@ const markerFile = "filled";
  * Compiles our own programs into Node's cache, from which host processes and jails start in a third of the time and with half the
  * memory. They only read it: what one of them could write, the next tenant's would run. So processes of their own fill
  * it, which never see a guest that is not ours. What is filled already is left as it is, also by another agent.
- * @throws KernelFault COMMAND_FAILED, COMMAND_TIMEOUT
  */
-export async function fillCompileCache(directory: string): Promise<void> {
+export async function fillCompileCache(directory: string, log: Log): Promise<void> {
+  try {
+    await fill(directory);
+  } catch (error) {
+    log.warn("host processes start slowly: the compile cache is not filled", { error: describeError(error) });
+  }
+}
+
+/** @throws KernelFault COMMAND_FAILED, COMMAND_TIMEOUT */
+async function fill(directory: string): Promise<void> {
   const marker = join(directory, markerFile);
   const code = await codeIdentity();
   if ((await readFile(marker, "utf8").catch(() => "")) === code) return;

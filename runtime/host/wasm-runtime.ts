@@ -1,6 +1,6 @@
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { describeError, type Timer } from "@shallop/sdk/internal";
+import { describeError, processCpuMs, type Timer } from "@shallop/sdk/internal";
 import { prepareLimits } from "../component/prepare.ts";
 import type { WantedPurpose } from "../component/requirements.ts";
 import type { LocalImage } from "../image/local-image.ts";
@@ -43,6 +43,10 @@ import { within } from "./within.ts";
 
 // How long a volume may be larger than it is to be.
 const volumesLookMs = 2000;
+
+// What nobody asks for yet would want the processors of an agent that starts. The cache may be of other code, and mostly is not.
+const blankDelayMs = 250;
+const refillDelayMs = 10_000;
 
 /**
  * Runs Wasm pods: one host process for each namespace that has any, and a blank one ready for the next. A pod that has
@@ -91,18 +95,14 @@ export class WasmRuntime implements PodRuntime {
 
   /** Makes the directories and the first blank process. */
   async open(): Promise<void> {
-    const { runDirectory, cacheDirectory } = this.#settings;
-    for (const path of [runDirectory, cacheDirectory, this.#compileCache])
-      await mkdir(path, { recursive: true, mode: 0o700 });
+    const { runDirectory, cacheDirectory, clock } = this.#settings;
+    const directories = [runDirectory, cacheDirectory, this.#compileCache];
+    for (const path of directories) await mkdir(path, { recursive: true, mode: 0o700 });
     await this.#egress.open();
-    this.#filling = this.#fillCache();
     // With an empty cache it is waited for: a pod that is wanted meanwhile gets a process that starts more slowly.
     const isEmpty = (await readdir(this.#compileCache)).length === 0;
-    if (!isEmpty) this.#ensureBlank();
-    void this.#filling.then(() => {
-      this.#ensureBlank();
-      this.#preparing.keepReady();
-    });
+    if (!isEmpty) clock.after(blankDelayMs, () => this.#ensureBlank());
+    clock.after(isEmpty ? 0 : refillDelayMs, () => void this.#makeReady());
   }
 
   async prepare(image: LocalImage, signal: AbortSignal, purpose?: WantedPurpose): Promise<void> {
@@ -261,8 +261,7 @@ export class WasmRuntime implements PodRuntime {
     const timeoutMs = plan.limits.startTimeoutMs;
     this.#idle.used(host);
     const preparedDir = host.place.offer(plan.componentDigest, pathOf);
-    const socketPath = host.place.podSocket(plan.uid);
-    const egressSocket = host.place.egressSocket(plan.uid);
+    const [socketPath, egressSocket] = [host.place.podSocket(plan.uid), host.place.egressSocket(plan.uid)];
     const pod: HostPod = { ...plan, preparedDir, socketPath, egressSocket, directories: host.directories };
     host.pods.set(pod.uid, pod);
     this.#hostByPod.set(pod.uid, host);
@@ -270,10 +269,12 @@ export class WasmRuntime implements PodRuntime {
     this.#limit(host);
     // Not waited for: a guest that is sooner waits for it.
     void this.#egress.allow(pod.egressSocket, grantOf(pod, this.#settings.egressAllowed));
-    const late = (): PodFault => new PodFault("START_TIMEOUT", `pod ${pod.name} was not ready within ${timeoutMs} ms`);
+    const late = (waitedMs: number): PodFault =>
+      new PodFault("START_TIMEOUT", `pod ${pod.name} was not ready within ${Math.round(waitedMs)} ms`);
+    const usedMs = (): number | undefined => processCpuMs(host.process.pid);
     try {
       linkPodSocket(this.#podSocket(pod.uid), pod.socketPath);
-      await within(started, { clock: this.#settings.clock, timeoutMs, signal, late });
+      await within(started, { clock: this.#settings.clock, timeoutMs, usedMs, signal, late });
     } catch (error) {
       started.catch(() => undefined);
       await this.#stopServing(pod.uid, 0);
@@ -461,11 +462,12 @@ export class WasmRuntime implements PodRuntime {
     await this.#settings.hostJail.release(host.process.pid).catch(() => undefined);
   }
 
-  async #fillCache(): Promise<void> {
-    const { log } = this.#settings;
-    await fillCompileCache(this.#compileCache).catch((error: unknown) => {
-      log.warn("host processes start slowly: the compile cache is not filled", { error: describeError(error) });
-    });
+  /** Fills the cache, and has a process and a jail wait for whoever is next. */
+  async #makeReady(): Promise<void> {
+    if (this.#closed) return;
+    await (this.#filling = fillCompileCache(this.#compileCache, this.#settings.log));
+    this.#ensureBlank();
+    this.#preparing.keepReady();
   }
 
   /** Not waited for: a start must not wait for cgroup files, and the process is placed from its first moment on. */

@@ -1,21 +1,24 @@
-import type { Clock } from "@shallop/sdk/internal";
+import { type Clock, whenOutOfTime } from "@shallop/sdk/internal";
 
 interface Limits {
   readonly clock: Clock;
   readonly timeoutMs: number;
+  /** Of processor, that the process has had in which it is done: while it gets on, and is only starved, it has longer. */
+  readonly usedMs?: () => number | undefined;
   readonly signal: AbortSignal;
   /** What is thrown when the time is over. */
-  readonly late: () => Error;
+  readonly late: (waitedMs: number) => Error;
 }
 
 /** What `work` resolves with, in time and while `signal` lets it; the work itself goes on. @throws also `signal.reason` */
 export async function within<Result>(
   work: Promise<Result>,
-  { clock, timeoutMs, signal, late }: Limits,
+  { clock, timeoutMs, usedMs = () => undefined, signal, late }: Limits,
 ): Promise<Result> {
   signal.throwIfAborted();
   const { promise: givenUp, reject } = Promise.withResolvers<never>();
-  const timer = clock.after(timeoutMs, () => reject(late()));
+  const beganMs = clock.nowMs();
+  const timer = whenOutOfTime({ clock, timeoutMs, usedMs }, () => reject(late(clock.nowMs() - beganMs)));
   const aborted = (): void => reject(signal.reason);
   signal.addEventListener("abort", aborted, { once: true });
   try {

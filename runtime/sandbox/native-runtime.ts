@@ -1,6 +1,14 @@
 import { access, mkdir, readdir, realpath } from "node:fs/promises";
 import { join } from "node:path";
-import { type Clock, describeError, type Log, type Random, SingleFlight, type Timer } from "@shallop/sdk/internal";
+import {
+  type Clock,
+  describeError,
+  type Log,
+  type Random,
+  SingleFlight,
+  type Timer,
+  whenOutOfTime,
+} from "@shallop/sdk/internal";
 import type { LocalImage } from "../image/local-image.ts";
 import type { Volume } from "../pod/containers/container-launch.ts";
 import type { AttachRequest, ContainerProcess, ExecRequest } from "../pod/container-process.ts";
@@ -317,7 +325,7 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
     if (isPlanned(launch)) return this.#containerPods.start(launch, start, signal);
     if (await isThere(start.files.directory)) await this.#steps.undo(start);
     const timeout = new AbortController();
-    const timer = this.#settings.clock.after(launch.limits.startTimeoutMs, () => timeout.abort(timedOut));
+    const timer = this.#patience(start, () => timeout.abort(timedOut));
     try {
       await this.#steps.run(start, signal);
       const pod = await untilReady(launch, start, {
@@ -336,6 +344,14 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
     } finally {
       timer.cancel();
     }
+  }
+
+  /** One whose program gets on, and is only starved by others, has longer than its time. */
+  #patience({ launch, names }: Start, over: () => void): Timer {
+    const { clock } = this.#settings;
+    const { cgroups } = this.#kernel;
+    const usedMs = async (): Promise<number> => (await cgroups.usage(names.cgroup)).cpuNs / 1e6;
+    return whenOutOfTime({ clock, timeoutMs: launch.limits.startTimeoutMs, usedMs }, over);
   }
 
   async #stop(pod: NativePod, graceMs: number): Promise<void> {

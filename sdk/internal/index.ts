@@ -26,6 +26,7 @@ export {
 } from "./limits.ts";
 export { jsonLog, type Log, type LogFields, type ProcessLog, silentLog } from "./log.ts";
 export { machineIdentity } from "./machine.ts";
+export { processCpuMs, whenOutOfTime } from "./patience.ts";
 export { type Random, systemRandom } from "./random.ts";
 export { type InstanceReuse, instanceReuse, reuseRows } from "./reuse.ts";
 export { SingleFlight } from "./single-flight.ts";

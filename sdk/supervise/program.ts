@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Clock } from "../internal/clock.ts";
+import { processCpuMs, whenOutOfTime } from "../internal/patience.ts";
 import { keptSocketsVariable, type ReadyMessage, type ReplaceMessage, type RetireMessage } from "../internal/child.ts";
 import type { KeptSockets } from "./kept-sockets.ts";
 import type { RotatingFile } from "./rotating-file.ts";
@@ -46,6 +47,7 @@ export class Program {
   readonly #clock: Clock;
   readonly #child: ChildProcess;
   #tail = "";
+  #readyMs: number | undefined;
   #exit: ProgramExit | undefined;
 
   constructor(spec: ProgramSpec, { clock, output, env, sockets, askedToReplace }: ProgramContext) {
@@ -80,22 +82,36 @@ export class Program {
     return this.#child.pid;
   }
 
+  /** Since it was ready; 0 when it never was. */
+  get servedMs(): number {
+    return this.#readyMs === undefined ? 0 : this.#clock.nowMs() - this.#readyMs;
+  }
+
   get running(): boolean {
     return this.#exit === undefined;
   }
 
-  /** Resolves with the facts of its ready message. @throws SuperviseFault START_FAILED */
+  /**
+   * Resolves with the facts of its ready message. One that is starved by others, and gets on, has longer than `timeoutMs`.
+   * @throws SuperviseFault START_FAILED
+   */
   async ready(timeoutMs: number): Promise<ReadyMessage["facts"]> {
     const said = new Promise<ReadyMessage["facts"]>((resolve) => {
       this.#child.on("message", (message) => {
-        if (isReady(message)) resolve(message.facts);
+        if (!isReady(message)) return;
+        this.#readyMs = this.#clock.nowMs();
+        resolve(message.facts);
       });
     });
     const late = Promise.withResolvers<"late">();
-    const timer = this.#clock.after(timeoutMs, () => late.resolve("late"));
+    const usedMs = (): number | undefined => (this.pid === undefined ? undefined : processCpuMs(this.pid));
+    const timer = whenOutOfTime({ clock: this.#clock, timeoutMs, usedMs }, () => late.resolve("late"));
     try {
       const first = await Promise.race([said, this.exited.then(() => "ended" as const), late.promise]);
-      if (first === "late") throw this.#failed(`was not ready within ${timeoutMs / 1000} s`);
+      if (first === "late") {
+        const waitedMs = this.#clock.nowMs() - this.startedMs;
+        throw this.#failed(`was not ready within ${Math.round(waitedMs / 1000)} s`);
+      }
       if (first === "ended") throw this.#failed("ended while it started");
       return first;
     } finally {

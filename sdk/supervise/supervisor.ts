@@ -27,7 +27,7 @@ export interface SupervisorOptions {
 
 /** Two files of this for each program: some days of a quiet platform, minutes of one that screams. */
 const logBytesMax = 8 * 1024 * 1024;
-/** From start to ready. A program does the same work in half a second on an idle machine. */
+/** From start to ready, where there are processors enough. A program does the same work in half a second on an idle machine. */
 const readyTimeoutMs = 30_000;
 
 /** Runs programs and restarts what dies, until it is told to stop. */
@@ -170,7 +170,7 @@ class Ward {
 
   #died(program: Program, exit: ProgramExit): void {
     if (this.#state === "stopped" || program !== this.#program) return;
-    const { state, delayMs } = afterDeath(this.#restartState, this.#options.clock.nowMs() - program.startedMs);
+    const { state, delayMs } = afterDeath(this.#restartState, program.servedMs);
     this.#restartState = state;
     this.#state = "waiting";
     this.#options.onChange(this.#spec.name, `${describeExit(exit)}; starting it again in ${delayMs} ms`);

@@ -15,7 +15,7 @@ import { unreadableByOthers, visibleCode } from "./visible-code.ts";
 export interface CellsSettings {
   /** A directory of the node's, which is made; told apart by it are the nodes of one machine. */
   readonly directory: string;
-  /** Trials that worked need not be made again by the next process: it is a person who waits. */
+  /** Trials that worked need not be made again by the next process: a person waits, or a node that was killed. */
   readonly remembersTrials?: boolean;
 }
 
