@@ -194,19 +194,26 @@ test("bodies stream both ways: what goes in comes out before all of it is in", a
   expect(arrived.join("")).toBe("piece 0\npiece 1\npiece 2\npiece 3\n");
 });
 
-test("an answer arrives as it is made", async () => {
-  const times: number[] = [];
+test("an answer arrives as it is made: it comes to its end because its client has read the beginning", async () => {
+  let text = "";
   await new Promise<void>((resolve, reject) => {
-    const options = { port: platform.ports.gateway, path: "/ticks", headers: { host: "behave.default.localhost" } };
-    httpRequest({ ...options, host: "127.0.0.1" }, (response) => {
-      response.on("data", () => times.push(performance.now()));
-      response.once("end", resolve);
-    })
-      .once("error", reject)
-      .end();
+    const sent = httpRequest(
+      {
+        ...{ port: platform.ports.gateway, host: "127.0.0.1", path: "/ticks", method: "POST" },
+        headers: { host: "behave.default.localhost", "transfer-encoding": "chunked" },
+      },
+      (response) => {
+        response.on("data", (chunk: Buffer) => {
+          text += chunk.toString();
+          if (text.includes("tick 3")) sent.end();
+        });
+        response.once("end", resolve);
+      },
+    );
+    sent.once("error", reject);
+    sent.write("go on");
   });
-  expect(times.length).toBeGreaterThanOrEqual(4);
-  expect((times.at(-1) ?? 0) - (times[0] ?? 0)).toBeGreaterThan(200);
+  expect(text).toMatch(/^tick 0\ntick 1\ntick 2\ntick 3\n/);
 });
 
 test("a large body is carried whole", async () => {
@@ -309,7 +316,16 @@ test("updates and ways back under mixed load without a failed request: kept conn
   const image = await workshop.publish(platform, "rolling", { script: echoScript });
   await platform.run("deploy", "rolling", "--image", image, "--min-scale", "1");
   const hosts = ["rolling.default.localhost"];
-  const load = new MixedLoad({ port: platform.ports.gateway, hosts, requestsPerSecond: 10, slowMs: 2_000, seed: 1 });
+  // Nothing is said of how fast it is: on a machine that others use, that is theirs to say.
+  const answerTimeoutMs = 240_000;
+  const load = new MixedLoad({
+    port: platform.ports.gateway,
+    hosts,
+    requestsPerSecond: 10,
+    slowMs: 2_000,
+    seed: 1,
+    answerTimeoutMs,
+  });
   load.start();
   for (const round of [1, 2]) await updateAndRollBack(platform, { name: "rolling", image }, round);
   const { counts, failures } = await load.stop();
@@ -317,7 +333,7 @@ test("updates and ways back under mixed load without a failed request: kept conn
   for (const { sent, answered } of Object.values(counts)) expect(answered).toBe(sent);
   expect(counts.keepAlive.answered).toBeGreaterThan(10);
   expect(counts.http2.answered).toBeGreaterThan(0);
-});
+}, 300_000);
 
 test("one service cannot be asked through another's name", async () => {
   const answer = await platform.ask("who.other-namespace");

@@ -19,6 +19,8 @@ export interface MixedLoadOptions {
   /** How long a slow request takes. */
   readonly slowMs: number;
   readonly seed: number;
+  /** How long a client waits for something to happen; a minute unless given. */
+  readonly answerTimeoutMs?: number;
 }
 
 /** In a hundred: what most clients do, and some of what makes a change of pods hard. */
@@ -55,7 +57,7 @@ const tickMs = 20;
 const uploadBytes = 1 << 20;
 const failuresToldMax = 20;
 // Those that clients would give up on themselves.
-const answerTimeoutMs = 60_000;
+const answerTimeoutMsDefault = 60_000;
 const latenciesMax = 100_000;
 
 /** Requests of all kinds at a steady rate, each with a number of its own that its answer has to show. */
@@ -99,6 +101,10 @@ export class MixedLoad {
     const sorted = this.#latenciesMs.toSorted((a, b) => a - b);
     const at = (share: number): number => sorted[Math.floor(share * (sorted.length - 1))] ?? 0;
     return { counts: this.#counts, failures: this.#failures, p50Ms: at(0.5), p99Ms: at(0.99) };
+  }
+
+  get #answerTimeoutMs(): number {
+    return this.#options.answerTimeoutMs ?? answerTimeoutMsDefault;
   }
 
   #send(): void {
@@ -151,7 +157,7 @@ export class MixedLoad {
           method: isUpload ? "POST" : "GET",
           headers: { host, ...(isUpload ? { "content-length": uploadBytes } : {}) },
           agent: this.#agent,
-          timeout: answerTimeoutMs,
+          timeout: this.#answerTimeoutMs,
         },
         (incoming) => {
           let body = "";
@@ -181,7 +187,7 @@ export class MixedLoad {
       const stream = this.#session(host).request({ ":path": path, ":authority": host });
       let status = "no answer";
       let body = "";
-      stream.setTimeout(answerTimeoutMs, () => stream.close());
+      stream.setTimeout(this.#answerTimeoutMs, () => stream.close());
       stream.setEncoding("utf8");
       stream.on("response", (head) => (status = String(head[":status"])));
       stream.on("data", (text: string) => (body += text));

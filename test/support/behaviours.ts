@@ -18,14 +18,17 @@ const behaviours = {
     await wait(ms);
     return new Response("waited " + ms + "\\n");
   },
-  "/ticks": () => {
+  // For as long as there is more of the request.
+  "/ticks": (request) => {
     const encoder = new TextEncoder();
     let tick = 0;
+    let isOver = false;
+    request.text().then(() => (isOver = true));
     return new Response(
       new ReadableStream({
         async pull(controller) {
-          if (tick === 4) return controller.close();
-          if (tick > 0) await wait(100);
+          if (isOver) return controller.close();
+          if (tick > 0) await wait(20);
           controller.enqueue(encoder.encode("tick " + tick++ + "\\n"));
         },
       }),
@@ -59,6 +62,19 @@ const behaviours = {
   "/nothing": () => undefined,
   "/spin": () => {
     for (;;);
+  },
+  // Whoever reads that it spins knows that it is about to.
+  "/answer-and-spin": () => {
+    let isTold = false;
+    return new Response(
+      new ReadableStream({
+        async pull(controller) {
+          if (!isTold) controller.enqueue(new TextEncoder().encode("spinning\\n"));
+          else for (await wait(10); ; );
+          isTold = true;
+        },
+      }),
+    );
   },
   "/never": () => new Promise(() => undefined),
   "/sleep": () => wait(3_600_000),
