@@ -1,6 +1,6 @@
 import { annotation } from "@shallop/sdk/api";
 import { expect, test } from "vitest";
-import { adjustmentNotes, adjustmentOf, withAdjustable } from "./adjustment.ts";
+import { adjustmentNotes, adjustmentOf, isOfNetworks, withAdjustable } from "./adjustment.ts";
 import type { PodManifest } from "./manifest.ts";
 
 const manifest = (networks?: string): PodManifest => ({
@@ -16,6 +16,13 @@ test("networks of a pod may be others while it runs: told, and kept in what is r
   ]);
   expect(withAdjustable(before, now)).toEqual(now);
   expect(withAdjustable(now, before)).toEqual(before);
+});
+
+test("a component's networks may be others, and nothing else of it", () => {
+  const [before, now] = [manifest(), manifest('{"back":["db"]}')].map(adjustmentOf);
+  if (before === undefined || now === undefined) throw new Error("two were made");
+  expect(isOfNetworks(before, now)).toBe(true);
+  expect(isOfNetworks(before, { ...now, paused: true })).toBe(false);
 });
 
 test("what a pod that runs says wrongly of its networks is as if it said nothing", () => {

@@ -29,6 +29,10 @@ function wanted<Value>(read: () => Value): Value | undefined {
   }
 }
 
+/** Whether it is a change of networks and of nothing else: of a component's the node's services alone know. Pure. */
+export const isOfNetworks = (before: PodAdjustment, now: PodAdjustment): boolean =>
+  adjustmentText({ ...before, networks: [] }) === adjustmentText({ ...now, networks: [] });
+
 /** For comparison: equal texts ask for the same. */
 export const adjustmentText = (adjustment: PodAdjustment): string => JSON.stringify(adjustment);
 

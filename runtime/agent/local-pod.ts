@@ -16,7 +16,7 @@ import {
   type RunOver,
   step,
 } from "../pod/pod-state.ts";
-import { adjustmentNotes, adjustmentOf, adjustmentText, withAdjustable } from "./adjustment.ts";
+import { adjustmentNotes, adjustmentOf, adjustmentText, isOfNetworks, withAdjustable } from "./adjustment.ts";
 import { AgentFault } from "./fault-status.ts";
 import type { PreparedImage } from "./image-source.ts";
 import { containerName, type PodManifest, servingContainer } from "./manifest.ts";
@@ -198,10 +198,9 @@ export class LocalPod {
     const adjustment = adjustmentOf(wanted);
     try {
       const runtime = this.#chosenRuntime();
-      if (runtime?.adjust === undefined) {
+      if (runtime?.adjust !== undefined) await runtime.adjust(this.uid, adjustment);
+      else if (!isOfNetworks(this.#adjustment, adjustment))
         throw new PodFault("UNSUPPORTED", "components are neither paused nor resized while they run");
-      }
-      await runtime.adjust(this.uid, adjustment);
     } catch (error) {
       this.#refusedAdjustment = adjustmentText(adjustment);
       this.#tools.note(this, { type: "Warning", reason: "AdjustFailed", message: describeError(error) });

@@ -58,6 +58,8 @@ export class NodeAgent {
   readonly pods: NodePods;
   readonly homes: HomeRevisions;
   readonly activator: Activator;
+  /** Who else is told that a pod of this node is in another state than before. */
+  podChanged: ((pod: LocalPod) => void) | undefined;
   readonly #settings: NodeAgentSettings;
   readonly #reporter: Reporter;
   readonly #work: Work;
@@ -138,6 +140,7 @@ export class NodeAgent {
 
   /** Somebody waits for a pod that is being activated: until it has answered, there is nothing to be done about it here. */
   #changed(pod: LocalPod): void {
+    this.podChanged?.(pod);
     if (pod.unproven) return;
     const isNew = pod.record.origin === "activation" && pod.record.apiUid === undefined && pod.state.phase === "ready";
     if (!isNew || this.#isRested(pod)) this.wake();

@@ -46,6 +46,7 @@ import { imagesDirectory, openPrepared } from "./prepared.ts";
 import { builtinRegistryOf, nameBuiltinRegistry, registryClient, startRegistry } from "./registry-endpoints.ts";
 import { runDirectory } from "./run-directory.ts";
 import { NodeServices } from "./services/node-services.ts";
+import { hasPeers } from "./services/peer-pods.ts";
 import { StoredEvidence } from "./stored-evidence.ts";
 import { UsageMeter } from "./usage.ts";
 import { VariantPreparer } from "./variant-preparer.ts";
@@ -253,6 +254,9 @@ function openServices(
     nodes: watch(nodes, () => undefined),
     ...{ pods: agent.pods, identity, apiServer: () => identity().server, clock, random, log },
   });
+  agent.podChanged = (pod) => {
+    if (hasPeers(pod)) services.wake();
+  };
   return services;
 }
 

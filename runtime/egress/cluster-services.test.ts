@@ -9,6 +9,17 @@ services.lead({
   ],
   aliases: [["db.team.svc.cluster.local", "db.example.com"]],
   doors: [{ protocol: "TCP", address: "10.96.0.5", port: 80, to: { address: "10.88.0.1", port: 4000 } }],
+  peers: [
+    { pod: "web", networks: [{ network: "docker/front", names: ["web", "www"] }], address: "10.104.0.7" },
+    {
+      ...{ pod: "db", address: "10.104.0.8", to: "10.88.0.9" },
+      networks: [
+        { network: "docker/front", names: ["db"] },
+        { network: "docker/back", names: ["store"] },
+      ],
+    },
+    { pod: "other", networks: [{ network: "docker/back", names: ["db"] }], address: "10.104.0.9" },
+  ],
 });
 
 test.each([
@@ -39,8 +50,31 @@ test("what would be the cluster's and is not there is asked nowhere else", () =>
 });
 
 test("connections go to the node's doors; where there is none they are refused, and others are left alone", () => {
-  expect(services.endOf("10.96.0.5", 80)).toEqual({ address: "10.88.0.1", port: 4000 });
-  expect(() => services.endOf("10.96.0.5", 81)).toThrow(expect.objectContaining({ code: "ECONNREFUSED" }));
-  expect(() => services.endOf("10.104.0.2", 80)).toThrow(expect.objectContaining({ code: "ECONNREFUSED" }));
-  expect(services.endOf("93.184.216.34", 80)).toBeUndefined();
+  expect(services.endOf({ address: "10.96.0.5", port: 80 })).toEqual({ address: "10.88.0.1", port: 4000 });
+  expect(() => services.endOf({ address: "10.96.0.5", port: 81 })).toThrow(
+    expect.objectContaining({ code: "ECONNREFUSED" }),
+  );
+  expect(() => services.endOf({ address: "10.104.0.2", port: 80 })).toThrow(
+    expect.objectContaining({ code: "ECONNREFUSED" }),
+  );
+  expect(services.endOf({ address: "93.184.216.34", port: 80 })).toBeUndefined();
+});
+
+test("pods of one network find and reach each other, and nobody else does", () => {
+  const found = (name: string, pod: string) => services.findPeers(name, pod)?.map(({ address }) => address);
+  expect(found("DB.", "web")).toEqual(["10.104.0.8"]);
+  expect(found("www", "db")).toEqual(["10.104.0.7"]);
+  expect(found("www", "other")).toBeUndefined();
+  expect(found("store", "other")).toEqual(["10.104.0.8"]);
+  expect(found("store", "web")).toBeUndefined();
+  expect(found("web", "nobody")).toBeUndefined();
+  expect(services.endOf({ address: "10.104.0.8", port: 5432 }, "web")).toEqual({ address: "10.88.0.9", port: 5432 });
+  const refused = expect.objectContaining({ code: "ECONNREFUSED" });
+  expect(() => services.endOf({ address: "10.104.0.7", port: 80 }, "other")).toThrow(refused);
+  expect(() => services.endOf({ address: "10.104.0.8", port: 5432 })).toThrow(refused);
+});
+
+test("without a namespace Services are found by their whole names", () => {
+  expect(services.find("shop.team", "")).toBeUndefined();
+  expect(services.find("shop.team.svc.cluster.local", "")).toMatchObject({ addresses: [{ address: "10.96.0.5" }] });
 });

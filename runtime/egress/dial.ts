@@ -16,13 +16,17 @@ const connectTimeoutMs = 30_000;
 
 /**
  * A connection to the first address of the host that takes one. The name is resolved once, and what is connected to are
- * addresses that have been judged. `socket` is whose it is: when that closes, nothing is connected to any more.
+ * addresses that have been judged. `socket` is whose it is, of the pod `pod`: when that closes, nothing is connected to any more.
  * @throws EgressFault, or what the system says
  */
 export async function dial(
   egress: Egress,
   request: Extract<EgressRequest, { want: "tcp" }>,
-  { socket, services }: { readonly socket: Socket; readonly services: ClusterServices },
+  {
+    socket,
+    services,
+    pod,
+  }: { readonly socket: Socket; readonly services: ClusterServices; readonly pod?: string | undefined },
 ): Promise<Dialled> {
   const host = request.host.replace(/^\[|\]$/g, "");
   egress.checkLiteral(host);
@@ -33,7 +37,7 @@ export async function dial(
   for (const { address } of addresses.slice(0, addressesMax)) {
     if (socket.destroyed) break;
     try {
-      const end = services.endOf(address, request.port);
+      const end = services.endOf({ address, port: request.port }, pod);
       if (end === undefined) return await open(address, request, socket);
       const { connection, ends } = await open(end.address, { ...request, port: end.port }, socket);
       // Doors are the node's affair.

@@ -45,8 +45,10 @@ export const lineBytesMax = 1024;
 export interface EgressGrant {
   /** Networks that may be reached though they are special. */
   readonly allowed: readonly string[];
-  /** Of the pod, where it finds Services of the cluster; absent: it finds none. */
+  /** Of the pod, where it finds Services of the cluster; empty: by their whole names only; absent: it finds none. */
   readonly namespace?: string;
+  /** The pod itself, which finds those that share a network with it. */
+  readonly pod?: string;
 }
 
 /** Services of the cluster, as they are reached on this node. */
@@ -56,6 +58,18 @@ export interface ServiceDirectory {
   /** Whole names that stand for one outside. */
   readonly aliases: readonly (readonly [name: string, outside: string])[];
   readonly doors: readonly PacketDoor[];
+  /** Pods of this node that share networks. */
+  readonly peers: readonly PeerEntry[];
+}
+
+/** A pod, as others of its networks find it. */
+export interface PeerEntry {
+  readonly pod: string;
+  readonly networks: readonly { readonly network: string; readonly names: readonly string[] }[];
+  /** Stands for it. */
+  readonly address: string;
+  /** Where all of its ports are; absent: it has doors. */
+  readonly to?: string;
 }
 
 /** A thousand Services are 100 KB. */

@@ -39,6 +39,8 @@ interface Pod {
   readonly server: Server;
   readonly connections: Set<Socket>;
   readonly names: NameResolver;
+  /** Who it is, for those that share a network with it. */
+  uid: string | undefined;
   egress: Egress;
   /** Datagrams reach nothing of the cluster. */
   datagrams: Egress;
@@ -63,12 +65,12 @@ export class EgressProxy implements AsyncDisposable {
     const names = known?.names ?? new NameResolver(this.#settings.resolve ?? systemResolve, this.#settings.clock);
     const { egress, datagrams } = podEgress(grant, { names, services: this.#services });
     if (known !== undefined) {
-      Object.assign(known, { egress, datagrams });
+      Object.assign(known, { egress, datagrams, uid: grant.pod });
       return;
     }
     await rm(path, { force: true });
     const server = createServer({ allowHalfOpen: true }, (socket) => this.#accept(pod, socket));
-    const pod: Pod = { server, connections: new Set(), names, egress, datagrams };
+    const pod: Pod = { server, connections: new Set(), names, uid: grant.pod, egress, datagrams };
     this.#pods.set(path, pod);
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
@@ -118,7 +120,7 @@ export class EgressProxy implements AsyncDisposable {
     });
   }
 
-  async #serve({ egress, datagrams }: Pod, socket: Socket, request: EgressRequest): Promise<void> {
+  async #serve({ egress, datagrams, uid }: Pod, socket: Socket, request: EgressRequest): Promise<void> {
     switch (request.want) {
       case "addresses": {
         const addresses = await egress.addressesOf(request.host);
@@ -127,7 +129,7 @@ export class EgressProxy implements AsyncDisposable {
         break;
       }
       case "tcp": {
-        const { connection, ends } = await dial(egress, request, { socket, services: this.#services });
+        const { connection, ends } = await dial(egress, request, { socket, services: this.#services, pod: uid });
         socket.write(line({ got: "tcp", ...ends } satisfies EgressAnswer));
         join(socket, connection);
         break;

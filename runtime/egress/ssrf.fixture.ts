@@ -86,7 +86,7 @@ await using proxy = new EgressProxy({ clock: systemClock, resolve });
 await proxy.open(socketPath, { allowed: [allowed], namespace: "team" });
 const aliases = { metadata: "metadata.test", self: "localhost", literal: "127.0.0.1", outside: "public.test" };
 proxy.lead({
-  ...{ names: [], doors: [] },
+  ...{ names: [], doors: [], peers: [] },
   aliases: Object.entries(aliases).map(([name, to]) => [`${name}.team.svc.cluster.local`, to]),
 });
 // A judge that lets everything pass: the guest's side was taken over, and only the proxy is in the way.

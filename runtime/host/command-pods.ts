@@ -1,6 +1,7 @@
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Clock, describeError, type Log, type Random } from "@shallop/sdk/internal";
+import { clusterNetworks } from "../egress/cluster-services.ts";
 import type { EgressProcess } from "../egress/egress-process.ts";
 import type { PreparedComponent } from "../component/prepared-store.ts";
 import type { AttachRequest, ContainerProcess } from "../pod/container-process.ts";
@@ -74,11 +75,13 @@ export class CommandPods {
     const { place: places, random, egress, egressAllowed, observer, clock, volumes } = this.#settings;
     await this.#remember(launch);
     const place = await HostPlace.make(places, random.suffix(6));
-    await egress.allow(place.egressSocket(launch.uid), { allowed: egressAllowed });
+    await egress.allow(place.egressSocket(launch.uid), { allowed: egressAllowed, pod: launch.uid });
     const { cells } = places;
     const opened = launch.files && (await volumes.open(launch.uid, launch.files, place.uid).catch(leave(place)));
     const pod = await CommandPod.start({
-      ...{ launch, prepared, place, cells, egressAllowed, observer, clock },
+      ...{ launch, prepared, place, cells, observer, clock },
+      // Addresses that stand for pods of its networks.
+      egressAllowed: [...egressAllowed, ...clusterNetworks],
       volumes: opened ?? { mounts: [], directories: [] },
     });
     this.#pods.set(launch.uid, pod);

@@ -18,8 +18,8 @@ export interface HostPod {
   readonly env: readonly { readonly name: string; readonly value: string }[];
   readonly limits: PodLimits;
   readonly egressAllowed: readonly string[];
-  /** Names of the cluster mean something to it. */
-  readonly findsServices: boolean;
+  /** The namespace from which it looks for names of the cluster; empty: by whole names only; absent: not at all. */
+  readonly servicesFrom?: string;
   /** Where the egress proxy listens for this pod. */
   readonly egressSocket: string;
   /** Where its volumes are. */

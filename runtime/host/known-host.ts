@@ -41,15 +41,19 @@ export function planOf(
   egressAllowed: readonly string[],
 ): PodPlan {
   const { uid, namespace, name, env, limits, dns } = launch;
-  const findsServices = dns?.policy !== "Default" && dns?.policy !== "None";
-  const allowed = [...egressAllowed, ...(findsServices ? clusterNetworks : [])];
-  return { uid, namespace, name, env, limits, componentDigest, egressAllowed: allowed, findsServices };
+  const findsServices = dns?.policy !== "None";
+  const allowed = [...egressAllowed, ...clusterNetworks];
+  const servicesFrom = dns?.policy === "Default" ? "" : namespace;
+  return {
+    ...{ uid, namespace, name, env, limits, componentDigest, egressAllowed: allowed },
+    ...(findsServices ? { servicesFrom } : {}),
+  };
 }
 
 /** What the egress proxy lets it reach. */
-export const grantOf = ({ namespace, findsServices }: HostPod, allowed: readonly string[]): EgressGrant => ({
-  allowed,
-  ...(findsServices ? { namespace } : {}),
+export const grantOf = ({ uid, servicesFrom }: HostPod, allowed: readonly string[]): EgressGrant => ({
+  ...{ allowed, pod: uid },
+  ...(servicesFrom === undefined ? {} : { namespace: servicesFrom }),
 });
 
 /** The end of pods whose process has ended. */

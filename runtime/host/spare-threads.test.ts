@@ -22,7 +22,6 @@ const pod = (program: string): HostPod => ({
   },
   componentDigest: `sha256:${program}`,
   egressAllowed: [],
-  findsServices: false,
   preparedDir: `/${program}`,
   socketPath: "/s",
   egressSocket: "/e",

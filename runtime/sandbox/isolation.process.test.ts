@@ -207,6 +207,19 @@ function networkTests(machine: SandboxMachine): void {
     await using sandbox = await openSandbox(machine);
     const [one, other] = [await sandbox.start({ uid: "one" }), await sandbox.start({ uid: "other" })];
     expect(await inside(one, connectBody("127.0.0.1", 8080))).toBe("connected");
+    // Bridge and pods have hardware addresses of their own, which no pod's coming and going changes.
+    const hardware = (ip: string): string =>
+      `0a:58:${ip
+        .split(".")
+        .map((byte) => Number(byte).toString(16).padStart(2, "0"))
+        .join(":")}`;
+    const own = await inside(one, `return fs.readFileSync("/sys/class/net/eth0/address", "utf8").trim()`);
+    expect(own).toBe(hardware(one.ip ?? ""));
+    const [a, b] = (one.ip ?? "").split(".");
+    const bridges = Object.values(networkInterfaces()).flatMap((entries) => entries ?? []);
+    expect(bridges.some(({ address, mac }) => address.startsWith(`${a}.${b}.`) && mac === hardware(address))).toBe(
+      true,
+    );
     expect(await inside(one, connectBody(other.ip ?? "", 8080))).not.toBe("connected");
     const server = await listen();
     const address = server.address();

@@ -178,7 +178,7 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
   }
 
   /** Where Services of the cluster are led. */
-  get network(): Pick<PodNetwork, "gateway" | "leadServices" | "isApart" | "boundSocket" | "leadProxy"> {
+  get network(): Pick<PodNetwork, "gateway" | "leadServices" | "isApart" | "boundSocket" | "leadProxy" | "meetGuests"> {
     return this.#network;
   }
 

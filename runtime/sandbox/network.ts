@@ -10,7 +10,7 @@ import type { Kernel, Link } from "./kernel/kernel.ts";
 import type { ClusterNames } from "./name-answer.ts";
 import { NameForwarder } from "./name-forwarder.ts";
 import type { PacketDoor } from "./packet-rules.ts";
-import { type Membership, PeerNetworks } from "./peer-networks.ts";
+import { type GuestPeer, type Membership, PeerNetworks } from "./peer-networks.ts";
 import { linkNameLength, linkPrefix, netnsPrefix, type PodNames, spareHolder } from "./pod-files.ts";
 import { formatSubnet, freeSubnets, gatewayOf, parseSubnet, type Subnet } from "./subnet.ts";
 
@@ -140,6 +140,11 @@ export class PodNetwork {
     await this.#applyPeers();
   }
 
+  /** Components of this node that share networks with its pods. */
+  meetGuests(guests: readonly GuestPeer[]): void {
+    this.#peers.guests = guests;
+  }
+
   async leave(address: string): Promise<void> {
     if (this.#peers.leave(address)) await this.#applyPeers();
   }
@@ -202,7 +207,7 @@ export class PodNetwork {
       [
         "link set lo up",
         `address add ${address}/32 dev eth0`,
-        "link set eth0 addrgenmode none",
+        `link set eth0 addrgenmode none address ${hardwareAddressOf(address)}`,
         "link set eth0 up",
         `route add ${gateway}/32 dev eth0 scope link`,
         ...(hasEgress ? [`route add default via ${gateway} dev eth0`] : []),
@@ -368,6 +373,7 @@ export class PodNetwork {
     const own = links.filter((link) => this.#isOwn(link)).map((link) => link.name);
     const recorded = await this.#recorded();
     if (recorded !== undefined && own.includes(recorded.name)) {
+      await this.#kernel.network([hardwareOf(recorded)]);
       return { ...recorded, hasEgress: await this.#filter.open(recorded, false) };
     }
     if (own.length > 0) await this.#kernel.network(own.map((name) => `link delete ${name}`));
@@ -398,6 +404,7 @@ export class PodNetwork {
       if (!(await this.#rename(nameless, bridge.name))) continue;
       const hasEgress = await this.#filter.open(bridge, true);
       await this.#kernel.network([
+        hardwareOf(bridge),
         `address add ${gatewayOf(subnet)}/${subnet.prefixLength} dev ${bridge.name}`,
         `link set ${bridge.name} up`,
       ]);
@@ -445,8 +452,18 @@ const hexOf = (address: string): string =>
     .map((byte) => Number(byte).toString(16).padStart(2, "0"))
     .join("");
 
+/**
+ * The hardware address of who has an IPv4 address. A bridge takes the lowest one of its ports unless it has its own, and would
+ * change it when pods come and go; and a new pod may have the address of one that has just gone. Whoever remembers where an
+ * address is (ARP) would speak to nobody for seconds.
+ */
+const hardwareAddressOf = (address: string): string => `0a:58:${(hexOf(address).match(/../g) ?? []).join(":")}`;
+
 const addressIn = (name: string): string =>
   [-8, -6, -4, -2].map((from) => Number.parseInt(name.slice(from, from + 2 || undefined), 16)).join(".");
+
+const hardwareOf = ({ name, subnet }: Pick<Bridge, "name" | "subnet">): string =>
+  `link set ${name} address ${hardwareAddressOf(gatewayOf(subnet))}`;
 
 /** Named after the subnet, so that a name stands for the right to it: `shp0a580400` is 10.88.4.0. */
 const bridgeName = (subnet: Subnet): string => `shp${subnet.first.toString(16).padStart(8, "0")}`;

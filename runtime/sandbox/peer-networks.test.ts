@@ -24,6 +24,15 @@ test("pods of one network reach each other, by the names that they have there, a
   expect(peers.leave("10.0.0.4")).toBe(false);
 });
 
+test("components of a network have names there, and no pair of addresses", () => {
+  const peers = new PeerNetworks();
+  peers.join("10.0.0.2", [{ network: "a", names: ["db"] }]);
+  peers.guests = [{ address: "10.104.0.1", memberships: [{ network: "a", names: ["web"] }] }];
+  expect(peers.recordsOf("10.0.0.2", "web")?.addresses).toEqual(["10.104.0.1"]);
+  expect(peers.recordsOf("10.0.0.3", "web")).toBeUndefined();
+  expect(peers.pairs()).toEqual([]);
+});
+
 test("a crowd has a bound, and who is over it is in no network", () => {
   const peers = new PeerNetworks();
   const all = Array.from({ length: 258 }, (_, index) => `10.0.1.${String(index)}`);

@@ -7,6 +7,12 @@ export interface Membership {
   readonly names: readonly string[];
 }
 
+/** A component: it has no address of the bridge's, and is reached at one that stands for it. */
+export interface GuestPeer {
+  readonly address: string;
+  readonly memberships: readonly Membership[];
+}
+
 /** Two pods that may open connections to each other: the first to the second. */
 export type PeerPair = readonly [from: string, to: string];
 
@@ -16,6 +22,8 @@ const pairsMax = 65_536;
 /** Networks that pods of this node share: who is in them, who reaches whom, and by which names. */
 export class PeerNetworks {
   readonly #memberships = new Map<string, readonly Membership[]>();
+  /** Components that are in the same networks, all of them. */
+  guests: readonly GuestPeer[] = [];
 
   /** Whether there is room for it; its memberships of before are replaced. */
   join(address: string, memberships: readonly Membership[]): boolean {
@@ -44,7 +52,8 @@ export class PeerNetworks {
   recordsOf(from: string, name: string): NameRecords | undefined {
     const own = new Set(this.#memberships.get(from)?.map(({ network }) => network));
     const wanted = name.toLowerCase().replace(/\.$/, "");
-    const addresses = [...this.#memberships].flatMap(([address, memberships]) =>
+    const guests = this.guests.map(({ address, memberships }) => [address, memberships] as const);
+    const addresses = [...this.#memberships, ...guests].flatMap(([address, memberships]) =>
       memberships.some(({ network, names }) => own.has(network) && names.includes(wanted)) ? [address] : [],
     );
     return addresses.length === 0 ? undefined : { addresses, services: [] };

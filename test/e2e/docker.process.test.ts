@@ -123,7 +123,8 @@ test("a component that serves: published port, logs, which variant runs and why"
   const component = await readFile((await guestComponent()).path);
   const image = await workshop.publish(platform, "server", { component });
   const port = await freePort();
-  await d("run", "-d", "--name", "component", "-p", `127.0.0.1:${port}:8080`, image);
+  await d("network", "create", "mixed");
+  await d("run", "-d", "--name", "component", "--network", "mixed", "-p", `127.0.0.1:${port}:8080`, image);
   const page = eventually("the component answers", async () => {
     const answer = await fetch(`http://127.0.0.1:${port}/hello`);
     return answer.ok ? answer.text() : undefined;
@@ -131,7 +132,12 @@ test("a component that serves: published port, logs, which variant runs and why"
   expect(await page).toBe("hello\n");
   const seen = await d("inspect", "-f", "{{.Platform}} {{json .Variant}}", "component");
   expect(seen).toMatch(/^wasi \{"ImageID":"[^"]+@sha256:[0-9a-f]{64}","Kind":"wasm","Reason":"Wasm variant[^"]+"\}$/);
+  // Native containers of its network find it by name; others do not.
+  const ask = ["shell:1", "wget", "-qO-", "http://component/hello"];
+  expect(await d("run", "--rm", "--network", "mixed", ...ask)).toBe("hello");
+  expect((await docker(["run", "--rm", ...ask])).stderr).toContain("bad address");
   await d("rm", "-f", "component");
+  await d("network", "rm", "mixed");
 });
 
 test("a component that is a command: arguments, environment, input, exit codes, and --platform chooses", async () => {

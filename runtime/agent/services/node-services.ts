@@ -11,9 +11,12 @@ import { type Clock, describeError, type Log, type Random } from "@shallop/sdk/i
 import type { ServiceDirectory } from "../../egress/egress-protocol.ts";
 import type { ClusterNames, NameRecords } from "../../sandbox/name-answer.ts";
 import { followAlias } from "../../sandbox/name-alias.ts";
+import type { GuestPeer } from "../../sandbox/peer-networks.ts";
 import type { PacketDoor } from "../../sandbox/packet-rules.ts";
 import type { ObjectCache } from "../node-agent.ts";
 import type { NodePods } from "../node-pods.ts";
+import { peersOf } from "./peer-pods.ts";
+import { peerTable } from "./peer-table.ts";
 import { type RemoteIdentity, RemotePods } from "./remote-pods.ts";
 import type { BoundSocket } from "../ports/host-ports.ts";
 import { type OpenDoor, ServiceDoors, type ServiceDoorsSettings } from "./service-doors.ts";
@@ -29,6 +32,8 @@ export interface PodServices {
   /** Its network is another than the machine's: components do not reach what pods do. */
   readonly isApart: boolean;
   readonly boundSocket: BoundSocket;
+  /** Components that share networks with its pods. */
+  meetGuests(guests: readonly GuestPeer[]): void;
 }
 
 export interface NodeServicesSettings {
@@ -36,7 +41,7 @@ export interface NodeServicesSettings {
   readonly slices: ObjectCache<EndpointSlice>;
   readonly routes: ObjectCache<Route>;
   readonly nodes: ObjectCache<Node>;
-  readonly pods: Pick<NodePods, "byUid">;
+  readonly pods: Pick<NodePods, "byUid" | "all">;
   readonly identity: () => RemoteIdentity;
   /** URL of the API server, as this node reaches it. */
   readonly apiServer: () => string;
@@ -128,13 +133,17 @@ export class NodeServices implements ClusterNames, Disposable {
   async #apply(): Promise<void> {
     const { services, slices, routes, pods } = this.#settings;
     if (this.#closed || !services.synced || !slices.synced || !routes.synced) return;
-    const { names, doors } = serviceTable({
+    const table = serviceTable({
       ...{ services: services.list(), slices: slices.list(), routes: routes.list() },
       apiServer: endOf(this.#settings.apiServer()),
       ownAddress: (uid) => pods.byUid(uid)?.run?.ip,
       standIn: (key) => this.#standIns.of(key),
     });
     const native = this.#native;
+    // Components do not reach what native pods do when those are in another network than the machine's.
+    const found = peersOf(pods.all).filter(({ ip }) => ip === undefined || native?.isApart !== true);
+    const peers = peerTable(found, (key) => this.#standIns.of(key));
+    const doors = [...table.doors, ...peers.doors];
     const host = native?.gateway ?? loopback;
     const isApart = native?.isApart === true && host !== loopback;
     const boundSocket: BoundSocket = async (where) => (isApart ? native.boundSocket(where) : undefined);
@@ -144,9 +153,11 @@ export class NodeServices implements ClusterNames, Disposable {
     const text = JSON.stringify(packets);
     if (host !== loopback && text !== this.#led) await this.#native?.leadServices(packets);
     this.#led = text;
-    this.#names = names;
+    this.#names = table.names;
+    native?.meetGuests(peers.guests);
     this.#tellGuests?.({
-      ...this.#guestNames(names),
+      ...this.#guestNames(table.names),
+      peers: peers.entries,
       doors: ofGuests.flatMap((door) =>
         door.protocol === "TCP" ? [{ ...door, address: this.#forGuests(door.address) }] : [],
       ),

@@ -104,7 +104,11 @@ class DoorTarget implements PortTarget {
   }
 
   connect(client: Duplex): void {
-    const backend = this.#choose("remoteAddress" in client ? String(client.remoteAddress) : "");
+    const from = "remoteAddress" in client ? String(client.remoteAddress) : "";
+    // What comes from the address that it goes to is this machine's: the egress proxy has judged it.
+    const isOwn = "localAddress" in client && client.localAddress === from;
+    if (!isOwn && this.door.clients?.includes(from) === false) return refuse(client);
+    const backend = this.#choose(from);
     const pod = backend?.kind === "pod" ? this.#settings.reach.local(backend.uid) : undefined;
     if (backend === undefined) refuse(client);
     else if (pod !== undefined) pod.connect(client, backend.port);

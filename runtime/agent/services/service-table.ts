@@ -17,6 +17,8 @@ export interface Door {
   readonly backends: readonly Backend[];
   /** Connections of one client go to one backend. */
   readonly sticky: boolean;
+  /** The only addresses of pods that come in by it; absent: all. The node itself does. */
+  readonly clients?: readonly string[];
 }
 
 export type Backend =

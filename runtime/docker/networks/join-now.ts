@@ -21,7 +21,7 @@ const joinMsMax = 10_000;
 
 /**
  * Has the node put a container that runs into the networks of its record. Resolves when it has; one that is slow is not waited
- * for longer than some seconds, for it will. A component is in no network.
+ * for longer than some seconds, for it will. Of a component nothing is waited for.
  */
 export async function joinNow(
   { client, nodeDirectory, clock }: JoinParts,
