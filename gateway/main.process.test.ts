@@ -124,7 +124,7 @@ describe("the gateway's process", () => {
   test("serves from zero, tells of its load, and stops when it is told to", async () => {
     const startedMs = performance.now();
     const { child, url } = await startGateway();
-    expect(performance.now() - startedMs).toBeLessThan(10_000);
+    expect(performance.now() - startedMs).toBeLessThan(60_000);
     expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
     expect(await ask(url)).toBe("200 hello from the pod");
     const told = (): readonly RevisionLoad[] => api.reports.flatMap(({ revisions }) => revisions);

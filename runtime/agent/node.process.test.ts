@@ -56,7 +56,7 @@ async function endAgent(signal: NodeJS.Signals): Promise<void> {
 }
 
 async function until<T>(read: () => T | undefined | Promise<T | undefined>, what: string): Promise<T> {
-  const deadline = performance.now() + 30_000;
+  const deadline = performance.now() + 120_000;
   for (;;) {
     const value = await read();
     if (value !== undefined) return value;

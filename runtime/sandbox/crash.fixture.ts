@@ -40,6 +40,6 @@ const runtime = await NativeRuntime.open({
   log: silentLog,
   observer: { exited: () => undefined, logged: () => undefined, noticed: () => undefined },
 });
-await runtime.start(launchOf({ uid: "crash" }), AbortSignal.timeout(20_000));
+await runtime.start(launchOf({ uid: "crash" }), AbortSignal.timeout(120_000));
 // All hooks are done: the pod runs and is remembered.
 die();

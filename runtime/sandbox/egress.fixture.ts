@@ -80,7 +80,7 @@ const forwards = [await kernel.forwards()];
   await using sandbox = await openSandbox(machine, { egressAllowed: [allowed] });
   const own = createServer((socket) => socket.end("machine")).listen(81, "0.0.0.0");
   const launch = launchOf({ uid: "egress" });
-  const pod = await sandbox.runtime.start(launch, AbortSignal.timeout(30_000));
+  const pod = await sandbox.runtime.start(launch, AbortSignal.timeout(120_000));
   const other = await sandbox.start({ uid: "other" });
   forwards.push(await kernel.forwards());
   const connectTo = (host: string, port: number): Promise<unknown> =>

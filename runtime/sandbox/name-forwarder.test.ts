@@ -231,7 +231,7 @@ test("nonsense gets no answer, and who asks too much waits; the next question is
   names.send(Buffer.from("nonsense"));
   expect((await names.ask(query(1, "first.example"))).readUInt16BE(0)).toBe(1);
   for (let id = 0; id < 300; id++) names.send(query(id, "many.example"));
-  await expect.poll(() => names.seen.length, { timeout: 5000 }).toBeGreaterThan(50);
+  await expect.poll(() => names.seen.length).toBeGreaterThan(50);
   expect(names.seen.length).toBeLessThanOrEqual(200);
 });
 

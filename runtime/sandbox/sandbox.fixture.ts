@@ -57,9 +57,9 @@ export const testLimits: PodLimits = {
   memoryBytes: 256 << 20,
   cpu: 2,
   pidsMax: 64,
-  requestTimeoutMs: 10_000,
+  requestTimeoutMs: 60_000,
   concurrencyMax: 0,
-  startTimeoutMs: 15_000,
+  startTimeoutMs: 60_000,
 };
 
 let launches = 0;
@@ -147,7 +147,7 @@ export async function openSandbox(
     exits,
     notices,
     again: open,
-    start: (launch) => runtime.start(launchOf(launch), AbortSignal.timeout(30_000)),
+    start: (launch) => runtime.start(launchOf(launch), AbortSignal.timeout(120_000)),
     [Symbol.asyncDispose]: async () => {
       await runtime[Symbol.asyncDispose]();
       // Whatever a failed test left: nothing of it may reach the next.
@@ -235,7 +235,7 @@ async function podCgroups(directory: string): Promise<readonly string[]> {
 }
 
 /** Waits for something to become true; for what happens on its own, at a time nobody can name. */
-export async function until(condition: () => boolean | Promise<boolean>, timeoutMs = 15_000): Promise<void> {
+export async function until(condition: () => boolean | Promise<boolean>, timeoutMs = 120_000): Promise<void> {
   const deadlineMs = performance.now() + timeoutMs;
   while (!(await condition())) {
     if (performance.now() > deadlineMs) throw new Error(`not within ${timeoutMs} ms: ${condition.toString()}`);

@@ -163,7 +163,7 @@ async function firstAnswers(size: ImagesBench, registry: Registry, directory: st
     if (head.status !== 200) throw new Error(`the first answer is ${head.status}`);
     await runtime.stop(pod.uid, 0);
     // What a start has left to do shall not be counted against the next.
-    await systemClock.sleep(300);
+    await systemClock.sleep(1000);
     phases.push({
       pull: pulled - began,
       prepare: prepared - pulled,

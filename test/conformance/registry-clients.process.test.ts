@@ -163,13 +163,11 @@ withClient(debian("containerd") === undefined ? undefined : debian("ctr"), "cont
     try {
       const run = (...args: readonly string[]): Promise<string> => registry.run(ctr, ["-a", socket, ...args]);
       await expect
-        .poll(
-          () =>
-            run("version").then(
-              () => true,
-              () => false,
-            ),
-          { timeout: 20_000 },
+        .poll(() =>
+          run("version").then(
+            () => true,
+            () => false,
+          ),
         )
         .toBe(true);
       await run("content", "fetch", "--plain-http", "--all-platforms", `${plain}/base:1`);
@@ -255,7 +253,7 @@ withClient(dockerd, "Docker's engine", (engine) => {
               () => true,
               () => false,
             ),
-          { timeout: 30_000, interval: 250 },
+          { interval: 250 },
         )
         .toBe(true);
       const app = `${guarded}/docker/app:1`;

@@ -7,7 +7,7 @@ import { type RegistryServer, startRegistryServer, usersFile } from "../../runti
 import { CertificateAuthority } from "../../scheduler/api/pki/authority.ts";
 
 /** A client that hangs is told apart from one that works; none needs more than some seconds. */
-const runTimeoutMs = 60_000;
+const runTimeoutMs = 240_000;
 
 interface RunOptions {
   readonly input?: string;

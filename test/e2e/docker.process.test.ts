@@ -60,7 +60,7 @@ function docker(args: readonly string[], input?: string | Buffer): Promise<Resul
   };
   return new Promise((resolve) => {
     // Its own signal handling waits for a container that hangs.
-    const options = { env, timeout: 50_000, killSignal: "SIGKILL", encoding: "buffer", maxBuffer: 1 << 26 } as const;
+    const options = { env, timeout: 200_000, killSignal: "SIGKILL", encoding: "buffer", maxBuffer: 1 << 26 } as const;
     const child = execFile(program, args, options, (error, stdout, stderr) => {
       const code = error === null ? 0 : typeof error.code === "number" ? error.code : -1;
       resolve({ code, stdout: stdout.toString("latin1"), stderr: stderr.toString() });

@@ -176,13 +176,10 @@ test("attach: what the program says from now on", async () => {
   await using attached = kubectl.start(["attach", "web"]);
   // It is told from when it is attached; said again until it hears.
   await expect
-    .poll(
-      async () => {
-        await shell("echo spoken > /proc/1/fd/1");
-        return attached.stdout();
-      },
-      { timeout: 20_000 },
-    )
+    .poll(async () => {
+      await shell("echo spoken > /proc/1/fd/1");
+      return attached.stdout();
+    })
     .toContain("spoken\n");
 });
 
@@ -219,7 +216,7 @@ test("run -it --rm: a terminal that is heard from its prompt on, of the client's
   await client.waitFor(/\r\n\/dev\/\S+\r\n/);
   expect(client.stdout()).not.toContain("interrupted\r\n");
   await client.ended;
-  await expect.poll(() => run("get pod shell").then(({ stderr }) => stderr), { timeout: 20_000 }).toMatch(/not found/);
+  await expect.poll(() => run("get pod shell").then(({ stderr }) => stderr)).toMatch(/not found/);
 });
 
 /** A file of its own for each: a mount of Kubernetes' own examples, with what several containers share. */
@@ -303,10 +300,10 @@ test("a container that ends is started again, with its exit code and its earlier
 
 test("top: what nodes and containers use", async () => {
   await inContainer("side", "(yes > /dev/null & sleep 6; kill $!) > /dev/null 2>&1 &");
-  await expect.poll(() => k("top nodes"), { timeout: 20_000 }).toMatch(/node-a +\d+m +\d+% +\d+Mi +\d+%/);
+  await expect.poll(() => k("top nodes")).toMatch(/node-a +\d+m +\d+% +\d+Mi +\d+%/);
   const milli = async (): Promise<number> =>
     Number(/side +(\d+)m +\d+Mi/.exec(await k("top pod several --containers"))?.[1] ?? 0);
-  await expect.poll(milli, { timeout: 10_000 }).toBeGreaterThan(50);
+  await expect.poll(milli).toBeGreaterThan(50);
   const summary = await k("get --raw /api/v1/nodes/node-a/proxy/stats/summary");
   expect(JSON.parse(summary)).toMatchObject({
     node: { nodeName: "node-a", memory: { workingSetBytes: expect.any(Number) as number } },
@@ -354,7 +351,7 @@ test("kill -9 of the agent: containers run on, and an exit code of meanwhile is 
 
 test("files of ConfigMaps and Secrets follow their objects, and variables stay", async () => {
   const files = (): Promise<string> => k("exec reads -- cat /etc/app/a.conf /etc/keys/t");
-  await expect.poll(files, { timeout: 45_000 }).toBe("x=2,changed");
+  await expect.poll(files).toBe("x=2,changed");
   expect(await k("exec reads -- sh -c echo${IFS}$TOKEN")).toBe("s3cret\n");
   expect(await k("exec reads -- ls /etc/app")).toBe("LEVEL\na.conf\n");
   await k("delete pod/reads cm/settings secret/keys --timeout=20s");
@@ -374,9 +371,9 @@ test("paused by an annotation, and resized in place, with the same container all
   };
   const frozen = (): Promise<string> => inMachine("freezer/*/freezer.state", "cgroup.freeze");
   await k("annotate pod counts shallop.dev/paused=true");
-  await expect.poll(frozen, { timeout: 20_000 }).toMatch(/^(FROZEN|1)$/);
+  await expect.poll(frozen).toMatch(/^(FROZEN|1)$/);
   await k("annotate pod counts shallop.dev/paused-");
-  await expect.poll(frozen, { timeout: 20_000 }).toMatch(/^(THAWED|0)$/);
+  await expect.poll(frozen).toMatch(/^(THAWED|0)$/);
   expect(await k("describe pod counts")).toMatch(/Paused[^]*Unpaused/);
   const limits = { containers: [{ name: "c", resources: { limits: { cpu: "250m", memory: "48Mi" } } }] };
   await kubectl(["patch", "pod", "counts", "--subresource=resize", "-p", JSON.stringify({ spec: limits })]);
@@ -401,8 +398,8 @@ test("limits of one container among several: who met them is told, and the other
   await k("wait --for=condition=Ready pod/limits --timeout=20s");
   await kubectl(["exec", "limits", "-c", "crowd", "--", "sh", "-c", "for i in $(seq 1100); do sleep 5 & done"]);
   const events = (): Promise<string> => k("get events --field-selector=involvedObject.name=limits");
-  await expect.poll(events, { timeout: 20_000 }).toMatch(/PidsLimit .*container crowd/);
-  await expect.poll(() => of("eats", "lastState.terminated"), { timeout: 20_000 }).toMatch(/"exitCode":137.*OOMKilled/);
+  await expect.poll(events).toMatch(/PidsLimit .*container crowd/);
+  await expect.poll(() => of("eats", "lastState.terminated")).toMatch(/"exitCode":137.*OOMKilled/);
   expect(await events()).toMatch(/OOMKilled .*eats: used more than its memory limit of 67108864 bytes/);
   expect(await of("crowd", "restartCount")).toBe("0");
   const fills = {
@@ -447,7 +444,7 @@ test("drain: evictions keep to a budget, and a cordoned node takes nothing until
   expect(blocked.code).not.toBe(0);
   expect(blocked.stderr).toMatch(/Cannot evict pod as it would violate the pod's disruption budget/);
   expect(await k("get node node-a --no-headers")).toMatch(/Ready,SchedulingDisabled/);
-  await expect.poll(() => k("get pods -l app=guarded -o name"), { timeout: 20_000 }).toMatch(/^pod\/\w+\n$/);
+  await expect.poll(() => k("get pods -l app=guarded -o name")).toMatch(/^pod\/\w+\n$/);
   await k("apply -f -", guarded("third"));
   await k("wait --for=jsonpath={.status.conditions[0].reason}=Unschedulable pod/third --timeout=20s");
   await k("delete pdb guard");
@@ -470,8 +467,8 @@ test("a taint of the kind NoExecute drives pods out: at once, after a time, or n
   await k("wait --for=condition=Ready pod/fragile pod/patient pod/tough --timeout=20s");
   await k("taint nodes node-a bad=yes:NoExecute");
   const left = (): Promise<string> => k("get pods fragile patient tough --ignore-not-found -o name");
-  await expect.poll(left, { timeout: 20_000 }).toBe("pod/patient\npod/tough\n");
-  await expect.poll(left, { timeout: 20_000 }).toBe("pod/tough\n");
+  await expect.poll(left).toBe("pod/patient\npod/tough\n");
+  await expect.poll(left).toBe("pod/tough\n");
   expect(await k("get events --field-selector=reason=TaintManagerEviction")).toMatch(
     /pod\/patient .*bad=yes:NoExecute/,
   );

@@ -79,7 +79,7 @@ test("the agent's death costs no request, and the next one has the pod again", a
   expect(agents).toHaveLength(1);
   const caller = callSteadily(platform, "web.default");
   for (const { pid } of agents) process.kill(pid, "SIGKILL");
-  await expect.poll(() => platform.output, { timeout: 30_000 }).toContain("node-agent is back");
+  await expect.poll(() => platform.output).toContain("node-agent is back");
   const { requests, failed, said } = await caller.stop();
   expect([failed, said]).toEqual([0, expect.anything()]);
   expect(requests).toBeGreaterThan(0);
@@ -93,10 +93,8 @@ test("the keeper's death ends its pods, and others come up in new namespaces", a
     );
   const [before] = await keepers();
   process.kill(before?.pid ?? 0, "SIGKILL");
-  await expect
-    .poll(async () => (await keepers()).map(({ pid }) => pid !== before?.pid), { timeout: 30_000 })
-    .toEqual([true]);
-  await expect.poll(async () => (await platform.ask("web.default")).status, { timeout: 30_000 }).toBe(200);
+  await expect.poll(async () => (await keepers()).map(({ pid }) => pid !== before?.pid)).toEqual([true]);
+  await expect.poll(async () => (await platform.ask("web.default")).status).toBe(200);
 });
 
 test("a component answers beside it", async () => {

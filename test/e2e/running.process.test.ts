@@ -253,7 +253,7 @@ test("max-scale is respected under load, and the explanation names it", async ()
     counts.push((await platform.podsOf("bounded")).length);
     return (counts.at(-1) ?? 0) >= 2 ? true : undefined;
   };
-  await eventually("bounded has as many pods as it may have", look, 60_000);
+  await eventually("bounded has as many pods as it may have", look);
   // And no more than those: the autoscaler decides every two seconds.
   for (let more = 0; more < 12; more++) {
     await new Promise((resolve) => setTimeout(resolve, 300));

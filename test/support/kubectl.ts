@@ -7,7 +7,7 @@ import { delimiter, join } from "node:path";
 
 const run = promisify(execFile);
 // What a test asks for is answered in a moment, or not at all.
-const timeoutMs = 30_000;
+const timeoutMs = 120_000;
 const outputBytesMax = 16 * 1024 * 1024;
 
 export interface KubectlResult {

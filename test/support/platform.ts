@@ -284,11 +284,11 @@ export function ask(
   });
 }
 
-/** Calls `probe` until it gives a value; throws with `what` when it has not after `timeoutMs`: a little before a test's own time is over. */
+/** Calls `probe` until it gives a value; throws with `what` when it has not after `timeoutMs`. */
 export async function eventually<T>(
   what: string,
   probe: () => Promise<T | undefined>,
-  timeoutMs = 100_000,
+  timeoutMs = 120_000,
 ): Promise<T> {
   const until = performance.now() + timeoutMs;
   let last: unknown;

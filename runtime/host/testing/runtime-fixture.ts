@@ -104,9 +104,9 @@ export class RuntimeFixture implements AsyncDisposable {
         memoryBytes: 64 * 1024 * 1024,
         cpu: 1,
         pidsMax: 16,
-        requestTimeoutMs: 10_000,
+        requestTimeoutMs: 60_000,
         concurrencyMax: 0,
-        startTimeoutMs: 20_000,
+        startTimeoutMs: 60_000,
         ...limits,
       },
     };
@@ -123,7 +123,7 @@ export class RuntimeFixture implements AsyncDisposable {
 
   /** Waits until `isTrue` is; fails the test after a minute: on a busy machine much takes ten seconds that otherwise takes one. */
   async until(isTrue: () => boolean | Promise<boolean>): Promise<void> {
-    const giveUpMs = this.clock.nowMs() + 60_000;
+    const giveUpMs = this.clock.nowMs() + 120_000;
     while (this.clock.nowMs() < giveUpMs) {
       if (await isTrue()) return;
       await this.clock.sleep(20);

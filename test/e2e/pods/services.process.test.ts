@@ -114,7 +114,7 @@ test("resolv.conf is as Kubernetes writes it", async () => {
 test("a Service has an address, which its names lead to and which leads to its pods", async () => {
   const address = await k("get service web -o jsonpath={.spec.clusterIP}");
   expect(address).toMatch(/^10\.(9[6-9]|10[0-3])\./);
-  await expect.poll(() => lookUp("web.default.svc.cluster.local"), { timeout: 20_000 }).toBe(address);
+  await expect.poll(() => lookUp("web.default.svc.cluster.local")).toBe(address);
   for (const name of ["web", "web.default", "web.default.svc", "web.default.svc.cluster.local", address]) {
     expect(await get(`http://${name}/`), name).toBe("hello from busybox\n");
   }
@@ -140,9 +140,7 @@ test("a Service that stands for another name is an alias of it", async () => {
 
 test("a headless Service's names lead to its pods, one by one too, and its ports have names", async () => {
   const addresses = await k("get pods -l app=web -o jsonpath={.items[*].status.podIP}");
-  await expect
-    .poll(() => lookUp("peers.default.svc.cluster.local"), { timeout: 20_000 })
-    .toBe(sorted(addresses.split(" ")));
+  await expect.poll(() => lookUp("peers.default.svc.cluster.local")).toBe(sorted(addresses.split(" ")));
   expect(await get("http://web-2.peers:8080/")).toBe("hello from busybox\n");
   const ports = await shell("nslookup -type=srv _http._tcp.peers.default.svc.cluster.local");
   expect(ports).toMatch(/8080 web-1\.peers\.default\.svc\.cluster\.local/);
@@ -189,7 +187,7 @@ test("components find the same names", async () => {
 
 test("pods that come and go", async () => {
   await k("delete pod web-1 web-2 --timeout=20s");
-  await expect.poll(() => get("http://web/"), { timeout: 10_000 }).toMatch(/^failed/);
+  await expect.poll(() => get("http://web/")).toMatch(/^failed/);
   await k("apply -f -", list([pod("web-3", { app: "web" }, {})]));
-  await expect.poll(() => get("http://web/"), { timeout: 20_000 }).toBe("hello from busybox\n");
+  await expect.poll(() => get("http://web/")).toBe("hello from busybox\n");
 });
