@@ -72,5 +72,8 @@ export interface HostStatus {
 /** A line is at most this long: a batch of log lines, or a pod with its environment. */
 export const controlLineCharsMax = 4 * 1024 * 1024;
 
-/** A host process whose agent is gone ends itself after this: a restarting agent is back within seconds. */
-export const orphanTimeoutMs = 30_000;
+/**
+ * A host process whose agent is gone ends itself after this, and with it the requests that it is at work for: a restarting agent is back
+ * within seconds, on a machine that others keep busy within a minute.
+ */
+export const orphanTimeoutMs = 120_000;
