@@ -19,8 +19,9 @@ test.each([
   expect(changePath(target, { type: "ReplacePrefixMatch", replacePrefixMatch }, prefix)).toBe(changed);
 });
 
-test("a whole path is replaced, its query stays", () => {
+test("a whole path is replaced, its query stays unless there is a new one", () => {
   expect(changePath("/a/b?c=d", { type: "ReplaceFullPath", replaceFullPath: "/x" }, "/a")).toBe("/x?c=d");
+  expect(changePath("/a/b?c=d", { type: "ReplaceFullPath", replaceFullPath: "/x?e=f" }, "/a")).toBe("/x?e=f");
 });
 
 test("headers: remove, set and add", () => {

@@ -113,7 +113,11 @@ export function changePath(target: string, modifier: PathModifier | undefined, p
   const question = target.indexOf("?");
   const path = question === -1 ? target : target.slice(0, question);
   const query = question === -1 ? "" : target.slice(question);
-  if (modifier.type === "ReplaceFullPath") return `${modifier.replaceFullPath || "/"}${query}`;
+  if (modifier.type === "ReplaceFullPath") {
+    const full = modifier.replaceFullPath || "/";
+    // One that says a query itself means that one; two would be neither.
+    return full.includes("?") ? full : `${full}${query}`;
+  }
   const base = (modifier.replacePrefixMatch ?? "/").replace(/\/+$/, "");
   const rest = path.slice(prefix.replace(/\/+$/, "").length).replace(/^\/+/, "");
   const changed =

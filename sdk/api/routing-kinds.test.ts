@@ -136,6 +136,15 @@ describe("HTTPRoute", () => {
       }),
       "wants every match of the rule to be a PathPrefix",
     ],
+    [
+      "a prefix that says a query",
+      route({
+        filters: [
+          { type: "URLRewrite", urlRewrite: { path: { type: "ReplacePrefixMatch", replacePrefixMatch: "/a?b=c" } } },
+        ],
+      }),
+      "must not contain a query",
+    ],
     ["a parent without a name", { spec: { parentRefs: [{}] } }, "spec.parentRefs[0].name: Required"],
     ["a backend whose name is a path", route({ backendRefs: [{ name: "a/b", port: 80 }] }), "backendRefs[0].name"],
     [

@@ -87,6 +87,8 @@ function validatePathModifier(modifier: Json | undefined, path: string): StatusC
   if (text === undefined) causes.push(required(`${path}.${member}`));
   else if (!/^[\x21\x22\x24-\x7e]{0,1024}$/.test(text) || (text !== "" && !text.startsWith("/")))
     causes.push(invalid(`${path}.${member}`, text, "must be a path that begins with /"));
+  else if (member === "replacePrefixMatch" && text.includes("?"))
+    causes.push(invalid(`${path}.${member}`, text, "must not contain a query: more of the path follows it"));
   return causes;
 }
 

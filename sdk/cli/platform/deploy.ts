@@ -15,11 +15,12 @@ import { parseDurationMs } from "../../internal/duration.ts";
 import { CliFault } from "../cli-fault.ts";
 import { connect, type Context } from "../context.ts";
 import { capabilitiesAdded } from "./capabilities.ts";
+import { deployProgress } from "./deploy-progress.ts";
 import type { DeployFlags } from "./deploy-flags.ts";
 import { checkName, pairOf, wholeNumber } from "./flag-values.ts";
 import { openImages, registryDefault } from "./image-store.ts";
-import { changeService, findService, namespaceOf, readyCondition } from "./services.ts";
-import { warningsOf } from "./warnings.ts";
+import { changeService, findService, namespaceOf } from "./services.ts";
+import { newWarnings } from "./warnings.ts";
 
 /** `shallop deploy`: writes the Knative Service, and waits until its newest revision answers. */
 export async function deploy(context: Context, name: string, flags: DeployFlags): Promise<void> {
@@ -33,13 +34,15 @@ export async function deploy(context: Context, name: string, flags: DeployFlags)
     await showNewCapabilities(context, client, { namespace, name, flags, spec: template.spec });
     const stamp = await stampFor(context, client, { namespace, name, flags });
     const written = await write(client, { namespace, name }, stamped(template, stamp));
-    const service = flags.wait ? await waitReady(context, client, written) : written;
+    const { service, rollout } = flags.wait
+      ? await waitReady(context, client, written)
+      : { service: written, rollout: undefined };
     if (flags.output === "json") context.print(JSON.stringify(service, null, 2));
-    else if (flags.wait)
-      context.print(
-        `${context.style.green(name)} answers at ${service.status?.url ?? "an address that is not known yet"}`,
-      );
-    else context.print(`${name} is written; see how it goes with: shallop describe ${name}`);
+    else if (flags.wait) {
+      const url = service.status?.url ?? "an address that is not known yet";
+      context.print(`${context.style.green(name)} answers at ${url}`);
+      if (rollout !== undefined) context.print(`${rollout}; see how it goes on with: shallop traffic ${name}`);
+    } else context.print(`${name} is written; see how it goes with: shallop describe ${name}`);
   } finally {
     client.close();
   }
@@ -175,8 +178,15 @@ function seconds(flag: string, text: string): number {
 const readyTimeoutMs = 120_000;
 const pollMs = 100;
 
-/** @throws CliFault NOT_READY with the reason and the last warnings */
-async function waitReady(context: Context, client: HttpsClient, written: Service): Promise<Service> {
+/**
+ * The service once it answers, and who gets how much where the new revision gets its requests in steps.
+ * @throws CliFault NOT_READY with the reason and the last warnings
+ */
+async function waitReady(
+  context: Context,
+  client: HttpsClient,
+  written: Service,
+): Promise<{ readonly service: Service; readonly rollout: string | undefined }> {
   const { namespace = "default", name, generation } = written.metadata;
   const progress = context.progress();
   const untilMs = context.clock.nowMs() + readyTimeoutMs;
@@ -184,16 +194,13 @@ async function waitReady(context: Context, client: HttpsClient, written: Service
   try {
     for (;;) {
       const service = await client.get(services, namespace, name);
-      const ready = readyCondition(service);
-      const current = (service.status?.observedGeneration ?? 0) >= generation;
-      if (current && ready?.status === "True") return service;
-      if (current && ready?.status === "False")
-        throw await notReady(client, service, `${ready.reason ?? "failed"}: ${ready.message ?? ""}`);
+      const now = deployProgress(service, generation);
+      if (now.phase === "answers") return { service, rollout: now.rollout };
+      if (now.phase === "failed") throw await notReady(client, service, now.why);
       if (context.clock.nowMs() > untilMs)
         throw await notReady(client, service, `not ready within ${readyTimeoutMs / 1000} s`);
-      const now = `deploying ${name}: ${ready?.message ?? ready?.reason ?? "waiting for the control plane"}`;
-      if (now !== said) progress.step(now);
-      said = now;
+      if (now.what !== said) progress.step(`deploying ${name}: ${now.what}`);
+      said = now.what;
       await context.clock.sleep(pollMs);
     }
   } finally {
@@ -202,7 +209,7 @@ async function waitReady(context: Context, client: HttpsClient, written: Service
 }
 
 async function notReady(client: HttpsClient, service: Service, why: string): Promise<CliFault> {
-  const warnings = await warningsOf(client, service).catch(() => []);
+  const warnings = await newWarnings(client, service).catch(() => []);
   const lines = warnings.map((warning) => `\n  ${warning}`).join("");
   return new CliFault(
     "NOT_READY",

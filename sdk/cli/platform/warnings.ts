@@ -24,10 +24,17 @@ export async function eventsOf(client: ApiClient, service: Service): Promise<rea
     .toSorted((a, b) => timeOf(a).localeCompare(timeOf(b)));
 }
 
-export async function warningsOf(client: ApiClient, service: Service): Promise<readonly string[]> {
-  const all = await eventsOf(client, service);
+/** What has gone wrong since the newest revision of a service was made: what did before is not why this one is not ready. */
+export async function newWarnings(client: ApiClient, service: Service): Promise<readonly string[]> {
+  const newest = service.status?.latestCreatedRevisionName;
+  const { namespace = "default" } = service.metadata;
+  const [all, revision] = await Promise.all([
+    eventsOf(client, service),
+    newest === undefined ? undefined : client.get(revisions, namespace, newest).catch(() => undefined),
+  ]);
+  const since = revision?.metadata.creationTimestamp ?? "";
   return all
-    .filter(({ type }) => type === "Warning")
+    .filter((event) => event.type === "Warning" && timeOf(event) >= since)
     .slice(-warningsMax)
     .map((event) => `${event.involvedObject.kind} ${event.involvedObject.name}: ${event.reason}: ${event.message}`);
 }
