@@ -1,7 +1,7 @@
 import type { TrafficPolicy } from "@shallop/sdk/api";
 import { expect, test } from "vitest";
-import { httpRouteTargets, PolicyBook, targetKey } from "./policy.ts";
-import { trafficPolicy } from "./routing.fixture.ts";
+import { httpRouteTargets, knativePolicy, PolicyBook, targetKey } from "./policy.ts";
+import { metaOf, trafficPolicy } from "./routing.fixture.ts";
 
 const group = "gateway.networking.k8s.io";
 
@@ -27,4 +27,10 @@ test("a policy's Secrets are those of its own namespace, whatever narrower ones 
   expect(now()).toEqual(["infra", "infra", 5_000]);
   book.set(policyOf("shop", "HTTPRoute", { jwt }));
   expect(now()).toEqual(["shop", "infra", undefined]);
+});
+
+test.each(["Redirected", "redirected", "Enabled", undefined])("Knative's http-protocol: %s", (protocol) => {
+  const annotations = protocol === undefined ? {} : { "networking.knative.dev/http-protocol": protocol };
+  const object = { apiVersion: "serving.knative.dev/v1", kind: "Route", metadata: { ...metaOf("web"), annotations } };
+  expect(knativePolicy(object).redirectToHttps).toBe(protocol?.toLowerCase() === "redirected" ? true : undefined);
 });

@@ -94,7 +94,9 @@ export const ownPolicy = ({ timeouts, retry, sessionPersistence }: HttpRouteRule
 
 /** What Knative's annotation `http-protocol` says: `Redirected` sends HTTP to HTTPS. */
 export const knativePolicy = ({ metadata }: ApiObject): PolicySpec =>
-  metadata.annotations?.["networking.knative.dev/http-protocol"] === "Redirected" ? { redirectToHttps: true } : {};
+  metadata.annotations?.["networking.knative.dev/http-protocol"]?.toLowerCase() === "redirected"
+    ? { redirectToHttps: true }
+    : {};
 
 /** All policies, and which of them hold for what. */
 export class PolicyBook {
