@@ -128,7 +128,8 @@ export class Passages {
   #forward(original: AcceptedRequest, match: Match, pass: Pass | undefined): Forwarded {
     const { filters, policy } = match.rule;
     const session = policy?.session;
-    const token = session === undefined ? undefined : sessionToken(session, original.headers.headers);
+    const wallMs = session === undefined ? 0 : this.#context.clock.wallMs();
+    const token = session === undefined ? undefined : sessionToken(session, original.headers.headers, wallMs);
     const picked = this.#pick(match, token?.target);
     const target = this.#targetOf(picked);
     const seat = session === undefined ? undefined : new Seat(token?.pod);
@@ -142,10 +143,11 @@ export class Passages {
     const compressed = this.#compressed(original, policy);
     const plain = answer.length === 0 ? original.peer : new AnswerHeaders(original.peer, answer);
     const { clientScheme: scheme } = original;
+    const begunSeconds = token?.begunSeconds ?? Math.floor(wallMs / 1000);
     const shaped =
       session === undefined || seat === undefined
         ? plain
-        : new SeatedAnswer(plain, { rule: session, seat, target, scheme });
+        : new SeatedAnswer(plain, { rule: session, seat, target, begunSeconds, scheme, wallMs });
     const client = compressed === undefined ? shaped : new CompressedAnswer(shaped, compressed.rule, compressed.coding);
     const rewritten: AcceptedRequest = {
       ...original,

@@ -29,7 +29,10 @@ interface SeatedSession {
   readonly seat: Seat;
   /** Key of the revision, or of a Service's pods. */
   readonly target: string;
+  /** When it began; seconds of the wall clock. */
+  readonly begunSeconds: number;
   readonly scheme: "http" | "https";
+  readonly wallMs: number;
 }
 
 /** Tells the client, with the head of its answer, how it comes back to its revision and pod. */
@@ -42,7 +45,8 @@ export class SeatedAnswer extends ClientDecorator {
   }
 
   override writeHead(status: number, headers: readonly string[], isAll: boolean): void {
-    const { rule, seat, target, scheme } = this.#session;
-    super.writeHead(status, [...headers, ...sessionHeaders(rule, { target, pod: seat.pod }, scheme)], isAll);
+    const { rule, seat, target, begunSeconds } = this.#session;
+    const token = { target, pod: seat.pod, begunSeconds };
+    super.writeHead(status, [...headers, ...sessionHeaders(rule, token, this.#session)], isAll);
   }
 }

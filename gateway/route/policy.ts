@@ -27,8 +27,11 @@ interface RetryRule {
 export interface SessionRule {
   readonly kind: "Cookie" | "Header";
   readonly name: string;
-  /** Of the cookie, seconds; undefined: as long as the browser runs. */
-  readonly maxAgeSeconds: number | undefined;
+  /** The browser keeps it when it ends. */
+  readonly isPermanent: boolean;
+  /** Since it began, and since it was last seen; then the client is a new one. Undefined: no end. */
+  readonly absoluteMs: number | undefined;
+  readonly idleMs: number | undefined;
 }
 
 export interface OutlierRule {
@@ -218,12 +221,12 @@ function compileRetry(retry: PolicySpec["retry"]): RetryRule | undefined {
 
 function compileSession(session: PolicySpec["sessionPersistence"]): SessionRule | undefined {
   if (session === undefined) return undefined;
-  const lifetimeMs = durationMs(session.absoluteTimeout);
-  const isPermanent = session.cookieConfig?.lifetimeType === "Permanent";
   return {
     kind: session.type ?? "Cookie",
     name: session.sessionName ?? cookieName,
-    maxAgeSeconds: isPermanent && lifetimeMs !== undefined ? Math.round(lifetimeMs / 1000) : undefined,
+    isPermanent: session.cookieConfig?.lifetimeType === "Permanent",
+    absoluteMs: durationMs(session.absoluteTimeout),
+    idleMs: durationMs(session.idleTimeout),
   };
 }
 
