@@ -53,7 +53,7 @@ export interface GatewayLimits {
   readonly webSocketsPerServiceMax: number;
   readonly webSocketsPerTenantMax: number;
   readonly webSocketsPerAddressMax: number;
-  /** No request waits longer than this for a pod, whatever the time limit of its revision: a person has left by then. */
+  /** No request waits longer than this for a pod, unless its revision says how long (`hold.shallop.dev/wait`): a person has left by then. */
   readonly activationTimeoutMs: number;
 }
 

@@ -108,8 +108,9 @@ export class Deadline {
     const { hasPod, answerStatus } = this.#owner;
     const { timeoutMs, responseStartTimeoutMs, idleTimeoutMs } = dispatcher.target;
     if (!hasPod) {
+      // Who says it of a revision knows how long its pods take.
       const { waitMs = limits.activationTimeoutMs } = dispatcher.target.hold;
-      const atMs = story.arrivedMs + Math.min(timeoutMs, limits.activationTimeoutMs, waitMs);
+      const atMs = story.arrivedMs + Math.min(timeoutMs, waitMs);
       return { atMs, code: dispatcher.usablePods > 0 ? "QUEUE_TIMEOUT" : "START_TIMEOUT" };
     }
     if (answerStatus === 101) return { atMs: this.#silentUntilMs(idleTimeoutMs), code: "ANSWER_TIMEOUT" };
