@@ -19,6 +19,10 @@ export interface RolloutSettings {
 }
 
 export const rolloutPrefix = "rollout.shallop.dev/";
+/** The Route's controller's own note of how far it is. */
+export const rolloutState = `${rolloutPrefix}state`;
+/** Knative's word for a rollout. */
+export const gradualRollout = "serving.knative.dev/rollout-duration";
 const defaults = { intervalMs: 60_000, minRequests: 20, maxErrorPercent: 5 } as const;
 
 /** Knative begins with one percent, too. */
@@ -32,7 +36,7 @@ export function rolloutSettings(annotations: Readonly<Record<string, string>> = 
     .map((text) => Number(text.trim()))
     .filter((percent) => Number.isInteger(percent) && percent > 0 && percent < 100)
     .toSorted((a, b) => a - b);
-  const wholeMs = parseDurationMs(annotations["serving.knative.dev/rollout-duration"] ?? "") ?? 0;
+  const wholeMs = parseDurationMs(annotations[gradualRollout] ?? "") ?? 0;
   if (steps.length === 0 && wholeMs === 0) return undefined;
   const isGradual = steps.length === 0;
   return {

@@ -3,7 +3,7 @@ import { type EventRecorder, referenceTo } from "@shallop/sdk/client";
 import type { Clock } from "@shallop/sdk/internal";
 import type { OutcomeBook } from "../rollout/outcome-book.ts";
 import { formatState, parseState, planRollout, type RolloutPlan, type RolloutState } from "../rollout/plan.ts";
-import { rolloutPrefix, rolloutSettings } from "../rollout/settings.ts";
+import { rolloutSettings, rolloutState } from "../rollout/settings.ts";
 import type { Addresses } from "../shared/addresses.ts";
 import type { Cluster } from "../shared/cluster.ts";
 import { conditionOf } from "../shared/conditions.ts";
@@ -18,8 +18,6 @@ export interface RouteControllerOptions {
   readonly events: EventRecorder;
   readonly outcomes: OutcomeBook;
 }
-
-const stateAnnotation = `${rolloutPrefix}state`;
 
 /** Route → the revisions that get its requests, in its status, where the gateway reads them. */
 export class RouteController {
@@ -72,7 +70,7 @@ export class RouteController {
         ? undefined
         : this.#cluster.of("configurations").get(namespace, configuration)?.status?.latestReadyRevisionName;
     if (latest === undefined) return { state: undefined, percent: 100 };
-    const state = parseState(annotations?.[stateAnnotation]);
+    const state = parseState(annotations?.[rolloutState]);
     const canary = this.#revision(namespace, latest);
     return planRollout({
       settings: rolloutSettings(annotations),
@@ -91,9 +89,9 @@ export class RouteController {
 
   async #keepState(route: Route, state: RolloutState | undefined): Promise<Route> {
     const text = state === undefined ? undefined : formatState(state);
-    if (route.metadata.annotations?.[stateAnnotation] === text) return route;
+    if (route.metadata.annotations?.[rolloutState] === text) return route;
     // null takes it away in a merge patch.
-    return this.#cluster.merge("routes", route, { metadata: { annotations: { [stateAnnotation]: text ?? null } } });
+    return this.#cluster.merge("routes", route, { metadata: { annotations: { [rolloutState]: text ?? null } } });
   }
 
   #revision(namespace: string, name: string): Revision | undefined {

@@ -128,6 +128,32 @@ test.each(rows)("planService: $name", (row) => {
   expect(plan.status.observedGeneration).toBe(1);
 });
 
+test("what the Service says no more, its Route does no more; what others have noted stays", () => {
+  const annotations = { "rollout.shallop.dev/interval": "5s" };
+  const said = service({ metadata: meta("hello", { annotations }) });
+  const before = {
+    ...annotations,
+    "rollout.shallop.dev/steps": "5,25",
+    "rollout.shallop.dev/state": "{}",
+    "networking.knative.dev/http-protocol": "redirected",
+    "serving.knative.dev/rollout-duration": "60s",
+    note: "somebody's",
+  };
+  const route = ownRoute();
+  const plan = planService({
+    ...worldOf(rows[0]!),
+    service: said,
+    configuration: ownConfiguration(),
+    route: { ...route, metadata: { ...route.metadata, annotations: before } },
+  });
+  const update = plan.actions.find(({ kind }) => kind === "update-route");
+  expect(update?.object.metadata.annotations).toEqual({
+    ...annotations,
+    "rollout.shallop.dev/state": "{}",
+    note: "somebody's",
+  });
+});
+
 test("what is made carries what it inherits, and only that", () => {
   const annotations = { note: "b", "kubectl.kubernetes.io/last-applied-configuration": "{}" };
   const made: Service = service({ metadata: meta("hello", { labels: { team: "a" }, annotations }) });

@@ -12,6 +12,7 @@ import {
 } from "@shallop/sdk/api";
 import { conditionOf, conditionsFrom, failed, type Finding, isTrue, unknown } from "../shared/conditions.ts";
 import { controllerReference, inheritedAnnotations, isControlledBy, withEntries } from "../shared/ownership.ts";
+import { gradualRollout, rolloutPrefix, rolloutState } from "../rollout/settings.ts";
 import { same } from "../shared/same.ts";
 
 export interface ServiceWorld {
@@ -81,10 +82,18 @@ function planRoute({ service, route }: ServiceWorld): ServiceAction[] {
   return [{ kind: "update-route", object: { ...route, metadata: metadata ?? route.metadata, spec } }];
 }
 
+/**
+ * What a Route does because its Service says so ends when the Service says it no more: steps of a rollout, a redirect. Others
+ * may have written other annotations, and the Route's controller where its rollout is.
+ */
+const isServices = (key: string): boolean =>
+  key !== rolloutState &&
+  (key.startsWith(rolloutPrefix) || key.startsWith("networking.knative.dev/") || key === gradualRollout);
+
 /** The child's metadata with what it inherits; undefined when it has that. */
 function updatedMeta(service: Service, { metadata }: Configuration | Route): Configuration["metadata"] | undefined {
   const labels = withEntries(metadata.labels, labelsOf(service));
-  const annotations = withEntries(metadata.annotations, inheritedAnnotations(service));
+  const annotations = withEntries(metadata.annotations, inheritedAnnotations(service), isServices);
   if (labels === undefined && annotations === undefined) return undefined;
   return {
     ...metadata,

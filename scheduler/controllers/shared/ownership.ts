@@ -22,11 +22,15 @@ const lastApplied = "kubectl.kubernetes.io/last-applied-configuration";
 export const inheritedAnnotations = ({ metadata }: ApiObject): Readonly<Record<string, string>> =>
   Object.fromEntries(Object.entries(metadata.annotations ?? {}).filter(([key]) => key !== lastApplied));
 
-/** Sets `wanted` over `present`; undefined when that changes nothing. */
+/** Sets `wanted` over `present`, and takes away what is the owner's to say and not wanted; undefined when that changes nothing. */
 export function withEntries(
-  present: Readonly<Record<string, string>> | undefined,
+  present: Readonly<Record<string, string>> = {},
   wanted: Readonly<Record<string, string>>,
+  isOwners: (key: string) => boolean = () => false,
 ): Readonly<Record<string, string>> | undefined {
-  const isSame = Object.entries(wanted).every(([key, value]) => present?.[key] === value);
-  return isSame ? undefined : { ...present, ...wanted };
+  const kept = Object.entries(present).filter(([key]) => Object.hasOwn(wanted, key) || !isOwners(key));
+  const isSame =
+    kept.length === Object.keys(present).length &&
+    Object.entries(wanted).every(([key, value]) => present[key] === value);
+  return isSame ? undefined : { ...Object.fromEntries(kept), ...wanted };
 }
