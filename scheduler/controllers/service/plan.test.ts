@@ -25,6 +25,18 @@ const ownRoute = (status = {}) =>
     status: { ...readyStatus, url: "http://hello", traffic: assigned, ...status },
   });
 
+/** What a Route says whose newest revision has failed. */
+const takenBack = (canary: string) => ({
+  conditions: [
+    { type: "Ready", status: "True", lastTransitionTime: "2026-01-01T00:00:00Z" },
+    { type: "Rollout", status: "False", reason: "RolledBack", lastTransitionTime: "2026-01-01T00:00:00Z" },
+  ],
+  traffic: [
+    { latestRevision: true, revisionName: canary, percent: 0 },
+    { latestRevision: false, revisionName: "hello-00001", percent: 100 },
+  ],
+});
+
 interface Row {
   readonly name: string;
   readonly world: Partial<ServiceWorld>;
@@ -92,6 +104,24 @@ const rows: Row[] = [
   {
     name: "requests still go to the revision before",
     world: { configuration: ownConfiguration({ latestReadyRevisionName: "hello-00002" }), route: ownRoute() },
+    actions: [],
+    ready: "Unknown TrafficNotMigrated",
+  },
+  {
+    name: "the newest revision was taken back",
+    world: {
+      configuration: ownConfiguration({ latestReadyRevisionName: "hello-00002" }),
+      route: ownRoute(takenBack("hello-00002")),
+    },
+    actions: [],
+    ready: "False RolledBack",
+  },
+  {
+    name: "the revision before the newest was taken back",
+    world: {
+      configuration: ownConfiguration({ latestReadyRevisionName: "hello-00003" }),
+      route: ownRoute(takenBack("hello-00002")),
+    },
     actions: [],
     ready: "Unknown TrafficNotMigrated",
   },

@@ -190,8 +190,10 @@ function routeFinding(
   };
   const isMigrated = same(wanted.map(bare), (own.status?.traffic ?? []).map(bare));
   if (isMigrated) return finding;
-  // A rollout in steps says itself where it is, and a change that was taken back is one that failed.
-  const rollout = conditionOf(own, "Rollout");
+  // A rollout in steps says itself where it is, and a change that was taken back is one that failed: that of the newest
+  // revision. Until the Route has heard of it, what it says is about the one before.
+  const isOfLatest = own.status?.traffic?.some((one) => one.latestRevision === true && one.revisionName === latest);
+  const rollout = isOfLatest === true ? conditionOf(own, "Rollout") : undefined;
   if (rollout?.status === "False") return failed("RolledBack", rollout.message ?? "");
   if (rollout !== undefined) return unknown("RolloutInProgress", rollout.message ?? "");
   return unknown("TrafficNotMigrated", "traffic is not yet migrated to the latest revision");
