@@ -32,6 +32,10 @@ export interface HostServerSettings {
   readonly end: (how: "clean" | "kill") => void;
 }
 
+// So many looks at threads of which none was at work, and there are none until there is something to look at: a process whose
+// functions are all at zero wakes nobody up.
+const idleLooks = 400;
+
 type HostReply = Extract<HostMessage, { type: "reply" }>;
 
 /** The main thread of a host process: pods by their uid, spare threads, and the agent's commands. Guests never run here. */
@@ -44,7 +48,8 @@ export class HostServer implements AsyncDisposable {
   readonly #pods = new Map<string, HostedPod>();
   readonly #spare: SpareThreads;
   readonly #backlog = new MessageBacklog();
-  readonly #watchdog: Timer;
+  #watchdog: Timer | undefined;
+  #idleLooks = 0;
   #threads = 0;
   #namespace: string | undefined;
   #agent: JsonLines | undefined;
@@ -57,16 +62,19 @@ export class HostServer implements AsyncDisposable {
     this.#spare = new SpareThreads({
       clock: settings.clock,
       make: (ready) =>
-        new PodThread(this.#threadSocket(), settings.compileCache, { budget: this.#budget, spare: ready }),
+        new PodThread(this.#threadSocket(), settings.compileCache, {
+          budget: this.#budget,
+          spare: () => {
+            // It may be given a guest to park.
+            this.#watch();
+            ready();
+          },
+        }),
       socketPath: () => this.#threadSocket(),
       modules: ({ componentDigest, preparedDir, limits }) =>
         this.#artifacts.modules(componentDigest, inDirectory(preparedDir), limits),
     });
     this.#server = createServer((socket) => this.#accept(socket));
-    this.#watchdog = settings.clock.every(lookMs, () => {
-      for (const pod of this.#pods.values()) pod.check();
-      this.#spare.check();
-    });
     this.#spare.fill();
     this.#armOrphanTimer();
   }
@@ -80,7 +88,7 @@ export class HostServer implements AsyncDisposable {
 
   /** Stops everything at once; for tests, where the end of the process does not do it. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#watchdog.cancel();
+    this.#watchdog?.cancel();
     this.#agent?.close();
     this.#orphanTimer?.cancel();
     this.#server.close();
@@ -170,6 +178,7 @@ export class HostServer implements AsyncDisposable {
       wedged: (uid, message) => void this.#wedged(uid, message),
     });
     this.#pods.set(pod.uid, hosted);
+    this.#watch();
     try {
       await hosted.start();
       this.#spare.cameUp(pod);
@@ -184,6 +193,21 @@ export class HostServer implements AsyncDisposable {
     if (hosted === undefined) return;
     await hosted.stop(graceMs);
     this.#pods.delete(uid);
+  }
+
+  /** From now on threads are looked at. */
+  #watch(): void {
+    this.#idleLooks = 0;
+    this.#watchdog ??= this.#settings.clock.every(lookMs, () => this.#look());
+  }
+
+  #look(): void {
+    for (const pod of this.#pods.values()) pod.check();
+    this.#spare.check();
+    this.#idleLooks = this.#pods.size > 0 || this.#spare.isAtWork ? 0 : this.#idleLooks + 1;
+    if (this.#idleLooks < idleLooks) return;
+    this.#watchdog?.cancel();
+    this.#watchdog = undefined;
   }
 
   #use(): HostUse {
@@ -232,7 +256,7 @@ export class HostServer implements AsyncDisposable {
   }
 
   #end(how: "clean" | "kill"): void {
-    this.#watchdog.cancel();
+    this.#watchdog?.cancel();
     this.#settings.end(how);
   }
 }

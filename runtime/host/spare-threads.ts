@@ -50,6 +50,11 @@ export class SpareThreads<Thread extends SpareThread = PodThread> {
     return this.#threads.length;
   }
 
+  /** A guest is being parked. */
+  get isAtWork(): boolean {
+    return this.#threads.some(({ running }) => running !== 0);
+  }
+
   /** As many as shall be ready. */
   fill(): void {
     while (this.#threads.length < spareThreads) this.#threads.push(this.#make());
