@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import { fileURLToPath } from "node:url";
-import { type Clock, guestV8Flags } from "@shallop/sdk/internal";
+import { type Clock, guestV8Flags, processCpuMs, whenOutOfTime } from "@shallop/sdk/internal";
 import { PodFault } from "../pod/pod-runtime.ts";
 import type { Cells } from "../sandbox/cell/cells.ts";
 import { cellPid, type CellProcess } from "../sandbox/kernel/cell.ts";
@@ -57,7 +57,7 @@ interface PendingReply {
 // `Omit` alone would merge the members of the union.
 type WithoutId<Command> = Command extends HostCommand ? Omit<Command, "id"> : never;
 
-// Guests never run on the thread that answers: one that is this slow hangs.
+// Guests never run on the thread that answers: one that is this slow hangs, unless the process is starved.
 const adoptTimeoutMs = 5000;
 // Writing the compile cache takes milliseconds, on a busy disk longer.
 const exitTimeoutMs = 2000;
@@ -152,10 +152,13 @@ export class HostProcess {
       closed: () => reject(new Error("the host process closed the connection")),
     });
     lines.send({ type: "list", id: 0 } satisfies HostCommand);
-    const timer = clock.after(adoptTimeoutMs, () => lines.close());
+    // It may be gone before it is waited for.
+    promise.catch(() => undefined);
+    const record = await place.recorded();
+    const usedMs = (): number | undefined => (record === undefined ? undefined : processCpuMs(record.pid));
+    const timer = whenOutOfTime({ clock, timeoutMs: adoptTimeoutMs, usedMs }, () => lines.close());
     const status = await promise;
     timer.cancel();
-    const record = await place.recorded();
     if (record === undefined) throw new Error("nobody remembers which process it is");
     const host = new HostProcess(socketPath, record.pid, await connectUnix(socketPath), handlers);
     lines.close();

@@ -1,9 +1,13 @@
 import { createConnection, type Socket } from "node:net";
 import type { Clock } from "@shallop/sdk/internal";
 
-// A fresh process listens after 100 ms; a loaded machine may take far longer.
-const connectTimeoutMs = 20_000;
-const connectPauseMs = 2;
+// A fresh process listens after 100 ms, on a machine that is starved after a minute; of one that ends the caller hears.
+const connectTimeoutMs = 120_000;
+const connectPauseMsMin = 2;
+// Who tries more often than this takes from a process that is slow to start what it waits for.
+const connectPauseMsMax = 50;
+/** Of the time that it has taken so far: what a start may take longer because it was looked for too early. */
+const connectPauseShare = 1 / 20;
 
 export function connectUnix(path: string): Promise<Socket> {
   return new Promise((resolve, reject) => {
@@ -23,8 +27,9 @@ export async function connectStarting(path: string, clock: Clock): Promise<Socke
     try {
       return await connectUnix(path);
     } catch (error) {
-      if (clock.nowMs() - startedMs > connectTimeoutMs) throw error;
-      await clock.sleep(connectPauseMs);
+      const waitedMs = clock.nowMs() - startedMs;
+      if (waitedMs > connectTimeoutMs) throw error;
+      await clock.sleep(Math.min(connectPauseMsMax, Math.max(connectPauseMsMin, waitedMs * connectPauseShare)));
     }
   }
 }

@@ -202,7 +202,7 @@ export class WasmRuntime implements PodRuntime {
   }
 
   /**
-   * Lets go of the host processes: they serve on, and wait half a minute for the next agent. The blank one ends. With
+   * Lets go of the host processes: they serve on, and wait two minutes for the next agent. The blank one ends. With
    * `keepPods: false` all of them end at once.
    */
   async close(options: { readonly keepPods: boolean } = { keepPods: true }): Promise<void> {

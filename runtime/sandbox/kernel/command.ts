@@ -35,8 +35,9 @@ export const systemPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sb
 
 // What the programs called here print is a page of JSON at most: a thousand links are 700 KiB.
 const outputBytesMax = 4 << 20;
-// They do a few system calls each. Only a kernel lock held by something broken makes them slower than a second.
-const defaultTimeoutMs = 10_000;
+// They do a few system calls each. Only a kernel lock held by something broken makes them slower than a second, or a machine that
+// has no processor for them: to end one there would only have it begin again.
+const defaultTimeoutMs = 60_000;
 
 /** Runs a program to its end. Whatever its exit code, that is a result; @throws KernelFault COMMAND_MISSING, COMMAND_TIMEOUT */
 export function runCommand(
