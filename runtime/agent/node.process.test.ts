@@ -69,9 +69,9 @@ async function until<T>(read: () => T | undefined | Promise<T | undefined>, what
 const nodeObject = (): Node | undefined => server.api.find(nodes, undefined, "n1");
 const ready = (name: string): Pod | undefined => {
   const pod = server.api.find(pods, "default", name);
-  return pod?.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") === true
-    ? pod
-    : undefined;
+  const isReady = pod?.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") === true;
+  // Where it is asked is written by itself.
+  return isReady && pod.metadata.annotations?.[annotation.endpoint] !== undefined ? pod : undefined;
 };
 const endpointOf = (pod: Pod): { readonly socket: string } =>
   JSON.parse(pod.metadata.annotations?.[annotation.endpoint] ?? "{}") as { socket: string };

@@ -60,8 +60,8 @@ export interface RunningNode {
 
 /** An orderly stop waits this long for pods to finish; a person is waiting too. */
 const stopGraceMsMax = 5_000;
-/** The last word to the control plane, which may be stopping as well. */
-const farewellTimeoutMs = 1_000;
+/** The last word to the control plane, which may be stopping as well; or has little of the processor, and is heard all the same. */
+const farewellTimeoutMs = 5_000;
 /** On a small machine the first answer of a pod and its record would want the same processor. */
 const recordDelayMs = 100;
 
