@@ -25,6 +25,14 @@ test("a component's networks may be others, and nothing else of it", () => {
   expect(isOfNetworks(before, { ...now, paused: true })).toBe(false);
 });
 
+test("a pod may have more or fewer processes while it runs", () => {
+  const before = manifest();
+  const now = { ...before, annotations: { ...before.annotations, [annotation.process]: '{"pids":50}' } };
+  expect(adjustmentOf(now).limits).toMatchObject([{ pidsMax: 50 }]);
+  expect(adjustmentNotes(adjustmentOf(before), adjustmentOf(now))).toMatchObject([{ reason: "ResizeCompleted" }]);
+  expect(withAdjustable(before, now)).toEqual(now);
+});
+
 test("what a pod that runs says wrongly of its networks is as if it said nothing", () => {
   expect(adjustmentOf(manifest("{")).networks).toEqual([]);
 });

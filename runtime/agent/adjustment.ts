@@ -3,16 +3,21 @@ import { type PodAdjustment, PodFault } from "../pod/pod-runtime.ts";
 import { containerLimitsOf, containerName, type PodManifest } from "./manifest.ts";
 import { containersOf, networksOf } from "./pod-plan.ts";
 import { shareAnnotations, sharesOf } from "./pod-shares.ts";
+import { processWishOf } from "./process-wish.ts";
 import type { PodNote } from "./pod-tools.ts";
 
 /** What of a pod can be other while it runs, as its object wants it. Pure. */
 export function adjustmentOf(manifest: Omit<PodManifest, "labels" | "ownerReferences">): PodAdjustment {
   const { annotations, spec } = manifest;
+  const pids = wanted(() => processWishOf(manifest))?.pidsMax;
   return {
     paused: annotations[annotation.paused] === "true",
     limits: containersOf(spec).map((container) => {
-      const { cpu, memoryBytes } = containerLimitsOf(container);
-      return { container: container.name ?? containerName(spec), cpu, memoryBytes };
+      const { cpu, memoryBytes, pidsMax } = containerLimitsOf(container);
+      return {
+        ...{ container: container.name ?? containerName(spec), cpu, memoryBytes },
+        pidsMax: Math.min(pidsMax, pids ?? pidsMax),
+      };
     }),
     networks: wanted(() => networksOf(manifest)) ?? [],
     shares: wanted(() => sharesOf(manifest).shares) ?? {},
@@ -59,7 +64,8 @@ export function adjustmentNotes(before: PodAdjustment, now: PodAdjustment): read
   return notes;
 }
 
-const adjustable: readonly string[] = [annotation.networks, ...shareAnnotations];
+// Of what else it says of its processes a pod has what it had at its start.
+const adjustable: readonly string[] = [annotation.networks, annotation.process, ...shareAnnotations];
 
 /** `manifest` with what `wanted` says of what can be other while a pod runs: its resources, networks and shares. */
 export function withAdjustable(manifest: PodManifest, wanted: PodManifest): PodManifest {

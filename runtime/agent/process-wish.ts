@@ -19,7 +19,11 @@ const userPattern = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}(:[A-Za-z0-9_][A-Za-z0-9_.
  * Reads the annotation `process`: `{"user": "www-data:adm", "ulimits": {"nofile": [soft, hard]}, "pids": 100}`.
  * @throws PodFault UNSUPPORTED
  */
-export function processWishOf({ namespace, name, annotations }: PodManifest): ProcessWish {
+export function processWishOf({
+  namespace,
+  name,
+  annotations,
+}: Pick<PodManifest, "namespace" | "name" | "annotations">): ProcessWish {
   const text = annotations[annotation.process];
   if (text === undefined) return {};
   const value = parsed(text);

@@ -76,6 +76,8 @@ export interface ContainerLimits {
   /** Cores. */
   readonly cpu: number;
   readonly memoryBytes: number;
+  /** Processes and threads at once; absent: as many as before. */
+  readonly pidsMax?: number;
 }
 
 export interface PodCounters {

@@ -1,5 +1,5 @@
 import { type ContainerLimits, PodFault, type PodObserver, type PodShares } from "../pod/pod-runtime.ts";
-import { memoryBytesMin } from "./bundle.ts";
+import { memoryBytesMin, pidsMin } from "./bundle.ts";
 import type { Kernel } from "./kernel/kernel.ts";
 import type { NativePod } from "./native-pod.ts";
 
@@ -8,7 +8,7 @@ import type { NativePod } from "./native-pod.ts";
 /** @throws PodFault NO_CAPACITY when it uses more memory than it is to have: it would be killed at once */
 export async function resizeContainer(
   native: Pick<NativePod, "names" | "memoryBytes">,
-  { container, cpu, memoryBytes }: ContainerLimits,
+  { container, cpu, memoryBytes, pidsMax }: ContainerLimits,
   { cgroups }: Pick<Kernel, "cgroups">,
 ): Promise<void> {
   const wanted = Math.max(memoryBytesMin, memoryBytes);
@@ -18,7 +18,10 @@ export async function resizeContainer(
     const why = `it uses ${String(used)} bytes of memory, which is more than ${String(wanted)}`;
     throw new PodFault("NO_CAPACITY", `container ${container} cannot be resized: ${why}`);
   }
-  await cgroups.resize(names.runtimeCgroup, { cpu, memoryBytes: wanted });
+  await cgroups.resize(names.runtimeCgroup, {
+    ...{ cpu, memoryBytes: wanted },
+    ...(pidsMax === undefined ? {} : { pidsMax: Math.max(pidsMin, pidsMax) }),
+  });
   native.memoryBytes = wanted;
 }
 

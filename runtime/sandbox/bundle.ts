@@ -58,7 +58,7 @@ const openFilesWanted = 65_536;
 // Twice the middle between "never" and "first": under memory pressure of the machine pods go before the node.
 const oomScoreAdj = 500;
 /** The runtime's own start has a dozen threads in the pod's cgroup for a moment. */
-const pidsMin = 32;
+export const pidsMin = 32;
 /** runc and a program's loader do not start in less. */
 export const memoryBytesMin = 12 << 20;
 

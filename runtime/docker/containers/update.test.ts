@@ -9,6 +9,8 @@ test.each<[string, JsonObject, JsonObject]>([
   ["nothing", {}, {}],
   ["memory", { Memory: 2000, MemorySwap: -1 }, { Memory: 2000, MemorySwap: -1 }],
   ["shares", { CpuShares: 5, CpusetCpus: "0", BlkioWeight: 20 }, { CpuShares: 5, CpusetCpus: "0", BlkioWeight: 20 }],
+  ["processes", { PidsLimit: 50 }, { PidsLimit: 50 }],
+  ["what is only warned of", { MemoryReservation: 5 }, { MemoryReservation: 5 }],
   ["processors", { NanoCpus: 1e9 }, { NanoCpus: 1e9, CpuQuota: 0, CpuPeriod: 0 }],
   ["a quota in their place", { CpuQuota: 50_000 }, { NanoCpus: 0, CpuQuota: 50_000, CpuPeriod: 0 }],
   ["no name of a policy", { RestartPolicy: { Name: "", MaximumRetryCount: 0 } }, {}],
@@ -18,8 +20,7 @@ test.each<[string, JsonObject, JsonObject]>([
 });
 
 test.each<[JsonObject, string]>([
-  [{ MemoryReservation: 5 }, "UNSUPPORTED"],
-  [{ PidsLimit: 5 }, "UNSUPPORTED"],
+  [{ KernelMemory: 5 }, "UNSUPPORTED"],
   [{ NanoCpus: 1, CpuQuota: 1 }, "BAD_REQUEST"],
 ])("%j is refused rather than forgotten", (said, code) => {
   expect(() => updatedHost(had, { ...unset, ...said })).toThrow(expect.objectContaining({ code }));

@@ -1,4 +1,4 @@
-import { dig, type JsonObject, listAt, objectAt, parseQuantity, type Pod, pods } from "@shallop/sdk/api";
+import { annotation, dig, type JsonObject, listAt, objectAt, parseQuantity, type Pod, pods } from "@shallop/sdk/api";
 import type { HttpsClient } from "@shallop/sdk/client";
 import { type Call, ok, type Reply } from "../http/call.ts";
 import { DockerFault } from "../http/docker-fault.ts";
@@ -6,6 +6,7 @@ import type { Routes } from "../http/router.ts";
 import { hasProgram, isActive } from "./container-state.ts";
 import type { Containers, DockerContainer } from "./containers.ts";
 import { parseCreateBody } from "./create-body.ts";
+import { warningsOf } from "./create-warnings.ts";
 import type { LocalCgroups } from "./local-cgroups.ts";
 import {
   type Amounts,
@@ -16,6 +17,7 @@ import {
   podContainer,
   shareAnnotations,
 } from "./pod-spec.ts";
+import { processWish } from "./process-wish.ts";
 import { nativeProgram } from "./top.ts";
 
 export interface UpdateParts {
@@ -54,15 +56,18 @@ async function update(
   if (isResized && isActive(state) && pod !== undefined) await resize(parts, container, { amounts: has, call });
   const changed = { ...record.body, HostConfig };
   await parts.containers.update(container, { body: changed });
-  if (container.pod !== undefined) await noteRequest(parts, container.pod, { body: changed, shares });
+  // Nothing of the process but its number can be other while it runs; the rest is as it was.
+  const wish = { [annotation.process]: processWish(record, wanted)[annotation.process] ?? null };
+  if (container.pod !== undefined)
+    await noteRequest(parts, container.pod, { body: changed, annotations: { ...shares, ...wish } });
   parts.containers.tell(container, "update");
-  return ok({ Warnings: [] });
+  return ok({ Warnings: warningsOf({ HostConfig: body }) });
 }
 
 /** What an update may say beside what it may change: unset, or it is refused rather than forgotten. */
 const unsupported = [
   ...["CpuRealtimePeriod", "CpuRealtimeRuntime", "CpusetMems"],
-  ...["MemoryReservation", "KernelMemory", "KernelMemoryTCP", "PidsLimit"],
+  ...["KernelMemory", "KernelMemoryTCP"],
 ];
 
 /** `HostConfig` with what an update says; 0 and empty are Docker's "not set". Pure. @throws DockerFault UNSUPPORTED, BAD_REQUEST */
@@ -75,10 +80,11 @@ export function updatedHost(host: JsonObject, body: JsonObject): JsonObject {
   if (strange !== undefined)
     throw new DockerFault(
       "UNSUPPORTED",
-      `${strange}: an update can change --memory, --cpus, --cpu-shares, --cpuset-cpus, --blkio-weight and --restart`,
+      `${strange}: an update can change --memory, --cpus, --cpu-shares, --cpuset-cpus, --blkio-weight, --pids-limit and --restart`,
     );
   const ways = [["NanoCpus"], ["CpuQuota", "CpuPeriod"]];
-  const names = [["Memory"], ["MemorySwap"], ["BlkioWeight"], ["CpuShares"], ["CpusetCpus"], ...ways].filter((group) =>
+  const singles = ["Memory", "MemorySwap", "MemoryReservation", "PidsLimit"].map((name) => [name]);
+  const names = [...singles, ["BlkioWeight"], ["CpuShares"], ["CpusetCpus"], ...ways].filter((group) =>
     group.some(isSet),
   );
   if (ways.every((group) => names.includes(group)))
@@ -138,9 +144,9 @@ async function resize(
 async function noteRequest(
   { client }: UpdateParts,
   { metadata }: Pod,
-  { body, shares }: { readonly body: JsonObject; readonly shares: Record<string, string> },
+  { body, annotations: asked }: { readonly body: JsonObject; readonly annotations: Record<string, string | null> },
 ): Promise<void> {
   const { namespace = dockerNamespace, name, uid } = metadata;
-  const annotations = { [dockerAnnotation.create]: JSON.stringify(body), ...shares };
+  const annotations = { [dockerAnnotation.create]: JSON.stringify(body), ...asked };
   await client.patch(pods, { namespace, name }, { type: "merge", body: { metadata: { uid, annotations } } });
 }

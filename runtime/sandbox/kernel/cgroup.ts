@@ -131,11 +131,13 @@ export class CgroupTree {
 
   async limit(path: string, limits: CgroupLimits): Promise<void> {
     await this.resize(path, limits);
-    await this.#write("pids", path, "pids.max", String(limits.pidsMax));
   }
 
   /** Gives it other amounts, while processes are in it. */
-  async resize(path: string, limits: Pick<CgroupLimits, "cpu" | "memoryBytes">): Promise<void> {
+  async resize(
+    path: string,
+    limits: Pick<CgroupLimits, "cpu" | "memoryBytes"> & { readonly pidsMax?: number | undefined },
+  ): Promise<void> {
     const quota = cpuQuotaUs(limits.cpu);
     const shares = cpuShares(limits.cpu);
     if (this.layout.mode === "v2") {
@@ -150,6 +152,7 @@ export class CgroupTree {
       await this.#write("cpu", path, "cpu.cfs_quota_us", String(quota));
       await this.#write("cpu", path, "cpu.shares", String(shares));
     }
+    if (limits.pidsMax !== undefined) await this.#write("pids", path, "pids.max", String(limits.pidsMax));
   }
 
   /**
