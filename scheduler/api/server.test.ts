@@ -94,7 +94,12 @@ test("/metrics counts requests by verb, resource and status, for administrators 
   expect(text).toContain(`${of}"pods",subresource="",code="404"}`);
   expect(text).toContain('apiserver_request_duration_seconds_bucket{verb="GET",group="",version="v1",resource="pods"');
   expect((await ask("/metrics", { token: null })).status).toBe(401);
-  for (const path of ["/metrics", "/api/v1/nodes/n/proxy/metrics", "/api/v1/nodes/n/proxy/stats/summary"]) {
+  for (const path of [
+    "/metrics",
+    "/api/v1/nodes/n/proxy/metrics",
+    "/api/v1/nodes/n/proxy/stats/summary",
+    "/api/v1/nodes/n/proxy/metrics/resource",
+  ]) {
     const refused = await ask(path, { token: running.material.tokens.gateway });
     expect(refused.status).toBe(403);
     expect(status(refused).message).toBe(`forbidden: User "system:gateway" cannot get path "${path}"`);

@@ -305,6 +305,10 @@ test("top: what nodes and containers use", async () => {
     Number(/side +(\d+)m +\d+Mi/.exec(await k("top pod several --containers"))?.[1] ?? 0);
   await expect.poll(milli).toBeGreaterThan(50);
   const summary = await k("get --raw /api/v1/nodes/node-a/proxy/stats/summary");
+  const resources = await k("get --raw /api/v1/nodes/node-a/proxy/metrics/resource");
+  expect(resources).toMatch(
+    /^container_cpu_usage_seconds_total\{container="[^"]+",namespace="[^"]+",pod="[^"]+"\} \d/m,
+  );
   expect(JSON.parse(summary)).toMatchObject({
     node: { nodeName: "node-a", memory: { workingSetBytes: expect.any(Number) as number } },
     pods: expect.arrayContaining([

@@ -22,7 +22,7 @@ import { readObject } from "./request-body.ts";
 import { ResourceRoutes } from "./resource-routes.ts";
 import { GatewayDirectory } from "./gateway-directory.ts";
 import { type Explainer, type LoadSink, receiveLoad } from "./shallop-routes.ts";
-import { metricsText, nodeMetricsText, nodeSummaryResponse } from "./prometheus-routes.ts";
+import { metricsText, nodeMetricsText, nodeResourceText, nodeSummaryResponse } from "./prometheus-routes.ts";
 import { RequestMetrics } from "./request-metrics.ts";
 import { RequestRates } from "./request-rates.ts";
 import { RequestStories } from "./request-stories.ts";
@@ -188,12 +188,13 @@ function addKubernetesRoutes(app: Hono<Context>, parts: AppParts): void {
   app.get("/api/v1/nodes/:name/proxy/metrics", (context) =>
     nodeMetricsText(parts, context.req.param("name"), context.get("user")),
   );
-  app.get("/api/v1/nodes/:name/proxy/stats/summary", (context) =>
-    nodeSummaryResponse(parts, context.req.param("name"), {
-      user: context.get("user"),
-      signal: context.req.raw.signal,
-    }),
-  );
+  for (const [path, answer] of [
+    ["stats/summary", nodeSummaryResponse],
+    ["metrics/resource", nodeResourceText],
+  ] as const)
+    app.get(`/api/v1/nodes/:name/proxy/${path}`, (context) =>
+      answer(parts, context.req.param("name") ?? "", { user: context.get("user"), signal: context.req.raw.signal }),
+    );
   app.use(async (context, next) => {
     const startMs = parts.machinery.clock.nowMs();
     await next();

@@ -7,6 +7,7 @@ import type { Machinery } from "../machinery.ts";
 import { nodeSummary } from "../node-summary.ts";
 import { nodeUsage } from "../node-usage.ts";
 import { existing } from "../read.ts";
+import { resourceMetrics } from "../resource-metrics.ts";
 import { mastersGroup, type User } from "../user.ts";
 import { streamResponse } from "./stream-response.ts";
 
@@ -34,6 +35,14 @@ export async function nodeSummaryResponse(parts: NodeParts, node: string, reques
   const agent = agentOf(parts.machinery, node, { user: request.user, path: "stats/summary" });
   const signal = AbortSignal.any([request.signal, AbortSignal.timeout(usageTimeoutMs)]);
   return Response.json(nodeSummary(node, await nodeUsage(parts.link, agent, signal)));
+}
+
+/** GET /api/v1/nodes/NAME/proxy/metrics/resource: the same in Prometheus' text. @throws ApiFault as nodeSummaryResponse */
+export async function nodeResourceText(parts: NodeParts, node: string, request: NodeRequest): Promise<Response> {
+  const agent = agentOf(parts.machinery, node, { user: request.user, path: "metrics/resource" });
+  const signal = AbortSignal.any([request.signal, AbortSignal.timeout(usageTimeoutMs)]);
+  const usage = await nodeUsage(parts.link, agent, signal);
+  return new Response(resourceMetrics(usage), { headers: { "content-type": prometheusType } });
 }
 
 interface NodeParts {
