@@ -98,7 +98,13 @@ export class ImageLibrary implements ImageHome {
     return new RegistryClient({ credentials, clock, random, endpoints: new Map() });
   }
 
-  /** A client for registries, with the login that came with a request. */
+  /** A client for whoever sent a login along: who shows one for the built-in registry is that user there, with no more rights. */
+  async clientFor(credentials: CredentialSource): Promise<RegistryClient> {
+    const isUser = (await credentials.credentials(this.builtinRegistry)) !== undefined;
+    return isUser ? this.visitor(credentials) : this.client(credentials);
+  }
+
+  /** A client for registries; for the built-in one it is the platform's own. */
   client(credentials: CredentialSource = noCredentials): RegistryClient {
     const { builtinRegistry, registryToken, clock, random } = this.#settings;
     return new RegistryClient({

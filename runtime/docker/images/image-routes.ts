@@ -127,7 +127,7 @@ async function sourceOf(library: ImageLibrary, reference: ImageReference, call: 
   const hub = library.onDockerHub(reference);
   const places = hub === undefined ? [reference] : [reference, hub];
   const asked = (hub ?? reference).registry;
-  const client = library.client(requestCredentials(call.request.headers["x-registry-auth"], asked));
+  const client = await library.clientFor(requestCredentials(call.request.headers["x-registry-auth"], asked));
   let missing: unknown;
   for (const from of places) {
     try {
@@ -165,7 +165,9 @@ async function pushNamed({ library, events }: ImageParts, call: Call): Promise<v
       `An image does not exist locally with the tag: ${library.familiar(prefix).slice(0, -1)}`,
     );
   }
-  const client = library.client(requestCredentials(call.request.headers["x-registry-auth"], reference.registry));
+  const client = await library.clientFor(
+    requestCredentials(call.request.headers["x-registry-auth"], reference.registry),
+  );
   return streaming(call, async (stream) => {
     stream.write({ status: `The push refers to repository [${library.familiar(prefix).slice(0, -1)}]` });
     for (const { full, target } of wanted) {
