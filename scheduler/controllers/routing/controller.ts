@@ -92,7 +92,8 @@ export class RoutingController {
     if (isThere(change) && before?.metadata.generation === after?.metadata.generation && kind !== "secrets") return own;
     if (kind === "httpRoutes") return [...own, ...this.#parentsOf([before, after]), ...this.#all("trafficPolicies")];
     if (kind === "coreServices") return [...own, ...this.#naming(object)];
-    return [...own, ...(concerned[kind] ?? []).flatMap((other) => this.#all(other))];
+    const ingresses = kind === "secrets" ? this.#withSecret(object) : [];
+    return [...own, ...ingresses, ...(concerned[kind] ?? []).flatMap((other) => this.#all(other))];
   }
 
   async reconcile(key: string): Promise<undefined> {
@@ -226,6 +227,15 @@ export class RoutingController {
     ];
   }
 
+  /** Ingresses whose certificates are in this Secret: there may be thousands of others. */
+  #withSecret({ metadata: { namespace, name } }: ApiObject): readonly string[] {
+    return [...this.#cluster.of("ingresses").items()]
+      .filter(
+        ({ metadata, spec }) => metadata.namespace === namespace && spec?.tls?.some((tls) => tls.secretName === name),
+      )
+      .map((ingress) => keyFor("ingresses", ingress));
+  }
+
   #servicesOf(namespace: string): readonly string[] {
     return this.#cluster
       .of("coreServices")
@@ -242,7 +252,7 @@ const concerned: { readonly [Kind in WatchedKind]?: readonly LookedAfter[] } = {
   ingressClasses: ["ingresses"],
   gateways: ["httpRoutes", "trafficPolicies"],
   ingresses: ["trafficPolicies"],
-  secrets: ["gateways", "ingresses", "domainMappings", "trafficPolicies"],
+  secrets: ["gateways", "domainMappings", "trafficPolicies"],
   domainMappings: ["domainMappings", "trafficPolicies"],
   trafficPolicies: ["trafficPolicies"],
 };

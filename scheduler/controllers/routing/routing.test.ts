@@ -49,11 +49,12 @@ const otherKey = ({ data }: { readonly data: Record<string, string> }) => ({ "tl
 
 test("an Ingress, which has no conditions, hears by an event that its certificate cannot be used", async () => {
   const here = await world();
-  await make(here, secrets, "cert", { type: "kubernetes.io/tls", data: { "tls.crt": "YQ==", "tls.key": "YQ==" } });
   const tls = [{ hosts: ["example.com"], secretName: "cert" }];
   await make(here, ingresses, "web", {
     spec: { tls, defaultBackend: { service: { name: "web", port: { number: 80 } } } },
   });
+  expect(await here.reasons()).not.toContain("CertificateInvalid");
+  await make(here, secrets, "cert", { type: "kubernetes.io/tls", data: { "tls.crt": "YQ==", "tls.key": "YQ==" } });
   expect(await here.reasons()).toContain("CertificateInvalid");
 });
 
