@@ -19,7 +19,7 @@ export interface AgentClientOptions {
 }
 
 // Whoever is told that a client has gone is not waited for.
-const abandonedTimeoutMs = 2_000;
+const abandonedTimeoutMs = 30_000;
 // An agent that was started again may have another address: the ways to those that are gone are not kept for ever.
 const waysMax = 1_000;
 

@@ -53,6 +53,8 @@ const idleEndMs = 5_000;
 const overdueMsMax = 100;
 // The thread hears of a client that has gone within a turn of its event loop.
 const abandonedGraceMs = 250;
+// Requests whose clients have gone and that may still get the thread: more than run at once in a pod.
+const abandonedMax = 1_000;
 // A pod whose threads die again and again is broken: the agent is to restart it, with its backoff.
 const replacementsMax = 5;
 
@@ -78,6 +80,10 @@ export class HostedPod {
   #cpu: CpuMeter | undefined;
   #time: ThreadTime | undefined;
   readonly #use: PodUseMeter;
+  /** Requests whose clients have gone, by their numbers. */
+  readonly #abandoned = new Set<number>();
+  /** Since when a guest has been seen at work for one of them, and nothing else. */
+  #abandonedWork: { readonly number: number; readonly sinceMs: number } | undefined;
   #replacements = 0;
 
   constructor(settings: HostedPodSettings) {
@@ -166,25 +172,34 @@ export class HostedPod {
     } else if (this.#time?.isOverdue(overdueMsMax) === true) {
       const message = breachText("requestTimeoutMs", requestTimeoutMs);
       void this.#free(thread, { number, code: "GUEST_TIMEOUT", message });
-    }
-  }
-
-  /**
-   * Clients of these requests have gone. A guest that waits is told by its thread; one that is at work for such a request,
-   * and still is after a moment, does not give its thread back: it is stopped.
-   */
-  abandoned(requestIds: readonly string[]): void {
-    const thread = this.#thread;
-    const id = thread?.runningId ?? 0;
-    if (thread === undefined || !requestIds.some((each) => requestNumber(each) === id)) return;
-    const number = thread.running;
-    this.#settings.clock.after(abandonedGraceMs, () => {
-      if (thread !== this.#thread || thread.running !== number || this.#stopping || this.#stuck) return;
+    } else if (this.#isAtWorkForNobody(thread, number)) {
       const message = "A request whose client has gone did not give the thread back; it was stopped.";
       this.#notice("GuestCancelled", message);
       this.#log(`shallop: ${message}`);
       void this.#free(thread, { number, code: "CANCELLED", message });
-    });
+    }
+  }
+
+  /**
+   * Clients of these requests have gone. A guest that waits is told by its thread; one that is at work for such a request, now or
+   * later, and still is after a moment, does not give its thread back: it is stopped.
+   */
+  abandoned(requestIds: readonly string[]): void {
+    for (const id of requestIds) this.#abandoned.add(requestNumber(id));
+    for (const oldest of this.#abandoned) {
+      if (this.#abandoned.size <= abandonedMax) break;
+      this.#abandoned.delete(oldest);
+    }
+  }
+
+  #isAtWorkForNobody(thread: PodThread, number: number): boolean {
+    if (this.#abandoned.size === 0 || !this.#abandoned.has(thread.runningId)) {
+      this.#abandonedWork = undefined;
+      return false;
+    }
+    const nowMs = this.#settings.clock.nowMs();
+    if (this.#abandonedWork?.number !== number) this.#abandonedWork = { number, sinceMs: nowMs };
+    return nowMs - this.#abandonedWork.sinceMs >= abandonedGraceMs;
   }
 
   /**

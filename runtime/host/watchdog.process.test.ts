@@ -115,6 +115,10 @@ test("a guest that spins for a client that has gone is stopped, and none that sp
   await runtime.abandoned(pod.uid, ["r-1"]);
   await fixture.clock.sleep(400);
   expect(fixture.notices).toHaveLength(1);
+  // It was waiting when its client left, and spins before its thread has heard of that.
+  await runtime.abandoned(pod.uid, ["later"]);
+  await expect(client.get("/spin", { requestId: "later" })).rejects.toMatchObject({ code: "CANCELLED" });
+  await fixture.until(() => fixture.notices.length === 2);
 });
 
 test("a process that stands still while the time of a crowd runs out ends its requests late, and is not taken for one that spins", async () => {

@@ -109,6 +109,9 @@ test("a component that traps: 502", async () => {
   expect(story).toMatch(/trap-00001-\S+ +node-a +GUEST_FAILED/);
 });
 
+const patientLogs = (words: string): Promise<true> =>
+  eventually(`the log says: ${words}`, async () => ((await logText("patient")).includes(words) ? true : undefined));
+
 test("a function that spins for a client that has left is stopped, long before its time limit", async () => {
   const image = await workshop.publish(platform, "patient", { script: behavioursScript });
   await platform.run("deploy", "patient", "--image", image, "--timeout", "300s", "--min-scale", "1");
@@ -116,17 +119,15 @@ test("a function that spins for a client that has left is stopped, long before i
   await besideBystander(platform, () =>
     exchangeRaw({
       port: platform.ports.gateway,
-      pieces: ["GET /answer-and-spin HTTP/1.1\r\nhost: patient.default.localhost\r\n\r\n"],
-      leaveOn: "spinning",
-      timeoutMs: 60_000,
+      pieces: ["GET /log-and-spin HTTP/1.1\r\nhost: patient.default.localhost\r\n\r\n"],
+      leaveWhen: patientLogs("about to spin"),
+      timeoutMs: 120_000,
     }),
   );
   const answer = await platform.ask("patient.default", "/hello");
   expect(answer.status).toBe(200);
   expect(answer.ms).toBeLessThan(100_000);
-  await eventually("the log says so", async () =>
-    (await logText("patient")).includes("whose client has gone") ? true : undefined,
-  );
+  await patientLogs("whose client has gone");
 });
 
 test("many at once: each gets its own end, and nobody else any of it", async () => {

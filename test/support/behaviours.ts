@@ -63,18 +63,11 @@ const behaviours = {
   "/spin": () => {
     for (;;);
   },
-  // Whoever reads that it spins knows that it is about to.
-  "/answer-and-spin": () => {
-    let isTold = false;
-    return new Response(
-      new ReadableStream({
-        async pull(controller) {
-          if (!isTold) controller.enqueue(new TextEncoder().encode("spinning\\n"));
-          else for (await wait(10); ; );
-          isTold = true;
-        },
-      }),
-    );
+  // What it has logged leaves its thread while it spins, since it is more than is gathered at most.
+  "/log-and-spin": () => {
+    console.log("about to spin");
+    for (let line = 0; line < 100; line++) console.log("-".repeat(1000));
+    for (;;);
   },
   "/never": () => new Promise(() => undefined),
   "/sleep": () => wait(3_600_000),

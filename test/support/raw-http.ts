@@ -19,8 +19,8 @@ export interface RawOptions {
   readonly endAfter?: boolean;
   /** The connection is broken off (RST) after the last piece and this much time. */
   readonly leaveAfterMs?: number;
-  /** The connection is broken off (RST) as soon as the server has said this. */
-  readonly leaveOn?: string;
+  /** The connection is broken off (RST) when this is so. */
+  readonly leaveWhen?: Promise<unknown>;
   /** How long the server is listened to. */
   readonly timeoutMs?: number;
 }
@@ -40,10 +40,8 @@ export function exchangeRaw(options: RawOptions): Promise<RawExchange> {
       socket.destroy();
     };
     const timer = setTimeout(() => finish(false), options.timeoutMs ?? 5_000);
-    socket.on("data", (chunk: Buffer) => {
-      text += chunk.toString("latin1");
-      if (options.leaveOn !== undefined && text.includes(options.leaveOn)) socket.resetAndDestroy();
-    });
+    socket.on("data", (chunk: Buffer) => (text += chunk.toString("latin1")));
+    void options.leaveWhen?.then(() => socket.resetAndDestroy());
     socket.once("end", () => finish(true));
     socket.once("close", () => finish(true));
     // A reset is an end, too.
