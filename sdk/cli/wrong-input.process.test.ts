@@ -58,7 +58,7 @@ interface Ended {
 function shallop(args: readonly string[]): Promise<Ended> {
   const env = { ...process.env, HOME: directory, XDG_CACHE_HOME: join(directory, "cache"), KUBECONFIG: undefined };
   return new Promise((resolve) => {
-    execFile(process.execPath, [bin, ...args], { cwd: directory, env, timeout: 30_000 }, (error, stdout, stderr) => {
+    execFile(process.execPath, [bin, ...args], { cwd: directory, env, timeout: 120_000 }, (error, stdout, stderr) => {
       resolve({ code: typeof error?.code === "number" ? error.code : error === null ? 0 : -1, stdout, stderr });
     });
   });
@@ -71,6 +71,7 @@ const cases: readonly (readonly [line: string, code: 1 | 2, says: RegExp])[] = [
   ["new typescript full", 1, /full is not empty.*TARGET_EXISTS/],
   ["new typescript a-file", 1, /a-file cannot be written \(ENOTDIR\).*TARGET_EXISTS/],
   ["new typescript /proc/shallop", 1, /\/proc\/shallop cannot be written \(ENOENT\).*TARGET_EXISTS/],
+  ["verify x:1", 2, /required option '--key <file>' not specified/],
   ["build nowhere", 1, /there is no directory .*nowhere; make a project.*DIRECTORY \[PROJECT_INVALID/],
   ["build empty", 1, /empty has no shallop\.yaml; make a project.*DIRECTORY \[PROJECT_INVALID/],
   ["build a-file", 1, /a-file is no tar archive: name a directory.*CONTEXT_INVALID/],

@@ -25,7 +25,7 @@ function register(program: Command, context: Context): void {
   program
     .command("verify <reference>")
     .description("check that an image in a registry is signed by one of the keys; exit code 1 when it is not")
-    .requiredOption("--key <file>", "a public key; may be repeated", collect, [])
+    .requiredOption("--key <file>", "a public key; may be repeated", collect)
     .option("--data <dir>", "data directory of the platform on this machine (default: ~/.shallop)")
     .addOption(outputOption())
     .addHelpText("after", "\nExample:\n  shallop verify hello:1.0.0 --key release.pub")

@@ -1,7 +1,7 @@
 import { CliFault } from "../cli-fault.ts";
 
 /** For the parser: the values of a flag that may be repeated. */
-export const collect = (value: string, all: readonly string[]): readonly string[] => [...all, value];
+export const collect = (value: string, all: readonly string[] = []): readonly string[] => [...all, value];
 
 /** @throws CliFault USAGE */
 export function wholeNumber(flag: string, text: string): number {
