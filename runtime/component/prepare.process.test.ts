@@ -48,7 +48,7 @@ describe("prepare", () => {
     expect(links.plan.steps.length).toBeGreaterThanOrEqual(plan.modules.length);
   });
 
-  test("reads what Node keeps compiled, and leaves it as it is", async () => {
+  test("a jail that is shown what Node keeps compiled leaves it as it is", async () => {
     const compileCache = join(directory, "compiled");
     await mkdir(compileCache);
     await fillCompileCache(compileCache, silentLog);

@@ -49,7 +49,7 @@ export class CodeScan {
     return undefined;
   }
 
-  /** Nearly all instructions are of three kinds: these are stepped over here, and those of a megabyte in ten milliseconds. */
+  /** Nearly all instructions are of three kinds: these are stepped over here, in one loop, which V8 soon compiles. */
   #instructions(bodyEnd: number): string | undefined {
     const bytes = this.#bytes;
     let offset = this.#offset;
