@@ -57,7 +57,7 @@ describe("a request", () => {
   test("whose method is no word of HTTP is refused", async () => {
     const cluster = await start();
     await cluster.wireService("hello", saying("hi"));
-    expect(await cluster.connect().send(get().replace("GET", "ET")).ended()).toMatch(/^HTTP\/1\.1 400 /);
+    expect(await cluster.connect().send(get().replace("GET", "ET")).ended()).toMatch(/^HTTP\/1\.1 501 /);
   });
 
   test("waits for its turn, within bounds, and is not lost", async () => {

@@ -11,6 +11,7 @@ import { type Clock, describeError, type Log, type Timer } from "@shallop/sdk/in
 import type { GatewayLimits } from "../limits.ts";
 import { GatewayFault } from "../proxy/fault-status.ts";
 import { fieldOverheadBytes, readHttp2Head } from "../proxy/http2-request-head.ts";
+import { isKnownMethod } from "../proxy/request-head.ts";
 import type { ClientConnection } from "./connections.ts";
 import { Http2WebSocketClient } from "./http2-web-socket-client.ts";
 import { Http2Client } from "./http2-client.ts";
@@ -137,8 +138,8 @@ export class Http2Listener {
       expectsContinue,
       read: () => {
         if (expectation !== undefined && !expectsContinue) throw new GatewayFault("EXPECTATION_FAILED", "");
-        if (method === "CONNECT" || method === "TRACE") {
-          throw new GatewayFault("NOT_SUPPORTED", `This gateway does not answer ${method}.`);
+        if (method === "CONNECT" || method === "TRACE" || !isKnownMethod(method)) {
+          throw new GatewayFault("NOT_SUPPORTED", `This gateway does not answer ${method.slice(0, 32)}.`);
         }
         return readHttp2Head(raw, { limits, isAll: stream.endAfterHeaders });
       },

@@ -202,6 +202,7 @@ describe("what is wrong is said on its stream, and the others go on", () => {
     { name: "an unknown host", headers: { ":authority": "other.default.localhost" }, status: 404 },
     { name: "two hosts", headers: { host: "other.default.localhost" }, status: 400 },
     { name: "a path with a fragment", headers: { ":path": "/a#b" }, status: 400 },
+    { name: "a method that nobody knows", headers: { ":method": "FROB" }, status: 501 },
     { name: "TRACE", headers: { ":method": "TRACE" }, status: 501 },
     { name: "another expectation", headers: { expect: "cake" }, status: 417 },
     {

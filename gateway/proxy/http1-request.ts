@@ -1,7 +1,6 @@
-import { METHODS } from "node:http";
 import { type FieldRules, type ParsedRequest, parseRequest, type RequestHeadProblem } from "@shallop/sdk/http1";
 import { GatewayFault, type GatewayFaultCode } from "./fault-status.ts";
-import { type ClientHeaders, passesOn, withoutNamed } from "./request-head.ts";
+import { type ClientHeaders, isKnownMethod, passesOn, withoutNamed } from "./request-head.ts";
 import { headerValue } from "../route/predicates.ts";
 
 const [timingName, forName, protoName] = ["x-shallop-timing", "x-forwarded-for", "x-forwarded-proto"] as const;
@@ -17,13 +16,10 @@ const headRules: FieldRules = {
 /** What trailers may be is looked at by who passes them on. */
 export const trailerRules: FieldRules = { keeps: () => true, countMax: 256 };
 
-/** A word that is none may be the rest of what another parser has taken for a body. */
-const methods: ReadonlySet<string> = new Set(METHODS);
-
 /** `text`: a head in latin1, with the empty line that ends it. */
 export function parseClientRequest(text: string): ParsedRequest | RequestHeadProblem {
   const parsed = parseRequest(text, headRules);
-  return typeof parsed === "string" || methods.has(parsed.method) ? parsed : "MALFORMED";
+  return typeof parsed === "string" || isKnownMethod(parsed.method) ? parsed : "METHOD_UNKNOWN";
 }
 
 /** What the client is told of what is no request. */

@@ -1,3 +1,4 @@
+import { METHODS } from "node:http";
 import { GatewayFault } from "./fault-status.ts";
 import type { ClientClaims } from "./trusted-proxies.ts";
 
@@ -176,5 +177,13 @@ export function addForwarded(
 
 // Safe to repeat when nobody knows whether it was begun (RFC 9110, 9.2.2).
 const idempotentMethods: ReadonlySet<string> = new Set(["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"]);
+
+/**
+ * Those that Node knows, in whatever HTTP. A word that is none may be the rest of what another parser has taken for a body,
+ * and servers behind the gateway refuse it.
+ */
+const methods: ReadonlySet<string> = new Set(METHODS);
+
+export const isKnownMethod = (method: string): boolean => methods.has(method);
 
 export const isIdempotent = (method: string): boolean => idempotentMethods.has(method);
