@@ -29,7 +29,12 @@ function register(program: Command, context: Context): void {
     .option("--target <stage>", "the stage of the Dockerfile that becomes the image")
     .option("--build-arg <name=value>", "value of an ARG; NAME alone takes the environment's (repeatable)", collect, [])
     .option("--label <name=value>", "label of what a Dockerfile makes (repeatable)", collect, [])
-    .option("--platform <platforms>", "only these, with commas between: wasm, linux/amd64, … (repeatable)", collect, [])
+    .option(
+      "--platform <platforms>",
+      "only these, with commas between: wasm, linux, linux/arm64, … (repeatable)",
+      collect,
+      [],
+    )
     .option("--no-cache", "carry out every step of Dockerfiles anew")
     .option("--pull", "ask registries for base images that are here already")
     .option("--network <kind>", "what RUN reaches: none, or host", "none")

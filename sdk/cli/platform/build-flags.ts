@@ -1,5 +1,5 @@
 import { parseQuantity } from "../../api/index.ts";
-import { isLinuxPlatform } from "../../build/index.ts";
+import { isLinuxPlatform, ownPlatform } from "../../build/index.ts";
 import { parseDurationMs } from "../../internal/duration.ts";
 import type { RunLimits } from "../../wire/index.ts";
 import { CliFault } from "../cli-fault.ts";
@@ -76,13 +76,18 @@ export function buildArgsOf(flags: BuildFlags, context: Context): Readonly<Recor
 export const labelsOf = (flags: BuildFlags): Readonly<Record<string, string>> =>
   Object.fromEntries(flags.label.map((text) => pairOf("--label", text, "NAME=VALUE")));
 
-/** Each may name several, with commas between. @throws CliFault USAGE */
+/** Each may name several, with commas between; `linux` alone is this machine's. @throws CliFault USAGE */
 export function platformsOf(flags: BuildFlags): readonly string[] | undefined {
   if (flags.platform.length === 0) return undefined;
-  const platforms = flags.platform.flatMap((text) => text.split(","));
+  const platforms = flags.platform
+    .flatMap((text) => text.split(","))
+    .map((text) => (text === "linux" ? ownPlatform() : text));
   for (const platform of platforms) {
     if (platform !== "wasm" && !/^wasi(p[12])?\/wasm$/.test(platform) && !isLinuxPlatform(platform))
-      throw new CliFault("USAGE", `--platform is ${JSON.stringify(platform)}; it is wasm, or linux/amd64 and the like`);
+      throw new CliFault(
+        "USAGE",
+        `--platform is ${JSON.stringify(platform)}; it is wasm, linux, or linux/amd64 and the like`,
+      );
   }
   return [...new Set(platforms)];
 }

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ownPlatform } from "../../build/index.ts";
 import { createContext } from "../context.ts";
 import { buildArgsOf, type BuildFlags, knownEscapes, platformsOf, runLimits } from "./build-flags.ts";
 import { buildSource } from "./build-source.ts";
@@ -108,6 +109,7 @@ describe("flags", () => {
     expect(platformsOf(flags)).toBeUndefined();
     const platform = ["wasm,linux/amd64", "linux/amd64", "linux/arm64/v8"];
     expect(platformsOf({ ...flags, platform })).toEqual(["wasm", "linux/amd64", "linux/arm64/v8"]);
+    expect(platformsOf({ ...flags, platform: ["linux"] })).toEqual([ownPlatform()]);
     expect(() => platformsOf({ ...flags, platform: ["windows/amd64"] })).toThrow(usage(/windows/));
     const context = createContext({ HOME_ARG: "h" });
     expect(buildArgsOf({ ...flags, buildArg: ["A=b=c", "HOME_ARG", "NOT_SET"] }, context)).toEqual({

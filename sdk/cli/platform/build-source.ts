@@ -6,7 +6,7 @@ import { pipeline } from "node:stream/promises";
 import { ownPlatform, type Project, projectFile, readProject } from "../../build/index.ts";
 import { isRepositoryName } from "../../image/index.ts";
 import { CliFault } from "../cli-fault.ts";
-import type { BuildFlags } from "./build-flags.ts";
+import { type BuildFlags, platformsOf } from "./build-flags.ts";
 
 /** What is built, and what goes away afterwards. */
 export interface BuildSource extends AsyncDisposable {
@@ -93,7 +93,7 @@ function dockerfileProject(context: string, dockerfile: string, flags: BuildFlag
 
 function rootfsProject(place: string, flags: BuildFlags): Project {
   const { directory, name } = placeOf(place);
-  const platforms = flags.platform.length === 0 ? [ownPlatform()] : flags.platform.flatMap((text) => text.split(","));
+  const platforms = platformsOf(flags) ?? [ownPlatform()];
   const config = { entrypoint: flags.entrypoint, cmd: [], env: [], user: "", workingDir: "" };
   const native = platforms.map((platform) => ({ kind: "rootfs" as const, rootfs: place, platform, ...config }));
   return { directory, name, version: "latest", native };
