@@ -30,6 +30,12 @@ test("pods are summed over their containers, the busiest first", async () => {
   ]);
 });
 
+test("what is not there is said, and not left to be guessed from a head of columns", () => {
+  expect(topTable("functions", [])).toMatch(/^no function has pods or requests here now/);
+  expect(topTable("pods", [])).toMatch(/^no pod runs here now/);
+  expect(topTable("nodes", [])).toMatch(/^no node has said/);
+});
+
 test("nodes have no namespace, and functions their rates and what their pods use together", async () => {
   const nodes = { items: [{ metadata: { name: "n1" }, usage: { cpu: "2", memory: "1Gi" } }] };
   const rows = await topRows(api({ "/apis/metrics.k8s.io/v1beta1/nodes": nodes }), "nodes", "default");

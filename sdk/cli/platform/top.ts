@@ -64,6 +64,7 @@ const unused = { cpu: 0, memoryBytes: 0, pods: 0 };
 const silent = { requestsPerSecond: 0, failuresPerSecond: 0, concurrency: 0, waiting: 0, p50Ms: 0, p99Ms: 0 };
 
 export function topTable(subject: Subject, rows: readonly TopRow[]): string {
+  if (rows.length === 0) return nothingOf[subject];
   if (subject === "functions") {
     const header = [
       "NAMESPACE",
@@ -88,6 +89,13 @@ export function topTable(subject: Subject, rows: readonly TopRow[]): string {
   ]);
   return table([...(subject === "pods" ? ["NAMESPACE"] : []), "NAME", "CPU", "MEMORY"], cells);
 }
+
+/** Other namespaces may have some. */
+const nothingOf: Readonly<Record<Subject, string>> = {
+  functions: "no function has pods or requests here now; one at zero has neither (-A looks in every namespace)",
+  pods: "no pod runs here now (-A looks in every namespace)",
+  nodes: "no node has said yet what it uses",
+};
 
 const usageCells = ({ cpu, memoryBytes }: Pick<UsageRow, "cpu" | "memoryBytes">): readonly string[] => [
   `${Math.round(cpu * 1000)}m`,
