@@ -76,7 +76,7 @@ describe("a pod is kept while that costs less than it saves", () => {
     expect(span?.fromMs).toBe(59 * minuteMs - 10_000);
     expect(span?.toMs).toBe(62 * minuteMs);
     expect(span?.why).toBe(
-      "idle for 59 to 62 minutes: up to 96 % chance of a request in the next minute, and a cold start is worth 15 of waiting",
+      "idle for 59 to 62 minutes: up to 96 % chance of a request in the next minute, and a cold start is worth 15 minutes of a warm pod",
     );
   });
 

@@ -126,5 +126,5 @@ function whyWorth(
   worth: number,
 ): string {
   const percent = (chance * 100).toFixed(0);
-  return `idle for ${from} to ${to} minutes: up to ${percent} % chance of a request in the next minute, and a cold start is worth ${Number(worth.toFixed(2))} of waiting`;
+  return `idle for ${from} to ${to} minutes: up to ${percent} % chance of a request in the next minute, and a cold start is worth ${Number(worth.toFixed(2))} minutes of a warm pod`;
 }
