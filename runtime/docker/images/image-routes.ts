@@ -6,6 +6,7 @@ import {
   matchesAll,
   matchesReference,
   parseFilters,
+  type Platform,
   prunableImages,
   pruneImages,
   readArchive,
@@ -23,9 +24,10 @@ import { type Call, created, type Filters, ok, type Reply } from "../http/call.t
 import { DockerFault } from "../http/docker-fault.ts";
 import { streaming } from "../http/json-stream.ts";
 import type { Routes } from "../http/router.ts";
+import { imageFacts } from "./image-facts.ts";
 import { imageHistory, imageInspection, imageSummary } from "./image-json.ts";
 import { type ImageLibrary, noSuchImage } from "./image-library.ts";
-import { platformAsked } from "./platforms.ts";
+import { isAsked, noSuchPlatform, platformAsked } from "./platforms.ts";
 import { requestCredentials } from "./registry-login.ts";
 import { pull, push, type Source } from "./transfer.ts";
 
@@ -102,7 +104,9 @@ async function pullImages({ library, events }: ImageParts, call: Call): Promise<
   const reference = library.reference(whole);
   const { signal } = call;
   const platform = platformAsked(call.text("platform"));
-  const source = await sourceOf(library, reference, call);
+  const source = await sourceOf(library, reference, call).catch(async (error: unknown) => {
+    throw (await hereForOthers(library, whole, platform).catch(() => undefined)) ?? error;
+  });
   // A tag that the name has stands for itself; a name alone is all of them.
   const isAll = tag === undefined && !/[:@][^/]*$/.test(from);
   const tags = isAll ? await source.client.tags(source.from, signal) : [undefined];
@@ -147,6 +151,18 @@ async function sourceOf(library: ImageLibrary, reference: ImageReference, call: 
 function notThere(error: unknown, name: string): unknown {
   if (!(error instanceof ImageFault) || error.code !== "MANIFEST_UNKNOWN") return error;
   return new DockerFault("NOT_FOUND", `manifest for ${name} not found: manifest unknown`, { cause: error });
+}
+
+/** A client pulls what is here for other platforms only: where no registry has it at all, that says more. */
+async function hereForOthers(
+  library: ImageLibrary,
+  name: string,
+  asked: Platform | undefined,
+): Promise<DockerFault | undefined> {
+  if (asked === undefined) return undefined;
+  const { variants } = await imageFacts(library, (await library.find(name)).target);
+  const has = variants.map(({ platform }) => platform);
+  return has.some((platform) => isAsked(platform, asked)) ? undefined : noSuchPlatform(name, has, asked);
 }
 
 async function pushNamed({ library, events }: ImageParts, call: Call): Promise<void> {
