@@ -12,7 +12,7 @@ import type { LogStore } from "../pod/log-store.ts";
 import { activationBytesMax, parseActivation } from "./activation-request.ts";
 import { AgentFault, faultAnswer } from "./fault-status.ts";
 import { parseLogQuery } from "./log-query.ts";
-import { agentPod, type NodePods } from "./node-pods.ts";
+import { agentPod, type NodePods, podChecks } from "./node-pods.ts";
 import { PodStreams } from "./streams/pod-streams.ts";
 import { asksForTunnel, dialPod, runTunnel } from "./tunnel.ts";
 
@@ -153,6 +153,8 @@ export class AgentServer {
     // For a gateway that wants to know whether the way to this node still leads anywhere.
     if (pathname === "/v1/pulse") return void response.writeHead(204).end();
     if (pathname === "/v1/pods") return sendJson(response, 200, this.#settings.pods.all.map(agentPod));
+    const checked = /^\/v1\/pods\/([^/]+)\/checks$/.exec(pathname)?.[1];
+    if (checked !== undefined) return sendJson(response, 200, podChecks(this.#settings.pods.byUid(decoded(checked))));
     if (pathname === "/v1/usage") return sendJson(response, 200, await this.#settings.usage());
     if (pathname === "/metrics") {
       const text = prometheusText(await this.#settings.metrics.collect());

@@ -1,5 +1,5 @@
 import type { Pod } from "@shallop/sdk/api";
-import type { AgentPod } from "@shallop/sdk/wire";
+import type { AgentPod, ContainerChecks } from "@shallop/sdk/wire";
 import type { Clock, Log } from "@shallop/sdk/internal";
 import type { LogStore } from "../pod/log-store.ts";
 import type { ContainerView } from "../pod/containers/container-view.ts";
@@ -190,6 +190,12 @@ export function agentPod(pod: LocalPod): AgentPod {
     ...(pod.run === undefined ? {} : { endpoint: pod.run.endpoint }),
   };
 }
+
+/** What the probes of its containers have found lately; nothing of a pod that is not here. */
+export const podChecks = (pod: LocalPod | undefined): readonly ContainerChecks[] =>
+  (pod?.containers ?? []).flatMap(({ name, checks }) =>
+    checks === undefined ? [] : [{ container: name, failingStreak: checks.failingStreak, results: checks.results }],
+  );
 
 /** How often an API pod has run here before this agent knew it. */
 export function pastOf(pod: Pod, nowWallMs: number): Past | undefined {

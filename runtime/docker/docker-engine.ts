@@ -102,7 +102,7 @@ export async function startEngine(settings: EngineSettings): Promise<AsyncDispos
   router.add(diskUsageRoutes({ library, containers, volumes, builderDirectory, nodeDirectory, context }));
   const files = { library, containers, volumes, events, nodeDirectory, clock, directory: join(directory, "files") };
   await openFilesDirectory(files.directory);
-  const made = { library, containers, networks, volumes, machine, lifecycle, clock, nodeDirectory };
+  const made = { client, library, containers, networks, volumes, machine, lifecycle, clock, nodeDirectory };
   router.add(containerRoutes({ ...made, fillVolumes: (record, abort) => fillVolumes(files, record, abort) }));
   router.add(imageRoutes({ ...files, users: containers }));
   router.add(archiveRoutes(files));

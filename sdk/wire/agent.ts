@@ -8,6 +8,7 @@ import type { PodEndpoint } from "../api/core.ts";
  *   POST /v1/activate                                         ActivateRequest → Activation
  *   POST /v1/pods/{uid}/abandoned                             AbandonedRequests → 204
  *   GET  /v1/pods                                             → AgentPod[]
+ *   GET  /v1/pods/{uid}/checks                                → ContainerChecks[]
  *   GET  /v1/pulse                                            → 204: the node answers
  *   GET  /v1/pods/{uid}/tunnel   Upgrade: shallop-tunnel      → 101, then the bytes of a connection to the pod
  *   GET  /containerLogs/{namespace}/{pod}/{container}         kubelet's own; follow, tailLines, timestamps, sinceSeconds,
@@ -35,6 +36,24 @@ export interface ActivateRequest {
 /** Requests whose clients have gone, while the pod has said nothing since. */
 export interface AbandonedRequests {
   readonly requestIds: readonly string[];
+}
+
+/** What the readiness probe of a container has found lately. */
+export interface ContainerChecks {
+  readonly container: string;
+  /** Failures since the last success. */
+  readonly failingStreak: number;
+  /** The last five, the oldest first. */
+  readonly results: readonly CheckResult[];
+}
+
+export interface CheckResult {
+  readonly startWallMs: number;
+  readonly endWallMs: number;
+  /** Of a command its own; else 0 is a success. -1: it was not over in time, or could not be carried out. */
+  readonly exitCode: number;
+  /** Of a command what it said, 4096 characters at most; else why it failed. */
+  readonly output: string;
 }
 
 export interface Activation {

@@ -1,4 +1,12 @@
-export type { AbandonedRequests, ActivateFaultCode, ActivateRequest, Activation, AgentPod } from "./agent.ts";
+export type {
+  AbandonedRequests,
+  ActivateFaultCode,
+  ActivateRequest,
+  Activation,
+  AgentPod,
+  CheckResult,
+  ContainerChecks,
+} from "./agent.ts";
 export { type LogForm, logForms } from "./agent.ts";
 export { type ConnectionHandlers, WireConnection } from "./connection.ts";
 export type {

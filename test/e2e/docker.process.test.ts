@@ -382,7 +382,9 @@ test("networks: containers of one reach each other by name and alias, others do 
   const lines = ["FROM shell:1", 'SHELL ["/bin/busybox", "ash", "-ec"]', "HEALTHCHECK CMD test -e /up"];
   await writeFile(join(checked, "Dockerfile"), lines.join("\n"));
   await d("build", "-q", "-t", "checked:1", checked);
-  const health = ["--health-interval", "1s", "--health-retries", "1000"];
+  const foreign = await docker(["run", "--rm", "--platform", "linux/s390x", "checked:1"]);
+  expect(foreign.stderr).toMatch(/was found but its platform \(linux\/\w+\) does not match .* \(linux\/s390x\)/);
+  const pace = ["--health-interval", "1s", "--health-retries", "1000"];
   await d(
     "run",
     "-d",
@@ -392,7 +394,7 @@ test("networks: containers of one reach each other by name and alias, others do 
     "shared",
     "--network-alias",
     "data.base",
-    ...health,
+    ...pace,
     "checked:1",
     "sh",
     "-c",
@@ -402,7 +404,9 @@ test("networks: containers of one reach each other by name and alias, others do 
   expect(await status()).toContain("(health: starting)");
   await d("exec", "db", "touch", "/up");
   await eventually("it is healthy", async () => ((await status()).includes("(healthy)") ? true : undefined));
-  expect(await d("inspect", "-f", "{{.State.Health.Status}}", "db")).toBe("healthy");
+  const { Log, ...health } = JSON.parse(await d("inspect", "-f", "{{json .State.Health}}", "db"));
+  expect(health).toEqual({ Status: "healthy", FailingStreak: 0 });
+  expect(Log.at(-1)).toMatchObject({ ExitCode: 0, Output: "" });
   const server = "$(grep -o 10.*[0-9] /etc/resolv.conf)";
   const ask = (name: string): string => `nslookup ${name} ${server} | grep -A1 Name: | grep -o '10[.0-9]*$'`;
   const asked = await d(

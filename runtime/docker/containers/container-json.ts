@@ -9,6 +9,7 @@ import {
   textAt,
   textsAt,
 } from "@shallop/sdk/api";
+import type { CheckResult, ContainerChecks } from "@shallop/sdk/wire";
 import type { ContainerRecord } from "./container-record.ts";
 import { type ContainerState, hasProgram, isActive, statusText } from "./container-state.ts";
 import { type ContainerRequest, parseCreateBody } from "./create-body.ts";
@@ -54,8 +55,15 @@ export function containerSummary(view: ContainerView, context: ViewContext): obj
   };
 }
 
-/** `GET /containers/ID/json`; `pid`: of its first process on this machine. Pure. */
-export function containerInspection(view: ContainerView, context: ViewContext, pid = 0): object {
+/** What is found out of a container that runs when somebody asks. */
+export interface LiveFacts {
+  /** Of its first process on this machine; 0: it has none. */
+  readonly pid: number;
+  readonly checks?: ContainerChecks | undefined;
+}
+
+/** `GET /containers/ID/json`. Pure. */
+export function containerInspection(view: ContainerView, context: ViewContext, live: LiveFacts = { pid: 0 }): object {
   const { record, state, pod } = view;
   const request = parseCreateBody(record.body);
   const [Path = "", ...Args] = commandOf(record, request);
@@ -65,7 +73,7 @@ export function containerInspection(view: ContainerView, context: ViewContext, p
     Id: record.id,
     Created: record.createdAt,
     ...{ Path, Args },
-    State: stateJson(view, pid),
+    State: stateJson(view, live),
     Image: record.imageId,
     ...{ ResolvConfPath: "", HostnamePath: "", HostsPath: "", LogPath: "" },
     Name: `/${record.name}`,
@@ -97,7 +105,7 @@ function variantJson(pod: Pod | undefined): object {
   return { Platform: kind === "wasm" ? "wasi" : "linux", Variant: { Kind: kind, ImageID, Reason } };
 }
 
-function stateJson({ state, record }: ContainerView, Pid: number): object {
+function stateJson({ state, record }: ContainerView, { pid: Pid, checks }: LiveFacts): object {
   const { name, ended, startedAt, health } = state;
   const isRunning = name === "running" || name === "paused" || name === "restarting";
   return {
@@ -117,12 +125,19 @@ function stateJson({ state, record }: ContainerView, Pid: number): object {
       : {
           Health: {
             Status: health === "none" ? "unhealthy" : health,
-            FailingStreak: health === "unhealthy" ? 1 : 0,
-            Log: [],
+            FailingStreak: checks?.failingStreak ?? (health === "unhealthy" ? 1 : 0),
+            Log: (checks?.results ?? []).map(checkJson),
           },
         }),
   };
 }
+
+const checkJson = ({ startWallMs, endWallMs, exitCode, output }: CheckResult): object => ({
+  Start: new Date(startWallMs).toISOString(),
+  End: new Date(endWallMs).toISOString(),
+  ExitCode: exitCode,
+  Output: output,
+});
 
 /** What was asked for, with the image's words where nothing was said: as Docker merges them. */
 function configOf({ body, imageConfig, id, imageName }: ContainerRecord, request: ContainerRequest): object {

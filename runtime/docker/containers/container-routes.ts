@@ -1,3 +1,4 @@
+import type { HttpsClient } from "@shallop/sdk/client";
 import type { Clock } from "@shallop/sdk/internal";
 import { type Call, noContent, ok, type Reply } from "../http/call.ts";
 import { DockerFault } from "../http/docker-fault.ts";
@@ -9,10 +10,12 @@ import { hasProgram, isActive } from "./container-state.ts";
 import type { DockerContainer } from "./containers.ts";
 import { createContainer, type CreateParts } from "./create.ts";
 import { checkContainerName, parseCreateBody } from "./create-body.ts";
+import { healthLog } from "./health-log.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import { localProcess } from "./local-process.ts";
 
 export interface ContainerParts extends CreateParts {
+  readonly client: HttpsClient;
   readonly lifecycle: Lifecycle;
   readonly clock: Clock;
   /** Of the node agent: `DATA/node`. */
@@ -69,7 +72,8 @@ async function inspect(parts: ContainerParts, container: DockerContainer, call: 
   const sizes = call.flag("size")
     ? await containerSizes(container, { nodeDirectory, images: await library.all() })
     : {};
-  return ok({ ...containerInspection(container, contextOf(parts), process?.pid ?? 0), ...sizes });
+  const live = { pid: process?.pid ?? 0, checks: await healthLog(parts, container, call.signal) };
+  return ok({ ...containerInspection(container, contextOf(parts), live), ...sizes });
 }
 
 async function list(parts: ContainerParts, call: Call): Promise<Reply> {

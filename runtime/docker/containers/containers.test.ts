@@ -270,10 +270,19 @@ test("what the image says is shown of a container that says nothing else", () =>
   const shown = (body: ContainerRecord["body"]): unknown => {
     const record = recordOf(body, { imageConfig });
     const context = { nowMs, volumePath: (name: string) => name, networkId: (name: string) => name };
-    return containerInspection({ record, pod: undefined, state: stateOf(record, undefined, nowMs) }, context);
+    const checks = { container: "main", failingStreak: 1, results: [] };
+    const result = { startWallMs: 0, endWallMs: 1500, exitCode: 1, output: "no" };
+    const live = { pid: 0, checks: { ...checks, results: [result] } };
+    return containerInspection({ record, pod: undefined, state: stateOf(record, undefined, nowMs) }, context, live);
   };
   expect(shown({ StopSignal: "", Volumes: null, Healthcheck: { Retries: 7, Interval: 0 } })).toMatchObject({
     Config: { ...imageConfig, Healthcheck: { Test: ["CMD", "true"], Interval: 5, Retries: 7 } },
+    State: {
+      Health: {
+        FailingStreak: 1,
+        Log: [{ Start: "1970-01-01T00:00:00.000Z", End: "1970-01-01T00:00:01.500Z", ExitCode: 1, Output: "no" }],
+      },
+    },
   });
   expect(shown({ StopSignal: "SIGHUP", Healthcheck: { Test: ["NONE"] } })).toMatchObject({
     Config: { StopSignal: "SIGHUP", Healthcheck: { Test: ["NONE"] } },

@@ -9,24 +9,35 @@ import type { ContainerRun } from "./container-run.ts";
 /** What a probe is told at most of an answer or of a command's output; the kubelet reads 10 KiB. */
 const saidBytesMax = 10 * 1024;
 
-/** Carries out a probe or a hook. Resolves with why it failed, undefined when it succeeded. */
+/** What came of a probe or a hook. */
+export interface Outcome {
+  /** Why it failed; undefined: it succeeded. */
+  readonly failure: string | undefined;
+  /** Of a command: what it said, and its exit code. */
+  readonly said?: string;
+  readonly exitCode?: number;
+}
+
+const success: Outcome = { failure: undefined };
+
+/** Carries out a probe or a hook. */
 export async function carryOut(
   action: Action,
   run: ContainerRun,
   { clock, timeoutMs, signal }: { readonly clock: Clock; readonly timeoutMs: number; readonly signal: AbortSignal },
-): Promise<string | undefined> {
+): Promise<Outcome> {
   const late = new AbortController();
   const timer = clock.after(timeoutMs, () => late.abort(new Error(`no answer within ${String(timeoutMs / 1000)} s`)));
   try {
-    return await failureOf(action, run, AbortSignal.any([signal, late.signal]), clock);
+    return await outcomeOf(action, run, AbortSignal.any([signal, late.signal]), clock);
   } catch (error) {
-    return describeError(late.signal.aborted ? late.signal.reason : error);
+    return { failure: describeError(late.signal.aborted ? late.signal.reason : error) };
   } finally {
     timer.cancel();
   }
 }
 
-function failureOf(action: Action, run: ContainerRun, signal: AbortSignal, clock: Clock): Promise<string | undefined> {
+function outcomeOf(action: Action, run: ContainerRun, signal: AbortSignal, clock: Clock): Promise<Outcome> {
   switch (action.kind) {
     case "exec":
       return byCommand(action.command, run, signal);
@@ -37,17 +48,13 @@ function failureOf(action: Action, run: ContainerRun, signal: AbortSignal, clock
     case "grpc":
       return byGrpc(action, run.address, signal);
     case "sleep":
-      return clock.sleep(action.durationMs, signal).then(() => undefined);
+      return clock.sleep(action.durationMs, signal).then(() => success);
     default:
       return action satisfies never;
   }
 }
 
-async function byCommand(
-  command: readonly string[],
-  run: ContainerRun,
-  signal: AbortSignal,
-): Promise<string | undefined> {
+async function byCommand(command: readonly string[], run: ContainerRun, signal: AbortSignal): Promise<Outcome> {
   const process = await run.exec(command);
   let said = "";
   for (const stream of [process.stdout, process.stderr]) {
@@ -60,7 +67,8 @@ async function byCommand(
   signal.addEventListener("abort", leave, { once: true });
   try {
     const exitCode = await Promise.race([process.ended, untilAborted(signal)]);
-    return exitCode === 0 ? undefined : `exit code ${String(exitCode)}: ${said.trim()}`;
+    const failure = exitCode === 0 ? undefined : `exit code ${String(exitCode)}: ${said.trim()}`;
+    return { failure, said, exitCode };
   } finally {
     signal.removeEventListener("abort", leave);
   }
@@ -78,7 +86,7 @@ function byHttp(
   { port, path, scheme, headers }: Action & { readonly kind: "http" },
   host: string,
   signal: AbortSignal,
-): Promise<string | undefined> {
+): Promise<Outcome> {
   const request = scheme === "https" ? httpsRequest : httpRequest;
   return new Promise((resolve, reject) => {
     const call = request({
@@ -98,19 +106,20 @@ function byHttp(
     call.once("response", (response) => {
       const { statusCode = 0 } = response;
       response.destroy();
-      resolve(statusCode >= 200 && statusCode < 400 ? undefined : `HTTP status ${String(statusCode)}`);
+      const isGood = statusCode >= 200 && statusCode < 400;
+      resolve(isGood ? success : { failure: `HTTP status ${String(statusCode)}` });
     });
     call.once("error", reject);
     call.end();
   });
 }
 
-function byTcp(port: number, host: string, signal: AbortSignal): Promise<string | undefined> {
+function byTcp(port: number, host: string, signal: AbortSignal): Promise<Outcome> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host, port, signal });
     socket.once("connect", () => {
       socket.destroy();
-      resolve(undefined);
+      resolve(success);
     });
     socket.once("error", reject);
   });
@@ -124,7 +133,7 @@ function byGrpc(
   { port, service }: Action & { readonly kind: "grpc" },
   host: string,
   signal: AbortSignal,
-): Promise<string | undefined> {
+): Promise<Outcome> {
   const session = connectHttp2(`http://${host}:${String(port)}`);
   const close = (): void => session.destroy();
   signal.addEventListener("abort", close, { once: true });
@@ -132,7 +141,7 @@ function byGrpc(
   const message = name.length === 0 ? name : Buffer.concat([Buffer.of(0x0a, name.length), name]);
   const head = Buffer.alloc(5);
   head.writeUInt32BE(message.length, 1);
-  return new Promise<string | undefined>((resolve, reject) => {
+  return new Promise<Outcome>((resolve, reject) => {
     session.once("error", reject);
     session.once("close", () => reject(new Error("the connection was closed")));
     const stream = session.request({
@@ -150,7 +159,7 @@ function byGrpc(
       const answer = Buffer.concat(chunks).subarray(5);
       // Field 1, a varint: 08 01.
       const status = answer[0] === 0x08 ? answer[1] : 0;
-      resolve(status === serving ? undefined : `health status ${String(status ?? 0)}`);
+      resolve(status === serving ? success : { failure: `health status ${String(status ?? 0)}` });
     });
     stream.end(Buffer.concat([head, message]));
   }).finally(() => {

@@ -2,7 +2,9 @@ import { type Clock, describeError } from "@shallop/sdk/internal";
 import { crashBackoffMs, nextCrashCount } from "../crash-backoff.ts";
 import { type PodExit, PodFault, type PodObserver } from "../pod-runtime.ts";
 import type { EndedRun, RestartPolicy } from "../pod-state.ts";
-import { carryOut } from "./action.ts";
+import type { CheckResult } from "@shallop/sdk/wire";
+import { carryOut, type Outcome } from "./action.ts";
+import { CheckLog } from "./check-log.ts";
 import type { ContainerLaunch, Probe } from "./container-launch.ts";
 import type { ContainerRun, ContainerStarter, FoundContainer } from "./container-run.ts";
 import type { ContainerView } from "./container-view.ts";
@@ -131,7 +133,7 @@ export class ContainerLoop {
     void run.ended.then(() => over.abort(new Error("the container has ended")));
     const signal = AbortSignal.any([over.signal, this.#stopping.signal]);
     if (!isOld && postStart !== undefined) {
-      const failure = await carryOut(postStart, run, { clock, timeoutMs: postStartTimeoutMs, signal });
+      const { failure } = await carryOut(postStart, run, { clock, timeoutMs: postStartTimeoutMs, signal });
       if (failure !== undefined && !signal.aborted) {
         const message = `the postStart hook of ${name} failed: ${failure}`;
         this.#tools.noticed({ type: "Warning", reason: "FailedPostStartHook", message });
@@ -140,7 +142,14 @@ export class ContainerLoop {
     }
     const now = { phase: "running", startedWallMs: run.startedWallMs } as const;
     const isStarted = isOld || (startup === undefined && listensOn === undefined);
-    this.#show({ now, containerId: run.id, started: isStarted, ready: isStarted && readiness === undefined });
+    const checks = readiness === undefined ? {} : { checks: new CheckLog() };
+    this.#show({
+      now,
+      containerId: run.id,
+      started: isStarted,
+      ready: isStarted && readiness === undefined,
+      ...checks,
+    });
     if (!isOld) {
       this.#tools.noticed({ type: "Normal", reason: "Started", message: `started container ${name} (${run.id})` });
     }
@@ -166,7 +175,8 @@ export class ContainerLoop {
         if (up !== undefined && up !== this.#view.ready) this.#show({ ready: up });
         return false;
       };
-      looks.push(this.#probe(readiness, run, { signal, isOver }).then(() => undefined));
+      const { checks } = this.#view;
+      looks.push(this.#probe(readiness, run, { signal, isOver, checks }).then(() => undefined));
     }
     if (liveness !== undefined) {
       const dead = this.#probe(liveness, run, { signal, isOver: (up) => up === false });
@@ -179,7 +189,7 @@ export class ContainerLoop {
     const { clock } = this.#tools;
     for (;;) {
       signal.throwIfAborted();
-      const failure = await carryOut({ kind: "tcp", port }, run, { clock, timeoutMs: 250, signal });
+      const { failure } = await carryOut({ kind: "tcp", port }, run, { clock, timeoutMs: 250, signal });
       if (failure === undefined) return;
       await clock.sleep(listenPollMs, signal);
     }
@@ -192,7 +202,11 @@ export class ContainerLoop {
   async #probe(
     probe: Probe,
     run: ContainerRun,
-    look: { readonly signal: AbortSignal; readonly isOver: (up: boolean | undefined) => boolean },
+    look: {
+      readonly signal: AbortSignal;
+      readonly isOver: (up: boolean | undefined) => boolean;
+      readonly checks?: CheckLog | undefined;
+    },
   ): Promise<boolean | undefined> {
     const { clock } = this.#tools;
     const { signal, isOver } = look;
@@ -200,8 +214,11 @@ export class ContainerLoop {
     let successes = 0;
     let failures = 0;
     for (;;) {
-      const failure = await carryOut(probe.action, run, { clock, timeoutMs: probe.timeoutMs, signal });
+      const startWallMs = clock.wallMs();
+      const outcome = await carryOut(probe.action, run, { clock, timeoutMs: probe.timeoutMs, signal });
       signal.throwIfAborted();
+      look.checks?.add(checkResult(outcome, startWallMs, clock.wallMs()));
+      const { failure } = outcome;
       if (failure === undefined) [successes, failures] = [successes + 1, 0];
       else [successes, failures] = [0, failures + 1];
       if (failures === 1 || failures === probe.failureThreshold) {
@@ -230,7 +247,7 @@ export class ContainerLoop {
     if (preStop !== undefined && graceMs > 0) {
       const over = new AbortController();
       void run.ended.then(() => over.abort(new Error("the container has ended")));
-      const failure = await carryOut(preStop, run, { clock, timeoutMs: graceMs, signal: over.signal });
+      const { failure } = await carryOut(preStop, run, { clock, timeoutMs: graceMs, signal: over.signal });
       if (failure !== undefined && !over.signal.aborted) {
         const message = `the preStop hook of ${name} failed: ${failure}`;
         this.#tools.noticed({ type: "Warning", reason: "FailedPreStopHook", message });
@@ -281,6 +298,13 @@ export class ContainerLoop {
     this.#tools.changed();
   }
 }
+
+/** One that was not answered has no code of its own; Docker's for that is -1. */
+const checkResult = ({ failure, said, exitCode }: Outcome, startWallMs: number, endWallMs: number): CheckResult => ({
+  ...{ startWallMs, endWallMs },
+  exitCode: exitCode ?? (failure === undefined ? 0 : -1),
+  output: said ?? failure ?? "",
+});
 
 function withoutLast({ last: _last, ...view }: ContainerView): ContainerView {
   return view;

@@ -1,4 +1,5 @@
 import type { EndedRun } from "../pod-state.ts";
+import type { CheckLog } from "./check-log.ts";
 import type { ContainerKind } from "./container-launch.ts";
 
 /** What can be said of a container now; what its status is made of. */
@@ -14,6 +15,8 @@ export interface ContainerView {
   /** Its startup probe, if it has one, has succeeded. */
   readonly started: boolean;
   readonly ready: boolean;
+  /** What its readiness probe finds, if it has one; of the current run, and as it is whenever this is read. */
+  readonly checks?: CheckLog;
   /** Starts after the first. */
   readonly restartCount: number;
   /** The run before this one. */

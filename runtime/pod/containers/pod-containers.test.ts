@@ -7,6 +7,7 @@ import type { PodExit, PodLimits } from "../pod-runtime.ts";
 import type { EndedRun } from "../pod-state.ts";
 import { podSecurity } from "../pod-security.ts";
 import { carryOut } from "./action.ts";
+import type { CheckLog } from "./check-log.ts";
 import type { ContainerLaunch, PodPlan, Probe } from "./container-launch.ts";
 import type { ContainerRun, FoundContainer } from "./container-run.ts";
 import type { ContainerView } from "./container-view.ts";
@@ -51,6 +52,7 @@ class FakeRun implements ContainerRun {
   exit: (exitCode: number, reason?: string) => void = () => undefined;
   readonly commands: string[] = [];
   execCode = 0;
+  said = "";
 
   constructor(id: string, trace: string[], graceExit: boolean) {
     this.id = id;
@@ -71,8 +73,9 @@ class FakeRun implements ContainerRun {
     this.commands.push(command.join(" "));
     const { PassThrough } = await import("node:stream");
     const stdout = new PassThrough();
-    stdout.end();
-    const process = { stdin: undefined, stdout, stderr: undefined, ended: Promise.resolve(this.execCode) };
+    stdout.end(this.said);
+    const ended = new Promise((resolve) => stdout.once("end", () => resolve(this.execCode)));
+    const process = { stdin: undefined, stdout, stderr: undefined, ended };
     return { ...process, resize: () => Promise.resolve(), leave: () => undefined } as never;
   }
 }
@@ -204,9 +207,16 @@ test("readiness comes and goes with its probe", async () => {
   await world.pass(1000);
   expect(world.view("app").ready).toBe(false);
   expect(world.reasons).toContain("Unhealthy");
+  const checks = (): CheckLog => world.view("app").checks!;
+  expect(checks().failingStreak).toBe(2);
+  expect(checks().results.map(({ exitCode }) => exitCode)).toEqual([0, 1, 1]);
   world.runs.get("app")!.execCode = 0;
+  world.runs.get("app")!.said = "x".repeat(5000);
   await world.pass(1000);
   expect(world.view("app").ready).toBe(true);
+  for (const _ of [1, 2, 3]) await world.pass(1000);
+  expect(checks().failingStreak).toBe(0);
+  expect(checks().results.map(({ output }) => output.length)).toEqual([0, 4096, 4096, 4096, 4096]);
   await world.containers.stop(0);
 });
 
@@ -283,10 +293,10 @@ test("probes over HTTP and TCP", async () => {
   const how = { clock: new FakeClock(), timeoutMs: 1000, signal: new AbortController().signal };
   const run = new FakeRun("a", [], true);
   const http = { kind: "http", port, path: "/", scheme: "http", headers: [] } as const;
-  expect(await carryOut(http, run, how)).toBeUndefined();
-  expect(await carryOut({ kind: "tcp", port }, run, how)).toBeUndefined();
+  expect(await carryOut(http, run, how)).toEqual({ failure: undefined });
+  expect(await carryOut({ kind: "tcp", port }, run, how)).toEqual({ failure: undefined });
   status = 503;
-  expect(await carryOut(http, run, how)).toBe("HTTP status 503");
+  expect(await carryOut(http, run, how)).toEqual({ failure: "HTTP status 503" });
   server.close();
-  expect(await carryOut({ kind: "tcp", port }, run, how)).toMatch(/ECONNREFUSED/);
+  expect((await carryOut({ kind: "tcp", port }, run, how)).failure).toMatch(/ECONNREFUSED/);
 });
