@@ -75,6 +75,16 @@ test("its files are laid out under their names, for others to read and for nobod
   expect((await stat(pathOf("module0.wasm"))).ino).toBe(ino);
 });
 
+test("a blob that a loss of power has cut short is written again, though no record names it", async () => {
+  const [plan, contents] = prepared("one", ["module"]);
+  const { pathOf } = await store.keep(plan, contents);
+  const record = join(directory, "prepared", `serve-${plan.componentDigest.replace(":", "-")}.json`);
+  await rm(record);
+  await truncate(pathOf("module0.wasm"), 0);
+  await store.keep(plan, contents);
+  expect(await readFile(pathOf("module0.wasm"), "utf8")).toBe("module");
+});
+
 describe("an entry that is not whole is none, and is stored again", () => {
   test.each([
     { what: "a module is cut short", spoil: (path: string) => truncate(path, 0), file: "module0.wasm" },

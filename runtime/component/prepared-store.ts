@@ -60,7 +60,8 @@ export class PreparedStore {
 
   /** @throws ImageFault STORE_FAILED */
   static async open(settings: PreparedStoreSettings): Promise<PreparedStore> {
-    const store = await ContentStore.open(settings.directory, { random: settings.random });
+    // Whoever starts a component waits, and what is lost is made again.
+    const store = await ContentStore.open(settings.directory, { random: settings.random, lasts: false });
     const directory = join(settings.directory, "prepared");
     await mkdir(directory, { recursive: true, mode: 0o700 });
     return new PreparedStore(settings, directory, store);
@@ -82,12 +83,16 @@ export class PreparedStore {
 
   /** @throws ImageFault STORE_FAILED */
   async keep(plan: ComponentPlan, contents: ReadonlyMap<string, Uint8Array>): Promise<PreparedComponent> {
-    let bytes = 0;
-    for (const file of [...plan.modules, ...plan.files]) {
-      await this.#store.ingest(once(contents.get(file.name) ?? new Uint8Array()), { digest: blobOf(file) });
-      bytes += file.bytes;
-    }
-    const stored = await this.#store.put(Buffer.from(planText(plan)), "application/json");
+    const files = [...plan.modules, ...plan.files];
+    const text = Buffer.from(planText(plan));
+    const [stored] = await Promise.all([
+      this.#store.put(text, "application/json"),
+      ...files.map((file) => {
+        const expected = { digest: blobOf(file), size: file.bytes };
+        return this.#store.ingest(once(contents.get(file.name) ?? new Uint8Array()), expected);
+      }),
+    ]);
+    const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
     await this.#write(this.#recordPath(plan), { plan: stored.digest, bytes });
     return this.#component(plan, stored.digest);
   }
@@ -170,7 +175,6 @@ export class PreparedStore {
     try {
       await using handle = await open(draft, "wx", 0o600);
       await handle.writeFile(JSON.stringify(record));
-      await handle.sync();
       await rename(draft, path);
     } finally {
       await rm(draft, { force: true });

@@ -32,6 +32,15 @@ export interface BlobRange {
   readonly end: number;
 }
 
+export interface ContentStoreOptions {
+  readonly random?: Random;
+  /**
+   * Whether what was stored survives a loss of power; true unless said. Otherwise a blob may be cut short then: for what can be made again, and
+   * whose digest is looked at when it is read.
+   */
+  readonly lasts?: boolean;
+}
+
 /**
  * Blobs by digest in a directory, laid out as in the OCI image layout (`blobs/sha256/<hex>`). A blob has its name only
  * when all its bytes were verified and are on the disk: it is written beside, synced, and renamed. So whatever is
@@ -40,18 +49,20 @@ export interface BlobRange {
 export class ContentStore {
   readonly #directory: string;
   readonly #random: Random;
+  readonly #lasts: boolean;
 
-  private constructor(directory: string, random: Random) {
+  private constructor(directory: string, { random = systemRandom, lasts = true }: ContentStoreOptions) {
     this.#directory = directory;
     this.#random = random;
+    this.#lasts = lasts;
   }
 
   /** @throws ImageFault STORE_FAILED when the directory cannot be made */
-  static async open(directory: string, options: { readonly random?: Random } = {}): Promise<ContentStore> {
+  static async open(directory: string, options: ContentStoreOptions = {}): Promise<ContentStore> {
     return storing(`opening the store ${directory}`, async () => {
       await mkdir(join(directory, "blobs", "sha256"), { recursive: true });
       await mkdir(join(directory, "ingest"), { recursive: true });
-      return new ContentStore(directory, options.random ?? systemRandom);
+      return new ContentStore(directory, options);
     });
   }
 
@@ -172,7 +183,7 @@ export class ContentStore {
    * each store removes its own name alone. What is not in both, or is on another file system, stays as it is.
    */
   async shareWith(directory: string, digest: Digest): Promise<void> {
-    const [own, other] = [this.path(digest), new ContentStore(directory, this.#random).path(digest)];
+    const [own, other] = [this.path(digest), new ContentStore(directory, {}).path(digest)];
     const [mine, theirs] = await Promise.all([own, other].map((path) => stat(path).catch(() => undefined)));
     if (mine === undefined || theirs === undefined || mine.size !== theirs.size) return;
     if (mine.dev !== theirs.dev || mine.ino === theirs.ino) return;
@@ -286,19 +297,25 @@ export class ContentStore {
         const { size, mtimeMs } = await file.stat();
         return { digest, sizeBytes: size, writtenMs: mtimeMs };
       });
+    } catch (error) {
+      await rm(path, { force: true });
+      throw error;
     } finally {
       await file.close();
-      await rm(path, { force: true });
     }
   }
 
   /** Syncs the bytes before the name, and the name before saying so: the order that survives a loss of power. */
   async #publish(file: FileHandle, path: string, digest: Digest): Promise<void> {
-    await file.sync();
+    if (this.#lasts) await file.sync();
     const target = this.path(digest);
-    await mkdir(dirname(target), { recursive: true });
-    await rename(path, target);
-    await syncDirectory(dirname(target));
+    // The directory of SHA-256 is there.
+    await rename(path, target).catch(async (error: unknown) => {
+      if (errorCode(error) !== "ENOENT") throw error;
+      await mkdir(dirname(target), { recursive: true });
+      await rename(path, target);
+    });
+    if (this.#lasts) await syncDirectory(dirname(target));
   }
 }
 
