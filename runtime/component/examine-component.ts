@@ -9,7 +9,6 @@ import { planLinks, type PlannedLinks } from "./link/plan-links.ts";
 import type { TypedSurface } from "./link/typed-surface.ts";
 import { checkRequirements } from "./requirements.ts";
 import { untrueImports } from "./wasi-types.ts";
-import { validateComponent } from "./validate-component.ts";
 
 /** What a component is and wants, and whether it is one. */
 export interface Examination {
@@ -38,11 +37,18 @@ export interface ValidComponent {
   readonly wit: string | undefined;
 }
 
+/** Holds a component against the Component Model's rules, as `validateComponent` does. */
+export type Validate = (component: Uint8Array) => Promise<string | undefined>;
+
+/** In this thread. Loaded when it is wanted, because it is large. */
+const validateHere: Validate = async (component) =>
+  (await import("./validate-component.ts")).validateComponent(component);
+
 /**
  * Everything that is found out about a component before it runs. The cheap comes first, and what has bounds of its own
  * comes before what has not.
  */
-export async function examineComponent(component: Uint8Array): Promise<Examination> {
+export async function examineComponent(component: Uint8Array, validate: Validate = validateHere): Promise<Examination> {
   let surface: ComponentSurface = { imports: [], exports: [] };
   let unmet: readonly string[] = [];
   try {
@@ -50,7 +56,7 @@ export async function examineComponent(component: Uint8Array): Promise<Examinati
     ({ unmet } = checkRequirements(surface));
     const links = planLinks(component);
     unmet = [...unmet, ...untrueImports(links.surface)];
-    return { surface, unmet, found: await validate(component, links) };
+    return { surface, unmet, found: await validComponent(component, links, validate) };
   } catch (error) {
     return { surface, unmet, found: invalid(error) };
   }
@@ -62,12 +68,23 @@ const invalid = (error: unknown): InvalidComponent => ({
   isUnlinked: error instanceof UnlinkedError,
 });
 
-async function validate(component: Uint8Array, { plan, modules, surface }: PlannedLinks): Promise<ValidComponent> {
-  const wit = await validateComponent(component);
-  const exposed = modules.map((module, index) =>
-    exposedModule(module, { index, offset: module.byteOffset - component.byteOffset }),
-  );
-  return { isValid: true, plan, modules: exposed, types: surface, wit };
+/** Both may be under way at once; what is wrong with the component itself is named before what is wrong with a module in it. */
+async function validComponent(
+  component: Uint8Array,
+  { plan, modules, surface }: PlannedLinks,
+  validate: Validate,
+): Promise<ValidComponent> {
+  const [validation, exposed] = await Promise.allSettled([
+    validate(component),
+    Promise.try(() =>
+      modules.map((module, index) =>
+        exposedModule(module, { index, offset: module.byteOffset - component.byteOffset }),
+      ),
+    ),
+  ]);
+  if (validation.status === "rejected") throw validation.reason;
+  if (exposed.status === "rejected") throw exposed.reason;
+  return { isValid: true, plan, modules: exposed.value, types: surface, wit: validation.value };
 }
 
 /** A valid module with its state exported. @throws BinaryError with the offset in the component */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { parseJailOutput } from "./jail-protocol.ts";
+import { answerLength, parseJailOutput } from "./jail-protocol.ts";
 
 const prepared = {
   outcome: "prepared",
@@ -37,4 +37,14 @@ describe("parseJailOutput", () => {
   ])("refuses $what", ({ bytes }) => {
     expect(parseJailOutput(bytes)).toBeUndefined();
   });
+});
+
+test("the answer is as long as its line and its files say, and nothing is said before the line is there", () => {
+  const whole = output(withFiles({ name: "a.js", bytes: 2 }, { name: "b.core.wasm", bytes: 3 }), "aabbb");
+  const lineBytes = whole.length - 5;
+  expect(answerLength(whole.subarray(0, lineBytes - 1))).toBeUndefined();
+  expect(answerLength(whole.subarray(0, lineBytes))).toBe(whole.length);
+  expect(answerLength(output({ outcome: "invalid", message: "no" }))).toBe(
+    output({ outcome: "invalid", message: "no" }).length,
+  );
 });

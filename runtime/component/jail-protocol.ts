@@ -33,8 +33,30 @@ export interface JailOutput {
   readonly contents: ReadonlyMap<string, Buffer>;
 }
 
+/** How many bytes the whole answer has; undefined as long as its line is not there, and when it is none. */
+export function answerLength(output: Buffer): number | undefined {
+  const line = parseLine(output);
+  return line && filesOf(line.answer).reduce((sum, { bytes }) => sum + bytes, line.end);
+}
+
 /** @returns undefined when the output is none that the jail's program writes: it was cut short, or taken over. */
 export function parseJailOutput(output: Buffer): JailOutput | undefined {
+  const line = parseLine(output);
+  if (line === undefined) return undefined;
+  const { answer } = line;
+  const contents = new Map<string, Buffer>();
+  let offset = line.end;
+  for (const file of filesOf(answer)) {
+    contents.set(file.name, output.subarray(offset, offset + file.bytes));
+    offset += file.bytes;
+  }
+  return offset === output.length ? { answer, contents } : undefined;
+}
+
+const filesOf = (answer: JailAnswer): readonly JailFile[] => (answer.outcome === "prepared" ? answer.files : []);
+
+/** `end`: where the files begin. */
+function parseLine(output: Buffer): { readonly answer: JailAnswer; readonly end: number } | undefined {
   const lineEnd = output.indexOf(0x0a);
   if (lineEnd === -1 || lineEnd > lineBytesMax || !isUtf8(output.subarray(0, lineEnd))) return undefined;
   let answer: unknown;
@@ -43,14 +65,7 @@ export function parseJailOutput(output: Buffer): JailOutput | undefined {
   } catch {
     return undefined;
   }
-  if (!isAnswer(answer)) return undefined;
-  const contents = new Map<string, Buffer>();
-  let offset = lineEnd + 1;
-  for (const file of answer.outcome === "prepared" ? answer.files : []) {
-    contents.set(file.name, output.subarray(offset, offset + file.bytes));
-    offset += file.bytes;
-  }
-  return offset === output.length ? { answer, contents } : undefined;
+  return isAnswer(answer) ? { answer, end: lineEnd + 1 } : undefined;
 }
 
 function isAnswer(value: unknown): value is JailAnswer {

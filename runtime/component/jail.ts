@@ -4,7 +4,7 @@ import { type Clock, guestV8Flags } from "@shallop/sdk/internal";
 import type { Cells } from "../sandbox/cell/cells.ts";
 import { compileCacheMounts } from "../sandbox/cell/compile-cache.ts";
 import { cellPid, type CellProcess } from "../sandbox/kernel/cell.ts";
-import { answerBytesMax } from "./jail-protocol.ts";
+import { collectAnswer, type JailEnd } from "./jail-answer.ts";
 import type { WantedPurpose } from "./requirements.ts";
 
 /** How a jail is started. */
@@ -34,8 +34,6 @@ export type JailResult =
 export const jailProgram = fileURLToPath(new URL("prepare-main.ts", import.meta.url));
 // V8 bounds its heap, but not linear memory and buffers: the resident size is looked at this often.
 const residentCheckMs = 50;
-// Of what the jail writes to stderr, for the message.
-const stderrCharsMax = 2000;
 const pageBytes = 4096;
 // A component is read and written in pieces of this size.
 const pieceBytes = 1 << 20;
@@ -54,17 +52,20 @@ export const jailNodeFlags = (heapBytesMax: number): readonly string[] => [
  */
 export class Jail {
   readonly #child: CellProcess;
-  readonly #collected: Promise<Collected>;
+  readonly #collected: Promise<JailEnd>;
   #hasEnded = false;
   #killed: string | undefined;
 
   private constructor(child: CellProcess, left: () => void) {
     this.#child = child;
-    this.#collected = collect(child, (reason) => this.#kill(reason)).finally(() => {
+    this.#collected = collectAnswer(child, (reason) => this.#kill(reason));
+    this.#collected.catch(() => undefined);
+    const ended = (): void => {
+      if (this.#hasEnded) return;
       this.#hasEnded = true;
       left();
-    });
-    this.#collected.catch(() => undefined);
+    };
+    child.once("error", ended).once("close", ended);
     // It may end without reading: its exit code says why.
     child.stdin?.on("error", () => undefined);
   }
@@ -147,32 +148,6 @@ export class Jail {
     const residentBytes = Number(statm.split(" ")[1] ?? 0) * pageBytes;
     if (residentBytes > bytesMax) this.#kill(`its preparation took more than ${bytesMax} bytes of memory`);
   }
-}
-
-interface Collected {
-  readonly output: Buffer;
-  readonly stderr: string;
-  readonly code: number | NodeJS.Signals | null;
-}
-
-function collect(child: CellProcess, kill: (reason: string) => void): Promise<Collected> {
-  const chunks: Buffer[] = [];
-  let outputBytes = 0;
-  let stderr = "";
-  child.stdout?.on("data", (chunk: Buffer) => {
-    outputBytes += chunk.length;
-    if (outputBytes > answerBytesMax) kill(`its preparation wrote more than ${answerBytesMax} bytes`);
-    else chunks.push(chunk);
-  });
-  child.stderr?.on("data", (chunk: Buffer) => {
-    stderr = (stderr + chunk.toString("utf8")).slice(-stderrCharsMax);
-  });
-  return new Promise((resolve, reject) => {
-    child.once("error", reject);
-    child.once("close", (code, signalName) => {
-      resolve({ output: Buffer.concat(chunks), stderr, code: code ?? signalName });
-    });
-  });
 }
 
 /** The line that names the error; Node prints the place before it and its version after it. */

@@ -1,4 +1,4 @@
-import { assert, bigInt, property } from "fast-check";
+import { assert, bigInt, nat, property } from "fast-check";
 import { expect, test } from "vitest";
 import { BinaryError, BinaryReader, encodeUnsigned } from "./leb128.ts";
 
@@ -12,8 +12,26 @@ test("what is encoded is read back", () => {
   );
 });
 
-test("a number above 32 bits is no u32", () => {
+test("a u32 is read as a u64 is, with whatever zeros behind it", () => {
+  assert(
+    property(bigInt({ min: 0n, max: 2n ** 32n - 1n }), nat(5), (value, zeros) => {
+      const encoded = encodeUnsigned(value);
+      const more = zeros === 0 ? [] : [...Array.from({ length: zeros - 1 }, () => 0x80), 0x00];
+      const [narrow, wide] = [0, 1].map(
+        () =>
+          new BinaryReader(
+            Uint8Array.from([...encoded.slice(0, -1), (encoded.at(-1) ?? 0) | (zeros && 0x80), ...more]),
+          ),
+      ) as [BinaryReader, BinaryReader];
+      expect(BigInt(narrow.u32())).toBe(wide.u64());
+      expect(narrow.atEnd).toBe(true);
+    }),
+  );
+});
+
+test("a number above 32 bits is no u32, and none is longer than ten bytes", () => {
   expect(() => new BinaryReader(Uint8Array.from(encodeUnsigned(2n ** 32n))).u32()).toThrow(BinaryError);
+  expect(() => new BinaryReader(new Uint8Array(11).fill(0x80)).u32()).toThrow(BinaryError);
 });
 
 test("a part does not read beyond its end", () => {

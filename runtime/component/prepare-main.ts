@@ -19,6 +19,8 @@ import {
   type Requirements,
   type WantedPurpose,
 } from "./requirements.ts";
+import { practise } from "./practice.ts";
+import { Validator } from "./validator.ts";
 import { untrueEntry } from "./wasi-types.ts";
 import { closeSystemCalls } from "../sandbox/kernel/close-system-calls.ts";
 
@@ -37,7 +39,9 @@ async function prepareComponent(component: Uint8Array, wanted: WantedPurpose): P
     return refuse({ outcome: "invalid", message });
   }
   if (layer === "unknown") return refuse({ outcome: "invalid", message: "the image holds no WebAssembly component" });
-  const { surface, unmet, found } = await examineComponent(component);
+  const validation = validator.validate(component);
+  validation.catch(() => undefined);
+  const { surface, unmet, found } = await examineComponent(component, () => validation);
   if (unmet.length > 0) return refuse({ outcome: "unmet", unmet });
   if (!found.isValid && !found.isUnlinked) return refuse({ outcome: "invalid", message: invalidMessage(found.reason) });
   const { purpose, entry, wasiVersion } = requirementsFor(surface, wanted);
@@ -112,13 +116,13 @@ function compileModule(bytes: Uint8Array): WebAssembly.Module {
 const wantedPurpose = (text: string | undefined): WantedPurpose =>
   text === "run" || text === "either" ? text : "serve";
 
-/** The smallest component there is. */
-const noComponent = Uint8Array.of(0x00, 0x61, 0x73, 0x6d, 0x0d, 0x00, 0x01, 0x00);
-
 let output: Output;
 if (process.argv[2] === "--close-calls") closeSystemCalls("jail");
-// Whoever started this process may have no component yet: what is loaded when it comes is not waited for.
-await examineComponent(noComponent);
+const validator = new Validator();
+let hasCome = false;
+process.stdin.once("readable", () => (hasCome = true));
+// Whoever started this process may have no component yet: what is loaded and compiled when it comes is not waited for.
+await practise(() => hasCome);
 try {
   const input = await buffer(process.stdin);
   const lineEnd = input.indexOf(0x0a);

@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { describeError, guestV8Flags, type Log } from "@shallop/sdk/internal";
 import { jailNodeFlags, jailProgram } from "../component/jail.ts";
 import { jailHeapBytesMax } from "../component/jails.ts";
+import { practiceComponent } from "../component/practice-component.ts";
 import { ownPackages } from "../sandbox/cell/visible-code.ts";
 import { checkCommand } from "../sandbox/kernel/command.ts";
 
@@ -34,8 +35,8 @@ async function fill(directory: string): Promise<void> {
   if ((await readFile(marker, "utf8").catch(() => "")) === code) return;
   const options = { env: { NODE_COMPILE_CACHE: directory }, timeoutMs };
   await checkCommand(process.execPath, [...guestV8Flags, "--no-warnings", fillProgram, directory], options);
-  // It loads all that it runs, and refuses what it is given, which is nothing.
-  await checkCommand(process.execPath, [...jailNodeFlags(jailHeapBytesMax), jailProgram], options);
+  const input = Buffer.concat([Buffer.from("serve\n"), practiceComponent()]);
+  await checkCommand(process.execPath, [...jailNodeFlags(jailHeapBytesMax), jailProgram], { ...options, input });
   await readableForAll(directory);
   await writeFile(`${marker}-${process.pid}`, code);
   await rename(`${marker}-${process.pid}`, marker);

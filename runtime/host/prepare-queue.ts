@@ -20,6 +20,8 @@ export interface PrepareQueueSettings {
 
 // Preparing takes a core and up to 300 MB: never more than this at once.
 const atOnceMax = 2;
+// What was prepared starts now, and wants the processors that a jail would take.
+const nextJailDelayMs = 250;
 // Components that are started without a look at their bytes: as many as a node remembers images.
 const knownMax = 1000;
 
@@ -117,7 +119,7 @@ export class PrepareQueue {
       return prepared;
     } finally {
       this.#running--;
-      this.#jails.keepReady();
+      this.#settings.clock.after(nextJailDelayMs, () => this.#jails.keepReady());
       this.#waiting.shift()?.();
     }
   }

@@ -1,10 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { componentEmbed, componentNew, parse } from "@bytecodealliance/jco";
+import { parse } from "@bytecodealliance/jco";
 import { expect, test } from "vitest";
 import { exposeState } from "../component/core-module/expose-state.ts";
 import { planLinks } from "../component/link/plan-links.ts";
-import { wasiPackages, wasiWit } from "../component/testing/quickjs-component.ts";
+import { allImports } from "../component/testing/all-imports.ts";
 import { untrueImports } from "../component/wasi-types.ts";
 
 const file = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
@@ -20,15 +20,6 @@ function prepared(component: Uint8Array): string {
     modules: exposed.map(({ bytes }) => Buffer.from(bytes).toString("base64")),
   };
   return `${JSON.stringify(guest)}\n`;
-}
-
-/** A component that imports what one may that serves HTTP, and traps when it is called. */
-async function allImports(): Promise<Uint8Array> {
-  const packages = await Promise.all(wasiPackages.map(wasiWit));
-  const nested = packages.map((wit) => `${wit.replace(/^package ([^;]+);/m, "package $1 {")}}`);
-  const world = `world guest { include wasi:cli/imports@0.2.3; include wasi:http/proxy@0.2.3; }`;
-  const witSource = ["package shallop:warm-up;", world, ...nested].join("\n");
-  return componentNew(await componentEmbed({ witSource, world: "guest", dummy: true, features: { tag: "all" } }));
 }
 
 // `npx vitest run runtime/host/warm-up-guest -u` writes them again.

@@ -66,7 +66,9 @@ export class SectionReader {
     const count = this.u32();
     if (count > this.bytes.left) throw new BinaryError("a list has more entries than the binary has bytes", at);
     this.#budget.takeEntries(count, at);
-    return Array.from({ length: count }, (_, index) => readOne(index));
+    const entries: T[] = [];
+    for (let index = 0; index < count; index++) entries.push(readOne(index));
+    return entries;
   }
 
   optional<T>(readOne: () => T): T | undefined {

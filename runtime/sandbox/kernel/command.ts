@@ -21,7 +21,7 @@ export interface CommandResult {
 
 export interface CommandOptions {
   /** Written to its standard input. */
-  readonly input?: string;
+  readonly input?: string | Uint8Array;
   readonly cwd?: string;
   readonly timeoutMs?: number;
   /** On top of PATH. Nothing of this process's environment is passed on: it may hold secrets. */
