@@ -12,7 +12,7 @@ export interface GatewayLimits {
   readonly headerCheckMs: number;
   /** A kept-alive connection without a request is closed after this. */
   readonly idleTimeoutMs: number;
-  /** A client that sends nothing of a body that it owes for this long gets 408. */
+  /** A client that sends nothing of a body that it owes for this long gets 408; one that takes nothing of an answer is given up. */
   readonly bodyIdleTimeoutMs: number;
   /** Body of one request. Generous: it is streamed, never held. */
   readonly bodyBytesMax: number;

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { call, start } from "./client.fake.ts";
+import { call, start, until } from "./client.fake.ts";
 import { saying } from "./gateway.fake.ts";
 
 // A thousand clients that never come to the end of what they say, beside those that do.
@@ -29,4 +29,21 @@ test.each(slow)("a thousand that $name: all others are answered, and those are l
   }
   expect(answered).toBeGreaterThan(0);
   if (begins.startsWith("POST")) expect(clients[0]?.text).toMatch(/^HTTP\/1\.1 408 /);
+});
+
+test("clients that do not read what they have asked for give their guests back", async () => {
+  const cluster = await start({ bodyIdleTimeoutMs: 500 });
+  let ended = 0;
+  await cluster.wireService("endless", (_head, stream) => {
+    const fill = (): void => {
+      while (stream.write(Buffer.alloc(1 << 14)));
+    };
+    stream.respond({ status: 200, headers: [] });
+    fill();
+    return { data: () => undefined, end: () => undefined, writable: fill, failed: () => void ended++ };
+  });
+  const clients = Array.from({ length: 20 }, () => cluster.connect());
+  for (const client of clients) client.send("GET / HTTP/1.1\r\nhost: endless.default.localhost\r\n\r\n").socket.pause();
+  await until(() => ended === clients.length);
+  expect(cluster.gateway.load.open).toBe(0);
 });

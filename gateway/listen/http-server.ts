@@ -161,6 +161,7 @@ export class HttpServer {
     }
     await closed;
     this.#http1.close();
+    this.#http2.stop();
   }
 
   /**

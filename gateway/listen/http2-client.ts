@@ -10,6 +10,8 @@ export interface Http2ClientSettings {
   readonly expectsContinue: boolean;
   /** Its connection is to take no further requests. */
   readonly retire: () => void;
+  /** All of the answer has been written, and not all of it has left. */
+  readonly unread: (stream: ServerHttp2Stream) => void;
 }
 
 /** The client's end of a request of HTTP/2: one stream of its connection. */
@@ -18,13 +20,15 @@ export class Http2Client implements ClientEnd {
   readonly #stream: ServerHttp2Stream;
   readonly #expectsContinue: boolean;
   readonly #retire: () => void;
+  readonly #unread: (stream: ServerHttp2Stream) => void;
   readonly #headers: readonly string[];
   #trailers: OutgoingHttpHeaders = {};
   #received: readonly string[] = [];
 
-  constructor(stream: ServerHttp2Stream, { method, headers, expectsContinue, retire }: Http2ClientSettings) {
+  constructor(stream: ServerHttp2Stream, { method, headers, expectsContinue, retire, unread }: Http2ClientSettings) {
     this.#stream = stream;
     this.#retire = retire;
+    this.#unread = unread;
     this.#headers = headers;
     this.method = method;
     this.#expectsContinue = expectsContinue;
@@ -93,6 +97,7 @@ export class Http2Client implements ClientEnd {
     this.#trailers = byName(trailers);
     if (rest === undefined) this.#stream.end();
     else this.#stream.end(rest);
+    if (!this.#stream.destroyed) this.#unread(this.#stream);
   }
 
   onceClosed(listener: () => void): void {

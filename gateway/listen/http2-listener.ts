@@ -44,11 +44,15 @@ export class Http2Listener {
   readonly #sessionOptions: ServerOptions;
   /** With the timer of those that are to take no further streams. */
   readonly #sessions = new Map<ServerHttp2Session, Timer | undefined>();
+  /** Streams whose answers have been written, with when they are given up. */
+  readonly #unread = new Map<ServerHttp2Stream, number>();
+  readonly #looking: Timer;
   #isAnnounced = false;
 
   constructor(options: Http2ListenerOptions) {
     this.#options = options;
-    const { limits } = options;
+    const { clock, limits } = options;
+    this.#looking = clock.every(limits.headerCheckMs, () => this.#look(clock.nowMs()));
     const refusableBytes = limits.headerBytesMax * refusableFactor;
     this.#sessionOptions = {
       settings: {
@@ -97,6 +101,11 @@ export class Http2Listener {
     for (const session of this.#sessions.keys()) announceClose(session);
   }
 
+  /** There are no connections any more. */
+  stop(): void {
+    this.#looking.cancel();
+  }
+
   /** No new streams; those that are open go on. */
   close(): void {
     for (const session of this.#sessions.keys()) session.close();
@@ -131,6 +140,7 @@ export class Http2Listener {
         headers: raw,
         expectsContinue,
         retire: () => this.#retire(sessionOf(stream)),
+        unread: this.#wait,
       }),
       connection,
       scheme: connection.scheme,
@@ -146,12 +156,27 @@ export class Http2Listener {
     });
   }
 
+  /** The last of an answer waits for its reader without anybody's doing. */
+  readonly #wait = (stream: ServerHttp2Stream): void => {
+    const { clock, limits } = this.#options;
+    this.#unread.set(stream, clock.nowMs() + limits.bodyIdleTimeoutMs);
+    stream.once("close", () => this.#unread.delete(stream));
+  };
+
+  #look(nowMs: number): void {
+    for (const [stream, untilMs] of this.#unread) if (untilMs <= nowMs) stream.close(constants.NGHTTP2_CANCEL);
+  }
+
   /** An extended CONNECT (RFC 8441): a stream in which WebSocket is spoken. */
   #webSocket(stream: ServerHttp2Stream, connection: ClientConnection, raw: readonly string[]): void {
     const { limits, received } = this.#options;
     const webSocketKey = randomBytes(16).toString("base64");
     received({
-      peer: new Http2WebSocketClient(stream, { key: webSocketKey, retire: () => this.#retire(sessionOf(stream)) }),
+      peer: new Http2WebSocketClient(stream, {
+        key: webSocketKey,
+        retire: () => this.#retire(sessionOf(stream)),
+        unread: this.#wait,
+      }),
       connection,
       scheme: connection.scheme,
       protocol: "2",

@@ -9,6 +9,7 @@ export interface Http2WebSocketSettings {
   readonly key: string;
   /** Its connection is to take no further requests. */
   readonly retire: () => void;
+  readonly unread: (stream: ServerHttp2Stream) => void;
 }
 
 /** RFC 6455, 1.3. */
@@ -22,8 +23,8 @@ export class Http2WebSocketClient extends ClientDecorator {
   readonly #stream: ServerHttp2Stream;
   readonly #accept: string;
 
-  constructor(stream: ServerHttp2Stream, { key, retire }: Http2WebSocketSettings) {
-    super(new Http2Client(stream, { method: "GET", headers: [], expectsContinue: false, retire }));
+  constructor(stream: ServerHttp2Stream, { key, retire, unread }: Http2WebSocketSettings) {
+    super(new Http2Client(stream, { method: "GET", headers: [], expectsContinue: false, retire, unread }));
     this.#stream = stream;
     this.#accept = createHash("sha1")
       .update(key + acceptGuid)

@@ -1,4 +1,4 @@
-import { describeError } from "@shallop/sdk/internal";
+import { type Clock, describeError } from "@shallop/sdk/internal";
 import type { ClientEnd } from "./client-end.ts";
 import { GatewayFault } from "./fault-status.ts";
 import { type AnswerHead, readAnswerHead } from "./response-head.ts";
@@ -18,6 +18,9 @@ export interface ClientAnswerOptions {
   /** Value of `Server-Timing`; empty: it is not told. */
   readonly serverTiming: () => string;
   readonly prefix: (byteCount: number) => AnswerPrefix;
+  readonly clock: Pick<Clock, "nowMs">;
+  /** The client has what it takes for now, and there is more. */
+  readonly unread: () => void;
 }
 
 /**
@@ -34,6 +37,7 @@ export class ClientAnswer {
   #receivedBytes = 0;
   /** Bytes that wait for the client to read. */
   #owed = 0;
+  #owedSinceMs = 0;
 
   constructor(options: ClientAnswerOptions) {
     this.#options = options;
@@ -47,6 +51,11 @@ export class ClientAnswer {
   /** The head is on its way to the client: a fault can only cut the answer short now. */
   get isHeadSent(): boolean {
     return this.#isHeadSent;
+  }
+
+  /** Since when there has been more than the client takes; undefined: it takes what there is. */
+  get unreadSinceMs(): number | undefined {
+    return this.#owed === 0 ? undefined : this.#owedSinceMs;
   }
 
   /** @throws GatewayFault ANSWER_INVALID */
@@ -118,8 +127,12 @@ export class ClientAnswer {
   #pass(chunk: Buffer, stream: UpstreamStream | undefined): void {
     const { peer } = this.#options;
     if (peer.write(chunk)) return stream?.consumed(chunk.length);
-    if (this.#owed === 0) peer.onceDrained(() => this.#drained(stream));
+    const isFirst = this.#owed === 0;
     this.#owed += chunk.length;
+    if (!isFirst) return;
+    peer.onceDrained(() => this.#drained(stream));
+    this.#owedSinceMs = this.#options.clock.nowMs();
+    this.#options.unread();
   }
 
   #drained(stream: UpstreamStream | undefined): void {

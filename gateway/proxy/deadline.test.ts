@@ -19,7 +19,7 @@ async function waited(target: { readonly timeoutMs: number; readonly waitMs?: nu
   const expired = (_code: string, nowMs: number): void => void (expiredMs = nowMs - startMs);
   const story = new ExchangeStory(startMs);
   const deadline = new Deadline(
-    { hasPod: false, answerStatus: undefined, expired },
+    { hasPod: false, answerStatus: undefined, unreadSinceMs: undefined, expired },
     { clock, limits: defaultLimits, dispatcher, story, body, rules: undefined },
   );
   deadline.arm(startMs);

@@ -16,6 +16,8 @@ export interface DeadlineOwner {
   readonly hasPod: boolean;
   /** Status of the answer, once it has begun. */
   readonly answerStatus: number | undefined;
+  /** Since when its client has taken nothing of an answer that waits. */
+  readonly unreadSinceMs: number | undefined;
   /** A limit has been reached. */
   expired(code: GatewayFaultCode, nowMs: number): void;
 }
@@ -93,7 +95,7 @@ export class Deadline {
   }
 
   #next(): Limit {
-    const limit = this.#limitOfPod();
+    const limit = this.#limitOfReader(this.#limitOfPod());
     const { rules, story } = this.#options;
     const { hasPod, answerStatus } = this.#owner;
     if (rules === undefined || answerStatus === 101) return limit;
@@ -101,6 +103,12 @@ export class Deadline {
     const attemptMs = !hasPod || answerStatus !== undefined ? Number.POSITIVE_INFINITY : this.#attemptUntilMs();
     const atMs = Math.min(wholeMs, attemptMs);
     return atMs < limit.atMs ? { atMs, code: "ANSWER_TIMEOUT" } : limit;
+  }
+
+  /** Whoever does not read holds his pod back, and a place in it. */
+  #limitOfReader(limit: Limit): Limit {
+    const atMs = (this.#owner.unreadSinceMs ?? Number.POSITIVE_INFINITY) + this.#options.limits.bodyIdleTimeoutMs;
+    return atMs < limit.atMs ? { atMs, code: "ANSWER_UNREAD" } : limit;
   }
 
   #limitOfPod(): Limit {

@@ -127,6 +127,8 @@ export class Exchange implements Waiter, UpstreamHandlers, DeadlineOwner {
       requestId: request.id,
       serverTiming: () => this.#serverTiming(),
       prefix: (byteCount) => context.said(dispatcher.target, byteCount),
+      clock: context.clock,
+      unread: () => this.#unread(),
     });
     const { clock, limits, kept } = context;
     const { rules, record } = request;
@@ -149,6 +151,10 @@ export class Exchange implements Waiter, UpstreamHandlers, DeadlineOwner {
 
   get answerStatus(): number | undefined {
     return this.#answer.head?.status;
+  }
+
+  get unreadSinceMs(): number | undefined {
+    return this.#answer.unreadSinceMs;
   }
 
   start(): void {
@@ -431,6 +437,10 @@ export class Exchange implements Waiter, UpstreamHandlers, DeadlineOwner {
     if (outcome !== "answered") this.#story.failedAt(slot.target, outcome, this.#context.clock.nowMs());
     const health = unreachableCodes.has(outcome) ? "unreachable" : outcome === "answered" ? "answered" : "other";
     this.#dispatcher.release(slot, health);
+  }
+
+  #unread(): void {
+    if (!this.#done) this.#deadline.arm(this.#context.clock.nowMs());
   }
 
   /** The client owes some of the body from now on: its silence has a limit. */

@@ -19,6 +19,8 @@ export type GatewayFaultCode =
   /** The gateway has just started and has not been told of all routes yet. */
   | "ROUTES_UNKNOWN"
   | "REQUEST_TIMEOUT"
+  /** The client takes nothing of the answer. */
+  | "ANSWER_UNREAD"
   | "BODY_TOO_LARGE"
   | "EXPECTATION_FAILED"
   | "HEADERS_TOO_LARGE"
@@ -80,6 +82,7 @@ export const faultRules: Readonly<Record<GatewayFaultCode, FaultRule>> = {
   BACKEND_MISSING: { status: 500, text: "What this request is routed to does not exist." },
   RULE_UNUSABLE: { status: 500, text: "The rule for this request cannot be carried out." },
   REQUEST_TIMEOUT: { status: 408, text: "The request did not arrive in time." },
+  ANSWER_UNREAD: { status: 408, text: "The answer was not read in time." },
   BODY_TOO_LARGE: { status: 413, text: "The body of the request is larger than this gateway takes." },
   EXPECTATION_FAILED: { status: 417, text: "The only expectation that can be met is 100-continue." },
   HEADERS_TOO_LARGE: { status: 431, text: "The headers of the request are larger or more than this gateway takes." },
