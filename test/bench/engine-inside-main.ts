@@ -197,10 +197,13 @@ function privateBytes(): PrivateBytes {
 const task = JSON.parse(argv[2] ?? "") as InsideTask;
 // As a thread that waits for its pod: the engine has run, and what comes is new.
 await warmUp(await load(task.minimal), 5);
-const { minimal, starlingMonkey, waiting, rounds, forks, crowd } = task;
+const { minimal, quickJs, starlingMonkey, waiting, rounds, forks, crowd } = task;
 const answer: InsideAnswer = {
   firstByte: await firstByte(task.unseen),
-  requestUs: await requestUs(minimal, rounds),
+  requestUs: {
+    minimal: await requestUs(minimal, rounds),
+    ...(quickJs === undefined ? {} : { quickJs: await requestUs(quickJs, rounds) }),
+  },
   forkReadyUs: {
     oneMiB: await forkReadyUs(task.oneMiB, rounds),
     ...(starlingMonkey === undefined ? {} : { starlingMonkey: await forkReadyUs(starlingMonkey, rounds) }),

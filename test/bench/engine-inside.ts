@@ -7,6 +7,7 @@ import { guestV8Flags } from "../../sdk/internal/index.ts";
 export interface InsideTask {
   readonly minimal: string;
   readonly oneMiB: string;
+  readonly quickJs: string | undefined;
   readonly starlingMonkey: string | undefined;
   /** One that waits for `?wait=` milliseconds. */
   readonly waiting: string | undefined;
@@ -19,7 +20,7 @@ export interface InsideTask {
 export interface InsideAnswer {
   /** `processorMs`: of the thread that serves, which on a busy machine has to wait for its turn. */
   readonly firstByte: { readonly ms: number; readonly processorMs: number };
-  readonly requestUs: number;
+  readonly requestUs: { readonly minimal: number; readonly quickJs?: number };
   readonly forkReadyUs: { readonly oneMiB: number; readonly starlingMonkey?: number };
   /** Of processor, of each of a crowd of which all wait at once: until it waits, and from then until it has answered. */
   readonly crowdUs?: { readonly begun: number; readonly answered: number };

@@ -6,6 +6,7 @@ import { eventually, Platform } from "../support/platform.ts";
 import { echoScript } from "../soak/mixed-load.ts";
 import { needKubectl } from "../support/kubectl.ts";
 import { Workshop } from "../support/workshop.ts";
+import { minimalComponent } from "./engine-guests.ts";
 import { figure, median } from "./figures.ts";
 import { bareNode, type HttpPeer } from "./http-peers.ts";
 import { descendants, processorMsOf } from "./processes.ts";
@@ -39,7 +40,7 @@ export async function proxiesBench(bench: ProxiesBench): Promise<void> {
   const programs = await proxyPrograms();
   using ngx = await nginx(programs, `127.0.0.1:${node.port}`);
   using hap = await haproxy(programs, node.port);
-  const ours = await functionsOf(platform);
+  const ours = await functionsOf(platform, workshop);
   const pod = await nativePod(platform);
   using toPod = pod === undefined ? undefined : await nginx(programs, pod);
   const behindNginx = toPod && {
@@ -80,15 +81,18 @@ interface Status {
   readonly programs: readonly { readonly name: string; readonly pid: number }[];
 }
 
-/** A function as a component and as a native pod. The gateway counts, and whatever the node runs pods with. */
+/** A function with QuickJS in it, the smallest component, and a native pod. The gateway counts, and whatever the node runs pods with. */
 async function functionsOf(
   platform: Platform,
+  workshop: Workshop,
 ): Promise<{ readonly functions: readonly Contender[]; readonly pods: readonly number[] }> {
   const status = JSON.parse(await platform.run("status", "-o", "json")) as Status;
   const kept = ["--min-scale", "1", "--max-scale", "1"];
   await platform.run("build", sample("hello"), "--push");
   await platform.run("deploy", "wasm", "--image", "hello:1.0.0", ...kept);
-  const names = ["wasm"];
+  const minimal = await workshop.publish(platform, "minimal", { component: await minimalComponent() });
+  await platform.run("deploy", "minimal", "--image", minimal, ...kept);
+  const names = ["wasm", "minimal"];
   if (status.nodes[0]?.native === "yes") {
     await platform.run("build", sample("native"), "--push");
     await platform.run("deploy", "native", "--image", "native:1.0.0", ...kept);

@@ -104,7 +104,10 @@ export const partFlags = {
     "access-log-file": { value: "file", about: "where it goes (default: standard output)" },
     "server-timing": { value: "when", about: "always, cold or off (default: cold)" },
     "body-max": { value: "bytes", about: "of a request's body" },
-    "body-idle-timeout": { value: "duration", about: "how long a client may send nothing of a body, or take nothing of an answer (default: 60s)" },
+    "body-idle-timeout": {
+      value: "duration",
+      about: "how long a client may send nothing of a body, or take nothing of an answer (default: 60s)",
+    },
     "header-count-max": { value: "n", about: "headers of a request (default: 100)" },
     "header-bytes-max": { value: "bytes", about: "of a request's line and headers (default: 16Ki)" },
     "header-timeout": { value: "duration", about: "for a request's headers to arrive (default: 10s)" },

@@ -91,7 +91,9 @@ function readSome(input: InputStream): Uint8Array | "closed" {
  */
 export function writeBody(body: OutgoingBody, message: Body): Promise<void> | undefined {
   const output = body.write();
-  const content = new Pieces(message.takeContent());
+  const known = message.takeContent();
+  if (typeof known === "string" && known.length <= pieceUnits && writeText(output, known)) return undefined;
+  const content = new Pieces(known);
   let isLater = false;
   try {
     // What is left of a body after its content is a stream.
@@ -100,6 +102,17 @@ export function writeBody(body: OutgoingBody, message: Body): Promise<void> | un
   } finally {
     if (!isLater) output[Symbol.dispose]();
   }
+}
+
+/** A text of one piece, which is most answers. @returns false when the other side does not take it at once */
+function writeText(output: OutputStream, text: string): boolean {
+  if (text !== "") {
+    const bytes = bytesOf(text);
+    if (output.checkWrite() < bytes.length) return false;
+    output.write(bytes);
+  }
+  output[Symbol.dispose]();
+  return true;
 }
 
 async function writeSlowly(output: OutputStream, content: Pieces, stream: Body["body"]): Promise<void> {

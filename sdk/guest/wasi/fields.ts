@@ -1,5 +1,7 @@
 import type { Fields } from "wazi:http/types@0.2.10";
+import { textType } from "../web/body.ts";
 import { Headers } from "../web/headers.ts";
+import type { Response } from "../web/response.ts";
 import { bytesOf } from "../web/utf8.ts";
 
 /** @param fields asked for when a header is */
@@ -25,7 +27,20 @@ const connectionHeaders = new Set([
   "upgrade",
 ]);
 
-export function listOf(headers: Headers): (readonly [string, Uint8Array])[] {
+type FieldList = readonly (readonly [string, Uint8Array])[];
+
+const ofType = (type: string): FieldList => [["content-type", bytesOf(type)]];
+/** Made when the component is built. */
+const ofText = ofType(textType);
+
+/** Those of an answer. */
+export function fieldsOf(response: Response): FieldList {
+  const { onlyType } = response;
+  if (onlyType === textType) return ofText;
+  return onlyType === undefined ? listOf(response.headers) : ofType(onlyType);
+}
+
+export function listOf(headers: Headers): FieldList {
   const list: (readonly [string, Uint8Array])[] = [];
   for (const [name, value] of headers.list()) {
     if (!connectionHeaders.has(name)) list.push([name, bytesOf(value)]);

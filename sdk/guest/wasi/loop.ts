@@ -66,7 +66,8 @@ export function runUntil(done: () => boolean): void {
   }
 }
 
-function runMicrotasks(): void {
+/** Those that stand in line, and what they put there. */
+export function runMicrotasks(): void {
   while (microtasks.length > 0) {
     const batch = microtasks;
     microtasks = [];

@@ -74,3 +74,74 @@ class OutputStream {
 
 export const getStdout = (): OutputStream => new OutputStream("stdout");
 export const getStderr = (): OutputStream => new OutputStream("stderr");
+
+/** Header fields, of requests and answers. */
+export class Fields {
+  readonly #entries: readonly (readonly [string, Uint8Array])[];
+
+  private constructor(entries: readonly (readonly [string, Uint8Array])[]) {
+    this.#entries = entries;
+  }
+
+  static fromList(entries: readonly (readonly [string, Uint8Array])[]): Fields {
+    return new Fields(entries);
+  }
+
+  entries(): readonly (readonly [string, Uint8Array])[] {
+    return this.#entries;
+  }
+
+  [Symbol.dispose](): void {
+    // Nothing is held.
+  }
+}
+
+/** An answer, and what of it was written. */
+export class OutgoingResponse {
+  readonly fields: Fields;
+  status = 200;
+  text = "";
+  isFinished = false;
+
+  constructor(fields: Fields) {
+    this.fields = fields;
+  }
+
+  setStatusCode(status: number): void {
+    this.status = status;
+  }
+
+  body(): OutgoingBody {
+    return new OutgoingBody(this);
+  }
+}
+
+export class OutgoingBody {
+  readonly response: OutgoingResponse;
+
+  constructor(response: OutgoingResponse) {
+    this.response = response;
+  }
+
+  write() {
+    return {
+      checkWrite: () => 64 * 1024,
+      write: (bytes: Uint8Array) => void (this.response.text += Buffer.from(bytes).toString()),
+      flush: () => undefined,
+      [Symbol.dispose]: () => undefined,
+    };
+  }
+
+  static finish(body: OutgoingBody): void {
+    body.response.isFinished = true;
+  }
+}
+
+/** Where an answer is put. */
+export class ResponseOutparam {
+  response: OutgoingResponse | undefined;
+
+  static set(outparam: ResponseOutparam, result: { readonly val: OutgoingResponse }): void {
+    outparam.response = result.val;
+  }
+}

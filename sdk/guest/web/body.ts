@@ -33,32 +33,55 @@ export class TypedText {
   }
 }
 
+/** Who has a body that is asked for only when somebody wants it. */
+export interface BodyOwner {
+  readonly body: ReceivedBody | null;
+}
+
 /** https://fetch.spec.whatwg.org/#body-mixin. What is known stays what it is; a stream is made only when asked for. */
-export class Body {
-  #content: string | Uint8Array | ReceivedBody | undefined;
+export abstract class Body {
+  #kept: string | Uint8Array | ReceivedBody | undefined;
+  /** Has the content, until that is asked for. */
+  #owner: BodyOwner | undefined;
   #stream: ReadableStream<Uint8Array> | null = null;
   #used = false;
-  readonly #headers: Headers;
+  #type: string | undefined;
 
-  protected constructor(init: BodyInit | ReceivedBody | TypedText | null | undefined, headers: Headers) {
-    this.#headers = headers;
+  /** @param owner in place of a body */
+  protected constructor(init: BodyInit | ReceivedBody | TypedText | null | undefined, owner?: BodyOwner) {
+    if (owner !== undefined) {
+      this.#owner = owner;
+      return;
+    }
     if (init === null || init === undefined) return;
     if (typeof init === "string") {
-      this.#content = init;
-      headers.setMissing("content-type", textType);
+      this.#kept = init;
+      this.#type = textType;
     } else if (init instanceof TypedText) {
-      this.#content = init.text;
-      headers.setMissing("content-type", init.type);
+      this.#kept = init.text;
+      this.#type = init.type;
     } else if (init instanceof ReceivedBody) {
-      this.#content = init;
+      this.#kept = init;
     } else if (init instanceof ReadableStream) {
       if (init.locked || isDisturbed(init)) throw new TypeError("the stream for a body is in use already");
       this.#stream = init;
     } else {
-      const [content, type] = extract(init);
-      this.#content = content;
-      if (type !== undefined) headers.setMissing("content-type", type);
+      [this.#kept, this.#type] = extract(init);
     }
+  }
+
+  abstract get headers(): Headers;
+
+  /** The content-type that the body brings, for headers that say none. */
+  protected static typeOf(body: Body): string | undefined {
+    return body.#type;
+  }
+
+  get #content(): string | Uint8Array | ReceivedBody | undefined {
+    const owner = this.#owner;
+    if (owner === undefined) return this.#kept;
+    this.#owner = undefined;
+    return (this.#kept = owner.body ?? undefined);
   }
 
   get hasBody(): boolean {
@@ -68,7 +91,7 @@ export class Body {
   get body(): ReadableStream<Uint8Array> | null {
     const content = this.#content;
     if (content !== undefined) {
-      this.#content = undefined;
+      this.#kept = undefined;
       this.#stream = content instanceof ReceivedBody ? content.stream() : streamOf(toBytes(content));
     }
     return this.#stream;
@@ -125,11 +148,11 @@ export class Body {
   }
 
   async blob(): Promise<Blob> {
-    return new Blob([await this.bytes()], { type: this.#headers.get("content-type") ?? "" });
+    return new Blob([await this.bytes()], { type: this.headers.get("content-type") ?? "" });
   }
 
   async formData(): Promise<FormData> {
-    return formDataOf(await this.bytes(), this.#headers.get("content-type") ?? "");
+    return formDataOf(await this.bytes(), this.headers.get("content-type") ?? "");
   }
 
   /** For `clone`: both read the same from here on. */
@@ -147,7 +170,7 @@ export class Body {
   #use<Content>(content: Content): Content {
     if (content === undefined) return content;
     this.#used = true;
-    this.#content = undefined;
+    this.#kept = undefined;
     return content;
   }
 
@@ -163,7 +186,8 @@ const isDisturbed = (stream: ReadableStream): boolean => Reflect.get(stream, "_d
 const toBytes = (content: string | Uint8Array): Uint8Array =>
   typeof content === "string" ? bytesOf(content) : content;
 
-const textType = "text/plain;charset=UTF-8";
+/** Of a body that is text. */
+export const textType = "text/plain;charset=UTF-8";
 
 function extract(init: Exclude<BodyInit, string | ReadableStream>): [string | Uint8Array, string | undefined] {
   if (ArrayBuffer.isView(init))

@@ -1,3 +1,4 @@
+import { inspected } from "./inspect.ts";
 import { TextDecoder } from "./text-encoding.ts";
 
 export type HeadersInit = Headers | Iterable<readonly [string, string]> | Readonly<Record<string, string>>;
@@ -123,6 +124,10 @@ export class Headers implements Iterable<[string, string]> {
 
   get [Symbol.toStringTag](): string {
     return "Headers";
+  }
+
+  [inspected](): object {
+    return Object.fromEntries(this.list());
   }
 
   #read(): void {

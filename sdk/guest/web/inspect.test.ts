@@ -1,6 +1,8 @@
 import { format as nodeFormat } from "node:util";
 import { expect, test } from "vitest";
 import { format, inspect } from "./inspect.ts";
+import { Request } from "./request.ts";
+import { Response } from "./response.ts";
 
 class Point {
   x = 1;
@@ -53,4 +55,14 @@ test("an error brings its stack and its cause, also where the stack has no title
   error.stack = "    at place (file:1:2)\n";
   expect(inspect(error)).toMatch(/^TypeError: outer\n {4}at place \(file:1:2\)\n\[cause\]: Error: inner\n {4}at /);
   expect(inspect({ error: new Error("x") })).toContain("Error: x\n");
+});
+
+test("of requests, answers and headers what they say is shown", () => {
+  const response = new Response(null, { status: 201, headers: { "x-a": "1" } });
+  expect(inspect(response)).toBe("Response { status: 201, statusText: '', headers: Headers { 'x-a': '1' }, url: '' }");
+  expect(inspect(new Request("http://h/"))).toBe("Request { method: 'GET', url: 'http://h/', headers: Headers {} }");
+});
+
+test("an object may say what is shown of it", () => {
+  expect(inspect({ [Symbol.for("nodejs.util.inspect.custom")]: () => "its own text" })).toBe("its own text");
 });

@@ -39,6 +39,9 @@ const depthMax = 2;
 /** More members of one array, map or set than this help no reader. */
 const itemsMax = 100;
 
+/** By this an object gives another that is shown in its place, or a text: Node's name for it. */
+export const inspected = Symbol.for("nodejs.util.inspect.custom");
+
 /** One value as text, in one line (errors bring their stacks). */
 export function inspect(value: unknown): string {
   return show(value, []);
@@ -77,7 +80,10 @@ function show(value: unknown, within: readonly object[]): string {
 
 function objectText(value: object, inner: readonly object[]): string {
   const kind = kindOf(value);
-  const members = Object.entries(value).map(([key, item]) => `${keyText(key)}: ${show(item, inner)}`);
+  const custom: unknown = Reflect.get(value, inspected);
+  const shown: unknown = typeof custom === "function" ? Reflect.apply(custom, value, []) : value;
+  if (typeof shown !== "object" || shown === null) return String(shown);
+  const members = Object.entries(shown).map(([key, item]) => `${keyText(key)}: ${show(item, inner)}`);
   const body = braced("{", members, members.length);
   return kind === "Object" ? body : `${kind ?? "[Object: null prototype]"} ${body}`;
 }

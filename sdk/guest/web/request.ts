@@ -2,6 +2,7 @@ import type { ReadableStream } from "web-streams-polyfill";
 import { AbortSignal } from "./abort.ts";
 import { Body, type BodyInit, type ReceivedBody } from "./body.ts";
 import { Headers, type HeadersInit } from "./headers.ts";
+import { inspected } from "./inspect.ts";
 
 export interface RequestInit {
   readonly method?: string;
@@ -14,48 +15,59 @@ export interface RequestInit {
 // Methods that the standard writes in upper case however they are given.
 const normalized = new Set(["DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"]);
 
-/** What a request consists of, when it comes from the host. */
-export class ReceivedRequest {
+/** What a request consists of, beside its body. */
+interface RequestParts {
   readonly method: string;
   readonly headers: Headers;
-  readonly body: ReceivedBody | null;
-  readonly signal = undefined;
-  readonly redirect = "follow";
-  /** Asked for once, and only when somebody asks for it. */
-  readonly url: () => string;
+  readonly url: string;
+  readonly redirect: "follow" | "error" | "manual";
+}
 
-  constructor(
-    method: string,
-    headers: Headers,
-    rest: { readonly url: () => string; readonly body: ReceivedBody | null },
-  ) {
-    this.method = method;
-    this.headers = headers;
-    this.body = rest.body;
-    this.url = rest.url;
+/** Of one that comes from the host: each part is asked for once, and only when somebody wants it. */
+export abstract class ReceivedRequest implements RequestParts {
+  #method: string | undefined;
+  #headers: Headers | undefined;
+  #url: string | undefined;
+
+  protected abstract askMethod(): string;
+  protected abstract askHeaders(): Headers;
+  protected abstract askUrl(): string;
+  /** Asked for once. */
+  abstract get body(): ReceivedBody | null;
+
+  get method(): string {
+    return (this.#method ??= this.askMethod());
+  }
+
+  get headers(): Headers {
+    return (this.#headers ??= this.askHeaders());
+  }
+
+  get url(): string {
+    return (this.#url ??= this.askUrl());
+  }
+
+  get redirect(): "follow" {
+    return "follow";
+  }
+
+  /** An interpreter comes past fewer objects than with `instanceof`. */
+  static is(value: object): value is ReceivedRequest {
+    return #url in value;
   }
 }
 
 /** https://fetch.spec.whatwg.org/#request-class */
 export class Request extends Body {
-  readonly method: string;
-  readonly headers: Headers;
-  readonly redirect: "follow" | "error" | "manual";
-  #url: string | (() => string);
+  readonly #parts: RequestParts;
   #signal: AbortSignal | undefined;
 
   constructor(input: Request | string | URL | ReceivedRequest, init: RequestInit = {}) {
-    const { method, headers, body, url, signal, redirect } =
-      input instanceof ReceivedRequest ? input : Request.#parts(input, init);
-    super(body, headers);
-    this.method = method;
-    this.headers = headers;
-    this.redirect = redirect;
-    this.#url = url;
-    this.#signal = signal;
-  }
-
-  static #parts(input: Request | string | URL, init: RequestInit) {
+    if (typeof input === "object" && ReceivedRequest.is(input)) {
+      super(null, input);
+      this.#parts = input;
+      return;
+    }
     const from = input instanceof Request ? input : undefined;
     const method = methodOf(init.method ?? from?.method ?? "GET");
     const headers = new Headers(init.headers ?? from?.headers);
@@ -63,9 +75,12 @@ export class Request extends Body {
     if (body !== null && body !== undefined && (method === "GET" || method === "HEAD")) {
       throw new TypeError(`a ${method} request has no body`);
     }
-    const url = from === undefined ? new URL(String(input)).href : from.#url;
-    const signal = init.signal ?? from?.signal;
-    return { method, headers, body, url, signal, redirect: init.redirect ?? from?.redirect ?? "follow" } as const;
+    super(body);
+    const type = Body.typeOf(this);
+    if (type !== undefined) headers.setMissing("content-type", type);
+    const url = from === undefined ? new URL(String(input)).href : from.url;
+    this.#parts = { method, headers, url, redirect: init.redirect ?? from?.redirect ?? "follow" };
+    this.#signal = init.signal ?? from?.signal;
   }
 
   /** The other request's body moves to the new one. */
@@ -75,9 +90,20 @@ export class Request extends Body {
     return Body.move(from);
   }
 
+  get method(): string {
+    return this.#parts.method;
+  }
+
+  override get headers(): Headers {
+    return this.#parts.headers;
+  }
+
   get url(): string {
-    if (typeof this.#url === "function") this.#url = this.#url();
-    return this.#url;
+    return this.#parts.url;
+  }
+
+  get redirect(): "follow" | "error" | "manual" {
+    return this.#parts.redirect;
   }
 
   get signal(): AbortSignal {
@@ -86,6 +112,11 @@ export class Request extends Body {
 
   clone(): Request {
     return new Request(this.url, { ...this.#init(), body: this.tee() });
+  }
+
+  [inspected](): object {
+    const { method, url, headers } = this;
+    return { method, url, headers };
   }
 
   #init(): RequestInit {

@@ -8,8 +8,8 @@ export class URLSearchParams implements Iterable<[string, string]> {
   /** Told the new query after each change. */
   #changed: ((query: string) => void) | undefined;
 
-  constructor(init: SearchParamsInit = "") {
-    this.#pairs = pairsOf(init);
+  constructor(init?: SearchParamsInit) {
+    this.#pairs = init === undefined ? [] : pairsOf(init);
   }
 
   /** Those of a URL, whose query follows what is done to them. @param query without its question mark */
@@ -42,7 +42,9 @@ export class URLSearchParams implements Iterable<[string, string]> {
 
   get(name: string): string | null {
     const key = wellFormed(name);
-    for (const pair of this.#pairs) if (pair[0] === key) return pair[1];
+    const pairs = this.#pairs;
+    // By position, since an interpreter takes four times as long to walk an array by its iterator.
+    for (let at = 0; at < pairs.length; at++) if (pairs[at]![0] === key) return pairs[at]![1];
     return null;
   }
 
@@ -102,7 +104,7 @@ export class URLSearchParams implements Iterable<[string, string]> {
   }
 }
 
-const wellFormed = (value: unknown): string => String(value).toWellFormed();
+const wellFormed = (value: unknown): string => (typeof value === "string" ? value : String(value)).toWellFormed();
 
 function matcher(name: string, value?: string): (pair: readonly [string, string]) => boolean {
   const key = wellFormed(name);

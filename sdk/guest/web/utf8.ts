@@ -27,9 +27,11 @@ export function bytesOf(text: string): Uint8Array<ArrayBuffer> {
 /** So short that the words of the bytes would be no quicker to look at. */
 const shortBytes = 256;
 
+// oxlint-disable-next-line no-control-regex -- the control characters are ASCII
+const ascii = /^[\0-\x7f]*$/;
+
 function isAscii(text: string, bytes: Uint8Array): boolean {
-  // oxlint-disable-next-line no-control-regex -- the control characters are ASCII
-  if (bytes.length < shortBytes) return /^[\0-\x7f]*$/.test(text);
+  if (bytes.length < shortBytes) return ascii.test(text);
   const whole = bytes.byteOffset % wordBytes === 0 ? bytes : bytes.slice();
   const words = new Int32Array(whole.buffer, whole.byteOffset, Math.floor(whole.length / wordBytes));
   const unrolled = words.length - (words.length % 8);
