@@ -35,7 +35,11 @@ const trace =
 console.log(
   `${trace.name}; a cold start takes ${String(options.coldStartMs)} ms, a pod ${String(options.slots)} requests`,
 );
-const results = contenders.map((contender) => simulate(trace, contender, options));
+const results = contenders.map((contender, index) => {
+  // Each takes a while, and the table comes at the end; it is not part of it.
+  console.error(`${String(index + 1)} of ${String(contenders.length)}: ${contender.name}`);
+  return simulate(trace, contender, options);
+});
 const [first] = results;
 const rows = [...results, ...(first === undefined ? [] : [clairvoyant(first)])].map(row);
 console.log(
