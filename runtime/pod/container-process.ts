@@ -13,7 +13,7 @@ export interface ExecRequest {
   readonly terminal: boolean;
   /** `NAME=value`, beside the container's own. */
   readonly env?: readonly string[];
-  /** `user[:group]`, by number or as the container's own files name them, instead of the container's; only where the program itself could become somebody else. */
+  /** `user[:group]`, by number or as the container's own files name them, instead of the container's; root only where the pod may be. */
   readonly user?: string;
   /** Absolute; instead of the container's. */
   readonly workingDir?: string;

@@ -9,6 +9,7 @@ import type { NativePod } from "./native-pod.ts";
 import { readBelowEtc } from "./image-files.ts";
 import { resolveUser, type UserFiles } from "./image-user.ts";
 import type { OciSpec, OciUser } from "./oci-spec.ts";
+import type { PodRecord } from "./pod-record.ts";
 import { type OciRuntime, runtimeComplaint } from "./oci-runtime.ts";
 
 export interface ExecTools {
@@ -67,7 +68,9 @@ async function execProcess(pod: ExecTarget, request: ExecRequest): Promise<objec
     ...own,
     ...{ env, args: request.command, terminal: request.terminal },
     ...(request.workingDir === undefined ? {} : { cwd: request.workingDir }),
-    ...(request.user === undefined ? {} : { user: otherUser(own, request.user, await userFiles(pod)) }),
+    ...(request.user === undefined
+      ? {}
+      : { user: otherUser({ own: own.user, ...pod.record }, request.user, await userFiles(pod)) }),
   };
 }
 
@@ -79,20 +82,20 @@ async function userFiles({ files: { pidFile } }: ExecTarget): Promise<UserFiles>
   return { passwd: passwd ?? "", group: group ?? "" };
 }
 
-/** A container that may not gain privileges gains none by a command in it. @throws PodFault EXEC_FAILED */
-function otherUser(
-  { user: own, noNewPrivileges }: Pick<OciSpec["process"], "user" | "noNewPrivileges">,
+/**
+ * Whoever may run commands in a container says whose they are, as with Docker; `no_new_privs` is about what a program gains by itself.
+ * Where the pod says that nothing of it is root's, nothing is. @throws PodFault EXEC_FAILED
+ */
+export function otherUser(
+  { own, mayBeRoot }: Pick<PodRecord, "mayBeRoot"> & { readonly own: OciUser },
   text: string,
   files: UserFiles,
 ): OciUser {
   const user = resolveUser(text, files);
   if (typeof user === "string")
     throw new PodFault("EXEC_FAILED", `unable to find user ${JSON.stringify(text.slice(0, 80))}: ${user}`);
-  if (noNewPrivileges && user.uid !== own.uid) {
-    throw new PodFault(
-      "EXEC_FAILED",
-      "the container has allowPrivilegeEscalation: false; its commands run as its own user",
-    );
+  if (user.uid === 0 && own.uid !== 0 && mayBeRoot !== true) {
+    throw new PodFault("EXEC_FAILED", "the pod says runAsNonRoot: no command in it runs as root");
   }
   return user;
 }

@@ -16,6 +16,8 @@ export interface PodRecord {
   readonly diskBytes?: number;
   /** The number of the signal that asks its program to end; undefined: SIGTERM. */
   readonly stopSignal?: number;
+  /** Commands in it may be root's, and any user's: its pod does not say runAsNonRoot. */
+  readonly mayBeRoot?: true;
   /** The shim, and when it began: a later process may have its id. */
   readonly shimPid: number;
   readonly shimStart: string;
@@ -25,12 +27,17 @@ export interface PodRecord {
 }
 
 /** What is remembered of what was asked for. */
-export function askedOf({ limits, image }: Pick<NativeLaunch, "limits" | "image">): Partial<PodRecord> {
+export function askedOf({
+  limits,
+  image,
+  security,
+}: Pick<NativeLaunch, "limits" | "image" | "security">): Partial<PodRecord> {
   // What the image says and is no signal says nothing.
   const stopSignal = signalByName(image.config.stopSignal ?? "");
   return {
     ...(limits.diskBytes === undefined ? {} : { diskBytes: limits.diskBytes }),
     ...(stopSignal === undefined ? {} : { stopSignal }),
+    ...(security?.runAsNonRoot === true ? {} : { mayBeRoot: true }),
   };
 }
 

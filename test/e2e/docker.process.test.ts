@@ -193,6 +193,21 @@ test("a container in the background: ports, volumes, exec, logs, stop, start, rm
   expect((await docker(["exec", "web", "nosuch"])).code).toBe(127);
   expect(await d("exec", "-u", "app", "web", "id")).toBe("uid=1001(app) gid=1002(app) groups=77(extra)");
   expect(await d("exec", "-u", "1001:extra", "web", "id")).toBe("uid=1001(app) gid=77(extra)");
+  await d(
+    "run",
+    "-d",
+    "--name",
+    "closed",
+    "--security-opt",
+    "no-new-privileges",
+    "-u",
+    "1001",
+    "shell:1",
+    "sleep",
+    "99",
+  );
+  expect(await d("exec", "-u", "0", "closed", "id", "-u")).toBe("0");
+  await d("rm", "-f", "closed");
   expect(await docker(["exec", "-u", "nosuch", "web", "id"])).toMatchObject({
     ...{ code: 126, stderr: expect.stringContaining("unable to find user") },
   });
