@@ -12,7 +12,8 @@ export {
 } from "./image-policy.ts";
 export { type ImageDemands, readDemands } from "./image-demands.ts";
 export { generateKeyPair, type KeyType, parseSignKey, parseVerifyKey, type SignKey, type VerifyKey } from "./keys.ts";
-export { debianPackages, npmPackages } from "./packages.ts";
+export { cargoPackages, goPackages, pythonPackages } from "./lock-files.ts";
+export { debianPackages, npmPackages, type Package } from "./packages.ts";
 export {
   cycloneDxDocument,
   cycloneDxType,

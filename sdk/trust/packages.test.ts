@@ -1,5 +1,6 @@
 import type { Digest } from "@shallop/sdk/image";
 import { expect, test } from "vitest";
+import { cargoPackages, goPackages, pythonPackages } from "./lock-files.ts";
 import { debianPackages, npmPackages } from "./packages.ts";
 import { cycloneDxDocument, provenanceStatement, spdxDocument } from "./statements.ts";
 
@@ -23,6 +24,47 @@ test("npm's lock file: each package once, scopes encoded, without development an
   ]);
   for (const nonsense of ["", "[]", "{", '{"packages":{"node_modules/x":{}}}'])
     expect(npmPackages(nonsense)).toEqual([]);
+});
+
+test("go.mod: what is required, and not what is a directory of the project", () => {
+  const mod = [
+    ...["module hello", "go 1.24", "require shallop v0.0.0", "require (", "\tgithub.com/Foo/bar/v2 v2.1.0"],
+    ...["\tgolang.org/x/net v0.30.0-rc.1+incompatible // indirect", ")", "exclude github.com/a/b v1.0.0"],
+    ...["replace shallop => ./shallop", "replace (", "\texample.org/own v1.0.0 => ../own", ")", "toolchain go1.24.3"],
+  ].join("\n");
+  expect(goPackages(`${mod}\nrequire example.org/own v1.0.0\n`).map(({ purl }) => purl)).toEqual([
+    "pkg:golang/github.com/foo/bar/v2@v2.1.0",
+    "pkg:golang/golang.org/x/net@v0.30.0-rc.1%2Bincompatible",
+  ]);
+  expect(goPackages("module hello\n")).toEqual([]);
+});
+
+test("Cargo.lock: crates, without the project's own", () => {
+  const source = 'source = "registry+https://github.com/rust-lang/crates.io-index"';
+  const lock = [
+    "version = 4",
+    "[[package]]",
+    'name = "http"',
+    'version = "1.4.0"',
+    source,
+    "dependencies = [",
+    ' "bytes",',
+    "]",
+  ];
+  const own = ["[[package]]", 'name = "hello"', 'version = "0.1.0"'];
+  expect(cargoPackages([...lock, ...own].join("\n")).map(({ purl }) => purl)).toEqual(["pkg:cargo/http@1.4.0"]);
+});
+
+test("requirements.txt: all that it names with their versions, or nothing is known", () => {
+  const lines = ["# one a line: Loose", "Flask==3.1.2 ; python_version > '3'", "my_pkg[extra]==1.0 # why", ""];
+  const all = [...lines, "hashed==4 \\", "    --hash=sha256:00"].join("\n");
+  expect(pythonPackages(all)?.map(({ purl }) => purl)).toEqual([
+    "pkg:pypi/flask@3.1.2",
+    "pkg:pypi/hashed@4",
+    "pkg:pypi/my-pkg@1.0",
+  ]);
+  expect(pythonPackages("# none\n")).toEqual([]);
+  for (const line of ["loose>=2", "-r other.txt", "loose"]) expect(pythonPackages(`${all}\n${line}`)).toBeUndefined();
 });
 
 test("Debian's status: what is installed, epochs encoded", () => {

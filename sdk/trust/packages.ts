@@ -8,7 +8,7 @@ export interface Package {
 }
 
 /** A lock file of the largest projects has some ten thousand packages; a distribution some thousand. */
-const packagesMax = 100_000;
+export const packagesMax = 100_000;
 
 interface LockJson {
   readonly packages?: Readonly<Record<string, LockEntry>>;
@@ -61,5 +61,6 @@ export function debianPackages(status: string): readonly Package[] {
   return distinct(found);
 }
 
-const distinct = (packages: readonly Package[]): readonly Package[] =>
+/** Sorted, each once. */
+export const distinct = (packages: readonly Package[]): readonly Package[] =>
   [...new Map(packages.map((one) => [one.purl, one])).values()].sort((a, b) => (a.purl < b.purl ? -1 : 1));

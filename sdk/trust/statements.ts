@@ -124,10 +124,23 @@ export const provenanceStatement = (subject: ImageSubject, build: BuildFacts): o
   },
 });
 
+const fileNames: Readonly<Record<string, string>> = {
+  [spdxType]: "sbom.spdx.json",
+  [cycloneDxType]: "sbom.cdx.json",
+  [inTotoType]: "provenance.intoto.json",
+};
+
 /** A document as something that refers to an image. */
 export const documentAttachment = (artifactType: string, document: object, created: string): Attachment => ({
   artifactType,
-  layers: [{ mediaType: artifactType, bytes: new TextEncoder().encode(JSON.stringify(document)) }],
+  layers: [
+    {
+      mediaType: artifactType,
+      bytes: new TextEncoder().encode(JSON.stringify(document)),
+      // Under this name clients that fetch files write it.
+      annotations: { "org.opencontainers.image.title": fileNames[artifactType] ?? "document.json" },
+    },
+  ],
   annotations: {
     "org.opencontainers.image.created": created,
     ...(artifactType === inTotoType ? { "in-toto.io/predicate-type": provenanceType } : {}),

@@ -51,7 +51,10 @@ function register(program: Command, context: Context): void {
     )
     .option("--push", "push it to its registry too")
     .addOption(
-      new Option("--sbom <format>", "of the bill of materials that --push attaches").choices(["spdx", "cyclonedx"]),
+      new Option("--sbom <format>", "of the bill of materials that goes with it when it is pushed").choices([
+        "spdx",
+        "cyclonedx",
+      ]),
     )
     .option("--data <dir>", "data directory of the platform on this machine (default: ~/.shallop)")
     .addOption(outputOption())

@@ -16,8 +16,12 @@ function register(program: Command, context: Context): void {
 async function push(context: Context, text: string, flags: { readonly data?: string }): Promise<void> {
   const { openImages } = await import("../platform/image-store.ts");
   const { localImage } = await import("../platform/local-image.ts");
+  const { attachFacts, rememberedFacts } = await import("../images/build-facts.ts");
   const { pushTo } = await import("../platform/push.ts");
   const images = await openImages(context, flags);
   const reference = images.reference(text);
-  await pushTo(context, images, { reference, target: (await localImage(images, reference)).target });
+  const { target } = await localImage(images, reference);
+  await pushTo(context, images, { reference, target });
+  const facts = await rememberedFacts(images, target.digest);
+  if (facts !== undefined) await attachFacts(images, { reference, target }, facts);
 }

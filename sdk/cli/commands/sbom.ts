@@ -17,7 +17,7 @@ function register(program: Command, context: Context): void {
     .addOption(outputOption())
     .addHelpText(
       "after",
-      "\nshallop build --push attaches both by itself, the bill as SPDX unless --sbom says otherwise.\n\nExample:\n  shallop sbom hello:1.0.0",
+      "\nshallop build notes both, and whatever pushes the image then attaches them; the bill is SPDX unless build --sbom says otherwise.\n\nExample:\n  shallop sbom hello:1.0.0",
     )
     .action(async (reference: string, flags: SbomFlags) => {
       const { sbom } = await import("../images/sbom.ts");

@@ -1,23 +1,10 @@
-import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
-import { basename, join, resolve } from "node:path";
-import { attach, type Descriptor, formatReference, type ImageReference } from "../../image/index.ts";
-import { errorCode } from "../../internal/fault.ts";
-import {
-  cycloneDxDocument,
-  cycloneDxType,
-  debianPackages,
-  documentAttachment,
-  inTotoType,
-  npmPackages,
-  provenanceStatement,
-  spdxDocument,
-  spdxType,
-} from "../../trust/index.ts";
+import { formatReference, type ImageReference } from "../../image/index.ts";
+import { inTotoType } from "../../trust/index.ts";
 import { CliFault } from "../cli-fault.ts";
 import type { Context } from "../context.ts";
 import { orDash, table } from "../output/table.ts";
 import { type LocalImages, openImages } from "../platform/image-store.ts";
+import { attachFacts, type BillFormat, billFormats, bills, gatherFacts, lockNames } from "./build-facts.ts";
 
 export interface SbomFlags {
   readonly data?: string;
@@ -28,23 +15,6 @@ export interface SbomFlags {
   readonly format?: BillFormat;
 }
 
-/** Formats of bills of materials. */
-const billFormats = ["spdx", "cyclonedx"] as const;
-export type BillFormat = (typeof billFormats)[number];
-
-const bills = {
-  spdx: { type: spdxType, make: spdxDocument },
-  cyclonedx: { type: cycloneDxType, make: cycloneDxDocument },
-} as const satisfies Readonly<Record<BillFormat, unknown>>;
-
-/** Files that say what is in a directory; the first that there are count. */
-const lockFiles = [
-  { name: "package-lock.json", read: npmPackages },
-  { name: "var/lib/dpkg/status", read: debianPackages },
-] as const;
-
-const lockNames = lockFiles.map(({ name }) => name).join(", ");
-
 /** An image has one bill, or one of each maker. */
 const documentsMax = 20;
 
@@ -54,11 +24,10 @@ export async function sbom(context: Context, text: string, flags: SbomFlags): Pr
   const reference = images.reference(text);
   if (flags.attach !== undefined) {
     const target = await images.registry.resolve(reference);
-    const count = await attachFacts(context, images, {
-      ...{ reference, target, directory: flags.attach },
-      ...(flags.format === undefined ? {} : { format: flags.format }),
-    });
-    if (count === undefined) throw new CliFault("NOT_FOUND", `${flags.attach} has none of ${lockNames}`);
+    const facts = await gatherFacts(context, flags.attach, flags.format);
+    const count = await attachFacts(images, { reference, target }, facts);
+    if (count === undefined)
+      throw new CliFault("NOT_FOUND", `${flags.attach} has none of ${lockNames} that says all that went in`);
     return context.print(
       `${context.style.green(formatReference(reference))} has a bill of ${count} packages\n  ${target.digest}`,
     );
@@ -77,53 +46,6 @@ export async function sbom(context: Context, text: string, flags: SbomFlags): Pr
   }
   const rows = documents.flatMap(packageRows);
   context.print(table(["PACKAGE", "VERSION", "LICENSE", "PURL"], rows));
-}
-
-/**
- * Makes a bill of materials, where a lock file says what went in, and a statement of how the image was made, and puts both
- * beside it. Resolves with the number of packages; undefined without a bill, since an empty one would say that nothing did.
- */
-export async function attachFacts(
-  context: Context,
-  images: LocalImages,
-  image: {
-    readonly reference: ImageReference;
-    readonly target: Descriptor;
-    readonly directory: string;
-    readonly format?: BillFormat;
-  },
-): Promise<number | undefined> {
-  const { reference, target } = image;
-  const directory = resolve(image.directory);
-  const locks = await readLocks(directory);
-  const packages = locks.flatMap(({ packages: some }) => some);
-  const { registry, repository } = reference;
-  // As the image itself says: the same build pushed again brings no second bill.
-  const epochMs = Number(context.environment["SOURCE_DATE_EPOCH"] ?? 0) * 1000;
-  const created = `${new Date(Number.isSafeInteger(epochMs) ? epochMs : 0).toISOString().slice(0, 19)}Z`;
-  const subject = { name: `${registry}/${repository}`, digest: target.digest, created };
-  const { type, make } = bills[image.format ?? "spdx"];
-  const bill = documentAttachment(type, make(subject, packages), created);
-  const facts = { source: basename(directory), locks: locks.map(({ name, sha256 }) => ({ name, sha256 })) };
-  const statement = documentAttachment(inTotoType, provenanceStatement(subject, facts), created);
-  const attachments = locks.length === 0 ? [statement] : [bill, statement];
-  for (const attachment of attachments) await attach(images.registry, reference, target, attachment);
-  return locks.length === 0 ? undefined : packages.length;
-}
-
-async function readLocks(directory: string) {
-  const found = await Promise.all(
-    lockFiles.map(async ({ name, read }) => {
-      try {
-        const text = await readFile(join(directory, name), "utf8");
-        return [{ name, packages: read(text), sha256: createHash("sha256").update(text).digest("hex") }];
-      } catch (error) {
-        if (["ENOENT", "ENOTDIR"].includes(errorCode(error) ?? "")) return [];
-        throw new CliFault("NOT_FOUND", `${join(directory, name)} cannot be read`, { cause: error });
-      }
-    }),
-  );
-  return found.flat();
 }
 
 async function documentsOf(images: LocalImages, reference: ImageReference, type: string): Promise<readonly unknown[]> {

@@ -4,7 +4,7 @@ import { parseDurationMs } from "../../internal/duration.ts";
 import type { RunLimits } from "../../wire/index.ts";
 import { CliFault } from "../cli-fault.ts";
 import type { Context } from "../context.ts";
-import type { BillFormat } from "../images/sbom.ts";
+import type { BillFormat } from "../images/build-facts.ts";
 import { pairOf } from "./flag-values.ts";
 
 /** Flags of `shallop build` as the parser gives them. */

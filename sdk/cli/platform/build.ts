@@ -7,7 +7,7 @@ import {
   parseManifest,
 } from "../../image/index.ts";
 import { CliFault } from "../cli-fault.ts";
-import { attachFacts } from "../images/sbom.ts";
+import { attachFacts, gatherFacts, rememberFacts } from "../images/build-facts.ts";
 import type { Context } from "../context.ts";
 import { bytes, table } from "../output/table.ts";
 import { buildArgsOf, type BuildFlags, labelsOf, platformsOf } from "./build-flags.ts";
@@ -26,11 +26,12 @@ export async function build(context: Context, path: string, flags: BuildFlags): 
   const built = await buildWith(context, project, images, flags);
   const { index } = built.image;
   await images.tags.set(reference, index, context.clock.wallMs());
+  const facts = await gatherFacts(context, path, flags.sbom);
+  await rememberFacts(images, index.digest, facts);
   await report(context, images, { reference, built, tookMs: context.clock.nowMs() - beganMs }, flags);
   if (flags.push !== true) return;
   await pushTo(context, images, { reference, target: index });
-  const format = flags.sbom === undefined ? {} : { format: flags.sbom };
-  await attachFacts(context, images, { reference, target: index, directory: path, ...format });
+  await attachFacts(images, { reference, target: index }, facts);
 }
 
 async function buildWith(
