@@ -109,6 +109,16 @@ test.each(rows)("planConfiguration: $name", (row) => {
   expect([condition?.status, condition?.reason].filter((word) => word !== undefined).join(" ")).toBe(row.ready);
 });
 
+test("why a revision failed is told in one sentence, whether or not it ends as one", () => {
+  const told = (message: string): string | undefined => {
+    const revisions = [revision(1, { conditions: [{ type: "Ready", status: "False", message }] })];
+    const { status } = planConfiguration(worldOf({ ...rows[0]!, revisions }));
+    return status.conditions?.find(({ type }) => type === "Ready")?.message;
+  };
+  expect(told("no image")).toBe('Revision "hello-00001" failed with message: no image.');
+  expect(told("It has no image.")).toBe('Revision "hello-00001" failed with message: It has no image.');
+});
+
 test("a revision has the template's labels and annotations, and Knative's own", () => {
   const { create } = planConfiguration(
     worldOf({

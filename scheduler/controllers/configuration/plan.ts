@@ -135,7 +135,8 @@ function readyFinding(configuration: Configuration, newest: Newest, latestReadyN
   if (condition?.status === "False") {
     return failed(
       "RevisionFailed",
-      `Revision "${name}" failed with message: ${condition.message ?? condition.reason ?? ""}.`,
+      // Knative's own sentence; what is told may be one, too.
+      `Revision "${name}" failed with message: ${(condition.message ?? condition.reason ?? "").replace(/\.$/, "")}.`,
     );
   }
   return unknown(
