@@ -239,6 +239,7 @@ test("discovery and explain", async () => {
     /services +kservice,ksvc +serving.knative.dev\/v1 +true +Service/,
   );
   expect(await k("explain ksvc.spec.traffic")).toContain("<[]TrafficTarget>");
+  expect(await k("explain trafficpolicy.spec.jwt")).toContain("Requests need a JSON Web Token");
   expect(await k("explain pod.spec.containers.image")).toContain("FIELD: image <string>");
   expect(await k("get all -o name")).toContain("service.serving.knative.dev/hello");
   expect(await k("version")).toMatch(/Server Version: .*v1\.33/);

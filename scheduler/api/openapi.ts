@@ -1,4 +1,5 @@
 import {
+  fieldDescriptions,
   type FieldType,
   isScalar,
   type Json,
@@ -88,7 +89,8 @@ function collectSchemas(type: string, schemas: Map<string, JsonObject>): void {
   const properties: Record<string, Json> = {};
   for (const field of fields.values()) {
     if (!isScalar(field.type)) collectSchemas(field.type, schemas);
-    properties[field.name] = fieldSchema(field);
+    const description = fieldDescriptions[`${type}.${field.name}`];
+    properties[field.name] = { ...fieldSchema(field), ...(description === undefined ? {} : { description }) };
   }
   const required = [...fields.values()].filter((field) => field.required).map((field) => field.name);
   schemas.set(type, { type: "object", properties, ...(required.length === 0 ? {} : { required }) });

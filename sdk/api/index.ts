@@ -116,6 +116,7 @@ export type {
   Service,
   TrafficTarget,
 } from "./serving.ts";
+export { fieldDescriptions } from "./types/field-descriptions.ts";
 export { type FieldType, isScalar, type MessageType, messageType, type Scalar, typeTable } from "./types/type-table.ts";
 export { parseSignals, type SignalName, signalNames } from "./signals.ts";
 export { parseAutoscalingSettings } from "./validation/autoscaling.ts";

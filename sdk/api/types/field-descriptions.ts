@@ -1,0 +1,78 @@
+// What `kubectl explain` says of the fields of Shallop's own kinds, and of those of the Gateway API that stand in them: by
+// type and field. All that others have invented is described where it comes from.
+
+/** `TYPE.FIELD` → sentence. */
+export const fieldDescriptions: Readonly<Record<string, string>> = {
+  "TrafficPolicy.spec": "What is done with the requests of the targets, beside what their routes say.",
+  "TrafficPolicySpec.targetRefs":
+    "What the policy is for, in its own namespace: a Service, Route or DomainMapping of Knative, an Ingress, HTTPRoute or Gateway. The narrowest policy says each field.",
+  "TrafficPolicySpec.filters": "Filters of an HTTPRoute, for what has no field for them itself.",
+  "TrafficPolicySpec.timeouts": "How long a request may take.",
+  "TrafficPolicySpec.retry":
+    "Requests that may be sent twice (GET, HEAD, PUT, DELETE, OPTIONS) are sent again, within a budget of all requests.",
+  "TrafficPolicySpec.sessionPersistence": "A client comes back to the revision and the pod that it had.",
+  "TrafficPolicySpec.rateLimits": "How many requests pass; one more is answered 429. 8 at most, all of which hold.",
+  "TrafficPolicySpec.outlierDetection": "Pods that go on failing get no requests for a while.",
+  "TrafficPolicySpec.compression": "Answers are compressed for clients that say that they take it.",
+  "TrafficPolicySpec.requestBodyMax": "Bytes of a request's body, such as 1Mi; more is answered 413.",
+  "TrafficPolicySpec.jwt": "Requests need a JSON Web Token (RFC 7519) of this issuer; others are answered 401.",
+  "TrafficPolicySpec.basicAuth": "Requests need a user's name and password (RFC 7617); others are answered 401.",
+  "TrafficPolicySpec.clients": "Addresses from which requests may come; others are answered 403.",
+  "TrafficPolicySpec.redirectToHttps": "Plain HTTP is answered with a redirect to the same place over HTTPS.",
+  "PolicyTargetReference.group":
+    "serving.knative.dev, networking.k8s.io or gateway.networking.k8s.io, the group of the kind.",
+  "PolicyTargetReference.kind": "Service, Route, DomainMapping, Ingress, HTTPRoute or Gateway.",
+  "PolicyTargetReference.name": "Name of the object.",
+  "PolicyTargetReference.sectionName": "A rule of an HTTPRoute, or a listener of a Gateway, instead of all.",
+  "RateLimit.requests": "How many pass in a period, in the long run.",
+  "RateLimit.period": "A duration from 1ms to 24h; 1s unless given.",
+  "RateLimit.burst": "How many pass at once after a pause; as many as requests unless given.",
+  "RateLimit.per": "Client: each address is counted by itself (the default). Route: all together.",
+  "OutlierDetection.consecutiveErrors": "So many answers of 5xx in a row, and a pod is left alone; 5 unless given.",
+  "OutlierDetection.baseEjectionTime": "For how long, times how often it has been already; 30s unless given.",
+  "OutlierDetection.maxEjectionPercent": "So many of a revision's pods at most, in percent; 10 unless given.",
+  "Compression.algorithms": "zstd, br and gzip; all of them unless given. The client's choice counts.",
+  "Compression.minBytes": "Answers of known length that are shorter go as they are; 1024 unless given.",
+  "Compression.contentTypes": "Beginnings, or endings such as +json, of the types that are compressed.",
+  "JwtPolicy.issuer": "The claim iss.",
+  "JwtPolicy.audiences": "One of them must be in the claim aud; any is good where none is given.",
+  "JwtPolicy.jwks": "The issuer's public keys: a JSON Web Key Set (RFC 7517).",
+  "JwtPolicy.jwksSecret":
+    "A Secret of the policy's namespace and of type shallop.dev/jwks that has them under jwks.json, instead of jwks.",
+  "JwtPolicy.header": "The header that has the token; Authorization, after Bearer, unless given.",
+  "JwtPolicy.optional": "Requests without a token pass; those with one that is not valid do not.",
+  "JwtPolicy.claimsToHeaders": "Claims that the function is told in headers. What clients send in these is taken away.",
+  "ClaimToHeader.claim": "Name of the claim.",
+  "ClaimToHeader.header": "Name of the header.",
+  "BasicAuthPolicy.secrets":
+    "Secrets of type kubernetes.io/basic-auth of the policy's namespace, a user each: username and password.",
+  "BasicAuthPolicy.realm": "What browsers show when they ask for the password; restricted unless given.",
+  "ClientAddresses.allow": "Addresses and ranges, such as 10.0.0.0/8; all unless given.",
+  "ClientAddresses.deny": "Those that may not, though allow has them.",
+  "HTTPRouteTimeouts.request": "For all of a request, such as 10s; 0s is no limit but the revision's own.",
+  "HTTPRouteTimeouts.backendRequest": "For one attempt to begin its answer.",
+  "HTTPRouteRetry.codes": "Answers that are asked for again; 502, 503 and 504 unless given.",
+  "HTTPRouteRetry.attempts": "How often, 10 at most; 1 unless given.",
+  "HTTPRouteRetry.backoff": "The pause before the first, which doubles with each; 25ms unless given.",
+  "SessionPersistence.sessionName": "Name of the cookie or header; shallop-session unless given.",
+  "SessionPersistence.absoluteTimeout": "For how long after it began.",
+  "SessionPersistence.idleTimeout": "For how long after its last request.",
+  "SessionPersistence.type": "Cookie (the default) or Header.",
+  "SessionPersistence.cookieConfig": "How browsers keep the cookie.",
+  "CookieConfig.lifetimeType": "Session (the default): until the browser ends. Permanent: until absoluteTimeout.",
+  "ImagePolicy.spec":
+    "Which images the policy is for, and what it demands of them. Every policy that an image falls under holds.",
+  "ImagePolicySpec.images":
+    'Patterns of REGISTRY/REPOSITORY; * stands for what has no slash, ** for anything. "**" is for all.',
+  "ImagePolicySpec.namespaces": "Patterns of namespaces; all unless given.",
+  "ImagePolicySpec.deny": "These images may not run.",
+  "ImagePolicySpec.registries": "Patterns of the registries that they may come from; any unless given.",
+  "ImagePolicySpec.digestRequired": "Whoever deploys names the image by its digest.",
+  "ImagePolicySpec.wasmOnly": "Only Wasm variants run.",
+  "ImagePolicySpec.keys": "Public keys, one of which must have signed the image, as cosign signs.",
+  "ImagePolicySpec.approveCapabilities":
+    "A revision that asks for more than the one that runs waits for `shallop approve`.",
+  "ImagePolicySpec.message": "What is told to whoever is refused, such as whom to ask.",
+  "ImageKey.name": "What the key is called in messages.",
+  "ImageKey.key": "In PEM: BEGIN PUBLIC KEY.",
+};
