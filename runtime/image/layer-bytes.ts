@@ -4,6 +4,9 @@ import { pipeline } from "node:stream/promises";
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import { LayerError } from "./tar-format.ts";
 
+/** Decompressed in a thread of its own, and handed over in pieces of this size: each is a turn of both threads. */
+const pieceBytes = 256 * 1024;
+
 /**
  * The archive in a layer: decompressed by what its first bytes say, because Docker's media types may not say. Bytes are
  * counted and hashed on the way.
@@ -41,9 +44,10 @@ export class LayerBytes {
 }
 
 function decompressed(head: Buffer, source: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
-  if (head[0] === 0x1f && head[1] === 0x8b) return through(source, createGunzip());
+  if (head[0] === 0x1f && head[1] === 0x8b) return through(source, createGunzip({ chunkSize: pieceBytes }));
   // RFC 8878: a window of up to 8 MiB must be readable; zlib's own bound of 128 MiB holds.
-  if (head.length >= 4 && isZstd(head.readUInt32LE(0))) return through(source, createZstdDecompress());
+  if (head.length >= 4 && isZstd(head.readUInt32LE(0)))
+    return through(source, createZstdDecompress({ chunkSize: pieceBytes }));
   return source;
 }
 

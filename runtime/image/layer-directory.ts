@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { chmod, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createHash } from "node:crypto";
 import { type Digest, ImageFault } from "@shallop/sdk/image";
@@ -23,31 +23,46 @@ interface LayerRecord {
   readonly rootOpaque: boolean;
 }
 
+/** In a layer that may not be on the disk yet: of which start of the machine it is. */
+const unsyncedFile = "unsynced";
+
 /**
- * Unpacked layers, each a directory that appears at once and whole: it is filled under another name, synced, and
- * renamed. A layer is found by its diff id; one that depends on what is below it (a hard link to a lower file, a
+ * Unpacked layers, each a directory that appears at once and whole: it is filled under another name, and renamed. Nobody waits until it is on
+ * the disk: until then it has a mark, and one with the mark of an earlier start of the machine is removed, because a loss of power may have
+ * taken some of it. A layer is found by its diff id; one that depends on what is below it (a hard link to a lower file, a
  * directory whose attributes are only there) by its chain id, too.
  *
  *     layers/<key>/layer.json   what is known of it
  *     layers/<key>/files/       the lower directory
+ *     layers/<key>/unsynced     it may not be on the disk yet
  *     layers/.draft-<uuid>/     being filled
  */
 export class LayerDirectory {
   readonly #directory: string;
   readonly #random: Random;
+  /** Undefined where the machine does not tell its starts apart. */
+  readonly #start: string | undefined;
+  readonly #unsynced = new Set<string>();
+  #isSyncing = false;
 
-  private constructor(directory: string, random: Random) {
+  private constructor(directory: string, random: Random, start: string | undefined) {
     this.#directory = directory;
     this.#random = random;
+    this.#start = start;
   }
 
-  /** Removes what a killed process left half done: one process at a time uses the directory. */
+  /** Removes what a killed process or a machine without power left half done: one process at a time uses the directory. */
   static async open(directory: string, random: Random): Promise<LayerDirectory> {
     await mkdir(directory, { recursive: true, mode: 0o700 });
+    const start = await readText("/proc/sys/kernel/random/boot_id");
+    const layers = new LayerDirectory(directory, random, start);
     for (const name of await readdir(directory)) {
-      if (name.startsWith(".draft-")) await removeTree(join(directory, name));
+      const mark = await readText(join(directory, name, unsyncedFile));
+      if (name.startsWith(".draft-") || (mark !== undefined && mark !== start)) {
+        await removeTree(join(directory, name));
+      } else if (mark !== undefined) layers.#sync(name);
     }
-    return new LayerDirectory(directory, random);
+    return layers;
   }
 
   async find(key: string): Promise<UnpackedLayer | undefined> {
@@ -71,16 +86,35 @@ export class LayerDirectory {
       await chmod(files, 0o755);
       const record = await fill(files);
       await writeFile(join(draft, "layer.json"), JSON.stringify(record));
-      await syncFileSystem(draft);
+      if (this.#start === undefined) await syncFileSystem(draft);
+      else await writeFile(join(draft, unsyncedFile), this.#start);
       await rename(draft, join(this.#directory, key));
-      await using parent = await open(this.#directory, "r");
-      await parent.sync();
+      this.#sync(key);
       const { mtimeMs } = await stat(join(this.#directory, key, "layer.json"));
       return { key, path: join(this.#directory, key, "files"), ...record, writtenMs: mtimeMs };
     } catch (error) {
       await removeTree(draft);
       throw error;
     }
+  }
+
+  /** All that wait are on the disk together. */
+  #sync(key: string): void {
+    this.#unsynced.add(key);
+    if (!this.#isSyncing) void this.#syncAll();
+  }
+
+  async #syncAll(): Promise<void> {
+    this.#isSyncing = true;
+    while (this.#unsynced.size > 0) {
+      const keys = [...this.#unsynced];
+      this.#unsynced.clear();
+      await syncFileSystem(this.#directory);
+      // A mark that stays costs nothing but the layer, should the machine go down.
+      for (const key of keys)
+        await rm(join(this.#directory, key, unsyncedFile), { force: true }).catch(() => undefined);
+    }
+    this.#isSyncing = false;
   }
 
   async list(): Promise<readonly UnpackedLayer[]> {
@@ -123,6 +157,8 @@ export function chainIds(diffIds: readonly Digest[]): readonly Digest[] {
   }
   return chain;
 }
+
+const readText = (path: string): Promise<string | undefined> => readFile(path, "utf8").catch(() => undefined);
 
 /** Directories without permissions, as non-root users can make them, are opened first. */
 async function removeTree(path: string): Promise<void> {

@@ -29,6 +29,8 @@ export type FetchLayer = (layer: Descriptor, signal: AbortSignal) => Promise<voi
 /** Two: unpacking is bound by the disk and by one core each, and requests have to be served meanwhile. */
 const unpacksMax = 2;
 
+const spoiltCodes: ReadonlySet<string> = new Set(["LAYER_INVALID", "DIGEST_MISMATCH"]);
+
 /** Turns the layers of a native variant into lower directories, each once for all images that share it. */
 export class NativeLayers {
   readonly #store: ContentStore;
@@ -141,9 +143,13 @@ export class NativeLayers {
       const found = await this.#layers.find(key);
       if (found !== undefined) return found;
       await how.fetch(step.layer, signal);
-      const unpacked = await this.#unpacks.pass(() =>
-        this.#layers.make(key, (directory) => this.#fill(step, directory, how.lowers, signal)),
-      );
+      const unpacked = await this.#unpacks
+        .pass(() => this.#layers.make(key, (directory) => this.#fill(step, directory, how.lowers, signal)))
+        .catch(async (error: unknown) => {
+          // A loss of power may have spoilt it on the disk: who tries again fetches it again.
+          if (error instanceof ImageFault && spoiltCodes.has(error.code)) await this.#store.remove(step.layer.digest);
+          throw error;
+        });
       // The files are what is used from now on; kept, the archive would double what an image takes.
       await this.#store.remove(step.layer.digest);
       return unpacked;

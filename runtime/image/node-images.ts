@@ -108,6 +108,8 @@ const privilegesDefault: PrivilegePolicy = { setIds: false, capabilities: false,
  */
 export class NodeImages {
   readonly #store: ContentStore;
+  /** The same blobs: archives are gone when they are unpacked, and need not outlast a loss of power. */
+  readonly #archives: ContentStore;
   readonly #client: RegistryClient;
   readonly #clock: Clock;
   readonly #layers: LayerDirectory;
@@ -121,6 +123,7 @@ export class NodeImages {
   private constructor(
     parts: {
       readonly store: ContentStore;
+      readonly archives: ContentStore;
       readonly layers: LayerDirectory;
       readonly wasm: WasmFiles;
       readonly native: NativeLayers;
@@ -128,6 +131,7 @@ export class NodeImages {
     options: NodeImagesOptions,
   ) {
     this.#store = parts.store;
+    this.#archives = parts.archives;
     this.#layers = parts.layers;
     this.#wasm = parts.wasm;
     this.#native = parts.native;
@@ -145,12 +149,13 @@ export class NodeImages {
     const isRoot = process.getuid?.() === 0;
     const users = userMap();
     const store = await ContentStore.open(directory, { random });
+    const archives = await ContentStore.open(directory, { random, lasts: false });
     const layers = await LayerDirectory.open(join(directory, "layers"), random);
     const jail = new UnpackJail(options.clock ?? systemClock, isRoot, isRoot && users.idCount >= idsOfImages);
     const privileges = { ...privilegesDefault, ...options.privileges };
     const native = new NativeLayers({ store, layers, jail, limits, privileges, isRoot: isRoot && users.isWhole });
     const wasm = await WasmFiles.open({ directory: join(directory, "wasm"), store, jail, limits, random });
-    return new NodeImages({ store, layers, wasm, native }, options);
+    return new NodeImages({ store, archives, layers, wasm, native }, options);
   }
 
   /**
@@ -269,7 +274,7 @@ export class NodeImages {
   }
 
   async #fetchWasm(image: ResolvedImage, variant: WasmVariant, options: FetchOptions): Promise<LocalWasmImage> {
-    const download = (layer: Descriptor): Promise<void> => this.#download(image, layer, options);
+    const download = (layer: Descriptor): Promise<void> => this.#download(image, layer, this.#store, options);
     const component = await this.#wasm.component(variant, download, options.signal);
     return {
       variant: "wasm",
@@ -293,7 +298,7 @@ export class NodeImages {
       throw new ImageFault("MANIFEST_INVALID", `${what} is an index, where an image was expected`);
     const config: ImageConfig = parseImageConfig(await this.#bytes(image.reference, document.config, signal));
     const fetchLayer = (layer: Descriptor, stop: AbortSignal): Promise<void> =>
-      this.#download(image, layer, { ...options, signal: stop });
+      this.#download(image, layer, this.#archives, { ...options, signal: stop });
     const layers = await this.#native.unpack({ manifest: document, config }, fetchLayer, signal);
     const { env, entrypoint, cmd, workingDir, user, exposedPorts, stopSignal } = config;
     return {
@@ -305,12 +310,11 @@ export class NodeImages {
     };
   }
 
-  #download(image: ResolvedImage, blob: Descriptor, options: FetchOptions): Promise<void> {
+  #download(image: ResolvedImage, blob: Descriptor, store: ContentStore, options: FetchOptions): Promise<void> {
     return this.#downloading.run(blob.digest, options.signal, async (signal) => {
-      if (await this.#store.has(blob.digest)) return;
       // The client lets a few through at once, of all images together.
       const stream = this.#client.blob(image.reference, blob, { signal, onProgress: options.onProgress });
-      await this.#store.ingest(stream, blob, signal).catch((error: unknown) => {
+      await store.ingest(stream, blob, signal).catch((error: unknown) => {
         throw isForeignLayerType(blob.mediaType) ? foreignFault(blob, error) : error;
       });
     });

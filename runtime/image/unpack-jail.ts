@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { type FileHandle, open } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { Socket } from "node:net";
 import type { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import { collectBytes, type DigestAlgorithm, ImageFault } from "@shallop/sdk/image";
 import { assert, type Clock } from "@shallop/sdk/internal";
 import type { PrivilegePolicy, RewriteSummary } from "./layer-rewriter.ts";
@@ -81,9 +81,11 @@ export class UnpackJail {
     files: { readonly layerPath: string; readonly directory: string },
     signal: AbortSignal,
   ): Promise<JailSuccess<"unpack">> {
-    const outcome = await this.#run(order, files.layerPath, signal, async (stream, stop) => {
+    const outcome = await this.#run(order, files.layerPath, signal, async (stop) => {
       const tar = await this.#spawnTar(files.directory, stop);
-      await feedTar(tar, stream);
+      const { stdin } = tar.child;
+      if (!(stdin instanceof Socket) || stdin.destroyed) throw withoutTar();
+      return { output: stdin, consume: () => endOfTar(tar) };
     });
     assert(outcome.kind === "unpacked", "an order to unpack has the outcome unpacked");
     return outcome;
@@ -96,7 +98,14 @@ export class UnpackJail {
     signal: AbortSignal,
     consume: (stream: AsyncIterable<Uint8Array>) => Promise<void>,
   ): Promise<JailSuccess<"pick">> {
-    const outcome = await this.#run(order, layerPath, signal, (stream) => consume(stream));
+    const consumer: Consumer = {
+      output: "pipe",
+      consume: async ({ stdout }) => {
+        assert(stdout !== null, "the jail has an output");
+        await consume(stdout);
+      },
+    };
+    const outcome = await this.#run(order, layerPath, signal, async () => consumer);
     assert(outcome.kind === "picked", "an order to pick has the outcome picked");
     return outcome;
   }
@@ -105,23 +114,27 @@ export class UnpackJail {
     order: JailOrder,
     layerPath: string,
     signal: AbortSignal,
-    consume: (stream: Readable, stop: AbortSignal) => Promise<void>,
+    consumer: (stop: AbortSignal) => Promise<Consumer>,
   ): Promise<Exclude<JailOutcome, { readonly kind: "failed" }>> {
     const late = new AbortController();
     const timer = this.#clock.after(jailTimeMsMax, () =>
       late.abort(new Error(`it took over ${jailTimeMsMax / 60_000} minutes`)),
     );
     const stop = AbortSignal.any([signal, late.signal]);
-    const { child, exited } = await this.#spawnJail(order, layerPath, stop);
+    let child: ChildProcess | undefined;
     try {
-      const stdout = child.stdout;
+      const { output, consume } = await consumer(stop);
+      // The jail has it then: when it ends, so does what its consumer reads.
+      const leave = (): unknown => output !== "pipe" && output.destroy();
+      const jail = await this.#spawnJail(order, { layerPath, output }, stop).finally(leave);
+      ({ child } = jail);
       const reports = child.stdio[3];
-      assert(stdout !== null && reports !== null && reports !== undefined, "the jail has an output and a report");
+      assert(reports !== null && reports !== undefined, "the jail has a report");
       const [consumed, reported, said] = await Promise.allSettled([
-        consume(stdout, stop),
+        consume(child),
         collectBytes(reports as Readable, messageBytesMax, "the jail's report"),
         collectText(child.stderr),
-        exited,
+        jail.exited,
       ]);
       signal.throwIfAborted();
       const text = reported.status === "fulfilled" ? new TextDecoder().decode(reported.value) : "";
@@ -134,13 +147,17 @@ export class UnpackJail {
       throw new ImageFault("LAYER_INVALID", `the process that unpacks the layer died: ${complaint}`);
     } finally {
       timer.cancel();
-      child.kill("SIGKILL");
+      child?.kill("SIGKILL");
     }
   }
 
-  #spawnJail(order: JailOrder, layerPath: string, signal: AbortSignal): Promise<JailJob> {
+  #spawnJail(
+    order: JailOrder,
+    { layerPath, output }: { readonly layerPath: string; readonly output: Consumer["output"] },
+    signal: AbortSignal,
+  ): Promise<JailJob> {
     const readable = order.kind === "unpack" ? (order.lowers ?? []) : [];
-    return this.start({ program: jailFile, order, readable }, layerPath, signal);
+    return this.start({ program: jailFile, order, readable, output }, layerPath, signal);
   }
 
   /**
@@ -165,7 +182,7 @@ export class UnpackJail {
       ? [...isolated('mount -o remount,bind,ro / && exec "$@"'), ...unprivileged, ...node]
       : node;
     await using input = await open(inputPath, "r");
-    return start(argv, { stdin: input, signal });
+    return start(argv, { stdin: input, stdout: jail.output ?? "pipe", signal });
   }
 
   async #spawnTar(directory: string, signal: AbortSignal): Promise<JailJob> {
@@ -194,6 +211,8 @@ export const tarArguments = (directory: string, keepsOwners: boolean): readonly 
   "--xattrs",
   "--xattrs-include=*",
   "--warning=no-timestamp",
+  // It reads a megabyte at a time, and not ten kilobytes.
+  "--blocking-factor=2048",
   `--directory=${directory}`,
 ];
 
@@ -203,6 +222,15 @@ export interface JailProgram {
   readonly program: string;
   readonly order: unknown;
   readonly readable: readonly string[];
+  /** Where its output goes; to us unless said. */
+  readonly output?: Consumer["output"];
+}
+
+/** Who gets what a jail writes. */
+interface Consumer {
+  /** "pipe": we do. Otherwise the input of another process, whose bytes do not come by here. */
+  readonly output: Socket | "pipe";
+  readonly consume: (jail: ChildProcess) => Promise<void>;
 }
 
 interface JailJob {
@@ -225,12 +253,16 @@ const isolated = (script: string, name = "sh"): readonly string[] => [
 
 function start(
   argv: readonly string[],
-  options: { readonly stdin: FileHandle | "pipe"; readonly signal: AbortSignal },
+  options: {
+    readonly stdin: FileHandle | "pipe";
+    readonly stdout?: Consumer["output"];
+    readonly signal: AbortSignal;
+  },
 ): JailJob {
   const [program, ...args] = argv;
   assert(program !== undefined, "a command has a name");
   const child = spawn(program, args, {
-    stdio: [options.stdin === "pipe" ? "pipe" : options.stdin.fd, "pipe", "pipe", "pipe"],
+    stdio: [options.stdin === "pipe" ? "pipe" : options.stdin.fd, options.stdout ?? "pipe", "pipe", "pipe"],
     env: { PATH: toolPath, LC_ALL: "C" },
     cwd: "/",
     signal: options.signal,
@@ -244,24 +276,21 @@ function start(
   return { child, exited };
 }
 
-async function feedTar({ child: tar, exited }: JailJob, stream: Readable): Promise<void> {
-  assert(tar.stdin !== null, "tar has an input");
+async function endOfTar({ child: tar, exited }: JailJob): Promise<void> {
   const said = collectText(tar.stderr);
   tar.stdout?.resume();
-  // When tar ends early its exit says why; the broken pipe is only how it shows here.
-  const fed = pipeline(stream, tar.stdin).catch(() => undefined);
   const code = await exited;
-  stream.destroy();
-  await fed;
   if (code === 0) return;
   const complaint = (await said).trim().slice(0, 300);
   if (/No space left/.test(complaint)) {
     throw new ImageFault("STORE_FAILED", `unpacking the layer failed: the disk is full; remove images (${complaint})`);
   }
-  if (code === undefined)
-    throw new ImageFault("UNSUPPORTED", "unpacking layers needs GNU tar; install it (apt-get install tar)");
+  if (code === undefined) throw withoutTar();
   throw new ImageFault("LAYER_INVALID", `tar could not unpack the layer (exit ${code}): ${complaint}`);
 }
+
+const withoutTar = (): ImageFault =>
+  new ImageFault("UNSUPPORTED", "unpacking layers needs GNU tar; install it (apt-get install tar)");
 
 async function collectText(stream: Readable | null): Promise<string> {
   let text = "";

@@ -11,6 +11,9 @@ import { LayerError } from "./tar-format.ts";
 import { readTar } from "./tar-reader.ts";
 import type { JailOrder, JailOutcome } from "./unpack-jail.ts";
 
+const gatheredBytesMax = 128 * 1024;
+let gatheredBytes = 0;
+
 const order = JSON.parse(process.argv[2] ?? "") as JailOrder;
 
 try {
@@ -41,8 +44,15 @@ async function carryOut(): Promise<JailOutcome> {
   return { kind: "unpacked", ...rewriter.summary, diffHex: bytes.hex() };
 }
 
+/** A small file is three pieces, of which the kernel is told together. */
 async function write(chunk: Buffer): Promise<void> {
-  if (!process.stdout.write(chunk)) await once(process.stdout, "drain");
+  if (process.stdout.writableCorked === 0) process.stdout.cork();
+  gatheredBytes += chunk.length;
+  process.stdout.write(chunk);
+  if (gatheredBytes < gatheredBytesMax) return;
+  gatheredBytes = 0;
+  process.stdout.uncork();
+  if (process.stdout.writableNeedDrain) await once(process.stdout, "drain");
 }
 
 function report(outcome: JailOutcome): void {
