@@ -1,11 +1,11 @@
 import { spawn } from "node:child_process";
-import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { type Descriptor, mediaType } from "@shallop/sdk/image";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type Bench, componentBytes, openBench, type RawEntry, rawTar, sha256 } from "./image.fixture.ts";
-import type { LocalNativeImage } from "./local-image.ts";
+import type { LocalNativeImage, LocalWasmImage } from "./local-image.ts";
 import { NodeImages } from "./node-images.ts";
 
 let bench: Bench;
@@ -101,6 +101,24 @@ test("a native image is unpacked, and is there after a restart without the regis
   const again = await openImages();
   const pinned = await again.resolve({ ...bench.reference("app:1"), digest: image.digest }, signal);
   expect(await again.fetch(pinned, native, { signal })).toEqual(local);
+});
+
+test("what a loss of power has cut short is fetched again", async () => {
+  await bench.publish("app:1", { app: "#!/bin/sh\n" });
+  const reference = bench.reference("app:1");
+  const image = await images.resolve(reference, signal);
+  const wasm = image.variants.find(({ kind }) => kind === "wasm")!;
+  const local = (await images.fetch(image, wasm, { signal })) as LocalWasmImage;
+  const blob = (digest: string): string => join(bench.directory, "node", "blobs", "sha256", digest.slice(7));
+  for (const path of [blob(image.digest), blob(wasm.digest), local.componentPath]) {
+    await chmod(path, 0o600);
+    await truncate(path, 3);
+  }
+  const again = await openImages();
+  const pinned = await again.resolve({ ...reference, digest: image.digest }, signal);
+  expect(pinned.variants).toEqual(image.variants);
+  expect(await again.fetch(pinned, wasm, { signal })).toEqual(local);
+  expect((await stat(local.componentPath)).size).toBe(local.sizeBytes);
 });
 
 test("whiteouts and opaque directories hide what is below in an overlay mount", async () => {

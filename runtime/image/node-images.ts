@@ -3,6 +3,7 @@ import {
   ContentStore,
   type Descriptor,
   type Digest,
+  type Expected,
   formatReference,
   type ImageConfig,
   ImageFault,
@@ -85,6 +86,8 @@ interface ReachedManifest {
   readonly layerKeys: readonly string[];
 }
 
+const missingCodes: ReadonlySet<string> = new Set(["BLOB_UNKNOWN", "SIZE_MISMATCH", "DIGEST_MISMATCH"]);
+
 /** What was pulled for a start that has not happened yet is not garbage. */
 const keepMs = 10 * 60_000;
 
@@ -108,8 +111,8 @@ const privilegesDefault: PrivilegePolicy = { setIds: false, capabilities: false,
  */
 export class NodeImages {
   readonly #store: ContentStore;
-  /** The same blobs: archives are gone when they are unpacked, and need not outlast a loss of power. */
-  readonly #archives: ContentStore;
+  /** The same blobs, as they are fetched: nobody waits for the disk, because what a loss of power cuts short is fetched again. */
+  readonly #fetched: ContentStore;
   readonly #client: RegistryClient;
   readonly #clock: Clock;
   readonly #layers: LayerDirectory;
@@ -123,7 +126,7 @@ export class NodeImages {
   private constructor(
     parts: {
       readonly store: ContentStore;
-      readonly archives: ContentStore;
+      readonly fetched: ContentStore;
       readonly layers: LayerDirectory;
       readonly wasm: WasmFiles;
       readonly native: NativeLayers;
@@ -131,7 +134,7 @@ export class NodeImages {
     options: NodeImagesOptions,
   ) {
     this.#store = parts.store;
-    this.#archives = parts.archives;
+    this.#fetched = parts.fetched;
     this.#layers = parts.layers;
     this.#wasm = parts.wasm;
     this.#native = parts.native;
@@ -149,13 +152,13 @@ export class NodeImages {
     const isRoot = process.getuid?.() === 0;
     const users = userMap();
     const store = await ContentStore.open(directory, { random });
-    const archives = await ContentStore.open(directory, { random, lasts: false });
+    const fetched = await ContentStore.open(directory, { random, lasts: false });
     const layers = await LayerDirectory.open(join(directory, "layers"), random);
     const jail = new UnpackJail(options.clock ?? systemClock, isRoot, isRoot && users.idCount >= idsOfImages);
     const privileges = { ...privilegesDefault, ...options.privileges };
     const native = new NativeLayers({ store, layers, jail, limits, privileges, isRoot: isRoot && users.isWhole });
     const wasm = await WasmFiles.open({ directory: join(directory, "wasm"), store, jail, limits, random });
-    return new NodeImages({ store, archives, layers, wasm, native }, options);
+    return new NodeImages({ store, fetched, layers, wasm, native }, options);
   }
 
   /**
@@ -166,7 +169,7 @@ export class NodeImages {
    */
   async resolve(reference: ImageReference, signal: AbortSignal): Promise<ResolvedImage> {
     const root = (await this.#known(reference)) ?? (await this.#client.manifest(reference, signal));
-    await this.#store.ingest(single(root.bytes), root.descriptor);
+    await this.#fetched.ingest(single(root.bytes), root.descriptor);
     const list = await readVariants(root, (descriptor) => this.#bytes(reference, descriptor, signal));
     return { reference, digest: root.descriptor.digest, ...list };
   }
@@ -232,8 +235,8 @@ export class NodeImages {
     const manifests: ReachedManifest[] = [];
     const open = [...roots];
     for (let digest = open.pop(); digest !== undefined; digest = open.pop()) {
-      if (!(await this.#store.has(digest))) continue;
-      const bytes = await this.#store.readBytes({ digest });
+      const bytes = await this.#stored({ digest });
+      if (bytes === undefined) continue;
       const document = parseManifest(bytes, undefined, `the manifest ${digest}`);
       if (document.kind === "index") {
         open.push(...document.manifests.map((child) => child.digest));
@@ -258,23 +261,33 @@ export class NodeImages {
     }
   }
 
-  async #known(reference: ImageReference): Promise<ManifestBlob | undefined> {
-    const { digest } = reference;
-    if (digest === undefined || !(await this.#store.has(digest))) return undefined;
-    const bytes = await this.#store.readBytes({ digest });
-    return manifestBlob(bytes, parseManifest(bytes, undefined, `the manifest ${digest}`), digest);
+  async #known({ digest }: ImageReference): Promise<ManifestBlob | undefined> {
+    const bytes = digest && (await this.#stored({ digest }));
+    return bytes && manifestBlob(bytes, parseManifest(bytes, undefined, `the manifest ${digest}`), digest);
   }
 
   /** A manifest or config: from the store, or from the registry into the store. */
   async #bytes(reference: ImageReference, descriptor: Descriptor, signal: AbortSignal): Promise<Uint8Array> {
-    if (await this.#store.has(descriptor.digest)) return this.#store.readBytes(descriptor);
+    const stored = await this.#stored(descriptor);
+    if (stored !== undefined) return stored;
     const bytes = await this.#client.bytes(reference, descriptor, signal);
-    await this.#store.ingest(single(bytes), descriptor);
+    await this.#fetched.ingest(single(bytes), descriptor);
     return bytes;
   }
 
+  /** Undefined when it is to be fetched. What a loss of power has spoilt makes room for it. */
+  async #stored(blob: Expected): Promise<Uint8Array | undefined> {
+    try {
+      return await this.#store.readBytes(blob);
+    } catch (error) {
+      if (!(error instanceof ImageFault) || !missingCodes.has(error.code)) throw error;
+      await this.#store.remove(blob.digest);
+      return undefined;
+    }
+  }
+
   async #fetchWasm(image: ResolvedImage, variant: WasmVariant, options: FetchOptions): Promise<LocalWasmImage> {
-    const download = (layer: Descriptor): Promise<void> => this.#download(image, layer, this.#store, options);
+    const download = (layer: Descriptor): Promise<void> => this.#download(image, layer, options);
     const component = await this.#wasm.component(variant, download, options.signal);
     return {
       variant: "wasm",
@@ -298,7 +311,7 @@ export class NodeImages {
       throw new ImageFault("MANIFEST_INVALID", `${what} is an index, where an image was expected`);
     const config: ImageConfig = parseImageConfig(await this.#bytes(image.reference, document.config, signal));
     const fetchLayer = (layer: Descriptor, stop: AbortSignal): Promise<void> =>
-      this.#download(image, layer, this.#archives, { ...options, signal: stop });
+      this.#download(image, layer, { ...options, signal: stop });
     const layers = await this.#native.unpack({ manifest: document, config }, fetchLayer, signal);
     const { env, entrypoint, cmd, workingDir, user, exposedPorts, stopSignal } = config;
     return {
@@ -310,11 +323,11 @@ export class NodeImages {
     };
   }
 
-  #download(image: ResolvedImage, blob: Descriptor, store: ContentStore, options: FetchOptions): Promise<void> {
+  #download(image: ResolvedImage, blob: Descriptor, options: FetchOptions): Promise<void> {
     return this.#downloading.run(blob.digest, options.signal, async (signal) => {
       // The client lets a few through at once, of all images together.
       const stream = this.#client.blob(image.reference, blob, { signal, onProgress: options.onProgress });
-      await store.ingest(stream, blob, signal).catch((error: unknown) => {
+      await this.#fetched.ingest(stream, blob, signal).catch((error: unknown) => {
         throw isForeignLayerType(blob.mediaType) ? foreignFault(blob, error) : error;
       });
     });

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -117,6 +117,16 @@ test("garbage collection keeps what a root reaches, and what is young", async ()
   expect(await readdir(join(directory, "ingest"))).toEqual([]);
   await store.collect({ roots: [], keepSinceMs: Number.MAX_VALUE });
   expect(await store.has(layer.digest)).toBe(false);
+});
+
+test("garbage collection goes on where a loss of power has cut a manifest short", async () => {
+  const passing = await ContentStore.open(directory, { lasts: false });
+  const manifest = await passing.put(bytes(JSON.stringify({ schemaVersion: 2, layers: [] })), mediaType.manifest);
+  const stray = await passing.put(bytes("stray"), "x");
+  await chmod(passing.path(manifest.digest), 0o600);
+  await truncate(passing.path(manifest.digest), 3);
+  await passing.collect({ roots: [manifest.digest], keepSinceMs: Number.MAX_VALUE });
+  expect(await Promise.all([manifest, stray].map(({ digest }) => passing.has(digest)))).toEqual([true, false]);
 });
 
 test("what two stores have is on the disk once, and each removes its own", async () => {
