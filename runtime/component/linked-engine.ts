@@ -11,7 +11,6 @@ import type { Callee } from "./link/link-plan.ts";
 import { entryOf } from "./instance/entry.ts";
 import { breachOf, type LiveFork, memoryBytesOf } from "./live-fork.ts";
 import { ServedRequest } from "./serve-request.ts";
-import { SideRoom } from "./fork/side-room.ts";
 import { type Turn, Turns } from "./turns.ts";
 import { ServiceInstance } from "./service-instance.ts";
 import { GuestContext, type GuestSettings } from "./wasi/guest-context.ts";
@@ -35,7 +34,6 @@ class ForkedComponent implements LoadedComponent {
   readonly #forks = new KeptForks<LiveFork>(({ image }) => image?.dispose());
   /** Live instances that requests have, and more may have. */
   readonly #inUse = new Set<Turns>();
-  readonly #sideRoom = new SideRoom();
   readonly #takesTurns: boolean;
   /** What instances have in common is in memory once. */
   readonly #sources = new ImageSources();
@@ -80,7 +78,7 @@ class ForkedComponent implements LoadedComponent {
 
   /** Of a crowd: in an instance whose request waits. */
   #takeTurn(settings: () => GuestSettings): Instance | undefined {
-    if (this.#inUse.size < instancesBeforeTurns || this.#sideRoom.isFull) return undefined;
+    if (this.#inUse.size < instancesBeforeTurns) return undefined;
     for (const turns of this.#inUse) {
       const turn = turns.another(() => new GuestContext(settings()));
       if (turn === undefined) continue;
@@ -114,7 +112,6 @@ class ForkedComponent implements LoadedComponent {
   release(): void {
     this.#forks.drop();
     this.#sources.dispose();
-    this.#sideRoom.dispose();
     this.#model = undefined;
     this.#made = 0;
     this.#knowsItsPod = false;
@@ -123,7 +120,7 @@ class ForkedComponent implements LoadedComponent {
   /** One that is new keeps what its start has left: handles, too. */
   #use(fork: LiveFork): Instance {
     if (this.isConcurrent) return new ServiceInstance(fork, this.#handler, (isClean) => this.#giveBack(fork, isClean));
-    const turns = new Turns(fork, this.#sideRoom);
+    const turns = new Turns(fork);
     if (this.#takesTurns && fork.image !== undefined) this.#inUse.add(turns);
     return this.#inTurn(turns, turns.first());
   }

@@ -1,5 +1,4 @@
 import type { AsideInstances } from "./fork/instance-image.ts";
-import type { SideRoom } from "./fork/side-room.ts";
 import { GuestFault } from "./guest-fault.ts";
 import { guestWatch, inHost } from "./instance/guest-watch.ts";
 import type { AsideGuest, LiveTurn } from "./instance/live-instance.ts";
@@ -8,12 +7,11 @@ import type { GuestContext } from "./wasi/guest-context.ts";
 
 /**
  * Forks that take turns in one live instance. While the guest of one waits for the host its pages, globals and handles are set aside, and
- * the instance is as it was before its first request, for another. Whoever goes on finds his own again. To move the pages of a memory
- * takes 40 µs, where a further instance takes milliseconds.
+ * the instance is as it was before its first request, for another. Whoever goes on finds his own again. What a guest has changed of its memory
+ * is little, and the pages stay where they are, so that the next one finds them written: a further instance takes milliseconds.
  */
 export class Turns {
   readonly fork: LiveFork;
-  readonly #room: SideRoom;
   readonly #all = new Set<Turn>();
   /** Whose state the instance holds; undefined when it is nobody's: of one that has left. */
   #now: Turn | undefined;
@@ -23,9 +21,8 @@ export class Turns {
   #isSpent = false;
   #lost: GuestFault | undefined;
 
-  constructor(fork: LiveFork, room: SideRoom) {
+  constructor(fork: LiveFork) {
     this.fork = fork;
-    this.#room = room;
   }
 
   /** For the instance as it is: fresh, and nobody in it. */
@@ -38,7 +35,6 @@ export class Turns {
     const { image, live } = this.fork;
     if (image === undefined || this.#isSpent || this.#now?.isSuspended === false || image.hasGrown) return undefined;
     if (!inHost(() => this.#vacate() && this.#clear())) return undefined;
-    image.expectWrites();
     this.fork.caller.context = context();
     live.running = undefined;
     return this.#come();
@@ -97,7 +93,7 @@ export class Turns {
       this.#isWritten = true;
       live.setAside();
     } else {
-      const instances = image.setAside(this.#room);
+      const instances = image.setAside();
       if (instances === undefined) return false;
       this.#isWritten = false;
       now.setAside(instances, live.setAside());
@@ -173,7 +169,6 @@ export class Turn implements LiveTurn {
   /** It is over. */
   drop(): void {
     this.isOver = true;
-    this.#instances?.dispose();
     this.#instances = undefined;
     this.#guest = undefined;
   }

@@ -15,11 +15,15 @@ const { memoriesMax, stacksMax } = budgetFor(mapsMax);
 const program = fileURLToPath(new URL("testing/full-budget-main.ts", import.meta.url));
 
 /** Sends requests that wait for an hour, and gives the ends of those that have one. */
-function crowd(client: WireClient, count: number): { readonly code: string; readonly message: string }[] {
+function crowd(
+  client: WireClient,
+  path: "/p" | "/g",
+  count: number,
+): { readonly code: string; readonly message: string }[] {
   const ended: { readonly code: string; readonly message: string }[] = [];
   for (let index = 0; index < count; index++) {
     client
-      .get("/p", { requestId: `r-${index}` })
+      .get(path, { requestId: `r-${index}` })
       .catch((fault: { readonly code: string; readonly message: string }) => ended.push(fault));
   }
   return ended;
@@ -33,7 +37,7 @@ test("pods with more instances than the process can have memories: the rest is r
   const pods = await Promise.all([1, 2].map(() => runtime.start(fixture.launch(image, "default", limits), never)));
   const clients = await Promise.all(pods.map((pod) => fixture.connect(pod)));
   const count = Math.ceil(memoriesMax * 0.75);
-  const ended = clients.map((client) => crowd(client, count));
+  const ended = clients.map((client) => crowd(client, "/g", count));
   const tooMany = 2 * count - memoriesMax;
   await fixture.until(() => ended.flat().length >= tooMany);
   const message = `The process of this namespace has ${memoriesMax} memories, which is all that it may have.`;
@@ -70,7 +74,7 @@ test("more requests in flight than there may be stacks are refused at once", asy
   // One instance: all others wait for it, and are in flight all the same.
   const launch = fixture.launch(image, "default", { instancesMax: 1, requestTimeoutMs: 600_000 });
   using client = await fixture.connect(await runtime.start(launch, never));
-  const ended = crowd(client, stacksMax + 50);
+  const ended = crowd(client, "/p", stacksMax + 50);
   await fixture.until(() => ended.length >= 50);
   const message = `The process of this namespace has ${stacksMax} requests in flight, all that it may have.`;
   for (const fault of ended) expect(fault).toMatchObject({ code: "REFUSED", message });

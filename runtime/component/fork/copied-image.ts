@@ -63,8 +63,6 @@ class CopiedImage implements MemoryImage {
     return this.byteLength === 0 && this.#memory?.buffer.byteLength === 0 ? nothingAside : undefined;
   }
 
-  expectWrites(): void {}
-
   clear(): boolean {
     const buffer = this.#memory?.buffer;
     if (buffer === undefined || buffer.byteLength === this.byteLength) return this.restore();
@@ -80,7 +78,7 @@ class CopiedImage implements MemoryImage {
   }
 }
 
-const nothingAside: AsideMemory = { byteLength: 0, putBack: () => true, dispose: () => undefined };
+const nothingAside: AsideMemory = { byteLength: 0, putBack: () => true };
 
 function clear(bytes: Buffer, from: number): void {
   for (let start = from; start < bytes.length; start += chunkBytes) {

@@ -90,14 +90,14 @@ describe.skipIf(pageCalls() === undefined)("forking in a process of its own", ()
   test("a thread that is terminated leaves no descriptor behind, nor what it has set aside", async () => {
     const code = `
       const thread = 'const { parentPort, workerData } = process.getBuiltinModule("node:worker_threads");' +
-        'Promise.all(workerData.modules.map((url) => import(url))).then(([{ createImageSource }, { SideRoom }]) => {' +
+        'Promise.all(workerData.modules.map((url) => import(url))).then(([{ createImageSource }]) => {' +
         'const memory = new WebAssembly.Memory({ initial: 3 }); new Uint8Array(memory.buffer).fill(7);' +
-        'const image = createImageSource(memory).map(memory); const room = new SideRoom();' +
-        'const setAside = (value) => { new Uint8Array(memory.buffer).fill(value); return image.setAside(room) !== undefined; };' +
+        'const image = createImageSource(memory).map(memory);' +
+        'const setAside = (value) => { new Uint8Array(memory.buffer).fill(value); return image.setAside() !== undefined; };' +
         'parentPort.postMessage([1, 2, 3].every(setAside)); for (;;); });';
       const whileThere = [];
       for (let i = 0; i < 3; i++) {
-        const worker = new Worker(thread, { eval: true, workerData: { modules: [${url("image-source.ts")}, ${url("side-room.ts")}] } });
+        const worker = new Worker(thread, { eval: true, workerData: { modules: [${url("image-source.ts")}] } });
         const isAside = await new Promise((resolve, reject) => worker.on("message", resolve).on("error", reject));
         whileThere.push(isAside && descriptors() > 0);
         await worker.terminate();

@@ -1,6 +1,5 @@
 import type { ModuleState } from "../core-module/expose-state.ts";
 import { type AsideMemory, captureMemory, type MemoryImage } from "./memory-image.ts";
-import type { SideRoom } from "./side-room.ts";
 
 export interface CapturedInstance {
   readonly exports: Readonly<Record<string, unknown>>;
@@ -26,9 +25,7 @@ export interface InstanceImage {
    * Takes aside what the instances are now: they are then what they were when they were captured, but for the size of a memory that
    * has grown since. Undefined where that cannot be: they are as they were then.
    */
-  setAside(room: SideRoom): AsideInstances | undefined;
-  /** What comes is like what was last set aside: see `MemoryImage.expectWrites`. */
-  expectWrites(): void;
+  setAside(): AsideInstances | undefined;
   /** As `restore`, but a memory that has grown stays as large: for what is put back next. */
   clear(): boolean;
   /** A memory has another size than it had. */
@@ -44,8 +41,6 @@ export interface AsideInstances {
    * cannot be: they are then of no use.
    */
   putBack(isWritten: boolean): boolean;
-  /** Nobody needs it any more. */
-  dispose(): void;
 }
 
 /**
@@ -154,11 +149,11 @@ class CapturedState implements InstanceImage {
     return this.#memories.some((memory) => memory.hasGrown);
   }
 
-  setAside(room: SideRoom): AsideInstances | undefined {
+  setAside(): AsideInstances | undefined {
     if (this.#isDisposed) return undefined;
     const memories: AsideMemory[] = [];
     for (const image of this.#memories) {
-      const aside = image.setAside(room);
+      const aside = image.setAside();
       if (aside === undefined) {
         for (const each of memories)
           if (!each.putBack(false)) throw new Error("a guest's memory could not be put back");
@@ -172,18 +167,9 @@ class CapturedState implements InstanceImage {
       byteLength: memories.reduce((sum, { byteLength }) => sum + byteLength, 0),
       putBack: (isWritten) => {
         this.#setGlobals(values);
-        const isBack = memories.every((memory) => memory.putBack(isWritten));
-        if (!isBack) for (const memory of memories) memory.dispose();
-        return isBack;
-      },
-      dispose: () => {
-        for (const memory of memories) memory.dispose();
+        return memories.every((memory) => memory.putBack(isWritten));
       },
     };
-  }
-
-  expectWrites(): void {
-    for (const memory of this.#memories) memory.expectWrites();
   }
 
   clear(): boolean {

@@ -1,7 +1,6 @@
 import { copyMemory } from "./copied-image.ts";
 import { createImageSource } from "./image-source.ts";
 import { pageCalls } from "./page-calls.ts";
-import type { SideRoom } from "./side-room.ts";
 
 /**
  * What a memory was at one moment, and the way back to it. A memory has one image at a time: the next one takes its
@@ -28,27 +27,20 @@ export interface MemoryImage {
    * Takes what the memory holds aside: it holds then what it did when it was captured, and zeros where it has grown since.
    * Undefined where that cannot be: the memory is as it was then.
    */
-  setAside(room: SideRoom): AsideMemory | undefined;
-  /**
-   * The memory is as it was captured, and what comes is like what was last set aside: the pages that this had written are made ready
-   * at once. To write them one by one costs the same again and more: each stops all threads of the process for a moment.
-   */
-  expectWrites(): void;
+  setAside(): AsideMemory | undefined;
   /** As `restore`, also for a memory that has grown: it stays as large, and there are zeros beyond. */
   clear(): boolean;
 }
 
 /** What a memory held, while it holds something else. */
 export interface AsideMemory {
-  /** What it costs: of the pages that differ from the image. */
+  /** What it costs: of the bytes that differ from the image, and those about them. */
   readonly byteLength: number;
   /**
    * Puts it back, once. `isWritten`: in place of whatever the memory holds now, which else is what it did when it was captured. False when
    * the kernel refuses: the memory holds neither.
    */
   putBack(isWritten: boolean): boolean;
-  /** Nobody needs it any more. */
-  dispose(): void;
 }
 
 // To ask the kernel which pages changed and to copy some of them takes 1.2 µs, to copy 64 KiB 1.4 µs (measured on an idle

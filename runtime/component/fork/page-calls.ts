@@ -15,30 +15,23 @@ export interface PageCalls {
   map(address: bigint, byteLength: number, fd: number): boolean;
   /** Drops private pages: what is under them (a file's page, or zeros) comes back. */
   discard(address: bigint, byteLength: number): boolean;
-  /** Makes private pages of what is there, all at once, as if each was written. */
-  populate(address: bigint, byteLength: number): void;
-  /**
-   * Moves the pages that are there to another range, in place of what that has; what is under them stays (the file's pages, or zeros).
-   * False when the kernel refuses: nothing has changed then.
-   */
-  move(from: bigint, byteLength: number, to: bigint): boolean;
-  /** Puts fresh zeros in place of whatever is mapped there. */
-  clear(address: bigint, byteLength: number): boolean;
   /** Keeps the kernel from joining pages into huge ones, of which one changed byte is 2 MiB. */
   avoidHugePages(address: bigint, byteLength: number): void;
-  scanner(address: bigint, byteLength: number): PageScanner;
+  /** `into`: what it has found last is at its beginning, three words of 64 bits for each run, and that there is room for. */
+  scanner(address: bigint, byteLength: number, into?: ArrayBuffer): PageScanner;
 }
 
 /** Finds the pages of one range that are private to it: those written since they were mapped or last dropped. */
 export interface PageScanner {
-  /** How many runs of such pages there are; undefined when there are too many or the kernel fails: drop all of them. */
-  scan(): number | undefined;
+  /** So many runs are found at once, at most. */
+  readonly runsMax: number;
+  /** How many runs of such pages there are from this byte on; undefined when the kernel does not answer. */
+  scan(from?: number): number | undefined;
   /** Where a run begins and ends, in bytes from the range's beginning. */
   start(run: number): number;
   end(run: number): number;
 }
 
-// Runs that a scan answers at once. Beyond that so much was written that dropping all is no worse.
 const runsMax = 512;
 
 type Ffi = typeof ffiModule;
@@ -49,7 +42,6 @@ const signatures = {
   close: { arguments: ["int32"], return: "int32" },
   mmap: { arguments: ["pointer", "uint64", "int32", "int32", "int32", "int64"], return: "pointer" },
   madvise: { arguments: ["pointer", "uint64", "int32"], return: "int32" },
-  mremap: { arguments: ["pointer", "uint64", "uint64", "int32", "pointer"], return: "pointer" },
   ioctl: { arguments: ["int32", "uint64", "pointer"], return: "int32" },
 } as const;
 
@@ -66,11 +58,8 @@ const addSeals = 1033;
 const allSeals = 0x1 | 0x2 | 0x4 | 0x8; // no more seals, no shrinking, no growing, no writing
 const readWrite = 0x3;
 const privateFixed = 0x12;
-const anonymous = 0x20 | 0x4000; // MAP_ANONYMOUS, MAP_NORESERVE
-const moveFixed = 0x1 | 0x2 | 0x4; // MREMAP_MAYMOVE, MREMAP_FIXED, MREMAP_DONTUNMAP
 const dontNeed = 4;
 const noHugePage = 15;
-const populateWrite = 23;
 
 let calls: PageCalls | undefined;
 let isLoaded = false;
@@ -96,8 +85,8 @@ function createCalls(): PageCalls | undefined {
   if (ffi === undefined) return undefined;
   const libc = load(ffi);
   const pagemap = openPagemap();
-  const scanner = (address: bigint, byteLength: number): PageScanner =>
-    new PagemapScanner({ ffi, libc, pagemap: pagemap ?? -1 }, address, byteLength);
+  const scanner: PageCalls["scanner"] = (address, byteLength, into = new ArrayBuffer(runsBytes)) =>
+    new PagemapScanner({ ffi, libc, pagemap: pagemap ?? -1, into }, address, byteLength);
   return {
     canScan: pagemap !== undefined && scannerWorks(ffi, scanner),
     createFile: (bytes) => createFile(libc, bytes),
@@ -105,10 +94,6 @@ function createCalls(): PageCalls | undefined {
     map: (address, byteLength, fd) =>
       libc.mmap(address, BigInt(byteLength), readWrite, privateFixed, fd, 0n) === address,
     discard: (address, byteLength) => libc.madvise(address, BigInt(byteLength), dontNeed) === 0,
-    populate: (address, byteLength) => void libc.madvise(address, BigInt(byteLength), populateWrite),
-    move: (from, byteLength, to) => libc.mremap(from, BigInt(byteLength), BigInt(byteLength), moveFixed, to) === to,
-    clear: (address, byteLength) =>
-      libc.mmap(address, BigInt(byteLength), readWrite, privateFixed | anonymous, -1, 0n) === address,
     avoidHugePages: (address, byteLength) => void libc.madvise(address, BigInt(byteLength), noHugePage),
     scanner,
   };
@@ -167,24 +152,29 @@ const argument = {
 } as const;
 // struct page_region: start, end, categories.
 const runWords = 3;
+const runsBytes = runsMax * runWords * 8;
 
 interface ScanCalls {
   readonly ffi: Ffi;
   readonly libc: Libc;
   readonly pagemap: number;
+  readonly into: ArrayBuffer;
 }
 
 class PagemapScanner implements PageScanner {
+  readonly runsMax = runsMax;
   readonly #calls: ScanCalls;
   readonly #address: number;
   readonly #argument = new BigUint64Array(argument.words);
   readonly #argumentAddress: bigint;
   /** Halves of 64-bit words, the lower one first: a number holds every address of a process, and costs no allocation. */
-  readonly #runs = new Uint32Array(runsMax * runWords * 2);
+  readonly #runs: Uint32Array;
+  #from = 0;
 
   constructor(calls: ScanCalls, address: bigint, byteLength: number) {
     this.#calls = calls;
     this.#address = Number(address);
+    this.#runs = new Uint32Array(calls.into, 0, runsBytes / 4);
     this.#argumentAddress = calls.ffi.getRawPointer(this.#argument);
     this.#argument[argument.size] = BigInt(argument.words * 8);
     this.#argument[argument.start] = address;
@@ -198,9 +188,11 @@ class PagemapScanner implements PageScanner {
     this.#argument[argument.returned] = isPresent | isSwapped;
   }
 
-  scan(): number | undefined {
+  scan(from = 0): number | undefined {
+    if (from !== this.#from) this.#argument[argument.start] = BigInt(this.#address + from);
+    this.#from = from;
     const runs = this.#calls.libc.ioctl(this.#calls.pagemap, pagemapScan, this.#argumentAddress);
-    return runs < 0 || runs >= runsMax ? undefined : runs;
+    return runs < 0 ? undefined : runs;
   }
 
   start(run: number): number {

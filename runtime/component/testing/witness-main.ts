@@ -19,20 +19,23 @@ const [file = "", directory = "", requests = "0", seed = "0"] = process.argv.sli
 const chance = seededRandom(Number(seed));
 
 let made = 0;
+const guestModules = new Set<WebAssembly.Module>();
 const Instance = WebAssembly.Instance;
 WebAssembly.Instance = class extends Instance {
   constructor(module: WebAssembly.Module, imports?: object) {
     super(module, imports);
-    made++;
+    if (guestModules.has(module)) made++;
   }
 };
 
 const { plan, modules } = planLinks(readFileSync(file));
 const exposed = modules.map(exposeState);
+const loaded = exposed.map(({ bytes }) => new WebAssembly.Module(bytes));
+for (const module of loaded) guestModules.add(module);
 const component = linkedEngine.load({
   form: "linked",
   links: { plan, states: exposed.map(({ state }) => state) },
-  modules: exposed.map(({ bytes }) => new WebAssembly.Module(bytes)),
+  modules: loaded,
 });
 const settings: GuestSettings = {
   environment: [],

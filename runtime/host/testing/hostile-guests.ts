@@ -27,6 +27,8 @@ const behaviours: Readonly<Record<string, string>> = {
         (br $again))`,
   // Waits for an hour.
   p: `(call $block (call $after (i64.const 3600000000000)))`,
+  // The same with a memory that has grown, so that no other request comes into its instance meanwhile.
+  g: `(drop (memory.grow (i32.const 1))) (call $block (call $after (i64.const 3600000000000)))`,
   // Answers, and its answer never ends.
   o: `(local.set $own (call $response (call $fields)))
       (call $body (local.get $own) (i32.const 64))
