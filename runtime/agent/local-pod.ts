@@ -382,6 +382,13 @@ export class LocalPod {
     return this.manifest.spec.restartPolicy ?? "Always";
   }
 
+  /** When the current run of a container began; `name`: undefined is the only one. */
+  startedWallMs(name: string | undefined): number | undefined {
+    const now = this.#containers.find((view) => view.name === name)?.now;
+    if (now !== undefined) return now.phase === "running" ? now.startedWallMs : undefined;
+    return this.#started().startedWallMs;
+  }
+
   #started(): { readonly startedWallMs?: number } {
     return this.#state.phase === "ready" ? { startedWallMs: this.#state.run.startedWallMs } : {};
   }

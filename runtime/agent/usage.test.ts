@@ -14,7 +14,7 @@ test("rates between two looks, counters as they are; a pod that nobody knows is 
   };
   const manifest = { namespace: "ns", name: "pod", spec: { containers: [{ name: "a", image: "i" }] } };
   const pods = {
-    byUid: (uid: string) => (uid === "known" ? { manifest, record: {} } : undefined),
+    byUid: (uid: string) => (uid === "known" ? { manifest, record: {}, startedWallMs: () => 1_000 } : undefined),
   } as unknown as NodePods;
   const meter = new UsageMeter([{ counters } as unknown as PodRuntime], pods, clock);
   const first = meter.usage();
@@ -29,6 +29,7 @@ test("rates between two looks, counters as they are; a pod that nobody knows is 
     processes: 1,
     readBytes: 7,
     writtenBytes: 8,
+    startedAt: "1970-01-01T00:00:01Z",
   };
   expect(await first).toMatchObject({
     windowMs: 1000,

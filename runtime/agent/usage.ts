@@ -70,12 +70,16 @@ export class UsageMeter {
       cpuNanoCores: nanoCores(earlier.get(container) ?? cpuNs, cpuNs, windowMs),
       cpuNs,
       ...counters,
+      ...startOf(local.startedWallMs(container)),
     });
     const { namespace, name } = manifest;
     const uid = record.apiUid ?? pod.uid;
     return [{ namespace, name, uid, network: pod.network, containers: pod.containers.map(usage) }];
   }
 }
+
+const startOf = (wallMs: number | undefined): Pick<ContainerUsage, "startedAt"> =>
+  wallMs === undefined ? {} : { startedAt: rfc3339(wallMs) };
 
 /** A counter that went back began anew. Worked: 5e8 ns of processor time in 1000 ms are 5e8 nanocores, half a core. */
 const nanoCores = (beforeNs: number, nowNs: number, windowMs: number): number =>

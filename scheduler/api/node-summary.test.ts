@@ -16,8 +16,8 @@ test("a kubelet's summary: counters as they are, a pod's as the sum of its conta
       {
         ...{ namespace: "ns", name: "pod", uid: "u", network: { receivedBytes: 1, sentBytes: 2 } },
         containers: [
-          { name: "a", cpuNanoCores: 3, cpuNs: 30, ...container },
-          { name: "b", cpuNanoCores: 4, cpuNs: 40, ...container },
+          { name: "a", cpuNanoCores: 3, cpuNs: 30, ...container, startedAt: "2025-12-31T23:00:00Z" },
+          { name: "b", cpuNanoCores: 4, cpuNs: 40, ...container, startedAt: "2025-12-31T22:00:00Z" },
         ],
       },
     ],
@@ -31,8 +31,9 @@ test("a kubelet's summary: counters as they are, a pod's as the sum of its conta
     pods: [
       {
         podRef: { name: "pod", namespace: "ns", uid: "u" },
+        startTime: "2025-12-31T22:00:00Z",
         containers: [
-          { name: "a", cpu: { usageNanoCores: 3 } },
+          { name: "a", startTime: "2025-12-31T23:00:00Z", cpu: { usageNanoCores: 3 } },
           { name: "b", memory: { workingSetBytes: 5 } },
         ],
         cpu: { usageNanoCores: 7, usageCoreNanoSeconds: 70 },

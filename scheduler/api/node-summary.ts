@@ -24,7 +24,12 @@ export function nodeSummary(node: string, usage: NodeUsage): JsonObject {
 
 const podSummary = ({ name, namespace, uid, network, containers }: PodUsage, at: string): JsonObject => ({
   podRef: { name, namespace, uid },
-  containers: containers.map((container) => ({ name: container.name, ...amounts([container], at) })),
+  ...startOf(containers),
+  containers: containers.map((container) => ({
+    name: container.name,
+    ...startOf([container]),
+    ...amounts([container], at),
+  })),
   ...amounts(containers, at),
   network: {
     time: at,
@@ -35,6 +40,12 @@ const podSummary = ({ name, namespace, uid, network, containers }: PodUsage, at:
   },
   process_stats: { process_count: sumOf(containers, "processes") },
 });
+
+/** Of the one that has been there longest. */
+function startOf(containers: readonly ContainerUsage[]): JsonObject {
+  const [startTime] = containers.flatMap(({ startedAt }) => startedAt ?? []).sort();
+  return startTime === undefined ? {} : { startTime };
+}
 
 const amounts = (containers: readonly ContainerUsage[], at: string): JsonObject => ({
   cpu: {

@@ -10,7 +10,7 @@ test("a kubelet's metrics/resource: of the node, of pods, of containers, with th
       {
         ...{ namespace: "ns", name: "pod", uid: "u", network: { receivedBytes: 1, sentBytes: 2 } },
         containers: [
-          { name: "a", cpuNs: 1e9, memoryBytes: 5, ...container },
+          { name: "a", cpuNs: 1e9, memoryBytes: 5, ...container, startedAt: "2025-12-31T00:00:00Z" },
           { name: "b", cpuNs: 5e8, memoryBytes: 6, ...container },
         ],
       },
@@ -25,6 +25,7 @@ test("a kubelet's metrics/resource: of the node, of pods, of containers, with th
     `node_memory_working_set_bytes 30 ${timeMs}`,
     `pod_cpu_usage_seconds_total{namespace="ns",pod="pod"} 1.5 ${timeMs}`,
     `pod_memory_working_set_bytes{namespace="ns",pod="pod"} 11 ${timeMs}`,
+    `container_start_time_seconds{container="a",namespace="ns",pod="pod"} ${String(Date.UTC(2025, 11, 31) / 1000)}`,
     "resource_scrape_error 0",
   ])
     expect(text.split("\n")).toContain(line);

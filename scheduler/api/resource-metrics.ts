@@ -2,7 +2,7 @@ import type { ContainerUsage, NodeUsage } from "@shallop/sdk/wire";
 
 interface Sample {
   readonly labels: Readonly<Record<string, string>>;
-  readonly containers: readonly Pick<ContainerUsage, "cpuNs" | "memoryBytes">[];
+  readonly containers: readonly Pick<ContainerUsage, "cpuNs" | "memoryBytes" | "startedAt">[];
 }
 
 /**
@@ -31,7 +31,12 @@ export function resourceMetrics({ at, cpuNs, memoryBytes, pods }: NodeUsage): st
     ),
   ]);
   const lines = families.map((line) => (line.startsWith("#") ? line : `${line} ${timeMs}`));
-  return `${[...lines, "# TYPE resource_scrape_error gauge", "resource_scrape_error 0"].join("\n")}\n`;
+  const started = (levels[0]?.[1] ?? []).filter(({ containers: [one] }) => one?.startedAt !== undefined);
+  // When it began is true at any time.
+  const starts = family("container_start_time_seconds", "gauge", started, ({ containers: [one] }) =>
+    String(Date.parse(one?.startedAt ?? "") / 1000),
+  );
+  return `${[...lines, ...starts, "# TYPE resource_scrape_error gauge", "resource_scrape_error 0"].join("\n")}\n`;
 }
 
 const family = (

@@ -24,6 +24,8 @@ export interface PodUsage {
 
 export interface ContainerUsage {
   readonly name: string;
+  /** RFC 3339: when its current run began. Absent: it is not known. */
+  readonly startedAt?: string;
   readonly cpuNanoCores: number;
   /** Since its start. */
   readonly cpuNs: number;
