@@ -134,13 +134,13 @@ async function rootlessPlace(dataDirectory: string): Promise<OwnPlace> {
   const { runDirectory } = await import("./agent/run-directory.ts");
   await mkdir(dataDirectory, { recursive: true, mode: 0o700 });
   const run = await runDirectory(dataDirectory, process.env["XDG_RUNTIME_DIR"]);
-  const place = { directory: path.join(dataDirectory, "node"), run };
+  const place = { directory: path.join(dataDirectory, "node"), run, session: process.env["XDG_RUNTIME_DIR"] };
   if (inside === undefined) {
     const main = fileURLToPath(import.meta.url);
     const environment = (keeper: number) => ({ ...process.env, [keeperVariable]: String(keeper) });
     return { ...nowhere, rootless: await enterRootless(place, { main, args: process.argv.slice(2), environment }) };
   }
-  const rootless = rootlessInside(Number(inside), place);
+  const rootless = await rootlessInside(Number(inside), place);
   return {
     rootless,
     ended: () => keeperEnded(rootless),

@@ -130,6 +130,7 @@ test("a terminal is called one, unless the program's environment says otherwise"
 
 const rootless = {
   ...{ keeper: 1, gate: "/run/gate.sock", network: "/run/shallop/net", sys: "/run/shallop/sys", idCount: 65_537 },
+  ...{ hasCgroups: false, endsWithSession: false },
   users: [
     { first: 0, size: 1 },
     { first: 1, size: 65_536 },
@@ -151,6 +152,15 @@ test("on an ordinary user's node: no cgroups, its own ids, and processes counted
   expect(linux.gidMappings).toEqual([{ containerID: 0, hostID: 0, size: 65_537 }]);
   expect(process.rlimits).toContainEqual({ type: "RLIMIT_NPROC", hard: 100, soft: 100 });
   expect(process.rlimits).toContainEqual({ type: "RLIMIT_DATA", hard: 512 << 20, soft: 512 << 20 });
+});
+
+test("on an ordinary user's node that has been handed cgroups the limits are theirs, as on root's", () => {
+  const machine = { ...input.machine, shiftsUsers: false, rootless: { ...rootless, hasCgroups: true } };
+  const { linux, process, mounts } = bundleConfig({ ...input, machine });
+  const { linux: roots } = bundleConfig(input);
+  expect([linux.cgroupsPath, linux.resources]).toEqual([roots.cgroupsPath, roots.resources]);
+  expect(mounts.map(({ type }) => type)).toContain("cgroup");
+  expect(process.rlimits.map(({ type }) => type)).toEqual(["RLIMIT_NOFILE", "RLIMIT_CORE"]);
 });
 
 test("a node that has one user only has no group of terminals", () => {

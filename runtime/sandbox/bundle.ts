@@ -49,9 +49,11 @@ export interface BundleMachine {
   readonly shiftsUsers: boolean;
   /** What this process may hand on at most. */
   readonly openFilesMax: number;
-  /** The node is an ordinary user's, and has no cgroups. */
+  /** The node is an ordinary user's. */
   readonly rootless?: Rootless;
 }
+
+const hasCgroups = ({ rootless }: BundleMachine): boolean => rootless?.hasCgroups ?? true;
 
 // Enough for ten thousand connections and their files; a program that leaks them stops before the machine has none.
 const openFilesWanted = 65_536;
@@ -105,7 +107,7 @@ function resourceLimits(input: BundleInput): OciSpec["process"]["rlimits"] {
     { type: "RLIMIT_NOFILE", hard: openFiles, soft: openFiles },
     // A core of a guest would be written by the machine's own handler, outside of all limits.
     { type: "RLIMIT_CORE", hard: 0, soft: 0 },
-    ...(machine.rootless === undefined ? [] : withoutCgroups(input.limits)),
+    ...(hasCgroups(machine) ? [] : withoutCgroups(input.limits)),
   ];
   return [...always.filter(({ type }) => !asked.some((one) => one.type === type)), ...asked];
 }
@@ -168,7 +170,7 @@ function mounts(input: BundleInput): readonly OciMount[] {
     // Made with the root, of the pod's own network: a container in a user namespace may not make one of it.
     { destination: "/sys", type: "bind", source: podSysPath, options: ["rbind", "ro", "nosuid", "noexec", "nodev"] },
     // Language runtimes read their limits here and size their heaps by them.
-    ...(rootless === undefined ? [kernel("/sys/fs/cgroup", "cgroup", ["nodev", "ro"])] : []),
+    ...(hasCgroups(machine) ? [kernel("/sys/fs/cgroup", "cgroup", ["nodev", "ro"])] : []),
     // Who may write to the root has there what the image has: directories of services that are not root are in /run.
     ...(rights.readOnlyRoot
       ? [
@@ -197,7 +199,7 @@ function linux(input: BundleInput): OciLinux {
       ...(input.users === undefined ? [] : [{ type: "user" } as const]),
     ],
     ...userMappings(input),
-    ...(input.machine.rootless === undefined ? { cgroupsPath: input.cgroupsPath, resources: resources(input) } : {}),
+    ...(hasCgroups(input.machine) ? { cgroupsPath: input.cgroupsPath, resources: resources(input) } : {}),
     ...(seccomp === undefined ? {} : { seccomp }),
     maskedPaths,
     readonlyPaths,

@@ -129,6 +129,7 @@ test("without shifted owners there are native pods all the same, and it is said"
 
 const rootless = {
   ...{ keeper: 1, gate: "/run/gate.sock", network: "/run/shallop/net", sys: "/run/shallop/sys" },
+  ...{ hasCgroups: false, endsWithSession: false },
   ...{ idCount: 1, users: [{ first: 0, size: 1 }], groups: [{ first: 0, size: 1 }] },
 };
 
@@ -139,8 +140,18 @@ test("an ordinary user's node has native pods without cgroups, and says what it 
   expect(features.machine?.cgroups.rootByController.size).toBe(0);
   expect(features.warnings).toEqual([
     expect.stringMatching(/run as this user/),
-    expect.stringMatching(/limits of CPU and memory.*cannot be held.*sudo/),
+    expect.stringMatching(/limits of CPU and memory.*cannot be held.*login session of systemd.*sudo/),
     expect.stringMatching(/one user.*uidmap.*--add-subuids/),
     expect.stringMatching(/HTTP proxy alone/),
   ]);
+});
+
+test("one that has been handed cgroups has them", async () => {
+  const tryMounts = async (shifted: boolean): Promise<string | undefined> => (shifted ? "EPERM" : undefined);
+  const features = await detectFeatures({}, { ...able, tryMounts, rootless: { ...rootless, hasCgroups: true } });
+  expect(features.machine?.cgroups).toEqual(await able.cgroups());
+  expect(features.warnings.join("\n")).not.toContain("cannot be held");
+  const own = { ...rootless, hasCgroups: true, endsWithSession: true };
+  const passing = await detectFeatures({}, { ...able, tryMounts, rootless: own });
+  expect(passing.warnings).toContainEqual(expect.stringMatching(/last session.*enable-linger/));
 });

@@ -169,7 +169,8 @@ async function detect(
   if (!/\boverlay$/m.test(await probe.readText("/proc/filesystems"))) {
     return missing("native pods need overlayfs, which this kernel does not offer: run `modprobe overlay`");
   }
-  const cgroups = probe.rootless === undefined ? await probe.cgroups() : withoutCgroups(await probe.cgroups());
+  const machineCgroups = await probe.cgroups();
+  const cgroups = probe.rootless?.hasCgroups === false ? withoutCgroups(machineCgroups) : machineCgroups;
   const absent = neededControllers.filter((controller) => !cgroups.rootByController.has(controller));
   if (absent.length > 0 && probe.rootless === undefined) {
     return missing(
@@ -232,10 +233,17 @@ const withoutCgroups = ({ mode, unified }: CgroupLayout): CgroupLayout => ({
 /** Every id that an image may use, nobody (65534) among them. */
 const idsWanted = 65_536;
 
-function rootlessWarnings({ idCount }: Rootless): readonly string[] {
+function rootlessWarnings({ idCount, hasCgroups, endsWithSession }: Rootless): readonly string[] {
   return [
     "native pods run as this user, in namespaces of its own: root in a container is this user behind the other walls",
-    "limits of CPU and memory of native pods cannot be held, for cgroups need root: start shallop with sudo",
+    ...(hasCgroups
+      ? []
+      : [
+          "limits of CPU and memory of native pods cannot be held, for this user has been handed no cgroup with cpu, memory and pids: start shallop in a login session of systemd on a machine with cgroup v2 alone, or with sudo",
+        ]),
+    ...(endsWithSession
+      ? ["native pods end with this user's last session: run `loginctl enable-linger`, so that they stay"]
+      : []),
     ...(idCount >= idsWanted
       ? []
       : [

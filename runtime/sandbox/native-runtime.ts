@@ -134,7 +134,7 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
       kernel,
       machine.runtime,
       join(directory, "containers"),
-      machine.rootless !== undefined,
+      machine.rootless?.hasCgroups ?? true,
     );
     const { arch, swapLimit, ipv6, shiftsUsers, openFilesMax, cgroups, rootless } = machine;
     this.#tools = {

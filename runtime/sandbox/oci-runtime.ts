@@ -36,11 +36,11 @@ export class OciRuntime {
   readonly program: OciRuntimeProgram;
   readonly #kernel: Kernel;
   readonly #root: string;
-  readonly #isRootless: boolean;
+  readonly #hasCgroups: boolean;
 
-  constructor(kernel: Kernel, program: OciRuntimeProgram, root: string, isRootless = false) {
+  constructor(kernel: Kernel, program: OciRuntimeProgram, root: string, hasCgroups = true) {
     this.#kernel = kernel;
-    this.#isRootless = isRootless;
+    this.#hasCgroups = hasCgroups;
     this.program = program;
     this.#root = root;
   }
@@ -127,7 +127,7 @@ export class OciRuntime {
   /** Without cgroups, runc sees for itself that it may have none. */
   readonly #globals = (): readonly string[] => [
     ...["--root", this.#root],
-    ...(this.#isRootless && this.program.kind === "crun" ? ["--cgroup-manager=disabled"] : []),
+    ...(!this.#hasCgroups && this.program.kind === "crun" ? ["--cgroup-manager=disabled"] : []),
   ];
 }
 

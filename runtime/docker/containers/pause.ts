@@ -68,11 +68,10 @@ export async function setPaused(parts: PauseParts, container: DockerContainer, p
   const { pod } = container;
   if (pod === undefined) return;
   await annotate(parts, pod, paused);
-  const path = cgroups.path(pod);
   const name = paused ? "paused" : "running";
   const endMs = clock.nowMs() + pauseMsMax;
   while (container.pod?.metadata.uid === pod.metadata.uid) {
-    if (container.state.name === name && (await cgroups.tree.isFrozen(path)) === paused) return;
+    if (container.state.name === name && (await cgroups.isFrozen(pod)) === paused) return;
     if (clock.nowMs() > endMs) {
       const why = `kubectl describe pod ${pod.metadata.name} -n ${dockerNamespace} tells why`;
       throw new DockerFault("FAILED", `the node did not make the container ${name} in time: ${why}`);

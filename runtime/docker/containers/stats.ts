@@ -66,7 +66,7 @@ async function sampleOf(
   if (!hasProgram(container.state)) return undefined;
   const { pod, pid } = await nativeProgram(container, nodeDirectory);
   const [used, stat, links] = await Promise.all([
-    cgroups.tree.usage(cgroups.path(pod)),
+    cgroups.usage(pod),
     readFile("/proc/stat", "utf8"),
     readFile(`/proc/${String(pid)}/net/dev`, "utf8").catch(() => ""),
   ]);

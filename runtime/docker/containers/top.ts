@@ -26,7 +26,7 @@ async function top({ containers, cgroups, nodeDirectory, clock }: TopParts, call
   const { pod, pid } = await nativeProgram(container, nodeDirectory);
   const [bootedMs, firstUid] = await Promise.all([bootMs(), firstUidOf(pid)]);
   const machine: MachineFacts = { nowMs: clock.wallMs(), bootMs: bootedMs, memoryBytes: totalmem(), firstUid };
-  const pids = (await cgroups.tree.processes(cgroups.path(pod))).toSorted((a, b) => a - b).slice(0, processesMax);
+  const pids = (await cgroups.processes(pod)).toSorted((a, b) => a - b).slice(0, processesMax);
   const processes = await Promise.all(pids.map((one) => readProcess(one, machine)));
   return ok(
     processTable(

@@ -116,7 +116,7 @@ async function resize(
     );
   const { pod } = await nativeProgram(container, nodeDirectory);
   const [cpu, memory] = [parseQuantity(amounts.limits.cpu) ?? 0, Number(amounts.limits.memory)];
-  const used = (await cgroups.tree.usage(cgroups.path(pod))).memoryBytes;
+  const used = (await cgroups.usage(pod)).memoryBytes;
   if (used > memory)
     throw new DockerFault("CONFLICT", `the container uses ${String(used)} bytes of memory, more than it would have`);
   const { namespace = dockerNamespace, name, uid } = pod.metadata;

@@ -82,6 +82,15 @@ describe("the tree", () => {
     expect(await tree.counters("a/b")).toEqual({ oomKills: 3, pidsRefused: 12 });
   });
 
+  test("v2: what disks do is counted where that is handed down", async () => {
+    const rootByController = new Map(["cpu", "memory", "pids", "io"].map((name) => [name, root]));
+    const tree = new CgroupTree({ mode: "v2", rootByController, roots: [root], unified: root }, new FakeClock());
+    await tree.create("a/b");
+    expect(await read("a/cgroup.subtree_control")).toBe("+cpu +memory +pids +io");
+    await writeFile(join(root, "a/b/io.stat"), "8:0 rbytes=4096 wbytes=10 rios=1\n8:16 rbytes=4 wbytes=2\n");
+    expect(await tree.usage("a/b")).toMatchObject({ readBytes: 4100, writtenBytes: 12 });
+  });
+
   test("v1: each controller has its own tree; memory shrinks before, and grows after, memory with swap", async () => {
     const rootByController = new Map(["cpu", "memory", "pids"].map((name) => [name, join(root, name)]));
     const tree = new CgroupTree(

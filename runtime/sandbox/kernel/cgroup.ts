@@ -42,6 +42,8 @@ export interface CgroupLayout {
 
 /** The controllers without which a limit could not be held. */
 export const neededControllers = ["cpu", "memory", "pids"] as const;
+/** Counts what disks are read and written; on v1 always, on v2 where it is handed down. */
+const countingController = "io";
 
 // 100 ms, the kernel's own default: what a pod's share of a core is counted over.
 export const cpuPeriodUs = 100_000;
@@ -118,7 +120,7 @@ export class CgroupTree {
   }
 
   /** Makes the cgroup for `controllers`, and on v2 hands them down to it from the root. */
-  async create(path: string, controllers: readonly string[] = neededControllers): Promise<void> {
+  async create(path: string, controllers: readonly string[] = this.#usual()): Promise<void> {
     for (const root of this.#rootsOf(controllers)) {
       let directory = root;
       for (const part of path.split("/")) {
@@ -346,6 +348,11 @@ export class CgroupTree {
       // More is in use than the smaller limit allows: the larger one stays until the next change.
       if (errorCode(error) !== "EBUSY") throw error;
     }
+  }
+
+  #usual(): readonly string[] {
+    const counts = this.layout.rootByController.get(countingController) === this.layout.unified;
+    return this.layout.unified !== undefined && counts ? [...neededControllers, countingController] : neededControllers;
   }
 
   async #delegate(directory: string, controllers: readonly string[]): Promise<void> {

@@ -5,11 +5,17 @@ import { userInfo } from "node:os";
 import { KernelFault, runCommand, systemPath } from "./command.ts";
 import { execute } from "./enter-cell.ts";
 import { Libc } from "./libc.ts";
+import { inScope } from "./user-scope.ts";
 
 export interface KeeperProgram {
   readonly main: string;
   readonly args: readonly string[];
+  /** How the user's service manager is reached, which may give it a cgroup; undefined: there is none. */
+  readonly manager?: Readonly<Record<string, string>> | undefined;
 }
+
+/** An argument after those of the program: it is alone in a cgroup, and may claim that. */
+export const ownsCgroup = "--owns-cgroup";
 
 const namespaces = ["--user", "--map-root-user", "--mount", "--net", "--ipc", "--cgroup"];
 
@@ -18,18 +24,25 @@ const namespaces = ["--user", "--map-root-user", "--mount", "--net", "--ipc", "-
  * has said that it is ready. @throws KernelFault with the reason why there can be no such process
  */
 export async function startKeeper(program: KeeperProgram): Promise<number> {
-  if (await hasSubordinateIds()) {
-    const pid = await started(program, [...namespaces, "--map-auto"]).catch(() => undefined);
+  const { manager, ...plain } = program;
+  const ways = [...((await hasSubordinateIds()) ? [[...namespaces, "--map-auto"]] : []), namespaces].flatMap((made) => [
+    ...(manager === undefined ? [] : [{ program, made }]),
+    { program: plain, made },
+  ]);
+  for (const { program: tried, made } of ways.slice(0, -1)) {
+    const pid = await started(tried, made).catch(() => undefined);
     if (pid !== undefined) return pid;
   }
-  return started(program, namespaces);
+  return started(plain, namespaces);
 }
 
-async function started({ main, args }: KeeperProgram, made: readonly string[]): Promise<number> {
-  const node = [process.execPath, "--no-warnings", main, ...args];
-  const child = spawn("unshare", [...made, "--", ...node], {
+async function started({ main, args, manager }: KeeperProgram, made: readonly string[]): Promise<number> {
+  const own = manager === undefined ? [] : [ownsCgroup];
+  const node = [process.execPath, "--no-warnings", main, ...args, ...own];
+  const [program = "", ...rest] = [...(manager === undefined ? [] : inScope), "unshare", ...made, "--", ...node];
+  const child = spawn(program, rest, {
     cwd: "/",
-    env: { PATH: systemPath, LC_ALL: "C" },
+    env: { PATH: systemPath, LC_ALL: "C", ...manager },
     stdio: ["ignore", "pipe", "pipe"],
     // A session of its own: what ends the agent's does not end it.
     detached: true,

@@ -11,6 +11,7 @@ import {
 import { checkCommand } from "./command.ts";
 import { Libc } from "./libc.ts";
 import { mount } from "./pod-mounts.ts";
+import { claimCgroup } from "./user-scope.ts";
 
 /** Where the namespaces of an ordinary user's node are found, by those who are in its mount namespace. */
 const ownDirectory = "/run/shallop";
@@ -26,15 +27,17 @@ const ownNames = new Set(["netns", "shallop"]);
 
 /**
  * Makes namespaces, in which this process is alone and root, such as native pods need: a /run that can be written, with all that is
- * in the machine's; a network that passes packets on. @throws SystemCallFault, KernelFault
+ * in the machine's; a network that passes packets on; and, of one that owns its cgroup, that as the tree of cgroups.
+ * @throws SystemCallFault, KernelFault
  */
-export async function furnishNamespaces(): Promise<void> {
+export async function furnishNamespaces(isCgroupOwn: boolean): Promise<void> {
   const libc = Libc.load();
   coverRun(libc);
   mkdirSync(ownSys, { recursive: true });
   writeFileSync(ownNetwork, "");
   mount(libc, { source: "/proc/self/ns/net", target: ownNetwork, type: "none", flags: bind });
   mount(libc, { source: "sysfs", target: ownSys, type: "sysfs", flags: 0n });
+  if (isCgroupOwn) claimCgroup(libc, `${ownDirectory}/cgroup`);
   writeFileSync("/proc/sys/net/ipv4/ip_forward", "1");
   await checkCommand("ip", ["link", "set", "lo", "up"]);
 }

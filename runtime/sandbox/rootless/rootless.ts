@@ -1,14 +1,16 @@
-import { mkdir, readdir, rm } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { connect } from "node:net";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { describeError } from "@shallop/sdk/internal";
 import { findProgram } from "../features.ts";
+import type { CgroupLayout } from "../kernel/cgroup.ts";
 import type { IdRange } from "../kernel/kernel.ts";
 import { enterNamespaces, startKeeper } from "../kernel/keeper.ts";
 import { ownNetwork, ownSys } from "../kernel/own-namespaces.ts";
 import { recordedProcess, recordProcess } from "../kernel/process-record.ts";
 import { userMap } from "../kernel/user-map.ts";
+import { claimedLayout, isInScope, joinScope, lingers, scopePrograms, userManager } from "../kernel/user-scope.ts";
 import { podFiles } from "../pod-files.ts";
 
 /** What a node has that an ordinary user has started, and that is root of namespaces of its own. */
@@ -25,6 +27,10 @@ export interface Rootless {
   /** The same, in the ranges that a user namespace of a pod's can have. */
   readonly users: readonly IdRange[];
   readonly groups: readonly IdRange[];
+  /** A tree of cgroups is its own, so that limits hold. */
+  readonly hasCgroups: boolean;
+  /** They go with the user's last session, and all that runs in them. */
+  readonly endsWithSession: boolean;
 }
 
 export interface RootlessSettings {
@@ -32,6 +38,8 @@ export interface RootlessSettings {
   readonly directory: string;
   /** Where its sockets are. */
   readonly run: string;
+  /** Where this user's session has its sockets (`XDG_RUNTIME_DIR`). */
+  readonly session?: string | undefined;
 }
 
 /** The agent, as it is to be started again inside. */
@@ -57,7 +65,9 @@ export async function enterRootless(settings: RootlessSettings, agent: AgentProg
       if ((await findProgram(program)) === undefined) return `the program ${program} is not installed`;
     }
     const nsenter = (await findProgram("nsenter")) ?? "";
-    const keeper = (await recordedProcess(recordOf(directory)))?.pid ?? (await newKeeper(settings));
+    const manager = await askableManager(settings);
+    const keeper = (await recordedProcess(recordOf(directory)))?.pid ?? (await newKeeper(settings, manager));
+    await joinScope(keeper, manager);
     enterNamespaces({ ...agent, keeper, environment: agent.environment(keeper) }, nsenter);
     return "it cannot be entered";
   } catch (error) {
@@ -66,22 +76,40 @@ export async function enterRootless(settings: RootlessSettings, agent: AgentProg
   }
 }
 
-async function newKeeper({ directory, run }: RootlessSettings): Promise<number> {
+/** This user's service manager, where there are the programs that speak to it. */
+async function askableManager({ session }: RootlessSettings): ReturnType<typeof userManager> {
+  const programs = await Promise.all(scopePrograms.map(findProgram));
+  return programs.includes(undefined) ? undefined : userManager(session, process.getuid?.() ?? 0);
+}
+
+async function newKeeper(
+  { directory, run }: RootlessSettings,
+  manager: Awaited<ReturnType<typeof userManager>>,
+): Promise<number> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   await forgetPods(directory);
-  const pid = await startKeeper({ main: keeperMain, args: [gateOf(run)] });
+  const pid = await startKeeper({ main: keeperMain, args: [gateOf(run)], manager });
   await recordProcess(recordOf(directory), { pid, note: "" });
   return pid;
 }
 
 /** What this process is root of, after `enterRootless`. */
-export function rootlessInside(keeper: number, { run }: RootlessSettings): Rootless {
+export async function rootlessInside(keeper: number, { run }: RootlessSettings): Promise<Rootless> {
   const [users, groups] = [userMap("uid"), userMap("gid")];
+  const hasCgroups = await isInScope();
   return {
     ...{ keeper, gate: gateOf(run), network: ownNetwork, sys: ownSys },
     idCount: Math.min(users.idCount, groups.idCount),
     ...{ users: users.ranges, groups: groups.ranges },
+    hasCgroups,
+    endsWithSession: hasCgroups && !(await lingers(users.root, await readFile("/etc/passwd", "utf8").catch(() => ""))),
   };
+}
+
+/** Cgroups of the pods of an ordinary user's node, for who is outside of its namespaces. Undefined: it has none. */
+export async function keptCgroups(directory: string): Promise<CgroupLayout | undefined> {
+  const kept = await recordedProcess(recordOf(directory));
+  return kept === undefined ? undefined : claimedLayout(kept.pid);
 }
 
 /** What is left of pods in namespaces that nobody keeps is reached by nobody: without its records it is undone. */
