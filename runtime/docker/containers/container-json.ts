@@ -13,7 +13,7 @@ import type { CheckResult, ContainerChecks } from "@shallop/sdk/wire";
 import type { ContainerRecord } from "./container-record.ts";
 import { type ContainerState, hasProgram, isActive, statusText } from "./container-state.ts";
 import { type ContainerRequest, parseCreateBody } from "./create-body.ts";
-import { imageHealthcheck } from "./healthcheck.ts";
+import { hasFailed, imageHealthcheck } from "./healthcheck.ts";
 
 /** All that is known of a container, for what is told of it. */
 export interface ContainerView {
@@ -106,7 +106,11 @@ function variantJson(pod: Pod | undefined): object {
 }
 
 function stateJson({ state, record }: ContainerView, { pid: Pid, checks }: LiveFacts): object {
-  const { name, ended, startedAt, health } = state;
+  const { name, ended, startedAt } = state;
+  const check = imageHealthcheck(record);
+  // The pod tells only that it was never ready; the node knows how often it was asked.
+  const isFailed = check !== undefined && checks !== undefined && hasFailed(check, checks, Date.parse(startedAt ?? ""));
+  const health = state.health === "starting" && isFailed ? "unhealthy" : state.health;
   const isRunning = name === "running" || name === "paused" || name === "restarting";
   return {
     Status: name,
@@ -120,7 +124,7 @@ function stateJson({ state, record }: ContainerView, { pid: Pid, checks }: LiveF
     Error: isRunning ? "" : (ended?.error ?? ""),
     StartedAt: (isRunning ? startedAt : ended?.startedAt) ?? never,
     FinishedAt: ended?.finishedAt ?? never,
-    ...(imageHealthcheck(record) === undefined
+    ...(check === undefined
       ? {}
       : {
           Health: {

@@ -1,6 +1,6 @@
 import { annotation, type ContainerStatus, type Pod } from "@shallop/sdk/api";
 import type { ContainerRecord, RunEnd } from "./container-record.ts";
-import { imageHealthcheck, nanosecondsToSeconds } from "./healthcheck.ts";
+import { imageHealthcheck, nanosecondsToSeconds, retriesOf } from "./healthcheck.ts";
 
 type StateName = "created" | "running" | "paused" | "restarting" | "exited";
 type Health = "none" | "starting" | "healthy" | "unhealthy";
@@ -150,7 +150,7 @@ function healthOf(record: ContainerRecord, pod: Pod, status: ContainerStatus, no
   if (status.ready) return "healthy";
   const condition = pod.status?.conditions?.find(({ type }) => type === "ContainersReady" || type === "Ready");
   const startedMs = "running" in status.state ? Date.parse(status.state.running.startedAt) : nowMs;
-  const retries = check.retries > 0 ? check.retries : 3;
+  const retries = retriesOf(check);
   const patienceMs =
     1000 *
     (nanosecondsToSeconds(check.startPeriodNs, 0) +

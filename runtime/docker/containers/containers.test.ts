@@ -2,6 +2,7 @@ import { type ContainerState as KubernetesState, type Pod } from "@shallop/sdk/a
 import { describe, expect, test } from "vitest";
 import { isStartedAgain } from "./container-ends.ts";
 import { containerInspection } from "./container-json.ts";
+import { hasFailed } from "./healthcheck.ts";
 import { matchesName } from "./container-filters.ts";
 import { type ContainerRecord, podNameOf } from "./container-record.ts";
 import { humanAge, startErrorText, stateOf, statusText } from "./container-state.ts";
@@ -260,6 +261,19 @@ test.each([
   const state = { terminated: { ...terminated.terminated, exitCode: 128, reason: "StartError", message } };
   expect(stateOf(recordOf({}), podWith(state, "Failed"), nowMs).ended?.exitCode).toBe(126);
   expect(startErrorText(message)).toContain("permission denied");
+});
+
+test.each([
+  ["too few failures", [1, 1], 0, false],
+  ["as many as it takes", [1, 1, 1], 0, true],
+  ["one of them was a success", [1, 0, 1, 1], 0, false],
+  ["some of them while it might still start", [1, 1, 1], 1.5e9, false],
+  ["enough of them afterwards", [1, 1, 1, 1, 1], 1.5e9, true],
+] as const)("a check has failed: %s", (_what, codes, startPeriodNs, failed) => {
+  const results = codes.map((exitCode, at) => ({ startWallMs: at * 1000, endWallMs: at * 1000, exitCode, output: "" }));
+  const failingStreak = codes.length - 1 - codes.findLastIndex((code) => code === 0);
+  const check = { test: ["CMD", "a"], intervalNs: 1e9, timeoutNs: 1e9, retries: 3, startPeriodNs };
+  expect(hasFailed(check, { container: "main", failingStreak, results }, 0)).toBe(failed);
 });
 
 test("what the image says is shown of a container that says nothing else", () => {

@@ -1,4 +1,5 @@
 import { type ContainerProbe, listAt } from "@shallop/sdk/api";
+import type { ContainerChecks } from "@shallop/sdk/wire";
 import type { ContainerRecord } from "./container-record.ts";
 import { type Healthcheck, parseCreateBody } from "./create-body.ts";
 
@@ -14,6 +15,19 @@ export function imageHealthcheck(record: ContainerRecord): Healthcheck | undefin
 
 const given = (own: Healthcheck): Partial<Healthcheck> =>
   Object.fromEntries(Object.entries(own).filter(([name, value]) => name !== "test" && Number(value) > 0));
+
+/** Docker's own where nothing is said. */
+export const retriesOf = ({ retries }: Pick<Healthcheck, "retries">): number => (retries > 0 ? retries : 3);
+
+/** Has it failed as often in a row as it takes, without what failed while the program may still start? Pure. */
+export function hasFailed(check: Healthcheck, checks: ContainerChecks, startedMs: number): boolean {
+  const countsFromMs = startedMs + 1000 * nanosecondsToSeconds(check.startPeriodNs, 0);
+  const counted = checks.results.filter(({ startWallMs }) => startWallMs >= countsFromMs);
+  const failures = counted.length - 1 - counted.findLastIndex(({ exitCode }) => exitCode === 0);
+  const retries = retriesOf(check);
+  // Of more than the node remembers, the streak tells the rest.
+  return checks.failingStreak >= retries && failures >= Math.min(retries, checks.results.length);
+}
 
 export const nanosecondsToSeconds = (nanoseconds: number, initial: number): number =>
   nanoseconds > 0 ? nanoseconds / 1e9 : initial;
@@ -39,7 +53,7 @@ export function healthProbe(
     exec: { command },
     periodSeconds: whole(intervalNs, 30),
     timeoutSeconds: whole(timeoutNs, 30),
-    failureThreshold: retries > 0 ? retries : 3,
+    failureThreshold: retriesOf({ retries }),
     initialDelaySeconds: Math.min(whole(intervalNs, 30), startPeriodNs > 0 ? 1 : whole(intervalNs, 30)),
   };
 }
