@@ -24,6 +24,8 @@ test("kill -9 while blobs are written, many times: every blob that has a name is
       stdio: ["ignore", "pipe", "inherit"],
     });
     await once(child.stdout, "data");
+    // On a busy machine none would be whole: it has begun with the second one.
+    if (round % 4 === 3) await once(child.stdout, "data");
     await sleep(10 + round * 9);
     child.kill("SIGKILL");
     await once(child, "close");

@@ -14,6 +14,7 @@ import {
   verified,
 } from "./digest.ts";
 import { ImageFault } from "./fault.ts";
+import { PieceWriter } from "./piece-writer.ts";
 import { type Descriptor, manifestBytesMax, parseManifest, referencesOf } from "./manifest.ts";
 
 /** Per read: large enough that a layer takes few calls, small enough for many readers at once. */
@@ -94,10 +95,10 @@ export class ContentStore {
   async ingest(source: AsyncIterable<Uint8Array>, expected: Expected, signal?: AbortSignal): Promise<BlobInfo> {
     const present = await this.info(expected.digest);
     if (present !== undefined && (expected.size === undefined || expected.size === present.sizeBytes)) return present;
-    return this.#write(async (file) => {
+    return this.#write(async (write) => {
       for await (const chunk of verified(source, expected, `blob ${expected.digest}`)) {
         signal?.throwIfAborted();
-        await writeAll(file, chunk);
+        await write(chunk);
       }
       return expected.digest;
     });
@@ -105,12 +106,12 @@ export class ContentStore {
 
   /** Stores bytes whose digest nobody knows yet, and says what it is. @throws ImageFault STORE_FAILED */
   async ingestUnnamed(source: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<BlobInfo> {
-    return this.#write(async (file) => {
+    return this.#write(async (write) => {
       const digester = new Digester();
       for await (const chunk of source) {
         signal?.throwIfAborted();
         digester.update(chunk);
-        await writeAll(file, chunk);
+        await write(chunk);
       }
       return digester.digest();
     });
@@ -291,17 +292,20 @@ export class ContentStore {
     }
   }
 
-  async #write(fill: (file: FileHandle) => Promise<Digest>): Promise<BlobInfo> {
+  async #write(fill: (write: (chunk: Uint8Array) => Promise<void>) => Promise<Digest>): Promise<BlobInfo> {
     const path = join(this.#directory, "ingest", this.#random.uuid());
     const file = await storing(`writing ${path}`, () => open(path, "wx", 0o444));
+    const writer = new PieceWriter(file);
     try {
-      const digest = await fill(file);
+      const digest = await fill((chunk) => storing("writing a blob", () => writer.write(chunk)));
+      await storing("writing a blob", () => writer.flush());
       return await storing(`storing ${digest}`, async () => {
         await this.#publish(file, path, digest);
         const { size, mtimeMs } = await file.stat();
         return { digest, sizeBytes: size, writtenMs: mtimeMs };
       });
     } catch (error) {
+      await writer.flush().catch(() => undefined);
       await rm(path, { force: true });
       throw error;
     } finally {
@@ -327,13 +331,6 @@ export class ContentStore {
 export async function syncDirectory(directory: string): Promise<void> {
   await using handle = await open(directory, "r");
   await handle.sync();
-}
-
-async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
-  await storing("writing a blob", async () => {
-    let offset = 0;
-    while (offset < chunk.length) offset += (await file.write(chunk, offset)).bytesWritten;
-  });
 }
 
 /** Gives errors of the file system a code; faults and aborts pass as they are. */

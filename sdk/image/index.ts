@@ -50,6 +50,7 @@ export {
   referencesOf,
   type WasmConfig,
 } from "./manifest.ts";
+export { PieceWriter } from "./piece-writer.ts";
 export { isForPlatform, parsePlatform } from "./platform.ts";
 export {
   isForeignLayerType,

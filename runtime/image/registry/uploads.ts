@@ -1,4 +1,4 @@
-import { type FileHandle, mkdir, open, readdir, rm, stat } from "node:fs/promises";
+import { mkdir, open, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import {
   type ContentStore,
@@ -10,6 +10,7 @@ import {
   type Expected,
   ImageFault,
   isDigestAlgorithm,
+  PieceWriter,
   type RepositoryName,
 } from "@shallop/sdk/image";
 import { type Clock, errorCode, type Random } from "@shallop/sdk/internal";
@@ -21,9 +22,6 @@ import type { QuotaKeeper } from "./quota.ts";
 const sessionLifetimeMs = 24 * 60 * 60 * 1000;
 /** Sessions that may be open: a build pushes some ten layers at once; a thousand is somebody filling the disk. */
 const sessionsMax = 1_000;
-/** What may wait for the disk, of one upload: the client is read no faster than that is written. */
-const waitingBytesMax = 1024 * 1024;
-
 export interface UploadLimits {
   /** Bytes of one blob. */
   readonly blobBytesMax: number;
@@ -183,10 +181,10 @@ export class RegistryUploads {
         }
         this.#quota.grow(name, id, size);
         digester?.update(chunk);
-        await writer.write(chunk);
+        await storageFull(writer.write(chunk));
       }
     } finally {
-      await writer.flush();
+      await storageFull(writer.flush());
     }
     if (sync && size > received) await storageFull(file.datasync());
     return size;
@@ -216,55 +214,6 @@ export class RegistryUploads {
   #path(id: string): string {
     return join(this.#directory, id);
   }
-}
-
-/** Writes chunks as they come; those that come while it writes are written together. */
-class PieceWriter {
-  readonly #file: FileHandle;
-  #chunks: Uint8Array[] = [];
-  #bytes = 0;
-  /** Rejects when a write failed; then nothing more is written. */
-  #writing: Promise<void> | undefined;
-
-  constructor(file: FileHandle) {
-    this.#file = file;
-  }
-
-  async write(chunk: Uint8Array): Promise<void> {
-    this.#chunks.push(chunk);
-    this.#bytes += chunk.length;
-    this.#writing ??= this.#drain();
-    if (this.#bytes >= waitingBytesMax) await storageFull(this.#writing);
-  }
-
-  async flush(): Promise<void> {
-    await storageFull(this.#writing ?? Promise.resolve());
-  }
-
-  #drain(): Promise<void> {
-    const drained = this.#writeAll().then(() => {
-      this.#writing = undefined;
-    });
-    // Its failure is seen by who waits for it next.
-    drained.catch(() => undefined);
-    return drained;
-  }
-
-  async #writeAll(): Promise<void> {
-    while (this.#chunks.length > 0) {
-      const chunks = this.#chunks;
-      this.#chunks = [];
-      this.#bytes = 0;
-      await writeChunks(this.#file, chunks);
-    }
-  }
-}
-
-async function writeChunks(file: FileHandle, chunks: readonly Uint8Array[]): Promise<void> {
-  const total = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-  const { bytesWritten } = await file.writev(chunks);
-  // A disk that is nearly full takes a part; the rest says why.
-  if (bytesWritten < total) await file.writeFile(Buffer.concat(chunks).subarray(bytesWritten));
 }
 
 /** @throws RegistryFault STORAGE_FULL in place of what the file system says */
