@@ -132,6 +132,8 @@ export class FakeCluster implements AsyncDisposable {
   /** What they do; replaced by tests. */
   activate: (node: string, revision: string, signal: AbortSignal) => Promise<Activation> = () =>
     Promise.reject(new Error("no agent in this test"));
+  /** What they have answered ahead; replaced by tests. */
+  standby: (node: string, revision: string) => Activation | undefined = () => undefined;
   readonly folder: string;
   port = 0;
   readonly #cleanups: (() => void)[] = [];
@@ -140,6 +142,7 @@ export class FakeCluster implements AsyncDisposable {
   private constructor(folder: string, limits: Partial<GatewayLimits>, options: Partial<GatewayOptions>) {
     this.folder = folder;
     const agents: NodeAgents = {
+      standby: (node, target) => this.standby(node.name, target.key),
       activate: (node, target, { signal, beside }) => {
         this.asked.push([node.name, target.key, ...(beside ?? [])].join(" "));
         return this.activate(node.name, target.key, signal);

@@ -1,7 +1,9 @@
+import { mkdir, writeFile } from "node:fs/promises";
 import type { RequestListener } from "node:http";
 import { join } from "node:path";
 import { annotation, type PodEndpoint } from "@shallop/sdk/api";
 import { systemClock } from "@shallop/sdk/internal";
+import { standbyDirectoryName, standbyFileName } from "@shallop/sdk/wire";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { FakeAgent, type FakeAgentOptions, FakeAuthority } from "../agent.fake.ts";
 import { call, start } from "../client.fake.ts";
@@ -53,6 +55,28 @@ describe("AgentClient", () => {
     const node = compileNode(fakeNode("n1", { [annotation.agentSocket]: socket }));
     expect(await client().activate(node, target, { signal: never })).toEqual(good);
     expect(asked).toEqual(['POST /v1/activate {"namespace":"default","revision":"cold-00001"}']);
+  });
+
+  test("finds what a node of this machine has answered ahead, and believes no other file", async () => {
+    const cluster = await start();
+    const activationSocket = join(cluster.folder, "activate.sock");
+    const directory = join(cluster.folder, standbyDirectoryName);
+    const file = join(directory, standbyFileName({ namespace: "default", revision: "cold-00001" }));
+    const node = compileNode(fakeNode("n1", { [annotation.activationSocket]: activationSocket }));
+    expect(client().standby(node, target)).toBeUndefined();
+    await mkdir(directory);
+    await writeFile(file, JSON.stringify(good));
+    expect(client().standby(node, target)).toEqual(good);
+    expect(client().standby(node, unknownRevision("other", "cold-00001"))).toBeUndefined();
+    expect(client().standby(compileNode(fakeNode("n1")), target), "a node that says of no such place").toBeUndefined();
+    const elsewhere = compileNode(
+      fakeNode("n2", { [annotation.activationSocket]: activationSocket, [annotation.machine]: "elsewhere" }),
+    );
+    expect(client().standby(elsewhere, target)).toBeUndefined();
+    for (const text of ["", "{", "[]", "{}", JSON.stringify({ ...good, endpoint: { protocol: "ftp" } })]) {
+      await writeFile(file, text);
+      expect(client().standby(node, target), text).toBeUndefined();
+    }
   });
 
   test("asks in frames where the agent of this machine speaks them", async () => {

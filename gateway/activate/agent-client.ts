@@ -1,12 +1,22 @@
+import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import type { Duplex } from "node:stream";
 import { type Clock, describeError } from "@shallop/sdk/internal";
-import type { AbandonedRequests, ActivateFaultCode, ActivateRequest, Activation, RequestHead } from "@shallop/sdk/wire";
+import {
+  type AbandonedRequests,
+  type ActivateFaultCode,
+  type ActivateRequest,
+  type Activation,
+  type RequestHead,
+  standbyDirectoryName,
+  standbyFileName,
+} from "@shallop/sdk/wire";
 import { type AgentTls, dialAgent, dialSocket } from "../proxy/dial.ts";
 import { GatewayFault } from "../proxy/fault-status.ts";
 import { HttpUpstream } from "../proxy/http-upstream.ts";
 import type { Upstream } from "../proxy/upstream.ts";
 import { WireUpstream } from "../proxy/wire-upstream.ts";
-import type { NodeTarget, RevisionTarget } from "../route/target.ts";
+import { checkEndpoint, type NodeTarget, type RevisionTarget } from "../route/target.ts";
 import { type AgentAnswer, AgentCall } from "./agent-call.ts";
 import type { ActivateOptions, NodeAgents } from "./dispatcher.ts";
 
@@ -61,6 +71,18 @@ export class AgentClient implements NodeAgents {
     const code = activateFaultCodes.find((known) => known === field(answer, "code")) ?? "START_FAILED";
     const reason = field(answer, "message") ?? `status ${status} and no reason`;
     throw new GatewayFault(code, `node ${node.name} did not activate revision ${target.key}: ${reason}`);
+  }
+
+  /** Read for each request that finds no pod: a file that is not there costs some microseconds, what a watch told may be old. */
+  standby({ machine, activationSocket }: NodeTarget, { namespace, name }: RevisionTarget): Activation | undefined {
+    if (machine !== this.#options.machine || activationSocket === undefined) return undefined;
+    const file = join(dirname(activationSocket), standbyDirectoryName, standbyFileName({ namespace, revision: name }));
+    try {
+      const answer = parse(readFileSync(file, "utf8"));
+      return isActivation(answer) && checkEndpoint(answer.endpoint) !== undefined ? answer : undefined;
+    } catch {
+      return undefined;
+    }
   }
 
   /** Nobody waits for it: what cannot be told is ended by the pod's time limit. */

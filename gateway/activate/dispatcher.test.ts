@@ -26,6 +26,46 @@ describe("from zero", () => {
     );
   });
 
+  test("a pod that stands by is connected to without asking its node, and the control plane hears of it", async () => {
+    const cluster = await start();
+    cluster.service("cold");
+    const pod = await cluster.wirePod(saying("by itself"));
+    cluster.standby = (node, revision) =>
+      node === "n1" && revision === "default/cold-00001" ? activation("cold-00001-s", pod.endpoint) : undefined;
+    const answers = await Promise.all(Array.from({ length: 50 }, () => call(cluster, "cold")));
+    expect(new Set(answers.map(({ status, body }) => `${status} ${body}`))).toEqual(new Set(["200 by itself"]));
+    // Those that came while it was looked for.
+    const timings = answers.map(({ headers }) => headers["server-timing"]).filter((timing) => timing !== undefined);
+    expect(timings[0]).toMatch(/^queue;dur=[\d.]+, activate;dur=[\d.]+, /);
+    await until(() => cluster.reports.some(({ revisions }) => revisions[0]?.revision === "cold-00001"));
+    // One that has been there is as any other: it is not the standby that is looked for again.
+    cluster.gateway.cluster.set("pods", fakePod("cold-00001-s", "cold-00001", { endpoint: pod.endpoint }));
+    expect((await call(cluster, "cold")).body).toBe("by itself");
+    expect(cluster.asked.filter((asked) => asked === "n1 default/cold-00001")).toEqual([]);
+  });
+
+  test("where nobody stands by any more the node is asked, once, and no request is lost", async () => {
+    const cluster = await start();
+    cluster.service("cold");
+    const pod = await cluster.wirePod(saying("asked for"));
+    let looks = 0;
+    cluster.standby = () => {
+      looks++;
+      return activation("cold-00001-s", { protocol: "wire", socket: "/nowhere.sock" });
+    };
+    cluster.activate = () => Promise.resolve(activation("cold-00001-a", pod.endpoint));
+    const body = Buffer.alloc(3_000_000, "x");
+    const answers = await Promise.all([
+      ...Array.from({ length: 50 }, () => call(cluster, "cold")),
+      call(cluster, "cold", { method: "POST", body }),
+    ]);
+    expect(new Set(answers.map((answer) => `${answer.status} ${answer.body}`))).toEqual(new Set(["200 asked for"]));
+    expect(cluster.asked.filter((asked) => asked === "n1 default/cold-00001")).toHaveLength(1);
+    expect(looks).toBeGreaterThan(0);
+    // Its node is not to blame: it is asked first the next time.
+    expect(cluster.gateway.load).toEqual({ open: 0, waiting: 0 });
+  });
+
   test("as many Wasm pods as a burst needs come one beside the other, and share it, without the control plane", async () => {
     const cluster = await start({}, { sendReport: () => new Promise(() => undefined) });
     cluster.service("cold");

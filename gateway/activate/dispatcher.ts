@@ -29,6 +29,8 @@ export interface ActivateOptions {
 
 /** Asks a node to bring a revision up. */
 export interface NodeAgents {
+  /** The answer that the node has given ahead: a pod that comes up by itself when it is connected to. Undefined: it has to be asked. */
+  standby(node: NodeTarget, target: RevisionTarget): Activation | undefined;
   /** @throws GatewayFault with an ActivateFaultCode, or CONNECT_FAILED when the agent cannot be reached. */
   activate(node: NodeTarget, target: RevisionTarget, options: ActivateOptions): Promise<Activation>;
 }
@@ -80,6 +82,8 @@ export class Dispatcher {
   #activating = false;
   #serving = false;
   #phases: ActivationPhases | undefined;
+  /** The pod that was last connected to without asking its node, and whether it has ever answered. */
+  #standby: { readonly uid: string; state: "connecting" | "there" | "missed" } | undefined;
   /** Nodes where a pod could not be reached, and until when that says something about the node. */
   readonly #suspectUntilMs = new Map<string, number>();
   /** Ends the pause between two rounds of activation. */
@@ -144,6 +148,7 @@ export class Dispatcher {
 
   /** A slot for `waiter` now; or undefined, and it is granted or refused later. */
   acquire(waiter: Waiter): PodSlot | undefined {
+    if (this.#queue.length === 0 && this.#pods.usable === 0) this.#takeStandby();
     const slot = this.#queue.length === 0 ? this.#pods.take(waiter) : undefined;
     if (slot !== undefined) {
       this.#scaleOut.look();
@@ -162,10 +167,15 @@ export class Dispatcher {
 
   /** The request in `slot` is over. */
   release(slot: PodSlot, outcome: "answered" | "unreachable" | "other"): void {
-    const { node } = slot.target;
+    const { node, uid } = slot.target;
     if (outcome === "answered") {
       this.#pods.succeeded(slot);
       this.#suspectUntilMs.delete(node);
+      if (this.#standby?.uid === uid) this.#standby.state = "there";
+    } else if (outcome === "unreachable" && this.#standby?.uid === uid && this.#standby.state !== "there") {
+      // It does not stand by any more, which says nothing about its node: that is asked now.
+      this.#standby.state = "missed";
+      this.#pods.gone(uid);
     } else if (outcome === "unreachable") {
       this.#pods.setAside(slot);
       this.#suspectUntilMs.set(node, this.#options.clock.nowMs() + suspectMs);
@@ -228,6 +238,18 @@ export class Dispatcher {
       this.#queue.shift()?.granted(slot);
     }
     this.#serving = false;
+  }
+
+  /** From zero, without asking: a pod of the first home that comes up when it is connected to. */
+  #takeStandby(): void {
+    if (this.#activating || this.#closed.signal.aborted) return;
+    const node = this.#options.node(this.#homesInOrder()[0] ?? "");
+    const answer = node && this.#options.agents.standby(node, this.#target);
+    if (node === undefined || answer === undefined) return;
+    if (this.#standby?.uid === answer.podUid && this.#standby.state === "missed") return;
+    this.#standby = { uid: answer.podUid, state: "connecting" };
+    this.#options.poke(this.#target.key);
+    this.#activated(node, answer, this.#options.clock.nowMs());
   }
 
   #activateIfNeeded(): void {

@@ -1,5 +1,5 @@
 import { Agent } from "node:http";
-import { setTimeout as sleep } from "node:timers/promises";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { WireFault } from "@shallop/sdk/wire";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { call, failing, silent, start, until } from "../client.fake.ts";
@@ -260,7 +260,7 @@ describe("faults", () => {
     await until(() => dying.some(({ seen }) => seen.length > 0));
     for (const pod of dying.toSorted((a, b) => b.seen.length - a.seen.length)) {
       pod.kill();
-      await sleep(10);
+      await nextTurn();
     }
     expect((await answer).body).toBe("new");
     expect(dying.flatMap(({ seen }) => seen)).toHaveLength(1);

@@ -113,6 +113,13 @@ export class RequestMetrics implements RequestWatcher {
   /** The same agents, with their calls counted. */
   watchAgents(agents: NodeAgents): NodeAgents {
     return {
+      standby: (node, target) => {
+        const startMs = performance.now();
+        const activation = agents.standby(node, target);
+        if (activation !== undefined)
+          this.#activations.of(target.namespace, target.name, "").record((performance.now() - startMs) / 1000);
+        return activation;
+      },
       activate: async (node, target, signal) => {
         const startMs = performance.now();
         const over = (error: string): void =>

@@ -68,6 +68,15 @@ export function imageOf(revision: Revision): string | undefined {
   return (statuses.find(({ name }) => name === "user-container") ?? statuses[0])?.imageDigest;
 }
 
+/** Its revision's name; undefined: it is of none. */
+export const revisionOf = ({ labels }: PodManifest): string | undefined => labels[label.revision];
+
+/** The same pod, activated at another time. */
+export const activationManifestAt = (manifest: PodManifest, wallMs: number): PodManifest => ({
+  ...manifest,
+  annotations: { ...manifest.annotations, [annotation.activatedAt]: rfc3339Micro(wallMs) },
+});
+
 /**
  * The pod that an activation of `revision` makes: as the revision controller would make it, bound to this node, and
  * marked with the time of the activation, by which its object is known again when the answer to its creation was lost.

@@ -16,6 +16,7 @@ import { type Action, planNode, type World } from "./plan.ts";
 import type { PodRecord, PodRecords } from "./pod-record.ts";
 import { isFault, Reporter } from "./report.ts";
 import type { LogStore } from "../pod/log-store.ts";
+import { Standbys } from "./standbys.ts";
 import { WantedImages } from "./wanted-images.ts";
 import { Work } from "./work.ts";
 
@@ -40,6 +41,8 @@ export interface NodeAgentSettings {
   readonly logs: LogStore;
   readonly records: PodRecords;
   readonly homesDirectory: string;
+  /** See `standbyDirectoryName`. */
+  readonly standbyDirectory: string;
   readonly room: NodeRoom;
   /** An activated pod is recorded with the API this much later: see `recordDelayMs` in node.ts. */
   readonly recordDelayMs: number;
@@ -66,6 +69,7 @@ export class NodeAgent {
   readonly #notes: Notes;
   readonly #homeJobs: HomeJobs;
   readonly #wantedImages: WantedImages;
+  readonly #standbys: Standbys;
   readonly #restingSinceMs = new WeakMap<LocalPod, number>();
   readonly #reports = new WeakMap<LocalPod, Report>();
   readonly #stopping = new AbortController();
@@ -93,11 +97,22 @@ export class NodeAgent {
       ...settings,
       place: { node, hostIp: settings.hostIp },
       given: (manifest, signal) => givenTo(manifest, settings.client, signal),
+      woken: (running) => this.#standbys.woken(running),
+      standbyLost: (uid) => this.#standbys.lost(uid),
       changed: (pod) => this.#changed(pod),
       note: (pod, note) => this.#notes.ofPod(pod, note),
       fellBack: (pod, prepared) => this.#fellBack(pod, prepared),
     });
     this.#wantedImages = new WantedImages({ images, work: this.#work, homes: this.homes, pods: this.pods });
+    this.#standbys = new Standbys({
+      ...settings,
+      pods: this.pods,
+      homes: this.homes,
+      work: this.#work,
+      directory: settings.standbyDirectory,
+      stopping: this.#stopping.signal,
+      woken: (pod) => this.#woken(pod),
+    });
     this.activator = new Activator({
       node,
       clock,
@@ -114,6 +129,7 @@ export class NodeAgent {
   async start(): Promise<void> {
     const adopted = await this.pods.adopt();
     await this.homes.load();
+    await this.#standbys.open();
     for (const pod of this.pods.all) this.#reportOf(pod).seen = pod.record.apiUid !== undefined;
     for (const home of this.homes.all) this.#homeJobs.prepare(home.key, home.revision);
     if (adopted > 0) this.#settings.log.info("took over running pods", { count: adopted });
@@ -152,7 +168,9 @@ export class NodeAgent {
     for (const timer of this.#timers) timer.cancel();
     this.#stopping.abort(new Error("the node agent is stopping"));
     await this.#work.close();
+    const withdrawn = this.#standbys.close();
     if (!options.keepPods) await this.pods.stopAll(options.graceMsMax, (pod) => graceMsOf(pod.manifest.spec));
+    await withdrawn;
     await this.#settings.records.flush();
   }
 
@@ -160,6 +178,7 @@ export class NodeAgent {
     try {
       this.#resolveStrays();
       for (const action of planNode(this.#world())) this.#execute(action);
+      this.#standbys.look();
       // Before the first list it is not known what is wanted.
       if (this.#settings.revisions.synced && this.#settings.pods.synced) this.#wantedImages.tell();
     } catch (error) {
@@ -295,6 +314,17 @@ export class NodeAgent {
       reason: "Activated",
       message: `activated on node ${this.#settings.node} for a waiting request: prepare ${prepare.toFixed(1)} ms, start ${start.toFixed(1)} ms`,
     });
+  }
+
+  #woken(pod: LocalPod): void {
+    const message = `came up on node ${this.#settings.node} for a request: it stood by, with its component parked`;
+    this.#notes.ofPod(pod, { type: "Normal", reason: "Activated", message });
+  }
+
+  /** The image policies have changed. */
+  async policiesChanged(): Promise<void> {
+    await this.#standbys.reconsider();
+    this.wake();
   }
 
   /** The next pods of the revision begin with what this one ended with. */

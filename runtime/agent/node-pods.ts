@@ -26,6 +26,9 @@ export interface NodePodsSettings {
   readonly room: NodeRoom;
   readonly place: PodTools["place"];
   readonly given: PodTools["given"];
+  /** A pod that stood by has come up, or cannot any more. */
+  woken(running: RunningPod): void;
+  standbyLost(uid: string): void;
   /** A pod of this node has changed, or said something of note. */
   changed(pod: LocalPod): void;
   note(pod: LocalPod, note: PodNote): void;
@@ -48,7 +51,7 @@ export class NodePods implements PodObserver {
     this.#settings = settings;
     this.#tools = {
       ...settings,
-      runtime: (variant) => this.#runtimes.get(variant),
+      runtime: (variant) => this.runtime(variant),
       roomRefusal: (pod) => this.roomRefusal(memoryRequestBytes(pod.manifest.spec), pod),
       changed: (pod) => settings.changed(pod),
       note: (pod, note) => settings.note(pod, note),
@@ -59,6 +62,10 @@ export class NodePods implements PodObserver {
   /** A runtime needs the observer before it can be; so it is added after. */
   addRuntime(runtime: PodRuntime): void {
     this.#runtimes.set(runtime.variant, runtime);
+  }
+
+  runtime(variant: "wasm" | "native"): PodRuntime | undefined {
+    return this.#runtimes.get(variant);
   }
 
   get all(): readonly LocalPod[] {
@@ -137,6 +144,14 @@ export class NodePods implements PodObserver {
     this.#settings.log.warn("a pod that nobody knows is stopped", { pod: podKey(running), uid: running.uid });
     for (const runtime of this.#runtimes.values()) await runtime.stop(running.uid, 0);
     await this.#settings.logs.end(running.uid);
+  }
+
+  woken(running: RunningPod): void {
+    this.#settings.woken(running);
+  }
+
+  standbyLost(uid: string): void {
+    this.#settings.standbyLost(uid);
   }
 
   exited(uid: string, exit: Parameters<PodObserver["exited"]>[1]): void {

@@ -17,6 +17,7 @@ import {
 import { EventRecorder, startInformer } from "@shallop/sdk/client";
 import type { RegistryEndpoint } from "@shallop/sdk/image";
 import { machineIdentity } from "@shallop/sdk/internal";
+import { standbyDirectoryName } from "@shallop/sdk/wire";
 import { readEvidence } from "@shallop/sdk/trust";
 import type { PreparedStore } from "../component/prepared-store.ts";
 import { imageArchitecture } from "../image/choose.ts";
@@ -95,7 +96,7 @@ export async function startNode(settings: NodeSettings, signal: AbortSignal): Pr
   const place = { settings, directory, membership, registry, features, machine, client, hostIp, endpoints };
   nameBuiltinRegistry(place, membership);
   const prepared = await openPrepared(directory, settings);
-  const { agent, logs, events, runtimes } = await openAgent({ ...place, prepared }, closing.signal);
+  const { agent, logs, events, runtimes } = await openAgent({ ...place, prepared, run }, closing.signal);
   const identity = { current: membership };
   const services = openServices({ ...place, agent, identity: () => identity.current }, closing.signal);
   const open = await openRuntimes({ ...place, run, agent, runtimes, prepared, sandbox, jail, cells, services });
@@ -170,7 +171,7 @@ interface OpenAgent {
 
 /** Builds the agent and what it looks through: images, logs, events, informers. */
 async function openAgent(
-  place: NodePlace & { readonly prepared: PreparedStore },
+  place: NodePlace & { readonly prepared: PreparedStore; readonly run: string },
   signal: AbortSignal,
 ): Promise<OpenAgent> {
   const { settings, directory, features, machine, client, hostIp, prepared } = place;
@@ -209,7 +210,11 @@ async function openAgent(
   const informer = { signal, clock, log, onChange: () => agent.wake() };
   const podInformer = startInformer(client, pods, { fieldSelector: `spec.nodeName=${settings.name}` }, informer);
   const revisionInformer = startInformer(client, revisions, {}, informer);
-  const watched = { ...informer, onChange: () => policies.changed() };
+  const policiesChanged = (): void => {
+    policies.changed();
+    void agent.policiesChanged();
+  };
+  const watched = { ...informer, onChange: policiesChanged };
   policies.follow(startInformer(client, imagePolicies, {}, watched));
   // Ended before its first list: nobody waits for it.
   for (const { synced } of [podInformer, revisionInformer]) synced.catch(() => undefined);
@@ -231,6 +236,7 @@ async function openAgent(
     logs,
     records: new PodRecords(path.join(directory, "pods"), log),
     homesDirectory: path.join(directory, "revisions"),
+    standbyDirectory: path.join(place.run, standbyDirectoryName),
     room: machine.room,
   });
   return { agent, logs, events, runtimes };

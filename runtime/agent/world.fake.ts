@@ -128,6 +128,7 @@ export class FakeWorld implements AsyncDisposable {
       logs,
       records: new PodRecords(path.join(this.directory, "pods"), log),
       homesDirectory: path.join(this.directory, "revisions"),
+      standbyDirectory: path.join(this.directory, "standby"),
       room: this.room,
     });
     const runtime = new FakeRuntime("wasm", agent.pods, {

@@ -33,6 +33,10 @@ export type HostCommand =
   | { readonly type: "stop"; readonly id: number; readonly uid: string; readonly graceMs: number }
   /** Clients of these requests have gone. A guest that is at work for one of them, and does not notice, is ended. */
   | { readonly type: "abandoned"; readonly id: number; readonly uid: string; readonly requestIds: readonly string[] }
+  /** Have this pod come up by itself when somebody connects to its socket, where a thread is at rest with its component. */
+  | { readonly type: "stand-by"; readonly id: number; readonly pod: HostPod }
+  /** Do not any more. Answered when that is so; `woken` has been said before if it has come up. */
+  | { readonly type: "withdraw"; readonly id: number; readonly uid: string }
   | { readonly type: "list"; readonly id: number }
   /** What the pods have used. */
   | { readonly type: "usage"; readonly id: number }
@@ -49,6 +53,8 @@ export type HostMessage =
       readonly process?: HostUse;
     }
   | { readonly type: "refused"; readonly id: number; readonly code: HostRefusal; readonly message: string }
+  /** A pod that was to stand by has come up. */
+  | { readonly type: "woken"; readonly uid: string }
   | { readonly type: "exited"; readonly uid: string; readonly exit: PodExit }
   | { readonly type: "logged"; readonly uid: string; readonly lines: readonly PodLogLine[] }
   | {

@@ -185,6 +185,17 @@ export class HostProcess {
     if (reply.type === "refused") throw new PodFault(reply.code, reply.message);
   }
 
+  /** Has a pod come up by itself when somebody connects; it tells then that it is `woken`. @throws PodFault */
+  async standBy(pod: HostPod): Promise<void> {
+    const reply = await this.#request({ type: "stand-by", pod });
+    if (reply.type === "refused") throw new PodFault(reply.code, reply.message);
+  }
+
+  /** Resolves when it does not any more. @throws PodFault */
+  async withdraw(uid: string): Promise<void> {
+    await this.#request({ type: "withdraw", uid });
+  }
+
   async stop(uid: string, graceMs: number): Promise<void> {
     await this.#request({ type: "stop", uid, graceMs });
   }

@@ -20,6 +20,7 @@ import { MessageBacklog } from "./message-backlog.ts";
 import { budgetFor, heldOf, type SharedBudget, shareBudget } from "./process-budget.ts";
 import { PodThread } from "./pod-thread.ts";
 import { SpareThreads } from "./spare-threads.ts";
+import { Standbys } from "./standbys.ts";
 
 export interface HostServerSettings {
   readonly socketPath: string;
@@ -47,6 +48,7 @@ export class HostServer implements AsyncDisposable {
   readonly #breaches: BreachCounts;
   readonly #pods = new Map<string, HostedPod>();
   readonly #spare: SpareThreads;
+  readonly #standbys: Standbys;
   readonly #backlog = new MessageBacklog();
   #watchdog: Timer | undefined;
   #idleLooks = 0;
@@ -61,19 +63,13 @@ export class HostServer implements AsyncDisposable {
     this.#breaches = new BreachCounts(this.#budget.breaches);
     this.#spare = new SpareThreads({
       clock: settings.clock,
-      make: (ready) =>
-        new PodThread(this.#threadSocket(), settings.compileCache, {
-          budget: this.#budget,
-          spare: () => {
-            // It may be given a guest to park.
-            this.#watch();
-            ready();
-          },
-        }),
+      make: (ready) => this.#makeThread(ready),
       socketPath: () => this.#threadSocket(),
+      changed: () => this.#standbys.spread(),
       modules: ({ componentDigest, preparedDir, limits }) =>
         this.#artifacts.modules(componentDigest, inDirectory(preparedDir), limits),
     });
+    this.#standbys = new Standbys({ spare: this.#spare, socketPath: () => this.#threadSocket() });
     this.#server = createServer((socket) => this.#accept(socket));
     this.#spare.fill();
     this.#armOrphanTimer();
@@ -100,11 +96,14 @@ export class HostServer implements AsyncDisposable {
   #accept(socket: Socket): void {
     this.#agent?.close();
     this.#orphanTimer?.cancel();
+    // It knows of none.
+    void this.#standbys.clear();
     const agent = new JsonLines(socket, controlLineCharsMax, {
       message: (value) => void this.#command(value as HostCommand, agent),
       closed: () => {
         if (this.#agent !== agent) return;
         this.#agent = undefined;
+        void this.#standbys.clear();
         this.#armOrphanTimer();
       },
     });
@@ -134,6 +133,13 @@ export class HostServer implements AsyncDisposable {
       case "stop":
         await this.#stop(command.uid, command.graceMs);
         return {};
+      case "stand-by":
+        this.#belong(command.pod);
+        this.#standbys.add(command.pod);
+        return {};
+      case "withdraw":
+        await this.#standbys.remove(command.uid);
+        return {};
       case "abandoned":
         this.#pods.get(command.uid)?.abandoned(command.requestIds);
         return {};
@@ -152,9 +158,7 @@ export class HostServer implements AsyncDisposable {
 
   async #start(pod: HostPod): Promise<void> {
     if (this.#pods.has(pod.uid)) return;
-    this.#namespace ??= pod.namespace;
-    // The wall between tenants: a second namespace in this process would be a bug of the agent.
-    assert(this.#namespace === pod.namespace, `this process is of namespace ${this.#namespace}, not ${pod.namespace}`);
+    this.#belong(pod);
     const { threadsMax } = this.#budget.budget;
     if (this.#pods.size >= threadsMax) {
       throw new StartFault(
@@ -162,6 +166,33 @@ export class HostServer implements AsyncDisposable {
         `namespace ${pod.namespace} has ${threadsMax} pods on this node, which is the most`,
       );
     }
+    const hosted = this.#host(pod);
+    try {
+      await hosted.start();
+      this.#spare.cameUp(pod);
+    } catch (error) {
+      this.#pods.delete(pod.uid);
+      throw error;
+    }
+  }
+
+  /** The wall between tenants: a second namespace in this process would be a bug of the agent. */
+  #belong({ namespace }: HostPod): void {
+    this.#namespace ??= namespace;
+    assert(this.#namespace === namespace, `this process is of namespace ${this.#namespace}, not ${namespace}`);
+  }
+
+  /** A thread has become a pod that it stood by for. */
+  #woken(thread: PodThread, uid: string): void {
+    this.#spare.woken(thread);
+    const pod = this.#standbys.woken(uid);
+    assert(pod !== undefined, "a thread stands by for the pods that it was given");
+    this.#tell({ type: "woken", uid });
+    this.#host(pod).woken(thread);
+    this.#spare.cameUp(pod);
+  }
+
+  #host(pod: HostPod): HostedPod {
     const hosted = new HostedPod({
       pod,
       clock: this.#settings.clock,
@@ -179,13 +210,7 @@ export class HostServer implements AsyncDisposable {
     });
     this.#pods.set(pod.uid, hosted);
     this.#watch();
-    try {
-      await hosted.start();
-      this.#spare.cameUp(pod);
-    } catch (error) {
-      this.#pods.delete(pod.uid);
-      throw error;
-    }
+    return hosted;
   }
 
   async #stop(uid: string, graceMs: number): Promise<void> {
@@ -228,6 +253,20 @@ export class HostServer implements AsyncDisposable {
       ...(this.#namespace === undefined ? {} : { namespace: this.#namespace }),
       pods: [...this.#pods.values()].map(({ pod }) => pod),
     };
+  }
+
+  #makeThread(ready: () => void): PodThread {
+    const thread: PodThread = new PodThread(this.#threadSocket(), this.#settings.compileCache, {
+      budget: this.#budget,
+      spare: () => {
+        // It may be given a guest to park.
+        this.#watch();
+        ready();
+      },
+      parked: () => this.#standbys.spread(),
+      woken: (uid) => this.#woken(thread, uid),
+    });
+    return thread;
   }
 
   /** A path that none has had. */

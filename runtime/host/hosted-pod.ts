@@ -99,13 +99,7 @@ export class HostedPod {
   async start(): Promise<void> {
     const { pod, artifacts } = this.#settings;
     const thread = this.#settings.takeThread(parkingKey(pod));
-    this.#thread = thread;
-    this.#time = this.#timeOf(thread);
-    this.#cpu = new CpuMeter({
-      nowMs: () => this.#settings.clock.nowMs(),
-      threadMs: () => thread.cpuMs(),
-      processMs: processCpuMs,
-    });
+    this.#serveIn(thread);
     const loaded = this.#loaded(thread);
     // Nobody waits for it when the modules cannot be had.
     loaded.catch(() => undefined);
@@ -131,6 +125,22 @@ export class HostedPod {
       const code = error instanceof CapError ? "EXITED" : "IMAGE_INVALID";
       throw new StartFault(code, `pod ${pod.name} could not start: ${describeError(error)}`, { cause: error });
     }
+  }
+
+  /** A thread that stood by for it has become it, for somebody who has connected. One in which it does not come up is replaced. */
+  woken(thread: PodThread): void {
+    this.#serveIn(thread);
+    this.#loaded(thread).catch(() => void thread.terminate(this.#settings.clock, terminateTimeoutMs));
+  }
+
+  #serveIn(thread: PodThread): void {
+    this.#thread = thread;
+    this.#time = this.#timeOf(thread);
+    this.#cpu = new CpuMeter({
+      nowMs: () => this.#settings.clock.nowMs(),
+      threadMs: () => thread.cpuMs(),
+      processMs: processCpuMs,
+    });
   }
 
   /** Lets the pod finish, for `graceMs` at most, and ends it. */

@@ -3,7 +3,7 @@ import { clusterNetworks } from "../egress/cluster-services.ts";
 import type { EgressGrant } from "../egress/egress-protocol.ts";
 import type { LocalWasmImage } from "../image/local-image.ts";
 import type { PathOf } from "../component/prepared-files.ts";
-import type { PodExit, PodLaunch } from "../pod/pod-runtime.ts";
+import type { PodExit, PodLaunch, PodObserver } from "../pod/pod-runtime.ts";
 import type { HostPod } from "./control-protocol.ts";
 import type { HostPlace } from "./host-place.ts";
 import type { HostProcess } from "./host-process.ts";
@@ -50,11 +50,34 @@ export function planOf(
   };
 }
 
+/** The pod as this process has it. */
+export function hostPodOf({ place, directories }: Host, { pod, pathOf }: PodStart): HostPod {
+  const preparedDir = place.offer(pod.componentDigest, pathOf);
+  const [socketPath, egressSocket] = [place.podSocket(pod.uid), place.egressSocket(pod.uid)];
+  return { ...pod, preparedDir, socketPath, egressSocket, directories };
+}
+
 /** What the egress proxy lets it reach. */
 export const grantOf = ({ uid, servicesFrom }: HostPod, allowed: readonly string[]): EgressGrant => ({
   ...{ allowed, pod: uid },
   ...(servicesFrom === undefined ? {} : { namespace: servicesFrom }),
 });
+
+/** A guest of pod `uid` does not stop, for which its process is killed: the pods that share it lose what they are at. */
+export function tellOfEnd(
+  { pods }: Host,
+  { uid, message }: { readonly uid: string; readonly message: string },
+  observer: PodObserver,
+): void {
+  const why = `${message}; its host process was killed and is started again`;
+  observer.noticed(uid, { type: "Warning", reason: "GuestUnstoppable", message: why });
+  const name = pods.get(uid)?.name ?? uid;
+  const others = `a guest of pod ${name} did not stop; the process that both are in was killed, and is started again`;
+  for (const other of pods.keys()) {
+    if (other === uid) continue;
+    observer.noticed(other, { type: "Warning", reason: "ProcessRestarted", message: others });
+  }
+}
 
 /** The end of pods whose process has ended. */
 export const exitWith = (outOfMemory: boolean): PodExit =>

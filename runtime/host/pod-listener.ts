@@ -14,6 +14,12 @@ export class PodListener {
     this.server.on("connection", this.#keep);
   }
 
+  /** Takes no more connections, and ends those that nobody has taken. */
+  close(): void {
+    this.server.close();
+    for (const socket of this.#early.splice(0)) socket.destroy();
+  }
+
   /** Gives `accept` the connections that have come and are there still, and those that will. */
   accept(accept: (socket: Socket) => void): void {
     this.server.off("connection", this.#keep).on("connection", accept);

@@ -11,14 +11,16 @@ import { parkAhead } from "./park-ahead.ts";
 import { ParkedComponents } from "./parked-components.ts";
 import { PodListener } from "./pod-listener.ts";
 import { ThreadBudget } from "./process-budget.ts";
-import { slot, type ThreadCommand, type ThreadData, type ThreadEvent } from "./thread-protocol.ts";
+import { StandbySockets } from "./standby-sockets.ts";
+import { ThreadClaim } from "./thread-claim.ts";
+import { slot, type ThreadCommand, type ThreadData, type ThreadEvent, type ThreadStart } from "./thread-protocol.ts";
 import { ThreadedPod } from "./threaded-pod.ts";
 import { threadClock } from "../sandbox/kernel/thread-clock.ts";
 import { warmUp } from "./warm-up.ts";
 
 const port = parentPort;
 assert(port !== null, "pod-thread-main.ts runs in a worker thread");
-const { shared, socketPath, flushes, budget: sharedBudget } = workerData as ThreadData;
+const { shared, socketPath, flushes, budget: sharedBudget, claim } = workerData as ThreadData;
 const slots = new Float64Array(shared);
 slots[slot.thread] = threadClock?.ownThread() ?? 0;
 const budget = new ThreadBudget(sharedBudget, slots);
@@ -34,6 +36,18 @@ let listener = new PodListener();
 const send = (event: ThreadEvent): void => port.postMessage(event);
 let pod: ThreadedPod | undefined;
 const parked = new ParkedComponents();
+const standbys = new StandbySockets(new ThreadClaim(claim), systemClock, woken);
+
+/** Somebody waits for the answer of a pod that this thread stood by for; the process hears of it meanwhile. */
+function woken(start: ThreadStart, itsListener: PodListener): void {
+  send({ type: "woken", uid: start.uid });
+  standbys.leave(listener);
+  listener = itsListener;
+  boundMemories(memories);
+  pod = new ThreadedPod({ start, listener, slots, budget, send, parked });
+  // Its component is parked, with its modules.
+  pod.serve({ type: "modules", modules: new Map() });
+}
 
 /** The pod is over: what it held is collected, and the thread listens for the next one. */
 async function rest(at: string): Promise<void> {
@@ -52,6 +66,7 @@ async function rest(at: string): Promise<void> {
 port.on("message", (command: ThreadCommand) => {
   switch (command.type) {
     case "start":
+      standbys.closeAll();
       pod = new ThreadedPod({ start: command, listener, slots, budget, send, parked });
       break;
     case "park":
@@ -61,6 +76,14 @@ port.on("message", (command: ThreadCommand) => {
         () => send({ type: "parked", parked: parked.keys }),
         () => undefined,
       );
+      break;
+    case "stand-by":
+      // Nobody waits for it there if it cannot be: whoever wants the pod asks the node agent.
+      standbys.listen(command).catch(() => standbys.close(command.start.uid));
+      break;
+    case "withdraw":
+      standbys.close(command.uid);
+      send({ type: "withdrawn", uid: command.uid });
       break;
     case "modules":
       // Not before: the few of the warm-up are nobody's, and counted until they are collected.

@@ -8,6 +8,7 @@ import type { CompiledModules } from "./artifact-cache.ts";
 import { interruptThread } from "./interrupt-thread.ts";
 import { LastWord } from "./last-word.ts";
 import { budgetFor, mapsMaxUsual, type SharedBudget, shareBudget, ThreadBudget } from "./process-budget.ts";
+import { ThreadClaim } from "./thread-claim.ts";
 import {
   freshSlots,
   sharedNowMs,
@@ -38,6 +39,10 @@ export interface ThreadOptions {
   readonly flushes?: boolean;
   /** Told when it is warm, and nobody's yet. */
   readonly spare?: () => void;
+  /** Told when a component has been parked there, and it is nobody's yet. */
+  readonly parked?: () => void;
+  /** Told when it has become this pod by itself; the pod's events come once somebody owns it. */
+  readonly woken?: (uid: string) => void;
   /** The process's; a thread that is alone has one of its own. */
   readonly budget?: SharedBudget;
 }
@@ -59,30 +64,28 @@ export class PodThread {
   #cpuBeforeMs = 0;
   #early: ThreadEvent[] = [];
   #measured: PromiseWithResolvers<number> | undefined;
+  readonly #claim = new ThreadClaim();
+  readonly #options: ThreadOptions;
+  readonly #withdrawals = new Map<string, () => void>();
 
   /**
    * `socketPath`: where it listens until it is given a pod. `compileCache`: see HostServerSettings; with it a thread
    * starts in a third of the time and with half the memory, because no TypeScript is read. `flushes`: see ThreadData.
    */
   constructor(socketPath: string, compileCache: string, options: ThreadOptions = {}) {
-    const { flushes = false, budget = ownBudget(), spare } = options;
+    const { flushes = false, budget = ownBudget() } = options;
+    this.#options = options;
     this.#socketPath = socketPath;
     this.#slots = freshSlots();
     this.#worker = new Worker(program, {
-      workerData: { shared: this.#slots.buffer, socketPath, flushes, budget } satisfies ThreadData,
+      workerData: {
+        ...{ shared: this.#slots.buffer, socketPath, flushes, budget, claim: this.#claim.shared },
+      } satisfies ThreadData,
       env: compileCache === "" ? {} : { NODE_COMPILE_CACHE: compileCache },
       stdin: false,
       resourceLimits: { maxOldGenerationSizeMb: threadHeapMb, maxYoungGenerationSizeMb: youngHeapMb },
     });
-    this.#worker.on("message", (event: ThreadEvent) => {
-      if (event.type === "memory") return this.#haveMeasured(event.bytes);
-      if (event.type === "rested") return this.#rested?.(event.parked);
-      if (event.type === "parked") return this.#haveParked(event.parked);
-      if (event.type === "spare") this.#listens = true;
-      if (this.#handlers === undefined) this.#early.push(event);
-      else this.#handlers.event(event);
-      if (event.type === "spare" && this.#handlers === undefined) spare?.();
-    });
+    this.#worker.on("message", (event: ThreadEvent) => this.#receive(event));
     this.#worker.once("error", (error: unknown) => {
       this.#error = error instanceof Error ? error : new Error(String(error));
     });
@@ -92,7 +95,20 @@ export class PodThread {
       rmSync(this.#socketPath, { force: true });
       this.#handlers?.gone(this.#error);
       this.#rested?.(undefined);
+      for (const withdrawn of this.#withdrawals.values()) withdrawn();
     });
+  }
+
+  #receive(event: ThreadEvent): void {
+    if (event.type === "memory") return this.#haveMeasured(event.bytes);
+    if (event.type === "rested") return this.#rested?.(event.parked);
+    if (event.type === "parked") return this.#haveParked(event.parked);
+    if (event.type === "woken") return this.#options.woken?.(event.uid);
+    if (event.type === "withdrawn") return this.#withdrawals.get(event.uid)?.();
+    if (event.type === "spare") this.#listens = true;
+    if (this.#handlers !== undefined) return this.#handlers.event(event);
+    this.#early.push(event);
+    if (event.type === "spare") this.#options.spare?.();
   }
 
   /** Whoever owns the thread from now on. Events that came before are delivered now. */
@@ -125,6 +141,7 @@ export class PodThread {
     if (parked === undefined) return false;
     this.#parked = parked;
     this.#hasRested = true;
+    this.#claim.giveBack();
     return this.#countFromHere();
   }
 
@@ -158,6 +175,27 @@ export class PodThread {
     if (this.#handlers !== undefined) return;
     this.#parked = keys;
     void this.#countFromHere();
+    this.#options.parked?.();
+  }
+
+  /** While it is nobody's: it is its owner's from now on. @returns false when it has become a pod by itself */
+  claim(): boolean {
+    return this.#claim.take();
+  }
+
+  /** While it is nobody's: it becomes this pod, whose component is parked there, when somebody connects to its socket. */
+  standBy(standby: Omit<Extract<ThreadCommand, { type: "stand-by" }>, "type">): void {
+    this.send({ type: "stand-by", ...standby });
+  }
+
+  /** Resolves when it does not stand by for this pod any more: `woken` has been told by then if it has become it. */
+  async withdraw(uid: string): Promise<void> {
+    if (this.#isGone) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#withdrawals.set(uid, resolve);
+    this.send({ type: "withdraw", uid });
+    await promise;
+    this.#withdrawals.delete(uid);
   }
 
   send(command: ThreadCommand): void {

@@ -31,6 +31,7 @@ const pod = (program: string): HostPod => ({
 class Thread implements SpareThread {
   readonly ready: () => void;
   isGone = false;
+  isClaimed = false;
   hasRested = false;
   running = 0;
   lateMs = -1;
@@ -56,7 +57,14 @@ class Thread implements SpareThread {
 
   async rest(): Promise<boolean> {
     this.hasRested = this.isFit;
+    this.isClaimed = false;
     return this.isFit;
+  }
+
+  claim(): boolean {
+    const isFree = !this.isClaimed;
+    this.isClaimed = true;
+    return isFree;
   }
 
   async terminate(): Promise<boolean> {
@@ -65,7 +73,13 @@ class Thread implements SpareThread {
   }
 }
 
-function spare({ modules = () => new Map() }: { modules?: () => CompiledModules } = {}) {
+function spare({
+  modules = () => new Map(),
+  changed = () => undefined,
+}: {
+  modules?: () => CompiledModules;
+  changed?: () => void;
+} = {}) {
   const clock = new FakeClock();
   const made: Thread[] = [];
   const threads = new SpareThreads<Thread>({
@@ -76,6 +90,7 @@ function spare({ modules = () => new Map() }: { modules?: () => CompiledModules 
       return thread;
     },
     socketPath: () => "/t",
+    changed,
     modules,
   });
   threads.fill();
@@ -157,14 +172,44 @@ test("a component whose files are gone is forgotten", () => {
   expect(made[0]?.parked).toEqual([]);
 });
 
-test("four rest at most: of those that have served, the one whose pod was over first goes", async () => {
-  const { made, threads } = spare();
-  const taken = Array.from({ length: 6 }, () => threads.take(""));
+test("sixteen rest at most, and four for longer: of those that have served, the ones whose pods were over first go", async () => {
+  const { clock, made, threads } = spare();
+  const taken = Array.from({ length: 18 }, () => threads.take(""));
+  const gone = (): number => taken.findIndex(({ isGone }) => !isGone);
   for (const thread of taken) expect(await threads.rest(thread)).toBe(true);
-  expect(taken.map(({ isGone }) => isGone)).toEqual([true, true, false, false, false, false]);
+  expect(gone()).toBe(2);
+  await clock.advance(29_999);
+  expect(gone()).toBe(2);
+  await clock.advance(1);
+  expect(gone()).toBe(14);
+  expect(taken.slice(14).some(({ isGone }) => isGone)).toBe(false);
   const unfit = threads.take("");
   unfit.isFit = false;
   expect(await threads.rest(unfit)).toBe(false);
   await threads.close();
   expect(made.filter((thread) => thread !== unfit).every(({ isGone }) => isGone)).toBe(true);
+});
+
+test("one that has become a pod by itself is nobody's any more, whether that has been told or not", async () => {
+  let changes = 0;
+  const { clock, made, threads } = spare({ changed: () => void changes++ });
+  const key = parkingKey(pod("one"));
+  const first = threads.take("");
+  first.parked.push(key);
+  await threads.rest(first);
+  expect(threads.parkedWith(key)).toBe(first);
+  expect(threads.parkedWith("another")).toBeUndefined();
+  expect(threads.has(first)).toBe(true);
+  const before = changes;
+  // Somebody connects at this moment.
+  first.isClaimed = true;
+  const second = threads.take(key);
+  expect(second).not.toBe(first);
+  threads.woken(first);
+  expect(threads.has(first)).toBe(false);
+  await clock.advance(400);
+  expect(changes, "a new one is there").toBeGreaterThan(before);
+  expect(made.at(-1)?.isClaimed).toBe(false);
+  await threads.close();
+  expect([first.isGone, second.isGone], "theirs who have them").toEqual([false, false]);
 });

@@ -8,7 +8,7 @@ import type { PodThread } from "./pod-thread.ts";
 /** What is done with a thread that is nobody's. */
 export type SpareThread = Pick<
   PodThread,
-  "isGone" | "hasRested" | "hasParked" | "park" | "rest" | "running" | "overdueMs" | "terminate"
+  "isGone" | "hasRested" | "hasParked" | "park" | "rest" | "running" | "overdueMs" | "terminate" | "claim"
 >;
 
 export interface SpareThreadsSettings<Thread extends SpareThread> {
@@ -19,12 +19,17 @@ export interface SpareThreadsSettings<Thread extends SpareThread> {
   readonly socketPath: () => string;
   /** @throws when the component's files are gone */
   readonly modules: (pod: HostPod) => CompiledModules;
+  /** There may be one that has parked something, or others than before. */
+  readonly changed: () => void;
 }
 
 // One thread that is ready, so that no start waits for one (150 ms of processor); 14 MB each.
 const spareThreads = 1;
 // A thread whose pod is over has compiled what a pod runs, and parked its component: it waits for the next, unless as many wait as this.
 const restingThreadsMax = 4;
+// What has been busy at once is likely to be so again: more may wait for a moment, with the memory that they had anyway.
+const justRestedMax = 16;
+const justRestedMs = 30_000;
 // It collects what the pod has left, some ten milliseconds, on a busy machine longer.
 const restTimeoutMs = 5_000;
 // The next one is made when the request that took the last has its answer, and the gateway has passed it on: on a small machine
@@ -38,6 +43,7 @@ export class SpareThreads<Thread extends SpareThread = PodThread> {
   /** Those that have served first, of them the one that did last. */
   #threads: Thread[] = [];
   #timer: Timer | undefined;
+  #trimTimer: Timer | undefined;
   /** What came up last: whoever is next is most likely one like it. */
   #latest: HostPod | undefined;
   #parksAhead = true;
@@ -58,6 +64,7 @@ export class SpareThreads<Thread extends SpareThread = PodThread> {
   /** As many as shall be ready. */
   fill(): void {
     while (this.#threads.length < spareThreads) this.#threads.push(this.#make());
+    this.#settings.changed();
   }
 
   /**
@@ -65,12 +72,31 @@ export class SpareThreads<Thread extends SpareThread = PodThread> {
    * been over for longest.
    */
   take(key: string): Thread {
-    const waiting = this.#threads.filter(({ isGone }) => !isGone);
-    const atRest = waiting.findLast(({ hasRested }) => hasRested);
-    const thread = waiting.find((each) => each.hasParked(key)) ?? atRest ?? waiting[0];
-    this.#threads = waiting.filter((each) => each !== thread);
+    for (;;) {
+      const waiting = this.#threads.filter(({ isGone }) => !isGone);
+      const atRest = waiting.findLast(({ hasRested }) => hasRested);
+      const thread = waiting.find((each) => each.hasParked(key)) ?? atRest ?? waiting[0];
+      this.#threads = waiting.filter((each) => each !== thread);
+      this.#fillIn(spareDelayMsMax);
+      if (thread === undefined) return this.#make();
+      // Another one has become a pod by itself, of which it is about to tell.
+      if (thread.claim()) return thread;
+    }
+  }
+
+  /** One that waits with this component. */
+  parkedWith(key: string): Thread | undefined {
+    return this.#threads.find((each) => !each.isGone && each.hasParked(key));
+  }
+
+  has(thread: Thread): boolean {
+    return this.#threads.includes(thread);
+  }
+
+  /** It has become a pod by itself. */
+  woken(thread: Thread): void {
+    this.#threads = this.#threads.filter((each) => each !== thread);
     this.#fillIn(spareDelayMsMax);
-    return thread ?? this.#make();
   }
 
   /** A pod has answered its first request. */
@@ -88,11 +114,18 @@ export class SpareThreads<Thread extends SpareThread = PodThread> {
     const { clock, socketPath } = this.#settings;
     if (!(await thread.rest(socketPath(), clock, restTimeoutMs))) return false;
     this.#threads.unshift(thread);
-    const resting = this.#threads.filter(({ hasRested }) => hasRested);
-    const surplus = resting.length > restingThreadsMax ? resting.at(-1) : undefined;
-    this.#threads = this.#threads.filter((each) => each !== surplus);
-    await surplus?.terminate(clock, terminateTimeoutMs);
+    await this.#keep(justRestedMax);
+    this.#trimTimer?.cancel();
+    this.#trimTimer = clock.after(justRestedMs, () => void this.#keep(restingThreadsMax));
+    this.#settings.changed();
     return true;
+  }
+
+  /** Of those that have served, no more than so many: the others end. */
+  async #keep(count: number): Promise<void> {
+    const surplus = this.#threads.filter(({ hasRested }) => hasRested).slice(count);
+    this.#threads = this.#threads.filter((each) => !surplus.includes(each));
+    for (const thread of surplus) if (thread.claim()) await thread.terminate(this.#settings.clock, terminateTimeoutMs);
   }
 
   /** For the watchdog: a guest that came up once, and does not in a thread that waits, is not asked to again. */
@@ -107,6 +140,7 @@ export class SpareThreads<Thread extends SpareThread = PodThread> {
 
   async close(): Promise<void> {
     this.#timer?.cancel();
+    this.#trimTimer?.cancel();
     for (const thread of this.#threads.splice(0)) await thread.terminate(this.#settings.clock, terminateTimeoutMs);
   }
 

@@ -30,6 +30,8 @@ export interface ThreadData {
   /** It writes what it has compiled to Node's cache before it says that it is `spare`. */
   readonly flushes: boolean;
   readonly budget: SharedBudget;
+  /** See ThreadClaim. */
+  readonly claim: SharedArrayBuffer;
 }
 
 /** Main thread → pod thread. */
@@ -51,6 +53,18 @@ export type ThreadCommand =
       readonly start: ThreadStart;
       readonly modules: ReadonlyMap<string, WebAssembly.Module>;
     }
+  /**
+   * While the thread is nobody's: listen for this pod too, whose component is parked there; become it, and say `woken`, when
+   * somebody connects to `socketPath`. The socket is made at `listenAt`.
+   */
+  | {
+      readonly type: "stand-by";
+      readonly start: ThreadStart;
+      readonly listenAt: string;
+      readonly socketPath: string;
+    }
+  /** Do not any more, and say `withdrawn`. */
+  | { readonly type: "withdraw"; readonly uid: string }
   /** Memories that nobody has any more are to be collected. */
   | { readonly type: "collect" }
   /** Say `memory`. */
@@ -81,6 +95,10 @@ export type ThreadEvent =
   | { readonly type: "rested"; readonly parked: readonly string[] | undefined }
   /** The same of a thread that has had no pod. */
   | { readonly type: "parked"; readonly parked: readonly string[] }
+  /** The thread, which was nobody's, has become this pod by itself. */
+  | { readonly type: "woken"; readonly uid: string }
+  /** It does not stand by for this pod; it has said `woken` before if it has become it. */
+  | { readonly type: "withdrawn"; readonly uid: string }
   /** The first request has ended. */
   | { readonly type: "served" }
   /** Code cache of the glue after the first requests, in shared memory. */

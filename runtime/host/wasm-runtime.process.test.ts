@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { readdir, readFile } from "node:fs/promises";
@@ -26,6 +27,11 @@ async function workerThreads(pid: number): Promise<readonly string[]> {
   const names = await Promise.all(ids.map((id) => readFile(`/proc/${pid}/task/${id}/comm`, "utf8").catch(() => "")));
   return ids.filter((_, index) => names[index]?.trim() === "WorkerThread");
 }
+
+const isOf =
+  (service: string) =>
+  (env: unknown): boolean =>
+    JSON.stringify(env) === JSON.stringify([["K_SERVICE", service]]);
 
 /** A command prints a file of a volume, and is told that it cannot make one there. */
 async function commandReads(fixture: RuntimeFixture, runtime: WasmRuntime): Promise<void> {
@@ -360,6 +366,58 @@ describe("the Wasm runtime", () => {
       await fixture.clock.sleep(400);
     }
     for (const pod of beside) await runtime.stop(pod.uid, 5000);
+  });
+
+  test("has pods come up for whoever connects, in threads at rest with their component", async () => {
+    await using fixture = await RuntimeFixture.open();
+    const runtime = await fixture.runtime();
+    const image = await fixture.guestImage();
+    const launch = (service: string): PodLaunch => ({
+      ...fixture.launch(image),
+      env: [{ name: "K_SERVICE", value: service }],
+    });
+    const standby = async (service: string): Promise<RunningPod> => {
+      const pod = await runtime.standBy(launch(service), never);
+      if (pod === undefined) throw new Error("its namespace has a process");
+      return pod;
+    };
+    /** As gateways do: the request goes with the connection. */
+    const env = async (pod: RunningPod): Promise<unknown> => {
+      using client = await fixture.connect(pod);
+      return JSON.parse((await client.get("/env")).body.toString());
+    };
+    expect(runtime.canStandBy("default")).toBe(false);
+    expect(await runtime.standBy(launch("early"), never)).toBeUndefined();
+    const first = await runtime.start(launch("first"), never);
+    expect(await env(first)).toEqual([["K_SERVICE", "first"]]);
+    const [second, third] = [await standby("second"), await standby("third")];
+    // No thread rests with the component yet.
+    await expect(fixture.connect(second)).rejects.toThrow();
+    await runtime.stop(first.uid, 5000);
+    expect(fixture.woken).toEqual([]);
+    for (const pod of [second, third]) {
+      await fixture.until(() => env(pod).then(isOf(pod === second ? "second" : "third"), () => false));
+      expect(await env(pod)).toEqual([["K_SERVICE", pod === second ? "second" : "third"]]);
+    }
+    expect(fixture.woken).toEqual([second, third]);
+    expect((await runtime.counters()).map(({ uid }) => uid).sort()).toEqual([second.uid, third.uid]);
+    // It is a pod as any other: it drains, and its thread rests.
+    await runtime.stop(second.uid, 5000);
+    await expect(fixture.connect(second)).rejects.toThrow();
+    const fourth = await standby("fourth");
+    await runtime.withdraw(fourth.uid);
+    await expect(fixture.connect(fourth)).rejects.toThrow();
+    expect(fixture.lost).toEqual([fourth.uid]);
+    // With the agent goes whoever would hear of it; what has come up goes on.
+    const fifth = await standby("fifth");
+    const { endpoint } = fifth;
+    if (endpoint.protocol === "wire") await fixture.until(() => existsSync(endpoint.socket));
+    await runtime.close();
+    if (endpoint.protocol === "wire") await fixture.until(() => !existsSync(endpoint.socket));
+    expect(await env(third)).toEqual([["K_SERVICE", "third"]]);
+    const next = await fixture.runtime();
+    expect((await next.adopt()).map(({ uid }) => uid)).toEqual([third.uid]);
+    await next.stop(third.uid, 5000);
   });
 
   test("leaves no process, socket or thread behind", async () => {

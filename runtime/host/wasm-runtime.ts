@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { describeError, processCpuMs, type Timer } from "@shallop/sdk/internal";
 import { prepareLimits } from "../component/prepare.ts";
@@ -21,14 +21,24 @@ import { EgressProcess } from "../egress/egress-process.ts";
 import { CommandPods, containerIdOf } from "./command-pods.ts";
 import { ComponentVolumes, type OpenVolumes } from "./component-volumes.ts";
 import type { HostMessage, HostPod } from "./control-protocol.ts";
-import { exitWith, grantOf, type Host, newHost, planOf, type PodPlan, type PodStart } from "./known-host.ts";
+import {
+  exitWith,
+  grantOf,
+  type Host,
+  hostPodOf,
+  newHost,
+  planOf,
+  type PodPlan,
+  type PodStart,
+  tellOfEnd,
+} from "./known-host.ts";
 import { hostLimits } from "./host-jail.ts";
 import { hostCounters, podCounters } from "./host-counters.ts";
 import { clearPlace, HostProcess } from "./host-process.ts";
 import { IdleHosts } from "./idle-hosts.ts";
 import { readMapsMax } from "./process-budget.ts";
 import { PrepareQueue } from "./prepare-queue.ts";
-import { fillCompileCache } from "./compile-cache.ts";
+import { BlankHost } from "./blank-host.ts";
 import { componentsDirectory, HostPlace, type HostPlaceSettings } from "./host-place.ts";
 import {
   hostDirectories,
@@ -38,15 +48,12 @@ import {
   removeStalePodSockets,
   removeStray,
 } from "./run-files.ts";
+import { StandbyPods } from "./standby-pods.ts";
 import type { WasmRuntimeSettings } from "./wasm-runtime-settings.ts";
 import { within } from "./within.ts";
 
 // How long a volume may be larger than it is to be.
 const volumesLookMs = 2000;
-
-// What nobody asks for yet would want the processors of an agent that starts. The cache may be of other code, and mostly is not.
-const blankDelayMs = 250;
-const refillDelayMs = 10_000;
 
 /**
  * Runs Wasm pods: one host process for each namespace that has any, and a blank one ready for the next. A pod that has
@@ -65,14 +72,14 @@ export class WasmRuntime implements PodRuntime {
   readonly #volumes: ComponentVolumes;
   readonly #volumesTimer: Timer;
   readonly #idle: IdleHosts<Host>;
-  #blank: Promise<Host> | undefined;
-  #filling: Promise<void> = Promise.resolve();
+  readonly #standbys: StandbyPods;
+  readonly #blank: BlankHost;
   #closed = false;
 
   constructor(settings: WasmRuntimeSettings) {
     this.#settings = settings;
     const { runDirectory, cacheDirectory, cells, clock, log } = settings;
-    this.#idle = new IdleHosts(clock, (host) => host.pods.size === 0 && void this.#end(host));
+    this.#idle = new IdleHosts(clock, (host) => void this.#endIdle(host));
     this.#compileCache = settings.compileCache ?? join(cacheDirectory, "compiled");
     this.#egress = new EgressProcess({ runDirectory, cells, compileCache: this.#compileCache, clock, log });
     this.#preparing = new PrepareQueue({
@@ -81,6 +88,15 @@ export class WasmRuntime implements PodRuntime {
       cells: settings.cells,
       store: settings.prepared,
       compileCache: this.#compileCache,
+    });
+    this.#blank = new BlankHost({
+      ...{ spawn: () => this.#spawn(), compileCache: this.#compileCache, clock, log },
+      filled: () => this.#preparing.keepReady(),
+    });
+    this.#standbys = new StandbyPods({
+      ...{ egress: this.#egress, egressAllowed: settings.egressAllowed },
+      podSocket: (uid) => this.#podSocket(uid),
+      lost: (uid) => settings.observer.standbyLost?.(uid),
     });
     this.#volumes = new ComponentVolumes(join(cacheDirectory, "volumes"), settings.kernel);
     this.#volumesTimer = clock.every(volumesLookMs, () => void this.#evictOutgrown());
@@ -95,14 +111,11 @@ export class WasmRuntime implements PodRuntime {
 
   /** Makes the directories and the first blank process. */
   async open(): Promise<void> {
-    const { runDirectory, cacheDirectory, clock } = this.#settings;
+    const { runDirectory, cacheDirectory } = this.#settings;
     const directories = [runDirectory, cacheDirectory, this.#compileCache];
     for (const path of directories) await mkdir(path, { recursive: true, mode: 0o700 });
     await this.#egress.open();
-    // With an empty cache it is waited for: a pod that is wanted meanwhile gets a process that starts more slowly.
-    const isEmpty = (await readdir(this.#compileCache)).length === 0;
-    if (!isEmpty) clock.after(blankDelayMs, () => this.#ensureBlank());
-    clock.after(isEmpty ? 0 : refillDelayMs, () => void this.#makeReady());
+    await this.#blank.open();
   }
 
   async prepare(image: LocalImage, signal: AbortSignal, purpose?: WantedPurpose): Promise<void> {
@@ -129,6 +142,26 @@ export class WasmRuntime implements PodRuntime {
     const host = files === undefined ? await this.#hostFor(pod.namespace) : await this.#spawn({ ...pod, files });
     await this.#startIn(host, { pod, pathOf: prepared.pathOf }, signal);
     return this.#running(pod);
+  }
+
+  canStandBy(namespace: string): boolean {
+    return this.#hostByNamespace.has(namespace);
+  }
+
+  /** In a process that its namespace has already, whose threads rest with what they have served. @throws PodFault */
+  async standBy(launch: PodLaunch, signal: AbortSignal): Promise<RunningPod | undefined> {
+    const { image, namespace, files } = launch;
+    const host = await this.#hostByNamespace.get(namespace);
+    if (image.variant !== "wasm" || files !== undefined || host === undefined) return undefined;
+    const { plan, pathOf } = await this.#preparing.prepare(image, signal);
+    if (plan.purpose === "run" || !this.#hosts.has(host) || this.#closed) return undefined;
+    const pod = planOf(launch, image, this.#settings.egressAllowed);
+    await this.#standbys.add(host, { pod, pathOf });
+    return this.#running(pod);
+  }
+
+  withdraw(uid: string): Promise<void> {
+    return this.#standbys.remove(uid);
   }
 
   /** @throws PodFault NOT_RUNNING, UNSUPPORTED */
@@ -210,9 +243,8 @@ export class WasmRuntime implements PodRuntime {
     this.#volumesTimer.cancel();
     this.#preparing.close();
     await this.#commands.close();
-    await this.#filling;
-    const blank = await this.#blank?.catch(() => undefined);
-    if (blank !== undefined && blank.namespace === undefined) await this.#end(blank);
+    const blank = await this.#blank.close();
+    if (blank !== undefined) await this.#end(blank);
     this.#idle.close();
     for (const host of this.#hosts) {
       if (host.pods.size === 0) await this.#end(host);
@@ -257,14 +289,9 @@ export class WasmRuntime implements PodRuntime {
   }
 
   async #startIn(host: Host, start: PodStart, signal: AbortSignal): Promise<void> {
-    const { pod: plan, pathOf } = start;
-    const timeoutMs = plan.limits.startTimeoutMs;
-    this.#idle.used(host);
-    const preparedDir = host.place.offer(plan.componentDigest, pathOf);
-    const [socketPath, egressSocket] = [host.place.podSocket(plan.uid), host.place.egressSocket(plan.uid)];
-    const pod: HostPod = { ...plan, preparedDir, socketPath, egressSocket, directories: host.directories };
-    host.pods.set(pod.uid, pod);
-    this.#hostByPod.set(pod.uid, host);
+    const pod = hostPodOf(host, start);
+    const timeoutMs = pod.limits.startTimeoutMs;
+    this.#have(host, pod);
     const started = host.process.start(pod);
     this.#limit(host);
     // Not waited for: a guest that is sooner waits for it.
@@ -282,12 +309,24 @@ export class WasmRuntime implements PodRuntime {
     }
   }
 
+  #have(host: Host, pod: HostPod): void {
+    this.#idle.used(host);
+    host.pods.set(pod.uid, pod);
+    this.#hostByPod.set(pod.uid, host);
+  }
+
+  #woken(host: Host, uid: string): void {
+    const pod = this.#standbys.woken(host, uid);
+    if (pod === undefined) return;
+    this.#have(host, pod);
+    this.#limit(host);
+    this.#settings.observer.woken?.(this.#running(pod));
+  }
+
   #hostFor(namespace: string): Promise<Host> {
     const existing = this.#hostByNamespace.get(namespace);
     if (existing !== undefined) return existing;
-    const blank = this.#blank ?? this.#spawn();
-    this.#blank = undefined;
-    const host = blank.then((one) => {
+    const host = this.#blank.take().then((one) => {
       one.namespace = namespace;
       // Not waited for: an agent that dies before it is written down leaves a process that the next one ends.
       one.place.remember({ pid: one.process.pid, namespace }).catch((error: unknown) => {
@@ -297,18 +336,7 @@ export class WasmRuntime implements PodRuntime {
     });
     this.#hostByNamespace.set(namespace, host);
     host.catch(() => this.#hostByNamespace.delete(namespace));
-    // The next blank one is made when this start is over.
-    this.#settings.clock.after(100, () => this.#ensureBlank());
     return host;
-  }
-
-  #ensureBlank(): void {
-    if (this.#closed || this.#blank !== undefined) return;
-    this.#blank = this.#spawn();
-    this.#blank.catch((error: unknown) => {
-      this.#blank = undefined;
-      this.#settings.log.error("a host process could not be started", error);
-    });
   }
 
   /** A blank process; or that of one pod, with its volumes. @throws PodFault */
@@ -343,6 +371,10 @@ export class WasmRuntime implements PodRuntime {
 
   #receive(host: Host, message: HostMessage): void {
     const { observer } = this.#settings;
+    if (message.type === "reply" || message.type === "refused") return;
+    if (message.type === "woken") return this.#woken(host, message.uid);
+    // A process that was taken over may speak of another tenant's pods.
+    if (!host.pods.has(message.uid)) return;
     switch (message.type) {
       case "logged":
         for (const line of message.lines) observer.logged(message.uid, line);
@@ -355,26 +387,10 @@ export class WasmRuntime implements PodRuntime {
         this.#hostByPod.delete(message.uid);
         observer.exited(message.uid, message.exit);
         break;
-      case "wedged": {
+      case "wedged":
         host.wedged = message.message;
-        const text = `${message.message}; its host process was killed and is started again`;
-        observer.noticed(message.uid, { type: "Warning", reason: "GuestUnstoppable", message: text });
-        this.#tellOthers(host, message.uid);
+        tellOfEnd(host, message, observer);
         break;
-      }
-      case "reply":
-      case "refused":
-        break;
-    }
-  }
-
-  /** The pods that share a process with one that ends it lose what they are at. */
-  #tellOthers({ pods }: Host, uid: string): void {
-    const name = pods.get(uid)?.name ?? uid;
-    const message = `a guest of pod ${name} did not stop; the process that both are in was killed, and is started again`;
-    for (const other of pods.keys()) {
-      if (other === uid) continue;
-      this.#settings.observer.noticed(other, { type: "Warning", reason: "ProcessRestarted", message });
     }
   }
 
@@ -384,10 +400,8 @@ export class WasmRuntime implements PodRuntime {
     // The connection is gone; whatever happened to it, nothing may run on that no agent knows of.
     host.process.kill();
     await host.process.gone(this.#settings.clock);
-    if (host.namespace === undefined) {
-      this.#blank = undefined;
-      if (!this.#closed) this.#settings.clock.after(1000, () => this.#ensureBlank());
-    } else if ((await this.#hostByNamespace.get(host.namespace)) === host) this.#hostByNamespace.delete(host.namespace);
+    if (host.namespace === undefined) this.#blank.lost();
+    else if ((await this.#hostByNamespace.get(host.namespace)) === host) this.#hostByNamespace.delete(host.namespace);
     const outOfMemory = await this.#settings.hostJail.wasOutOfMemory(host.process.pid).catch(() => false);
     await this.#leave(host);
     const { namespace, wedged } = host;
@@ -425,6 +439,12 @@ export class WasmRuntime implements PodRuntime {
     if (host.pods.size === 0 && !this.#closed) this.#idle.idle(host);
   }
 
+  async #endIdle(host: Host): Promise<void> {
+    await this.#standbys.leave(host);
+    // One may have come up at the last moment.
+    if (host.pods.size === 0) await this.#end(host);
+  }
+
   async #end(host: Host): Promise<void> {
     this.#hosts.delete(host);
     if (host.namespace !== undefined && host.ownPod === undefined) this.#hostByNamespace.delete(host.namespace);
@@ -458,16 +478,9 @@ export class WasmRuntime implements PodRuntime {
   /** Its process is gone: so is all that it had. */
   async #leave(host: Host): Promise<void> {
     for (const uid of host.pods.keys()) await this.#egress.forbid(host.place.egressSocket(uid));
+    await this.#standbys.leave(host);
     await host.place.remove();
     await this.#settings.hostJail.release(host.process.pid).catch(() => undefined);
-  }
-
-  /** Fills the cache, and has a process and a jail wait for whoever is next. */
-  async #makeReady(): Promise<void> {
-    if (this.#closed) return;
-    await (this.#filling = fillCompileCache(this.#compileCache, this.#settings.log));
-    this.#ensureBlank();
-    this.#preparing.keepReady();
   }
 
   /** Not waited for: a start must not wait for cgroup files, and the process is placed from its first moment on. */

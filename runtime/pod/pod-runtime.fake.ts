@@ -56,13 +56,7 @@ export class FakeRuntime implements PodRuntime {
     signal.throwIfAborted();
     const fault = this.failStarts.shift();
     if (fault !== undefined) throw fault;
-    const pod: RunningPod = {
-      uid: launch.uid,
-      namespace: launch.namespace,
-      name: launch.name,
-      endpoint: this.#endpointOf(launch),
-      containerId: `${this.variant}://${launch.uid}`,
-    };
+    const pod = this.#podOf(launch);
     this.#machine.running.set(launch.uid, pod);
     return pod;
   }
@@ -71,6 +65,43 @@ export class FakeRuntime implements PodRuntime {
     this.calls.push(`stop ${uid} ${String(graceMs)}`);
     await this.gate;
     this.#machine.running.delete(uid);
+  }
+
+  /** Namespaces whose pods may stand by. */
+  readonly standbyNamespaces = new Set<string>();
+  readonly standbys = new Map<string, RunningPod>();
+
+  canStandBy(namespace: string): boolean {
+    return this.standbyNamespaces.has(namespace);
+  }
+
+  async standBy(launch: PodLaunch): Promise<RunningPod | undefined> {
+    this.calls.push(`stand by ${launch.name}`);
+    this.launches.push(launch);
+    await this.gate;
+    if (!this.canStandBy(launch.namespace)) return undefined;
+    const pod = this.#podOf(launch);
+    this.standbys.set(launch.uid, pod);
+    return pod;
+  }
+
+  async withdraw(uid: string): Promise<void> {
+    await this.gate;
+    if (this.standbys.delete(uid)) this.#observer.standbyLost?.(uid);
+  }
+
+  /** Somebody connects to one that stands by. */
+  wake(uid: string): void {
+    const pod = this.standbys.get(uid);
+    if (pod === undefined) throw new Error("nobody takes the connection");
+    this.standbys.delete(uid);
+    this.#machine.running.set(uid, pod);
+    this.#observer.woken?.(pod);
+  }
+
+  #podOf(launch: PodLaunch): RunningPod {
+    const { uid, namespace, name } = launch;
+    return { uid, namespace, name, endpoint: this.#endpointOf(launch), containerId: `${this.variant}://${uid}` };
   }
 
   async adopt(): Promise<readonly RunningPod[]> {

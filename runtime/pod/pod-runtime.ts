@@ -19,6 +19,15 @@ export interface PodRuntime {
   unlistedImports?(image: LocalImage): readonly string[];
   /** Resolves when the pod can answer a request. @throws PodFault */
   start(launch: PodLaunch, signal: AbortSignal): Promise<RunningPod>;
+  /** Whether a pod of this namespace could come up by itself at this moment. For runtimes where some do, with the next two. */
+  canStandBy?(namespace: string): boolean;
+  /**
+   * Has the pod come up by itself when somebody connects to its endpoint, of which `PodObserver.woken` tells; it takes no room
+   * until then. Undefined: not here, not now. @throws PodFault
+   */
+  standBy?(launch: PodLaunch, signal: AbortSignal): Promise<RunningPod | undefined>;
+  /** Resolves when it does not come up any more, unless `PodObserver.woken` has been told. */
+  withdraw?(uid: string): Promise<void>;
   /**
    * Asks the pod to finish what it has, and ends it at the latest after `graceMs`. Leaves nothing behind but, where it
    * will be started again, its volumes.
@@ -118,6 +127,10 @@ export interface ContainerCounters {
 export interface PodObserver {
   /** The pod ended by itself or was ended by a limit; not called after `stop`. */
   exited(uid: string, exit: PodExit): void;
+  /** A pod that stood by has come up: somebody has connected to it. */
+  woken?(running: RunningPod): void;
+  /** A pod that stood by does not any more: where it could come up is gone. */
+  standbyLost?(uid: string): void;
   /** A line of the guest's output, without newline. `partial`: the line was cut at its maximum and goes on. */
   logged(uid: string, line: PodLogLine): void;
   /** A pod of several containers: how they are now. */

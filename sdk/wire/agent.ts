@@ -66,6 +66,17 @@ export interface Activation {
   readonly phasesMs: { readonly prepare: number; readonly start: number };
 }
 
+/**
+ * Beside the socket on which a node takes activations from gateways of its machine: a directory with an Activation for each revision
+ * that has no pod there, and one that comes up by itself when somebody connects to its endpoint. Nobody needs to ask for that one.
+ * Where there is no such file, or nobody takes the connection, the node is asked.
+ */
+export const standbyDirectoryName = "standby";
+
+/** Its file there. */
+export const standbyFileName = ({ namespace, revision }: Pick<ActivateRequest, "namespace" | "revision">): string =>
+  `${namespace}_${revision}.json`;
+
 export type ActivateFaultCode =
   /** The agent has not seen this revision, or has not prepared it yet: ask another home, or wait for a pod. */
   | "NOT_PREPARED"

@@ -7,7 +7,7 @@ export type {
   CheckResult,
   ContainerChecks,
 } from "./agent.ts";
-export { type LogForm, logForms } from "./agent.ts";
+export { type LogForm, logForms, standbyDirectoryName, standbyFileName } from "./agent.ts";
 export { type ConnectionHandlers, WireConnection } from "./connection.ts";
 export type {
   Explanation,

@@ -25,6 +25,9 @@ export class RuntimeFixture implements AsyncDisposable {
   readonly exits = new Map<string, PodExit>();
   readonly lines = new Map<string, PodLogLine[]>();
   readonly notices: Noticed[] = [];
+  /** Pods that stood by and have come up, and those that cannot any more. */
+  readonly woken: RunningPod[] = [];
+  readonly lost: string[] = [];
   readonly #runtimes: WasmRuntime[] = [];
   readonly #uids = new Set<string>();
   #count = 0;
@@ -52,6 +55,8 @@ export class RuntimeFixture implements AsyncDisposable {
       prepared: await this.prepared(),
       observer: {
         exited: (uid, exit) => this.exits.set(uid, exit),
+        woken: (running) => this.woken.push(running),
+        standbyLost: (uid) => this.lost.push(uid),
         logged: (uid, line) => this.lines.set(uid, [...(this.lines.get(uid) ?? []), line]),
         noticed: (uid, { reason }) => this.notices.push({ uid, reason }),
       },

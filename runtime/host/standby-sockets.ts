@@ -1,0 +1,55 @@
+import { once } from "node:events";
+import { renameSync } from "node:fs";
+import type { Clock } from "@shallop/sdk/internal";
+import { PodListener } from "./pod-listener.ts";
+import type { ThreadClaim } from "./thread-claim.ts";
+import type { ThreadCommand, ThreadStart } from "./thread-protocol.ts";
+
+// To close a socket takes as long as to answer a request; whoever has connected waits for that.
+const closeDelayMs = 20;
+
+/** The sockets of pods that a thread at rest stands by for. */
+export class StandbySockets {
+  readonly #claim: ThreadClaim;
+  readonly #clock: Clock;
+  readonly #woken: (start: ThreadStart, listener: PodListener) => void;
+  readonly #listeners = new Map<string, PodListener>();
+
+  /** `woken`: somebody has connected to this pod, and waits; the thread has been claimed for it. */
+  constructor(claim: ThreadClaim, clock: Clock, woken: (start: ThreadStart, listener: PodListener) => void) {
+    this.#claim = claim;
+    this.#clock = clock;
+    this.#woken = woken;
+  }
+
+  /** A socket that nobody listens for any more is closed with those of the other pods. */
+  leave(listener: PodListener): void {
+    this.#listeners.set("", listener);
+  }
+
+  async listen({ start, listenAt, socketPath }: Extract<ThreadCommand, { type: "stand-by" }>): Promise<void> {
+    const listener = new PodListener();
+    this.#listeners.set(start.uid, listener);
+    listener.server.once("connection", () => this.#connected(start, listener));
+    await once(listener.server.listen(listenAt), "listening");
+    // What another thread has left there is replaced.
+    if (this.#listeners.get(start.uid) === listener) renameSync(listenAt, socketPath);
+  }
+
+  close(uid: string): void {
+    this.#listeners.get(uid)?.close();
+    this.#listeners.delete(uid);
+  }
+
+  closeAll(): void {
+    for (const uid of this.#listeners.keys()) this.close(uid);
+  }
+
+  #connected(start: ThreadStart, listener: PodListener): void {
+    // Whoever has connected to another pod's finds nobody there, and asks the node agent.
+    if (!this.#claim.take()) return this.close(start.uid);
+    this.#listeners.delete(start.uid);
+    this.#clock.after(closeDelayMs, () => this.closeAll());
+    this.#woken(start, listener);
+  }
+}
