@@ -73,9 +73,9 @@ interface Build {
  */
 export async function buildProject(project: Project, store: ContentStore, options: BuildOptions): Promise<BuiltImage> {
   const step = options.onStep ?? ((): void => undefined);
+  const planned = plannedVariants(project, options.platforms);
   const scratch = await mkdtemp(join(tmpdir(), "shallop-build-"));
   const build: Build = { project, store, options, scratch, step };
-  const planned = plannedVariants(project, options.platforms);
   try {
     const [built, others, fromDockerfiles] = await Promise.all([
       planned.wasm ? buildWasm(build) : undefined,
