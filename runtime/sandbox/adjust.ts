@@ -49,6 +49,21 @@ export async function sharePod(
     without("NoCpuShares", "processors");
 }
 
+/**
+ * The processors that a pod which begins can be held to: those that it asks for, or, where nobody hands that down to this node,
+ * undefined, which is noticed; the runtimes would refuse it.
+ */
+export function processorsOf(
+  { cpus }: PodShares,
+  { cgroups }: Pick<Kernel, "cgroups">,
+  noticed: (notice: Parameters<PodObserver["noticed"]>[1]) => void = () => undefined,
+): string | undefined {
+  if (cpus === undefined || cgroups.layout.rootByController.has("cpuset")) return cpus;
+  const message = `The pod asks for the processors ${cpus}, and this node has no cgroup controller cpuset: it runs on all.`;
+  noticed({ type: "Warning", reason: "NoCpuset", message });
+  return undefined;
+}
+
 /** @throws PodFault UNSUPPORTED when the machine has not all of these processors, or cannot hold it to them */
 export async function confineContainer(
   { names }: Pick<NativePod, "names">,

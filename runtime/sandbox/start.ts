@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { assert, type Clock } from "@shallop/sdk/internal";
 import type { ContainerStreams } from "../pod/containers/container-launch.ts";
 import { PodFault, type PodLogLine, type PodObserver } from "../pod/pod-runtime.ts";
-import { sharePod } from "./adjust.ts";
+import { processorsOf, sharePod } from "./adjust.ts";
 import { type BundleMachine, bundleConfig, networkSysctls, type VolumeOnPath } from "./bundle.ts";
 import { type ImageProcess, imageProcess, type NativeLaunch } from "./image-process.ts";
 import { lookUp } from "./image-files.ts";
@@ -253,7 +253,7 @@ async function writeBundle(start: Start, tools: StartTools): Promise<void> {
     process,
     rights,
     limits: launch.limits,
-    cpus: launch.shares?.cpus,
+    cpus: processorsOf(launch.shares ?? {}, tools.kernel, start.noticed),
     networkNamespace: tools.network.namespacePath(address),
     ...(start.users === undefined ? {} : { users: start.users }),
     ...(part?.ipcOf === undefined ? {} : { ipcNamespace: `/proc/${String(part.ipcOf)}/ns/ipc` }),
