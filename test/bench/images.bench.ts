@@ -53,6 +53,8 @@ export const smallImagesBench: ImagesBench = {
 /** As large as the component of the goal. */
 const componentBytes = 1_700_000;
 const goalMs = 40;
+/** A node on which nothing happens. */
+const restMs = 2500;
 
 /** The registry beside Debian's, by the same client in the same minutes; and the way from it to a first answer. */
 export async function imagesBench(size: ImagesBench): Promise<void> {
@@ -162,8 +164,8 @@ async function firstAnswers(size: ImagesBench, registry: Registry, directory: st
     wire[Symbol.dispose]();
     if (head.status !== 200) throw new Error(`the first answer is ${head.status}`);
     await runtime.stop(pod.uid, 0);
-    // What a start has left to do shall not be counted against the next.
-    await systemClock.sleep(1000);
+    // What a start has left to do shall not be counted against the next; a jail for the next component is the longest of it.
+    await systemClock.sleep(restMs);
     phases.push({
       pull: pulled - began,
       prepare: prepared - pulled,
