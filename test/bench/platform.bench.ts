@@ -80,27 +80,45 @@ async function atZeroAgain(platform: Platform, names: readonly string[]): Promis
   await systemClock.sleep(hearsayMs);
 }
 
-/** Milliseconds from a request's first byte to its answer's, each from zero. */
-async function coldStarts(platform: Platform, names: readonly string[], rounds: number): Promise<readonly number[]> {
-  const samples: number[] = [];
+/** Milliseconds from a request's first byte to its answer's. */
+interface Starts {
+  /** Each from zero. */
+  readonly cold: readonly number[];
+  /** Of the same functions, once they have a pod: after the same pause, which a machine takes time to wake up from. */
+  readonly warm: readonly number[];
+}
+
+async function coldStarts(platform: Platform, names: readonly string[], rounds: number): Promise<Starts> {
+  const cold: number[] = [];
+  const warm: number[] = [];
   for (let round = 0; round < rounds; round++) {
     if (round > 0) await atZeroAgain(platform, names);
     for (const name of names) {
-      const answer = await plainRequest(platform.ports.gateway, `${name}.default.localhost`);
-      if (answer.status !== 200) throw new Error(`${name} answered ${answer.status}: ${answer.head}`);
-      // One that was started by somebody else meanwhile was not at zero, and says nothing.
-      if (/^server-timing:.*activate/m.test(answer.head)) samples.push(answer.ms);
-      // What the start has left to do (records, a spare thread) shall not be counted against the next.
-      await systemClock.sleep(betweenMs);
+      for (const wantsWarm of [false, true]) {
+        const answer = await plainRequest(platform.ports.gateway, `${name}.default.localhost`);
+        if (answer.status !== 200) throw new Error(`${name} answered ${answer.status}: ${answer.head}`);
+        // One that was started by somebody else meanwhile was not at zero, and says nothing.
+        const isWarm = !/^server-timing:.*activate/m.test(answer.head);
+        if (isWarm === wantsWarm) (isWarm ? warm : cold).push(answer.ms);
+        // What the start has left to do (records, a spare thread) shall not be counted against the next.
+        await systemClock.sleep(betweenMs);
+      }
     }
   }
-  return samples;
+  return { cold, warm };
 }
 
-function report(what: string, samples: readonly number[], goalMs: number): void {
-  const p50 = median(samples);
+function report(what: string, { cold, warm }: Starts, goalMs: number): void {
+  const p50 = median(cold);
   figure(`${what}: p50`, `${p50.toFixed(1)} ms`, `goal ${goalMs} ms: ${(p50 / goalMs).toFixed(2)} of it`);
-  figure(`${what}: p99`, `${quantile(samples, 0.99).toFixed(1)} ms`, `${samples.length} starts`);
+  figure(`${what}: p99`, `${quantile(cold, 0.99).toFixed(1)} ms`, `${cold.length} starts`);
+  const warmP50 = median(warm);
+  figure(
+    "… warm, after the same pause: p50",
+    `${warmP50.toFixed(1)} ms`,
+    `from zero to it ${(p50 / warmP50).toFixed(2)}`,
+  );
+  figure("… warm, after the same pause: p99", `${quantile(warm, 0.99).toFixed(1)} ms`, `${warm.length} requests`);
 }
 
 async function warmRequests(platform: Platform, name: string): Promise<void> {
