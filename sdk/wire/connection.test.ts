@@ -362,9 +362,14 @@ describe("endings", () => {
   });
 
   test("close waits for the streams that are open, and loses nothing", async () => {
-    const { gateway, pod, ends } = await connectionPair(echo);
+    const begun = Promise.withResolvers<void>();
+    const { gateway, pod, ends } = await connectionPair((received, stream) => {
+      begun.resolve();
+      return echo(received, stream);
+    });
     const answer = exchange(gateway, [Buffer.alloc(700_000, 3)]);
-    while (pod.openStreams === 0) await nextTurns(1);
+    await begun.promise;
+    expect(pod.openStreams).toBe(1);
     pod.close();
     expect((await answer).body).toHaveLength(700_000);
     await nextTurns();
