@@ -16,8 +16,9 @@ export interface ParkingAhead {
   readonly clock: Clock;
 }
 
-// It came up before, within milliseconds. One that does not now takes a thread that nobody needs yet.
-const startMsMax = 1_000;
+// It came up before, within milliseconds of the processor, which others may have. One that does not now takes a thread that nobody
+// needs yet, and none is parked ahead any more: as long as a pod's first instance may take ahead of a request.
+const startMsMax = 10_000;
 
 /**
  * Parks the component of a pod in a thread that has had none yet: the next pod of the same program is answered at once there.

@@ -190,6 +190,22 @@ test("sixteen rest at most, and four for longer: of those that have served, the 
   expect(made.filter((thread) => thread !== unfit).every(({ isGone }) => isGone)).toBe(true);
 });
 
+test("one that had nothing to park, because another had it, parks it when that is gone", async () => {
+  const { clock, made, threads } = spare();
+  const one = pod("one");
+  const key = parkingKey(one);
+  const first = threads.take(key);
+  threads.cameUp(one);
+  await clock.advance(400);
+  first.parked.push(key);
+  await threads.rest(first);
+  made[1]?.ready();
+  expect(made[1]?.parked, "the first has it").toEqual([]);
+  threads.woken(first);
+  await clock.advance(400);
+  expect(made[1]?.parked).toEqual([key]);
+});
+
 test("one that has become a pod by itself is nobody's any more, whether that has been told or not", async () => {
   let changes = 0;
   const { clock, made, threads } = spare({ changed: () => void changes++ });

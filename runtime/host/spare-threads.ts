@@ -47,6 +47,8 @@ export class SpareThreads<Thread extends SpareThread = PodThread> {
   /** What came up last: whoever is next is most likely one like it. */
   #latest: HostPod | undefined;
   #parksAhead = true;
+  /** Those that are warm, and have parked nothing yet. */
+  readonly #untried = new WeakSet<Thread>();
 
   constructor(settings: SpareThreadsSettings<Thread>) {
     this.#settings = settings;
@@ -64,6 +66,7 @@ export class SpareThreads<Thread extends SpareThread = PodThread> {
   /** As many as shall be ready. */
   fill(): void {
     while (this.#threads.length < spareThreads) this.#threads.push(this.#make());
+    this.#parkAhead();
     this.#settings.changed();
   }
 
@@ -150,16 +153,21 @@ export class SpareThreads<Thread extends SpareThread = PodThread> {
   }
 
   #make(): Thread {
-    const thread: Thread = this.#settings.make(() => this.#parkAhead(thread));
+    const thread: Thread = this.#settings.make(() => {
+      this.#untried.add(thread);
+      this.#parkAhead();
+    });
     return thread;
   }
 
-  /** A thread that nobody needs yet is to have what is most likely asked of it, unless another one that waits has it. */
-  #parkAhead(thread: Thread): void {
+  /** A thread that nobody needs yet, and that has nothing, is to have what is most likely asked of it, unless another one that waits has it. */
+  #parkAhead(): void {
     const pod = this.#latest;
-    if (pod === undefined || !this.#parksAhead) return;
+    const thread = this.#threads.find((each) => this.#untried.has(each) && !each.hasRested);
+    if (pod === undefined || thread === undefined || !this.#parksAhead) return;
     const key = parkingKey(pod);
-    if (!this.#threads.includes(thread) || this.#threads.some((each) => each.hasParked(key))) return;
+    if (this.#threads.some((each) => each.hasParked(key))) return;
+    this.#untried.delete(thread);
     try {
       thread.park(threadStartOf(pod), this.#settings.modules(pod));
     } catch {

