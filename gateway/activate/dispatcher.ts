@@ -60,6 +60,9 @@ export interface ActivationPhases {
   readonly startMs: number;
 }
 
+// On a small machine the control plane would have the processor that the pod comes up on; its node waits longer before it records it.
+const standbyPokeMs = 50;
+
 // Pause after every home has refused, doubling. The first is short: a pod may be about to appear.
 const retryMsMin = 50;
 const retryMsMax = 1_000;
@@ -248,7 +251,8 @@ export class Dispatcher {
     if (node === undefined || answer === undefined) return;
     if (this.#standby?.uid === answer.podUid && this.#standby.state === "missed") return;
     this.#standby = { uid: answer.podUid, state: "connecting" };
-    this.#options.poke(this.#target.key);
+    // Before its node records it, and after it has had the processor for its answer.
+    this.#options.clock.after(standbyPokeMs, () => this.#options.poke(this.#target.key));
     this.#activated(node, answer, this.#options.clock.nowMs());
   }
 

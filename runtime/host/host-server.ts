@@ -37,6 +37,9 @@ export interface HostServerSettings {
 // functions are all at zero wakes nobody up.
 const idleLooks = 400;
 
+// Whoever has connected waits for an answer, on a small machine for the processor, too: the agent has some milliseconds of work with a pod.
+const wokenDelayMs = 50;
+
 type HostReply = Extract<HostMessage, { type: "reply" }>;
 
 /** The main thread of a host process: pods by their uid, spare threads, and the agent's commands. Guests never run here. */
@@ -53,6 +56,8 @@ export class HostServer implements AsyncDisposable {
   #watchdog: Timer | undefined;
   #idleLooks = 0;
   #threads = 0;
+  /** Pods that have come up by themselves, and of which the agent has not been told. */
+  readonly #untold: string[] = [];
   #namespace: string | undefined;
   #agent: JsonLines | undefined;
   #orphanTimer: Timer | undefined;
@@ -114,6 +119,7 @@ export class HostServer implements AsyncDisposable {
   async #command(command: HostCommand, agent: JsonLines): Promise<void> {
     try {
       const reply = await this.#execute(command);
+      this.#tellWoken();
       agent.send({ type: "reply", id: command.id, ...reply } satisfies HostMessage);
       if (command.type === "exit" && this.#pods.size === 0) {
         await agent.flush();
@@ -187,9 +193,15 @@ export class HostServer implements AsyncDisposable {
     this.#spare.woken(thread);
     const pod = this.#standbys.woken(uid);
     assert(pod !== undefined, "a thread stands by for the pods that it was given");
-    this.#tell({ type: "woken", uid });
+    this.#untold.push(uid);
+    this.#settings.clock.after(wokenDelayMs, () => this.#tellWoken());
     this.#host(pod).woken(thread);
     this.#spare.cameUp(pod);
+  }
+
+  /** Before anything else is said: the agent drops what is said of a pod that it has not heard of. */
+  #tellWoken(): void {
+    for (const uid of this.#untold.splice(0)) this.#say({ type: "woken", uid });
   }
 
   #host(pod: HostPod): HostedPod {
@@ -276,6 +288,11 @@ export class HostServer implements AsyncDisposable {
   }
 
   #tell(message: HostMessage): void {
+    this.#tellWoken();
+    this.#say(message);
+  }
+
+  #say(message: HostMessage): void {
     if (this.#agent === undefined || this.#agent.waitingBytes > controlLineCharsMax) this.#backlog.add(message);
     else {
       for (const kept of this.#backlog.take()) this.#agent.send(kept);

@@ -6,7 +6,7 @@ import type { ThreadClaim } from "./thread-claim.ts";
 import type { ThreadCommand, ThreadStart } from "./thread-protocol.ts";
 
 // To close a socket takes as long as to answer a request; whoever has connected waits for that.
-const closeDelayMs = 20;
+const closeDelayMs = 100;
 
 /** The sockets of pods that a thread at rest stands by for. */
 export class StandbySockets {
