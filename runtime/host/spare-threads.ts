@@ -27,9 +27,6 @@ export interface SpareThreadsSettings<Thread extends SpareThread> {
 const spareThreads = 1;
 // A thread whose pod is over has compiled what a pod runs, and parked its component: it waits for the next, unless as many wait as this.
 const restingThreadsMax = 4;
-// What has been busy at once is likely to be so again: more may wait for a moment, with the memory that they had anyway.
-const justRestedMax = 16;
-const justRestedMs = 30_000;
 // It collects what the pod has left, some ten milliseconds, on a busy machine longer.
 const restTimeoutMs = 5_000;
 // The next one is made when the request that took the last has its answer, and the gateway has passed it on: on a small machine
@@ -43,7 +40,6 @@ export class SpareThreads<Thread extends SpareThread = PodThread> {
   /** Those that have served first, of them the one that did last. */
   #threads: Thread[] = [];
   #timer: Timer | undefined;
-  #trimTimer: Timer | undefined;
   /** What came up last: whoever is next is most likely one like it. */
   #latest: HostPod | undefined;
   #parksAhead = true;
@@ -117,18 +113,12 @@ export class SpareThreads<Thread extends SpareThread = PodThread> {
     const { clock, socketPath } = this.#settings;
     if (!(await thread.rest(socketPath(), clock, restTimeoutMs))) return false;
     this.#threads.unshift(thread);
-    await this.#keep(justRestedMax);
-    this.#trimTimer?.cancel();
-    this.#trimTimer = clock.after(justRestedMs, () => void this.#keep(restingThreadsMax));
+    const resting = this.#threads.filter(({ hasRested }) => hasRested);
+    const surplus = resting.length > restingThreadsMax ? resting.at(-1) : undefined;
+    this.#threads = this.#threads.filter((each) => each !== surplus);
+    if (surplus?.claim() === true) await surplus.terminate(clock, terminateTimeoutMs);
     this.#settings.changed();
     return true;
-  }
-
-  /** Of those that have served, no more than so many: the others end. */
-  async #keep(count: number): Promise<void> {
-    const surplus = this.#threads.filter(({ hasRested }) => hasRested).slice(count);
-    this.#threads = this.#threads.filter((each) => !surplus.includes(each));
-    for (const thread of surplus) if (thread.claim()) await thread.terminate(this.#settings.clock, terminateTimeoutMs);
   }
 
   /** For the watchdog: a guest that came up once, and does not in a thread that waits, is not asked to again. */
@@ -143,7 +133,6 @@ export class SpareThreads<Thread extends SpareThread = PodThread> {
 
   async close(): Promise<void> {
     this.#timer?.cancel();
-    this.#trimTimer?.cancel();
     for (const thread of this.#threads.splice(0)) await thread.terminate(this.#settings.clock, terminateTimeoutMs);
   }
 
