@@ -14,6 +14,8 @@ export class StandbySockets {
   readonly #clock: Clock;
   readonly #woken: (start: ThreadStart, listener: PodListener) => void;
   readonly #listeners = new Map<string, PodListener>();
+  /** Those that are about to be closed. */
+  #over: PodListener[] = [];
 
   /** `woken`: somebody has connected to this pod, and waits; the thread has been claimed for it. */
   constructor(claim: ThreadClaim, clock: Clock, woken: (start: ThreadStart, listener: PodListener) => void) {
@@ -24,7 +26,7 @@ export class StandbySockets {
 
   /** A socket that nobody listens for any more is closed with those of the other pods. */
   leave(listener: PodListener): void {
-    this.#listeners.set("", listener);
+    this.#over.push(listener);
   }
 
   async listen({ start, listenAt, socketPath }: Extract<ThreadCommand, { type: "stand-by" }>): Promise<void> {
@@ -47,9 +49,14 @@ export class StandbySockets {
 
   #connected(start: ThreadStart, listener: PodListener): void {
     // Whoever has connected to another pod's finds nobody there, and asks the node agent.
-    if (!this.#claim.take()) return this.close(start.uid);
+    if (!this.#claim.take()) return listener.close();
     this.#listeners.delete(start.uid);
-    this.#clock.after(closeDelayMs, () => this.closeAll());
+    // Those of now: by then the thread may be at rest again, and listen for others.
+    const over = (this.#over = [...this.#listeners.values()]);
+    this.#listeners.clear();
+    this.#clock.after(closeDelayMs, () => {
+      for (const one of over) one.close();
+    });
     this.#woken(start, listener);
   }
 }
