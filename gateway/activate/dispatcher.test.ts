@@ -62,7 +62,6 @@ describe("from zero", () => {
     expect(new Set(answers.map((answer) => `${answer.status} ${answer.body}`))).toEqual(new Set(["200 asked for"]));
     expect(cluster.asked.filter((asked) => asked === "n1 default/cold-00001")).toHaveLength(1);
     expect(looks).toBeGreaterThan(0);
-    // Its node is not to blame: it is asked first the next time.
     expect(cluster.gateway.load).toEqual({ open: 0, waiting: 0 });
   });
 

@@ -1,32 +1,9 @@
-import { guestLimitDefaults } from "@shallop/sdk/internal";
 import { FakeClock } from "@shallop/sdk/internal/testing";
 import { expect, test } from "vitest";
 import type { CompiledModules } from "./artifact-cache.ts";
-import type { HostPod } from "./control-protocol.ts";
 import { parkingKey } from "./parked-components.ts";
 import { type SpareThread, SpareThreads } from "./spare-threads.ts";
-
-const pod = (program: string): HostPod => ({
-  uid: `uid-${program}`,
-  namespace: "default",
-  name: program,
-  env: [],
-  limits: {
-    ...guestLimitDefaults,
-    memoryBytes: 2 ** 24,
-    cpu: 1,
-    pidsMax: 0,
-    requestTimeoutMs: 1000,
-    concurrencyMax: 0,
-    startTimeoutMs: 1000,
-  },
-  componentDigest: `sha256:${program}`,
-  egressAllowed: [],
-  preparedDir: `/${program}`,
-  socketPath: "/s",
-  egressSocket: "/e",
-  directories: [],
-});
+import { hostPod as pod } from "./testing/host-pod.ts";
 
 class Thread implements SpareThread {
   readonly ready: () => void;

@@ -2,10 +2,10 @@ import { existsSync, lstatSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { guestLimitDefaults } from "@shallop/sdk/internal";
 import { expect, onTestFinished, test } from "vitest";
 import type { Host, PodStart } from "./known-host.ts";
 import { StandbyPods } from "./standby-pods.ts";
+import { hostPod } from "./testing/host-pod.ts";
 
 async function standbys() {
   const directory = await mkdtemp(join(tmpdir(), "standby-pods-"));
@@ -40,16 +40,7 @@ async function standbys() {
       },
       directories: [],
     }) as unknown as Host;
-  const start = (uid: string): PodStart => ({
-    pod: {
-      ...{ uid, namespace: "default", name: uid, env: [], egressAllowed: [], componentDigest: "sha256:1" },
-      limits: {
-        ...guestLimitDefaults,
-        ...{ memoryBytes: 1, cpu: 1, pidsMax: 0, requestTimeoutMs: 1, concurrencyMax: 0, startTimeoutMs: 1 },
-      },
-    },
-    pathOf: (file) => file,
-  });
+  const start = (uid: string): PodStart => ({ pod: hostPod("one", { uid }), pathOf: (file) => file });
   const link = (uid: string): boolean =>
     lstatSync(join(directory, `p-${uid}.sock`), { throwIfNoEntry: false }) !== undefined;
   return { pods, host, start, said, link };

@@ -2,11 +2,11 @@ import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { guestLimitDefaults } from "@shallop/sdk/internal";
 import { expect, onTestFinished, test } from "vitest";
 import type { HostPod } from "./control-protocol.ts";
 import { parkingKey } from "./parked-components.ts";
 import { Standbys, type StandbyThread } from "./standbys.ts";
+import { hostPod } from "./testing/host-pod.ts";
 
 /** One that is told what to listen for. */
 class Thread implements StandbyThread {
@@ -30,27 +30,7 @@ async function standbys() {
   const directory = await mkdtemp(join(tmpdir(), "standbys-"));
   onTestFinished(() => rm(directory, { recursive: true }));
   const threads: { key: string; thread: Thread }[] = [];
-  const pod = (uid: string, program = "one"): HostPod => ({
-    uid,
-    namespace: "default",
-    name: uid,
-    env: [],
-    limits: {
-      ...guestLimitDefaults,
-      memoryBytes: 2 ** 24,
-      cpu: 1,
-      pidsMax: 0,
-      requestTimeoutMs: 1000,
-      concurrencyMax: 0,
-      startTimeoutMs: 1000,
-    },
-    componentDigest: `sha256:${program}`,
-    egressAllowed: [],
-    preparedDir: `/${program}`,
-    socketPath: join(directory, uid),
-    egressSocket: "/e",
-    directories: [],
-  });
+  const pod = (uid: string, program = "one"): HostPod => hostPod(program, { uid, socketPath: join(directory, uid) });
   let paths = 0;
   const made = new Standbys({
     spare: {
