@@ -66,7 +66,7 @@ export function answerDirectly({ peer, status, headers, body = "" }: DirectAnswe
   over();
   // RFC 9110, 8.6: a 204 has no length.
   const length = status === 204 ? [] : ["content-length", String(Buffer.byteLength(body))];
-  peer.writeHead(status, [...headers, ...length], body === "");
+  peer.writeHead(status, [...headers, ...length], body === "" ? "nothing" : "body");
   peer.end(body === "" ? undefined : body);
   peer.discardRest();
   return { refuse: () => undefined, closeAfter: () => peer.closeAfter() };

@@ -1,5 +1,5 @@
 import { changeHeaders, type HeaderChanges } from "../route/filters.ts";
-import type { ClientEnd } from "../proxy/client-end.ts";
+import type { AnswerRest, ClientEnd } from "../proxy/client-end.ts";
 import { ClientDecorator } from "./client-decorator.ts";
 
 /** Changes the head of the answer, whoever gives it: the pod, or the gateway for it. */
@@ -11,8 +11,8 @@ export class AnswerHeaders extends ClientDecorator {
     this.#changes = changes;
   }
 
-  override writeHead(status: number, headers: readonly string[], isAll: boolean): void {
+  override writeHead(status: number, headers: readonly string[], rest: AnswerRest): void {
     const changed = this.#changes.reduce((list, changes) => changeHeaders(list, changes), [...headers]);
-    super.writeHead(status, changed, isAll);
+    super.writeHead(status, changed, rest);
   }
 }

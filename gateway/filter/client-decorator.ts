@@ -1,4 +1,4 @@
-import type { ClientBodyHandlers, ClientEnd, DetachedSocket } from "../proxy/client-end.ts";
+import type { AnswerRest, ClientBodyHandlers, ClientEnd, DetachedSocket } from "../proxy/client-end.ts";
 
 /** A client's end that is the one below it, for those who change a part of it. */
 export class ClientDecorator implements ClientEnd {
@@ -40,8 +40,8 @@ export class ClientDecorator implements ClientEnd {
     this.inner.inform(status, headers);
   }
 
-  writeHead(status: number, headers: readonly string[], isAll: boolean): void {
-    this.inner.writeHead(status, headers, isAll);
+  writeHead(status: number, headers: readonly string[], rest: AnswerRest): void {
+    this.inner.writeHead(status, headers, rest);
   }
 
   flushHead(): void {

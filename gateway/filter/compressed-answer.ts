@@ -1,6 +1,6 @@
 import type { Transform } from "node:stream";
 import { constants, createBrotliCompress, createGzip, createZstdCompress } from "node:zlib";
-import type { ClientEnd } from "../proxy/client-end.ts";
+import type { AnswerRest, ClientEnd } from "../proxy/client-end.ts";
 import type { CompressionRule } from "../route/policy.ts";
 import { headerValue } from "../route/predicates.ts";
 import { ClientDecorator } from "./client-decorator.ts";
@@ -72,8 +72,9 @@ export class CompressedAnswer extends ClientDecorator {
     else this.#written = listener;
   }
 
-  override writeHead(status: number, headers: readonly string[], isAll: boolean): void {
-    if (isAll || !this.#isWorthIt(status, headers)) return super.writeHead(status, withVary(headers, status), isAll);
+  override writeHead(status: number, headers: readonly string[], rest: AnswerRest): void {
+    if (rest === "nothing" || !this.#isWorthIt(status, headers))
+      return super.writeHead(status, withVary(headers, status), rest);
     const stream = compressors[this.#coding]();
     this.#stream = stream;
     stream.on("data", (chunk: Buffer) => {
@@ -84,7 +85,7 @@ export class CompressedAnswer extends ClientDecorator {
     stream.once("error", () => this.cutShort());
     this.inner.onceClosed(() => this.#over());
     const kept = headers.filter((_item, index) => !ofOtherBytes.has(headers[index - (index % 2)] ?? ""));
-    super.writeHead(status, [...withVary(weakened(kept), status), "content-encoding", this.#coding], false);
+    super.writeHead(status, [...withVary(weakened(kept), status), "content-encoding", this.#coding], rest);
   }
 
   override write(chunk: Buffer): boolean {

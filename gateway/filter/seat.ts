@@ -3,7 +3,7 @@ import { stickyToken } from "../route/backends.ts";
 import type { PodTarget } from "../route/target.ts";
 import { ClientDecorator } from "./client-decorator.ts";
 import { sessionHeaders } from "./session.ts";
-import type { ClientEnd } from "../proxy/client-end.ts";
+import type { AnswerRest, ClientEnd } from "../proxy/client-end.ts";
 
 /** A session's place: the pod that it had before, while that lives, or the one that it got instead. */
 export class Seat {
@@ -44,9 +44,9 @@ export class SeatedAnswer extends ClientDecorator {
     this.#session = session;
   }
 
-  override writeHead(status: number, headers: readonly string[], isAll: boolean): void {
+  override writeHead(status: number, headers: readonly string[], rest: AnswerRest): void {
     const { rule, seat, target, begunSeconds } = this.#session;
     const token = { target, pod: seat.pod, begunSeconds };
-    super.writeHead(status, [...headers, ...sessionHeaders(rule, token, this.#session)], isAll);
+    super.writeHead(status, [...headers, ...sessionHeaders(rule, token, this.#session)], rest);
   }
 }

@@ -1,5 +1,5 @@
 import { constants, type IncomingHttpHeaders, type OutgoingHttpHeaders, type ServerHttp2Stream } from "node:http2";
-import type { ClientBodyHandlers, ClientEnd } from "../proxy/client-end.ts";
+import type { AnswerRest, ClientBodyHandlers, ClientEnd } from "../proxy/client-end.ts";
 import { byName } from "../proxy/trailers.ts";
 
 export interface Http2ClientSettings {
@@ -74,10 +74,9 @@ export class Http2Client implements ClientEnd {
     this.#stream.additionalHeaders({ ...byName(headers), ":status": status });
   }
 
-  writeHead(status: number, headers: readonly string[], isAll: boolean): void {
-    // With a length there are no trailers; without one they may still come.
-    const waitForTrailers = !isAll && !headers.includes("content-length");
-    this.#stream.respond([":status", String(status), ...headers], { endStream: isAll, waitForTrailers });
+  writeHead(status: number, headers: readonly string[], rest: AnswerRest): void {
+    const waitForTrailers = rest === "anything";
+    this.#stream.respond([":status", String(status), ...headers], { endStream: rest === "nothing", waitForTrailers });
     if (waitForTrailers) this.#stream.once("wantTrailers", () => this.#stream.sendTrailers(this.#trailers));
   }
 

@@ -16,6 +16,7 @@ import type { ClientConnection } from "./connections.ts";
 import { Http2WebSocketClient } from "./http2-web-socket-client.ts";
 import { Http2Client } from "./http2-client.ts";
 import type { ReceivedRequest } from "./received-request.ts";
+import { UnreadStreams } from "./unread-streams.ts";
 
 export interface Http2ListenerOptions {
   readonly clock: Clock;
@@ -44,15 +45,15 @@ export class Http2Listener {
   readonly #sessionOptions: ServerOptions;
   /** With the timer of those that are to take no further streams. */
   readonly #sessions = new Map<ServerHttp2Session, Timer | undefined>();
-  /** Streams whose answers have been written, with when they are given up. */
-  readonly #unread = new Map<ServerHttp2Stream, number>();
+  readonly #unread: UnreadStreams;
   readonly #looking: Timer;
   #isAnnounced = false;
 
   constructor(options: Http2ListenerOptions) {
     this.#options = options;
     const { clock, limits } = options;
-    this.#looking = clock.every(limits.headerCheckMs, () => this.#look(clock.nowMs()));
+    this.#unread = new UnreadStreams(limits.bodyIdleTimeoutMs);
+    this.#looking = clock.every(limits.headerCheckMs, () => this.#unread.look(clock.nowMs()));
     const refusableBytes = limits.headerBytesMax * refusableFactor;
     this.#sessionOptions = {
       settings: {
@@ -157,15 +158,7 @@ export class Http2Listener {
   }
 
   /** The last of an answer waits for its reader without anybody's doing. */
-  readonly #wait = (stream: ServerHttp2Stream): void => {
-    const { clock, limits } = this.#options;
-    this.#unread.set(stream, clock.nowMs() + limits.bodyIdleTimeoutMs);
-    stream.once("close", () => this.#unread.delete(stream));
-  };
-
-  #look(nowMs: number): void {
-    for (const [stream, untilMs] of this.#unread) if (untilMs <= nowMs) stream.close(constants.NGHTTP2_CANCEL);
-  }
+  readonly #wait = (stream: ServerHttp2Stream): void => this.#unread.add(stream, this.#options.clock.nowMs());
 
   /** An extended CONNECT (RFC 8441): a stream in which WebSocket is spoken. */
   #webSocket(stream: ServerHttp2Stream, connection: ClientConnection, raw: readonly string[]): void {

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { ServerHttp2Stream } from "node:http2";
 import { ClientDecorator } from "../filter/client-decorator.ts";
-import type { DetachedSocket } from "../proxy/client-end.ts";
+import type { AnswerRest, DetachedSocket } from "../proxy/client-end.ts";
 import { Http2Client } from "./http2-client.ts";
 
 export interface Http2WebSocketSettings {
@@ -36,18 +36,18 @@ export class Http2WebSocketClient extends ClientDecorator {
   }
 
   /** @throws Error when who answers has not understood the handshake, which the client cannot check */
-  override writeHead(status: number, headers: readonly string[], isAll: boolean): void {
-    if (status !== 101) return super.writeHead(status, headers, isAll);
-    const rest: string[] = [];
+  override writeHead(status: number, headers: readonly string[], rest: AnswerRest): void {
+    if (status !== 101) return super.writeHead(status, headers, rest);
+    const kept: string[] = [];
     let accepted: string | undefined;
     for (let index = 0; index + 1 < headers.length; index += 2) {
       const [name = "", value = ""] = headers.slice(index, index + 2);
       if (name === "sec-websocket-accept") accepted = value;
-      else rest.push(name, value);
+      else kept.push(name, value);
     }
     if (accepted !== this.#accept)
       throw new Error("the answer to the handshake of a WebSocket is to another one's key");
-    this.#stream.respond([":status", "200", ...rest]);
+    this.#stream.respond([":status", "200", ...kept]);
   }
 
   override detach(): DetachedSocket {

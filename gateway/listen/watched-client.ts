@@ -1,6 +1,6 @@
 import type { Clock } from "@shallop/sdk/internal";
 import { ClientDecorator } from "../filter/client-decorator.ts";
-import type { ClientBodyHandlers, ClientEnd, DetachedSocket } from "../proxy/client-end.ts";
+import type { AnswerRest, ClientBodyHandlers, ClientEnd, DetachedSocket } from "../proxy/client-end.ts";
 import type { RequestRecord, RequestWatcher } from "../stats/request-record.ts";
 
 /** Notes what goes through a client's end, and tells the watchers once it is over. */
@@ -32,8 +32,8 @@ export class WatchedClient extends ClientDecorator {
     });
   }
 
-  override writeHead(status: number, headers: readonly string[], isAll: boolean): void {
-    super.writeHead(status, headers, isAll);
+  override writeHead(status: number, headers: readonly string[], rest: AnswerRest): void {
+    super.writeHead(status, headers, rest);
     this.#record.status = status;
   }
 

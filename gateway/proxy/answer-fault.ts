@@ -24,9 +24,9 @@ export function answerFault(
   if (inDoubt === true) client.framingInDoubt();
   if (client.speaksGrpc === true) {
     const { status, headers } = grpcFault(fault);
-    client.writeHead(status, headers, true);
+    client.writeHead(status, headers, "nothing");
     return client.end(undefined);
   }
-  client.writeHead(fault.status, fault.headers, false);
+  client.writeHead(fault.status, fault.headers, "body");
   client.end(fault.body);
 }

@@ -1,5 +1,5 @@
 import { type Clock, describeError } from "@shallop/sdk/internal";
-import type { ClientEnd } from "./client-end.ts";
+import type { AnswerRest, ClientEnd } from "./client-end.ts";
 import { GatewayFault } from "./fault-status.ts";
 import { type AnswerHead, readAnswerHead } from "./response-head.ts";
 import { readTrailers } from "./trailers.ts";
@@ -97,7 +97,8 @@ export class ClientAnswer {
       const isUnframed = head.status === 101 || trailers.length > 0;
       if (head.hasBody && head.contentLength === undefined && !isUnframed)
         head.headers.push("content-length", String(this.#held?.length ?? 0));
-      this.#sendHead(head, this.#held === undefined && trailers.length === 0);
+      const isAll = this.#held === undefined && trailers.length === 0;
+      this.#sendHead(head, isAll ? "nothing" : trailers.length === 0 ? "body" : "anything");
     }
     this.#options.peer.end(this.#held, trailers);
     this.#held = undefined;
@@ -107,7 +108,7 @@ export class ClientAnswer {
   flush(stream: UpstreamStream | undefined): void {
     const head = this.#head;
     if (this.#isHeadSent || head === undefined) return;
-    this.#sendHead(head, false);
+    this.#sendHead(head, "anything");
     const held = this.#held;
     this.#held = undefined;
     if (held === undefined) this.#options.peer.flushHead();
@@ -142,13 +143,13 @@ export class ClientAnswer {
   }
 
   /** @throws GatewayFault ANSWER_INVALID when Node would not send such a head */
-  #sendHead(head: AnswerHead, isAll: boolean): void {
+  #sendHead(head: AnswerHead, rest: AnswerRest): void {
     const { peer, requestId, serverTiming } = this.#options;
     const timing = serverTiming();
     if (timing !== "") head.headers.push("server-timing", timing);
     head.headers.push("x-request-id", requestId);
     try {
-      peer.writeHead(head.status, head.headers, isAll);
+      peer.writeHead(head.status, head.headers, rest);
     } catch (error) {
       throw new GatewayFault("ANSWER_INVALID", describeError(error), { cause: error });
     }

@@ -1,5 +1,8 @@
 import type { Duplex } from "node:stream";
 
+/** What follows the head of an answer; `anything`: a body, and trailers perhaps. */
+export type AnswerRest = "nothing" | "body" | "anything";
+
 /** The client's end of one request, whatever protocol it speaks. Its body is asked for once, its answer written once. */
 export interface ClientEnd {
   readonly method: string;
@@ -15,10 +18,10 @@ export interface ClientEnd {
   /** Sends an interim answer before the answer itself (RFC 8297: 103); flat. One that cannot be sent is left out. */
   inform(status: number, headers: readonly string[]): void;
   /**
-   * Begins the answer. Headers are flat; `isAll` when neither a body nor trailers follow.
+   * Begins the answer. Headers are flat.
    * @throws what Node says of a head that it does not write
    */
-  writeHead(status: number, headers: readonly string[], isAll: boolean): void;
+  writeHead(status: number, headers: readonly string[], rest: AnswerRest): void;
   /** The head leaves though no body has come yet. */
   flushHead(): void;
   /** All of `chunk` is taken; false asks for a pause until `onceDrained`. */

@@ -129,6 +129,21 @@ describe("a native pod that speaks HTTP/2", () => {
     expect(trailers).toMatchObject({ ...metadata, "grpc-status": "0" });
   });
 
+  test.each([[4], [1_000_000], [0]])(
+    "an answer that tells its length of %i bytes, and trailers after it",
+    async (length) => {
+      const cluster = await start();
+      await http2Service(cluster, (stream) => {
+        stream.respond({ ":status": 200, "content-length": length }, { waitForTrailers: true });
+        stream.once("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
+        stream.end(Buffer.alloc(length));
+      });
+      const { headers, trailers, body } = await unary(client(cluster));
+      expect([headers["content-length"], body.length]).toEqual([String(length), length]);
+      expect(trailers).toMatchObject({ "grpc-status": "0" });
+    },
+  );
+
   test.each([constants.NGHTTP2_CANCEL, constants.NGHTTP2_INTERNAL_ERROR])(
     "an answer that the pod breaks off with %i has no good end",
     async (reset) => {

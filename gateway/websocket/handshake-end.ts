@@ -3,7 +3,7 @@ import { type WebSocketAction, webSocketType } from "@shallop/sdk/wire";
 import { ClientDecorator } from "../filter/client-decorator.ts";
 import type { OpenRequest } from "../listen/connections.ts";
 import { answerFault } from "../proxy/answer-fault.ts";
-import type { ClientEnd } from "../proxy/client-end.ts";
+import type { AnswerRest, ClientEnd } from "../proxy/client-end.ts";
 import { headerValue } from "../route/predicates.ts";
 import { ActionReader } from "./actions.ts";
 import type { HeldSocket } from "./held-socket.ts";
@@ -67,13 +67,13 @@ export class HandshakeEnd extends ClientDecorator implements OpenRequest {
     this.#closed = listener;
   }
 
-  override writeHead(status: number, headers: readonly string[], isAll: boolean): void {
+  override writeHead(status: number, headers: readonly string[], rest: AnswerRest): void {
     if (status === 200 && headerValue(headers, "content-type") === webSocketType) {
       this.#isOurs = true;
       this.#headers = headers;
       this.#reader = new ActionReader(this.#options.lineBytesMax, (action) => this.#act(action));
     } else if (status >= 200 && status < 300) this.#refuse("NO_WEBSOCKET");
-    else super.writeHead(status, headers, isAll);
+    else super.writeHead(status, headers, rest);
   }
 
   override flushHead(): void {

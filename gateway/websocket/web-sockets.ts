@@ -239,7 +239,7 @@ export class WebSockets {
       ...detached,
       key,
       protocol: acceptance.protocol,
-      writeHead: (more) => layers.writeHead(101, [...withoutBody(headers), ...more], false),
+      writeHead: (more) => layers.writeHead(101, [...withoutBody(headers), ...more], "body"),
     });
     if (webSocket === undefined) return undefined;
     const events = new Set<string>(acceptance.events ?? ["message", "close"]);
