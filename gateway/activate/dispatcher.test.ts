@@ -1,7 +1,14 @@
+import { Metrics, prometheusText } from "@shallop/sdk/internal/telemetry";
 import { describe, expect, test } from "vitest";
 import { call, start, until } from "../client.fake.ts";
 import { activation, type FakeCluster, fakeNode, fakePod, fakeRevision, saying } from "../gateway.fake.ts";
 import { GatewayFault, type GatewayFaultCode } from "../proxy/fault-status.ts";
+
+/** Lines of the metric of activations, without times. */
+async function activationsOf(metrics: Metrics): Promise<readonly string[]> {
+  const lines = prometheusText(await metrics.collect()).split("\n");
+  return lines.filter((line) => line.startsWith("shallop_gateway_activation_duration_seconds_count"));
+}
 
 describe("from zero", () => {
   test("one activation for a thousand requests, and the phases in Server-Timing", async () => {
@@ -27,7 +34,8 @@ describe("from zero", () => {
   });
 
   test("a pod that stands by is connected to without asking its node, and the control plane hears of it", async () => {
-    const cluster = await start();
+    const metrics = new Metrics();
+    const cluster = await start({}, { metrics });
     cluster.service("cold");
     const pod = await cluster.wirePod(saying("by itself"));
     cluster.standby = (node, revision) =>
@@ -42,10 +50,13 @@ describe("from zero", () => {
     cluster.gateway.cluster.set("pods", fakePod("cold-00001-s", "cold-00001", { endpoint: pod.endpoint }));
     expect((await call(cluster, "cold")).body).toBe("by itself");
     expect(cluster.asked.filter((asked) => asked === "n1 default/cold-00001")).toEqual([]);
+    const [came, ...failed] = await activationsOf(metrics);
+    expect([came, failed.every((line) => line.includes("NO_CAPACITY"))]).toEqual([expect.stringMatching(/ 1$/), true]);
   });
 
   test("where nobody stands by any more the node is asked, once, and no request is lost", async () => {
-    const cluster = await start();
+    const metrics = new Metrics();
+    const cluster = await start({}, { metrics });
     cluster.service("cold");
     const pod = await cluster.wirePod(saying("asked for"));
     let looks = 0;
@@ -62,6 +73,10 @@ describe("from zero", () => {
     expect(new Set(answers.map((answer) => `${answer.status} ${answer.body}`))).toEqual(new Set(["200 asked for"]));
     expect(cluster.asked.filter((asked) => asked === "n1 default/cold-00001")).toHaveLength(1);
     expect(looks).toBeGreaterThan(0);
+    // The pod that the node has brought up, and none that nobody has connected to.
+    expect((await activationsOf(metrics)).filter((line) => line.includes('error_type=""'))).toEqual([
+      expect.stringMatching(/ 1$/),
+    ]);
     expect(cluster.gateway.load).toEqual({ open: 0, waiting: 0 });
   });
 

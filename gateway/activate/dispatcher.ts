@@ -31,6 +31,8 @@ export interface ActivateOptions {
 export interface NodeAgents {
   /** The answer that the node has given ahead: a pod that comes up by itself when it is connected to. Undefined: it has to be asked. */
   standby(node: NodeTarget, target: RevisionTarget): Activation | undefined;
+  /** That pod has come up, and has answered. */
+  standbyCame?(target: RevisionTarget, tookMs: number): void;
   /** @throws GatewayFault with an ActivateFaultCode, or CONNECT_FAILED when the agent cannot be reached. */
   activate(node: NodeTarget, target: RevisionTarget, options: ActivateOptions): Promise<Activation>;
 }
@@ -86,7 +88,7 @@ export class Dispatcher {
   #serving = false;
   #phases: ActivationPhases | undefined;
   /** The pod that was last connected to without asking its node, and whether it has ever answered. */
-  #standby: { readonly uid: string; state: "connecting" | "there" | "missed" } | undefined;
+  #standby: { readonly name: string; readonly tookMs: number; state: "connecting" | "there" | "missed" } | undefined;
   /** Nodes where a pod could not be reached, and until when that says something about the node. */
   readonly #suspectUntilMs = new Map<string, number>();
   /** Ends the pause between two rounds of activation. */
@@ -170,12 +172,15 @@ export class Dispatcher {
 
   /** The request in `slot` is over. */
   release(slot: PodSlot, outcome: "answered" | "unreachable" | "other"): void {
-    const { node, uid } = slot.target;
+    const { node, name, uid } = slot.target;
     if (outcome === "answered") {
       this.#pods.succeeded(slot);
       this.#suspectUntilMs.delete(node);
-      if (this.#standby?.uid === uid) this.#standby.state = "there";
-    } else if (outcome === "unreachable" && this.#standby?.uid === uid && this.#standby.state !== "there") {
+      if (this.#standby?.name === name && this.#standby.state !== "there") {
+        this.#standby.state = "there";
+        this.#options.agents.standbyCame?.(this.#target, this.#standby.tookMs);
+      }
+    } else if (outcome === "unreachable" && this.#standby?.name === name && this.#standby.state !== "there") {
       // It does not stand by any more, which says nothing about its node: that is asked now.
       this.#standby.state = "missed";
       this.#pods.gone(uid);
@@ -246,14 +251,16 @@ export class Dispatcher {
   /** From zero, without asking: a pod of the first home that comes up when it is connected to. */
   #takeStandby(): void {
     if (this.#activating || this.#closed.signal.aborted) return;
+    const { clock, poke } = this.#options;
+    const startedMs = clock.nowMs();
     const node = this.#options.node(this.#homesInOrder()[0] ?? "");
     const answer = node && this.#options.agents.standby(node, this.#target);
     if (node === undefined || answer === undefined) return;
-    if (this.#standby?.uid === answer.podUid && this.#standby.state === "missed") return;
-    this.#standby = { uid: answer.podUid, state: "connecting" };
+    if (this.#standby?.name === answer.podName && this.#standby.state === "missed") return;
+    this.#standby = { name: answer.podName, tookMs: clock.nowMs() - startedMs, state: "connecting" };
     // Before its node records it, and after it has had the processor for its answer.
-    this.#options.clock.after(standbyPokeMs, () => this.#options.poke(this.#target.key));
-    this.#activated(node, answer, this.#options.clock.nowMs());
+    clock.after(standbyPokeMs, () => poke(this.#target.key));
+    this.#activated(node, answer, startedMs);
   }
 
   #activateIfNeeded(): void {

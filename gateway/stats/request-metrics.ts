@@ -59,7 +59,7 @@ export class RequestMetrics implements RequestWatcher {
     this.#activations = metrics.histogram(
       {
         name: "shallop.gateway.activation.duration",
-        description: "Calls to nodes to bring up a pod; error.type: why there is none.",
+        description: "What nodes took to bring up a pod, asked or ahead; error.type: why there is none.",
         ...{ unit: "s", labels: [...ofRevision, "error.type"] },
       },
       durationBounds,
@@ -113,13 +113,9 @@ export class RequestMetrics implements RequestWatcher {
   /** The same agents, with their calls counted. */
   watchAgents(agents: NodeAgents): NodeAgents {
     return {
-      standby: (node, target) => {
-        const startMs = performance.now();
-        const activation = agents.standby(node, target);
-        if (activation !== undefined)
-          this.#activations.of(target.namespace, target.name, "").record((performance.now() - startMs) / 1000);
-        return activation;
-      },
+      standby: (node, target) => agents.standby(node, target),
+      // An answer that was given ahead may be to nobody's connection any more: then the node is asked, and that counts.
+      standbyCame: ({ namespace, name }, tookMs) => this.#activations.of(namespace, name, "").record(tookMs / 1000),
       activate: async (node, target, signal) => {
         const startMs = performance.now();
         const over = (error: string): void =>

@@ -171,7 +171,7 @@ function diskLimitOf(limits: Readonly<Record<string, string | number>>): Pick<Po
 }
 
 /** What the pod takes of the node's memory budget: its request, else its limit, else a small pod's worth. */
-export function memoryRequestBytes(spec: PodSpec): number {
+export function memoryRequestBytes(spec: Pick<PodSpec, "containers">): number {
   const bytes = spec.containers.map(
     ({ resources }) =>
       positive(resources?.requests?.["memory"]) ?? positive(resources?.limits?.["memory"]) ?? memoryRequestBytesDefault,

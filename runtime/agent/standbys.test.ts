@@ -81,13 +81,40 @@ test("nothing stands by beside a pod, without a thread that could rest, on a ful
   expect([await files(world), world.runtime.standbys.size]).toEqual([[], 0]);
 });
 
+test("what does not stand by is asked once, and again when it has had a pod; one that does is made once", async () => {
+  await using world = await FakeWorld.open();
+  world.revision();
+  await world.start();
+  world.runtime.standsBy = false;
+  const made = (): number => world.runtime.calls.filter((call) => call.startsWith("stand by")).length;
+  const look = async (): Promise<void> => {
+    for (let count = 0; count < 20; count++) {
+      world.agent.wake();
+      await world.clock.advance(1_000);
+    }
+  };
+  world.runtime.standbyNamespaces.add("default");
+  world.agent.wake();
+  await eventually(world, async () => made() === 1);
+  await look();
+  expect(made()).toBe(1);
+  expect(await readdir(path.join(world.directory, "pods"))).toEqual([]);
+  world.runtime.standsBy = true;
+  world.bound("hello-00001-bound");
+  await eventually(world, async () => world.podStates().join() === "hello-00001-bound Running True");
+  await world.clock.advance(100);
+  world.api.remove(pods, "default", "hello-00001-bound");
+  await eventually(world, async () => (await files(world)).length === 1);
+  await look();
+  expect(made()).toBe(2);
+});
+
 test("a full node has none", async () => {
   await using world = await FakeWorld.open();
   world.room = { podsMax: 1, memoryBytes: 2 ** 40 };
   const answer = await atZero(world);
   world.bound("other", { metadata: { labels: {} } });
-  await eventually(world, async () => (await files(world)).length === 0);
-  expect(world.runtime.standbys.has(answer.podUid)).toBe(false);
+  await eventually(world, async () => (await files(world)).length === 0 && !world.runtime.standbys.has(answer.podUid));
 });
 
 test("sixteen of a namespace at most: one that was asked for takes the place of one that nobody asks for", async () => {

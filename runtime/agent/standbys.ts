@@ -1,5 +1,6 @@
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
+import type { PodSpec } from "@shallop/sdk/api";
 import type { Clock, Random } from "@shallop/sdk/internal";
 import { type Activation, standbyFileName } from "@shallop/sdk/wire";
 import type { PodRuntime, RunningPod } from "../pod/pod-runtime.ts";
@@ -56,6 +57,8 @@ export class Standbys {
   readonly #byKey = new Map<string, Standby>();
   /** Revisions that have had a pod since they last stood by: they go before those that nobody has asked for. */
   readonly #served = new Set<string>();
+  /** What did not stand by though there was a process for it, such as a program that serves nobody: asked once, and again when it has had a pod. */
+  readonly #unable = new WeakSet<HomeRevision>();
   /** Rises when what was admitted may not be any more. */
   #epoch = 0;
 
@@ -79,8 +82,9 @@ export class Standbys {
     }
     for (const key of this.#served) if (homes.get(key) === undefined) this.#served.delete(key);
     for (const key of busy) this.#served.add(key);
+    for (const home of homes.all) if (busy.has(home.key)) this.#unable.delete(home);
     for (const standby of this.#byKey.values()) {
-      const isOf = homes.get(standby.key) === standby.home && this.#hasRoomFor(standby.record);
+      const isOf = homes.get(standby.key) === standby.home && this.#hasRoomFor(standby.record.manifest.spec);
       if (busy.has(standby.key) || !isOf) this.#offer(standby.key, () => this.#withdraw(standby));
     }
     const wasServed = ({ key }: HomeRevision): boolean => this.#served.has(key);
@@ -133,31 +137,37 @@ export class Standbys {
   #lookAt(home: HomeRevision): boolean {
     const { key, revision } = home;
     const prepared = preparedWasm(home);
-    const namespace = revision.metadata.namespace ?? "default";
-    if (this.#byKey.has(key) || prepared === undefined || this.#runtime?.canStandBy?.(namespace) !== true) return true;
+    if (this.#byKey.has(key) || prepared === undefined || this.#unable.has(home)) return true;
+    const namespace = namespaceOf(home);
+    if (!this.#canStandBy(namespace)) return true;
     const others = [...this.#byKey.values()].filter(({ record }) => record.manifest.namespace === namespace);
     const [oldest] = others;
     if (others.length >= ofNamespaceMax && oldest !== undefined) {
       if (this.#served.has(key)) this.#offer(oldest.key, () => this.#withdraw(oldest));
       return true;
     }
-    const record = this.#recordOf(home, prepared);
-    if (!this.#hasRoomFor(record)) return false;
-    this.#offer(key, () => this.#make({ key, home, record }, prepared));
+    if (!this.#hasRoomFor(revision.spec)) return false;
+    this.#offer(key, () => this.#make(home, prepared));
     return true;
   }
 
-  #hasRoomFor({ manifest }: PodRecord): boolean {
-    return this.#settings.pods.roomRefusal(memoryRequestBytes(manifest.spec)) === undefined;
+  #hasRoomFor(spec: Pick<PodSpec, "containers">): boolean {
+    return this.#settings.pods.roomRefusal(memoryRequestBytes(spec)) === undefined;
+  }
+
+  #canStandBy(namespace: string): boolean {
+    return this.#runtime?.canStandBy?.(namespace) === true;
   }
 
   #offer(key: string, job: () => Promise<void>): void {
     this.#settings.work.offer(`standby ${key}`, job);
   }
 
-  async #make(standby: Standby, prepared: PreparedImage): Promise<void> {
+  async #make(home: HomeRevision, prepared: PreparedImage): Promise<void> {
     const { stopping, records } = this.#settings;
-    const { key, record } = standby;
+    const { key } = home;
+    const record = this.#recordOf(home, prepared);
+    const standby = { key, home, record };
     const epoch = this.#epoch;
     // At once: it counts while it is being made.
     this.#byKey.set(key, standby);
@@ -166,8 +176,11 @@ export class Standbys {
       // Before it can come up: should this agent die meanwhile, the next one knows whose it is.
       await records.save(record);
       const running = await this.#runtime?.standBy?.(launchOf(record, prepared.image), stopping);
-      if (running === undefined) this.lost(record.uid);
-      else if (this.#epoch !== epoch) await this.#withdraw(standby);
+      if (running === undefined) {
+        // It had a process to come up in, and what it is does not change until it is prepared anew.
+        if (this.#canStandBy(record.manifest.namespace)) this.#unable.add(home);
+        this.lost(record.uid);
+      } else if (this.#epoch !== epoch) await this.#withdraw(standby);
       else await this.#publish(standby, running);
       this.#served.delete(key);
     } catch (error) {
@@ -235,6 +248,8 @@ export class Standbys {
     return this.#settings.pods.runtime("wasm");
   }
 }
+
+const namespaceOf = ({ revision }: HomeRevision): string => revision.metadata.namespace ?? "default";
 
 function preparedWasm({ preparation }: HomeRevision): PreparedImage | undefined {
   if (preparation.phase !== "prepared" || preparation.prepared.image.variant !== "wasm") return undefined;

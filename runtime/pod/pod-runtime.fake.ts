@@ -70,6 +70,8 @@ export class FakeRuntime implements PodRuntime {
   /** Namespaces whose pods may stand by. */
   readonly standbyNamespaces = new Set<string>();
   readonly standbys = new Map<string, RunningPod>();
+  /** What it is given does not stand by. */
+  standsBy = true;
 
   canStandBy(namespace: string): boolean {
     return this.standbyNamespaces.has(namespace);
@@ -79,7 +81,7 @@ export class FakeRuntime implements PodRuntime {
     this.calls.push(`stand by ${launch.name}`);
     this.launches.push(launch);
     await this.gate;
-    if (!this.canStandBy(launch.namespace)) return undefined;
+    if (!this.standsBy || !this.canStandBy(launch.namespace)) return undefined;
     const pod = this.#podOf(launch);
     this.standbys.set(launch.uid, pod);
     return pod;
