@@ -4,6 +4,13 @@ import { type PathOf, readPlan } from "../component/prepared-files.ts";
 
 export type CompiledModules = ReadonlyMap<string, WebAssembly.Module>;
 
+interface CachedComponent {
+  readonly modules: CompiledModules;
+  /** The same, by digest and caps. */
+  readonly byContent: CompiledModules;
+  readonly bytes: number;
+}
+
 // Core modules of parked pods stay compiled: about ten of the largest (StarlingMonkey, 13 MB), or two hundred of
 // QuickJS's size. Machine code comes on top as functions are used.
 const cachedBytesMax = 128 * 1024 * 1024;
@@ -16,10 +23,11 @@ const glueCacheBytesMax = 32 * 1024 * 1024;
 
 /**
  * Compiled core modules of this process, by component and caps. V8 compiles lazily and shares machine code between
- * threads, so a second pod of a component starts warm.
+ * threads, so a second pod of a component starts warm; and so does the first one of another component in which the same engine is: functions
+ * of one toolchain differ in what they hold as data.
  */
 export class ArtifactCache {
-  readonly #cache = new LRUCache<string, { readonly modules: CompiledModules; readonly bytes: number }>({
+  readonly #cache = new LRUCache<string, CachedComponent>({
     maxSize: cachedBytesMax,
     sizeCalculation: ({ bytes }) => Math.max(1, bytes),
   });
@@ -53,18 +61,37 @@ export class ArtifactCache {
     const key = `${componentDigest} ${caps.memoryBytes} ${caps.tableEntriesMax}`;
     const cached = this.#cache.get(key);
     if (cached !== undefined) return cached.modules;
-    const loaded = compile(pathOf, caps);
+    const loaded = compile(pathOf, caps, (content) => this.#compiled(content));
     this.#cache.set(key, loaded);
     return loaded.modules;
   }
+
+  /** What another component has of the same content. A few components, of a few modules each, are looked through. */
+  #compiled(content: string): WebAssembly.Module | undefined {
+    for (const { byContent } of this.#cache.values()) {
+      const module = byContent.get(content);
+      if (module !== undefined) return module;
+    }
+    return undefined;
+  }
 }
 
-function compile(pathOf: PathOf, caps: ModuleCaps): { readonly modules: CompiledModules; readonly bytes: number } {
+function compile(
+  pathOf: PathOf,
+  caps: ModuleCaps,
+  compiled: (content: string) => WebAssembly.Module | undefined,
+): CachedComponent {
   // Synchronously: a request waits for it, and files that were prepared a moment ago are in memory. By way of libuv's threads
   // the same takes four times as long (6 ms instead of 1.5 ms for 2.7 MB).
   const plan = readPlan(pathOf);
   const modules = new Map<string, WebAssembly.Module>();
-  // With lazy compilation this is a scan, and cheaper than a turn through the compiler's threads.
-  for (const { name } of plan.modules) modules.set(name, new WebAssembly.Module(readCapped(pathOf(name), caps)));
-  return { modules, bytes: plan.modules.reduce((sum, { bytes }) => sum + bytes, 0) };
+  const byContent = new Map<string, WebAssembly.Module>();
+  for (const { name, sha256 } of plan.modules) {
+    const content = `${sha256} ${caps.memoryBytes} ${caps.tableEntriesMax}`;
+    // With lazy compilation this is a scan, and cheaper than a turn through the compiler's threads.
+    const module = compiled(content) ?? new WebAssembly.Module(readCapped(pathOf(name), caps));
+    modules.set(name, module);
+    byContent.set(content, module);
+  }
+  return { modules, byContent, bytes: plan.modules.reduce((sum, { bytes }) => sum + bytes, 0) };
 }

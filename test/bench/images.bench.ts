@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { NodeImages } from "../../runtime/image/node-images.ts";
@@ -20,6 +20,7 @@ import { systemClock } from "../../sdk/internal/index.ts";
 import { figure, median } from "./figures.ts";
 import { nativeBench, type RootfsBench, rootfsBench } from "./native.bench.ts";
 import { type Registry, startDebianRegistry, startOurRegistry } from "./registries.ts";
+import { type Unseen, unseenComponent } from "./unseen-component.ts";
 
 export interface ImagesBench {
   /** Blobs of one push or pull, and bytes of each. */
@@ -66,7 +67,8 @@ export async function imagesBench(size: ImagesBench): Promise<void> {
     if (theirs === undefined) figure("docker-registry", "not here", "a package of Debian");
     await throughput(size, [ours, ...(theirs === undefined ? [] : [theirs])]);
     console.log("\nfrom the registry to the first answer, each image for the first time");
-    await firstAnswers(size, ours, join(directory, "nodes"));
+    await firstAnswers(size, ours, { directory: join(directory, "new"), unseen: "all" });
+    await firstAnswers(size, ours, { directory: join(directory, "known"), unseen: "all but the engine" });
     await rootfsBench(size.rootfs, ours.host);
     await nativeBench(size.nativeStarts);
   } finally {
@@ -137,8 +139,13 @@ async function pullAll(
   );
 }
 
-/** Resolve, pull, prepare, start, answer: on a node that runs, for an image that it has never seen. */
-async function firstAnswers(size: ImagesBench, registry: Registry, directory: string): Promise<void> {
+/** Resolve, pull, prepare, start, answer: on a node that runs, for a component that it has never seen, of an engine that it has not or has. */
+async function firstAnswers(
+  size: ImagesBench,
+  registry: Registry,
+  { directory, unseen }: { readonly directory: string; readonly unseen: Unseen },
+): Promise<void> {
+  await mkdir(directory);
   using client = new RegistryClient();
   const store = await ContentStore.open(join(directory, "built"));
   await using fixture = await RuntimeFixture.open();
@@ -147,7 +154,7 @@ async function firstAnswers(size: ImagesBench, registry: Registry, directory: st
   const phases: { pull: number; prepare: number; start: number; total: number }[] = [];
   for (let index = 0; index < size.starts; index++) {
     const reference = parseReference(`bench/first:${index}`, { defaultRegistry: registry.host });
-    await publish(client, store, reference, directory);
+    await publish(client, store, reference, { path: join(directory, "component.wasm"), unseen });
     const began = performance.now();
     const resolved = await images.resolve(reference, never);
     const variant = resolved.variants.find(({ kind }) => kind === "wasm");
@@ -175,30 +182,19 @@ async function firstAnswers(size: ImagesBench, registry: Registry, directory: st
   }
   const p50 = (key: keyof (typeof phases)[number]): number => median(phases.map((phase) => phase[key]));
   const parts = `pull ${p50("pull").toFixed(1)}, prepare ${p50("prepare").toFixed(1)}, start and answer ${p50("start").toFixed(1)}`;
-  figure("component of 1.7 MB: p50", `${p50("total").toFixed(1)} ms`, `goal ${goalMs} ms; ${parts}`);
+  const what = unseen === "all" ? "component of 1.7 MB" : "the same, its engine known to the tenant";
+  figure(`${what}: p50`, `${p50("total").toFixed(1)} ms`, `goal ${goalMs} ms; ${parts}`);
 }
 
-/** The tests' guest with a section that makes it as large as is wanted, and like no other. */
 async function publish(
   client: RegistryClient,
   store: ContentStore,
   reference: ImageReference,
-  directory: string,
+  component: { readonly unseen: Unseen; readonly path: string },
 ): Promise<void> {
+  const { path, unseen } = component;
   const guest = await readFile((await guestComponent()).path);
-  const path = join(directory, "component.wasm");
-  await writeFile(path, Buffer.concat([guest, customSection(Math.max(16, componentBytes - guest.length))]));
+  await writeFile(path, unseenComponent(guest, componentBytes, unseen));
   const image = await writeImage(store, { wasm: { path, component: { imports: [], exports: [] } }, native: [] });
   await pushImage(client, store, { reference, target: image.index });
-}
-
-/** Component model, "Binary": a section of id 0 means nothing. */
-function customSection(bytes: number): Buffer {
-  const content = Buffer.concat([Buffer.from([5]), Buffer.from("bench"), randomBytes(bytes)]);
-  const length: number[] = [];
-  for (let rest = content.length; ; rest >>>= 7) {
-    length.push((rest & 0x7f) | (rest > 0x7f ? 0x80 : 0));
-    if (rest <= 0x7f) break;
-  }
-  return Buffer.concat([Buffer.from([0, ...length]), content]);
 }
