@@ -22,8 +22,10 @@ import {
   DockerfileFault,
 } from "@shallop/sdk/wire";
 import { LayerDirectory } from "../image/layer-directory.ts";
-import { NativeLayers } from "../image/native-layers.ts";
+import { idsOfImages, NativeLayers } from "../image/native-layers.ts";
 import { UnpackJail } from "../image/unpack-jail.ts";
+import { userMap } from "../sandbox/kernel/user-map.ts";
+import type { OwnUsers } from "../sandbox/rootless/own-users.ts";
 import { JailedReader } from "./archive-jail.ts";
 import type { ArchiveReader } from "./archive-reader.ts";
 import { BaseImages, layersMax } from "./base-images.ts";
@@ -42,6 +44,8 @@ export interface BuilderOptions {
   readonly random: Random;
   readonly emit: (event: BuildEvent) => void;
   readonly signal: AbortSignal;
+  /** What an ordinary user is root of here; or why of nothing. Undefined: root builds, or not on Linux. */
+  readonly rootless?: OwnUsers | string | undefined;
 }
 
 /**
@@ -82,7 +86,7 @@ export async function openTools(
   settings: BuilderSettings,
   parts: BuilderOptions & { readonly directory: string; readonly reader: ArchiveReader },
 ): Promise<BuildTools & AsyncDisposable> {
-  const { directory, reader, clock, random, emit, signal } = parts;
+  const { directory, reader, clock, random, emit, signal, rootless } = parts;
   const place = (name: string): string => join(directory, name);
   // What a killed builder has left goes first.
   await rm(place("scratch"), { recursive: true, force: true });
@@ -103,7 +107,7 @@ export async function openTools(
     cache: new StepCache(store, place(stepsName), settings.useCache),
     spool: new Spool(store, reader, place("scratch")),
     unpack: async (layers, stop) => (await (unpacker ??= openUnpacker(store, directory, clock, random)))(layers, stop),
-    sandbox: () => (sandbox ??= RunSandbox.open({ directory, store, clock, random }, knownEscapes)),
+    sandbox: () => (sandbox ??= RunSandbox.open({ directory, store, clock, random }, { knownEscapes, rootless })),
     [Symbol.asyncDispose]: async () => {
       await (await sandbox?.catch(() => undefined))?.[Symbol.asyncDispose]();
       await rm(place("scratch"), { recursive: true, force: true });
@@ -135,16 +139,19 @@ type Unpack = (layers: readonly StoredLayer[], signal: AbortSignal) => Promise<r
 /** Layers as directories, in a jail, as a node unpacks them. */
 async function openUnpacker(store: ContentStore, directory: string, clock: Clock, random: Random): Promise<Unpack> {
   const isRoot = process.getuid?.() === 0;
+  const { isWhole, idCount } = userMap();
+  const keepsOwners = isRoot && idCount >= idsOfImages;
   // An archive is removed once it is unpacked, and these are still to be pushed: it gets copies.
   const copies = await ContentStore.open(join(directory, "archives"));
   const native = new NativeLayers({
     store: copies,
-    layers: await LayerDirectory.open(join(directory, "layers"), random),
-    jail: new UnpackJail(clock, isRoot),
+    // Those whose files are all this user's are of no use to who can have others.
+    layers: await LayerDirectory.open(join(directory, keepsOwners ? "layers" : "own-layers"), random),
+    jail: new UnpackJail(clock, isRoot, keepsOwners),
     limits: { archiveBytesMax, entriesMax, layersMax },
     // They stay in the image that is built, and take no effect here: a container gets no new privileges.
     privileges: { setIds: true, capabilities: true, devices: false },
-    isRoot,
+    isRoot: isRoot && isWhole,
   });
   const fetch = async (layer: Descriptor, signal: AbortSignal): Promise<void> => {
     await copies.ingest(await store.read(layer), layer, signal);

@@ -1,5 +1,6 @@
 import { type ContentStore, type Digest, storeArchive, type StoredLayer } from "@shallop/sdk/image";
 import { DockerfileFault } from "@shallop/sdk/wire";
+import { opaqueXattr } from "../image/native-layers.ts";
 import { archiveEnd, encodeEntry, noDevice, paddingOf, type TarEntry } from "../image/tar-format.ts";
 import { type ReadEntry, readTar } from "../image/tar-reader.ts";
 import type { LayerEntry } from "./copy-plan.ts";
@@ -54,14 +55,14 @@ export async function* archiveOf(
 const tooLarge = (what: string, bound: string): DockerfileFault =>
   new DockerfileFault("TOO_LARGE", `a layer of ${what}; at most ${bound} are written`);
 
-/** Marks of overlayfs: a directory that hides what is below it. */
-const opaqueXattr = "trusted.overlay.opaque";
 /** Where the changes come from. */
 export interface ChangesOrigin {
   /** Seconds since the epoch: no time in the layer is later. */
   readonly mtimeMax: number;
   /** The id on this machine that the container's root had: what owners of files are counted from. */
   readonly firstId: number;
+  /** Made by an ordinary user. */
+  readonly isRootless?: boolean;
 }
 
 /** What is bound over while a program runs, and so is no work of its. */
@@ -98,7 +99,7 @@ export async function writeChanges(
 }
 
 /** Entries of the layer for one of the upper directory. */
-function changesOf({ entry }: ReadEntry, { mtimeMax, firstId }: ChangesOrigin): readonly TarEntry[] {
+function changesOf({ entry }: ReadEntry, { mtimeMax, firstId, isRootless }: ChangesOrigin): readonly TarEntry[] {
   const path = entry.path.replace(/^\.?\/+|\/+$/g, "");
   if (path === "" || path === "." || machineFiles.has(path)) return [];
   const clean: TarEntry = {
@@ -124,7 +125,7 @@ function changesOf({ entry }: ReadEntry, { mtimeMax, firstId }: ChangesOrigin): 
   if (entry.type === "block") return [];
   if (path.slice(at).startsWith(".wh."))
     throw new DockerfileFault("RUN_FAILED", `RUN made ${JSON.stringify(fromName(path))}, which cannot be in an image`);
-  if (entry.type === "directory" && entry.xattrs.get(opaqueXattr) === "y")
+  if (entry.type === "directory" && entry.xattrs.get(opaqueXattr(isRootless !== true)) === "y")
     return [clean, mark(".wh..wh..opq", `${path}/`)];
   return [clean];
 }

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { ContentStore, StoredLayer } from "@shallop/sdk/image";
 import { type Clock, guestLimitDefaults, type Random } from "@shallop/sdk/internal";
 import { type BuilderSettings, DockerfileFault, type RunLimits } from "@shallop/sdk/wire";
+import { idsOfImages } from "../image/native-layers.ts";
 import { memoryBytesMin } from "../sandbox/bundle.ts";
 import { detectFeatures, type SandboxMachine } from "../sandbox/features.ts";
 import { CgroupTree } from "../sandbox/kernel/cgroup.ts";
@@ -24,7 +25,8 @@ import {
 } from "../sandbox/pod-files.ts";
 import { PodOutput } from "../sandbox/pod-output.ts";
 import { checkLayerCount, makePodDirectory, makeWritableDirectory } from "../sandbox/rootfs.ts";
-import { endRuntime, type Remains } from "../sandbox/start.ts";
+import type { OwnUsers } from "../sandbox/rootless/own-users.ts";
+import { asOwnUser, endRuntime, ownUsers, type Remains } from "../sandbox/start.ts";
 import type { DirectoryNode } from "./file-tree.ts";
 import { archiveBytesMax } from "./archive-entries.ts";
 import { upperChanges } from "./upper-changes.ts";
@@ -51,7 +53,7 @@ interface RunSandboxParts {
   readonly store: ContentStore;
   readonly clock: Clock;
   readonly random: Random;
-  readonly machine: SandboxMachine;
+  readonly machine: SandboxMachine<OwnUsers>;
 }
 
 // Nothing in a build depends on it, and what programs write of it is to be the same each time.
@@ -72,12 +74,15 @@ export class RunSandbox implements AsyncDisposable {
   readonly #runs: string;
   readonly #node: string;
   readonly #users: IdRanges;
+  #notes: readonly string[];
 
   private constructor(parts: RunSandboxParts) {
     const { directory, machine, clock } = parts;
     this.#parts = parts;
     this.#kernel = new LinuxKernel(new CgroupTree(machine.cgroups, clock), clock);
-    this.#runtime = new OciRuntime(this.#kernel, machine.runtime, join(directory, "containers"));
+    const hasCgroups = machine.rootless?.hasCgroups ?? true;
+    this.#runtime = new OciRuntime(this.#kernel, machine.runtime, join(directory, "containers"), hasCgroups);
+    this.#notes = machine.rootless === undefined ? [] : notesOn(machine.rootless);
     this.#runs = join(directory, "runs");
     this.#node = nodeKey(directory);
     this.#users = new IdRanges(idRangesDirectory, this.#node);
@@ -86,9 +91,16 @@ export class RunSandbox implements AsyncDisposable {
   /** Removes what a killed builder has left. @throws DockerfileFault BUILD_UNSUPPORTED where no program can be run */
   static async open(
     parts: Omit<RunSandboxParts, "machine">,
-    knownEscapes: BuilderSettings["knownEscapes"],
+    {
+      knownEscapes,
+      rootless,
+    }: { readonly knownEscapes: BuilderSettings["knownEscapes"]; readonly rootless?: OwnUsers | string | undefined },
   ): Promise<RunSandbox> {
-    const { machine, nativeMissing } = await detectFeatures({ directory: parts.directory, knownEscapes });
+    const { directory } = parts;
+    const { machine, nativeMissing } = await detectFeatures<OwnUsers>({
+      ...{ directory, knownEscapes },
+      ...(rootless === undefined ? {} : { rootless }),
+    });
     if (machine === undefined) {
       throw new DockerfileFault(
         "BUILD_UNSUPPORTED",
@@ -106,6 +118,13 @@ export class RunSandbox implements AsyncDisposable {
     return sandbox;
   }
 
+  /** What people should know of this machine's way to do it: at the first call. */
+  takeNotes(): readonly string[] {
+    const notes = this.#notes;
+    this.#notes = [];
+    return notes;
+  }
+
   /**
    * Runs the program to its end. @returns what it has changed; no layer when that is nothing
    * @throws DockerfileFault RUN_FAILED | BUILD_LIMIT | TOO_LARGE
@@ -118,7 +137,8 @@ export class RunSandbox implements AsyncDisposable {
       await this.#execute(remains, order, users, signal);
       const upper = join(remains.files.writable, "upper");
       const { mtimeMax } = order;
-      const changes = await upperChanges(this.#parts.store, upper, { mtimeMax, firstId: users?.first ?? 0, signal });
+      const origin = { mtimeMax, firstId: users?.first ?? 0, isRootless: this.#parts.machine.rootless !== undefined };
+      const changes = await upperChanges(this.#parts.store, upper, { ...origin, signal });
       return changes.isEmpty ? undefined : changes.layer;
     } finally {
       await this.#remove(remains);
@@ -130,35 +150,48 @@ export class RunSandbox implements AsyncDisposable {
   }
 
   async #prepare({ names, files }: Remains, order: RunOrder): Promise<IdRange | undefined> {
-    const { arch, swapLimit, ipv6, openFilesMax, cgroups, shiftsUsers } = this.#parts.machine;
+    const { arch, swapLimit, ipv6, openFilesMax, cgroups, shiftsUsers, rootless } = this.#parts.machine;
     await makePodDirectory(files);
-    const users = shiftsUsers ? await this.#claimUsers(names.key) : undefined;
+    const users =
+      rootless !== undefined ? ownUsers(rootless) : shiftsUsers ? await this.#claimUsers(names.key) : undefined;
     await makeWritableDirectory(files, users);
+    const owners = { first: users?.first ?? 0, size: rootless?.idCount ?? Number.POSITIVE_INFINITY };
     // What the root directory itself has comes from the topmost layer. Its owner is one of the container's users.
-    await copyAttributes(join(files.writable, "upper"), order.image, users?.first);
-    await makeTopLayer(files.top, order);
+    await copyAttributes(join(files.writable, "upper"), order.image, owners);
+    await makeTopLayer(files.top, order, { ...owners, first: 0 });
     await this.#kernel.cgroups.create(names.cgroup);
     this.#kernel.makeFifos([files.stdout, files.stderr]);
-    if (order.limits.network === "none") {
-      await this.#kernel.network([`netns add ${names.netns}`]);
-      await this.#kernel.network(["link set lo up"], names.netns);
-    }
+    if (order.limits.network === "none") await this.#makeNetwork(names);
     const { memoryBytes, cpu, pidsMax, timeoutMs } = order.limits;
     const timeouts = { requestTimeoutMs: timeoutMs, startTimeoutMs: timeoutMs };
-    const { args, env, cwd, user } = order;
+    const { args, env, cwd } = order;
+    const user = asOwnUser(order.user, rootless);
     const config = runBundle(
       {
         hostname,
         process: { args, env, cwd, user, cwdMissing: false },
         limits: { ...guestLimitDefaults, ...{ memoryBytes, cpu, pidsMax, concurrencyMax: 0 }, ...timeouts },
         cgroupsPath: `/${names.runtimeCgroup}`,
-        machine: { arch, swapLimit, ipv6, openFilesMax, shiftsUsers, cgroupV2: cgroups.mode === "v2" },
+        machine: {
+          ...{ arch, swapLimit, ipv6, openFilesMax, shiftsUsers, cgroupV2: cgroups.mode === "v2" },
+          ...(rootless === undefined ? {} : { rootless }),
+        },
         ...(users === undefined ? {} : { users }),
       },
       networkNamespaceOf(names, order),
     );
     await writeFile(files.config, JSON.stringify(config), { mode: 0o600 });
     return users;
+  }
+
+  /** With loopback alone. */
+  async #makeNetwork({ netns }: PodNames): Promise<void> {
+    if (this.#parts.machine.rootless === undefined) {
+      await this.#kernel.network([`netns add ${netns}`]);
+      return this.#kernel.network(["link set lo up"], netns);
+    }
+    // ip(8) would want to go back to the machine's network, over which this user has no right.
+    await this.#kernel.makeNetwork(netns);
   }
 
   async #claimUsers(key: string): Promise<IdRange> {
@@ -175,13 +208,16 @@ export class RunSandbox implements AsyncDisposable {
   ): Promise<{ readonly shim: ShimProcess; readonly output: PodOutput }> {
     const layers = [files.top, ...order.layerPaths.toReversed()];
     checkLayerCount(layers);
-    using usersNamespace = users === undefined ? undefined : await this.#kernel.userNamespace(users);
+    const { rootless, shiftsUsers } = this.#parts.machine;
+    using usersNamespace = users === undefined || !shiftsUsers ? undefined : await this.#kernel.userNamespace(users);
     const { hiddenCgroup } = this.#runtime;
+    const machineNetwork = rootless === undefined ? "/proc/self/ns/net" : undefined;
     using mounts = await this.#kernel.podMounts({
       layers,
       writableDirectory: files.writable,
       allowsSetuid: false,
-      networkNamespace: networkNamespaceOf(names, order) ?? "/proc/self/ns/net",
+      networkNamespace: networkNamespaceOf(names, order) ?? machineNetwork,
+      ...{ isRootless: rootless !== undefined, isOnce: rootless !== undefined },
       sysctls: {},
       ...(usersNamespace === undefined ? {} : { usersFd: usersNamespace.fd }),
       ...(hiddenCgroup === undefined ? {} : { hiddenCgroup }),
@@ -275,13 +311,28 @@ async function freeBytes(directory: string): Promise<number> {
   return bavail * bsize;
 }
 
-/** Sorted, with all attributes; GNU tar knows hard links and the attributes of overlayfs, which Node cannot read. */
+/** What an ordinary user's RUN has not. */
+function notesOn({ idCount, hasCgroups }: OwnUsers): readonly string[] {
+  return [
+    ...(hasCgroups
+      ? []
+      : [
+          "what RUN takes of memory and processors is bounded loosely, for it is done without root: as root it is held to its limits",
+        ]),
+    ...(idCount >= idsOfImages
+      ? []
+      : [
+          "RUN has one user, and cannot give files to others: run `apt-get install uidmap` and, as root, `usermod --add-subuids 100000-165535 --add-subgids 100000-165535 USER`",
+        ]),
+  ];
+}
+
 /**
  * The layer below the changes: real directories where the kernel's trees are mounted, whatever the image has there, and
  * the files by which the machine's names are found. Its directories look like the image's, for they become part of a
  * layer when something in them is changed.
  */
-async function makeTopLayer(top: string, { image, limits }: RunOrder): Promise<void> {
+async function makeTopLayer(top: string, { image, limits }: RunOrder, owners: IdRange): Promise<void> {
   await mkdir(top, { recursive: true });
   for (const name of ["proc", "sys", "dev", "etc"]) await mkdir(join(top, name), { recursive: true, mode: 0o755 });
   const isHost = limits.network === "host";
@@ -296,16 +347,21 @@ async function makeTopLayer(top: string, { image, limits }: RunOrder): Promise<v
     await writeFile(path, text);
     await chmod(path, 0o644);
   }
-  await copyAttributes(top, image);
+  await copyAttributes(top, image, owners);
   for (const name of ["proc", "sys", "dev", "etc"]) {
     const node = image.children.get(name);
-    if (node?.kind === "directory") await copyAttributes(join(top, name), node);
+    if (node?.kind === "directory") await copyAttributes(join(top, name), node, owners);
     else await chmod(join(top, name), 0o755);
   }
 }
 
-async function copyAttributes(path: string, { mode, uid, gid, mtime }: DirectoryNode, firstId = 0): Promise<void> {
-  await chown(path, firstId + uid, firstId + gid);
+async function copyAttributes(
+  path: string,
+  { mode, uid, gid, mtime }: DirectoryNode,
+  { first, size }: IdRange,
+): Promise<void> {
+  const own = (id: number): number => first + (id < size ? id : 0);
+  await chown(path, own(uid), own(gid));
   await chmod(path, mode);
   await utimes(path, mtime, mtime);
 }

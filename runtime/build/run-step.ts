@@ -54,6 +54,7 @@ export async function runStep(
     tools.unpack(state.layers, tools.signal),
     tools.sandbox(),
   ]);
+  for (const text of sandbox.takeNotes()) tools.emit({ id: run.id, kind: "note", text });
   const [passwd = "", group = ""] = await Promise.all(
     ["/etc/passwd", "/etc/group"].map((path) => imageText(image, path, tools.spool)),
   );

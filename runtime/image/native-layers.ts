@@ -29,6 +29,12 @@ export type FetchLayer = (layer: Descriptor, signal: AbortSignal) => Promise<voi
 /** Two: unpacking is bound by the disk and by one core each, and requests have to be served meanwhile. */
 const unpacksMax = 2;
 
+/** Mark of overlayfs: a directory that hides what is below it. Root of the machine has another one than others (`userxattr`). */
+export const opaqueXattr = (isRoot: boolean): string => `${isRoot ? "trusted" : "user"}.overlay.opaque`;
+
+/** Every id that a file of an image may have, nobody's (65534) among them. */
+export const idsOfImages = 65_536;
+
 const spoiltCodes: ReadonlySet<string> = new Set(["LAYER_INVALID", "DIGEST_MISMATCH"]);
 
 /** Turns the layers of a native variant into lower directories, each once for all images that share it. */
@@ -55,7 +61,7 @@ export class NativeLayers {
     this.#jail = parts.jail;
     this.#limits = parts.limits;
     this.#privileges = parts.privileges;
-    this.#opaqueXattr = parts.isRoot ? "trusted.overlay.opaque" : "user.overlay.opaque";
+    this.#opaqueXattr = opaqueXattr(parts.isRoot);
   }
 
   /**

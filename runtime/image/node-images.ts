@@ -35,7 +35,7 @@ import { userMap } from "../sandbox/kernel/user-map.ts";
 import { LayerDirectory } from "./layer-directory.ts";
 import type { LocalImage, LocalNativeImage, LocalWasmImage } from "./local-image.ts";
 import type { PrivilegePolicy } from "./layer-rewriter.ts";
-import { NativeLayers, type UnpackLimits } from "./native-layers.ts";
+import { idsOfImages, NativeLayers, type UnpackLimits } from "./native-layers.ts";
 import { SharedWork } from "./shared-work.ts";
 import { UnpackJail } from "./unpack-jail.ts";
 import { WasmFiles } from "./wasm-files.ts";
@@ -99,9 +99,6 @@ const limitsDefault: UnpackLimits = {
   // The kernel's bound is 500, and the pod's own layer is one of them. Docker builds 127 at most.
   layersMax: 499,
 };
-
-/** Owners that files of images have, nobody (65534) among them. */
-const idsOfImages = 65_536;
 
 const privilegesDefault: PrivilegePolicy = { setIds: false, capabilities: false, devices: false };
 

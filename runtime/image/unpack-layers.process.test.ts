@@ -16,6 +16,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { hostileLimits } from "./hostile-layer.fixture.ts";
 import { hostileLayers } from "./hostile-layers.fixture.ts";
 import { LayerBytes } from "./layer-bytes.ts";
+import { opaqueXattr } from "./native-layers.ts";
 import { rawTar } from "./image.fixture.ts";
 import { LayerRewriter, type RewriteOptions } from "./layer-rewriter.ts";
 import { LayerError, type TarEntry } from "./tar-format.ts";
@@ -45,7 +46,7 @@ async function rewritten(bytes: Buffer, options: Partial<RewriteOptions> = {}): 
     limits,
     lowers: { directory: async () => undefined, file: async () => undefined },
     privileges: { setIds: false, capabilities: false, devices: false },
-    opaqueXattr: isRoot ? "trusted.overlay.opaque" : "user.overlay.opaque",
+    opaqueXattr: opaqueXattr(isRoot),
     ...options,
   });
   const pieces: Buffer[] = [];

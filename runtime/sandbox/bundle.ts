@@ -7,6 +7,7 @@ import type { IdRange } from "./kernel/kernel.ts";
 import { podRootPath, podSysPath, podVolumePath } from "./kernel/pod-mounts.ts";
 import type { OciLinux, OciMount, OciResources, OciSpec } from "./oci-spec.ts";
 import type { ContainerRights } from "./rights.ts";
+import type { OwnUsers } from "./rootless/own-users.ts";
 import type { Rootless } from "./rootless/rootless.ts";
 import type { SeccompArch } from "./seccomp.ts";
 
@@ -29,7 +30,7 @@ export interface BundleInput {
   readonly terminal?: boolean;
   readonly terminalSize?: TerminalSize | undefined;
   readonly cgroupsPath: string;
-  readonly machine: BundleMachine;
+  readonly machine: BundleMachine<OwnUsers>;
 }
 
 /** The volume of this number (podVolumePath) at a path of the container; no link of the image leads elsewhere. */
@@ -39,7 +40,7 @@ export interface VolumeOnPath {
 }
 
 /** What this machine's kernel can do for a container. */
-export interface BundleMachine {
+export interface BundleMachine<Own extends OwnUsers = Rootless> {
   readonly arch: SeccompArch;
   readonly cgroupV2: boolean;
   /** The v1 memory controller counts swap. v2 does always, or there is no swap. */
@@ -49,11 +50,11 @@ export interface BundleMachine {
   readonly shiftsUsers: boolean;
   /** What this process may hand on at most. */
   readonly openFilesMax: number;
-  /** The node is an ordinary user's. */
-  readonly rootless?: Rootless;
+  /** It is an ordinary user who does it. */
+  readonly rootless?: Own;
 }
 
-const hasCgroups = ({ rootless }: BundleMachine): boolean => rootless?.hasCgroups ?? true;
+const hasCgroups = ({ rootless }: BundleMachine<OwnUsers>): boolean => rootless?.hasCgroups ?? true;
 
 // Enough for ten thousand connections and their files; a program that leaks them stops before the machine has none.
 const openFilesWanted = 65_536;
@@ -183,7 +184,7 @@ function mounts(input: BundleInput): readonly OciMount[] {
 }
 
 const ttyGroup = 5;
-const terminalGroup = (rootless: Rootless | undefined): readonly string[] =>
+const terminalGroup = (rootless: OwnUsers | undefined): readonly string[] =>
   rootless !== undefined && rootless.idCount <= ttyGroup ? [] : [`gid=${ttyGroup}`];
 
 function linux(input: BundleInput): OciLinux {

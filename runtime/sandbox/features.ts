@@ -7,21 +7,22 @@ import { runCommand, systemPath } from "./kernel/command.ts";
 import { LinuxKernel } from "./kernel/linux.ts";
 import { escapesOf } from "./known-escapes.ts";
 import { type OciRuntimeProgram, parseVersion } from "./oci-runtime-program.ts";
+import type { OwnUsers } from "./rootless/own-users.ts";
 import type { Rootless } from "./rootless/rootless.ts";
 import type { SeccompArch } from "./seccomp.ts";
 
 /** What this machine can do for native pods. */
-export interface SandboxFeatures {
+export interface SandboxFeatures<Own extends OwnUsers = Rootless> {
   readonly native: boolean;
   /** Why native pods cannot run here, and what to do about it, in a sentence. */
   readonly nativeMissing?: string;
   /** What is weaker here than it should be, in sentences. */
   readonly warnings: readonly string[];
   /** All that a NativeRuntime needs; there exactly when `native`. */
-  readonly machine?: SandboxMachine;
+  readonly machine?: SandboxMachine<Own>;
 }
 
-export interface SandboxMachine {
+export interface SandboxMachine<Own extends OwnUsers = Rootless> {
   readonly arch: SeccompArch;
   readonly runtime: OciRuntimeProgram;
   readonly cgroups: CgroupLayout;
@@ -31,16 +32,16 @@ export interface SandboxMachine {
   readonly shiftsUsers: boolean;
   /** This process's own hard limit: without CAP_SYS_RESOURCE no child can have more. */
   readonly openFilesMax: number;
-  /** The node is an ordinary user's: root of namespaces of its own. */
-  readonly rootless?: Rootless;
+  /** It is an ordinary user who does it: root of namespaces of his own. */
+  readonly rootless?: Own;
 }
 
 /** What detection looks at, so that a test can say what a machine is like. */
-export interface MachineProbe {
+export interface MachineProbe<Own extends OwnUsers = Rootless> {
   readonly platform: string;
   readonly arch: string;
   readonly uid: number;
-  readonly rootless?: Rootless;
+  readonly rootless?: Own;
   /** Why an ordinary user cannot have native pods here. */
   readonly notRootless?: string;
   readonly nativeEgress?: "auto" | "proxy" | undefined;
@@ -53,18 +54,22 @@ export interface MachineProbe {
   tryMounts(shifted: boolean): Promise<string | undefined>;
 }
 
-export interface DetectionSettings {
+export interface DetectionSettings<Own extends OwnUsers = Rootless> {
   /** Where the node keeps its layers: not every file system can shift owners. */
   readonly directory?: string;
   /** What to do with an OCI runtime of which ways out of containers are known; refused unless said otherwise. */
   readonly knownEscapes?: "refuse" | "allow";
-  /** What an ordinary user's node is root of; or why of nothing. */
-  readonly rootless?: Rootless | string;
+  /** What an ordinary user is root of; or why of nothing. */
+  readonly rootless?: Own | string;
   /** How native pods go out. */
   readonly nativeEgress?: "auto" | "proxy";
 }
 
-const systemProbe = ({ directory = tmpdir(), rootless, nativeEgress }: DetectionSettings): MachineProbe => ({
+const systemProbe = <Own extends OwnUsers>({
+  directory = tmpdir(),
+  rootless,
+  nativeEgress,
+}: DetectionSettings<Own>): MachineProbe<Own> => ({
   nativeEgress,
   platform: process.platform,
   arch: process.arch,
@@ -81,18 +86,19 @@ const trialMounts = { sysctls: {}, allowsSetuid: false };
 /** Any range will do: nothing is ever owned by it. */
 const trialRange = { first: 0x0100_0000, size: 65_536 };
 
-async function tryMounts(parent: string, shifted: boolean, rootless?: Rootless): Promise<string | undefined> {
+async function tryMounts(parent: string, shifted: boolean, rootless?: OwnUsers): Promise<string | undefined> {
   await mkdir(parent, { recursive: true, mode: 0o700 });
   const directory = await mkdtemp(join(parent, "try-mounts-"));
-  const kernel = new LinuxKernel(new CgroupTree(await detectCgroupLayout(), systemClock), systemClock, rootless);
+  const kernel = new LinuxKernel(new CgroupTree(await detectCgroupLayout(), systemClock), systemClock);
   const isRootless = rootless !== undefined;
-  const networkNamespace = rootless?.network ?? "/proc/self/ns/net";
+  const networkNamespace = isRootless ? rootless.network : "/proc/self/ns/net";
   try {
     const layers = [join(directory, "upper"), join(directory, "lower")];
     for (const layer of layers) await mkdir(layer);
     using users = shifted ? await kernel.userNamespace(trialRange) : undefined;
     const usersFd = users === undefined ? {} : { usersFd: users.fd };
-    using _ = await kernel.podMounts({ ...trialMounts, networkNamespace, isRootless, layers, ...usersFd });
+    const own = { isRootless, isOnce: isRootless };
+    using _ = await kernel.podMounts({ ...trialMounts, ...own, networkNamespace, layers, ...usersFd });
     return undefined;
   } catch (error) {
     return describeError(error);
@@ -126,10 +132,10 @@ export const neededPrograms: Readonly<Record<string, string>> = {
 };
 
 /** Looks at this machine. Throws nothing, on no system: what cannot be found out counts as missing. */
-export async function detectFeatures(
-  settings: DetectionSettings = {},
-  probe: MachineProbe = systemProbe(settings),
-): Promise<SandboxFeatures> {
+export async function detectFeatures<Own extends OwnUsers = Rootless>(
+  settings: DetectionSettings<Own> = {},
+  probe: MachineProbe<Own> = systemProbe(settings),
+): Promise<SandboxFeatures<Own>> {
   try {
     return await detect(probe, settings.knownEscapes ?? "refuse");
   } catch (error) {
@@ -137,10 +143,10 @@ export async function detectFeatures(
   }
 }
 
-async function detect(
-  probe: MachineProbe,
+async function detect<Own extends OwnUsers>(
+  probe: MachineProbe<Own>,
   escapesPolicy: NonNullable<DetectionSettings["knownEscapes"]>,
-): Promise<SandboxFeatures> {
+): Promise<SandboxFeatures<Own>> {
   if (probe.platform !== "linux") {
     return missing(
       `native pods need Linux, and this is ${probe.platform}; add a Linux machine with \`shallop agent --join\``,
@@ -182,11 +188,11 @@ async function detect(
   return capable(probe, { arch, runtime, cgroups }, [...(escapes === undefined ? [] : [escapes]), ...unused]);
 }
 
-async function capable(
-  probe: MachineProbe,
+async function capable<Own extends OwnUsers>(
+  probe: MachineProbe<Own>,
   found: Pick<SandboxMachine, "arch" | "runtime" | "cgroups">,
   escapes: readonly string[],
-): Promise<SandboxFeatures> {
+): Promise<SandboxFeatures<Own>> {
   const memoryRoot = found.cgroups.rootByController.get("memory") ?? "";
   const swapLimit =
     found.cgroups.mode === "v2" || (await probe.readText(join(memoryRoot, "memory.memsw.limit_in_bytes"))) !== "";
@@ -233,7 +239,7 @@ const withoutCgroups = ({ mode, unified }: CgroupLayout): CgroupLayout => ({
 /** Every id that an image may use, nobody (65534) among them. */
 const idsWanted = 65_536;
 
-function rootlessWarnings({ idCount, hasCgroups, endsWithSession }: Rootless): readonly string[] {
+function rootlessWarnings({ idCount, hasCgroups, endsWithSession }: OwnUsers): readonly string[] {
   return [
     "native pods run as this user, in namespaces of its own: root in a container is this user behind the other walls",
     ...(hasCgroups
@@ -252,14 +258,14 @@ function rootlessWarnings({ idCount, hasCgroups, endsWithSession }: Rootless): r
   ];
 }
 
-const missing = (nativeMissing: string): SandboxFeatures => ({ native: false, nativeMissing, warnings: [] });
+const missing = (nativeMissing: string): SandboxFeatures<never> => ({ native: false, nativeMissing, warnings: [] });
 
 /** The hard limit in `/proc/self/limits`: `Max open files   1024   524288   files`. */
 const parseOpenFilesMax = (limits: string): number =>
   Number(/^Max open files\s+\d+\s+(\d+)/m.exec(limits)?.[1] ?? 1024);
 
 /** Both, runc first: it is what most people run. */
-async function findRuntimes(probe: MachineProbe): Promise<readonly OciRuntimeProgram[]> {
+async function findRuntimes(probe: Pick<MachineProbe, "find" | "version">): Promise<readonly OciRuntimeProgram[]> {
   const found: OciRuntimeProgram[] = [];
   for (const kind of ["runc", "crun"] as const) {
     const path = await probe.find(kind);

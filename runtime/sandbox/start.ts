@@ -4,19 +4,20 @@ import type { ContainerStreams } from "../pod/containers/container-launch.ts";
 import { PodFault, type PodLogLine, type PodObserver } from "../pod/pod-runtime.ts";
 import { processorsOf, sharePod } from "./adjust.ts";
 import { type BundleMachine, bundleConfig, networkSysctls, type VolumeOnPath } from "./bundle.ts";
-import { type ImageProcess, imageProcess, type NativeLaunch } from "./image-process.ts";
+import { imageProcess, type NativeLaunch } from "./image-process.ts";
 import { lookUp } from "./image-files.ts";
 import { inputFifos, openInput } from "./container-input.ts";
 import type { IdRange, Kernel, ShimProcess } from "./kernel/kernel.ts";
 import type { PodVolume } from "./kernel/pod-mounts.ts";
 import type { PodNetwork } from "./network.ts";
 import type { OciRuntime } from "./oci-runtime.ts";
+import type { OciUser } from "./oci-spec.ts";
 import { firstOf, PodOutput } from "./pod-output.ts";
 import type { PodFiles, PodNames } from "./pod-files.ts";
 import type { PodUsers } from "./pod-users.ts";
 import { resolverConfig } from "./resolver-config.ts";
 import { type ContainerRights, containerRights } from "./rights.ts";
-import type { Rootless } from "./rootless/rootless.ts";
+import type { OwnUsers } from "./rootless/own-users.ts";
 import {
   checkLayerCount,
   makeFileInTopLayer,
@@ -159,7 +160,7 @@ async function claimUsers({ names }: Start, users: PodUsers): Promise<IdRange> {
 }
 
 /** An ordinary user's node has no ids to give away: its pods have its own, in user namespaces of theirs. */
-const ownUsers = ({ idCount }: Rootless): IdRange => ({ first: 0, size: idCount });
+export const ownUsers = ({ idCount }: OwnUsers): IdRange => ({ first: 0, size: idCount });
 
 /** The users of a pod of an earlier agent. */
 export async function usersFound(
@@ -232,8 +233,8 @@ async function writeBundle(start: Start, tools: StartTools): Promise<void> {
   tools.kernel.makeFifos(fifos);
   const layersTopFirst = [files.top, ...launch.image.layerPaths.toReversed()];
   const asked = await imageProcess(launch, layersTopFirst);
-  const own = asOwnUser(asked, tools.machine.rootless);
-  const process = { ...own, env: withProxy(own.env, tools.network.proxy) };
+  const user = asOwnUser(asked.user, tools.machine.rootless);
+  const process = { ...asked, user, env: withProxy(asked.env, tools.network.proxy) };
   const { arch, shiftsUsers } = tools.machine;
   const { security } = launch;
   const isRoot = asked.user.uid === 0;
@@ -280,11 +281,11 @@ export function withProxy(env: readonly string[], proxy: string | undefined): re
 }
 
 /** Where a node does not have the user whom the program is to be, it is the only one that there is, without the rights of root. */
-function asOwnUser(process: ImageProcess, rootless: Rootless | undefined): ImageProcess {
+export function asOwnUser(user: OciUser, rootless: OwnUsers | undefined): OciUser {
   const idCount = rootless?.idCount ?? Number.POSITIVE_INFINITY;
-  const { uid, gid, additionalGids } = process.user;
+  const { uid, gid, additionalGids } = user;
   const isHere = [uid, gid, ...additionalGids].every((id) => id < idCount);
-  return isHere ? process : { ...process, user: { uid: 0, gid: 0, additionalGids: [] } };
+  return isHere ? user : { uid: 0, gid: 0, additionalGids: [] };
 }
 
 /** The kernel's own trees; and the root, which is the image's. */

@@ -25,20 +25,28 @@ export async function runBuilder(
     stdio: ["ignore", "inherit", "inherit", "ipc"],
     env: { ...environment },
   });
-  const stop = (): void => void child.kill("SIGTERM");
+  // One in namespaces of its own hears no signal, but the end of its channel.
+  const stop = (): void => {
+    child.kill("SIGTERM");
+    if (child.connected) child.disconnect();
+  };
   signal.addEventListener("abort", stop, { once: true });
   try {
     return await new Promise<readonly BuiltVariant[]>((resolve, reject) => {
       child.on("message", (message: BuilderMessage) => {
-        if (message.kind === "event") onEvent(message.event);
+        if (message.kind === "ready") child.send(request);
+        else if (message.kind === "event") onEvent(message.event);
         else if (message.kind === "built") resolve(message.variants);
         else reject(new DockerfileFault(message.code as DockerfileFaultCode, message.message));
       });
       child.once("error", reject);
-      child.once("close", (code, ended) =>
-        reject(new DockerfileFault("BUILD_UNSUPPORTED", `the builder ended too early (${ended ?? String(code)})`)),
+      child.once("exit", (code, ended) =>
+        reject(
+          signal.aborted
+            ? signal.reason
+            : new DockerfileFault("BUILD_UNSUPPORTED", `the builder ended too early (${ended ?? String(code)})`),
+        ),
       );
-      child.send(request);
     });
   } finally {
     signal.removeEventListener("abort", stop);

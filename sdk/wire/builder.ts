@@ -76,6 +76,8 @@ export interface BuiltVariant {
 }
 
 export type BuilderMessage =
+  /** It may be told its orders. */
+  | { readonly kind: "ready" }
   | { readonly kind: "event"; readonly event: BuildEvent }
   /** In the order of the orders. */
   | { readonly kind: "built"; readonly variants: readonly BuiltVariant[] }

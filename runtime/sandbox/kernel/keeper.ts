@@ -63,7 +63,7 @@ async function started({ main, args, manager }: KeeperProgram, made: readonly st
 }
 
 /** This user has been given ids to hand on, and there are the programs that do so. */
-async function hasSubordinateIds(): Promise<boolean> {
+export async function hasSubordinateIds(): Promise<boolean> {
   const { uid, username } = whoIsThis();
   const names = [`${username}:`, `${uid}:`];
   const has = async (file: string): Promise<boolean> =>
@@ -97,7 +97,7 @@ export interface Entrance {
 }
 
 /** Where `Program` of the supervisor has its channel, and whoever forks another Node. */
-const channelDescriptor = 3;
+export const channelDescriptor = 3;
 
 /**
  * Becomes root of the keeper's namespaces, but for the network, which stays the machine's: the same process, which begins

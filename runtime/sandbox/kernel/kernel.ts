@@ -17,6 +17,11 @@ export interface Kernel {
    * @throws KernelFault COMMAND_FAILED
    */
   network(commands: readonly string[], netns?: string): Promise<void>;
+  /**
+   * Makes a network namespace with loopback alone, where this process has no right over its own, and so ip(8) could not go back.
+   * @throws KernelFault COMMAND_FAILED
+   */
+  makeNetwork(netns: string): Promise<void>;
   /** Commands of tc(8), likewise. @throws KernelFault COMMAND_FAILED */
   filter(commands: readonly string[]): Promise<void>;
   /** A script of nft(8), carried out as a whole or not at all. @throws KernelFault COMMAND_MISSING, COMMAND_FAILED */

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
-import { open, readdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import type { Clock } from "@shallop/sdk/internal";
 import type { TerminalSize } from "../../pod/container-process.ts";
 import type { SocketAddress } from "./bound-socket.ts";
@@ -41,6 +42,14 @@ export class LinuxKernel implements Kernel {
     const input = batch(commands);
     if (netns === undefined) await this.#check("ip", ["-batch", "-"], input);
     else await checkCommand("ip", ["-netns", netns, "-batch", "-"], { input });
+  }
+
+  async makeNetwork(netns: string): Promise<void> {
+    const path = join(namedNetworks, netns);
+    await mkdir(namedNetworks, { recursive: true });
+    // To be mounted on.
+    await writeFile(path, "");
+    await checkCommand("unshare", [`--net=${path}`, "--", "ip", "link", "set", "lo", "up"]);
   }
 
   async filter(commands: readonly string[]): Promise<void> {
@@ -98,8 +107,8 @@ export class LinuxKernel implements Kernel {
   }
 
   async networkNamespaces(): Promise<readonly string[]> {
-    // Where ip-netns(8) keeps them. No such directory: none was ever made.
-    return readdir("/run/netns").catch(() => []);
+    // No such directory: none was ever made.
+    return readdir(namedNetworks).catch(() => []);
   }
 
   async mountMemory(
@@ -227,6 +236,8 @@ interface OwnNetwork {
   readonly sys: string;
 }
 
+/** Where ip-netns(8) has them. */
+const namedNetworks = "/run/netns";
 const forwardingFile = "/proc/sys/net/ipv4/ip_forward";
 
 const batch = (commands: readonly string[]): string => commands.map((command) => `${command}\n`).join("");

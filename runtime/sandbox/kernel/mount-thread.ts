@@ -29,8 +29,10 @@ export class MountThread implements AsyncDisposable {
   }
 
   /** @throws KernelFault COMMAND_FAILED, with what the kernel refused */
-  make(mounts: PodMounts): Promise<OpenDescriptor> {
-    return this.#ask({ mounts });
+  async make(mounts: PodMounts): Promise<OpenDescriptor> {
+    if (mounts.isOnce !== true) return this.#ask({ mounts });
+    await using thread = new MountThread();
+    return await thread.#ask({ mounts });
   }
 
   /** A socket of the network in which the thread is at home. @throws KernelFault COMMAND_FAILED */

@@ -42,8 +42,8 @@ export async function furnishNamespaces(isCgroupOwn: boolean): Promise<void> {
   await checkCommand("ip", ["link", "set", "lo", "up"]);
 }
 
-/** Over the machine's, which keeps its name for whoever has it open. */
-function coverRun(libc: Libc): void {
+/** Puts one that can be written over the machine's, which keeps its name for whoever has it open. @throws SystemCallFault */
+export function coverRun(libc: Libc): void {
   const old = openSync("/run", "r");
   const entries = readdirSync("/run", { withFileTypes: true });
   mount(libc, { source: "shallop", target: "/run", type: "tmpfs", flags: 0n, data: "mode=0755,size=16m" });

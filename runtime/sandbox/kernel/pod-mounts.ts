@@ -11,8 +11,8 @@ export interface PodMounts {
   readonly writableDirectory?: string;
   /** Programs of the image that change the user are followed. */
   readonly allowsSetuid: boolean;
-  /** Its devices are what the pod's /sys shows. */
-  readonly networkNamespace: string;
+  /** Its devices are what the pod's /sys shows; undefined: the machine's, over whose network who makes this has no right. */
+  readonly networkNamespace: string | undefined;
   /** Settings of that network namespace, `net.…`, by name. */
   readonly sysctls: Readonly<Record<string, string>>;
   /** Directories and files of this machine that the container's own mounts begin with; see podVolumePath. */
@@ -21,6 +21,8 @@ export interface PodMounts {
   readonly hiddenCgroup?: string;
   /** Made by root of a user namespace: marks in layers are such as a user may write, and no mount of the machine's can be taken away. */
   readonly isRootless?: boolean;
+  /** By a thread that comes to nothing else: into the machine's network, which is not this user's, it finds no way back. */
+  readonly isOnce?: boolean;
 }
 
 /**
@@ -51,6 +53,7 @@ const newMounts = 0x2_0000;
 const newNetwork = 0x4000_0000;
 const mountFlags = { readOnly: 1n, noSuid: 2n, noDevices: 4n, noExec: 8n } as const;
 const slaveRecursive = BigInt(0x8_0000 | 0x4000);
+const bindRecursive = BigInt(0x1000 | 0x4000);
 const attributes = { readOnly: 1, noDevices: 4, idMapped: 0x10_0000 } as const;
 const detach = 2;
 const calls = { openat2: 437, openTree: 428, moveMount: 429, mountSetattr: 442 } as const;
@@ -210,8 +213,11 @@ function openedBeneath(libc: Libc, base: number, path: string): Descriptor {
  * The pod's /sys, and the settings of its network: a user namespace of the pod's has no rights over a network
  * namespace that the node has made, and is to have none.
  */
-function mountSys(libc: Libc, { networkNamespace, sysctls }: PodMounts): void {
+function mountSys(libc: Libc, { networkNamespace, sysctls, isOnce = false }: PodMounts): void {
   const { functions } = libc;
+  if (networkNamespace === undefined) {
+    return mount(libc, { source: "/sys", target: podSysPath, type: "none", flags: bindRecursive });
+  }
   const { readOnly, noSuid, noDevices, noExec } = mountFlags;
   using home = openNamespace(libc, "net");
   using pod = opened(libc, networkNamespace, closeOnExec);
@@ -225,7 +231,7 @@ function mountSys(libc: Libc, { networkNamespace, sysctls }: PodMounts): void {
     });
     for (const [name, value] of Object.entries(sysctls)) writeSysctl(libc, name, value);
   } finally {
-    libc.check("leaving the pod's network", functions.setns(home.fd, newNetwork));
+    if (!isOnce) libc.check("leaving the pod's network", functions.setns(home.fd, newNetwork));
   }
 }
 

@@ -5,32 +5,23 @@ import { fileURLToPath } from "node:url";
 import { describeError } from "@shallop/sdk/internal";
 import { findProgram } from "../features.ts";
 import type { CgroupLayout } from "../kernel/cgroup.ts";
-import type { IdRange } from "../kernel/kernel.ts";
 import { enterNamespaces, startKeeper } from "../kernel/keeper.ts";
 import { ownNetwork, ownSys } from "../kernel/own-namespaces.ts";
 import { recordedProcess, recordProcess } from "../kernel/process-record.ts";
 import { userMap } from "../kernel/user-map.ts";
 import { claimedLayout, isInScope, joinScope, lingers, scopePrograms, userManager } from "../kernel/user-scope.ts";
 import { podFiles } from "../pod-files.ts";
+import { ownIds, type OwnUsers } from "./own-users.ts";
 
-/** What a node has that an ordinary user has started, and that is root of namespaces of its own. */
-export interface Rootless {
-  /** Process that keeps them. */
+/** A node that an ordinary user has started. */
+export interface Rootless extends OwnUsers {
+  /** Process that keeps the namespaces. */
   readonly keeper: number;
   /** Unix socket by which pods' addresses are reached. */
   readonly gate: string;
-  /** Path of the network namespace in which the node's bridge is, and where its devices are shown. */
+  /** In which the node's bridge is, and where its devices are shown. */
   readonly network: string;
   readonly sys: string;
-  /** Users and groups that there are, from root on. */
-  readonly idCount: number;
-  /** The same, in the ranges that a user namespace of a pod's can have. */
-  readonly users: readonly IdRange[];
-  readonly groups: readonly IdRange[];
-  /** A tree of cgroups is its own, so that limits hold. */
-  readonly hasCgroups: boolean;
-  /** They go with the user's last session, and all that runs in them. */
-  readonly endsWithSession: boolean;
 }
 
 export interface RootlessSettings {
@@ -96,14 +87,12 @@ async function newKeeper(
 
 /** What this process is root of, after `enterRootless`. */
 export async function rootlessInside(keeper: number, { run }: RootlessSettings): Promise<Rootless> {
-  const [users, groups] = [userMap("uid"), userMap("gid")];
   const hasCgroups = await isInScope();
+  const names = await readFile("/etc/passwd", "utf8").catch(() => "");
   return {
     ...{ keeper, gate: gateOf(run), network: ownNetwork, sys: ownSys },
-    idCount: Math.min(users.idCount, groups.idCount),
-    ...{ users: users.ranges, groups: groups.ranges },
-    hasCgroups,
-    endsWithSession: hasCgroups && !(await lingers(users.root, await readFile("/etc/passwd", "utf8").catch(() => ""))),
+    ...ownIds(),
+    ...{ hasCgroups, endsWithSession: hasCgroups && !(await lingers(userMap().root, names)) },
   };
 }
 
