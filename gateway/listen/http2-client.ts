@@ -12,6 +12,8 @@ export interface Http2ClientSettings {
   readonly retire: () => void;
   /** All of the answer has been written, and not all of it has left. */
   readonly unread: (stream: ServerHttp2Stream) => void;
+  /** Its client goes on with a request that has been answered: once the answer has left, it is reset without an error. */
+  readonly unwanted: (stream: ServerHttp2Stream) => void;
 }
 
 /** The client's end of a request of HTTP/2: one stream of its connection. */
@@ -21,17 +23,19 @@ export class Http2Client implements ClientEnd {
   readonly #expectsContinue: boolean;
   readonly #retire: () => void;
   readonly #unread: (stream: ServerHttp2Stream) => void;
+  readonly #unwanted: (stream: ServerHttp2Stream) => void;
   readonly #headers: readonly string[];
   #trailers: OutgoingHttpHeaders = {};
   #received: readonly string[] = [];
 
-  constructor(stream: ServerHttp2Stream, { method, headers, expectsContinue, retire, unread }: Http2ClientSettings) {
+  constructor(stream: ServerHttp2Stream, settings: Http2ClientSettings) {
     this.#stream = stream;
-    this.#retire = retire;
-    this.#unread = unread;
-    this.#headers = headers;
-    this.method = method;
-    this.#expectsContinue = expectsContinue;
+    this.#retire = settings.retire;
+    this.#unread = settings.unread;
+    this.#unwanted = settings.unwanted;
+    this.#headers = settings.headers;
+    this.method = settings.method;
+    this.#expectsContinue = settings.expectsContinue;
     // A stream that is reset says so by its close, too.
     stream.on("error", () => undefined);
     if (stream.endAfterHeaders) return;
@@ -116,8 +120,8 @@ export class Http2Client implements ClientEnd {
     if (this.complete || stream.destroyed) return;
     stream.removeAllListeners("data");
     stream.resume();
-    if (stream.writableFinished) stream.close(constants.NGHTTP2_NO_ERROR);
-    else stream.once("finish", () => stream.close(constants.NGHTTP2_NO_ERROR));
+    if (stream.writableFinished) this.#unwanted(stream);
+    else stream.once("finish", () => this.#unwanted(stream));
   }
 
   cutShort(): void {

@@ -17,6 +17,7 @@ import { Http2WebSocketClient } from "./http2-web-socket-client.ts";
 import { Http2Client } from "./http2-client.ts";
 import type { ReceivedRequest } from "./received-request.ts";
 import { UnreadStreams } from "./unread-streams.ts";
+import { UnwantedStreams } from "./unwanted-streams.ts";
 
 export interface Http2ListenerOptions {
   readonly clock: Clock;
@@ -46,6 +47,7 @@ export class Http2Listener {
   /** With the timer of those that are to take no further streams. */
   readonly #sessions = new Map<ServerHttp2Session, Timer | undefined>();
   readonly #unread: UnreadStreams;
+  readonly #unwanted = new UnwantedStreams();
   readonly #looking: Timer;
   #isAnnounced = false;
 
@@ -53,7 +55,10 @@ export class Http2Listener {
     this.#options = options;
     const { clock, limits } = options;
     this.#unread = new UnreadStreams(limits.bodyIdleTimeoutMs);
-    this.#looking = clock.every(limits.headerCheckMs, () => this.#unread.look(clock.nowMs()));
+    this.#looking = clock.every(limits.headerCheckMs, () => {
+      this.#unread.look(clock.nowMs());
+      this.#unwanted.look();
+    });
     const refusableBytes = limits.headerBytesMax * refusableFactor;
     this.#sessionOptions = {
       settings: {
@@ -142,6 +147,7 @@ export class Http2Listener {
         expectsContinue,
         retire: () => this.#retire(sessionOf(stream)),
         unread: this.#wait,
+        unwanted: this.#refuse,
       }),
       connection,
       scheme: connection.scheme,
@@ -160,6 +166,9 @@ export class Http2Listener {
   /** The last of an answer waits for its reader without anybody's doing. */
   readonly #wait = (stream: ServerHttp2Stream): void => this.#unread.add(stream, this.#options.clock.nowMs());
 
+  /** The rest of a request that has its answer. */
+  readonly #refuse = (stream: ServerHttp2Stream): void => this.#unwanted.add(stream);
+
   /** An extended CONNECT (RFC 8441): a stream in which WebSocket is spoken. */
   #webSocket(stream: ServerHttp2Stream, connection: ClientConnection, raw: readonly string[]): void {
     const { limits, received } = this.#options;
@@ -169,6 +178,7 @@ export class Http2Listener {
         key: webSocketKey,
         retire: () => this.#retire(sessionOf(stream)),
         unread: this.#wait,
+        unwanted: this.#refuse,
       }),
       connection,
       scheme: connection.scheme,

@@ -10,6 +10,7 @@ export interface Http2WebSocketSettings {
   /** Its connection is to take no further requests. */
   readonly retire: () => void;
   readonly unread: (stream: ServerHttp2Stream) => void;
+  readonly unwanted: (stream: ServerHttp2Stream) => void;
 }
 
 /** RFC 6455, 1.3. */
@@ -23,8 +24,8 @@ export class Http2WebSocketClient extends ClientDecorator {
   readonly #stream: ServerHttp2Stream;
   readonly #accept: string;
 
-  constructor(stream: ServerHttp2Stream, { key, retire, unread }: Http2WebSocketSettings) {
-    super(new Http2Client(stream, { method: "GET", headers: [], expectsContinue: false, retire, unread }));
+  constructor(stream: ServerHttp2Stream, { key, ...settings }: Http2WebSocketSettings) {
+    super(new Http2Client(stream, { method: "GET", headers: [], expectsContinue: false, ...settings }));
     this.#stream = stream;
     this.#accept = createHash("sha1")
       .update(key + acceptGuid)

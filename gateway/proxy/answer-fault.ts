@@ -1,5 +1,5 @@
 import type { ClientEnd } from "./client-end.ts";
-import { grpcFault } from "./grpc-fault.ts";
+import { grpcFault, grpcStatus } from "./grpc-fault.ts";
 import { faultResponse, type GatewayFaultCode } from "./fault-status.ts";
 
 export interface FaultAnswer {
@@ -29,4 +29,18 @@ export function answerFault(
   }
   client.writeHead(fault.status, fault.headers, "body");
   client.end(fault.body);
+}
+
+/**
+ * Ends an answer that has begun and cannot be completed. Who speaks gRPC is told why, as where a call ends by itself: of a stream that is
+ * reset it only knows that something is wrong with who answers, and does not try again.
+ */
+export function breakOff(
+  client: ClientEnd,
+  { code, requestId, text, endsWithStatus }: FaultAnswer & { readonly endsWithStatus: boolean },
+): void {
+  // Who does not read would not read that.
+  if (client.speaksGrpc !== true || !endsWithStatus || code === "ANSWER_UNREAD") return client.cutShort();
+  client.end(undefined, grpcStatus(faultResponse(code, requestId, { text })));
+  client.discardRest();
 }

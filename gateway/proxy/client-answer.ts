@@ -1,9 +1,13 @@
 import { type Clock, describeError } from "@shallop/sdk/internal";
+import { headerValue } from "../route/predicates.ts";
 import type { AnswerRest, ClientEnd } from "./client-end.ts";
 import { GatewayFault } from "./fault-status.ts";
 import { type AnswerHead, readAnswerHead } from "./response-head.ts";
 import { readTrailers } from "./trailers.ts";
 import type { UpstreamStream } from "./upstream.ts";
+
+// That of the Web has its trailers in the body.
+const grpcType = /^application\/grpc(?!-web)/;
 
 /** Lines before an answer's body that are for the gateway. */
 export interface AnswerPrefix {
@@ -51,6 +55,12 @@ export class ClientAnswer {
   /** The head is on its way to the client: a fault can only cut the answer short now. */
   get isHeadSent(): boolean {
     return this.#isHeadSent;
+  }
+
+  /** It is one of gRPC: trailers after it tell what has come of the call. */
+  get endsWithStatus(): boolean {
+    const { hasBody = false, contentLength, headers = [] } = this.#head ?? {};
+    return hasBody && contentLength === undefined && grpcType.test(headerValue(headers, "content-type") ?? "");
   }
 
   /** Since when there has been more than the client takes; undefined: it takes what there is. */

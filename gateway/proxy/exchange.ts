@@ -9,7 +9,7 @@ import type { LoadEntry, LoadMeter } from "../stats/load.ts";
 import type { RequestRecord } from "../stats/request-record.ts";
 import type { RequestStories } from "../stats/request-stories.ts";
 import type { Abandonments } from "./abandonments.ts";
-import { answerFault } from "./answer-fault.ts";
+import { answerFault, breakOff } from "./answer-fault.ts";
 import { type AnswerPrefix, ClientAnswer } from "./client-answer.ts";
 import { ClientBody } from "./client-body.ts";
 import type { ClientEnd } from "./client-end.ts";
@@ -384,13 +384,15 @@ export class Exchange implements Waiter, UpstreamHandlers, DeadlineOwner {
     if (faultStatus(fault.code) >= 500) {
       faults.add(fault.code, { id, revision: this.#dispatcher.target.key }, describeError(fault));
     }
-    if (this.#answer.isHeadSent) return peer.cutShort();
+    const { isHeadSent, endsWithStatus } = this.#answer;
+    const text = clientText(fault);
+    if (isHeadSent) return breakOff(peer, { code: fault.code, requestId: id, text, endsWithStatus });
     // A client that has not been told to go on may send the body or not: the connection has no clear next request.
     const unclear = expectsContinue && !this.#body.begun;
     answerFault(peer, {
       code: fault.code,
       requestId: id,
-      text: clientText(fault),
+      text,
       headers: fault.headers,
       retryAfterSeconds: holdCodes.has(fault.code) ? this.#dispatcher.target.hold.retryAfterSeconds : undefined,
       inDoubt: inDoubt || unclear,

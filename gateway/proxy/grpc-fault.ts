@@ -26,10 +26,16 @@ export function grpcFault({ status, headers, body }: FaultResponse): Pick<FaultR
     const [name = "", value = ""] = headers.slice(index, index + 2);
     if (!ofBody.has(name)) kept.push(name, value);
   }
-  const code = String(codeByStatus[status] ?? unknown);
-  const message = ["grpc-status", code, "grpc-message", percentEncoded(body.trimEnd().split("\n")[0] ?? "")];
-  return { status: 200, headers: ["content-type", "application/grpc", ...message, ...kept] };
+  return { status: 200, headers: ["content-type", "application/grpc", ...grpcStatus({ status, body }), ...kept] };
 }
+
+/** What has come of a call, flat: as trailers, the end of an answer that has begun. */
+export const grpcStatus = ({ status, body }: Pick<FaultResponse, "status" | "body">): readonly string[] => [
+  "grpc-status",
+  String(codeByStatus[status] ?? unknown),
+  "grpc-message",
+  percentEncoded(body.trimEnd().split("\n")[0] ?? ""),
+];
 
 /** As `grpc-message` has to be: printable ASCII, all else as its bytes. */
 const percentEncoded = (text: string): string =>

@@ -181,11 +181,36 @@ describe("a native pod that speaks HTTP/2", () => {
 
   test("a client of gRPC has the gateway's own faults in its own words", async () => {
     const cluster = await start();
-    const answer = (await unary(client(cluster))).headers;
+    const session = client(cluster);
+    // All of the second comes in one read, as the connection is there by then.
+    await unary(session);
+    const answer = (await unary(session)).headers;
     expect(answer).toMatchObject({ ":status": 200, "content-type": "application/grpc", "grpc-status": "12" });
     expect(answer["grpc-message"]).toMatch(/^HOST_UNKNOWN: [ -~]+$/);
     expect(answer["x-request-id"]).toEqual(expect.any(String));
     expect(answer).not.toHaveProperty("content-length");
+  });
+
+  test("a call whose pod dies in the middle of its answer ends with a status that clients try again on", async () => {
+    const cluster = await start();
+    const { sessions } = await http2Service(cluster, (stream) => {
+      stream.respond({ ":status": 200, "content-type": "application/grpc" }, { waitForTrailers: true });
+      stream.write("some");
+    });
+    const stream = client(cluster).request({
+      ...{ ":authority": authority, ":method": "POST", "content-type": "application/grpc", te: "trailers" },
+    });
+    stream.on("error", () => undefined);
+    stream.once("data", () => sessions[0]?.destroy());
+    const trailers = new Promise<IncomingHttpHeaders>((resolve) => void stream.once("trailers", resolve));
+    const closed = new Promise((resolve) => void stream.once("close", resolve));
+    stream.end();
+    expect(await trailers).toMatchObject({
+      ...{ "grpc-status": "14", "grpc-message": expect.stringMatching(/^CONNECTION_LOST: /) },
+    });
+    await closed;
+    expect(stream.rstCode).toBe(constants.NGHTTP2_NO_ERROR);
+  });
   });
 
   test("messages go both ways before either side has finished", async () => {
