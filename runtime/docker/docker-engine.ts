@@ -77,7 +77,7 @@ export async function startEngine(settings: EngineSettings): Promise<AsyncDispos
   });
   const records = await kept<ContainerRecord>("containers");
   const containers = await Containers.open({ client, records, events, clock, log, signal });
-  const ports = new PortProxies(credentials, log);
+  const ports = new PortProxies({ credentials, clock, log });
   const nodeDirectory = join(settings.dataDirectory, "node");
   const machine = {
     nodeName: settings.nodeName,

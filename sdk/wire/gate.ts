@@ -8,20 +8,24 @@ import type { Socket } from "node:net";
 export interface GatedAddress {
   readonly host: string;
   readonly port: number;
+  /** Of UDP the bytes are datagrams, each with its length. */
+  readonly protocol?: "udp";
 }
 
 const accepted = "+".charCodeAt(0);
 export const gateAnswer: Uint8Array = Uint8Array.of(accepted);
 
-/** An IPv4 address, a port, what is between and behind them. */
+/** An IPv4 address, a port, perhaps a protocol, what is between and behind them. */
 export const gateLineBytesMax = 32;
 
-const gateLine = ({ host, port }: GatedAddress): string => `${host} ${port}\n`;
+const gateLine = ({ host, port, protocol }: GatedAddress): string =>
+  `${host} ${port}${protocol === undefined ? "" : ` ${protocol}`}\n`;
 
 /** What a line asks for; undefined: nothing that can be. */
 export function parseGateLine(line: string): GatedAddress | undefined {
-  const [, host = "", port = ""] = /^(\d{1,3}(?:\.\d{1,3}){3}) (\d{1,5})$/.exec(line) ?? [];
-  return host !== "" && Number(port) > 0 && Number(port) < 65_536 ? { host, port: Number(port) } : undefined;
+  const [, host = "", port = "", protocol] = /^(\d{1,3}(?:\.\d{1,3}){3}) (\d{1,5})(?: (udp))?$/.exec(line) ?? [];
+  if (host === "" || Number(port) === 0 || Number(port) > 65_535) return undefined;
+  return { host, port: Number(port), ...(protocol === "udp" ? { protocol } : {}) };
 }
 
 /**

@@ -37,6 +37,7 @@ export {
   type DockerfileFaultCode,
   type RunLimits,
 } from "./builder.ts";
+export { DatagramReader, encodeDatagram } from "./gated-datagrams.ts";
 export { gateAnswer, type GatedAddress, gateLineBytesMax, parseGateLine, passGate } from "./gate.ts";
 export { gatewayServerName, type PeerMessage, type PeerMessages } from "./peer.ts";
 export type { ContainerUsage, NodeUsage, PodUsage } from "./usage.ts";

@@ -1,12 +1,16 @@
-import { createSocket } from "node:dgram";
+import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
 import { request } from "node:http";
 import { connect, createServer, type Server } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { duplexPair } from "node:stream";
 import { text } from "node:stream/consumers";
 import { systemClock } from "@shallop/sdk/internal";
 import { WireConnection, type WireStream } from "@shallop/sdk/wire";
 import { expect, test } from "vitest";
+import { createGate } from "../../sandbox/rootless/gate.ts";
 import { ComponentFront } from "./component-front.ts";
 import { hostPortsOf } from "./host-port.ts";
 import { addressTarget, HostPorts } from "./host-ports.ts";
@@ -92,6 +96,33 @@ function ask(front: ComponentFront, method: string, body = ""): Promise<{ status
     asked.end(body);
   });
 }
+
+test("datagrams find a pod behind a gate, and answers the one who asked, whole", async () => {
+  const pod = createSocket("udp4");
+  pod.on("message", (message, from) => pod.send(`got ${String(message)}`, from.port, from.address));
+  pod.bind(0, here);
+  await once(pod, "listening");
+  const directory = await mkdtemp(join(tmpdir(), "shallop-gate-"));
+  const path = join(directory, "gate.sock");
+  const gate = createGate().listen(path);
+  await once(gate, "listening");
+  const hostPort = await freePort();
+  const port = { protocol: "UDP", hostIp: here, hostPort, containerPort: pod.address().port } as const;
+  using ports = await HostPorts.open([port], systemClock);
+  ports.lead(addressTarget({ host: here, gate: path }));
+  const ask = async (client: Socket, text: string): Promise<string> => {
+    const answer = once(client, "message");
+    client.send(text, hostPort, here);
+    return String((await answer)[0]);
+  };
+  const [one, other] = [createSocket("udp4"), createSocket("udp4")];
+  const long = "x".repeat(60_000);
+  expect(await Promise.all([ask(one, "a"), ask(other, long)])).toEqual(["got a", `got ${long}`]);
+  expect(await ask(one, "b")).toBe("got b");
+  for (const socket of [one, other, pod]) socket.close();
+  gate.close();
+  await rm(directory, { recursive: true });
+});
 
 test("a component answers HTTP: target, headers and body reach it, and a fault is a status", async () => {
   using front = new ComponentFront({

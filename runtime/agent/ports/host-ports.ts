@@ -1,10 +1,11 @@
-import { createSocket, type RemoteInfo, type Socket as DatagramSocket } from "node:dgram";
 import { once } from "node:events";
 import type { Duplex } from "node:stream";
-import { createServer, isIPv6, type Server, type Socket } from "node:net";
-import { type Clock, describeError, errorCode, type Timer } from "@shallop/sdk/internal";
+import { createServer, type Server, type Socket } from "node:net";
+import { type Clock, describeError, errorCode } from "@shallop/sdk/internal";
 import { PodFault } from "../../pod/pod-runtime.ts";
 import { dialAddress, type PodAddress } from "../tunnel.ts";
+import { DatagramPort } from "./datagram-port.ts";
+import { type DatagramTarget, datagramTarget } from "./datagram-target.ts";
 import type { HostPort } from "./host-port.ts";
 
 /** Where what arrives goes to. */
@@ -12,12 +13,12 @@ export interface PortTarget {
   /** Joins a connection with the pod's port, to its end. */
   connect(client: Duplex, port: number): void;
   /** Where datagrams for the port go; undefined: nowhere. */
-  datagramsTo(port: number): { readonly address: string; readonly port: number } | undefined;
+  datagramsTo(port: number): DatagramTarget | undefined;
 }
 
-/** A pod with an address of its own. A gate lets connections through, and no datagrams. */
+/** A pod with an address of its own. */
 export const addressTarget = (address: Omit<PodAddress, "port">): PortTarget => ({
-  datagramsTo: (port) => (address.gate === undefined ? { address: address.host, port } : undefined),
+  datagramsTo: (port) => datagramTarget({ ...address, port }),
   connect: (client, port) => {
     dialAddress({ ...address, port }).then(
       (pod) => {
@@ -44,9 +45,6 @@ export function endTogether(one: Duplex, other: Duplex): void {
 
 // As many as a busy server keeps open, and a fifth of the files that a process may have.
 const connectionsMax = 4096;
-// Whoever asks over UDP is remembered so that answers find the way back: DNS and games ask again within this.
-const sessionMsMax = 60_000;
-const sessionsMax = 1024;
 
 /** A socket of another network than this process's, where its address is. */
 export type BoundSocket = (where: {
@@ -57,6 +55,8 @@ export type BoundSocket = (where: {
 
 interface Listener extends Disposable {
   readonly port: number;
+  /** Who was led to an earlier target is so no more; connections end with that by themselves. */
+  forget?(): void;
 }
 
 /** The node's listeners of one pod. They end with it; connections go through this process, and end with it too. */
@@ -94,7 +94,9 @@ export class HostPorts implements Disposable {
 
   /** From now on there is somebody to talk to; before, who connects is sent away. */
   lead(target: PortTarget): void {
+    if (target === this.#target) return;
     this.#target = target;
+    for (const listener of this.#listeners) listener.forget?.();
   }
 
   [Symbol.dispose](): void {
@@ -141,82 +143,9 @@ export class HostPorts implements Disposable {
   }
 
   async #listenUdp({ hostIp, hostPort, containerPort }: HostPort): Promise<Listener> {
-    const sessions = new Map<string, UdpSession>();
-    const socket = createSocket(isIPv6(hostIp) ? "udp6" : "udp4");
-    socket.on("message", (message, from) => {
-      const target = this.#target?.datagramsTo(containerPort);
-      if (target === undefined) return;
-      const key = `${from.address} ${String(from.port)}`;
-      let session = sessions.get(key);
-      if (session === undefined) {
-        if (sessions.size >= sessionsMax) return;
-        session = new UdpSession(socket, from, { target, clock: this.#clock, ended: () => sessions.delete(key) });
-        sessions.set(key, session);
-      }
-      session.send(message);
-    });
     const fd = await this.#boundSocket({ protocol: "UDP", address: hostIp, port: hostPort });
-    const bound = once(socket, "listening");
-    const where = { port: hostPort, ...(hostIp === "" ? {} : { address: hostIp }) };
-    socket.bind(fd === undefined ? where : { fd });
-    await bound;
-    // What cannot be delivered is lost, as datagrams are.
-    socket.on("error", () => undefined).unref();
-    return {
-      port: socket.address().port,
-      [Symbol.dispose]: () => {
-        for (const session of sessions.values()) session[Symbol.dispose]();
-        socket.close();
-      },
-    };
-  }
-}
-
-/** One client of a UDP port, with a socket of its own towards the pod. */
-class UdpSession implements Disposable {
-  readonly #socket = createSocket("udp4");
-  readonly #target: NonNullable<ReturnType<PortTarget["datagramsTo"]>>;
-  readonly #clock: Clock;
-  readonly #ended: () => void;
-  #timer: Timer | undefined;
-
-  constructor(
-    client: DatagramSocket,
-    from: RemoteInfo,
-    {
-      target,
-      clock,
-      ended,
-    }: {
-      readonly target: NonNullable<ReturnType<PortTarget["datagramsTo"]>>;
-      readonly clock: Clock;
-      readonly ended: () => void;
-    },
-  ) {
-    this.#target = target;
-    this.#clock = clock;
-    this.#ended = ended;
-    this.#socket.on("error", () => undefined).unref();
-    this.#socket.on("message", (message) => {
-      this.#live();
-      client.send(message, from.port, from.address);
-    });
-  }
-
-  send(message: Uint8Array): void {
-    this.#live();
-    this.#socket.send(message, this.#target.port, this.#target.address);
-  }
-
-  [Symbol.dispose](): void {
-    this.#timer?.cancel();
-    this.#socket.close();
-    this.#ended();
-  }
-
-  #live(): void {
-    this.#timer?.cancel();
-    this.#timer = this.#clock.after(sessionMsMax, () => this[Symbol.dispose]());
+    const target = (): DatagramTarget | undefined => this.#target?.datagramsTo(containerPort);
+    return DatagramPort.open({ hostIp, hostPort, fd, target, clock: this.#clock });
   }
 }
 

@@ -3,6 +3,7 @@ import { connect, isIP, type Socket } from "node:net";
 import { lookup } from "node:dns/promises";
 import { type Clock, describeError, type Log, type Random, unreachable } from "@shallop/sdk/internal";
 import { addressJudge } from "../../component/egress/address-judge.ts";
+import { datagramTarget } from "../ports/datagram-target.ts";
 import { type BoundSocket, endTogether, HostPorts, type PortTarget } from "../ports/host-ports.ts";
 import type { Backend, Door } from "./service-table.ts";
 
@@ -117,7 +118,10 @@ class DoorTarget implements PortTarget {
 
   datagramsTo(): ReturnType<PortTarget["datagramsTo"]> {
     const backend = this.#choose("");
-    if (backend?.kind === "address") return judge(backend.address) === undefined ? backend : undefined;
+    if (backend?.kind === "address") {
+      const { address: host, port } = backend;
+      return judge(host) === undefined ? datagramTarget({ host, port }) : undefined;
+    }
     return backend?.kind === "pod" ? this.#settings.reach.local(backend.uid)?.datagramsTo(backend.port) : undefined;
   }
 

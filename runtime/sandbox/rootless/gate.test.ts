@@ -1,10 +1,11 @@
+import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { passGate } from "@shallop/sdk/wire";
+import { DatagramReader, encodeDatagram, passGate } from "@shallop/sdk/wire";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createGate } from "./gate.ts";
 
@@ -49,6 +50,25 @@ test("takes what comes together with the line", async () => {
   expect(await text(socket)).toBe("+pod:early");
 });
 
+test("datagrams keep their ends, and what is no datagram of the pod's does not come in", async () => {
+  const udp = createSocket("udp4");
+  udp.on("message", (message, from) => udp.send(message, from.port, from.address));
+  udp.bind(0, "127.0.0.1");
+  await once(udp, "listening");
+  const socket = await entered();
+  const answers: string[] = [];
+  const reader = new DatagramReader((datagram) => answers.push(Buffer.from(datagram).toString()));
+  socket.write(`127.0.0.1 ${udp.address().port} udp\n`);
+  for (const text of ["one", "", "three"]) socket.write(encodeDatagram(Buffer.from(text)) ?? "");
+  const [first] = (await once(socket, "data")) as [Buffer];
+  expect(first.toString("latin1", 0, 1)).toBe("+");
+  reader.push(first.subarray(1));
+  socket.on("data", (chunk: Buffer) => reader.push(chunk));
+  await expect.poll(() => answers.toSorted()).toEqual(["", "one", "three"]);
+  socket.destroy();
+  udp.close();
+});
+
 test("says that nobody listens", async () => {
   const socket = await entered();
   await expect(passGate(socket, { host: "127.0.0.1", port: 1 })).rejects.toThrow(
@@ -56,11 +76,15 @@ test("says that nobody listens", async () => {
   );
 });
 
-test.each(["localhost 80\n", "127.0.0.1 0\n", "127.0.0.1 80 \n", "1".repeat(64), "GET / HTTP/1.1\r\n"])(
-  "lets nobody in who says %j",
-  async (line) => {
-    const socket = await entered();
-    socket.on("error", () => undefined).write(line);
-    expect(await text(socket).catch(() => "")).toBe("");
-  },
-);
+test.each([
+  "localhost 80\n",
+  "127.0.0.1 0\n",
+  "127.0.0.1 80 \n",
+  "127.0.0.1 80 sctp\n",
+  "1".repeat(64),
+  "GET / HTTP/1.1\r\n",
+])("lets nobody in who says %j", async (line) => {
+  const socket = await entered();
+  socket.on("error", () => undefined).write(line);
+  expect(await text(socket).catch(() => "")).toBe("");
+});

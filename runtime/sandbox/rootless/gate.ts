@@ -1,5 +1,13 @@
+import { createSocket } from "node:dgram";
 import { connect, createServer, type Server, type Socket } from "node:net";
-import { gateAnswer, gateLineBytesMax, parseGateLine } from "@shallop/sdk/wire";
+import {
+  DatagramReader,
+  encodeDatagram,
+  gateAnswer,
+  type GatedAddress,
+  gateLineBytesMax,
+  parseGateLine,
+} from "@shallop/sdk/wire";
 
 // A pod of this machine accepts in microseconds; one that does not within this time is stuck.
 const connectTimeoutMs = 5000;
@@ -21,6 +29,7 @@ async function serve(client: Socket): Promise<void> {
   const asked = await firstLine(client);
   const address = asked === undefined ? undefined : parseGateLine(asked.line);
   if (asked === undefined || address === undefined) return void client.destroy();
+  if (address.protocol === "udp") return serveDatagrams(client, address, asked.rest);
   const pod = connect({ ...address, allowHalfOpen: true, noDelay: true, timeout: connectTimeoutMs });
   pod.once("timeout", () => pod.destroy());
   // Who breaks off takes the other along; who has said and heard all leaves the other to say the rest.
@@ -34,6 +43,28 @@ async function serve(client: Socket): Promise<void> {
     client.write(gateAnswer);
     if (asked.rest.length > 0) pod.write(asked.rest);
     client.pipe(pod).pipe(client);
+  });
+}
+
+// What a client that does not read may owe; more is lost, as datagrams are.
+const pendingBytesMax = 256 * 1024;
+
+function serveDatagrams(client: Socket, { host, port }: GatedAddress, first: Buffer): void {
+  const pod = createSocket("udp4");
+  // Nobody listens: the client asks again, or gives up.
+  pod.on("error", () => undefined);
+  client.once("end", () => client.destroy()).once("close", () => pod.close());
+  pod.on("message", (answer) => {
+    const frame = encodeDatagram(answer);
+    if (frame !== undefined && client.writableLength < pendingBytesMax) client.write(frame);
+  });
+  // Connected, so that nobody else's datagrams come back for this client.
+  pod.connect(port, host, () => {
+    if (client.destroyed) return;
+    const reader = new DatagramReader((datagram) => pod.send(datagram));
+    client.write(gateAnswer);
+    reader.push(first);
+    client.on("data", (chunk: Buffer) => reader.push(chunk)).resume();
   });
 }
 
