@@ -210,7 +210,7 @@ export class HostServer implements AsyncDisposable {
       clock: this.#settings.clock,
       artifacts: this.#artifacts,
       takeThread: (key) => this.#spare.take(key),
-      restThread: (thread) => this.#spare.rest(thread),
+      restThread: (thread, over) => this.#spare.rest(thread, over),
       tell: (message) => this.#tell(message),
       served: () => this.#spare.served(),
       breached: (code) => this.#breaches.add(code),

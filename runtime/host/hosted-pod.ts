@@ -8,6 +8,7 @@ import { CpuMeter } from "./cpu-meter.ts";
 import { parkingKey } from "./parked-components.ts";
 import type { PodThread } from "./pod-thread.ts";
 import { type PodUse, PodUseMeter } from "./pod-use.ts";
+import type { PodOver } from "./spare-threads.ts";
 import { ThreadTime } from "./thread-time.ts";
 import { requestNumber, type ThreadCommand, type ThreadEvent, type ThreadStart } from "./thread-protocol.ts";
 
@@ -26,7 +27,7 @@ export interface HostedPodSettings {
   /** A thread that has the engine loaded, or will have soon; the pod's component, too, if there is one that has. */
   readonly takeThread: (parkingKey: string) => PodThread;
   /** Takes back one whose pod has drained. @returns false when it is to be ended */
-  readonly restThread: (thread: PodThread) => Promise<boolean>;
+  readonly restThread: (thread: PodThread, over: PodOver) => Promise<boolean>;
   readonly tell: (message: HostMessage) => void;
   /** It has answered its first request. */
   readonly served: () => void;
@@ -85,6 +86,7 @@ export class HostedPod {
   /** Since when a guest has been seen at work for one of them, and nothing else. */
   #abandonedWork: { readonly number: number; readonly sinceMs: number } | undefined;
   #replacements = 0;
+  #hasServed = false;
 
   constructor(settings: HostedPodSettings) {
     this.#settings = settings;
@@ -150,7 +152,8 @@ export class HostedPod {
     if (thread === undefined) return;
     const hasDrained = !thread.isGone && graceMs > 0 && (await this.#drained(thread, graceMs));
     rmSync(this.pod.socketPath, { force: true });
-    if (hasDrained && (await this.#settings.restThread(thread))) {
+    const over = { pod: this.pod, hasServed: this.#hasServed };
+    if (hasDrained && (await this.#settings.restThread(thread, over))) {
       this.#thread = undefined;
       return;
     }
@@ -290,13 +293,18 @@ export class HostedPod {
 
   #receive(event: ThreadEvent): void {
     if (event.type === "logged") this.#settings.tell({ type: "logged", uid: this.pod.uid, lines: event.lines });
-    else if (event.type === "served") this.#settings.served();
+    else if (event.type === "served") this.#served();
     else if (event.type === "glue-cache")
       this.#settings.artifacts.keepGlueCache(this.pod.componentDigest, event.glueCache);
     else if (event.type === "interrupted") this.#recovered = event.isWell;
     else if (event.type === "memories-scarce") this.#settings.memoriesScarce();
     else if (event.type === "noticed") this.#notice(event.reason, event.message);
     else this.#onEvent?.(event);
+  }
+
+  #served(): void {
+    this.#hasServed = true;
+    this.#settings.served();
   }
 
   /** @returns false when its time was over first */

@@ -1,7 +1,11 @@
-import { systemClock } from "@shallop/sdk/internal";
+import { systemClock, systemRandom } from "@shallop/sdk/internal";
 import { expect, test } from "vitest";
+import { builtFunction } from "../../test/support/built-function.ts";
+import { Egress } from "../component/egress/egress.ts";
 import { inDirectory, layOut } from "../component/prepared-files.ts";
+import { ByteQueue } from "../component/wasi/byte-queue.ts";
 import { ArtifactCache } from "./artifact-cache.ts";
+import { guestSettingsOf } from "./guest-settings.ts";
 import { parkAhead } from "./park-ahead.ts";
 import { ParkedComponents, parkingKey } from "./parked-components.ts";
 import { trappingStartComponent } from "./testing/components.ts";
@@ -30,7 +34,7 @@ test("a component is parked with an instance that has served nothing, and nobody
   await using fixture = await RuntimeFixture.open();
   const { start, modules } = await prepared(fixture, await fixture.guestImage());
   const [parked, slots] = [new ParkedComponents(), freshSlots()];
-  await parkAhead({ start, modules, parked, slots, clock: systemClock });
+  await parkAhead({ start, modules, parked, slots, clock: systemClock, practises: true });
   expect(parked.keys).toEqual([parkingKey(start)]);
   expect(slots[slot.running]).toBe(0);
   const component = parked.take(start);
@@ -42,6 +46,36 @@ test("one that traps at its start is not parked", async () => {
   await using fixture = await RuntimeFixture.open();
   const { start, modules } = await prepared(fixture, await fixture.imageOf(await trappingStartComponent()));
   const [parked, slots] = [new ParkedComponents(), freshSlots()];
-  await expect(parkAhead({ start, modules, parked, slots, clock: systemClock })).rejects.toThrow();
+  await expect(parkAhead({ start, modules, parked, slots, clock: systemClock, practises: true })).rejects.toThrow();
   expect([parked.keys, slots[slot.running]]).toEqual([[], 0]);
+});
+
+test("nothing of its practice is seen by who comes first", async () => {
+  await using fixture = await RuntimeFixture.open();
+  const script = `let count = 0;
+export default { async fetch(request) { count++; return new Response(String(count) + new URL(request.url).host); } };`;
+  const { start, modules } = await prepared(fixture, await fixture.imageOf(await builtFunction(script)));
+  const [parked, slots] = [new ParkedComponents(), freshSlots()];
+  await parkAhead({ start, modules, parked, slots, clock: systemClock, practises: true });
+  const component = parked.take(start) ?? expect.fail("it is parked");
+  const given = { clock: systemClock, random: systemRandom, egress: new Egress(() => undefined), isShared: false };
+  const output = { write: () => undefined, end: () => undefined };
+  const instance = component.takeReady?.(guestSettingsOf(start, given, () => output)) ?? expect.fail("it waits");
+  const said: Uint8Array[] = [];
+  const body = new ByteQueue();
+  body.end();
+  const always = { ready: () => true, subscribe: () => () => undefined };
+  const sink = { ...always, capacity: () => 1024, flushed: () => true, failure: () => undefined };
+  await instance.handle(
+    { method: "GET", target: "/", scheme: "http", authority: "first", headers: [], body },
+    {
+      respond: () => undefined,
+      body: { ...sink, write: (bytes) => void said.push(bytes.slice()) },
+      finish: () => undefined,
+      fail: (message) => expect.fail(message),
+    },
+  );
+  expect(Buffer.concat(said).toString()).toBe("1first");
+  instance.dispose();
+  component.release?.();
 });

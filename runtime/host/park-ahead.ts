@@ -5,12 +5,15 @@ import { Egress } from "../component/egress/egress.ts";
 import { artifactOf, inDirectory, readPreparedFiles } from "../component/prepared-files.ts";
 import { guestSettingsOf } from "./guest-settings.ts";
 import type { ParkedComponents } from "./parked-components.ts";
+import { practise } from "./practice.ts";
 import { sharedNowMs, slot, startNumber, type ThreadStart } from "./thread-protocol.ts";
 
 export interface ParkingAhead {
   /** Of a pod that has come up with it. */
   readonly start: ThreadStart;
   readonly modules: ReadonlyMap<string, WebAssembly.Module>;
+  /** Whether it practises then, see practice.ts. */
+  readonly practises: boolean;
   readonly parked: ParkedComponents;
   readonly slots: Float64Array;
   readonly clock: Clock;
@@ -24,7 +27,7 @@ const startMsMax = 10_000;
  * Parks the component of a pod in a thread that has had none yet: the next pod of the same program is answered at once there.
  * @throws when it cannot be read, or does not come up
  */
-export async function parkAhead({ start, modules, parked, slots, clock }: ParkingAhead): Promise<void> {
+export async function parkAhead({ start, modules, practises, parked, slots, clock }: ParkingAhead): Promise<void> {
   const files = readPreparedFiles(inDirectory(start.preparedDir));
   // Generated bindings are JavaScript, which another pod would share.
   if (files.form !== "linked") return;
@@ -40,5 +43,6 @@ export async function parkAhead({ start, modules, parked, slots, clock }: Parkin
     slots[slot.running] = 0;
     (await made).dispose();
   }
+  if (practises) await practise({ component, start, slots, clock });
   parked.park(start, component);
 }

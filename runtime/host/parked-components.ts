@@ -40,6 +40,11 @@ export class ParkedComponents {
     return [...this.#parked.keys()];
   }
 
+  /** The component of this pod, which stays parked. */
+  peek(start: ThreadStart): LoadedComponent | undefined {
+    return this.#parked.peek(parkingKey(start))?.component;
+  }
+
   /** The component of this pod, which has it for itself from now on. */
   take(start: ThreadStart): LoadedComponent | undefined {
     const key = parkingKey(start);

@@ -9,6 +9,7 @@ import { guestWatch } from "../component/instance/guest-watch.ts";
 import { boundMemories, collectMemories } from "../component/instance/memory-budget.ts";
 import { parkAhead } from "./park-ahead.ts";
 import { ParkedComponents } from "./parked-components.ts";
+import { practise } from "./practice.ts";
 import { PodListener } from "./pod-listener.ts";
 import { ThreadBudget } from "./process-budget.ts";
 import { StandbySockets } from "./standby-sockets.ts";
@@ -77,6 +78,14 @@ port.on("message", (command: ThreadCommand) => {
         () => undefined,
       );
       break;
+    case "practise": {
+      const component = parked.peek(command.start);
+      if (component === undefined) break;
+      void practise({ component, start: command.start, slots, clock: systemClock }).then(() =>
+        send({ type: "parked", parked: parked.keys }),
+      );
+      break;
+    }
     case "stand-by":
       // Nobody waits for it there if it cannot be: whoever wants the pod asks the node agent.
       standbys.listen(command).catch(() => standbys.close(command.start.uid));

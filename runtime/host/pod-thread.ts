@@ -167,8 +167,13 @@ export class PodThread {
   }
 
   /** Has the component of a pod parked in a thread that has had none yet. */
-  park(start: ThreadStart, modules: CompiledModules): void {
-    this.send({ type: "park", start, modules });
+  park(start: ThreadStart, modules: CompiledModules, { practises }: { readonly practises: boolean }): void {
+    this.send({ type: "park", start, modules, practises });
+  }
+
+  /** While it is nobody's: has the component of this pod practise that is parked there. */
+  practise(start: ThreadStart): void {
+    this.send({ type: "practise", start });
   }
 
   #haveParked(keys: readonly string[]): void {

@@ -2,8 +2,10 @@ import { FakeClock } from "@shallop/sdk/internal/testing";
 import { expect, test } from "vitest";
 import type { CompiledModules } from "./artifact-cache.ts";
 import { parkingKey } from "./parked-components.ts";
-import { type SpareThread, SpareThreads } from "./spare-threads.ts";
+import type { HostPod } from "./control-protocol.ts";
+import { type PodOver, type SpareThread, SpareThreads } from "./spare-threads.ts";
 import { hostPod as pod } from "./testing/host-pod.ts";
+import { practiceNumber, startNumber } from "./thread-protocol.ts";
 
 class Thread implements SpareThread {
   readonly ready: () => void;
@@ -15,6 +17,7 @@ class Thread implements SpareThread {
   /** Whether it serves another pod. */
   isFit = true;
   readonly parked: string[] = [];
+  readonly practised: string[] = [];
 
   constructor(ready: () => void) {
     this.ready = ready;
@@ -24,8 +27,13 @@ class Thread implements SpareThread {
     return this.parked.includes(key);
   }
 
-  park(start: Parameters<SpareThread["park"]>[0]): void {
+  park(start: Parameters<SpareThread["park"]>[0], _: CompiledModules, { practises }: { practises: boolean }): void {
     this.parked.push(parkingKey(start));
+    if (practises) this.practise(start);
+  }
+
+  practise(start: Parameters<SpareThread["practise"]>[0]): void {
+    this.practised.push(parkingKey(start));
   }
 
   overdueMs(): number {
@@ -49,6 +57,9 @@ class Thread implements SpareThread {
     return true;
   }
 }
+
+/** Its pod is over, and has served. */
+const over = (pod: HostPod, hasServed = true): PodOver => ({ pod, hasServed });
 
 function spare({
   modules = () => new Map(),
@@ -103,7 +114,7 @@ test("a new one parks what came up last, unless it waits elsewhere", async () =>
   expect(made[1]?.parked).toEqual([parkingKey(one)]);
   // It rests with the component that it had.
   first.parked.push(parkingKey(one));
-  expect(await threads.rest(first)).toBe(true);
+  expect(await threads.rest(first, over(one))).toBe(true);
   expect(threads.take("another program's"), "one that has served, rather than a new one").toBe(first);
   expect(threads.take(parkingKey(one))).toBe(made[1]);
 });
@@ -118,7 +129,7 @@ test("one that is taken before it is warm parks nothing, and none parks what ano
   const resting = made[0] ?? threads.take("");
   resting.parked.push(parkingKey(one));
   await clock.advance(400);
-  await threads.rest(resting);
+  await threads.rest(resting, over(one));
   made[1]?.ready();
   expect(made[1]?.parked).toEqual([]);
 });
@@ -127,7 +138,7 @@ test("a guest that does not come up while it waits costs its thread, and no othe
   const { clock, made, threads } = spare();
   threads.cameUp(pod("one"));
   made[0]?.ready();
-  Object.assign(made[0] ?? {}, { running: -1, lateMs: -10 });
+  Object.assign(made[0] ?? {}, { running: startNumber, lateMs: -10 });
   threads.check();
   expect(made[0]?.isGone).toBe(false);
   Object.assign(made[0] ?? {}, { lateMs: 1 });
@@ -136,6 +147,38 @@ test("a guest that does not come up while it waits costs its thread, and no othe
   await clock.advance(25);
   made[1]?.ready();
   expect([threads.size, made[1]?.parked]).toEqual([1, []]);
+});
+
+test("what has been parked and has served nothing practises", async () => {
+  const { made, threads } = spare();
+  const [one, two] = [pod("one"), pod("two")];
+  threads.cameUp(one);
+  made[0]?.ready();
+  expect(made[0]?.practised).toEqual([parkingKey(one)]);
+  const [served, idle] = [threads.take(""), threads.take("")];
+  await threads.rest(served, over(two));
+  expect(served.practised.slice(1)).toEqual([]);
+  await threads.rest(idle, over(two, false));
+  expect(idle.practised).toEqual([parkingKey(two)]);
+});
+
+test("a guest that does not come to an end with its practice costs its thread, and does not practise again; others do", async () => {
+  const { clock, made, threads } = spare();
+  const [spins, another] = [pod("spins"), pod("another")];
+  const thread = threads.take("");
+  threads.cameUp(spins);
+  await threads.rest(thread, over(spins, false));
+  Object.assign(thread, { running: practiceNumber, lateMs: 1 });
+  threads.check();
+  expect(thread.isGone).toBe(true);
+  await clock.advance(25);
+  made[1]?.ready();
+  expect([made[1]?.parked, made[1]?.practised], "it is parked all the same").toEqual([[parkingKey(spins)], []]);
+  const next = threads.take("");
+  await threads.rest(next, over(spins, false));
+  expect(next.practised).toEqual([]);
+  await threads.rest(threads.take(""), over(another, false));
+  expect(next.practised).toEqual([parkingKey(another)]);
 });
 
 test("a component whose files are gone is forgotten", () => {
@@ -152,11 +195,11 @@ test("a component whose files are gone is forgotten", () => {
 test("four rest at most: of those that have served, the one whose pod was over first goes", async () => {
   const { made, threads } = spare();
   const taken = Array.from({ length: 6 }, () => threads.take(""));
-  for (const thread of taken) expect(await threads.rest(thread)).toBe(true);
+  for (const thread of taken) expect(await threads.rest(thread, over(pod("one")))).toBe(true);
   expect(taken.map(({ isGone }) => isGone)).toEqual([true, true, false, false, false, false]);
   const unfit = threads.take("");
   unfit.isFit = false;
-  expect(await threads.rest(unfit)).toBe(false);
+  expect(await threads.rest(unfit, over(pod("one")))).toBe(false);
   await threads.close();
   expect(made.filter((thread) => thread !== unfit).every(({ isGone }) => isGone)).toBe(true);
 });
@@ -169,7 +212,7 @@ test("one that had nothing to park, because another had it, parks it when that i
   threads.cameUp(one);
   await clock.advance(400);
   first.parked.push(key);
-  await threads.rest(first);
+  await threads.rest(first, over(one));
   made[1]?.ready();
   expect(made[1]?.parked, "the first has it").toEqual([]);
   threads.woken(first);
@@ -180,10 +223,11 @@ test("one that had nothing to park, because another had it, parks it when that i
 test("one that has become a pod by itself is nobody's any more, whether that has been told or not", async () => {
   let changes = 0;
   const { clock, made, threads } = spare({ changed: () => void changes++ });
-  const key = parkingKey(pod("one"));
+  const one = pod("one");
+  const key = parkingKey(one);
   const first = threads.take("");
   first.parked.push(key);
-  await threads.rest(first);
+  await threads.rest(first, over(one));
   expect(threads.parkedWith(key)).toBe(first);
   expect(threads.parkedWith("another")).toBeUndefined();
   expect(threads.has(first)).toBe(true);

@@ -4,12 +4,19 @@ import type { HostPod } from "./control-protocol.ts";
 import { terminateTimeoutMs, threadStartOf } from "./hosted-pod.ts";
 import { parkingKey } from "./parked-components.ts";
 import type { PodThread } from "./pod-thread.ts";
+import { practiceNumber } from "./thread-protocol.ts";
 
 /** What is done with a thread that is nobody's. */
 export type SpareThread = Pick<
   PodThread,
-  "isGone" | "hasRested" | "hasParked" | "park" | "rest" | "running" | "overdueMs" | "terminate" | "claim"
+  "isGone" | "hasRested" | "hasParked" | "park" | "practise" | "rest" | "running" | "overdueMs" | "terminate" | "claim"
 >;
+
+/** What is over in a thread that is taken back. */
+export interface PodOver {
+  readonly pod: HostPod;
+  readonly hasServed: boolean;
+}
 
 export interface SpareThreadsSettings<Thread extends SpareThread> {
   readonly clock: Clock;
@@ -33,6 +40,8 @@ const restTimeoutMs = 5_000;
 // all of them would want the same processor. Where no request comes with a start, it is made later.
 const spareDelayMs = 25;
 const spareDelayMsMax = 400;
+// Programs that are remembered not to practise: the oldest is tried again.
+const unfitMax = 64;
 
 /** The threads of a process that are no pod's: new ones, and those that rest after a pod. */
 export class SpareThreads<Thread extends SpareThread = PodThread> {
@@ -45,6 +54,10 @@ export class SpareThreads<Thread extends SpareThread = PodThread> {
   #parksAhead = true;
   /** Those that are warm, and have parked nothing yet. */
   readonly #untried = new WeakSet<Thread>();
+  /** By the thread that practised last: what it did with. */
+  readonly #practice = new WeakMap<Thread, string>();
+  /** Programs (`parkingKey`) that did not give the thread back when they practised. */
+  readonly #unfit = new Set<string>();
 
   constructor(settings: SpareThreadsSettings<Thread>) {
     this.#settings = settings;
@@ -108,8 +121,8 @@ export class SpareThreads<Thread extends SpareThread = PodThread> {
     this.#latest = pod;
   }
 
-  /** Takes back one whose pod has drained. @returns false when it is to be ended */
-  async rest(thread: Thread): Promise<boolean> {
+  /** Takes back one whose pod has drained. One that has served nothing practises. @returns false when it is to be ended */
+  async rest(thread: Thread, { pod, hasServed }: PodOver): Promise<boolean> {
     const { clock, socketPath } = this.#settings;
     if (!(await thread.rest(socketPath(), clock, restTimeoutMs))) return false;
     this.#threads.unshift(thread);
@@ -118,14 +131,21 @@ export class SpareThreads<Thread extends SpareThread = PodThread> {
     this.#threads = this.#threads.filter((each) => each !== surplus);
     if (surplus?.claim() === true) await surplus.terminate(clock, terminateTimeoutMs);
     this.#settings.changed();
+    if (!hasServed && this.#practises(thread, parkingKey(pod))) thread.practise(threadStartOf(pod));
     return true;
   }
 
-  /** For the watchdog: a guest that came up once, and does not in a thread that waits, is not asked to again. */
+  /**
+   * For the watchdog: no guest is asked to come up in a thread that waits after one that did once does not there, and none is asked to
+   * practise again that does not come to an end with it.
+   */
   check(): void {
     const stuck = this.#threads.filter((thread) => thread.running !== 0 && thread.overdueMs() > 0);
     if (stuck.length === 0) return;
-    this.#parksAhead = false;
+    for (const thread of stuck) {
+      if (thread.running === practiceNumber) this.#isUnfit(this.#practice.get(thread) ?? "");
+      else this.#parksAhead = false;
+    }
     this.#threads = this.#threads.filter((thread) => !stuck.includes(thread));
     for (const thread of stuck) void thread.terminate(this.#settings.clock, terminateTimeoutMs);
     this.#fillIn(spareDelayMs);
@@ -139,6 +159,17 @@ export class SpareThreads<Thread extends SpareThread = PodThread> {
   #fillIn(delayMs: number): void {
     this.#timer?.cancel();
     this.#timer = this.#settings.clock.after(delayMs, () => this.fill());
+  }
+
+  #practises(thread: Thread, key: string): boolean {
+    this.#practice.set(thread, key);
+    return !this.#unfit.has(key);
+  }
+
+  #isUnfit(key: string): void {
+    this.#unfit.add(key);
+    const [oldest = ""] = this.#unfit;
+    if (this.#unfit.size > unfitMax) this.#unfit.delete(oldest);
   }
 
   #make(): Thread {
@@ -158,7 +189,8 @@ export class SpareThreads<Thread extends SpareThread = PodThread> {
     if (this.#threads.some((each) => each.hasParked(key))) return;
     this.#untried.delete(thread);
     try {
-      thread.park(threadStartOf(pod), this.#settings.modules(pod));
+      const modules = this.#settings.modules(pod);
+      thread.park(threadStartOf(pod), modules, { practises: this.#practises(thread, key) });
     } catch {
       // Its files are gone: no pod will be like it.
       this.#latest = undefined;

@@ -52,7 +52,11 @@ export type ThreadCommand =
       readonly type: "park";
       readonly start: ThreadStart;
       readonly modules: ReadonlyMap<string, WebAssembly.Module>;
+      /** Have it practise then. */
+      readonly practises: boolean;
     }
+  /** While the thread is nobody's: have the component of this pod practise, which is parked there and has served nothing; say `parked`. */
+  | { readonly type: "practise"; readonly start: ThreadStart }
   /**
    * While the thread is nobody's: listen for this pod too, whose component is parked there; become it, and say `woken`, when
    * somebody connects to `socketPath`. The socket is made at `listenAt`.
@@ -138,6 +142,8 @@ export type StopCode = (typeof stopCodes)[number];
 
 /** As the number of a call: the guest starts, ahead of any. */
 export const startNumber = -1;
+/** As the number of a call: the guest practises, see practice.ts. */
+export const practiceNumber = -2;
 
 export function freshSlots(): Float64Array<SharedArrayBuffer> {
   const slots = new Float64Array(new SharedArrayBuffer(slotCount * Float64Array.BYTES_PER_ELEMENT));

@@ -7,11 +7,15 @@ import { componentEngine } from "../component/component-engine.ts";
 import type { LoadedComponent, PreparedLinks } from "../component/engine.ts";
 import { addressJudge } from "../component/egress/address-judge.ts";
 import { Egress } from "../component/egress/egress.ts";
+import { guestWatch } from "../component/instance/guest-watch.ts";
 import { guestSettingsOf } from "./guest-settings.ts";
-import { LogRelay } from "./log-relay.ts";
+import { ParkedComponents } from "./parked-components.ts";
 import { PodListener } from "./pod-listener.ts";
-import { PodServer } from "./pod-server.ts";
-import { freshSlots, type ThreadStart } from "./thread-protocol.ts";
+import { budgetFor, mapsMaxUsual, shareBudget, ThreadBudget } from "./process-budget.ts";
+import { StandbySockets } from "./standby-sockets.ts";
+import { ThreadClaim } from "./thread-claim.ts";
+import { ThreadedPod } from "./threaded-pod.ts";
+import { freshSlots, type ThreadEvent, type ThreadStart } from "./thread-protocol.ts";
 
 const start: ThreadStart = {
   type: "start",
@@ -32,10 +36,13 @@ const start: ThreadStart = {
   directories: [],
 };
 
-const rounds = 3;
 const linkRounds = 2;
+// What is called this often V8 has compiled to machine code, without looking at it for long: more make a spare thread late, and the
+// first request no sooner.
+const lives = 5;
+const requestsOfLife = 4;
 const head: RequestHead = {
-  method: "GET",
+  method: "POST",
   target: "/",
   scheme: "http",
   authority: "warm-up",
@@ -43,6 +50,8 @@ const head: RequestHead = {
   requestId: "",
   timeoutMs: 1000,
 };
+
+const body = Buffer.from("a body");
 
 /** A guest, prepared. */
 interface WarmUpGuest {
@@ -59,52 +68,64 @@ function loadGuest(file: "warm-up-guest.json" | "warm-up-imports.json"): LoadedC
 }
 
 /**
- * What links a pod's component, and requests over a real socket through the whole of this thread's code and a small guest. V8
- * compiles code when it is first used: a spare thread has the time for it, the first request of a pod has not.
+ * What links a pod's component, and some whole lives of a pod with a small guest, from somebody who connects to what stands by to a
+ * thread at rest. V8 compiles code when it is first used: a spare thread has the time for it, the first request of a pod has not.
  */
 export async function warmUp(socketPath: string, clock: Clock): Promise<void> {
-  const relay = new LogRelay({ clock, send: () => undefined });
-  await linkImports(clock, relay);
-  await serveRequests(socketPath, clock, relay);
+  await linkImports(clock);
+  const parked = new ParkedComponents();
+  await parkGuest(parked, clock);
+  for (let life = 0; life < lives; life++) await live(`${socketPath}${life}`, parked, clock);
+  parked.take(start)?.release?.();
+  guestWatch.verdict = () => undefined;
 }
 
 /** A guest that imports all of WASI 0.2, as those do that a toolchain has made, and is not called. */
-async function linkImports(clock: Clock, relay: LogRelay): Promise<void> {
-  const egress = new Egress(addressJudge({ allowed: [] }));
-  const given = { clock, random: systemRandom, egress, isShared: false };
-  const settings = guestSettingsOf(start, given, () => relay.writer());
-  for (let round = 0; round < linkRounds; round++) {
-    const component = loadGuest("warm-up-imports.json");
-    // The second instance of a component is captured.
-    for (const _ of ["first", "captured"]) (await component.instantiate(settings())).dispose();
-  }
+async function linkImports(clock: Clock): Promise<void> {
+  for (let round = 0; round < linkRounds; round++) await startTwice(loadGuest("warm-up-imports.json"), clock);
 }
 
-async function serveRequests(socketPath: string, clock: Clock, relay: LogRelay): Promise<void> {
-  const listener = new PodListener();
-  await once(listener.server.listen(socketPath), "listening");
-  const server = new PodServer({
-    start,
-    listener,
-    component: loadGuest("warm-up-guest.json"),
-    clock,
-    relay,
-    slots: freshSlots(),
-    breached: () => undefined,
-    begun: () => undefined,
-    served: () => undefined,
-    warmed: () => undefined,
+async function parkGuest(parked: ParkedComponents, clock: Clock): Promise<void> {
+  const component = loadGuest("warm-up-guest.json");
+  await startTwice(component, clock);
+  parked.park(start, component);
+}
+
+/** The second instance of a component is captured. */
+async function startTwice(component: LoadedComponent, clock: Clock): Promise<void> {
+  const egress = new Egress(addressJudge({ allowed: [] }));
+  const output = { write: () => undefined, end: () => undefined };
+  const settings = guestSettingsOf(start, { clock, random: systemRandom, egress, isShared: false }, () => output);
+  for (const _ of ["first", "captured"]) (await component.instantiate(settings())).dispose();
+}
+
+/** As pod-thread-main.ts has it: stands by, is a pod, and rests. */
+async function live(socketPath: string, parked: ParkedComponents, clock: Clock): Promise<void> {
+  const slots = freshSlots();
+  const budget = new ThreadBudget(shareBudget(budgetFor(mapsMaxUsual)), slots);
+  const { promise: drained, resolve } = Promise.withResolvers<void>();
+  const send = (event: ThreadEvent): void => {
+    if (event.type === "drained") resolve();
+  };
+  let pod: ThreadedPod | undefined;
+  const standbys = new StandbySockets(new ThreadClaim(), clock, (_, listener) => {
+    pod = new ThreadedPod({ start, listener, slots, budget, send, parked });
+    pod.serve({ type: "modules", modules: new Map() });
   });
-  try {
-    const socket = createConnection(socketPath);
-    await once(socket, "connect");
-    const connection = new WireConnection(socket, { closed: () => undefined });
-    // The second finds a waiting instance, and the third one that was used before.
-    for (let round = 0; round < rounds; round++) await request(connection);
-    connection.destroy();
-  } finally {
-    await server.close();
-  }
+  standbys.leave(new PodListener());
+  await standbys.listen({ type: "stand-by", start, listenAt: `${socketPath}l`, socketPath });
+  await callThrough(socketPath);
+  void pod?.drain();
+  await drained;
+  pod?.end();
+}
+
+async function callThrough(socketPath: string): Promise<void> {
+  const socket = createConnection(socketPath);
+  await once(socket, "connect");
+  const connection = new WireConnection(socket, { closed: () => undefined });
+  for (let count = 0; count < requestsOfLife; count++) await request(connection);
+  connection.destroy();
 }
 
 function request(connection: WireConnection): Promise<void> {
@@ -114,6 +135,7 @@ function request(connection: WireConnection): Promise<void> {
     end: () => resolve(),
     failed: reject,
   });
+  stream.write(body);
   stream.end();
   return promise;
 }
