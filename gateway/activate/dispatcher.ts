@@ -73,6 +73,10 @@ const retryMsMax = 1_000;
 // the control plane takes to see that a node is gone.
 const suspectMs = 20_000;
 
+/** Where a node has not said, pods are as many as are wanted of them. */
+const processorsOf = (node: NodeTarget | undefined): number =>
+  node === undefined ? 0 : (node.processors ?? Number.POSITIVE_INFINITY);
+
 /**
  * Gives the requests of one revision to its pods. Those that find no free slot wait in order; when there is no pod at
  * all, one activation at a time is under way for all of them, however many they are.
@@ -326,6 +330,8 @@ export class Dispatcher {
     const rules = (): GrowthRules | undefined => this.#target.growth;
     const demand = (): number => this.#pods.outstanding + this.#queue.length;
     const pods = (): number => (this.#pods.areWasm ? this.#pods.usable : 0);
+    const processors = (): number =>
+      this.#target.homes.reduce((sum, home) => sum + processorsOf(this.#options.node(home)), 0);
     const growing: Growing = {
       get rules() {
         return rules();
@@ -336,22 +342,29 @@ export class Dispatcher {
       get pods() {
         return pods();
       },
+      get processors() {
+        return processors();
+      },
       cap: (slots) => this.#pods.cap(slots),
       addPod: () => this.#addPod(),
     };
     return new ScaleOut(growing, this.#options);
   }
 
-  /** One pod more, beside those that there are. @throws what the last home said, when none has one */
+  /** One pod more, beside those that there are; where each of them has a processor, if there is such a home. @throws what the last home said, when none has one */
   async #addPod(): Promise<void> {
     const target = this.#target;
     const { signal } = this.#closed;
     let last: unknown = new GatewayFault("NOT_PREPARED", `no home of revision ${target.key} is known`);
-    for (const home of this.#homesInOrder()) {
+    const homes = this.#homesInOrder().flatMap((home) => {
       const node = this.#options.node(home);
-      if (node === undefined) continue;
+      return node === undefined ? [] : [{ node, beside: this.#pods.namesOn(home) }];
+    });
+    const { processorsPerPod = 1 } = target.growth ?? {};
+    const isBusy = ({ node, beside }: (typeof homes)[number]): boolean =>
+      beside.length * processorsPerPod >= processorsOf(node);
+    for (const { node, beside } of [...homes.filter((home) => !isBusy(home)), ...homes.filter(isBusy)]) {
       try {
-        const beside = this.#pods.namesOn(home);
         const activation = await this.#options.agents.activate(node, target, { signal, beside });
         if (!beside.includes(activation.podName)) return this.#take(node, activation);
       } catch (error) {

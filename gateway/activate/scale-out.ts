@@ -1,5 +1,5 @@
 import { type Clock, describeError, type Log } from "@shallop/sdk/internal";
-import type { GrowthRules } from "../route/growth.ts";
+import { type GrowthRules, podsFor } from "../route/growth.ts";
 
 /** What a scale-out sees of a revision's requests and pods, and does for them. */
 export interface Growing {
@@ -9,6 +9,8 @@ export interface Growing {
   readonly demand: number;
   /** Pods that may be given requests; 0 when some of them are none that grow here. */
   readonly pods: number;
+  /** Of all homes together. */
+  readonly processors: number;
   /** Until it is called with undefined, no pod is to have more requests than this. */
   cap(slots: number | undefined): void;
   /** Asks home nodes for one pod more. @throws when none of them has one */
@@ -17,6 +19,8 @@ export interface Growing {
 
 // Requests wait for pods that come within milliseconds, and no longer: after this the ones that are there take them all.
 const holdMs = 250;
+// A crowd comes one by one. What each pod is to have of it is reckoned again when it has grown by this.
+const demandStep = 1.25;
 // Homes that have refused are asked again after this.
 const refusedMs = 1_000;
 // A node that takes longer than the hold for a thread has no processor for it: each further one would make all of them slower, and
@@ -37,6 +41,8 @@ export class ScaleOut {
   readonly #clock: Clock;
   readonly #log: Log;
   #isUnderWay = false;
+  /** While pods come: they may have their share of so many requests, and no more. */
+  #shared = 0;
   #refusedUntilMs = 0;
   /** Pods that there were when the last one had come, and when that was. */
   #grown = notGrown;
@@ -52,9 +58,11 @@ export class ScaleOut {
     const { rules, demand, pods } = this.#growing;
     // From zero everything begins anew.
     if (pods === 0 && this.#grown.pods > 0) this.#grown = notGrown;
-    if (rules === undefined || pods === 0 || demand <= pods * rules.perPod || this.#isUnderWay) return;
+    if (rules === undefined || pods === 0 || demand <= pods * rules.perPod) return;
+    if (this.#isUnderWay) return this.#share(rules, demand);
+    if (pods >= this.#wanted(rules, demand)) return;
     const nowMs = this.#clock.nowMs();
-    if (pods >= rules.podsMax || nowMs < this.#refusedUntilMs) return;
+    if (nowMs < this.#refusedUntilMs) return;
     if (pods < this.#grown.pods && nowMs - this.#grown.atMs < overruledMs) {
       this.#refusedUntilMs = nowMs + overruledMs;
       return;
@@ -63,13 +71,30 @@ export class ScaleOut {
     void this.#grow(rules);
   }
 
-  async #grow({ perPod, podsMax }: GrowthRules): Promise<void> {
-    this.#growing.cap(perPod);
-    const held = this.#clock.after(holdMs, () => this.#growing.cap(undefined));
+  #wanted(rules: GrowthRules, demand: number): number {
+    return podsFor(demand, this.#growing.processors, rules);
+  }
+
+  /** No pod gets more than its share of what there is, so that those that come find theirs; those that are there have all of theirs to do meanwhile. */
+  #share(rules: GrowthRules, demand: number): void {
+    if (this.#shared === 0 || demand < this.#shared * demandStep) return;
+    this.#shared = demand;
+    this.#growing.cap(Math.max(rules.perPod, Math.ceil(demand / this.#wanted(rules, demand))));
+  }
+
+  #takeAll(): void {
+    this.#shared = 0;
+    this.#growing.cap(undefined);
+  }
+
+  async #grow(rules: GrowthRules): Promise<void> {
+    this.#shared = 1;
+    this.#share(rules, this.#growing.demand);
+    const held = this.#clock.after(holdMs, () => this.#takeAll());
     try {
       for (;;) {
         const { demand, pods } = this.#growing;
-        if (pods === 0 || demand <= pods * perPod || pods >= podsMax) break;
+        if (pods === 0 || demand <= pods * rules.perPod || pods >= this.#wanted(rules, demand)) break;
         const askedMs = this.#clock.nowMs();
         await this.#growing.addPod();
         const nowMs = this.#clock.nowMs();
@@ -88,7 +113,7 @@ export class ScaleOut {
     } finally {
       this.#isUnderWay = false;
       held.cancel();
-      this.#growing.cap(undefined);
+      this.#takeAll();
     }
   }
 }

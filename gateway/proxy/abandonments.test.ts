@@ -8,6 +8,7 @@ const node: NodeTarget = {
   machine: "m",
   agentSocket: "/run/agent.sock",
   activationSocket: undefined,
+  processors: undefined,
   agentAddress: undefined,
   zone: undefined,
 };

@@ -1,4 +1,4 @@
-import { annotation, type RevisionScaling } from "@shallop/sdk/api";
+import { annotation, type RevisionScaling, type RevisionSpec } from "@shallop/sdk/api";
 import { describe, expect, test } from "vitest";
 import { fakeNode, fakePod, fakeRevision } from "../gateway.fake.ts";
 import { compileNode, compilePod, compileRevision, parseEndpoint } from "./target.ts";
@@ -19,7 +19,7 @@ describe("compileRevision", () => {
       homes: ["n1"],
       hold: { sheds: "newest" },
       balance: {},
-      growth: { perPod: 70, podsMax: 200 },
+      growth: { perPod: 70, roomPerPod: 128, processorsPerPod: 1, podsMax: 200 },
     });
   });
 
@@ -88,6 +88,8 @@ test("compileNode reads where the agent is", () => {
     agentAddress: "10.0.0.1:10250",
     agentSocket: "/run/agent.sock",
   });
+  const withProcessors = { ...fakeNode("n"), status: { capacity: { cpu: "4", memory: "1Gi" } } };
+  expect(compileNode(withProcessors).processors).toBe(4);
 });
 
 const endpoints: { json: string; good: boolean }[] = [
@@ -111,12 +113,20 @@ test.each(endpoints)("parseEndpoint($json) is taken: $good", ({ json, good }) =>
 });
 
 test.each<{ name: string; scaling: RevisionScaling | undefined; growth: unknown }>([
-  { name: "as many as it likes", scaling: { maxScale: 0, concurrencyPerPod: 7 }, growth: { perPod: 7, podsMax: 200 } },
-  { name: "a maximum", scaling: { maxScale: 3, concurrencyPerPod: 50 }, growth: { perPod: 50, podsMax: 3 } },
+  {
+    name: "as many as it likes",
+    scaling: { maxScale: 0, concurrencyPerPod: 7 },
+    growth: { perPod: 7, roomPerPod: 128, processorsPerPod: 1, podsMax: 200 },
+  },
+  {
+    name: "a maximum",
+    scaling: { maxScale: 3, concurrencyPerPod: 50 },
+    growth: { perPod: 50, roomPerPod: 128, processorsPerPod: 1, podsMax: 3 },
+  },
   {
     name: "one above what nodes add",
     scaling: { maxScale: 999, concurrencyPerPod: 1 },
-    growth: { perPod: 1, podsMax: 200 },
+    growth: { perPod: 1, roomPerPod: 128, processorsPerPod: 1, podsMax: 200 },
   },
   { name: "not by requests at once", scaling: { maxScale: 3 }, growth: undefined },
   { name: "what makes no sense", scaling: { maxScale: 3, concurrencyPerPod: 0 }, growth: undefined },
@@ -126,4 +136,27 @@ test.each<{ name: string; scaling: RevisionScaling | undefined; growth: unknown 
   const { scaling: _none, ...status } = revision.status ?? {};
   const given = { ...revision, status: scaling === undefined ? status : { ...status, scaling } };
   expect(compileRevision(given).growth).toEqual(growth);
+});
+
+test("as many requests find room in a pod as its memory, its instances and its limit leave", () => {
+  const roomOf = (spec: Partial<RevisionSpec>, annotations: Readonly<Record<string, string>> = {}) => {
+    const { metadata, ...revision } = fakeRevision("r", spec);
+    const status = { ...revision.status, scaling: { maxScale: 0, concurrencyPerPod: 7 } };
+    return compileRevision({ ...revision, metadata: { ...metadata, annotations }, status }).growth?.roomPerPod;
+  };
+  const memory = (limit: string) => ({ containers: [{ image: "i", resources: { limits: { memory: limit } } }] });
+  expect(roomOf(memory("512Mi"))).toBe(256);
+  expect(roomOf(memory("1Mi")), "what it shall get anyway").toBe(7);
+  expect(roomOf(memory("4Gi")), "instances").toBe(500);
+  expect(roomOf(memory("4Gi"), { "limits.shallop.dev/instances": "4000" }), "what a gateway gives a pod").toBe(1000);
+  expect(roomOf({ ...memory("4Gi"), containerConcurrency: 20 })).toBe(20);
+});
+
+test("a pod makes use of one processor, and of less where it is held to that", () => {
+  const processorsOf = (cpu: string) => {
+    const { status, ...revision } = fakeRevision("r", { containers: [{ image: "i", resources: { limits: { cpu } } }] });
+    const scaling = { maxScale: 0, concurrencyPerPod: 7 };
+    return compileRevision({ ...revision, status: { ...status, scaling } }).growth?.processorsPerPod;
+  };
+  expect(["250m", "1", "4"].map(processorsOf)).toEqual([0.25, 1, 1]);
 });

@@ -6,6 +6,7 @@ import {
   holdRulesOf,
   label,
   type Node,
+  parseQuantity,
   type Pod,
   type PodEndpoint,
   type Revision,
@@ -76,6 +77,8 @@ export interface NodeTarget {
   readonly agentSocket: string | undefined;
   /** Where it is asked for activations on its own machine. */
   readonly activationSocket: string | undefined;
+  /** Undefined where the node has not said. */
+  readonly processors: number | undefined;
 }
 
 export const revisionKey = (namespace: string, name: string): string => `${namespace}/${name}`;
@@ -169,6 +172,7 @@ export function compileNode(node: Node): NodeTarget {
     agentAddress: annotations[annotation.agentAddress],
     agentSocket: annotations[annotation.agentSocket],
     activationSocket: annotations[annotation.activationSocket],
+    processors: parseQuantity(node.status?.capacity?.["cpu"] ?? ""),
   };
 }
 
