@@ -247,6 +247,7 @@ test("Prometheus is told of the node's pods and of the agent itself", async () =
   await using world = await FakeWorld.open();
   await using serving = await served(world);
   await call(serving.socketPath, "POST", "/v1/activate", JSON.stringify(ask));
+  expect(await call(serving.socketPath, "GET", "/healthz")).toMatchObject({ status: 200, text: "ok" });
   const { status, text } = await call(serving.socketPath, "GET", "/metrics");
   expect(status).toBe(200);
   expect(text).toContain('shallop_node_pods{k8s_pod_status_phase="ready"} 1');

@@ -152,6 +152,8 @@ export class AgentServer {
     expectMethod(request, "GET");
     // For a gateway that wants to know whether the way to this node still leads anywhere.
     if (pathname === "/v1/pulse") return void response.writeHead(204).end();
+    // As a kubelet: who can ask for it has found the agent well.
+    if (pathname === "/healthz") return void response.writeHead(200, { "content-type": "text/plain" }).end("ok");
     if (pathname === "/v1/pods") return sendJson(response, 200, this.#settings.pods.all.map(agentPod));
     const checked = /^\/v1\/pods\/([^/]+)\/checks$/.exec(pathname)?.[1];
     if (checked !== undefined) return sendJson(response, 200, podChecks(this.#settings.pods.byUid(decoded(checked))));

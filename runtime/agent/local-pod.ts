@@ -172,15 +172,15 @@ export class LocalPod {
 
   /** Runs a command in a container. @throws PodFault NOT_RUNNING, EXEC_FAILED, UNSUPPORTED */
   async exec(container: string, request: ExecRequest): Promise<ContainerProcess> {
-    const runtime = this.#chosenRuntime();
-    if (runtime?.exec !== undefined) return runtime.exec(this.uid, container, request);
+    const runtime = this.#startedRuntime(container);
+    if (runtime.exec !== undefined) return runtime.exec(this.uid, container, request).catch(asNotFound(container));
     throw new PodFault("UNSUPPORTED", `pod ${this.key} runs a component: there is no program in it but the component`);
   }
 
   /** Joins a container's own program: its output from now on. @throws PodFault NOT_RUNNING, UNSUPPORTED */
   async attach(container: string, request: AttachRequest): Promise<ContainerProcess> {
-    const runtime = this.#chosenRuntime();
-    if (runtime?.attach !== undefined) return runtime.attach(this.uid, container, request);
+    const runtime = this.#startedRuntime(container);
+    if (runtime.attach !== undefined) return runtime.attach(this.uid, container, request).catch(asNotFound(container));
     throw new PodFault("UNSUPPORTED", `pod ${this.key} runs a component: its output is in its log`);
   }
 
@@ -366,6 +366,13 @@ export class LocalPod {
     this.dispatch({ kind: "stopped" });
   }
 
+  /** @throws PodFault NOT_RUNNING */
+  #startedRuntime(container: string): PodRuntime {
+    const runtime = this.#chosenRuntime();
+    if (runtime !== undefined) return runtime;
+    throw notFound(container);
+  }
+
   #chosenRuntime(): PodRuntime | undefined {
     const { chosen } = this.#record;
     return chosen === undefined ? undefined : this.#tools.runtime(chosen.variant);
@@ -402,3 +409,13 @@ export class LocalPod {
     };
   }
 }
+
+/** As the kubelet says that there is nobody to be joined. */
+const notFound = (container: string, cause?: PodFault): PodFault =>
+  new PodFault("NOT_RUNNING", `container not found ("${container}"): it does not run`, { cause });
+
+const asNotFound =
+  (container: string) =>
+  (error: unknown): never => {
+    throw error instanceof PodFault && error.code === "NOT_RUNNING" ? notFound(container, error) : error;
+  };

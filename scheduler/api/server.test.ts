@@ -99,6 +99,7 @@ test("/metrics counts requests by verb, resource and status, for administrators 
     "/api/v1/nodes/n/proxy/metrics",
     "/api/v1/nodes/n/proxy/stats/summary",
     "/api/v1/nodes/n/proxy/metrics/resource",
+    "/api/v1/nodes/n/proxy/healthz",
   ]) {
     const refused = await ask(path, { token: running.material.tokens.gateway });
     expect(refused.status).toBe(403);

@@ -291,7 +291,7 @@ export class RegistryClient {
     using _place = await this.#pushes.enter();
     options.signal?.throwIfAborted();
     if (await this.hasBlob(repository, blob.descriptor.digest, options.signal)) return "present";
-    return pushBlob({ caller: this.#caller, clock: this.#clock, repository, ...options }, blob);
+    return await pushBlob({ caller: this.#caller, clock: this.#clock, repository, ...options }, blob);
   }
 
   /**

@@ -10,6 +10,7 @@ import { PodFault } from "../../pod/pod-runtime.ts";
 import { faultAnswer } from "../fault-status.ts";
 import { commandStatus, parseTerminalSize } from "./command-streams.ts";
 import { PodStreams } from "./pod-streams.ts";
+import { runRemoteCommand } from "./remote-command.ts";
 
 const closers: (() => void)[] = [];
 afterEach(() => {
@@ -116,6 +117,31 @@ test("a command that cannot be run is told in the error channel", async () => {
   const webSocket = new WebSocket(`${url}/exec/default/web/c?${query}`, ["v4.channel.k8s.io"]);
   const { 3: status } = await listen(webSocket);
   expect(JSON.parse(status ?? "")).toMatchObject({ status: "Failure", message: "no such file" });
+});
+
+test("what failed is said before the streams go", async () => {
+  const happened: string[] = [];
+  const streams = {
+    ...{ stdin: undefined, stdout: undefined, stderr: undefined, onResize: () => undefined },
+    gone: new AbortController().signal,
+    finish: async () => {
+      await Promise.resolve();
+      happened.push("said");
+    },
+    [Symbol.dispose]: () => void happened.push("gone"),
+  };
+  await runRemoteCommand(streams, () => Promise.reject(new PodFault("NOT_RUNNING", "no")));
+  expect(happened).toEqual(["said", "gone"]);
+});
+
+test("why there is no command is heard by who has sent much by then", async () => {
+  const { url } = await serve(new PodFault("NOT_RUNNING", 'container not found ("c")'));
+  const webSocket = new WebSocket(`${url}/exec/default/web/c?${query}`, ["v5.channel.k8s.io"]);
+  const said = listen(webSocket);
+  await new Promise((opened) => void webSocket.once("open", opened));
+  for (let sent = 0; sent < 64; sent++) webSocket.send(Buffer.alloc(1 << 16));
+  const { 3: status = "" } = await said;
+  expect(JSON.parse(status)).toMatchObject({ message: 'container not found ("c")' });
 });
 
 test("who leaves is known to have left", async () => {

@@ -14,7 +14,9 @@ export async function runRemoteCommand(streams: CommandStreams, open: () => Prom
   try {
     process = await open();
   } catch (error) {
-    return streams.finish({ kind: "failed", message: messageOf(error) });
+    // Not `return`: the streams would be gone before it is said.
+    await streams.finish({ kind: "failed", message: messageOf(error) });
+    return;
   }
   const leave = (): void => process.leave();
   streams.gone.addEventListener("abort", leave, { once: true });

@@ -52,6 +52,7 @@ class WebSocketStreams implements CommandStreams {
   readonly #gone = new AbortController();
   #resized: (size: TerminalSize) => void = () => undefined;
   #size: TerminalSize | undefined;
+  #isOver = false;
 
   constructor(webSocket: WebSocket, protocol: Protocol, options: StreamOptions) {
     this.#webSocket = webSocket;
@@ -84,6 +85,11 @@ class WebSocketStreams implements CommandStreams {
     const text = this.#protocol === "channel.k8s.io" ? plain : JSON.stringify(commandStatus(end));
     await new Promise<void>((resolve) => this.#send(channel.error, Buffer.from(text), resolve));
     this.#webSocket.close(1000);
+    // A socket that is closed with something of the client's unread takes along what was said last. ws waits for 30 s.
+    this.#isOver = true;
+    this.#webSocket.resume();
+    const { signal } = this.#gone;
+    if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
   }
 
   [Symbol.dispose](): void {
@@ -91,6 +97,7 @@ class WebSocketStreams implements CommandStreams {
   }
 
   #take(message: Buffer): void {
+    if (this.#isOver) return;
     const body = message.subarray(1);
     switch (message.at(0) ?? noChannel) {
       case channel.stdin:

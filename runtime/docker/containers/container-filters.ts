@@ -1,8 +1,8 @@
 import { parseDurationMs } from "@shallop/sdk/internal";
 import type { Filters } from "../http/call.ts";
 import { DockerFault } from "../http/docker-fault.ts";
-import { labelsOf } from "./container-json.ts";
-import type { Containers, DockerContainer } from "./containers.ts";
+import { type ContainerView, labelsOf } from "./container-json.ts";
+import type { Containers } from "./containers.ts";
 import { parseCreateBody } from "./create-body.ts";
 
 interface Filtering {
@@ -10,7 +10,7 @@ interface Filtering {
   readonly clock: { wallMs(): number };
 }
 
-type Test = (container: DockerContainer, value: string, filtering: Filtering) => boolean;
+type Test = (container: ContainerView, value: string, filtering: Filtering) => boolean;
 
 /** `a` or `a=b`, among labels. */
 export function hasLabel(labels: Readonly<Record<string, string>>, wanted: string): boolean {
@@ -19,7 +19,7 @@ export function hasLabel(labels: Readonly<Record<string, string>>, wanted: strin
   return labels[wanted.slice(0, equals)] === wanted.slice(equals + 1);
 }
 
-const labels = ({ record }: DockerContainer): Readonly<Record<string, string>> =>
+const labels = ({ record }: ContainerView): Readonly<Record<string, string>> =>
   labelsOf(record, parseCreateBody(record.body));
 
 const publishes = (value: string, list: readonly string[]): boolean => {
@@ -63,7 +63,7 @@ const choices: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Of several values of one filter one is enough; of labels all; filters add up. @throws DockerFault BAD_REQUEST */
-export function matchesFilters(container: DockerContainer, filters: Filters, filtering: Filtering): boolean {
+export function matchesFilters(container: ContainerView, filters: Filters, filtering: Filtering): boolean {
   return [...filters].every(([name, values]) => {
     const test = tests[name];
     if (test === undefined) throw new DockerFault("BAD_REQUEST", `invalid filter '${name.slice(0, 60)}'`);

@@ -62,8 +62,18 @@ export interface LiveFacts {
   readonly checks?: ContainerChecks | undefined;
 }
 
+/** The pod tells only that it was never ready; the node knows how often it was asked. Pure. */
+export function withChecks(view: ContainerView, checks: ContainerChecks | undefined): ContainerView {
+  const { record, state, pod } = view;
+  const check = imageHealthcheck(record);
+  if (state.health !== "starting" || check === undefined || checks === undefined) return view;
+  if (!hasFailed(check, checks, Date.parse(state.startedAt ?? ""))) return view;
+  return { record, pod, state: { ...state, health: "unhealthy" } };
+}
+
 /** `GET /containers/ID/json`. Pure. */
-export function containerInspection(view: ContainerView, context: ViewContext, live: LiveFacts = { pid: 0 }): object {
+export function containerInspection(seen: ContainerView, context: ViewContext, live: LiveFacts = { pid: 0 }): object {
+  const view = withChecks(seen, live.checks);
   const { record, state, pod } = view;
   const request = parseCreateBody(record.body);
   const [Path = "", ...Args] = commandOf(record, request);
@@ -106,11 +116,8 @@ function variantJson(pod: Pod | undefined): object {
 }
 
 function stateJson({ state, record }: ContainerView, { pid: Pid, checks }: LiveFacts): object {
-  const { name, ended, startedAt } = state;
+  const { name, ended, startedAt, health } = state;
   const check = imageHealthcheck(record);
-  // The pod tells only that it was never ready; the node knows how often it was asked.
-  const isFailed = check !== undefined && checks !== undefined && hasFailed(check, checks, Date.parse(startedAt ?? ""));
-  const health = state.health === "starting" && isFailed ? "unhealthy" : state.health;
   const isRunning = name === "running" || name === "paused" || name === "restarting";
   return {
     Status: name,

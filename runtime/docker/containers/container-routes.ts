@@ -4,7 +4,13 @@ import { type Call, noContent, ok, type Reply } from "../http/call.ts";
 import { DockerFault } from "../http/docker-fault.ts";
 import type { Routes } from "../http/router.ts";
 import { matchesFilters } from "./container-filters.ts";
-import { containerInspection, containerSummary, type ViewContext } from "./container-json.ts";
+import {
+  containerInspection,
+  containerSummary,
+  type ContainerView,
+  type ViewContext,
+  withChecks,
+} from "./container-json.ts";
 import { containerSizes } from "../disk-usage.ts";
 import { hasProgram, isActive } from "./container-state.ts";
 import type { DockerContainer } from "./containers.ts";
@@ -81,18 +87,31 @@ async function list(parts: ContainerParts, call: Call): Promise<Reply> {
   const limit = call.count("limit") ?? 0;
   const isAll = call.flag("all") || limit > 0 || filters.has("status") || filters.has("exited");
   const context = contextOf(parts);
-  const shown = parts.containers
-    .all()
-    .filter((container) => (isAll || isActive(container.state)) && matchesFilters(container, filters, parts))
-    .toSorted((a, b) => (a.record.createdAt < b.record.createdAt ? 1 : -1));
+  const listed = parts.containers.all().filter(({ state }) => isAll || isActive(state));
+  const seen = await Promise.all(
+    listed.map(async (container) => ({ container, view: await withHealth(parts, container, call.signal) })),
+  );
+  const shown = seen
+    .filter(({ view }) => matchesFilters(view, filters, parts))
+    .toSorted((a, b) => (a.view.record.createdAt < b.view.record.createdAt ? 1 : -1));
   const wanted = limit > 0 ? shown.slice(0, limit) : shown;
-  if (!call.flag("size")) return ok(wanted.map((container) => containerSummary(container, context)));
+  if (!call.flag("size")) return ok(wanted.map(({ view }) => containerSummary(view, context)));
   const sizing = { nodeDirectory: parts.nodeDirectory, images: await parts.library.all() };
-  const sized = wanted.map(async (container) => ({
-    ...containerSummary(container, context),
+  const sized = wanted.map(async ({ container, view }) => ({
+    ...containerSummary(view, context),
     ...(await containerSizes(container, sizing)),
   }));
   return ok(await Promise.all(sized));
+}
+
+/** Only of one that has yet to be found healthy or not is its node asked. */
+async function withHealth(
+  parts: ContainerParts,
+  container: DockerContainer,
+  signal: AbortSignal,
+): Promise<ContainerView> {
+  if (container.state.health !== "starting") return container;
+  return withChecks(container, await healthLog(parts, container, signal));
 }
 
 /** A start that failed leaves no container that was to go by itself. */

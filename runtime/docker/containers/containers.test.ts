@@ -1,7 +1,7 @@
 import { type ContainerState as KubernetesState, type Pod } from "@shallop/sdk/api";
 import { describe, expect, test } from "vitest";
 import { isStartedAgain } from "./container-ends.ts";
-import { containerInspection } from "./container-json.ts";
+import { containerInspection, withChecks } from "./container-json.ts";
 import { hasFailed } from "./healthcheck.ts";
 import { matchesName } from "./container-filters.ts";
 import { type ContainerRecord, podNameOf } from "./container-record.ts";
@@ -274,6 +274,18 @@ test.each([
   const failingStreak = codes.length - 1 - codes.findLastIndex((code) => code === 0);
   const check = { test: ["CMD", "a"], intervalNs: 1e9, timeoutNs: 1e9, retries: 3, startPeriodNs };
   expect(hasFailed(check, { container: "main", failingStreak, results }, 0)).toBe(failed);
+});
+
+test("the list says unhealthy as soon as inspect does", () => {
+  const record = recordOf({ Healthcheck: { Test: ["CMD", "a"], Interval: 1e9, Timeout: 1e9, Retries: 1 } });
+  const state = { name: "running", startedAt: "1970-01-01T00:00:00Z", restartCount: 0, health: "starting" } as const;
+  const result = { startWallMs: 1000, endWallMs: 1000, exitCode: 1, output: "" };
+  const checks = { container: "main", failingStreak: 1, results: [result] };
+  const view = { record, pod: undefined, state };
+  expect(statusText(withChecks(view, checks).state, nowMs)).toMatch(/ \(unhealthy\)$/);
+  expect(statusText(withChecks(view, { ...checks, failingStreak: 0, results: [] }).state, nowMs)).toMatch(
+    /health: starting/,
+  );
 });
 
 test("what the image says is shown of a container that says nothing else", () => {

@@ -22,7 +22,13 @@ import { readObject } from "./request-body.ts";
 import { ResourceRoutes } from "./resource-routes.ts";
 import { GatewayDirectory } from "./gateway-directory.ts";
 import { type Explainer, type LoadSink, receiveLoad } from "./shallop-routes.ts";
-import { metricsText, nodeMetricsText, nodeResourceText, nodeSummaryResponse } from "./prometheus-routes.ts";
+import {
+  metricsText,
+  nodeHealthText,
+  nodeMetricsText,
+  nodeResourceText,
+  nodeSummaryResponse,
+} from "./prometheus-routes.ts";
 import { RequestMetrics } from "./request-metrics.ts";
 import { RequestRates } from "./request-rates.ts";
 import { RequestStories } from "./request-stories.ts";
@@ -191,6 +197,7 @@ function addKubernetesRoutes(app: Hono<Context>, parts: AppParts): void {
   for (const [path, answer] of [
     ["stats/summary", nodeSummaryResponse],
     ["metrics/resource", nodeResourceText],
+    ["healthz", nodeHealthText],
   ] as const)
     app.get(`/api/v1/nodes/:name/proxy/${path}`, (context) =>
       answer(parts, context.req.param("name") ?? "", { user: context.get("user"), signal: context.req.raw.signal }),

@@ -45,6 +45,13 @@ export async function nodeResourceText(parts: NodeParts, node: string, request: 
   return new Response(resourceMetrics(usage), { headers: { "content-type": prometheusType } });
 }
 
+/** GET /api/v1/nodes/NAME/proxy/healthz: whether a node's agent answers. @throws ApiFault as nodeMetricsText */
+export async function nodeHealthText(parts: NodeParts, node: string, request: NodeRequest): Promise<Response> {
+  const agent = agentOf(parts.machinery, node, { user: request.user, path: "healthz" });
+  const gone = new AbortController();
+  return streamResponse(await parts.link.get(agent, "/healthz", gone.signal), gone);
+}
+
 interface NodeParts {
   readonly machinery: Machinery;
   readonly link: AgentLink;
