@@ -18,6 +18,7 @@ import {
 import type { Server } from "node:net";
 import { AgentClient } from "./activate/agent-client.ts";
 import { Gateway } from "./gateway.ts";
+import { practise } from "./practice.ts";
 import { PeerClient } from "./peer/peer-client.ts";
 import { peerBodyBytesMax, PeerServer } from "./peer/peer-server.ts";
 import { reachableAddress } from "./peer/reachable-address.ts";
@@ -83,6 +84,10 @@ async function main(): Promise<void> {
   // Who hears that it is ready may send the signal at once.
   replaceOnHangup();
   announceReady({ url });
+  const { limits, serverTiming } = settings;
+  const isBusy = (): boolean => stop.aborted || gateway.load.open > 0;
+  // One that fails costs the first requests some milliseconds, nothing else.
+  practise({ clock, random, limits, serverTiming, isBusy }).catch(() => undefined);
   await aborted(stop);
   log.info("stopping");
   await gateway.close(stop.reason instanceof Retired);
