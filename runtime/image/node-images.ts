@@ -166,8 +166,21 @@ export class NodeImages {
    */
   async resolve(reference: ImageReference, signal: AbortSignal): Promise<ResolvedImage> {
     const root = (await this.#known(reference)) ?? (await this.#client.manifest(reference, signal));
-    await this.#fetched.ingest(single(root.bytes), root.descriptor);
-    const list = await readVariants(root, (descriptor) => this.#bytes(reference, descriptor, signal));
+    // What has come is kept while the next is on its way.
+    const kept: Promise<void>[] = [];
+    const keep = (bytes: Uint8Array, descriptor: Descriptor): void => {
+      const keeping = this.#keep(bytes, descriptor);
+      // Its failure is told when all that was asked for is there.
+      keeping.catch(() => undefined);
+      kept.push(keeping);
+    };
+    keep(root.bytes, root.descriptor);
+    const list = await readVariants(root, async (descriptor) => {
+      const { bytes, isNew } = await this.#bytes(reference, descriptor, signal);
+      if (isNew) keep(bytes, descriptor);
+      return bytes;
+    });
+    await Promise.all(kept);
     return { reference, digest: root.descriptor.digest, ...list };
   }
 
@@ -263,13 +276,25 @@ export class NodeImages {
     return bytes && manifestBlob(bytes, parseManifest(bytes, undefined, `the manifest ${digest}`), digest);
   }
 
-  /** A manifest or config: from the store, or from the registry into the store. */
-  async #bytes(reference: ImageReference, descriptor: Descriptor, signal: AbortSignal): Promise<Uint8Array> {
+  /** A manifest or config: from the store, or from the registry; then it is to be kept. */
+  async #bytes(
+    reference: ImageReference,
+    descriptor: Descriptor,
+    signal: AbortSignal,
+  ): Promise<{ readonly bytes: Uint8Array; readonly isNew: boolean }> {
     const stored = await this.#stored(descriptor);
-    if (stored !== undefined) return stored;
-    const bytes = await this.#client.bytes(reference, descriptor, signal);
-    await this.#fetched.ingest(single(bytes), descriptor);
+    if (stored !== undefined) return { bytes: stored, isNew: false };
+    return { bytes: await this.#client.bytes(reference, descriptor, signal), isNew: true };
+  }
+
+  async #kept(reference: ImageReference, descriptor: Descriptor, signal: AbortSignal): Promise<Uint8Array> {
+    const { bytes, isNew } = await this.#bytes(reference, descriptor, signal);
+    if (isNew) await this.#keep(bytes, descriptor);
     return bytes;
+  }
+
+  async #keep(bytes: Uint8Array, descriptor: Descriptor): Promise<void> {
+    await this.#fetched.ingest(single(bytes), descriptor);
   }
 
   /** Undefined when it is to be fetched. What a loss of power has spoilt makes room for it. */
@@ -300,13 +325,13 @@ export class NodeImages {
     const what = `the manifest ${variant.digest}`;
     const { signal } = options;
     const document = parseManifest(
-      await this.#bytes(image.reference, variant.manifest, signal),
+      await this.#kept(image.reference, variant.manifest, signal),
       variant.manifest.mediaType,
       what,
     );
     if (document.kind !== "manifest")
       throw new ImageFault("MANIFEST_INVALID", `${what} is an index, where an image was expected`);
-    const config: ImageConfig = parseImageConfig(await this.#bytes(image.reference, document.config, signal));
+    const config: ImageConfig = parseImageConfig(await this.#kept(image.reference, document.config, signal));
     const fetchLayer = (layer: Descriptor, stop: AbortSignal): Promise<void> =>
       this.#download(image, layer, { ...options, signal: stop });
     const layers = await this.#native.unpack({ manifest: document, config }, fetchLayer, signal);

@@ -57,6 +57,15 @@ test("verified never gives the last byte of what is wrong", async () => {
   }
 });
 
+test("what is verified for a promise is not held against it again; for another one it is", async () => {
+  const expected = { digest: digestOf("abc"), size: 3 };
+  const source = verified(chunks("ab", "c"), expected, "it");
+  expect(verified(source, expected, "the same")).toBe(source);
+  expect(verified(source, { digest: expected.digest }, "the same")).toBe(source);
+  const { error } = await drain(verified(source, { digest: digestOf("abd"), size: 3 }, "another"));
+  expect(error).toMatchObject({ code: "DIGEST_MISMATCH" });
+});
+
 test("property: one flipped bit anywhere is noticed", async () => {
   await fc.assert(
     fc.asyncProperty(

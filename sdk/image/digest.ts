@@ -72,33 +72,54 @@ export interface Expected {
   readonly size?: number | undefined;
 }
 
+/** A stream that `verified` has made: whoever keeps its bytes under that digest need not look again. Read once. */
+export class VerifiedBytes implements AsyncIterable<Uint8Array> {
+  readonly expected: Expected;
+  readonly #source: AsyncIterable<Uint8Array>;
+  readonly #what: string;
+
+  /** Made by `verified` only. */
+  constructor(source: AsyncIterable<Uint8Array>, expected: Expected, what: string) {
+    this.#source = source;
+    this.expected = expected;
+    this.#what = what;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
+    const { expected } = this;
+    const digester = new Digester(digestAlgorithm(expected.digest));
+    let held: Uint8Array | undefined;
+    for await (const chunk of this.#source) {
+      digester.update(chunk);
+      if (expected.size !== undefined && digester.size > expected.size) {
+        throw new ImageFault(
+          "SIZE_MISMATCH",
+          `${this.#what} is longer than the ${expected.size} bytes it was promised to have`,
+        );
+      }
+      if (held !== undefined) yield held;
+      held = chunk;
+    }
+    checkDigester(digester, expected, this.#what);
+    if (held !== undefined) yield held;
+  }
+}
+
 /**
  * Passes `source` on and checks it. The last chunk is held back until size and digest are known to be right, so a
- * reader never has all the bytes of something that is not what was promised.
+ * reader never has all the bytes of something that is not what was promised. Bytes that are such a stream for the same promise are
+ * checked once.
  *
  * @param what names the bytes in the fault: `layer sha256:… of registry/app`
  * @throws ImageFault SIZE_MISMATCH as soon as one byte too many comes, or at the end; DIGEST_MISMATCH at the end
  */
-export async function* verified(
-  source: AsyncIterable<Uint8Array>,
-  expected: Expected,
-  what: string,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  const digester = new Digester(digestAlgorithm(expected.digest));
-  let held: Uint8Array | undefined;
-  for await (const chunk of source) {
-    digester.update(chunk);
-    if (expected.size !== undefined && digester.size > expected.size) {
-      throw new ImageFault(
-        "SIZE_MISMATCH",
-        `${what} is longer than the ${expected.size} bytes it was promised to have`,
-      );
-    }
-    if (held !== undefined) yield held;
-    held = chunk;
-  }
-  checkDigester(digester, expected, what);
-  if (held !== undefined) yield held;
+export function verified(source: AsyncIterable<Uint8Array>, expected: Expected, what: string): VerifiedBytes {
+  const { digest, size } = expected;
+  const isVerified =
+    source instanceof VerifiedBytes &&
+    source.expected.digest === digest &&
+    (size === undefined || source.expected.size === size);
+  return isVerified ? source : new VerifiedBytes(source, expected, what);
 }
 
 /** @throws ImageFault SIZE_MISMATCH | DIGEST_MISMATCH */

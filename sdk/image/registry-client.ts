@@ -1,6 +1,14 @@
 import { type Clock, type Random, systemClock, systemRandom, Turnstile } from "@shallop/sdk/internal";
 import { once } from "./content-store.ts";
-import { checkBytes, type Digest, digestAlgorithm, digestOf, isDigest, verified } from "./digest.ts";
+import {
+  checkBytes,
+  type Digest,
+  digestAlgorithm,
+  digestOf,
+  isDigest,
+  type VerifiedBytes,
+  verified,
+} from "./digest.ts";
 import { type CredentialSource, noCredentials } from "./docker-credentials.ts";
 import { ImageFault } from "./fault.ts";
 import { bodyBytes, HttpExchange, pacedBody, type RequestBody } from "./http-exchange.ts";
@@ -164,18 +172,22 @@ export class RegistryClient {
    *
    * @throws ImageFault BLOB_UNKNOWN | DIGEST_MISMATCH | SIZE_MISMATCH | REGISTRY_UNREACHABLE, and those of `call`
    */
-  async *blob(
+  blob(repository: Repository, descriptor: Descriptor, options: TransferOptions = {}): VerifiedBytes {
+    const what = `${descriptor.digest} of ${repository.registry}/${repository.repository}`;
+    return verified(this.#inTurn(repository, descriptor, options), descriptor, what);
+  }
+
+  async *#inTurn(
     repository: Repository,
     descriptor: Descriptor,
-    options: TransferOptions = {},
+    { signal, onProgress }: TransferOptions,
   ): AsyncGenerator<Uint8Array, void, undefined> {
-    const what = `${descriptor.digest} of ${repository.registry}/${repository.repository}`;
     using _place = await this.#pulls.enter();
-    options.signal?.throwIfAborted();
+    signal?.throwIfAborted();
     let bytes = 0;
-    for await (const chunk of verified(this.#resumed(repository, descriptor, options.signal), descriptor, what)) {
+    for await (const chunk of this.#resumed(repository, descriptor, signal)) {
       bytes += chunk.length;
-      options.onProgress?.({ digest: descriptor.digest, bytes, total: descriptor.size });
+      onProgress?.({ digest: descriptor.digest, bytes, total: descriptor.size });
       yield chunk;
     }
   }
