@@ -5,6 +5,7 @@ import type { Cells } from "../sandbox/cell/cells.ts";
 import { compileCacheMounts } from "../sandbox/cell/compile-cache.ts";
 import { cellPid, type CellProcess } from "../sandbox/kernel/cell.ts";
 import { collectAnswer, type JailEnd } from "./jail-answer.ts";
+import { JailInput } from "./jail-input.ts";
 import type { WantedPurpose } from "./requirements.ts";
 
 /** How a jail is started. */
@@ -15,6 +16,8 @@ export interface JailSettings {
   readonly cells: Cells;
   /** Directory of Node's compile cache of our own programs, which is only read; undefined: there is none. */
   readonly compileCache: string | undefined;
+  /** Where there is room for a component; nothing is left there. */
+  readonly directory: string;
 }
 
 /** What a jail does, and what it may use. */
@@ -35,8 +38,6 @@ export const jailProgram = fileURLToPath(new URL("prepare-main.ts", import.meta.
 // V8 bounds its heap, but not linear memory and buffers: the resident size is looked at this often.
 const residentCheckMs = 50;
 const pageBytes = 4096;
-// A component is read and written in pieces of this size.
-const pieceBytes = 1 << 20;
 
 /** With these alone does Node's compile cache fit: V8 keeps what it has compiled by its flags. */
 export const jailNodeFlags = (heapBytesMax: number): readonly string[] => [
@@ -52,17 +53,20 @@ export const jailNodeFlags = (heapBytesMax: number): readonly string[] => [
  */
 export class Jail {
   readonly #child: CellProcess;
+  readonly #input: JailInput;
   readonly #collected: Promise<JailEnd>;
   #hasEnded = false;
   #killed: string | undefined;
 
-  private constructor(child: CellProcess, left: () => void) {
+  private constructor(child: CellProcess, input: JailInput, left: () => void) {
     this.#child = child;
+    this.#input = input;
     this.#collected = collectAnswer(child, (reason) => this.#kill(reason));
     this.#collected.catch(() => undefined);
     const ended = (): void => {
       if (this.#hasEnded) return;
       this.#hasEnded = true;
+      void this.#input[Symbol.asyncDispose]();
       left();
     };
     child.once("error", ended).once("close", ended);
@@ -70,11 +74,12 @@ export class Jail {
     child.stdin?.on("error", () => undefined);
   }
 
-  static async start({ heapBytesMax, cells, compileCache }: JailSettings): Promise<Jail> {
+  static async start({ heapBytesMax, cells, compileCache, directory }: JailSettings): Promise<Jail> {
     const { closesCalls, tree } = cells.ability;
     const uid = cells.takeUser();
     // Where the file tree is not its own, it could write there.
     const cache = tree === "none" ? undefined : compileCache;
+    const input = await JailInput.make(directory);
     const child = cells.start({
       nodeArguments: [
         ...jailNodeFlags(heapBytesMax),
@@ -89,9 +94,11 @@ export class Jail {
       mounts: cache === undefined ? [] : await compileCacheMounts(cache, cells, uid),
       uid,
       network: "none",
-      stdio: ["pipe", "pipe", "pipe"],
+      stdio: ["pipe", "pipe", "pipe", input.descriptor],
     });
-    return new Jail(child, () => cells.releaseUser(uid));
+    const jail = new Jail(child, input, () => cells.releaseUser(uid));
+    await input.given();
+    return jail;
   }
 
   /** Whether it is still there. */
@@ -107,7 +114,7 @@ export class Jail {
     const memory = job.clock.every(residentCheckMs, () => void this.#checkMemory(job.residentBytesMax));
     try {
       signal.throwIfAborted();
-      this.#give(component, job.purpose);
+      await this.#give(component, job.purpose);
       const { output, stderr, code } = await this.#collected;
       signal.throwIfAborted();
       if (this.#killed !== undefined) return { ended: "failed", reason: this.#killed };
@@ -126,12 +133,9 @@ export class Jail {
     this.#kill("it was ended");
   }
 
-  #give(component: FileHandle, purpose: WantedPurpose): void {
-    const { stdin } = this.#child;
-    stdin?.write(`${purpose}\n`);
-    const pieces = component.createReadStream({ autoClose: false, highWaterMark: pieceBytes, start: 0 });
-    pieces.once("error", (error) => this.#kill(`it cannot be read: ${error.message}`));
-    if (stdin !== null) pieces.pipe(stdin);
+  async #give(component: FileHandle, purpose: WantedPurpose): Promise<void> {
+    await this.#input.fill(component);
+    this.#child.stdin?.end(`${purpose}\n`);
   }
 
   #kill(reason: string): void {

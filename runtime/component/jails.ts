@@ -6,6 +6,8 @@ export interface JailsSettings {
   readonly cells: () => Promise<Cells>;
   /** JavaScript heap of each; what the largest known component needs five times over, unless given. */
   readonly heapBytesMax?: number;
+  /** An existing one, where there is room for a component; nothing is left there. */
+  readonly directory: string;
   /** Directory of Node's compile cache of our own programs. */
   readonly compileCache?: string;
 }
@@ -50,7 +52,7 @@ export class Jails {
   }
 
   async #start(): Promise<Jail> {
-    const { cells, heapBytesMax = jailHeapBytesMax, compileCache } = this.#settings;
-    return Jail.start({ cells: await cells(), heapBytesMax, compileCache });
+    const { cells, heapBytesMax = jailHeapBytesMax, compileCache, directory } = this.#settings;
+    return Jail.start({ cells: await cells(), heapBytesMax, compileCache, directory });
   }
 }

@@ -1,7 +1,8 @@
-// The jail: prepares one component, and ends. Standard input is a line that names the purpose, and then the component; standard
+// The jail: prepares one component, and ends. The component is what descriptor 3 reads when standard input says the purpose; standard
 // output gets the answer (jail-protocol.ts). It has no environment, may write no file and start no program; whatever the component's bytes do
 // to the transpiler or to V8 ends with this process.
-import { buffer } from "node:stream/consumers";
+import { readFileSync } from "node:fs";
+import { text } from "node:stream/consumers";
 import { assert, describeError } from "@shallop/sdk/internal";
 import { binaryLayer, type ComponentSurface } from "./component-binary.ts";
 import { glueCacheFile, glueFile, linksFile, type PreparedForm } from "./component-plan.ts";
@@ -28,6 +29,8 @@ interface Output {
   readonly answer: JailAnswer;
   readonly contents: readonly Uint8Array[];
 }
+
+const componentDescriptor = 3;
 
 const refuse = (answer: JailAnswer): Output => ({ answer, contents: [] });
 
@@ -124,9 +127,8 @@ process.stdin.once("readable", () => (hasCome = true));
 // Whoever started this process may have no component yet: what is loaded and compiled when it comes is not waited for.
 await practise(() => hasCome);
 try {
-  const input = await buffer(process.stdin);
-  const lineEnd = input.indexOf(0x0a);
-  output = await prepareComponent(input.subarray(lineEnd + 1), wantedPurpose(input.toString("latin1", 0, lineEnd)));
+  const purpose = wantedPurpose((await text(process.stdin)).trim());
+  output = await prepareComponent(readFileSync(componentDescriptor), purpose);
 } catch (error) {
   output = refuse({ outcome: "invalid", message: invalidMessage(describeError(error)) });
 }

@@ -29,7 +29,7 @@ describe("prepare", () => {
       componentPath: path,
       componentDigest: digest,
       store: await PreparedStore.open(settings),
-      jails: new Jails({ cells: () => cells }),
+      jails: new Jails({ directory, cells: () => cells }),
     };
   });
   afterEach(() => rm(directory, { recursive: true, force: true }));
@@ -55,7 +55,7 @@ describe("prepare", () => {
     const kept = (await readdir(compileCache)).find((name) => name.startsWith("v"));
     const files = (): Promise<readonly string[]> => readdir(join(compileCache, kept ?? "none"));
     const before = (await files()).toSorted();
-    const jails = new Jails({ cells: () => cells, compileCache });
+    const jails = new Jails({ directory, cells: () => cells, compileCache });
     await prepare({ ...request, jails }, prepareLimits, systemClock, never);
     expect((await files()).toSorted()).toEqual(before);
   });
@@ -98,7 +98,7 @@ describe("prepare", () => {
   });
 
   test("a component that needs too much heap is IMAGE_INVALID", async () => {
-    const jails = new Jails({ cells: () => cells, heapBytesMax: 8 * 1024 * 1024 });
+    const jails = new Jails({ directory, cells: () => cells, heapBytesMax: 8 * 1024 * 1024 });
     await expect(prepare({ ...request, jails }, prepareLimits, systemClock, never)).rejects.toMatchObject({
       code: "IMAGE_INVALID",
       message: expect.stringContaining("cannot be prepared"),
@@ -106,7 +106,7 @@ describe("prepare", () => {
   });
 
   test("a jail that waits is used, and one that has died meanwhile is not", async () => {
-    const jails = new Jails({ cells: () => cells });
+    const jails = new Jails({ directory, cells: () => cells });
     jails.keepReady();
     const jail = await jails.take();
     expect(jail.isWaiting).toBe(true);

@@ -14,6 +14,8 @@ export interface PrepareQueueSettings {
   readonly clock: Clock;
   readonly cells: Cells;
   readonly store: PreparedStore;
+  /** An existing one, for jails. */
+  readonly directory: string;
   /** Directory of Node's compile cache of our own programs. */
   readonly compileCache: string;
 }
@@ -37,8 +39,8 @@ export class PrepareQueue {
 
   constructor(settings: PrepareQueueSettings) {
     this.#settings = settings;
-    const { cells, compileCache } = settings;
-    this.#jails = new Jails({ cells: async () => cells, compileCache });
+    const { cells, compileCache, directory } = settings;
+    this.#jails = new Jails({ cells: async () => cells, compileCache, directory });
   }
 
   /** The next component finds a jail that waits for it, as do all after it. */

@@ -87,6 +87,7 @@ export class WasmRuntime implements PodRuntime {
       clock: settings.clock,
       cells: settings.cells,
       store: settings.prepared,
+      directory: cacheDirectory,
       compileCache: this.#compileCache,
     });
     this.#blank = new BlankHost({

@@ -34,7 +34,7 @@ export async function prepareProgram(program: ProgramFile, options: PrepareOptio
   const componentDigest = digestOf(program);
   const bytesMax = cachedBytesMax;
   const store = await PreparedStore.open({ directory: cacheDirectory, bytesMax, clock, random: systemRandom });
-  const jails = new Jails({ cells: () => standaloneCells(cacheDirectory) });
+  const jails = new Jails({ cells: () => standaloneCells(cacheDirectory), directory: cacheDirectory });
   const request = { componentPath: program.path, componentDigest, store, purpose, jails };
   try {
     const prepared = await prepare(request, prepareLimits, clock, new AbortController().signal);

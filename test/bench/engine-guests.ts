@@ -74,7 +74,7 @@ export async function prepared(name: string, component: Uint8Array, directory: s
   await writeFile(componentPath, component);
   const componentDigest = `sha256:${sha256(component)}`;
   const outDir = join(directory, `${name}-prepared`);
-  const jails = new Jails({ cells: () => Cells.open({ directory: join(directory, "cells") }) });
+  const jails = new Jails({ directory, cells: () => Cells.open({ directory: join(directory, "cells") }) });
   const settings = {
     directory: join(directory, "store"),
     bytesMax: Infinity,
