@@ -9,7 +9,7 @@ export interface DatagramPath extends Disposable {
   send(datagram: Uint8Array): void;
 }
 
-export interface DatagramEvents {
+interface DatagramEvents {
   /** An answer. */
   readonly received: (datagram: Uint8Array) => void;
   /** It leads nowhere any more. */
