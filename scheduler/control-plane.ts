@@ -172,5 +172,5 @@ async function issuersOf(
   const internal = new InternalIssuer(authority, clock);
   if (acme === undefined) return { internal };
   const accountKey = await keptFile(join(dataDir, "pki/acme-account.key"), newAccountKey);
-  return { internal, acme: new AcmeIssuer({ ...acme, accountKey, challenges: new SecretChallenges(client) }) };
+  return { internal, acme: new AcmeIssuer({ ...acme, accountKey, challenges: new SecretChallenges(client, clock) }) };
 }

@@ -110,6 +110,8 @@ const cases: readonly (readonly [line: string, code: 1 | 2, says: RegExp])[] = [
   ["up --port some", 2, /--port is "some"/],
   ["up --port 18080 --api-port 18080", 2, /port 18080 is given twice/],
   ["up --node-name Node_1", 2, /--node-name is "Node_1"/],
+  ["up --data empty --gateway nonsense=x", 2, /shallop gateway: Unknown option '--nonsense'/],
+  ["up --data empty --server nonsense=x", 2, /shallop server: Unknown option '--nonsense'/],
   ["up --data a-file", 1, /a-file cannot be written \(EACCES\); choose another with --data DIR \[DATA_UNWRITABLE/],
   ["up --data /proc/shallop", 1, /\/proc\/shallop cannot be written \(ENOENT\)/],
   ["up --data held", 1, /a platform runs on .*held already \(process \d+\).*ports \[DATA_IN_USE/],

@@ -4,8 +4,10 @@ import { Fault } from "@shallop/sdk/internal";
 import type { CertificateIssuer, IssuedCertificate } from "./issuer.ts";
 
 type AcmeFaultCode =
+  /** Nobody there answers, or nobody who is trusted. */
+  | "AUTHORITY_UNREACHABLE"
   /** A wildcard wants a challenge by DNS, which this issuer does not do (RFC 8555, 7.1.3). */
-  "WILDCARD";
+  | "WILDCARD";
 
 class AcmeFault extends Fault<AcmeFaultCode> {}
 
@@ -35,6 +37,9 @@ export interface AcmeIssuerOptions {
 // An authority needs some seconds for its own questions, from several places of the world.
 const pollMsMinDefault = 5_000;
 
+// An authority that does not answer by then is down; the next try is not far.
+const reachTimeoutMs = 30_000;
+
 // Let's Encrypt advises to renew when a third of the lifetime is left.
 const renewAfterShare = 2 / 3;
 
@@ -43,18 +48,21 @@ const loadAcme = (): Promise<typeof Acme> => import("acme-client");
 
 /** Certificates of an ACME authority such as Let's Encrypt (RFC 8555), by challenges over HTTP. */
 export class AcmeIssuer implements CertificateIssuer {
+  /** Let's Encrypt takes five in vain for a name and an hour: so there are four. */
+  readonly retryMsMin = 300_000;
   readonly #options: AcmeIssuerOptions;
 
   constructor(options: AcmeIssuerOptions) {
     this.#options = options;
   }
 
-  /** @throws AcmeFault WILDCARD; what the authority says */
-  async issue(names: readonly string[]): Promise<IssuedCertificate> {
+  /** @throws AcmeFault WILDCARD, AUTHORITY_UNREACHABLE; what the authority says */
+  async issue(names: readonly string[], signal: AbortSignal): Promise<IssuedCertificate> {
     const wildcard = names.find((name) => name.startsWith("*"));
     if (wildcard !== undefined)
       throw new AcmeFault("WILDCARD", `${wildcard} is a wildcard: name the hosts, or use the issuer "internal"`);
     const { directoryUrl, accountKey, email, challenges, pollMsMin = pollMsMinDefault } = this.#options;
+    await reach(directoryUrl, signal);
     const { Client, crypto } = await loadAcme();
     const client = new Client({ directoryUrl, accountKey, backoffMin: pollMsMin, backoffMax: pollMsMin * 6 });
     const [key, csr] = await crypto.createCsr({ altNames: [...names] }, await crypto.createPrivateEcdsaKey());
@@ -70,6 +78,18 @@ export class AcmeIssuer implements CertificateIssuer {
       challengeRemoveFn: (_authorization, { token }) => challenges.remove(token),
     });
     return { certificate, key: key.toString(), renewAtMs: renewAt(certificate) };
+  }
+}
+
+/** The library tries again for more than a minute where there is nobody, and does not say why it gave up. */
+async function reach(directoryUrl: string, signal: AbortSignal): Promise<void> {
+  try {
+    const answer = await fetch(directoryUrl, {
+      signal: AbortSignal.any([signal, AbortSignal.timeout(reachTimeoutMs)]),
+    });
+    await answer.body?.cancel();
+  } catch (error) {
+    throw new AcmeFault("AUTHORITY_UNREACHABLE", `${directoryUrl} cannot be reached`, { cause: error });
   }
 }
 

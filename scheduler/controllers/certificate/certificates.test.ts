@@ -55,7 +55,7 @@ const never = new AbortController().signal;
 
 test("ACME: an order, its challenge over HTTP, and a certificate for the name with its key", async () => {
   const { issuer, fake, challenges } = await acme();
-  const { certificate, key, renewAtMs } = await issuer.issue(["www.example.com"]);
+  const { certificate, key, renewAtMs } = await issuer.issue(["www.example.com"], never);
   const issued = new X509Certificate(certificate);
   expect(issued.subjectAltName).toBe("DNS:www.example.com");
   expect(issued.checkPrivateKey((await import("node:crypto")).createPrivateKey(key))).toBe(true);
@@ -66,9 +66,18 @@ test("ACME: an order, its challenge over HTTP, and a certificate for the name wi
 
 test("ACME: a challenge that nobody answers gives no certificate; a wildcard is refused before", async () => {
   const { issuer, fake } = await acme();
-  await expect(issuer.issue(["*.example.com"])).rejects.toMatchObject({ code: "WILDCARD" });
+  await expect(issuer.issue(["*.example.com"], never)).rejects.toMatchObject({ code: "WILDCARD" });
   fake.challengePort = 1;
-  await expect(issuer.issue(["www.example.com"])).rejects.toThrow();
+  await expect(issuer.issue(["www.example.com"], never)).rejects.toThrow();
+});
+
+test("ACME: an authority that nobody is, or that nobody trusts, is said to be so at once", async () => {
+  const { issuer, fake } = await acme();
+  const message = expect.stringContaining(fake.directoryUrl);
+  await fake[Symbol.asyncDispose]();
+  await expect(issuer.issue(["www.example.com"], never)).rejects.toMatchObject({
+    ...{ code: "AUTHORITY_UNREACHABLE", message },
+  });
 });
 
 test("who asks for a certificate gets it into the Secret that it names; others' secrets stay; it is renewed", async () => {
@@ -129,4 +138,43 @@ test("a certificate that cannot be issued says why, and is tried again", async (
   await world.pass(5_000);
   expect(asked).toBeGreaterThan(1);
   expect(await world.reasons()).toContain("CertificateFailed");
+});
+
+test("an authority that counts is asked in vain a few times an hour, at once for another name, and what it does not count is tried again soon", async () => {
+  const { authority } = await CertificateAuthority.create(0);
+  const internal = new InternalIssuer(authority, new FakeClock());
+  const asked: string[] = [];
+  let code = "NO_LUCK";
+  const acme = {
+    retryMsMin: 60_000,
+    issue: (names: readonly string[], _signal = never) => {
+      asked.push(names.join());
+      return Promise.reject(Object.assign(new Error("no luck"), { code }));
+    },
+  };
+  const world = await World.start([], [], { internal, acme });
+  onTestFinished(() => world[Symbol.asyncDispose]());
+  await world.client.create(ingresses, {
+    apiVersion: "networking.k8s.io/v1",
+    kind: "Ingress",
+    metadata: { name: "web", namespace: "default", annotations: { "shallop.dev/issuer": "acme" } },
+    spec: {
+      tls: [{ hosts: ["a.example.com"], secretName: "web-tls" }],
+      defaultBackend: { service: { name: "web", port: { number: 80 } } },
+    },
+  });
+  await world.until("it is asked", () => asked.length === 1);
+  await world.pass(59_000);
+  expect(asked.length).toBe(1);
+  await world.pass(2_000);
+  expect(asked.length).toBe(2);
+  code = "AUTHORITY_UNREACHABLE";
+  const tls = [{ hosts: ["b.example.com"], secretName: "web-tls" }];
+  await world.client.patch(
+    ingresses,
+    { namespace: "default", name: "web" },
+    { type: "merge", body: { spec: { tls } } },
+  );
+  await world.until("it is asked for the other, again and again", () => asked.length > 4);
+  expect(new Set(asked.slice(2))).toEqual(new Set(["b.example.com"]));
 });

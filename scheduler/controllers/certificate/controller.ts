@@ -1,6 +1,6 @@
 import { type Secret, secretType } from "@shallop/sdk/api";
 import { type EventRecorder, referenceTo } from "@shallop/sdk/client";
-import { type Clock, describeError } from "@shallop/sdk/internal";
+import { type Clock, describeError, errorCode } from "@shallop/sdk/internal";
 import type { Cluster, WatchedKind } from "../shared/cluster.ts";
 import type { IssuedCertificate, Issuers } from "./issuer.ts";
 import {
@@ -19,12 +19,22 @@ export interface CertificateControllerOptions {
   readonly issuers: Issuers;
 }
 
+// Somebody may have mended it in the meantime, and waits.
+const retryMsMax = 6 * 3_600_000;
+
+interface Rest {
+  readonly failures: number;
+  readonly untilMs: number;
+}
+
 // A certificate is renewed days before it ends; an hour more or less is nothing.
 const lookAgainMs = 3_600_000;
 
 /** Has certificates issued for those who ask for them, and again before they end. */
 export class CertificateController {
   readonly #options: CertificateControllerOptions;
+  /** Certificates that were asked for in vain, by what is wanted: for another name it is asked at once. */
+  #resting = new Map<string, Rest>();
 
   constructor(options: CertificateControllerOptions) {
     this.#options = options;
@@ -50,23 +60,36 @@ export class CertificateController {
       wallMs: clock.wallMs(),
     });
     const failures: unknown[] = [];
+    this.#resting = new Map(due.flatMap((wanted) => this.#restOf(wanted)));
     // One that cannot be issued does not keep the others waiting.
     for (const certificate of due)
       await this.#issue(certificate, signal).catch((error: unknown) => failures.push(error));
     if (failures.length > 0) throw failures[0];
-    return lookAgainMs;
+    const untilMs = Math.min(...[...this.#resting.values()].map((rest) => rest.untilMs));
+    return Math.min(lookAgainMs, Math.max(0, untilMs - clock.nowMs()));
+  }
+
+  #restOf(wanted: WantedCertificate): readonly (readonly [string, Rest])[] {
+    const rest = this.#resting.get(keyOf(wanted));
+    return rest === undefined ? [] : [[keyOf(wanted), rest]];
   }
 
   async #issue(wanted: WantedCertificate, signal: AbortSignal): Promise<void> {
     const issuer = this.#options.issuers[wanted.issuer];
-    if (issuer === undefined) return;
+    const { clock } = this.#options;
+    const { failures = 0, untilMs = 0 } = this.#resting.get(keyOf(wanted)) ?? {};
+    if (issuer === undefined || clock.nowMs() < untilMs) return;
     try {
       await this.#write(wanted, await issuer.issue(wanted.names, signal));
+      this.#resting.delete(keyOf(wanted));
     } catch (error) {
       const sentence = `no certificate for ${wanted.names.join(", ")}: ${describeError(error)}`;
       const about = this.#options.cluster.of("secrets").get(wanted.namespace, wanted.name) ?? unwritten(wanted);
       this.#options.events.event(referenceTo(about), "Warning", "CertificateFailed", sentence);
-      throw error;
+      const { retryMsMin } = issuer;
+      if (retryMsMin === undefined || errorCode(error) === "AUTHORITY_UNREACHABLE") throw error;
+      const waitMs = Math.min(retryMsMax, retryMsMin * 2 ** failures);
+      this.#resting.set(keyOf(wanted), { failures: failures + 1, untilMs: clock.nowMs() + waitMs });
     }
   }
 
@@ -88,6 +111,9 @@ export class CertificateController {
     }
   }
 }
+
+const keyOf = ({ namespace, name, issuer, names }: WantedCertificate): string =>
+  `${namespace}/${name} ${issuer} ${names.join(",")}`;
 
 const unwritten = ({ namespace, name }: WantedCertificate): Secret => ({
   apiVersion: "v1",

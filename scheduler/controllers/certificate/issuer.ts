@@ -1,6 +1,8 @@
 /** Issues certificates for host names. One is the cluster's own authority, for development; another speaks ACME. */
 export interface CertificateIssuer {
-  /** @throws what kept it from issuing; it is asked again after a growing pause */
+  /** It counts who asks in vain: the pause after the first time, which doubles. */
+  readonly retryMsMin?: number;
+  /** @throws what kept it from issuing; with the code AUTHORITY_UNREACHABLE nobody has counted it */
   issue(names: readonly string[], signal: AbortSignal): Promise<IssuedCertificate>;
 }
 

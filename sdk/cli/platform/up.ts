@@ -10,6 +10,7 @@ import {
   controlSocketPath,
   ensureDataDirectory,
   lockDataDirectory,
+  type ProgramSpec,
   serveControl,
   Supervisor,
 } from "../../supervise/index.ts";
@@ -35,6 +36,13 @@ export async function up(context: Context, flags: UpFlags): Promise<void> {
   const dataDirectory = dataDirectoryOf(context, flags);
   const ports = portsOf(flags);
   checkNodeName(flags.nodeName);
+  // Before anything is: what is said of them may be wrong.
+  const programs: Programs = {
+    scheduler: schedulerProgram(dataDirectory, flags, ports),
+    agent: agentProgram(dataDirectory, flags, ports),
+    gateway: gatewayProgram(dataDirectory, flags, ports),
+    docker: dockerProgram(dataDirectory, flags, ports),
+  };
   ensureDataDirectory(dataDirectory);
   if (flags.detach === true) {
     checkUnlocked(dataDirectory);
@@ -63,7 +71,7 @@ export async function up(context: Context, flags: UpFlags): Promise<void> {
     return { pid: process.pid, programs: supervisor.status() };
   });
   try {
-    const facts = await startAll(supervisor, dataDirectory, flags, ports);
+    const facts = await startAll(supervisor, programs);
     const hungUp = hangup(() => void supervisor.replace("gateway"));
     announce(context, { dataDirectory, flags, ports, facts, tookMs: systemClock.nowMs() - startedMs });
     await Promise.race([aborted(stop), asked.promise, hungUp]);
@@ -86,13 +94,16 @@ function hangup(replace: () => void): Promise<void> {
 
 type Facts = Readonly<Record<string, string>>;
 
-async function startAll(supervisor: Supervisor, dataDirectory: string, flags: UpFlags, ports: Ports): Promise<Facts> {
-  await supervisor.start(schedulerProgram(dataDirectory, flags, ports));
-  const [node] = await Promise.all([
-    supervisor.start(agentProgram(dataDirectory, flags, ports)),
-    supervisor.start(gatewayProgram(dataDirectory, flags, ports)),
-  ]);
-  const docker = dockerProgram(dataDirectory, flags, ports);
+interface Programs {
+  readonly scheduler: ProgramSpec;
+  readonly agent: ProgramSpec;
+  readonly gateway: ProgramSpec;
+  readonly docker: ProgramSpec | undefined;
+}
+
+async function startAll(supervisor: Supervisor, { scheduler, agent, gateway, docker }: Programs): Promise<Facts> {
+  await supervisor.start(scheduler);
+  const [node] = await Promise.all([supervisor.start(agent), supervisor.start(gateway)]);
   if (docker !== undefined) await supervisor.start(docker);
   return node;
 }
@@ -142,6 +153,8 @@ function childEnvironment({ environment }: Context): Readonly<Record<string, str
     "XDG_RUNTIME_DIR",
     "XDG_CACHE_HOME",
     "DOCKER_CONFIG",
+    // Authorities of a company's own, for registries and for who issues certificates.
+    "NODE_EXTRA_CA_CERTS",
     "TMPDIR",
     "NODE_COMPILE_CACHE",
   ];
