@@ -14,7 +14,16 @@ class World {
 
   constructor(spec: Partial<ScaleSpec> = {}, counts: Partial<PodCounts> = {}, idle = new IdleTimes()) {
     this.counts = {
-      ...{ pods: 0, ready: 0, reachable: true, initialized: true, activation: undefined, activated: 0, native: false },
+      ...{
+        pods: 0,
+        ready: 0,
+        reachable: true,
+        initialized: true,
+        prepared: true,
+        activation: undefined,
+        activated: 0,
+        native: false,
+      },
       ...counts,
     };
     this.scaler = new RevisionScaler({ ...parseSpec({}, 0, defaultConfig), ...spec }, this.counts, { nowMs: 0, idle });

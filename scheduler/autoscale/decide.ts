@@ -9,6 +9,8 @@ import type { Load } from "./wish.ts";
 export interface Situation extends Observation {
   /** The initial scale has been reached once. */
   readonly initialized: boolean;
+  /** Some node has the image prepared. */
+  readonly prepared: boolean;
   /** Mark of the newest pod that an activation made; another one than last time means that a request came. */
   readonly activation: string | undefined;
   /** Pods that activations made; more than last time: a burst came. */
@@ -85,7 +87,9 @@ export function decide(spec: ScaleSpec, before: ScaleMemory, situation: Situatio
   desired = bounded.pods;
   const isProxied = excessBurstCapacity < 0 || desired === 0;
   const proxySinceMs = isProxied ? (memory.proxySinceMs ?? nowMs) : undefined;
-  let { activity } = memory;
+  // Its time to come up begins when there is something to start: an image that comes late is run all the same.
+  const isAwaited = !initialized && !situation.prepared && memory.activity.phase === "activating";
+  let activity = isAwaited ? { ...memory.activity, sinceMs: nowMs } : memory.activity;
   let want = desired;
   const gaveUp = !initialized && activity.phase === "activating" && nowMs - activity.sinceMs > spec.activationTimeoutMs;
   if (desired === 0 || gaveUp) {

@@ -23,7 +23,7 @@ export interface ReplayOptions {
  */
 export function replay(spec: ScaleSpec, { samples, startWallMs, idle, native }: ReplayOptions): ScaleReplay {
   let counts: PodCounts = {
-    ...{ pods: 0, ready: 0, reachable: true, initialized: true },
+    ...{ pods: 0, ready: 0, reachable: true, initialized: true, prepared: true },
     ...{ activation: undefined, activated: 0, native },
   };
   const scaler = new RevisionScaler(spec, counts, { nowMs: 0, idle });

@@ -23,6 +23,8 @@ export interface PodCounts {
   readonly activation: string | undefined;
   /** Pods that activations made. */
   readonly activated: number;
+  /** Some node has the image prepared. */
+  readonly prepared: boolean;
   /** It has native pods, or would: their starts cost something. */
   readonly native: boolean;
 }
@@ -127,7 +129,7 @@ export class RevisionScaler {
 
   /** Decides how many pods there shall be. */
   decide({ nowMs, wallMs }: Moment, counts: PodCounts): ScaleDecision {
-    const { pods, ready, reachable, initialized, activation, activated } = counts;
+    const { pods, ready, reachable, initialized, prepared, activation, activated } = counts;
     const load = this.#load(this.#own, nowMs);
     const warm = this.#warm(nowMs, counts);
     const outcome = decide(this.#spec, this.#memory, {
@@ -136,6 +138,7 @@ export class RevisionScaler {
       ready,
       reachable,
       initialized,
+      prepared,
       activation,
       activated,
       load,

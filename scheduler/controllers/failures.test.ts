@@ -106,6 +106,16 @@ describe("what goes wrong", () => {
     await world.ready("hello");
   });
 
+  test("an image that comes after the revision's deadline is run all the same", async () => {
+    await using world = await World.start(["a", "b"]);
+    for (const agent of world.agents) agent.refusal = "REGISTRY_UNREACHABLE";
+    await world.deploy("hello", "hello:1", { "serving.knative.dev/progress-deadline": "30s" });
+    await world.pass(120_000);
+    expect(await world.condition("hello")).toMatchObject({ status: "False" });
+    for (const agent of world.agents) agent.refusal = undefined;
+    await world.ready("hello");
+  });
+
   test("the scale of an image that nobody has found is nobody's news", async () => {
     await using world = await World.start(["a"]);
     await world.deploy("hello", "later:1", { "autoscaling.knative.dev/min-scale": "3" });

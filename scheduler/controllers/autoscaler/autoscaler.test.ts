@@ -20,6 +20,7 @@ const counts = (more: Partial<PodCounts> = {}): PodCounts => ({
   initialized: true,
   activation: undefined,
   activated: 0,
+  prepared: true,
   native: false,
   ...more,
 });

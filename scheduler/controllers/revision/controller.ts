@@ -140,6 +140,7 @@ export class RevisionController {
       ),
       reachable: revision.metadata.labels?.[label.routingState] !== "reserve",
       initialized: isConditionTrue(revision, initializedCondition),
+      prepared: (revision.status?.preparedNodes ?? []).length > 0,
       native: (revision.status?.preparedNodes ?? []).some(({ variant }) => variant === "native"),
     };
     const workload = workloadOf(key, revision);

@@ -169,6 +169,7 @@ export class FunctionRun {
       ready: this.#pods.filter(({ readyAtMs }) => readyAtMs <= this.#nowMs).length,
       reachable: true,
       initialized: true,
+      prepared: true,
       activation: this.#activation,
       activated: this.#activation === undefined ? 0 : 1,
       native: true,

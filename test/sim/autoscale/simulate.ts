@@ -90,6 +90,7 @@ function runOf(
     initialized: true,
     activation: undefined,
     activated: 0,
+    prepared: true,
     native: true,
   };
   const scaler = new RevisionScaler(spec, start, { nowMs: 0, idle: new IdleTimes(), keepWarm: contender.keepWarm });
