@@ -2,6 +2,7 @@ import {
   ApiFault,
   type ApiObject,
   configMaps,
+  type CoreService,
   type PodSpec,
   referencesOf,
   type Resource,
@@ -16,16 +17,18 @@ export type Entries = ReadonlyMap<string, string>;
 export interface GivenObjects {
   readonly secrets: ReadonlyMap<string, Entries>;
   readonly configMaps: ReadonlyMap<string, Entries>;
+  /** Of the whole cluster, as the node knows them. */
+  readonly services: readonly CoreService[];
 }
 
-export const nothingGiven: GivenObjects = { secrets: new Map(), configMaps: new Map() };
+export const nothingGiven: GivenObjects = { secrets: new Map(), configMaps: new Map(), services: [] };
 
 /** Asks for what the pod names, and for nothing else: a node sees the Secrets of its own pods only. @throws ApiFault */
 export async function givenTo(
   { namespace, spec }: { readonly namespace: string; readonly spec: PodSpec },
   client: Pick<ApiClient, "get">,
   signal: AbortSignal,
-): Promise<GivenObjects> {
+): Promise<Omit<GivenObjects, "services">> {
   const references = referencesOf(spec);
   const read = async <Kind extends ApiObject>(
     resource: Resource<Kind>,

@@ -1,4 +1,4 @@
-import { annotation, label, type Pod, pods, type Revision } from "@shallop/sdk/api";
+import { type CoreService, annotation, label, type Pod, pods, type Revision } from "@shallop/sdk/api";
 import type { ApiClient } from "@shallop/sdk/client";
 import { type Clock, describeError, type Log, type Random, type Timer } from "@shallop/sdk/internal";
 import type { Activation } from "@shallop/sdk/wire";
@@ -36,6 +36,7 @@ export interface NodeAgentSettings {
   readonly client: ApiClient;
   readonly pods: ObjectCache<Pod>;
   readonly revisions: ObjectCache<Revision>;
+  readonly services: ObjectCache<CoreService>;
   readonly events: EventSink;
   readonly images: ImageSource;
   readonly logs: LogStore;
@@ -63,6 +64,8 @@ export class NodeAgent {
   readonly activator: Activator;
   /** Who else is told that a pod of this node is in another state than before. */
   podChanged: ((pod: LocalPod) => void) | undefined;
+  /** The same of Services. */
+  servicesChanged: (() => void) | undefined;
   readonly #settings: NodeAgentSettings;
   readonly #reporter: Reporter;
   readonly #work: Work;
@@ -96,7 +99,10 @@ export class NodeAgent {
     this.pods = new NodePods({
       ...settings,
       place: { node, hostIp: settings.hostIp },
-      given: (manifest, signal) => givenTo(manifest, settings.client, signal),
+      given: async (manifest, signal) => ({
+        ...(await givenTo(manifest, settings.client, signal)),
+        services: settings.services.list(),
+      }),
       woken: (running) => this.#standbys.woken(running),
       standbyLost: (uid) => this.#standbys.lost(uid),
       changed: (pod) => this.#changed(pod),

@@ -4,6 +4,7 @@ import path from "node:path";
 import {
   type ApiObject,
   apiVersionOf,
+  type CoreService,
   coreServices,
   endpointSlices,
   imagePolicies,
@@ -96,9 +97,12 @@ export async function startNode(settings: NodeSettings, signal: AbortSignal): Pr
   const place = { settings, directory, membership, registry, features, machine, client, hostIp, endpoints };
   nameBuiltinRegistry(place, membership);
   const prepared = await openPrepared(directory, settings);
-  const { agent, logs, events, runtimes } = await openAgent({ ...place, prepared, run }, closing.signal);
+  const { agent, clusterServices, logs, events, runtimes } = await openAgent(
+    { ...place, prepared, run },
+    closing.signal,
+  );
   const identity = { current: membership };
-  const services = openServices({ ...place, agent, identity: () => identity.current }, closing.signal);
+  const services = openServices({ ...place, agent, clusterServices, identity: () => identity.current }, closing.signal);
   const open = await openRuntimes({ ...place, run, agent, runtimes, prepared, sandbox, jail, cells, services });
   await agent.start();
   await open.warmUp();
@@ -163,6 +167,7 @@ function registrationOf(
 
 interface OpenAgent {
   readonly agent: NodeAgent;
+  readonly clusterServices: ObjectCache<CoreService>;
   readonly logs: LogStore;
   readonly events: EventRecorder;
   /** Still empty: a runtime needs the agent's pods as its observer. */
@@ -216,8 +221,15 @@ async function openAgent(
   };
   const watched = { ...informer, onChange: policiesChanged };
   policies.follow(startInformer(client, imagePolicies, {}, watched));
+  const serviceInformer = startInformer(
+    client,
+    coreServices,
+    {},
+    { ...informer, onChange: () => agent.servicesChanged?.() },
+  );
   // Ended before its first list: nobody waits for it.
-  for (const { synced } of [podInformer, revisionInformer]) synced.catch(() => undefined);
+  for (const { synced } of [podInformer, revisionInformer, serviceInformer]) synced.catch(() => undefined);
+  const clusterServices = cacheOf(serviceInformer);
   const agent = new NodeAgent({
     ...settings,
     recordDelayMs,
@@ -226,6 +238,7 @@ async function openAgent(
     client,
     pods: cacheOf(podInformer),
     revisions: cacheOf(revisionInformer),
+    services: clusterServices,
     events: {
       emit: (about, note) => {
         const apiVersion = about.kind === "Revision" ? apiVersionOf(revisions) : "v1";
@@ -239,15 +252,15 @@ async function openAgent(
     standbyDirectory: path.join(place.run, standbyDirectoryName),
     room: machine.room,
   });
-  return { agent, logs, events, runtimes };
+  return { agent, clusterServices, logs, events, runtimes };
 }
 
 /** Services of the cluster, as pods of this node find them. */
 function openServices(
-  place: NodePlace & { readonly agent: NodeAgent; readonly identity: () => Membership },
+  place: NodePlace & Pick<OpenAgent, "agent" | "clusterServices"> & { readonly identity: () => Membership },
   signal: AbortSignal,
 ): NodeServices {
-  const { settings, client, agent, identity } = place;
+  const { settings, client, agent, identity, clusterServices } = place;
   const { clock, random, log } = settings;
   const watch = <T extends ApiObject>(resource: Resource<T>, onChange = () => services.wake()): ObjectCache<T> => {
     const informer = startInformer(client, resource, {}, { signal, clock, log, onChange });
@@ -255,11 +268,12 @@ function openServices(
     return cacheOf(informer);
   };
   const services = new NodeServices({
-    ...{ services: watch(coreServices), slices: watch(endpointSlices), routes: watch(routes) },
+    ...{ services: clusterServices, slices: watch(endpointSlices), routes: watch(routes) },
     // Asked when somebody connects; they change with every heartbeat.
     nodes: watch(nodes, () => undefined),
     ...{ pods: agent.pods, identity, apiServer: () => identity().server, clock, random, log },
   });
+  agent.servicesChanged = () => services.wake();
   agent.podChanged = (pod) => {
     if (hasPeers(pod)) services.wake();
   };

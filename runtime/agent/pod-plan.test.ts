@@ -176,7 +176,29 @@ const given: GivenObjects = {
     ],
   ]),
   secrets: new Map([["keys", new Map([["token", base64("s3cret")]])]]),
+  services: [],
 };
+
+test("variables of Services give way to the pod's own, which may name them", () => {
+  const api = {
+    ...{ apiVersion: "v1", kind: "Service" as const, spec: { clusterIP: "10.96.0.1", ports: [{ port: 443 }] } },
+    metadata: {
+      namespace: "default",
+      name: "kubernetes",
+      uid: "k",
+      generation: 1,
+      resourceVersion: "1",
+      creationTimestamp: "",
+    },
+  } as const;
+  const env = [
+    { name: "API", value: "https://$(KUBERNETES_SERVICE_HOST)" },
+    { name: "KUBERNETES_SERVICE_PORT", value: "1" },
+  ];
+  const { containers } = plan({ containers: [{ name: "a", image: "i", env }] }, { ...nothingGiven, services: [api] });
+  const known = Object.fromEntries(containers[0]?.env.map(({ name, value }) => [name, value]) ?? []);
+  expect(known).toMatchObject({ API: "https://10.96.0.1", KUBERNETES_SERVICE_PORT: "1" });
+});
 
 test("variables and files of ConfigMaps and Secrets", () => {
   const { containers, volumes } = plan(

@@ -33,6 +33,7 @@ import type { PreparedImage } from "./image-source.ts";
 import { containerLimitsOf, graceMsOf, type PodManifest } from "./manifest.ts";
 import type { PodRecord } from "./pod-record.ts";
 import { processWishOf } from "./process-wish.ts";
+import { serviceVariables } from "./service-variables.ts";
 
 /** What asks to be started again sooner would keep the node busy with starts. */
 const restartAfterMsMin = 100;
@@ -223,12 +224,12 @@ const present = <Name extends string, Value>(name: Name, value: Value | undefine
 
 type EnvironmentInput = Omit<PlanInput, "images">;
 
-/** A container's variables, those of whole objects first: what it says itself counts more. @throws PodFault UNSUPPORTED */
+/** A container's variables, those of Services and of whole objects first: what it says itself counts more. @throws PodFault UNSUPPORTED */
 export function environmentOf(
   container: Container,
   input: EnvironmentInput,
 ): readonly { readonly name: string; readonly value: string }[] {
-  const known = new Map<string, string>();
+  const known = new Map(serviceVariables(input.manifest, input.given.services));
   for (const source of container.envFrom ?? []) {
     for (const [name, value] of variablesOf(source, input)) known.set(name, value);
   }

@@ -256,6 +256,8 @@ export interface PodSpec {
   readonly volumes?: readonly PodVolume[];
   readonly activeDeadlineSeconds?: number;
   readonly serviceAccountName?: string;
+  /** Variables tell of the namespace's Services; true when absent. */
+  readonly enableServiceLinks?: boolean;
   readonly nodeName?: string;
   readonly terminationGracePeriodSeconds?: number;
   readonly restartPolicy?: "Always" | "OnFailure" | "Never";

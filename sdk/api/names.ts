@@ -108,6 +108,8 @@ export const annotation = {
    * failure in a row, up to a minute, and from the begin when it has run for 10 s. Absent: as Kubernetes has it.
    */
   restartAfter: "shallop.dev/restart-after",
+  /** On Pods, by a user: `none`, and they are told of no Service by variables, the API's neither. */
+  serviceVariables: "shallop.dev/service-variables",
   /** On Nodes: identity of the machine and network namespace; a gateway with the same one reaches pods directly. */
   machine: "shallop.dev/machine",
   /** On Nodes: `host:port` of the node agent (mutual TLS), and the unix socket of it on the same machine. */

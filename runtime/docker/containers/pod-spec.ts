@@ -74,6 +74,7 @@ export function podOf(record: ContainerRecord, machine: Machine, isRead = false)
         [annotation.root]: record.id,
         [annotation.log]: record.id,
         [annotation.restartAfter]: restartAfter,
+        [annotation.serviceVariables]: "none",
         ...networksOf(record),
         ...(isRead ? { [annotation.holdsOutput]: "true" } : {}),
         ...shareAnnotations(request, machine),
