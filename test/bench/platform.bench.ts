@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -38,16 +38,17 @@ export async function platformBench(): Promise<void> {
   const atZero = memoryOf(platform);
 
   console.log("\nfrom zero, through the gateway, image on the node");
-  const wasm = await coldStarts(platform, idle, coldRounds);
+  await using bare = await BareServer.start();
+  const wasm = await coldStarts(platform, idle, { rounds: coldRounds, bare });
   report("wasm", wasm, 5);
   if (status.nodes[0]?.native === "yes") {
     await platform.run("build", sample("native"), "--push");
     const native = await deployed(platform, { prefix: "native", image: "native:1.0.0", count: nativeFunctions });
-    report("native (Node in the container)", await coldStarts(platform, native, coldRounds), 400);
+    report("native (Node in the container)", await coldStarts(platform, native, { rounds: coldRounds, bare }), 400);
   } else figure("native", "not here", "shallop status says what is missing");
 
   console.log("\nwarm, 16 connections, alternating, medians of three");
-  await warmRequests(platform, idle[0] ?? "");
+  await warmRequests(platform, { name: idle[0] ?? "", bare });
 
   console.log("\nmemory");
   await atZeroAgain(platform, idle);
@@ -86,11 +87,19 @@ interface Starts {
   readonly cold: readonly number[];
   /** Of the same functions, once they have a pod: after the same pause, which a machine takes time to wake up from. */
   readonly warm: readonly number[];
+  /** Of bare node:http, after it too. */
+  readonly bare: readonly number[];
 }
 
-async function coldStarts(platform: Platform, names: readonly string[], rounds: number): Promise<Starts> {
+interface Rounds {
+  readonly rounds: number;
+  readonly bare: BareServer;
+}
+
+async function coldStarts(platform: Platform, names: readonly string[], { rounds, bare }: Rounds): Promise<Starts> {
   const cold: number[] = [];
   const warm: number[] = [];
+  const bareMs: number[] = [];
   for (let round = 0; round < rounds; round++) {
     if (round > 0) await atZeroAgain(platform, names);
     for (const name of names) {
@@ -103,12 +112,14 @@ async function coldStarts(platform: Platform, names: readonly string[], rounds: 
         // What the start has left to do (records, a spare thread) shall not be counted against the next.
         await systemClock.sleep(betweenMs);
       }
+      bareMs.push((await plainRequest(bare.port, "localhost")).ms);
+      await systemClock.sleep(betweenMs);
     }
   }
-  return { cold, warm };
+  return { cold, warm, bare: bareMs };
 }
 
-function report(what: string, { cold, warm }: Starts, goalMs: number): void {
+function report(what: string, { cold, warm, bare }: Starts, goalMs: number): void {
   const p50 = median(cold);
   figure(`${what}: p50`, `${p50.toFixed(1)} ms`, `goal ${goalMs} ms: ${(p50 / goalMs).toFixed(2)} of it`);
   figure(`${what}: p99`, `${quantile(cold, 0.99).toFixed(1)} ms`, `${cold.length} starts`);
@@ -119,35 +130,57 @@ function report(what: string, { cold, warm }: Starts, goalMs: number): void {
     `from zero to it ${(p50 / warmP50).toFixed(2)}`,
   );
   figure("… warm, after the same pause: p99", `${quantile(warm, 0.99).toFixed(1)} ms`, `${warm.length} requests`);
+  const bareText = `${median(bare).toFixed(1)}, ${quantile(bare, 0.99).toFixed(1)} ms`;
+  figure("… bare node:http, after the same pause: p50, p99", bareText, `${bare.length} requests`);
 }
 
-async function warmRequests(platform: Platform, name: string): Promise<void> {
-  const bare = spawn(process.execPath, [fileURLToPath(new URL("hello-server.ts", import.meta.url))], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  try {
-    const [line] = (await once(bare.stdout, "data")) as [Buffer];
-    const load = { connections: 16, durationMs: 4_000 };
-    const function_: number[] = [];
-    const limit: number[] = [];
-    const latencies: number[] = [];
-    for (let round = 0; round < 3; round++) {
-      const answered = await putLoad({ ...load, port: platform.ports.gateway, host: `${name}.default.localhost` });
-      if (Object.keys(answered.statuses).join() !== "200")
-        throw new Error(`answers: ${JSON.stringify(answered.statuses)}`);
-      function_.push(answered.requestsPerSecond);
-      latencies.push(answered.p50Ms);
-      limit.push((await putLoad({ ...load, port: Number(line.toString()), host: "localhost" })).requestsPerSecond);
-    }
-    const ratio = median(function_) / median(limit);
-    figure(
-      "function (fresh instance a request)",
-      `${median(function_).toFixed(0)}/s`,
-      `p50 ${median(latencies).toFixed(1)} ms`,
-    );
-    figure("bare node:http hello", `${median(limit).toFixed(0)}/s`, `ratio ${ratio.toFixed(4)}`);
-  } finally {
-    bare.kill();
+interface Warm {
+  readonly name: string;
+  readonly bare: BareServer;
+}
+
+async function warmRequests(platform: Platform, { name, bare }: Warm): Promise<void> {
+  const load = { connections: 16, durationMs: 4_000 };
+  const function_: number[] = [];
+  const limit: number[] = [];
+  const latencies: number[] = [];
+  for (let round = 0; round < 3; round++) {
+    const answered = await putLoad({ ...load, port: platform.ports.gateway, host: `${name}.default.localhost` });
+    if (Object.keys(answered.statuses).join() !== "200")
+      throw new Error(`answers: ${JSON.stringify(answered.statuses)}`);
+    function_.push(answered.requestsPerSecond);
+    latencies.push(answered.p50Ms);
+    limit.push((await putLoad({ ...load, port: bare.port, host: "localhost" })).requestsPerSecond);
+  }
+  const ratio = median(function_) / median(limit);
+  figure(
+    "function (fresh instance a request)",
+    `${median(function_).toFixed(0)}/s`,
+    `p50 ${median(latencies).toFixed(1)} ms`,
+  );
+  figure("bare node:http hello", `${median(limit).toFixed(0)}/s`, `ratio ${ratio.toFixed(4)}`);
+}
+
+/** node:http that says hello, in a process of its own. */
+class BareServer implements AsyncDisposable {
+  readonly port: number;
+  readonly #process: ChildProcess;
+
+  private constructor(process: ChildProcess, port: number) {
+    this.#process = process;
+    this.port = port;
+  }
+
+  static async start(): Promise<BareServer> {
+    const server = spawn(process.execPath, [fileURLToPath(new URL("hello-server.ts", import.meta.url))], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const [line] = (await once(server.stdout, "data")) as [Buffer];
+    return new BareServer(server, Number(line.toString()));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#process.kill();
   }
 }
 
