@@ -36,7 +36,6 @@ export interface NodeAgentSettings {
   readonly client: ApiClient;
   readonly pods: ObjectCache<Pod>;
   readonly revisions: ObjectCache<Revision>;
-  readonly services: ObjectCache<CoreService>;
   readonly events: EventSink;
   readonly images: ImageSource;
   readonly logs: LogStore;
@@ -64,8 +63,8 @@ export class NodeAgent {
   readonly activator: Activator;
   /** Who else is told that a pod of this node is in another state than before. */
   podChanged: ((pod: LocalPod) => void) | undefined;
-  /** The same of Services. */
-  servicesChanged: (() => void) | undefined;
+  /** Those of the cluster, of which pods are told. */
+  services: ObjectCache<CoreService> = { synced: false, list: () => [] };
   readonly #settings: NodeAgentSettings;
   readonly #reporter: Reporter;
   readonly #work: Work;
@@ -101,7 +100,7 @@ export class NodeAgent {
       place: { node, hostIp: settings.hostIp },
       given: async (manifest, signal) => ({
         ...(await givenTo(manifest, settings.client, signal)),
-        services: settings.services.list(),
+        services: this.services.list(),
       }),
       woken: (running) => this.#standbys.woken(running),
       standbyLost: (uid) => this.#standbys.lost(uid),

@@ -4,7 +4,6 @@ import path from "node:path";
 import {
   type ApiObject,
   apiVersionOf,
-  type CoreService,
   coreServices,
   endpointSlices,
   imagePolicies,
@@ -97,12 +96,9 @@ export async function startNode(settings: NodeSettings, signal: AbortSignal): Pr
   const place = { settings, directory, membership, registry, features, machine, client, hostIp, endpoints };
   nameBuiltinRegistry(place, membership);
   const prepared = await openPrepared(directory, settings);
-  const { agent, clusterServices, logs, events, runtimes } = await openAgent(
-    { ...place, prepared, run },
-    closing.signal,
-  );
+  const { agent, logs, events, runtimes } = await openAgent({ ...place, prepared, run }, closing.signal);
   const identity = { current: membership };
-  const services = openServices({ ...place, agent, clusterServices, identity: () => identity.current }, closing.signal);
+  const services = openServices({ ...place, agent, identity: () => identity.current }, closing.signal);
   const open = await openRuntimes({ ...place, run, agent, runtimes, prepared, sandbox, jail, cells, services });
   await agent.start();
   await open.warmUp();
@@ -167,7 +163,6 @@ function registrationOf(
 
 interface OpenAgent {
   readonly agent: NodeAgent;
-  readonly clusterServices: ObjectCache<CoreService>;
   readonly logs: LogStore;
   readonly events: EventRecorder;
   /** Still empty: a runtime needs the agent's pods as its observer. */
@@ -221,15 +216,8 @@ async function openAgent(
   };
   const watched = { ...informer, onChange: policiesChanged };
   policies.follow(startInformer(client, imagePolicies, {}, watched));
-  const serviceInformer = startInformer(
-    client,
-    coreServices,
-    {},
-    { ...informer, onChange: () => agent.servicesChanged?.() },
-  );
   // Ended before its first list: nobody waits for it.
-  for (const { synced } of [podInformer, revisionInformer, serviceInformer]) synced.catch(() => undefined);
-  const clusterServices = cacheOf(serviceInformer);
+  for (const { synced } of [podInformer, revisionInformer]) synced.catch(() => undefined);
   const agent = new NodeAgent({
     ...settings,
     recordDelayMs,
@@ -238,7 +226,6 @@ async function openAgent(
     client,
     pods: cacheOf(podInformer),
     revisions: cacheOf(revisionInformer),
-    services: clusterServices,
     events: {
       emit: (about, note) => {
         const apiVersion = about.kind === "Revision" ? apiVersionOf(revisions) : "v1";
@@ -252,28 +239,28 @@ async function openAgent(
     standbyDirectory: path.join(place.run, standbyDirectoryName),
     room: machine.room,
   });
-  return { agent, clusterServices, logs, events, runtimes };
+  return { agent, logs, events, runtimes };
 }
 
 /** Services of the cluster, as pods of this node find them. */
 function openServices(
-  place: NodePlace & Pick<OpenAgent, "agent" | "clusterServices"> & { readonly identity: () => Membership },
+  place: NodePlace & { readonly agent: NodeAgent; readonly identity: () => Membership },
   signal: AbortSignal,
 ): NodeServices {
-  const { settings, client, agent, identity, clusterServices } = place;
+  const { settings, client, agent, identity } = place;
   const { clock, random, log } = settings;
   const watch = <T extends ApiObject>(resource: Resource<T>, onChange = () => services.wake()): ObjectCache<T> => {
     const informer = startInformer(client, resource, {}, { signal, clock, log, onChange });
     informer.synced.catch(() => undefined);
     return cacheOf(informer);
   };
+  agent.services = watch(coreServices);
   const services = new NodeServices({
-    ...{ services: clusterServices, slices: watch(endpointSlices), routes: watch(routes) },
+    ...{ services: agent.services, slices: watch(endpointSlices), routes: watch(routes) },
     // Asked when somebody connects; they change with every heartbeat.
     nodes: watch(nodes, () => undefined),
     ...{ pods: agent.pods, identity, apiServer: () => identity().server, clock, random, log },
   });
-  agent.servicesChanged = () => services.wake();
   agent.podChanged = (pod) => {
     if (hasPeers(pod)) services.wake();
   };

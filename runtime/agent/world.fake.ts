@@ -123,7 +123,6 @@ export class FakeWorld implements AsyncDisposable {
       client: api,
       pods: podCache,
       revisions: revisionCache,
-      services: { synced: true, list: () => [] },
       events,
       images: this.images,
       logs,
