@@ -23,11 +23,23 @@ const packages = ["io", "clocks", "random", "filesystem", "sockets", "cli", "htt
 export async function minimalComponent(pages = 2): Promise<Uint8Array> {
   const wat = await readFile(here("guests/hello.wat"), "utf8");
   const filled = `(func $fill (memory.fill (i32.const 65536) (i32.const 1) (i32.const ${(pages - 1) * 65_536}))) (start $fill)`;
-  const text =
-    pages === 2 ? wat : wat.replace('(memory (export "memory") 2)', `(memory (export "memory") ${pages}) ${filled}`);
+  return ofText(
+    pages === 2 ? wat : wat.replace('(memory (export "memory") 2)', `(memory (export "memory") ${pages}) ${filled}`),
+  );
+}
+
+/** The same, but it waits a second first. */
+export const waitingMinimalComponent = async (): Promise<Uint8Array> =>
+  ofText(await readFile(here("guests/wait.wat"), "utf8"));
+
+const imports = ["http/types", "clocks/monotonic-clock", "io/poll"]
+  .map((name) => `import wasi:${name}@0.2.3;`)
+  .join(" ");
+
+/** Of what its world has, a component imports what its core module does. */
+async function ofText(text: string): Promise<Uint8Array> {
   const library = dirname(createRequire(import.meta.url).resolve("@bytecodealliance/jco"));
-  let wit =
-    "package bench:guest;\nworld hello { import wasi:http/types@0.2.3; export wasi:http/incoming-handler@0.2.3; }\n";
+  let wit = `package bench:guest;\nworld hello { ${imports} export wasi:http/incoming-handler@0.2.3; }\n`;
   for (const name of packages) {
     const file = join(library, "../lib/wit/builtin/0.2.12", `wasi-${name}`, "package.wit");
     const one = (await readFile(file, "utf8")).replaceAll("0.2.12", "0.2.3");

@@ -1,4 +1,5 @@
 import { fileURLToPath } from "node:url";
+import { systemClock } from "../../sdk/internal/index.ts";
 import { sendCrowd } from "../support/h2-crowd.ts";
 import { inventoryOf } from "../support/inventory.ts";
 import { putLoad } from "../support/load.ts";
@@ -6,10 +7,10 @@ import { eventually, Platform } from "../support/platform.ts";
 import { echoScript } from "../soak/mixed-load.ts";
 import { needKubectl } from "../support/kubectl.ts";
 import { Workshop } from "../support/workshop.ts";
-import { minimalComponent } from "./engine-guests.ts";
+import { minimalComponent, waitingMinimalComponent } from "./engine-guests.ts";
 import { figure, median } from "./figures.ts";
 import { bareNode, type HttpPeer } from "./http-peers.ts";
-import { descendants, processorMsOf } from "./processes.ts";
+import { descendants, processorMs, processorMsOf } from "./processes.ts";
 import { haproxy, nginx, proxyPrograms } from "./proxy-peers.ts";
 
 export interface ProxiesBench {
@@ -22,7 +23,11 @@ export const largeProxiesBench: ProxiesBench = { rounds: 7, roundMs: 3_000, conn
 export const smallProxiesBench: ProxiesBench = { rounds: 1, roundMs: 300, connections: 4, crowd: 50 };
 
 const sample = (name: string): string => fileURLToPath(new URL(`../../samples/${name}`, import.meta.url));
+// As guests/wait.wat has it.
 const forkWaitMs = 1_000;
+const crowds = ["first", "second", "third"] as const;
+// A gateway hears within it how a function that was just deployed scales.
+const settledMs = 3_000;
 
 /** Someone who answers hello, and all processes that have a part in it. */
 interface Contender {
@@ -61,7 +66,7 @@ export async function proxiesBench(bench: ProxiesBench): Promise<void> {
   );
   const byName = await measured(contenders, bench);
   await addedLatency(contenders, byName, bench);
-  await crowdOfForks(platform, workshop, bench);
+  await crowdsOfForks(platform, workshop, bench);
 }
 
 const nginxToPod = "nginx → native pod";
@@ -183,18 +188,31 @@ async function addedLatency(
   }
 }
 
-/** From no instance at all to so many at work at once. */
-async function crowdOfForks(platform: Platform, workshop: Workshop, { crowd }: ProxiesBench): Promise<void> {
-  const image = await workshop.publish(platform, "crowd", { script: echoScript });
+/** From one instance at most to so many at work at once; and again, when the pods that have come are there. */
+async function crowdsOfForks(platform: Platform, workshop: Workshop, { crowd }: ProxiesBench): Promise<void> {
+  const functions = [
+    { name: "quickjs-crowd", what: { script: echoScript }, is: "QuickJS function" },
+    { name: "minimal-crowd", what: { component: await waitingMinimalComponent() }, is: "minimal component" },
+  ];
   const limits = ["--annotation", "limits.shallop.dev/instances=4000", "--memory", "4Gi"];
-  await platform.run("deploy", "crowd", "--image", image, ...limits);
-  const { statuses, slowestMs } = await sendCrowd({
-    port: platform.ports.gateway,
-    host: "crowd.default.localhost",
-    path: `/?id=1&wait=${forkWaitMs}`,
-    requests: crowd,
-  });
-  console.log(`\n${crowd} requests at once, of which each keeps an instance for ${forkWaitMs} ms`);
-  const words = `goal 300 ms for 1000; ${JSON.stringify(statuses)}`;
-  figure("until all were at work and back, beyond their wait", `${(slowestMs - forkWaitMs).toFixed(0)} ms`, words);
+  for (const { name, what } of functions)
+    await platform.run("deploy", name, "--image", await workshop.publish(platform, name, what), ...limits);
+  await systemClock.sleep(settledMs);
+  console.log(
+    `\n${crowd} requests at once, of which each keeps an instance for ${forkWaitMs} ms: until all were at work and back, beyond their wait`,
+  );
+  for (const { name, is } of functions) {
+    for (const which of crowds) {
+      const beforeMs = processorMs(platform.pid);
+      const { statuses, slowestMs } = await sendCrowd({
+        port: platform.ports.gateway,
+        host: `${name}.default.localhost`,
+        path: `/?id=1&wait=${forkWaitMs}`,
+        requests: crowd,
+      });
+      const usedMs = processorMs(platform.pid) - beforeMs;
+      const words = `${usedMs} ms of processor, the platform's; goal 300 ms for 1000; ${JSON.stringify(statuses)}`;
+      figure(`${is}, ${which} crowd`, `${(slowestMs - forkWaitMs).toFixed(0)} ms`, words);
+    }
+  }
 }
