@@ -51,16 +51,18 @@ const ofOtherBytes: ReadonlySet<string> = new Set([
 
 /**
  * Compresses the answer's body on its way to the client, if it is worth it and may be changed: not what is encoded
- * already, a part of something, a stream of events, or marked `no-transform` (RFC 9111, 5.2.2.6).
+ * already, a part of something, a stream of events, or marked `no-transform` (RFC 9111, 5.2.2.6). Whether it does or not, caches hear
+ * that it depends on what the client takes.
  */
 export class CompressedAnswer extends ClientDecorator {
   readonly #rule: CompressionRule;
-  readonly #coding: Coding;
+  readonly #coding: Coding | undefined;
   #stream: (Transform & { flush(): void }) | undefined;
   #flushIsDue = false;
   #written: (() => void) | undefined;
 
-  constructor(inner: ClientEnd, rule: CompressionRule, coding: Coding) {
+  /** @param coding undefined: the client takes none of the rule's */
+  constructor(inner: ClientEnd, rule: CompressionRule, coding: Coding | undefined) {
     super(inner);
     this.#rule = rule;
     this.#coding = coding;
@@ -73,9 +75,10 @@ export class CompressedAnswer extends ClientDecorator {
   }
 
   override writeHead(status: number, headers: readonly string[], rest: AnswerRest): void {
-    if (rest === "nothing" || !this.#isWorthIt(status, headers))
+    const coding = this.#coding;
+    if (coding === undefined || rest === "nothing" || !this.#isWorthIt(status, headers))
       return super.writeHead(status, withVary(headers, status), rest);
-    const stream = compressors[this.#coding]();
+    const stream = compressors[coding]();
     this.#stream = stream;
     stream.on("data", (chunk: Buffer) => {
       if (this.inner.write(chunk)) return;
@@ -85,7 +88,7 @@ export class CompressedAnswer extends ClientDecorator {
     stream.once("error", () => this.cutShort());
     this.inner.onceClosed(() => this.#over());
     const kept = headers.filter((_item, index) => !ofOtherBytes.has(headers[index - (index % 2)] ?? ""));
-    super.writeHead(status, [...withVary(weakened(kept), status), "content-encoding", this.#coding], rest);
+    super.writeHead(status, [...withVary(weakened(kept), status), "content-encoding", coding], rest);
   }
 
   override write(chunk: Buffer): boolean {

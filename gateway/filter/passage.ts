@@ -201,12 +201,11 @@ export class Passages {
     { headers }: AcceptedRequest,
     policy: CompiledPolicy | undefined,
   ):
-    | { readonly rule: NonNullable<CompiledPolicy["compression"]>; readonly coding: "br" | "gzip" | "zstd" }
+    | { readonly rule: NonNullable<CompiledPolicy["compression"]>; readonly coding: "br" | "gzip" | "zstd" | undefined }
     | undefined {
     const rule = policy?.compression;
     if (rule === undefined || headers.isUpgrade) return undefined;
-    const coding = negotiateCoding(headerValue(headers.headers, "accept-encoding"), rule.algorithms);
-    return coding === undefined ? undefined : { rule, coding };
+    return { rule, coding: negotiateCoding(headerValue(headers.headers, "accept-encoding"), rule.algorithms) };
   }
 
   #mirrors(request: AcceptedRequest, { rule }: Match): Forwarded["mirrors"] {
