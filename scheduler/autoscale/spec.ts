@@ -176,7 +176,7 @@ function furtherSignals(annotations: Annotations, utilization: number): readonly
 
 /** Time within which a revision has to come up: its annotation, or Knative's default. */
 export function progressDeadlineMs(annotations: Annotations): number {
-  const given = parseDurationMs(annotations["serving.knative.dev/progress-deadline"] ?? "");
+  const given = parseDurationMs(annotations[annotation.progressDeadline] ?? "");
   return given === undefined || given <= 0 ? progressDeadlineMsDefault : given;
 }
 

@@ -279,6 +279,9 @@ const together: { name: string; annotations: Record<string, string>; fault: stri
     annotations: { "autoscaling.shallop.dev/signals": "cpu=80,rps=50, queue=0.5" },
     fault: undefined,
   },
+  { name: "a deadline", annotations: { "serving.knative.dev/progress-deadline": "20m" }, fault: undefined },
+  { name: "no deadline", annotations: { "serving.knative.dev/progress-deadline": "x" }, fault: "from 1s to 24h" },
+  { name: "one in parts", annotations: { "serving.knative.dev/progress-deadline": "1.5s" }, fault: "from 1s to 24h" },
   {
     name: "a signal of nobody",
     annotations: { "autoscaling.shallop.dev/signals": "disk=80" },

@@ -51,6 +51,8 @@ export const annotation = {
   preferVariant: "shallop.dev/prefer-variant",
   /** Likewise: `wasm` or `native`, and no other. */
   onlyVariant: "shallop.dev/only-variant",
+  /** On revision templates, by the user: how long a revision may take to become ready, such as `10m`. */
+  progressDeadline: "serving.knative.dev/progress-deadline",
   /** On revision templates, by the user: how long a pod may wait for a cold start to be avoided, such as `15m`; `0s`: not at all. */
   keepWarmWorth: "autoscaling.shallop.dev/keep-warm-worth",
   /**

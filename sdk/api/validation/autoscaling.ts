@@ -30,10 +30,10 @@ const integerRule =
       : `must be an integer from ${min} to ${int32Max}`;
 
 const durationRule =
-  (minMs: number, words: string, stepMs = secondMs): Rule =>
+  (minMs: number, words: string, { stepMs = secondMs, maxMs = hourMs } = {}): Rule =>
   (text) => {
     const durationMs = parseDurationMs(text);
-    const fits = durationMs !== undefined && durationMs >= minMs && durationMs <= hourMs && durationMs % stepMs === 0;
+    const fits = durationMs !== undefined && durationMs >= minMs && durationMs <= maxMs && durationMs % stepMs === 0;
     return fits ? undefined : words;
   };
 
@@ -43,6 +43,11 @@ const oneOfRule =
     values.includes(text) ? undefined : `must be one of ${values.join(", ")}`;
 
 const upToOneHour = durationRule(0, "must be a duration from 0s to 1h in whole seconds");
+
+// knative/serving pkg/apis/serving/metadata_validation.go; a pull may take long, and nobody waits for more than a day.
+const progressDeadline = durationRule(secondMs, "must be a duration from 1s to 24h in whole seconds", {
+  maxMs: 24 * hourMs,
+});
 
 const kpaClass = "kpa.autoscaling.knative.dev";
 const hpaClass = "hpa.autoscaling.knative.dev";
@@ -64,7 +69,7 @@ const rules: Readonly<Record<string, Rule>> = {
     (value) => value >= 110 && value <= 1000,
     "must be a number from 110 to 1000",
   ),
-  "scale-to-zero-pod-retention-period": durationRule(0, "must be a duration from 0s to 1h", 1),
+  "scale-to-zero-pod-retention-period": durationRule(0, "must be a duration from 0s to 1h", { stepMs: 1 }),
   "scale-down-delay": upToOneHour,
   "initial-scale": (text, settings) =>
     text === "0" && !settings.allowZeroInitialScale
@@ -80,6 +85,11 @@ const rules: Readonly<Record<string, Rule>> = {
   "activation-scale": integerRule(2),
   "metric-aggregation-algorithm": oneOfRule(["linear", "weighted-exponential", "weightedExponential"]),
 };
+
+const durations: readonly (readonly [string, Rule])[] = [
+  [annotation.keepWarmWorth, upToOneHour],
+  [annotation.progressDeadline, progressDeadline],
+];
 
 /** `minScale`, Knative's older spelling, is `min-scale`. */
 const canonical = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
@@ -100,10 +110,11 @@ export function validateAutoscaling(
     if (fault !== undefined) causes.push(invalid(`${path}.${key}`, value, fault));
     else scale[name] = Number(value);
   }
-  const worth = annotations[annotation.keepWarmWorth];
-  const worthFault = worth === undefined ? undefined : upToOneHour(worth, settings);
-  if (worth !== undefined && worthFault !== undefined)
-    causes.push(invalid(`${path}.${annotation.keepWarmWorth}`, worth, worthFault));
+  for (const [key, rule] of durations) {
+    const value = annotations[key];
+    const fault = value === undefined ? undefined : rule(value, settings);
+    if (value !== undefined && fault !== undefined) causes.push(invalid(`${path}.${key}`, value, fault));
+  }
   const dryRun = annotations[annotation.autoscalingDryRun] ?? "false";
   if (dryRun !== "true" && dryRun !== "false")
     causes.push(invalid(`${path}.${annotation.autoscalingDryRun}`, dryRun, "must be true or false"));
