@@ -2,6 +2,7 @@ import type { ContentStore, StoredLayer } from "@shallop/sdk/image";
 import type { BuildEvent, BuilderSettings } from "@shallop/sdk/wire";
 import type { ArchiveReader } from "./archive-reader.ts";
 import type { BaseImages } from "./base-images.ts";
+import type { ImagePackages } from "./image-packages.ts";
 import type { ImageTrees } from "./image-trees.ts";
 import type { RunSandbox } from "./run-sandbox.ts";
 import type { Spool } from "./spool.ts";
@@ -13,6 +14,7 @@ export interface BuildTools {
   readonly store: ContentStore;
   readonly bases: BaseImages;
   readonly trees: ImageTrees;
+  readonly packages: ImagePackages;
   readonly cache: StepCache;
   readonly reader: ArchiveReader;
   readonly spool: Spool;

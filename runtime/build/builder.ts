@@ -32,6 +32,7 @@ import { BaseImages, layersMax } from "./base-images.ts";
 import { readContext } from "./build-context.ts";
 import type { BuildTools } from "./build-tools.ts";
 import { ImageBuild } from "./image-build.ts";
+import { ImagePackages } from "./image-packages.ts";
 import { ImageTrees } from "./image-trees.ts";
 import { archiveBytesMax, entriesMax } from "./archive-entries.ts";
 import { LayerIndexes } from "./layer-index.ts";
@@ -79,7 +80,7 @@ async function carryOut(tools: BuildTools, order: BuildOrder): Promise<BuiltVari
 }
 
 /** With the form of what is in them: a builder of another version makes its own. */
-const [indexName, stepsName] = ["index-1", "steps-1"];
+const [indexName, stepsName, packagesName] = ["index-1", "steps-1", "packages-1"];
 
 /** One at a time uses the directory. @throws ImageFault STORE_FAILED */
 export async function openTools(
@@ -98,6 +99,7 @@ export async function openTools(
     tags: await ImageTags.open(settings.storeDirectory),
     client: registryClient(settings, clock, random),
   });
+  const spool = new Spool(store, reader, place("scratch"));
   let unpacker: Promise<Unpack> | undefined;
   let sandbox: Promise<RunSandbox> | undefined;
   return {
@@ -105,7 +107,7 @@ export async function openTools(
     scratch: place("scratch"),
     trees: new ImageTrees(new LayerIndexes(store, reader, place(indexName))),
     cache: new StepCache(store, place(stepsName), settings.useCache),
-    spool: new Spool(store, reader, place("scratch")),
+    ...{ spool, packages: new ImagePackages(spool, place(packagesName)) },
     unpack: async (layers, stop) => (await (unpacker ??= openUnpacker(store, directory, clock, random)))(layers, stop),
     sandbox: () => (sandbox ??= RunSandbox.open({ directory, store, clock, random }, { knownEscapes, rootless })),
     [Symbol.asyncDispose]: async () => {

@@ -452,3 +452,28 @@ test("a Dockerfile or context that is not there, or is no file, is told of", asy
   const directory = workshop.build("FROM scratch\n", { dockerfile: join(workshop.directory, "context") });
   await expect(directory).rejects.toThrow(refused("CONTEXT_INVALID", /no file/));
 });
+
+test("what package managers say is in the image is told where it is asked for, of its base too, from layer to layer", async () => {
+  const stanza = (name: string, version: string) =>
+    `Package: ${name}\nStatus: install ok installed\nArchitecture: amd64\nVersion: ${version}\n`;
+  await using asking = await openWorkshop({ listsPackages: true });
+  await asking.write({
+    old: `${stanza("libc6", "1")}\n${stanza("gone", "1")}`,
+    new: stanza("libc6", "2"),
+    "os-release": 'NAME="U"\nID=ubuntu\n',
+    installed: "P:musl\nV:1\nA:x86_64\n",
+    single: "Package: base-files\nVersion: 3\nArchitecture: amd64\n",
+  });
+  const base = "FROM scratch AS base\nCOPY old /var/lib/dpkg/status\nCOPY os-release /etc/\n";
+  const purls = async (dockerfile: string) => (await asking.build(dockerfile)).built.packages?.map(({ purl }) => purl);
+  expect(await purls(base)).toEqual(["pkg:deb/ubuntu/gone@1?arch=amd64", "pkg:deb/ubuntu/libc6@1?arch=amd64"]);
+  const replaced = `${base}FROM base\nCOPY new /var/lib/dpkg/status\nCOPY single /var/lib/dpkg/status.d/base\n`;
+  for (let again = 0; again < 2; again++)
+    expect(await purls(replaced)).toEqual([
+      "pkg:deb/ubuntu/base-files@3?arch=amd64",
+      "pkg:deb/ubuntu/libc6@2?arch=amd64",
+    ]);
+  expect(await purls("FROM scratch\nCOPY installed /lib/apk/db/\n")).toEqual(["pkg:apk/alpine/musl@1?arch=x86_64"]);
+  expect(await purls("FROM scratch\nCOPY new /x\n")).toBeUndefined();
+  expect((await workshop.build("FROM scratch\n")).built).not.toHaveProperty("packages");
+});

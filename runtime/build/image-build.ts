@@ -248,7 +248,16 @@ export class ImageBuild {
     const manifest = await store.put(new TextEncoder().encode(JSON.stringify(document)), mediaType.manifest);
     const { os, architecture, variant } = description.platform;
     const platform = { architecture, os, ...(variant === undefined ? {} : { variant }) };
-    return { manifest: { ...manifest, platform }, stepCount: this.#stepCount, cachedCount: this.#cachedCount };
+    const packages = await this.#packagesOf(layers);
+    return {
+      ...{ manifest: { ...manifest, platform }, stepCount: this.#stepCount, cachedCount: this.#cachedCount },
+      ...(packages === undefined ? {} : { packages }),
+    };
+  }
+
+  async #packagesOf(layers: ImageState["layers"]): Promise<BuiltVariant["packages"]> {
+    const { settings, trees, packages } = this.#tools;
+    return settings.listsPackages === true ? packages.of(await trees.tree(layers)) : undefined;
   }
 
   #begin(text: string): void {

@@ -13,7 +13,7 @@ export {
 export { type ImageDemands, readDemands } from "./image-demands.ts";
 export { generateKeyPair, type KeyType, parseSignKey, parseVerifyKey, type SignKey, type VerifyKey } from "./keys.ts";
 export { cargoPackages, goPackages, pythonPackages } from "./lock-files.ts";
-export { debianPackages, npmPackages, type Package } from "./packages.ts";
+export { alpinePackages, debianPackages, distinct, npmPackages, type Package } from "./packages.ts";
 export {
   cycloneDxDocument,
   cycloneDxType,

@@ -1,7 +1,7 @@
 import type { Digest } from "@shallop/sdk/image";
 import { expect, test } from "vitest";
 import { cargoPackages, goPackages, pythonPackages } from "./lock-files.ts";
-import { debianPackages, npmPackages } from "./packages.ts";
+import { alpinePackages, debianPackages, npmPackages } from "./packages.ts";
 import { cycloneDxDocument, provenanceStatement, spdxDocument } from "./statements.ts";
 
 test("npm's lock file: each package once, scopes encoded, without development and links", () => {
@@ -77,6 +77,30 @@ test("Debian's status: what is installed, epochs encoded", () => {
     "pkg:deb/debian/libc6@2.36-9%2Bdeb12u9?arch=amd64",
     "pkg:deb/debian/login@1%3A4.13?arch=amd64",
   ]);
+});
+
+test("apk's database: name, version, processor, licence; the distribution where another one uses it", () => {
+  const installed = [
+    "C:Q1x",
+    "P:musl",
+    "V:1.2.5-r10",
+    "A:x86_64",
+    "L:MIT",
+    "F:lib",
+    "R:ld.so",
+    "",
+    "P:bare",
+    "V:1+2",
+    "",
+  ];
+  expect(alpinePackages(installed.join("\n"))).toEqual([
+    { name: "bare", version: "1+2", purl: "pkg:apk/alpine/bare@1%2B2?arch=noarch" },
+    { name: "musl", version: "1.2.5-r10", purl: "pkg:apk/alpine/musl@1.2.5-r10?arch=x86_64", license: "MIT" },
+  ]);
+  expect(alpinePackages("P:a\nV:1\n", "wolfi")[0]?.purl).toBe("pkg:apk/wolfi/a@1?arch=noarch");
+  expect(debianPackages("Package: tzdata\nVersion: 1\nArchitecture: all\n", "ubuntu")[0]?.purl).toBe(
+    "pkg:deb/ubuntu/tzdata@1?arch=all",
+  );
 });
 
 test("documents name the image by its digest, and say the same of the same", () => {

@@ -45,8 +45,8 @@ export function npmPackages(lock: string): readonly Package[] {
   return distinct(found);
 }
 
-/** The installed packages of Debian's `var/lib/dpkg/status`. Sorted, each once. */
-export function debianPackages(status: string): readonly Package[] {
+/** The installed packages of dpkg's `var/lib/dpkg/status`; one that says nothing of its status is in an image without dpkg. Sorted, each once. */
+export function debianPackages(status: string, distribution = "debian"): readonly Package[] {
   const found = status
     .split(/\n\n+/)
     .slice(0, packagesMax)
@@ -54,9 +54,26 @@ export function debianPackages(status: string): readonly Package[] {
       const field = (name: string): string | undefined =>
         new RegExp(`^${name}: (.+)$`, "m").exec(paragraph)?.[1]?.trim();
       const [name, version, architecture] = ["Package", "Version", "Architecture"].map(field);
-      if (name === undefined || version === undefined || field("Status") !== "install ok installed") return [];
-      const purl = `pkg:deb/debian/${name}@${encodeURIComponent(version)}?arch=${architecture ?? "all"}`;
+      const state = field("Status") ?? "install ok installed";
+      if (name === undefined || version === undefined || state !== "install ok installed") return [];
+      const purl = `pkg:deb/${distribution}/${name}@${encodeURIComponent(version)}?arch=${architecture ?? "all"}`;
       return [{ name, version, purl }];
+    });
+  return distinct(found);
+}
+
+/** The installed packages of apk's `lib/apk/db/installed`: a letter, a colon and a value a line. Sorted, each once. */
+export function alpinePackages(installed: string, distribution = "alpine"): readonly Package[] {
+  const found = installed
+    .split(/\n\n+/)
+    .slice(0, packagesMax)
+    .flatMap((paragraph) => {
+      const field = (letter: string): string | undefined =>
+        new RegExp(`^${letter}:(.+)$`, "m").exec(paragraph)?.[1]?.trim();
+      const [name, version, architecture, license] = ["P", "V", "A", "L"].map(field);
+      if (name === undefined || version === undefined) return [];
+      const purl = `pkg:apk/${distribution}/${name}@${encodeURIComponent(version)}?arch=${architecture ?? "noarch"}`;
+      return [{ name, version, purl, ...(license === undefined ? {} : { license }) }];
     });
   return distinct(found);
 }

@@ -1,5 +1,6 @@
 import type { Descriptor, ImageFaultCode } from "../image/index.ts";
 import { Fault } from "../internal/fault.ts";
+import type { Package } from "../trust/index.ts";
 
 // What the command line and the builder process (`runtime/build`) say to each other, over the channel of a child process.
 
@@ -36,6 +37,8 @@ export interface BuilderSettings {
   readonly useCache: boolean;
   /** Base images are asked for again where they are here already. */
   readonly pull: boolean;
+  /** What package managers of distributions say is in the images is told. */
+  readonly listsPackages?: boolean;
   /** Whether RUN may be done by a runc or crun of which ways out of containers are known. */
   readonly knownEscapes: "refuse" | "allow";
   readonly run: RunLimits;
@@ -73,6 +76,8 @@ export interface BuiltVariant {
   readonly manifest: Descriptor;
   readonly stepCount: number;
   readonly cachedCount: number;
+  /** What package managers of distributions say is in it, where that was asked for; absent where none says anything. */
+  readonly packages?: readonly Package[];
 }
 
 export type BuilderMessage =

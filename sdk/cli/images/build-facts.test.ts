@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { digestOf } from "../../image/index.ts";
 import { createContext } from "../context.ts";
-import { gatherFacts, rememberedFacts, rememberFacts } from "./build-facts.ts";
+import { gatherFacts, rememberedFacts, rememberFacts, withImagePackages } from "./build-facts.ts";
 
 async function scratch(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), "shallop-facts-"));
@@ -25,6 +25,18 @@ test("what is known of a build: all lock files that there are, and no bill where
   await writeFile(join(directory, "requirements.txt"), "flask\n");
   expect((await gather()).locks.map(({ name }) => name)).toEqual(["go.mod", "requirements.txt"]);
   expect(await gather()).not.toHaveProperty("packages");
+});
+
+test("what package managers say is in built variants joins what lock files say, unless one of those leaves something open", () => {
+  const facts = { source: "a", created: "1970-01-01T00:00:00Z", format: "spdx", locks: [] } as const;
+  const [own, base] = ["pkg:npm/hono@4", "pkg:deb/debian/libc6@2"].map((purl) => ({ name: "x", version: "1", purl }));
+  if (own === undefined || base === undefined) throw new Error("two packages");
+  const variants = [{ packages: [base] }, { packages: [base] }, {}];
+  expect(withImagePackages(facts, variants).packages).toEqual([base]);
+  expect(withImagePackages({ ...facts, packages: [own] }, variants).packages).toEqual([base, own]);
+  expect(withImagePackages({ ...facts, packages: [own] }, [{}]).packages).toEqual([own]);
+  const open = { ...facts, locks: [{ name: "requirements.txt", sha256: "" }] };
+  expect(withImagePackages(open, variants)).not.toHaveProperty("packages");
 });
 
 test("they are kept for a later push, for as long as the image is there", async () => {

@@ -8,6 +8,7 @@ import {
   cycloneDxDocument,
   cycloneDxType,
   debianPackages,
+  distinct,
   documentAttachment,
   goPackages,
   inTotoType,
@@ -18,6 +19,7 @@ import {
   spdxDocument,
   spdxType,
 } from "../../trust/index.ts";
+import type { BuiltVariant } from "../../wire/index.ts";
 import { CliFault } from "../cli-fault.ts";
 import type { Context } from "../context.ts";
 import type { LocalImages } from "../platform/image-store.ts";
@@ -68,6 +70,14 @@ export async function gatherFacts(context: Context, path: string, format: BillFo
     locks: locks.map(({ name, sha256 }) => ({ name, sha256 })),
     ...(locks.length === 0 || packages.includes(undefined) ? {} : { packages: packages.flatMap((some) => some ?? []) }),
   };
+}
+
+/** With what package managers say is in the variants that were built from Dockerfiles: their bases, and what RUN has installed. */
+export function withImagePackages(facts: BuildFacts, variants: readonly Pick<BuiltVariant, "packages">[]): BuildFacts {
+  const found = variants.flatMap(({ packages = [] }) => packages);
+  // A lock file that leaves something open leaves it open here, too.
+  if (found.length === 0 || (facts.packages === undefined && facts.locks.length > 0)) return facts;
+  return { ...facts, packages: distinct([...(facts.packages ?? []), ...found]) };
 }
 
 async function readLock(directory: string, name: string, read: (text: string) => readonly Package[] | undefined) {

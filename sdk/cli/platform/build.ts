@@ -7,7 +7,7 @@ import {
   parseManifest,
 } from "../../image/index.ts";
 import { CliFault } from "../cli-fault.ts";
-import { attachFacts, gatherFacts, rememberFacts } from "../images/build-facts.ts";
+import { attachFacts, gatherFacts, rememberFacts, withImagePackages } from "../images/build-facts.ts";
 import type { Context } from "../context.ts";
 import { bytes, table } from "../output/table.ts";
 import { buildArgsOf, type BuildFlags, labelsOf, platformsOf } from "./build-flags.ts";
@@ -26,7 +26,7 @@ export async function build(context: Context, path: string, flags: BuildFlags): 
   const built = await buildWith(context, project, images, flags);
   const { index } = built.image;
   await images.tags.set(reference, index, context.clock.wallMs());
-  const facts = await gatherFacts(context, path, flags.sbom);
+  const facts = withImagePackages(await gatherFacts(context, path, flags.sbom), built.fromDockerfiles);
   await rememberFacts(images, index.digest, facts);
   await report(context, images, { reference, built, tookMs: context.clock.nowMs() - beganMs }, flags);
   if (flags.push !== true) return;

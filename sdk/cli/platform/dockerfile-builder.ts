@@ -30,6 +30,7 @@ export async function buildDockerfiles(
       createdMs,
       useCache: flags.cache,
       pull: flags.pull === true,
+      listsPackages: true,
       knownEscapes: knownEscapes(flags),
       run: runLimits(flags, availableParallelism()),
       ...(images.builtin.token === undefined ? {} : { registryToken: images.builtin.token }),
