@@ -1,6 +1,6 @@
 import { mkdir, open, readdir, readFile, rename, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
-import { ContentStore, type Digest, digestOf, isDigest, once, parseDigest } from "@shallop/sdk/image";
+import { ContentStore, type Digest, digestOf, isDigest, parseDigest } from "@shallop/sdk/image";
 import type { Clock, Random } from "@shallop/sdk/internal";
 import { type ComponentPlan, parsePlan, planFile, planText } from "./component-plan.ts";
 import type { PathOf } from "./prepared-files.ts";
@@ -81,16 +81,13 @@ export class PreparedStore {
     return this.#component(plan, record.plan);
   }
 
-  /** @throws ImageFault STORE_FAILED */
+  /** @param contents of the plan's files, whose digests are in the plan @throws ImageFault STORE_FAILED */
   async keep(plan: ComponentPlan, contents: ReadonlyMap<string, Uint8Array>): Promise<PreparedComponent> {
     const files = [...plan.modules, ...plan.files];
     const text = Buffer.from(planText(plan));
     const [stored] = await Promise.all([
-      this.#store.put(text, "application/json"),
-      ...files.map((file) => {
-        const expected = { digest: blobOf(file), size: file.bytes };
-        return this.#store.ingest(once(contents.get(file.name) ?? new Uint8Array()), expected);
-      }),
+      this.#store.putBytes(text, digestOf(text)),
+      ...files.map((file) => this.#store.putBytes(contents.get(file.name) ?? new Uint8Array(), blobOf(file))),
     ]);
     const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
     await this.#write(this.#recordPath(plan), { plan: stored.digest, bytes });

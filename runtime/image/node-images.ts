@@ -293,8 +293,9 @@ export class NodeImages {
     return bytes;
   }
 
-  async #keep(bytes: Uint8Array, descriptor: Descriptor): Promise<void> {
-    await this.#fetched.ingest(single(bytes), descriptor);
+  /** Their digest was right a moment ago. */
+  async #keep(bytes: Uint8Array, { digest }: Descriptor): Promise<void> {
+    await this.#fetched.putBytes(bytes, digest);
   }
 
   /** Undefined when it is to be fetched. What a loss of power has spoilt makes room for it. */
@@ -363,8 +364,4 @@ function foreignFault({ digest, mediaType }: Descriptor, error: unknown): unknow
   const what =
     "layers come from the image's registry only; push the image again with all of them (skopeo copy, crane copy)";
   return new ImageFault("BLOB_UNKNOWN", `${why}; ${what}`, { cause: error });
-}
-
-async function* single(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
-  yield bytes;
 }

@@ -32,6 +32,22 @@ test("a blob is there when it is right, with its digest as name", async () => {
   expect(await store.has(sha512.digest)).toBe(true);
 });
 
+test.each([true, false])("bytes at hand are stored as what they are known to be (lasts: %s)", async (lasts) => {
+  const passing = await ContentStore.open(directory, { lasts });
+  for (const content of [bytes("hello"), bytes(""), Buffer.alloc(3 * 2 ** 20, "large")]) {
+    for (const digest of [digestOf(content), digestOf(content, "sha512")]) {
+      expect(await passing.putBytes(content, digest)).toMatchObject({ digest, sizeBytes: content.length });
+      expect((await readFile(passing.path(digest))).equals(content)).toBe(true);
+      const { ino } = await stat(passing.path(digest));
+      await passing.putBytes(content, digest);
+      expect((await stat(passing.path(digest))).ino).toBe(ino);
+    }
+  }
+  expect(await readdir(join(directory, "ingest"))).toEqual([]);
+  await rm(join(directory, "ingest"), { recursive: true });
+  await expect(passing.putBytes(bytes("x"), digestOf("x"))).rejects.toMatchObject({ code: "STORE_FAILED" });
+});
+
 test("nothing stays of what is wrong, of what breaks off, and of what is aborted", async () => {
   async function* breaking(): AsyncGenerator<Uint8Array, void, undefined> {
     yield bytes("hel");

@@ -1,4 +1,4 @@
-import { createReadStream } from "node:fs";
+import { createReadStream, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { type FileHandle, link, mkdir, open, readdir, rename, rm, stat, utimes } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { errorCode, type Random, systemRandom } from "@shallop/sdk/internal";
@@ -19,6 +19,8 @@ import { type Descriptor, manifestBytesMax, parseManifest, referencesOf } from "
 
 /** Per read: large enough that a layer takes few calls, small enough for many readers at once. */
 const readBytes = 256 * 1024;
+/** Some are written while others wait: as much as takes a millisecond. */
+const atOnceBytesMax = 2 * 1024 * 1024;
 
 export interface BlobInfo {
   readonly digest: Digest;
@@ -120,6 +122,25 @@ export class ContentStore {
   async put(bytes: Uint8Array, mediaType: string): Promise<Descriptor> {
     const stored = await this.ingestUnnamed(once(bytes));
     return { mediaType, digest: stored.digest, size: bytes.length };
+  }
+
+  /**
+   * Stores bytes that are at hand, unless they are there. Where nobody waits for the disk, few of them are written at once: turns through
+   * the threads that read and write files take longer.
+   *
+   * @param digest theirs: the caller has just computed or checked it
+   * @throws ImageFault STORE_FAILED
+   */
+  async putBytes(bytes: Uint8Array, digest: Digest): Promise<BlobInfo> {
+    const present = await this.info(digest);
+    if (present?.sizeBytes === bytes.length) return present;
+    if (this.#lasts || bytes.length > atOnceBytesMax) {
+      return this.#write(async (write) => {
+        await write(bytes);
+        return digest;
+      });
+    }
+    return storing(`storing ${digest}`, async () => this.#writeAtOnce(bytes, digest));
   }
 
   /**
@@ -311,6 +332,21 @@ export class ContentStore {
     } finally {
       await file.close();
     }
+  }
+
+  #writeAtOnce(bytes: Uint8Array, digest: Digest): BlobInfo {
+    const path = join(this.#directory, "ingest", this.#random.uuid());
+    const target = this.path(digest);
+    try {
+      writeFileSync(path, bytes, { flag: "wx", mode: 0o444 });
+      // The directory of SHA-256 is there.
+      if (digestAlgorithm(digest) !== "sha256") mkdirSync(dirname(target), { recursive: true });
+      renameSync(path, target);
+    } catch (error) {
+      rmSync(path, { force: true });
+      throw error;
+    }
+    return { digest, sizeBytes: bytes.length, writtenMs: statSync(target).mtimeMs };
   }
 
   /** Syncs the bytes before the name, and the name before saying so: the order that survives a loss of power. */
