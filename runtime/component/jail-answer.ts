@@ -1,10 +1,10 @@
-import { answerBytesMax, answerLength } from "./jail-protocol.ts";
+import { lineBytesMax } from "./jail-protocol.ts";
 import type { CellProcess } from "../sandbox/kernel/cell.ts";
 
 /** What a jail has come to. */
 export interface JailEnd {
-  /** The whole answer; or what there was of it when the process ended. */
-  readonly output: Buffer;
+  /** The whole line; or what there was of it when the process ended. */
+  readonly line: Buffer;
   readonly stderr: string;
   readonly code: number | NodeJS.Signals | null;
 }
@@ -13,8 +13,8 @@ export interface JailEnd {
 const stderrCharsMax = 2000;
 
 /**
- * Collects what a jail answers. Nobody waits for the end of a process whose answer is there: its memory and its namespaces take a
- * while to go.
+ * Collects the line that a jail answers. Nobody waits for the end of a process whose answer is there: its memory and its namespaces
+ * take a while to go.
  */
 export function collectAnswer(
   child: Pick<CellProcess, "stdout" | "stderr" | "once">,
@@ -22,20 +22,14 @@ export function collectAnswer(
 ): Promise<JailEnd> {
   const { promise, resolve, reject } = Promise.withResolvers<JailEnd>();
   const chunks: Buffer[] = [];
-  let outputBytes = 0;
-  let hasLine = false;
-  let wholeBytes: number | undefined;
+  let lineBytes = 0;
   let stderr = "";
-  const end = (code: JailEnd["code"]): void => resolve({ output: Buffer.concat(chunks), stderr, code });
+  const end = (code: JailEnd["code"]): void => resolve({ line: Buffer.concat(chunks), stderr, code });
   child.stdout?.on("data", (chunk: Buffer) => {
-    outputBytes += chunk.length;
-    if (outputBytes > answerBytesMax) return kill(`its preparation wrote more than ${answerBytesMax} bytes`);
+    lineBytes += chunk.length;
+    if (lineBytes > lineBytesMax) return kill(`its preparation answered with more than ${lineBytesMax} bytes`);
     chunks.push(chunk);
-    if (!hasLine && chunk.includes(0x0a)) {
-      hasLine = true;
-      wholeBytes = answerLength(Buffer.concat(chunks));
-    }
-    if (wholeBytes !== undefined && outputBytes >= wholeBytes) end(0);
+    if (chunk.includes(0x0a)) end(0);
   });
   child.stderr?.on("data", (chunk: Buffer) => {
     stderr = (stderr + chunk.toString("utf8")).slice(-stderrCharsMax);

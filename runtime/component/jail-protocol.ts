@@ -2,7 +2,7 @@ import { isUtf8 } from "node:buffer";
 import type { PreparedForm } from "./component-plan.ts";
 import type { Purpose } from "./requirements.ts";
 
-/** What the jail says when it is done: one line of JSON, then the files' bytes in the order of `files`. */
+/** What the jail says when it is done: one line of JSON. The files' bytes are in the file that it writes, in the order of `files`. */
 export type JailAnswer =
   | {
       readonly outcome: "prepared";
@@ -22,10 +22,8 @@ interface JailFile {
   readonly bytes: number;
 }
 
-/** Everything a jail may answer with; more is cut off. The largest known component makes 20 MB. */
-export const answerBytesMax = 256 * 1024 * 1024;
-// Names of imports and exports, and a sentence.
-const lineBytesMax = 1024 * 1024;
+/** Names of imports and exports, and a sentence. */
+export const lineBytesMax = 1024 * 1024;
 
 export interface JailOutput {
   readonly answer: JailAnswer;
@@ -33,39 +31,30 @@ export interface JailOutput {
   readonly contents: ReadonlyMap<string, Buffer>;
 }
 
-/** How many bytes the whole answer has; undefined as long as its line is not there, and when it is none. */
-export function answerLength(output: Buffer): number | undefined {
-  const line = parseLine(output);
-  return line && filesOf(line.answer).reduce((sum, { bytes }) => sum + bytes, line.end);
-}
-
 /** @returns undefined when the output is none that the jail's program writes: it was cut short, or taken over. */
-export function parseJailOutput(output: Buffer): JailOutput | undefined {
-  const line = parseLine(output);
-  if (line === undefined) return undefined;
-  const { answer } = line;
+export function parseJailOutput(line: Buffer, files: Buffer): JailOutput | undefined {
+  const answer = parseLine(line);
+  if (answer === undefined) return undefined;
   const contents = new Map<string, Buffer>();
-  let offset = line.end;
+  let offset = 0;
   for (const file of filesOf(answer)) {
-    contents.set(file.name, output.subarray(offset, offset + file.bytes));
+    contents.set(file.name, files.subarray(offset, offset + file.bytes));
     offset += file.bytes;
   }
-  return offset === output.length ? { answer, contents } : undefined;
+  return offset === files.length ? { answer, contents } : undefined;
 }
 
 const filesOf = (answer: JailAnswer): readonly JailFile[] => (answer.outcome === "prepared" ? answer.files : []);
 
-/** `end`: where the files begin. */
-function parseLine(output: Buffer): { readonly answer: JailAnswer; readonly end: number } | undefined {
-  const lineEnd = output.indexOf(0x0a);
-  if (lineEnd === -1 || lineEnd > lineBytesMax || !isUtf8(output.subarray(0, lineEnd))) return undefined;
+function parseLine(line: Buffer): JailAnswer | undefined {
+  if (line.indexOf(0x0a) !== line.length - 1 || line.length > lineBytesMax || !isUtf8(line)) return undefined;
   let answer: unknown;
   try {
-    answer = JSON.parse(output.toString("utf8", 0, lineEnd));
+    answer = JSON.parse(line.toString("utf8"));
   } catch {
     return undefined;
   }
-  return isAnswer(answer) ? { answer, end: lineEnd + 1 } : undefined;
+  return isAnswer(answer) ? answer : undefined;
 }
 
 function isAnswer(value: unknown): value is JailAnswer {

@@ -5,7 +5,7 @@ import type { Cells } from "../sandbox/cell/cells.ts";
 import { compileCacheMounts } from "../sandbox/cell/compile-cache.ts";
 import { cellPid, type CellProcess } from "../sandbox/kernel/cell.ts";
 import { collectAnswer, type JailEnd } from "./jail-answer.ts";
-import { JailInput } from "./jail-input.ts";
+import { JailFile } from "./jail-file.ts";
 import type { WantedPurpose } from "./requirements.ts";
 
 /** How a jail is started. */
@@ -25,17 +25,20 @@ export interface JailJob {
   /** What the component is wanted for. */
   readonly purpose: WantedPurpose;
   readonly residentBytesMax: number;
+  /** What it makes, in bytes. */
+  readonly filesBytesMax: number;
   readonly timeoutMs: number;
   readonly clock: Clock;
 }
 
 export type JailResult =
-  | { readonly ended: "ok"; readonly output: Buffer }
+  /** `line`: its answer; `files`: what it has made, one after the other. */
+  | { readonly ended: "ok"; readonly line: Buffer; readonly files: Buffer }
   /** Completes the sentence "it cannot be prepared: …". */
   | { readonly ended: "failed"; readonly reason: string };
 
 export const jailProgram = fileURLToPath(new URL("prepare-main.ts", import.meta.url));
-// V8 bounds its heap, but not linear memory and buffers: the resident size is looked at this often.
+// V8 bounds its heap, but not linear memory and buffers: the resident size is looked at this often, and what it has written.
 const residentCheckMs = 50;
 const pageBytes = 4096;
 
@@ -53,21 +56,29 @@ export const jailNodeFlags = (heapBytesMax: number): readonly string[] => [
  */
 export class Jail {
   readonly #child: CellProcess;
-  readonly #input: JailInput;
+  readonly #input: JailFile;
+  readonly #output: JailFile;
   readonly #collected: Promise<JailEnd>;
   #hasEnded = false;
+  #isRunning = false;
   #killed: string | undefined;
 
-  private constructor(child: CellProcess, input: JailInput, left: () => void) {
+  private constructor(
+    child: CellProcess,
+    { input, output }: { readonly input: JailFile; readonly output: JailFile },
+    left: () => void,
+  ) {
     this.#child = child;
     this.#input = input;
+    this.#output = output;
     this.#collected = collectAnswer(child, (reason) => this.#kill(reason));
     this.#collected.catch(() => undefined);
     const ended = (): void => {
       if (this.#hasEnded) return;
       this.#hasEnded = true;
-      void this.#input[Symbol.asyncDispose]();
       left();
+      // What it has written may still be read.
+      if (!this.#isRunning) void this.#closeFiles();
     };
     child.once("error", ended).once("close", ended);
     // It may end without reading: its exit code says why.
@@ -79,7 +90,8 @@ export class Jail {
     const uid = cells.takeUser();
     // Where the file tree is not its own, it could write there.
     const cache = tree === "none" ? undefined : compileCache;
-    const input = await JailInput.make(directory);
+    const input = await JailFile.make(directory, "reads");
+    const output = await JailFile.make(directory, "writes");
     const child = cells.start({
       nodeArguments: [
         ...jailNodeFlags(heapBytesMax),
@@ -94,10 +106,10 @@ export class Jail {
       mounts: cache === undefined ? [] : await compileCacheMounts(cache, cells, uid),
       uid,
       network: "none",
-      stdio: ["pipe", "pipe", "pipe", input.descriptor],
+      stdio: ["pipe", "pipe", "pipe", input.descriptor, output.descriptor],
     });
-    const jail = new Jail(child, input, () => cells.releaseUser(uid));
-    await input.given();
+    const jail = new Jail(child, { input, output }, () => cells.releaseUser(uid));
+    await Promise.all([input.given(), output.given()]);
     return jail;
   }
 
@@ -108,23 +120,26 @@ export class Jail {
 
   /** Prepares the component that the file holds; once. */
   async run(component: FileHandle, job: JailJob, signal: AbortSignal): Promise<JailResult> {
+    this.#isRunning = true;
     const onAbort = (): void => this.#kill("it was cancelled");
     signal.addEventListener("abort", onAbort, { once: true });
     const deadline = job.clock.after(job.timeoutMs, () => this.#kill(`it took longer than ${job.timeoutMs} ms`));
-    const memory = job.clock.every(residentCheckMs, () => void this.#checkMemory(job.residentBytesMax));
+    const use = job.clock.every(residentCheckMs, () => void this.#checkUse(job));
     try {
       signal.throwIfAborted();
-      await this.#give(component, job.purpose);
-      const { output, stderr, code } = await this.#collected;
+      if (!this.#hasEnded) await this.#give(component, job.purpose);
+      const { line, stderr, code } = await this.#collected;
+      await this.#checkFiles(job.filesBytesMax);
       signal.throwIfAborted();
       if (this.#killed !== undefined) return { ended: "failed", reason: this.#killed };
-      if (code === 0) return { ended: "ok", output };
+      if (code === 0) return { ended: "ok", line, files: await this.#output.contents(job.filesBytesMax) };
       return { ended: "failed", reason: `the preparing process ended with ${String(code)}: ${errorLine(stderr)}` };
     } finally {
       signal.removeEventListener("abort", onAbort);
       deadline.cancel();
-      memory.cancel();
+      use.cancel();
       this.end();
+      await this.#closeFiles();
     }
   }
 
@@ -138,19 +153,31 @@ export class Jail {
     this.#child.stdin?.end(`${purpose}\n`);
   }
 
-  #kill(reason: string): void {
-    if (this.#hasEnded) return;
-    this.#killed ??= reason;
-    this.#child.kill("SIGKILL");
+  async #closeFiles(): Promise<void> {
+    await this.#input[Symbol.asyncDispose]();
+    await this.#output[Symbol.asyncDispose]();
   }
 
-  async #checkMemory(bytesMax: number): Promise<void> {
+  #kill(reason: string): void {
+    this.#killed ??= reason;
+    if (!this.#hasEnded) this.#child.kill("SIGKILL");
+  }
+
+  async #checkUse({ residentBytesMax, filesBytesMax }: JailJob): Promise<void> {
+    // Nothing is looked at any more when the files are closed.
+    await this.#checkFiles(filesBytesMax).catch(() => undefined);
     const pid = this.#child.exitCode === null ? await cellPid(this.#child) : undefined;
     if (pid === undefined) return;
     // proc_pid_statm(5): the second number is the resident size in pages. Gone = ended.
     const statm = await readFile(`/proc/${pid}/statm`, "utf8").catch(() => "");
     const residentBytes = Number(statm.split(" ")[1] ?? 0) * pageBytes;
-    if (residentBytes > bytesMax) this.#kill(`its preparation took more than ${bytesMax} bytes of memory`);
+    if (residentBytes > residentBytesMax) {
+      this.#kill(`its preparation took more than ${residentBytesMax} bytes of memory`);
+    }
+  }
+
+  async #checkFiles(bytesMax: number): Promise<void> {
+    if ((await this.#output.size()) > bytesMax) this.#kill(`its preparation wrote more than ${bytesMax} bytes`);
   }
 }
 

@@ -1,7 +1,7 @@
-// The jail: prepares one component, and ends. The component is what descriptor 3 reads when standard input says the purpose; standard
-// output gets the answer (jail-protocol.ts). It has no environment, may write no file and start no program; whatever the component's bytes do
-// to the transpiler or to V8 ends with this process.
-import { readFileSync } from "node:fs";
+// The jail: prepares one component, and ends. The component is what descriptor 3 reads when standard input says the purpose; descriptor 4
+// gets the files, and then standard output the answer (jail-protocol.ts). It has no environment, may open no file for writing and start no program;
+// whatever the component's bytes do to the transpiler or to V8 ends with this process.
+import { readFileSync, writeFileSync } from "node:fs";
 import { text } from "node:stream/consumers";
 import { assert, describeError } from "@shallop/sdk/internal";
 import { binaryLayer, type ComponentSurface } from "./component-binary.ts";
@@ -31,6 +31,7 @@ interface Output {
 }
 
 const componentDescriptor = 3;
+const filesDescriptor = 4;
 
 const refuse = (answer: JailAnswer): Output => ({ answer, contents: [] });
 
@@ -132,8 +133,8 @@ try {
 } catch (error) {
   output = refuse({ outcome: "invalid", message: invalidMessage(describeError(error)) });
 }
-const parts = [Buffer.from(`${JSON.stringify(output.answer)}\n`), ...output.contents];
-process.stdout.end(Buffer.concat(parts), () => {
+for (const bytes of output.contents) writeFileSync(filesDescriptor, bytes);
+process.stdout.end(`${JSON.stringify(output.answer)}\n`, () => {
   // The transpiler's shim keeps a worker alive.
   process.exit(0);
 });

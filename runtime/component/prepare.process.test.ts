@@ -88,6 +88,7 @@ describe("prepare", () => {
   test.each([
     { what: "takes too long", limits: { timeoutMs: 20 }, message: "longer than 20 ms" },
     { what: "takes too much memory", limits: { residentBytesMax: 1024 * 1024 }, message: "bytes of memory" },
+    { what: "becomes too much", limits: { filesBytesMax: 1000 }, message: "wrote more than 1000 bytes" },
     { what: "is too large", limits: { componentBytesMax: 1000 }, message: "1000 is the most" },
   ])("a component that $what is IMAGE_INVALID, and nothing is left", async ({ limits, message }) => {
     await expect(run(limits)).rejects.toMatchObject({

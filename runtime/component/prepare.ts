@@ -2,6 +2,7 @@ import { open } from "node:fs/promises";
 import type { Clock } from "@shallop/sdk/internal";
 import { ImportsUnmetFault, PodFault } from "../pod/pod-runtime.ts";
 import { type ComponentPlan, planFormat, sha256 } from "./component-plan.ts";
+import type { JailResult } from "./jail.ts";
 import { type JailAnswer, parseJailOutput } from "./jail-protocol.ts";
 import type { Jails } from "./jails.ts";
 import type { PreparedComponent, PreparedStore } from "./prepared-store.ts";
@@ -14,6 +15,8 @@ export interface PrepareLimits {
   readonly componentBytesMax: number;
   /** Memory of the jail in all. */
   readonly residentBytesMax: number;
+  /** What it is prepared to, in bytes. */
+  readonly filesBytesMax: number;
   /** Wall clock. */
   readonly timeoutMs: number;
 }
@@ -22,6 +25,8 @@ export const prepareLimits: PrepareLimits = {
   // The largest known engine in a component (StarlingMonkey) has 13 MB.
   componentBytesMax: 64 * 1024 * 1024,
   residentBytesMax: 2 * 1024 * 1024 * 1024,
+  // The largest known component makes 20 MB.
+  filesBytesMax: 256 * 1024 * 1024,
   // Takes 1 to 2 s on a slow core; hostile components make it quadratic.
   timeoutMs: 30_000,
 };
@@ -54,8 +59,8 @@ export async function prepare(
     const ready = await store.find({ componentDigest, purpose });
     if (ready?.plan.engine === engineIdentity) return ready;
   }
-  const output = await runInJail(request, limits, clock, signal);
-  const parsed = parseJailOutput(output);
+  const { line, files } = await runInJail(request, limits, clock, signal);
+  const parsed = parseJailOutput(line, files);
   if (parsed === undefined) throw invalid(request, "its preparation gave no usable result");
   const { answer, contents } = parsed;
   if (answer.outcome === "invalid") throw invalid(request, answer.message);
@@ -68,7 +73,7 @@ async function runInJail(
   limits: PrepareLimits,
   clock: Clock,
   signal: AbortSignal,
-): Promise<Buffer> {
+): Promise<Extract<JailResult, { ended: "ok" }>> {
   await using component = await open(request.componentPath);
   const { size } = await component.stat();
   if (size > limits.componentBytesMax) {
@@ -77,7 +82,7 @@ async function runInJail(
   signal.throwIfAborted();
   const jail = await request.jails.take();
   const result = await jail.run(component, { ...limits, clock, purpose: purposeOf(request) }, signal);
-  if (result.ended === "ok") return result.output;
+  if (result.ended === "ok") return result;
   throw invalid(request, result.reason);
 }
 
