@@ -509,6 +509,10 @@ describe("what cannot be built says why", () => {
     await chmod(join(directory, "own/cargo"), 0o755);
     const failure = await compile(bench, directory, nowhere).catch(String);
     expect(failure).toMatch(/TOOL_MISSING.*rustup target add wasm32-wasip1.*apt-get install libstd-rust-dev-wasm32/);
+    await writeFile(join(directory, "own/cargo"), "#!/bin/sh\necho rustup could not choose >&2\nexit 1\n");
+    expect(await compile(bench, directory, nowhere).catch(String)).toMatch(
+      /TOOL_MISSING.*the cargo of this machine does not run:\nrustup could not choose/,
+    );
   });
 
   test("a Python that is not there is named", async () => {

@@ -3,7 +3,7 @@ import { basename, dirname } from "node:path";
 import { adaptModule } from "../adapt.ts";
 import { BuildFault } from "../fault.ts";
 import type { Language, Source } from "./language.ts";
-import { type Environment, sourceFault, type Tools } from "./tools.ts";
+import { type Environment, sourceFault, ToolFailure, type Tools } from "./tools.ts";
 
 const wasmTarget = "wasm32-wasip1";
 
@@ -78,8 +78,23 @@ interface Message {
 
 /** @throws BuildFault TOOL_MISSING */
 async function checkCargo({ tools, path }: Source): Promise<void> {
-  const found = await tools.find(["cargo"], async (name) => (await tools.run(name, ["--version"])).stdout !== "");
+  let said: string | undefined;
+  const found = await tools.find(["cargo"], async (name) => {
+    await tools.run(name, ["--version"]).catch((error: unknown) => {
+      if (error instanceof ToolFailure) said = error.said;
+      throw error;
+    });
+    return true;
+  });
   if (found !== undefined) return;
+  // Such as rustup's, which has no toolchain yet.
+  if (said !== undefined) {
+    const why = said.split("\n\n", 1)[0] ?? "";
+    throw new BuildFault(
+      "TOOL_MISSING",
+      `${basename(path)} is Rust, and the cargo of this machine does not run:\n${why}`,
+    );
+  }
   throw new BuildFault(
     "TOOL_MISSING",
     `${basename(path)} is Rust, and there is no cargo on this machine's PATH; get it from https://rustup.rs, on Debian and Ubuntu: apt-get install cargo; elsewhere name the directory that has it as tools in shallop.yaml`,
