@@ -79,10 +79,7 @@ export async function openRuntimes(parts: RuntimeParts): Promise<OpenRuntimes> {
         });
   if (native !== undefined) runtimes.push(native);
   for (const runtime of runtimes) agent.pods.addRuntime(runtime);
-  services.tell(native?.network, (directory) => {
-    void wasm.leadServices(directory);
-    native?.network.leadProxy(directory);
-  });
+  services.tell(native?.network, (directory) => void wasm.leadServices(directory));
   return {
     warmUp: () => wasm.open(),
     close: async (keepPods) => {

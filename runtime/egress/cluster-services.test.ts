@@ -68,7 +68,11 @@ test("pods of one network find and reach each other, and nobody else does", () =
   expect(found("store", "other")).toEqual(["10.104.0.8"]);
   expect(found("store", "web")).toBeUndefined();
   expect(found("web", "nobody")).toBeUndefined();
-  expect(services.endOf({ address: "10.104.0.8", port: 5432 }, "web")).toEqual({ address: "10.88.0.9", port: 5432 });
+  expect(services.endOf({ address: "10.104.0.8", port: 5432 }, "web")).toEqual({
+    address: "10.88.0.9",
+    port: 5432,
+    isPod: true,
+  });
   const refused = expect.objectContaining({ code: "ECONNREFUSED" });
   expect(() => services.endOf({ address: "10.104.0.7", port: 80 }, "other")).toThrow(refused);
   expect(() => services.endOf({ address: "10.104.0.8", port: 5432 })).toThrow(refused);

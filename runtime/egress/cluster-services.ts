@@ -16,6 +16,9 @@ for (const network of clusterNetworks) {
 /** What a name of the cluster leads to: its own addresses, or a name that others resolve. */
 export type ClusterName = { readonly addresses: readonly LookupAddress[] } | { readonly outside: string };
 
+/** Where a connection goes: to a native pod's own address, or to a door of the node's. */
+export type ClusterEnd = EgressEnd & { readonly isPod?: true };
+
 /** Services, as guests find them: as a resolver with Kubernetes' search list would, and at the node's doors. */
 export class ClusterServices {
   #addressesByName: ReadonlyMap<string, readonly string[]> = new Map();
@@ -64,11 +67,11 @@ export class ClusterServices {
    * Where a connection of `pod` to one of the cluster's addresses really goes; undefined: the address is none of the cluster's.
    * @throws Error with code ECONNREFUSED where nobody is behind it, or who shares no network with the pod
    */
-  endOf({ address, port }: EgressEnd, pod?: string): EgressEnd | undefined {
+  endOf({ address, port }: EgressEnd, pod?: string): ClusterEnd | undefined {
     if (!own.check(address)) return undefined;
     const peer = this.#peers.find((one) => one.address === address);
     if (peer !== undefined && this.#shared(peer, pod).length === 0) throw refused(address, port);
-    if (peer?.to !== undefined) return { address: peer.to, port };
+    if (peer?.to !== undefined) return { address: peer.to, port, isPod: true };
     const end = this.#ends.get(`${address}:${String(port)}`);
     if (end !== undefined) return end;
     throw refused(address, port);

@@ -1,6 +1,7 @@
 import type { LookupAddress } from "node:dns";
 import { connect, isIP, type Socket } from "node:net";
 import { EgressFault, type Egress } from "../component/egress/egress.ts";
+import { type GatedAddress, passGate } from "@shallop/sdk/wire";
 import type { ClusterServices } from "./cluster-services.ts";
 import type { EgressEnd, EgressRequest } from "./egress-protocol.ts";
 
@@ -26,7 +27,14 @@ export async function dial(
     socket,
     services,
     pod,
-  }: { readonly socket: Socket; readonly services: ClusterServices; readonly pod?: string | undefined },
+    gate,
+  }: {
+    readonly socket: Socket;
+    readonly services: ClusterServices;
+    readonly pod?: string | undefined;
+    /** A unix socket by which native pods are reached, where their network is not the machine's. */
+    readonly gate?: string | undefined;
+  },
 ): Promise<Dialled> {
   const host = request.host.replace(/^\[|\]$/g, "");
   egress.checkLiteral(host);
@@ -39,7 +47,10 @@ export async function dial(
     try {
       const end = services.endOf({ address, port: request.port }, pod);
       if (end === undefined) return await open(address, request, socket);
-      const { connection, ends } = await open(end.address, { ...request, port: end.port }, socket);
+      const onward = { ...request, port: end.port };
+      const { connection, ends } = await (end.isPod === true && gate !== undefined
+        ? openGated(gate, { host: end.address, port: end.port }, socket)
+        : open(end.address, onward, socket));
       // Doors are the node's affair.
       return { connection, ends: { ...ends, remote: { address, port: request.port } } };
     } catch (error) {
@@ -74,6 +85,23 @@ function open(address: string, { port, keepAlive }: Extract<EgressRequest, { wan
       });
     });
   });
+}
+
+async function openGated(gate: string, { host, port }: GatedAddress, socket: Socket): Promise<Dialled> {
+  const connection = connect({ path: gate, allowHalfOpen: true, timeout: connectTimeoutMs });
+  connection.once("timeout", () => connection.destroy(timedOut(host)));
+  const abandon = (): void => void connection.destroy(new Error("nobody waits for it"));
+  socket.once("close", abandon);
+  try {
+    await passGate(connection, { host, port });
+  } catch (error) {
+    connection.destroy();
+    throw Object.assign(error instanceof Error ? error : new Error(String(error)), { code: "ECONNREFUSED" });
+  } finally {
+    socket.off("close", abandon);
+  }
+  connection.setTimeout(0);
+  return { connection, ends: { local: { address: "", port: 0 }, remote: { address: host, port } } };
 }
 
 const timedOut = (address: string): Error =>

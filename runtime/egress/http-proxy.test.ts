@@ -1,6 +1,10 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, request, type Server } from "node:http";
-import { type AddressInfo, connect } from "node:net";
+import { mkdtemp, rm } from "node:fs/promises";
+import { type AddressInfo, connect, createServer as createNetServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pipeline } from "node:stream";
 import { text } from "node:stream/consumers";
 import { systemClock } from "@shallop/sdk/internal";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -43,11 +47,11 @@ beforeAll(async () => {
       return [{ address, family: 4 }];
     },
   };
-  proxy = await HttpProxy.open({ ...settings, namespaceOf: () => "default" }, { port: proxyPort, host: "127.0.0.1" });
-  stranger = await HttpProxy.open(
-    { ...settings, namespaceOf: () => undefined },
-    { port: strangerPort, host: "127.0.0.1" },
+  proxy = await HttpProxy.open(
+    { ...settings, podOf: () => ({ namespace: "default", uid: "asking" }) },
+    { port: proxyPort, host: "127.0.0.1" },
   );
+  stranger = await HttpProxy.open({ ...settings, podOf: () => undefined }, { port: strangerPort, host: "127.0.0.1" });
 });
 afterAll(async () => {
   await proxy[Symbol.asyncDispose]();
@@ -62,8 +66,8 @@ interface Asked {
   readonly body: string;
 }
 
-async function ask(url: string, { method = "GET", body = "", headers = {} } = {}): Promise<Asked> {
-  const asked = request({ host: "127.0.0.1", port: proxyPort, method, path: url, headers, agent: false });
+async function ask(url: string, { method = "GET", body = "", headers = {}, at = proxyPort } = {}): Promise<Asked> {
+  const asked = request({ host: "127.0.0.1", port: at, method, path: url, headers, agent: false });
   asked.end(body);
   const [answer] = (await once(asked, "response")) as [IncomingMessage];
   return { status: answer.statusCode, headers: answer.headers, body: await text(answer) };
@@ -116,4 +120,46 @@ test.each(["inner.example:80", "[::1]:80", "world.example", "world.example:0", "
 
 test("whoever is no pod is sent away", async () => {
   expect(await speak(strangerPort, `CONNECT world.example:${port} HTTP/1.1\r\nHost: x\r\n\r\n`)).toBe("");
+});
+
+test("peers of a pod's networks: a component by its door, a native pod by the gate; nobody of other networks", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "shallop-proxy-"));
+  const gatePath = join(directory, "gate.sock");
+  // What a gate sees of the world is another network: every address is ours there.
+  const gate = createNetServer((client) => {
+    client.once("data", () => {
+      client.write("+");
+      pipeline(client, connect({ port, host: "127.0.0.9" }), client, () => undefined);
+    });
+  });
+  await once(gate.listen(gatePath), "listening");
+  const at = await freePort();
+  const settings = {
+    allowed: [],
+    clock: systemClock,
+    gate: gatePath,
+    resolve: () => Promise.reject(new Error("none")),
+  };
+  const podOf = () => ({ namespace: "default", uid: "asking" });
+  await using peers = await HttpProxy.open({ ...settings, podOf }, { port: at, host: "127.0.0.1" });
+  const [component, native, other] = ["10.104.0.1", "10.104.0.2", "10.104.0.3"];
+  if (component === undefined || native === undefined || other === undefined) throw new Error("three addresses");
+  const member = (pod: string, network: string, address: string, to?: string) => ({
+    ...{ pod, address, networks: [{ network, names: [pod] }] },
+    ...(to === undefined ? {} : { to }),
+  });
+  peers.lead({
+    ...{ names: [], aliases: [] },
+    doors: [{ protocol: "TCP", address: component, port: 80, to: { address: "127.0.0.9", port } }],
+    peers: [
+      member("asking", "a", "10.104.0.9", "10.88.0.9"),
+      member("component", "a", component),
+      member("native", "a", native, "10.88.0.2"),
+      member("other", "b", other, "10.88.0.3"),
+    ],
+  });
+  const statusOf = async (host: string) => (await ask(`http://${host}/`, { at })).status;
+  expect(await Promise.all(["component", "native", "other", other].map(statusOf))).toEqual([200, 200, 502, 502]);
+  gate.close();
+  await rm(directory, { recursive: true });
 });

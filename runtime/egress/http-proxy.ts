@@ -18,11 +18,19 @@ import { join } from "./join.ts";
 import { NameResolver } from "./name-resolver.ts";
 import { podEgress } from "./pod-egress.ts";
 
+/** Whom the proxy knows by an address. */
+export interface ProxiedPod {
+  readonly namespace: string;
+  readonly uid: string;
+}
+
 export interface HttpProxySettings {
   /** Special networks that pods reach nevertheless. */
   readonly allowed: readonly string[];
-  /** Of the pod with an address; undefined: there is none, and it reaches nothing. */
-  readonly namespaceOf: (address: string) => string | undefined;
+  /** The pod with an address; undefined: there is none, and it reaches nothing. */
+  readonly podOf: (address: string) => ProxiedPod | undefined;
+  /** By which native pods are reached, where their network is not the machine's. */
+  readonly gate?: string | undefined;
   readonly clock: Clock;
   /** Tests pass their own. */
   readonly resolve?: Resolve;
@@ -95,7 +103,7 @@ export class HttpProxy implements AsyncDisposable {
     socket.on("error", () => socket.destroy());
     const address = addressOf(socket);
     const count = this.#connections.get(address) ?? 0;
-    if (count >= connectionsPerPodMax || this.#settings.namespaceOf(address) === undefined) {
+    if (count >= connectionsPerPodMax || this.#settings.podOf(address) === undefined) {
       socket.destroy();
       return;
     }
@@ -128,6 +136,8 @@ export class HttpProxy implements AsyncDisposable {
       path: `${url.pathname}${url.search}`,
       headers: { ...endToEnd(request), host: url.host },
     });
+    // One that came by a gate rests until there is somebody to read it.
+    onward.once("socket", () => connection.resume());
     onward.on("error", (error) => response.destroy(error));
     response.once("close", () => connection.destroy());
     request.pipe(onward);
@@ -139,15 +149,16 @@ export class HttpProxy implements AsyncDisposable {
 
   async #dial(socket: Socket, { address: host, port }: EgressEnd): Promise<Socket> {
     if (host === "" || port < 1 || port > 65_535) throw new EgressFault("DNS", "that is no host with a port");
-    const { allowed, clock, namespaceOf, resolve = systemResolve } = this.#settings;
+    const { allowed, clock, podOf, gate, resolve = systemResolve } = this.#settings;
     const from = addressOf(socket);
-    const namespace = namespaceOf(from);
-    if (namespace === undefined) throw new EgressFault("PROHIBITED", `no pod has ${from}`);
+    const owner = podOf(from);
+    if (owner === undefined) throw new EgressFault("PROHIBITED", `no pod has ${from}`);
     const names = this.#names.get(from) ?? new NameResolver(resolve, clock);
     this.#names.set(from, names);
     const services = this.#services;
-    const { egress } = podEgress({ allowed, namespace }, { names, services });
-    const { connection } = await dial(egress, { want: "tcp", host, port }, { socket, services });
+    const { namespace, uid: pod } = owner;
+    const { egress } = podEgress({ allowed, namespace, pod }, { names, services });
+    const { connection } = await dial(egress, { want: "tcp", host, port }, { socket, services, pod, gate });
     return connection;
   }
 }

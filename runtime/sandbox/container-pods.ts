@@ -127,7 +127,7 @@ export class ContainerPods {
     const { tools } = this.#settings;
     const { launch, address } = record;
     const users = await usersFound(start, tools);
-    tools.network.belongs(address, launch.namespace);
+    tools.network.belongs(address, launch);
     await tools.network.join(address, launch.plan.networks ?? []);
     const whole: Start = {
       ...start,

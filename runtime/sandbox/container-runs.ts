@@ -60,7 +60,7 @@ export class ContainerRuns {
         ...container,
         limits: { ...container.limits, ...pod.limits.get(container.name) },
         env: withAddress(container.env, pod.start.address),
-        namespace,
+        ...{ uid, namespace },
         name,
         ...namesOf(pod.launch),
         // What is beside other pods is the pod's own cgroup's.

@@ -19,7 +19,18 @@ export interface ImageProcess {
 /** A launch whose image is known to be native. */
 export type NativeLaunch = Pick<
   PodLaunch,
-  "namespace" | "name" | "env" | "command" | "args" | "workingDir" | "limits" | "security" | "dns" | "hosts" | "shares"
+  | "uid"
+  | "namespace"
+  | "name"
+  | "env"
+  | "command"
+  | "args"
+  | "workingDir"
+  | "limits"
+  | "security"
+  | "dns"
+  | "hosts"
+  | "shares"
 > & {
   readonly image: LocalNativeImage;
 };

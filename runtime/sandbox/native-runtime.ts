@@ -124,6 +124,7 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
       allowed,
       sparesMax,
       isApart: machine.rootless !== undefined,
+      gate: machine.rootless?.gate,
       proxyAlone: settings.proxyAlone === true,
       clusterNames: settings.clusterNames,
       opened: settings.networkOpened,
@@ -423,7 +424,7 @@ export class NativeRuntime implements PodRuntime, AsyncDisposable {
     const { memoryBytes } = record;
     const pod: NativePod = { record, names, files, output, ended, exit: Promise.withResolvers(), memoryBytes, seen };
     this.#pods.set(record.uid, pod);
-    this.#network.belongs(record.address, record.namespace);
+    this.#network.belongs(record.address, record);
     void ended.then(() => this.#ended(pod));
     return this.#running(pod);
   }

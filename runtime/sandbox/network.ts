@@ -2,7 +2,7 @@ import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Clock, describeError, type Log, type Random, SingleFlight } from "@shallop/sdk/internal";
 import type { ServiceDirectory } from "../egress/egress-protocol.ts";
-import { HttpProxy } from "../egress/http-proxy.ts";
+import { HttpProxy, type ProxiedPod } from "../egress/http-proxy.ts";
 import { PodFault } from "../pod/pod-runtime.ts";
 import { BridgeFilter } from "./bridge-filter.ts";
 import { IpClaims } from "./ip-claims.ts";
@@ -26,6 +26,8 @@ export interface NetworkSettings {
   readonly sparesMax: number;
   /** The node is an ordinary user's, and its network not the machine's. */
   readonly isApart: boolean;
+  /** By which its pods are then reached. */
+  readonly gate?: string | undefined;
   /** Pods go out by the node's proxy alone, whatever else there is. */
   readonly proxyAlone: boolean;
   /** What pods find by names of the cluster. */
@@ -67,7 +69,7 @@ export class PodNetwork {
   #proxy: HttpProxy | undefined;
   #services: ServiceDirectory | undefined;
   /** Of pods, by address. */
-  readonly #namespaces = new Map<string, string>();
+  readonly #pods = new Map<string, ProxiedPod>();
 
   constructor(kernel: Kernel, log: Log, settings: NetworkSettings) {
     this.#kernel = kernel;
@@ -156,9 +158,9 @@ export class PodNetwork {
     return applied;
   }
 
-  /** The pod with this address is of a namespace, whose Services it finds. */
-  belongs(address: string, namespace: string): void {
-    this.#namespaces.set(address, namespace);
+  /** Whose address it is: the proxy knows a pod by it, and leads it to its namespace's Services and its networks' peers. */
+  belongs(address: string, { namespace, uid }: ProxiedPod): void {
+    this.#pods.set(address, { namespace, uid });
   }
 
   /** Gives the pod an address. @throws PodFault NO_CAPACITY */
@@ -180,7 +182,7 @@ export class PodNetwork {
 
   async release(names: PodNames): Promise<void> {
     for (const address of await this.#claims.addressesOf(names.key)) {
-      this.#namespaces.delete(address);
+      this.#pods.delete(address);
       await this.leave(address);
     }
     await this.#claims.release(names.key);
@@ -352,13 +354,13 @@ export class PodNetwork {
 
   /** Fails closed: who has no proxy reaches nothing. */
   async #openProxy(bridge: Bridge): Promise<void> {
-    const { allowed, clock } = this.#settings;
-    const namespaceOf = (pod: string): string | undefined => this.#namespaces.get(pod);
+    const { allowed, clock, gate } = this.#settings;
+    const podOf = (own: string): ProxiedPod | undefined => this.#pods.get(own);
     const [address, port] = [gatewayOf(bridge.subnet), proxyPort];
     try {
       const fd = await this.#kernel.boundSocket({ protocol: "TCP", address, port });
       const where = fd === undefined ? { host: address, port } : { fd };
-      this.#proxy ??= await HttpProxy.open({ allowed, namespaceOf, clock }, where);
+      this.#proxy ??= await HttpProxy.open({ allowed, podOf, gate, clock }, where);
       if (this.#services !== undefined) this.#proxy.lead(this.#services);
       // Only now: whoever else might listen there is none of the pods' business.
       await this.#filter.letToProxy(bridge, port);

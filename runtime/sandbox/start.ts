@@ -109,7 +109,7 @@ export const sandboxHooks: readonly StartHook[] = [
     name: "address",
     run: async (start, { network }) => {
       start.address = await network.claim(start.names);
-      network.belongs(start.address, start.launch.namespace);
+      network.belongs(start.address, start.launch);
     },
     undo: ({ names }, { network }) => network.release(names),
   },

@@ -16,7 +16,7 @@ import type { PacketDoor } from "../../sandbox/packet-rules.ts";
 import type { ObjectCache } from "../node-agent.ts";
 import type { NodePods } from "../node-pods.ts";
 import { peersOf } from "./peer-pods.ts";
-import { peerTable } from "./peer-table.ts";
+import { peerEntries, peerTable } from "./peer-table.ts";
 import { type RemoteIdentity, RemotePods } from "./remote-pods.ts";
 import type { BoundSocket } from "../ports/host-ports.ts";
 import { type OpenDoor, ServiceDoors, type ServiceDoorsSettings } from "./service-doors.ts";
@@ -32,6 +32,8 @@ export interface PodServices {
   /** Its network is another than the machine's: components do not reach what pods do. */
   readonly isApart: boolean;
   readonly boundSocket: BoundSocket;
+  /** What its pods find by the node's proxy, where they go out by one. */
+  leadProxy(directory: ServiceDirectory): void;
   /** Components that share networks with its pods. */
   meetGuests(guests: readonly GuestPeer[]): void;
 }
@@ -141,8 +143,12 @@ export class NodeServices implements ClusterNames, Disposable {
     });
     const native = this.#native;
     // Components do not reach what native pods do when those are in another network than the machine's.
-    const found = peersOf(pods.all).filter(({ ip }) => ip === undefined || native?.isApart !== true);
-    const peers = peerTable(found, (key) => this.#standIns.of(key));
+    const all = peersOf(pods.all);
+    const standIn = (key: string): string => this.#standIns.of(key);
+    const peers = peerTable(
+      all.filter(({ ip }) => ip === undefined || native?.isApart !== true),
+      standIn,
+    );
     const doors = [...table.doors, ...peers.doors];
     const host = native?.gateway ?? loopback;
     const isApart = native?.isApart === true && host !== loopback;
@@ -155,13 +161,15 @@ export class NodeServices implements ClusterNames, Disposable {
     this.#led = text;
     this.#names = table.names;
     native?.meetGuests(peers.guests);
-    this.#tellGuests?.({
+    const directory = {
       ...this.#guestNames(table.names),
       peers: peers.entries,
       doors: ofGuests.flatMap((door) =>
         door.protocol === "TCP" ? [{ ...door, address: this.#forGuests(door.address) }] : [],
       ),
-    });
+    };
+    this.#tellGuests?.(directory);
+    native?.leadProxy({ ...directory, peers: peerEntries(all, standIn) });
     this.#standIns.endRound();
   }
 

@@ -49,9 +49,13 @@ export function peerTable(pods: readonly PeerPod[], standIn: (key: string) => st
     guests: placed.flatMap(({ ip, address, networks }) =>
       ip === undefined ? [{ address, memberships: networks }] : [],
     ),
-    entries: placed.map(({ uid, networks, address, ip }) => ({
-      ...{ pod: uid, networks, address },
-      ...(ip === undefined ? {} : { to: ip }),
-    })),
+    entries: peerEntries(pods, standIn),
   };
 }
+
+/** Pods of networks, as those find them who go by a proxy of the node's. Pure, as `peerTable`. */
+export const peerEntries = (pods: readonly PeerPod[], standIn: (key: string) => string): readonly PeerEntry[] =>
+  pods.map(({ uid, networks, ip }) => ({
+    ...{ pod: uid, networks, address: standIn(`peer ${uid}`) },
+    ...(ip === undefined ? {} : { to: ip }),
+  }));
