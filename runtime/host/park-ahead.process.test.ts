@@ -52,8 +52,10 @@ test("one that traps at its start is not parked", async () => {
 
 test("nothing of its practice is seen by who comes first", async () => {
   await using fixture = await RuntimeFixture.open();
+  // What grows with a request: the instance that practised is not the one that waits.
   const script = `let count = 0;
-export default { async fetch(request) { count++; return new Response(String(count) + new URL(request.url).host); } };`;
+let held = [];
+export default { async fetch(request) { count++; held.push(new Uint8Array(2 ** 21)); return new Response(String(count) + new URL(request.url).host); } };`;
   const { start, modules } = await prepared(fixture, await fixture.imageOf(await builtFunction(script)));
   const [parked, slots] = [new ParkedComponents(), freshSlots()];
   await parkAhead({ start, modules, parked, slots, clock: systemClock, practises: true });

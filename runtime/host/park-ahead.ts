@@ -6,7 +6,8 @@ import { artifactOf, inDirectory, readPreparedFiles } from "../component/prepare
 import { guestSettingsOf } from "./guest-settings.ts";
 import type { ParkedComponents } from "./parked-components.ts";
 import { practise } from "./practice.ts";
-import { sharedNowMs, slot, startNumber, type ThreadStart } from "./thread-protocol.ts";
+import { startAhead } from "./start-ahead.ts";
+import type { ThreadStart } from "./thread-protocol.ts";
 
 export interface ParkingAhead {
   /** Of a pod that has come up with it. */
@@ -18,10 +19,6 @@ export interface ParkingAhead {
   readonly slots: Float64Array;
   readonly clock: Clock;
 }
-
-// It came up before, within milliseconds of the processor, which others may have. One that does not now takes a thread that nobody
-// needs yet, and none is parked ahead any more: as long as a pod's first instance may take ahead of a request.
-const startMsMax = 10_000;
 
 /**
  * Parks the component of a pod in a thread that has had none yet: the next pod of the same program is answered at once there.
@@ -36,13 +33,7 @@ export async function parkAhead({ start, modules, practises, parked, slots, cloc
   const egress = new Egress(addressJudge({ allowed: [] }));
   const settings = guestSettingsOf(start, { clock, random: systemRandom, egress, isShared: false }, () => output);
   // The second instance of a component is captured.
-  for (const _ of ["first", "captured"]) {
-    slots[slot.runningDeadline] = sharedNowMs() + startMsMax;
-    slots[slot.running] = startNumber;
-    const made = component.instantiate(settings());
-    slots[slot.running] = 0;
-    (await made).dispose();
-  }
+  for (const _ of ["first", "captured"]) await startAhead(component, settings(), slots);
   if (practises) await practise({ component, start, slots, clock });
   parked.park(start, component);
 }

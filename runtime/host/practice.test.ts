@@ -15,6 +15,8 @@ interface Met {
   readonly requests: GuestRequest[];
   readonly running: (number | undefined)[];
   disposed: number;
+  /** Instances that were wanted afterwards. */
+  wanted: number;
 }
 
 async function practice(
@@ -22,7 +24,7 @@ async function practice(
   change: Partial<LoadedComponent> = {},
 ): Promise<Met & { readonly runningAfter: number | undefined }> {
   const slots = freshSlots();
-  const met: Met = { settings: [], requests: [], running: [], disposed: 0 };
+  const met: Met = { settings: [], requests: [], running: [], disposed: 0, wanted: 0 };
   const instance: Instance = {
     handle: (request, response) => {
       met.requests.push(request);
@@ -36,7 +38,10 @@ async function practice(
   };
   const component: LoadedComponent = {
     isConcurrent: false,
-    instantiate: async () => instance,
+    instantiate: async () => {
+      met.wanted++;
+      return { ...instance, dispose: () => undefined };
+    },
     takeReady: (settings) => {
       met.settings.push(settings());
       return instance;
@@ -57,6 +62,10 @@ test("the guest is asked once, under the eyes of the watchdog, and is over then"
   expect(requests.map(({ method, target }) => `${method} ${target}`)).toEqual(["GET /"]);
   expect(requests[0]?.body.finished).toBe(true);
   expect([running, runningAfter, disposed]).toEqual([[practiceNumber], 0, 1]);
+});
+
+test("one waits for who comes first, also where its memory has grown and is not kept", async () => {
+  expect((await practice(async () => undefined)).wanted).toBe(1);
 });
 
 test("it reaches nobody, has no directories, and nobody hears what it says", async () => {
@@ -85,5 +94,8 @@ test("nothing practises whose instances keep what a request has left, and nothin
     await practice(async () => undefined, { isConcurrent: true }),
     await practice(async () => undefined, { takeReady: () => undefined }),
   ];
-  expect(answers.flatMap(({ requests }) => requests)).toEqual([]);
+  expect(answers.map(({ requests, wanted }) => [requests, wanted])).toEqual([
+    [[], 0],
+    [[], 0],
+  ]);
 });

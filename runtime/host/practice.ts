@@ -3,6 +3,7 @@ import type { GuestResponse, Instance, LoadedComponent } from "../component/engi
 import { Egress } from "../component/egress/egress.ts";
 import { ByteQueue } from "../component/wasi/byte-queue.ts";
 import { guestSettingsOf } from "./guest-settings.ts";
+import { startAhead } from "./start-ahead.ts";
 import { practiceNumber, sharedNowMs, slot, type ThreadStart } from "./thread-protocol.ts";
 
 export interface Practice {
@@ -38,6 +39,8 @@ export async function practise({ component, start, slots, clock }: Practice): Pr
   await turnOf(instance);
   slots[slot.running] = 0;
   instance.dispose();
+  // Of one whose memory has grown nothing is kept, and the next one shall not wait for another. What does not come up will not for it either.
+  await startAhead(component, settings(), slots).catch(() => undefined);
 }
 
 /** Resolves when the guest has answered, failed, or waits. */
