@@ -16,7 +16,7 @@ export interface Practice {
 
 // A request takes a millisecond or a few, the first of all some ten. A guest that takes longer is not worth a thread that somebody
 // may need meanwhile.
-const practiceMsMax = 250;
+const practiceMsMax = 500;
 
 /**
  * Gives an instance that waits a request that nobody has made: what the first client of the thread would wait for (V8 compiles a
