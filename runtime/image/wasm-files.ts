@@ -20,6 +20,8 @@ export interface WasmFile {
 
 /** What compiling a larger one would cost is beyond any pod's start time; V8 itself stops at 1 GiB. */
 const wasmBytesMax = 256 * 1024 * 1024;
+/** How each begins. */
+const magic = "\0asm";
 
 /**
  * The Wasm files of images. Most are a layer as it is. Where an image wraps one in a root file system, it is taken out
@@ -133,10 +135,14 @@ export class WasmFiles {
   }
 
   async #checkMagic(file: WasmFile, variant: WasmVariant): Promise<void> {
-    const chunks: Uint8Array[] = [];
-    const head = { start: 0, end: Math.min(4, file.sizeBytes) };
-    for await (const chunk of await this.#store.read({ digest: file.digest }, head)) chunks.push(chunk);
-    if (Buffer.concat(chunks).toString("latin1") !== "\0asm") {
+    const head = Buffer.alloc(magic.length);
+    try {
+      await using opened = await open(this.#store.path(file.digest));
+      await opened.read(head, 0, head.length, 0);
+    } catch (error) {
+      throw new ImageFault("STORE_FAILED", `the Wasm file ${file.digest} cannot be read`, { cause: error });
+    }
+    if (head.toString("latin1") !== magic) {
       throw new ImageFault("LAYER_INVALID", `what ${variant.digest} calls Wasm is no Wasm file (${file.digest})`);
     }
   }
