@@ -1,4 +1,4 @@
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir, rename, rm } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { createHash } from "node:crypto";
 import { basename, join, resolve } from "node:path";
@@ -12,7 +12,7 @@ import {
   RegistryClient,
   type StoredLayer,
 } from "@shallop/sdk/image";
-import type { Clock, Random } from "@shallop/sdk/internal";
+import { type Clock, errorCode, type Random } from "@shallop/sdk/internal";
 import {
   type BuildEvent,
   type BuilderRequest,
@@ -57,6 +57,8 @@ export async function build(request: BuilderRequest, options: BuilderOptions): P
   const directory = resolve(request.settings.builderDirectory);
   await mkdir(directory, { recursive: true, mode: 0o700 });
   await using _ = await builderLock(directory, request, options);
+  if (request.forgets === true) await forget(directory);
+  if (request.orders.length === 0) return [];
   const stop = new AbortController();
   const signal = AbortSignal.any([options.signal, stop.signal]);
   const reader = new JailedReader(new UnpackJail(options.clock, process.getuid?.() === 0), signal);
@@ -81,6 +83,21 @@ async function carryOut(tools: BuildTools, order: BuildOrder): Promise<BuiltVari
 
 /** With the form of what is in them: a builder of another version makes its own. */
 const [indexName, stepsName, packagesName] = ["index-1", "steps-1", "packages-1"];
+/** Unpacked, with all owners that files may have, and those of who has one user alone, which are of no use to others. */
+const layerNames = ["layers", "own-layers"] as const;
+const archivesName = "archives";
+
+/** Under another name first: what is removed by half is never found. */
+async function forget(directory: string): Promise<void> {
+  const scratch = join(directory, "scratch");
+  await mkdir(scratch, { recursive: true, mode: 0o700 });
+  for (const name of [...layerNames, archivesName, indexName, stepsName, packagesName]) {
+    await rename(join(directory, name), join(scratch, `forgotten-${name}`)).catch((error: unknown) => {
+      if (errorCode(error) !== "ENOENT") throw error;
+    });
+  }
+  await rm(scratch, { recursive: true, force: true });
+}
 
 /** One at a time uses the directory. @throws ImageFault STORE_FAILED */
 export async function openTools(
@@ -144,11 +161,10 @@ async function openUnpacker(store: ContentStore, directory: string, clock: Clock
   const { isWhole, idCount } = userMap();
   const keepsOwners = isRoot && idCount >= idsOfImages;
   // An archive is removed once it is unpacked, and these are still to be pushed: it gets copies.
-  const copies = await ContentStore.open(join(directory, "archives"));
+  const copies = await ContentStore.open(join(directory, archivesName));
   const native = new NativeLayers({
     store: copies,
-    // Those whose files are all this user's are of no use to who can have others.
-    layers: await LayerDirectory.open(join(directory, keepsOwners ? "layers" : "own-layers"), random),
+    layers: await LayerDirectory.open(join(directory, layerNames[keepsOwners ? 0 : 1]), random),
     jail: new UnpackJail(clock, isRoot, keepsOwners),
     limits: { archiveBytesMax, entriesMax, layersMax },
     // They stay in the image that is built, and take no effect here: a container gets no new privileges.

@@ -1,4 +1,4 @@
-import { chmod, mkdir, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -14,7 +14,9 @@ import {
   parseReference,
 } from "@shallop/sdk/image";
 import { openBench, rawTar } from "../image/image.fixture.ts";
+import { systemClock, systemRandom } from "@shallop/sdk/internal";
 import { openWorkshop, type Workshop } from "./build.fixture.ts";
+import { build } from "./builder.ts";
 
 let workshop: Workshop;
 beforeEach(async () => {
@@ -476,4 +478,19 @@ test("what package managers say is in the image is told where it is asked for, o
   expect(await purls("FROM scratch\nCOPY installed /lib/apk/db/\n")).toEqual(["pkg:apk/alpine/musl@1?arch=x86_64"]);
   expect(await purls("FROM scratch\nCOPY new /x\n")).toBeUndefined();
   expect((await workshop.build("FROM scratch\n")).built).not.toHaveProperty("packages");
+});
+
+test("what builds have kept goes when it is to, and nothing else of the directory", async () => {
+  const { settings } = workshop;
+  await workshop.write({ a: "a" });
+  const image = "FROM scratch\nCOPY a /\n";
+  await workshop.build(image);
+  expect((await workshop.build(image)).built.cachedCount).toBe(2);
+  await mkdir(join(settings.builderDirectory, "layers/sha256-1/files"), { recursive: true });
+  await mkdir(join(settings.builderDirectory, "runs"), { recursive: true });
+  const signal = AbortSignal.timeout(5000);
+  const options = { clock: systemClock, random: systemRandom, emit: () => undefined, signal };
+  expect(await build({ settings, orders: [], forgets: true }, options)).toEqual([]);
+  expect(await readdir(settings.builderDirectory)).toEqual(["runs"]);
+  expect((await workshop.build(image)).built.cachedCount).toBe(1);
 });

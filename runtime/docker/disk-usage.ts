@@ -6,7 +6,7 @@ import { upperDirectory } from "./containers/kept-root.ts";
 import { type Call, ok, type Reply } from "./http/call.ts";
 import { DockerFault } from "./http/docker-fault.ts";
 import type { Routes } from "./http/router.ts";
-import { stepsDirectory } from "./images/build-routes.ts";
+import { buildCacheId } from "./images/build-routes.ts";
 import type { ImageLibrary } from "./images/image-library.ts";
 import { imageSummary } from "./images/image-json.ts";
 import { directoryBytes } from "./volumes/directory-bytes.ts";
@@ -112,12 +112,12 @@ async function volumesUsage({ volumes, containers }: DiskUsageParts): Promise<re
   return told;
 }
 
-/** The kept steps as one thing: they go together (`docker builder prune`). */
+/** All that builds keep, unpacked layers among it, as one thing: it goes together (`docker builder prune`). */
 async function buildCacheUsage(builderDirectory: string): Promise<readonly object[]> {
-  const Size = await directoryBytes(stepsDirectory(builderDirectory));
+  const Size = await directoryBytes(builderDirectory);
   if (Size === 0) return [];
-  const what = { ID: "steps", Type: "regular", Description: "steps of docker build" };
-  const { birthtime, mtime } = await stat(stepsDirectory(builderDirectory));
+  const what = { ID: buildCacheId, Type: "regular", Description: "layers and steps of docker build" };
+  const { birthtime, mtime } = await stat(builderDirectory);
   const times = { CreatedAt: birthtime.toISOString(), LastUsedAt: mtime.toISOString() };
   return [{ ...what, ...times, InUse: false, Shared: false, Size, UsageCount: 0 }];
 }

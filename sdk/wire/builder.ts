@@ -58,6 +58,8 @@ export interface RunLimits {
 export interface BuilderRequest {
   readonly settings: BuilderSettings;
   readonly orders: readonly BuildOrder[];
+  /** All that builds have kept is removed first. */
+  readonly forgets?: boolean;
 }
 
 /** What happens in a build, as it happens. */

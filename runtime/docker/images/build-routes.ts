@@ -8,11 +8,12 @@ import { lastState, runBuilder } from "@shallop/sdk/build";
 import { formatPlatform, formatReference } from "@shallop/sdk/image";
 import type { BuildEvent, BuilderSettings, BuildOrder } from "@shallop/sdk/wire";
 import type { EventLog } from "../event-log.ts";
-import { type Call, ok } from "../http/call.ts";
+import { type Call, ok, type Reply } from "../http/call.ts";
 import { DockerFault } from "../http/docker-fault.ts";
 import { type JsonStream, streaming } from "../http/json-stream.ts";
 import type { Routes } from "../http/router.ts";
 import type { ImageLibrary } from "./image-library.ts";
+import { directoryBytes } from "../volumes/directory-bytes.ts";
 import { ownPlatform, platformAsked } from "./platforms.ts";
 import { requestLogins } from "./registry-login.ts";
 import { shortId } from "./transfer.ts";
@@ -31,19 +32,29 @@ const contextBytesMax = 8 * 1024 ** 3;
 /** Of each RUN, where the client bounds nothing: as `shallop build`. */
 const runDefaults = { memoryBytes: 2 * 1024 ** 3, pidsMax: 4096, timeoutMs: 3_600_000 } as const;
 
-/** What is kept of builds, so that a step that was done need not be done again. */
-export const stepsDirectory = (builderDirectory: string): string => join(builderDirectory, "steps-1");
-
 /** `docker build` by the classic builder, and what of it can be pruned. */
 export function buildRoutes(parts: BuildParts): Routes {
   return {
     "POST /build": (call) => build(parts, call),
-    "POST /build/prune": async () => {
-      await rm(stepsDirectory(parts.builderDirectory), { recursive: true, force: true });
-      return ok({ CachesDeleted: null, SpaceReclaimed: 0 });
-    },
+    "POST /build/prune": (call) => prune(parts, call),
   };
 }
+
+/** By the builder: it waits for builds that go on, and files in layers may have owners whom only it may be. */
+async function prune({ library, builderDirectory, environment }: BuildParts, call: Call): Promise<Reply> {
+  const before = await directoryBytes(builderDirectory);
+  if (before === 0) return ok({ CachesDeleted: null, SpaceReclaimed: 0 });
+  const settings = settingsOf(library, builderDirectory, call, builderDirectory);
+  await runBuilder(
+    { orders: [], settings, forgets: true },
+    { environment, signal: call.signal, onEvent: () => undefined },
+  );
+  const SpaceReclaimed = Math.max(0, before - (await directoryBytes(builderDirectory)));
+  return ok({ CachesDeleted: [buildCacheId], SpaceReclaimed });
+}
+
+/** All that builds keep goes together, and is one thing. */
+export const buildCacheId = "builder";
 
 async function build({ library, events, builderDirectory, environment }: BuildParts, call: Call): Promise<void> {
   if (call.text("remote") !== undefined) {
