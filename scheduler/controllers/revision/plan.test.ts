@@ -157,11 +157,27 @@ describe("replacement", () => {
     expect(heldMs(backoff, 4000)).toBe(6000);
     backoff = withEnded(backoff, ended("b", "c"), 20_000);
     expect(heldMs(backoff, 20_000)).toBe(20_000);
-    for (let index = 0; index < 10; index++) backoff = withEnded(backoff, ended(`d${String(index)}`), 30_000);
-    expect(heldMs(backoff, 30_000)).toBe(300_000);
-    expect(withEnded(backoff, [], 600_000)).toBe(backoff);
-    expect(withEnded(backoff, [], 630_001)).toBe(undefined);
-    expect(heldMs(withEnded(backoff, ended("z"), 700_000), 700_000)).toBe(10_000);
+    const lastMs = (): number => backoff?.lastMs ?? 0;
+    for (let index = 0; index < 10; index++)
+      backoff = withEnded(backoff, ended(`d${String(index)}`), lastMs() + heldMs(backoff, lastMs()));
+    expect(heldMs(backoff, lastMs())).toBe(300_000);
+    expect(withEnded(backoff, [], lastMs() + 600_000)).toBe(backoff);
+    expect(withEnded(backoff, [], lastMs() + 600_001)).toBe(undefined);
+    const muchLater = lastMs() + 700_000;
+    expect(heldMs(withEnded(backoff, ended("z"), muchLater), muchLater)).toBe(10_000);
+  });
+
+  test("pods of a node that stops, told of one after the other, are one failure", () => {
+    let backoff: ReturnType<typeof withEnded>;
+    for (const [uid, atMs] of [
+      ["a", 0],
+      ["b", 1000],
+      ["c", 3000],
+      ["d", 9000],
+    ] as const)
+      backoff = withEnded(backoff, ended(uid), atMs);
+    expect(backoff).toMatchObject({ failures: 1, lastMs: 0 });
+    expect([heldMs(backoff, 9_999), heldMs(backoff, 10_000)]).toEqual([1, 0]);
   });
 });
 

@@ -27,14 +27,12 @@ export function withEnded(
   const fresh = ended.filter(({ uid }) => !seen.includes(uid));
   const [first] = fresh;
   if (first === undefined) return isForgotten(backoff, nowMs) ? undefined : backoff;
+  const allSeen = [...seen, ...fresh.map(({ uid }) => uid)].slice(-seenMax);
+  // Pods that fail together, or one after the other while nothing takes their place, are one failure: a node that stops takes all of
+  // its pods along, and tells of each by itself. Only what was started since has shown that another start is of no use.
+  if (backoff !== undefined && heldMs(backoff, nowMs) > 0) return { ...backoff, seen: allSeen };
   const before = isForgotten(backoff, nowMs) ? 0 : (backoff?.failures ?? 0);
-  return {
-    // Pods that fail together are one failure: a node that stops takes all of its pods along.
-    failures: before + 1,
-    lastMs: nowMs,
-    reason: first.reason,
-    seen: [...seen, ...fresh.map(({ uid }) => uid)].slice(-seenMax),
-  };
+  return { failures: before + 1, lastMs: nowMs, reason: first.reason, seen: allSeen };
 }
 
 const isForgotten = (backoff: Backoff | undefined, nowMs: number): boolean =>
