@@ -39,9 +39,11 @@ export class ClientAnswer {
   /** The first piece of the body, kept for a moment: if it is all, the answer's length is known. */
   #held: Buffer | undefined;
   #receivedBytes = 0;
-  /** Bytes that wait for the client to read. */
+  /** Bytes that the client has been given, and has not taken yet. */
   #owed = 0;
   #owedSinceMs = 0;
+  /** What it is given then: a little at a time, so that a slow one is seen to take some. */
+  #waiting: Buffer[] = [];
 
   constructor(options: ClientAnswerOptions) {
     this.#options = options;
@@ -110,6 +112,8 @@ export class ClientAnswer {
       const isAll = this.#held === undefined && trailers.length === 0;
       this.#sendHead(head, isAll ? "nothing" : trailers.length === 0 ? "body" : "anything");
     }
+    for (const chunk of this.#waiting) this.#options.peer.write(chunk);
+    this.#waiting = [];
     this.#options.peer.end(this.#held, trailers);
     this.#held = undefined;
   }
@@ -136,19 +140,27 @@ export class ClientAnswer {
   }
 
   #pass(chunk: Buffer, stream: UpstreamStream | undefined): void {
-    const { peer } = this.#options;
+    if (this.#owed > 0 || this.#waiting.length > 0) this.#waiting.push(chunk);
+    else this.#write(chunk, stream);
+  }
+
+  #write(chunk: Buffer, stream: UpstreamStream | undefined): void {
+    const { peer, clock, unread } = this.#options;
     if (peer.write(chunk)) return stream?.consumed(chunk.length);
-    const isFirst = this.#owed === 0;
-    this.#owed += chunk.length;
-    if (!isFirst) return;
+    this.#owed = chunk.length;
+    this.#owedSinceMs = clock.nowMs();
     peer.onceDrained(() => this.#drained(stream));
-    this.#owedSinceMs = this.#options.clock.nowMs();
-    this.#options.unread();
+    unread();
   }
 
   #drained(stream: UpstreamStream | undefined): void {
     const owed = this.#owed;
     this.#owed = 0;
+    for (let chunk = this.#waiting.shift(); chunk !== undefined; chunk = this.#waiting.shift()) {
+      this.#write(chunk, stream);
+      if (this.#owed > 0) break;
+    }
+    // It may give more at once.
     stream?.consumed(owed);
   }
 
