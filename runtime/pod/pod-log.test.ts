@@ -171,6 +171,19 @@ test("a flood loses lines, says how many, and goes on when it is over", async ()
   expect(lines.at(-1)).toBe("after");
 });
 
+test("a flood that goes on is kept in stretches, with two losses told a second", async () => {
+  await using it = await openStore({ ...logBounds, rateBytesPerS: 10_000, burstBytesMax: 10_000 });
+  const log = it.store.open(subject("a"));
+  for (let ms = 0; ms < 4000; ms += 10) {
+    for (let n = 0; n < 10; n++) say(log, "0123456789");
+    await it.clock.advance(10);
+  }
+  const lines = (await text([log])).trimEnd().split("\n");
+  const told = lines.filter((line) => line.startsWith("shallop: "));
+  expect(told.length).toBeGreaterThan(4);
+  expect(told.length).toBeLessThanOrEqual(9);
+});
+
 test("a restart keeps the run before it", async () => {
   await using it = await openStore();
   const log = it.store.open(subject("a"));

@@ -179,7 +179,9 @@ export class PodLog {
     const nowMs = this.#settings.clock.nowMs();
     this.#tokens = Math.min(burstBytesMax, this.#tokens + ((nowMs - this.#refilledMs) / 1000) * rateBytesPerS);
     this.#refilledMs = nowMs;
-    if (this.#tokens < bytes) return false;
+    // Who floods loses half a second at a time, and not a line of every few: what is kept can be read, and losses are told twice a second.
+    const wanted = this.#lostLines > 0 ? Math.max(bytes, Math.min(rateBytesPerS, burstBytesMax) / 2) : bytes;
+    if (this.#tokens < wanted) return false;
     this.#tokens -= bytes;
     return true;
   }
