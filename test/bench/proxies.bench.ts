@@ -198,6 +198,9 @@ async function crowdsOfForks(platform: Platform, workshop: Workshop, { crowd }: 
   for (const { name, what } of functions)
     await platform.run("deploy", name, "--image", await workshop.publish(platform, name, what), ...limits);
   await systemClock.sleep(settledMs);
+  const { gateway: port } = platform.ports;
+  // What the crowds' client and the gateway do for HTTP/2 has been compiled, as in any that has served some.
+  await sendCrowd({ port, host: "minimal.default.localhost", path: "/", requests: crowd });
   console.log(
     `\n${crowd} requests at once, of which each keeps an instance for ${forkWaitMs} ms: until all were at work and back, beyond their wait`,
   );
@@ -205,7 +208,7 @@ async function crowdsOfForks(platform: Platform, workshop: Workshop, { crowd }: 
     for (const which of crowds) {
       const beforeMs = processorMs(platform.pid);
       const { statuses, slowestMs } = await sendCrowd({
-        port: platform.ports.gateway,
+        port,
         host: `${name}.default.localhost`,
         path: `/?id=1&wait=${forkWaitMs}`,
         requests: crowd,
