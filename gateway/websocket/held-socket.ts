@@ -50,6 +50,9 @@ const topicsMax = 100;
 // A reason in a close frame (RFC 6455, 5.5): 125 bytes, two of which are the code.
 const reasonBytesMax = 123;
 
+// The first round may have begun within half of itself of what was heard, and has no ping.
+const silentRoundsMax = 2;
+
 /**
  * One WebSocket of a client that the gateway holds for a component. What the client says is told to the function in order, one
  * call at a time; what waits is bounded, and then the client is not read.
@@ -75,6 +78,8 @@ export class HeldSocket {
   #rateTimer: Timer | undefined;
   #lastMessageMs: number;
   #lastHeardMs: number;
+  /** Rounds of `sweep` since then; those in which nobody reads, or has no processor to read, are none. */
+  #silentRounds = 0;
   #drained: (() => void) | undefined;
 
   constructor({ id, owner, webSocket, stream, idleTimeoutMs, events }: HeldSocketOptions) {
@@ -164,7 +169,7 @@ export class HeldSocket {
       return this.close(1001, "nothing was said for too long");
     if (this.#webSocket.isPaused) return;
     // A ping has had a whole round for its answer.
-    if (nowMs - this.#lastHeardMs > 2 * pingMs + pingMs / 2) return this.#webSocket.terminate();
+    if (++this.#silentRounds > silentRoundsMax) return this.#webSocket.terminate();
     if (nowMs - this.#lastHeardMs >= pingMs / 2) this.#webSocket.ping();
   }
 
@@ -223,6 +228,7 @@ export class HeldSocket {
 
   readonly #heard = (): void => {
     this.#lastHeardMs = this.#owner.clock.nowMs();
+    this.#silentRounds = 0;
     // A client that pings and does not read makes the gateway keep its pongs.
     if (this.#isBehind()) this.#giveUp();
   };
@@ -231,6 +237,7 @@ export class HeldSocket {
     if (this.#isClosing) return;
     const nowMs = this.#owner.clock.nowMs();
     this.#lastHeardMs = nowMs;
+    this.#silentRounds = 0;
     this.#lastMessageMs = nowMs;
     this.#count(nowMs);
     if (!this.#events.has("message")) return;

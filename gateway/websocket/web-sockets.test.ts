@@ -442,6 +442,19 @@ describe("clients that do wrong", () => {
     expect(header(calls.at(-1)!.head, "x-shallop-websocket-code")).toBe("1006");
     expect(alive.closed).toBe(undefined);
   });
+
+  test("one that had no chance to answer, because nobody had a processor, is not ended", async () => {
+    const { cluster } = await chat(echo, { webSocketPingMs: 100 });
+    const client = await new Client(cluster).opened();
+    let pings = 0;
+    client.socket.on("ping", () => pings++);
+    for (let stall = 0; stall < 2; stall++) {
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 400);
+      const before = pings;
+      await until(() => pings > before || client.closed !== undefined);
+    }
+    expect(client.closed).toBe(undefined);
+  });
 });
 
 describe("what a function says to WebSockets while it answers an ordinary request", () => {

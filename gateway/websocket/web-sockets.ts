@@ -68,7 +68,8 @@ export class WebSockets {
     const { clock, limits } = options;
     this.#options = options;
     this.#framing = new Framing(limits.webSocketMessageBytesMax);
-    this.#ticker = clock.every(limits.webSocketPingMs, () => this.#sweep());
+    // What has come meanwhile is read first: after a while without a processor the time is up for all, and their answers are there.
+    this.#ticker = clock.every(limits.webSocketPingMs, () => setImmediate(() => this.#sweep()));
   }
 
   get size(): number {
