@@ -381,6 +381,23 @@ test("a pod that was lost while no agent ran is started again and counted as a r
   await world.until(() => world.podStates()[0] === "a Running True");
 });
 
+test("a pod that is to run once and was lost while no agent ran has failed, and is not run again", async () => {
+  await using world = await FakeWorld.open();
+  world.bound("a", { spec: { restartPolicy: "Never" } });
+  await world.start();
+  await world.until(() => world.podStates()[0] === "a Running True");
+  await world.kill();
+  world.machine.running.clear();
+  await world.start();
+  await world.until(() => world.pod("a")?.status?.phase === "Failed");
+  const [container] = world.pod("a")?.status?.containerStatuses ?? [];
+  expect(container).toMatchObject({
+    restartCount: 0,
+    state: { terminated: { exitCode: 137, reason: "ContainerStatusUnknown" } },
+  });
+  expect(world.runtime.running).toHaveLength(0);
+});
+
 test("a creation whose answer was lost is not repeated", async () => {
   await using world = await prepared();
   const create = world.api.create.bind(world.api);

@@ -9,7 +9,7 @@ import type { ImageSource, PreparedImage } from "./image-source.ts";
 import type { LocalPod } from "./local-pod.ts";
 import { givenTo } from "./given-objects.ts";
 import { graceMsOf, limitsOf, manifestOf } from "./manifest.ts";
-import { NodePods, type NodeRoom, pastOf } from "./node-pods.ts";
+import { NodePods, type NodeRoom, pastOf, runsOnce } from "./node-pods.ts";
 import { type Report, worldOf } from "./node-world.ts";
 import { type EventSink, Notes } from "./notes.ts";
 import { type Action, planNode, type World } from "./plan.ts";
@@ -224,7 +224,7 @@ export class NodeAgent {
     const local = this.pods.get(action.key);
     switch (action.kind) {
       case "start":
-        this.#take(action.pod).begin();
+        this.#begin(action.pod);
         break;
       case "stop":
         local?.stop(action.graceMs);
@@ -289,6 +289,13 @@ export class NodeAgent {
 
   #apiSignal(): AbortSignal {
     return AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(apiTimeoutMs)]);
+  }
+
+  /** One that has run, is not here, and is to run once, is over: what it did is not done twice. */
+  #begin(pod: Pod): void {
+    const local = this.#take(pod);
+    if (runsOnce(pod) && pastOf(pod, this.#settings.clock.wallMs()) !== undefined) local.dispatch({ kind: "lost" });
+    else local.begin();
   }
 
   /** A pod of the API becomes one of this node's. */

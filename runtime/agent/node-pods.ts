@@ -215,18 +215,21 @@ export const podChecks = (pod: LocalPod | undefined): readonly ContainerChecks[]
 /** How often an API pod has run here before this agent knew it. */
 export function pastOf(pod: Pod, nowWallMs: number): Past | undefined {
   const status = pod.status?.containerStatuses?.[0];
-  if (status?.containerID === undefined && (status?.restartCount ?? 0) === 0) return undefined;
-  return {
-    restartCount: (status?.restartCount ?? 0) + 1,
-    crashCount: 0,
-    refusalCount: 0,
-    lastRun: {
-      exitCode: 255,
-      reason: "Unknown",
-      message: "the node lost the pod; it was started again",
-      finishedWallMs: nowWallMs,
-    },
-  };
+  const restartCount = status?.restartCount ?? 0;
+  if (status?.containerID === undefined && restartCount === 0) return undefined;
+  const lost = { crashCount: 0, refusalCount: 0 };
+  if (runsOnce(pod)) {
+    const message = "the node lost the pod, which is not to be started again";
+    // In the kubelet's words.
+    const lastRun = { exitCode: 137, reason: "ContainerStatusUnknown", message, finishedWallMs: nowWallMs };
+    return { ...lost, restartCount, lastRun };
+  }
+  const message = "the node lost the pod; it was started again";
+  const lastRun = { exitCode: 255, reason: "Unknown", message, finishedWallMs: nowWallMs };
+  return { ...lost, restartCount: restartCount + 1, lastRun };
 }
+
+/** What it does is not to be done twice. */
+export const runsOnce = ({ spec }: Pod): boolean => spec.restartPolicy === "Never";
 
 const mebibytes = (bytes: number): string => `${String(Math.max(0, Math.floor(bytes / 1024 / 1024)))} MiB`;

@@ -18,6 +18,7 @@ const states = {
 const events = {
   begin: { kind: "begin", prepared: false },
   adopted: { kind: "adopted", run },
+  lost: { kind: "lost" },
   pulled: { kind: "pulled" },
   "pull-failed": { kind: "pull-failed", message: "no such image" },
   started: { kind: "started", run },
@@ -31,7 +32,7 @@ const events = {
 
 // Phase × event → next phase and the effects, in short. What is not named leaves the state alone.
 const table: { readonly [Phase in PodState["phase"]]: Partial<Record<PodEvent["kind"], string>> } = {
-  pending: { begin: "pulling: pull", adopted: "ready:", stop: "ended:" },
+  pending: { begin: "pulling: pull", adopted: "ready:", lost: "ended:", stop: "ended:" },
   pulling: { pulled: "starting: start", "pull-failed": "backoff: wake Failed", stop: "ended: cancel" },
   starting: {
     started: "ready: Started",

@@ -60,6 +60,8 @@ export type PodEvent =
   /** Run it. `prepared`: the image is ready, nothing has to be pulled. */
   | { readonly kind: "begin"; readonly prepared: boolean }
   | { readonly kind: "adopted"; readonly run: Run }
+  /** It has run, nothing of it is here, and it is to run once. */
+  | { readonly kind: "lost" }
   | { readonly kind: "pulled" }
   | { readonly kind: "pull-failed"; readonly message: string }
   | { readonly kind: "started"; readonly run: Run }
@@ -117,6 +119,9 @@ export function step(state: PodState, event: PodEvent, nowMs: number): Step {
     case "adopted":
       if (state.phase !== "pending") return stay(state);
       return { state: { phase: "ready", past: state.past, run: event.run, sinceMs: nowMs }, effects: [] };
+    case "lost":
+      if (state.phase !== "pending") return stay(state);
+      return { state: { phase: "ended", past: state.past, outcome: "Failed" }, effects: [] };
     case "pulled":
       return state.phase === "pulling" ? begin(state.past, true) : stay(state);
     case "pull-failed":
