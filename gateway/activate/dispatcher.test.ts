@@ -112,6 +112,33 @@ describe("from zero", () => {
     expect(cluster.asked.at(-1)).toBe("n1 default/cold-00001 cold-00001-a cold-00001-b cold-00001-c");
   });
 
+  test("a home whose processor has a pod is not asked for another, where the pods have room for all", async () => {
+    const cluster = await start();
+    for (const name of ["n1", "n2"])
+      cluster.gateway.cluster.set("nodes", { ...fakeNode(name), status: { capacity: { cpu: "1" } } });
+    for (const [name, memory] of Object.entries({ roomy: "256Mi", narrow: "28Mi" })) {
+      cluster.asked.length = 0;
+      const revision = fakeRevision(`${name}-00001`, {
+        containers: [{ image: "x", resources: { limits: { memory } } }],
+      });
+      const status = { ...revision.status, homeNodes: ["n1", "n2"], scaling: { maxScale: 0, concurrencyPerPod: 7 } };
+      cluster.service(name);
+      cluster.gateway.cluster.set("revisions", { ...revision, status });
+      const pod = await cluster.wirePod(saying("ok"));
+      cluster.activate = async (node) => {
+        if (cluster.asked.length > 1) throw new GatewayFault("NOT_PREPARED", `${node} has no more`);
+        await until(() => cluster.gateway.load.waiting === 28);
+        return activation(`${name}-00001-a`, pod.endpoint);
+      };
+      const answers = await Promise.all(Array.from({ length: 28 }, () => call(cluster, name)));
+      expect(answers.every(({ status: code }) => code === 200)).toBe(true);
+      await until(() => cluster.asked.length > 1);
+      const further = name === "narrow" ? [`n1 default/${name}-00001 ${name}-00001-a`] : [];
+      await until(() => cluster.asked.length >= 2 + further.length);
+      expect(cluster.asked).toEqual([`n1 default/${name}-00001`, `n2 default/${name}-00001`, ...further]);
+    }
+  });
+
   test("the control plane hears of it while it waits, and is not waited for", async () => {
     const cluster = await start({}, { sendReport: () => new Promise(() => undefined) });
     const poked = await start();

@@ -346,13 +346,13 @@ export class Dispatcher {
         return processors();
       },
       cap: (slots) => this.#pods.cap(slots),
-      addPod: () => this.#addPod(),
+      addPod: (forRoom) => this.#addPod(forRoom),
     };
     return new ScaleOut(growing, this.#options);
   }
 
-  /** One pod more, beside those that there are; where each of them has a processor, if there is such a home. @throws what the last home said, when none has one */
-  async #addPod(): Promise<void> {
+  /** One pod more, beside those that there are; where each has a processor, or else only `forRoom`. @throws what the last home said, when none has one */
+  async #addPod(forRoom: boolean): Promise<void> {
     const target = this.#target;
     const { signal } = this.#closed;
     let last: unknown = new GatewayFault("NOT_PREPARED", `no home of revision ${target.key} is known`);
@@ -363,7 +363,10 @@ export class Dispatcher {
     const { processorsPerPod = 1 } = target.growth ?? {};
     const isBusy = ({ node, beside }: (typeof homes)[number]): boolean =>
       beside.length * processorsPerPod >= processorsOf(node);
-    for (const { node, beside } of [...homes.filter((home) => !isBusy(home)), ...homes.filter(isBusy)]) {
+    for (const { node, beside } of [
+      ...homes.filter((home) => !isBusy(home)),
+      ...(forRoom ? homes.filter(isBusy) : []),
+    ]) {
       try {
         const activation = await this.#options.agents.activate(node, target, { signal, beside });
         if (!beside.includes(activation.podName)) return this.#take(node, activation);

@@ -1,5 +1,5 @@
 import { type Clock, describeError, type Log } from "@shallop/sdk/internal";
-import { type GrowthRules, podsFor } from "../route/growth.ts";
+import { type GrowthRules, podsFor, podsForRoom } from "../route/growth.ts";
 
 /** What a scale-out sees of a revision's requests and pods, and does for them. */
 export interface Growing {
@@ -13,8 +13,8 @@ export interface Growing {
   readonly processors: number;
   /** Until it is called with undefined, no pod is to have more requests than this. */
   cap(slots: number | undefined): void;
-  /** Asks home nodes for one pod more. @throws when none of them has one */
-  addPod(): Promise<void>;
+  /** Asks home nodes for one pod more: those that have a processor for it, or any, where it is `forRoom`. @throws when none of them has one */
+  addPod(forRoom: boolean): Promise<void>;
 }
 
 // Requests wait for pods that come within milliseconds, and no longer: after this the ones that are there take them all.
@@ -96,7 +96,7 @@ export class ScaleOut {
         const { demand, pods } = this.#growing;
         if (pods === 0 || demand <= pods * rules.perPod || pods >= this.#wanted(rules, demand)) break;
         const askedMs = this.#clock.nowMs();
-        await this.#growing.addPod();
+        await this.#growing.addPod(pods < podsForRoom(demand, rules));
         const nowMs = this.#clock.nowMs();
         const tookMs = nowMs - askedMs;
         this.#grown = { pods: this.#growing.pods, atMs: nowMs };

@@ -47,8 +47,12 @@ export function growthRulesOf(revision: Revision): GrowthRules | undefined {
 
 /** Pods for so many requests at once, on nodes with so many processors for them. */
 export function podsFor(demand: number, processors: number, rules: GrowthRules): number {
-  const { perPod, roomPerPod, processorsPerPod, podsMax } = rules;
+  const { perPod, processorsPerPod, podsMax } = rules;
   // One more than can make use of them gets its time from the others, and costs its start.
   const useful = Math.max(1, Math.ceil(processors / processorsPerPod));
-  return Math.min(podsMax, Math.max(Math.min(Math.ceil(demand / perPod), useful), Math.ceil(demand / roomPerPod)));
+  const shared = Math.min(Math.ceil(demand / perPod), useful);
+  return Math.min(podsMax, Math.max(shared, podsForRoom(demand, rules)));
 }
+
+/** So many of them have room for all requests. */
+export const podsForRoom = (demand: number, { roomPerPod }: GrowthRules): number => Math.ceil(demand / roomPerPod);
