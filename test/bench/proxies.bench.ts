@@ -42,7 +42,7 @@ export async function proxiesBench(bench: ProxiesBench): Promise<void> {
   await using platform = await Platform.start();
   await using workshop = await Workshop.open();
   using node = await bareNode();
-  const programs = await proxyPrograms();
+  await using programs = await proxyPrograms();
   using ngx = await nginx(programs, `127.0.0.1:${node.port}`);
   using hap = await haproxy(programs, node.port);
   const ours = await functionsOf(platform, workshop);

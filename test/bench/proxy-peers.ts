@@ -1,14 +1,19 @@
-import { mkdtemp, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { unpackDebian } from "../support/debian.ts";
 import { freePort, type HttpPeer, start } from "./http-peers.ts";
 
+export interface ProxyPrograms extends AsyncDisposable {
+  readonly directory: string;
+}
+
 /** nginx and HAProxy of this machine's Debian, unpacked into a temporary directory: nothing is installed. */
-export async function proxyPrograms(): Promise<string> {
+export async function proxyPrograms(): Promise<ProxyPrograms> {
   const directory = await mkdtemp(join(tmpdir(), "shallop-bench-proxies-"));
   unpackDebian(["nginx", "haproxy"], directory);
-  return directory;
+  // A proxy that is just ending takes its own files away meanwhile, which ends a removal that is not asked for one file at a time.
+  return { directory, [Symbol.asyncDispose]: () => rm(directory, { recursive: true, force: true }) };
 }
 
 const nginxConfig = (directory: string, port: number, upstream: string): string => `
@@ -41,7 +46,7 @@ backend behind
 `;
 
 /** One worker, kept connections on both sides, no log: as fast as it is. `upstream`: `HOST:PORT`. */
-export async function nginx(directory: string, upstream: string): Promise<HttpPeer> {
+export async function nginx({ directory }: ProxyPrograms, upstream: string): Promise<HttpPeer> {
   const port = await freePort();
   const file = join(directory, `nginx-${port}.conf`);
   await writeFile(file, nginxConfig(directory, port, upstream));
@@ -52,7 +57,7 @@ export async function nginx(directory: string, upstream: string): Promise<HttpPe
   );
 }
 
-export async function haproxy(directory: string, upstream: number): Promise<HttpPeer> {
+export async function haproxy({ directory }: ProxyPrograms, upstream: number): Promise<HttpPeer> {
   const port = await freePort();
   const file = join(directory, `haproxy-${port}.cfg`);
   await writeFile(file, haproxyConfig(port, upstream));
