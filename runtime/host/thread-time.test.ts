@@ -5,7 +5,7 @@ import { ThreadTime } from "./thread-time.ts";
 /** A thread among others of a process that has both processors all the time. */
 class Thread {
   readonly clock = new FakeClock();
-  ownMs = 0;
+  ownMs: number | undefined = 0;
   deadline = Number.POSITIVE_INFINITY;
   readonly time = new ThreadTime(this, { clock: this.clock, processMs: () => this.clock.nowMs() * 2 });
 
@@ -16,7 +16,7 @@ class Thread {
   /** `ms` go by; it has the processor for `share` of them. */
   async pass(ms: number, share: number): Promise<void> {
     for (let passed = 0; passed < ms; passed += 5) {
-      this.ownMs += 5 * share;
+      if (this.ownMs !== undefined) this.ownMs += 5 * share;
       await this.clock.advance(5);
     }
   }
@@ -50,6 +50,21 @@ test("it is not waited for when it is over, nor for ever when it gets no process
   expect(isStarved()).toBe(false);
   await thread.pass(200, 0);
   expect(isStarved()).toBe(true);
+});
+
+test("one that has ended, of which nobody has heard yet, has not had what the others have since", async () => {
+  const thread = new Thread();
+  let isGone = false;
+  const wait = thread.time.until(() => isGone, 250);
+  thread.deadline = 0;
+  await thread.pass(100, 1);
+  expect(thread.time.isOverdue(100)).toBe(false);
+  thread.ownMs = undefined;
+  await thread.pass(4_000, 0);
+  expect(thread.time.isOverdue(100)).toBe(false);
+  isGone = true;
+  await thread.pass(10, 0);
+  expect(await wait).toMatch(/^1\d\d ms of processor within 4\d\d\d ms$/);
 });
 
 test("a thread is overdue when it has had the processor since, and again only after it was in time", async () => {

@@ -29,6 +29,8 @@ export class ThreadTime {
   readonly #settings: ThreadTimeSettings;
   /** What it had used when it was first seen to be over this deadline; undefined while it is over none. */
   #overdue: { readonly deadline: number; readonly usedMs: number } | undefined;
+  /** What it had used when that could last be read. */
+  #ownMs: number | undefined;
 
   constructor(thread: TimedThread, settings: ThreadTimeSettings) {
     this.#thread = thread;
@@ -64,7 +66,9 @@ export class ThreadTime {
     return Math.min(overdueMs, usedMs - this.#overdue.usedMs) > maxMs || overdueMs > starvedMsMax;
   }
 
+  /** A thread whose time cannot be read any more has ended, and is heard of when there is a processor for that: it uses nothing. */
   get #usedMs(): number {
-    return this.#thread.ownMs ?? this.#settings.processMs();
+    this.#ownMs = this.#thread.ownMs ?? this.#ownMs;
+    return this.#ownMs ?? this.#settings.processMs();
   }
 }
