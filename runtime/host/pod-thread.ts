@@ -147,7 +147,10 @@ export class PodThread {
 
   /** What the thread has used so far is none of the next pod's. */
   async #countFromHere(): Promise<boolean> {
-    this.#cpuBeforeMs += await this.cpuMs();
+    // What it has said is heard when it may have ended: then nobody can ask it.
+    const usedMs = await this.cpuMs().catch(() => undefined);
+    if (usedMs === undefined) return false;
+    this.#cpuBeforeMs += usedMs;
     return !this.#isGone;
   }
 
