@@ -40,6 +40,9 @@ const idleLooks = 400;
 // Whoever has connected waits for an answer, on a small machine for the processor, too: the agent has some milliseconds of work with a pod.
 const wokenDelayMs = 50;
 
+/** So many requests in flight in the process leave no processor for what nobody waits for. */
+const crowd = 64;
+
 type HostReply = Extract<HostMessage, { type: "reply" }>;
 
 /** The main thread of a host process: pods by their uid, spare threads, and the agent's commands. Guests never run here. */
@@ -70,6 +73,7 @@ export class HostServer implements AsyncDisposable {
       clock: settings.clock,
       make: (ready) => this.#makeThread(ready),
       socketPath: () => this.#threadSocket(),
+      isCrowded: () => heldOf(this.#budget).stacks >= crowd,
       changed: () => this.#standbys.spread(),
       modules: ({ componentDigest, preparedDir, limits }) =>
         this.#artifacts.modules(componentDigest, inDirectory(preparedDir), limits),

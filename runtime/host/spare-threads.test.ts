@@ -64,9 +64,11 @@ const over = (pod: HostPod, hasServed = true): PodOver => ({ pod, hasServed });
 function spare({
   modules = () => new Map(),
   changed = () => undefined,
+  isCrowded = () => false,
 }: {
   modules?: () => CompiledModules;
   changed?: () => void;
+  isCrowded?: () => boolean;
 } = {}) {
   const clock = new FakeClock();
   const made: Thread[] = [];
@@ -78,6 +80,7 @@ function spare({
       return thread;
     },
     socketPath: () => "/t",
+    isCrowded,
     changed,
     modules,
   });
@@ -100,6 +103,23 @@ test("one waits; the next is made after the answer that took it, or a while late
   // Nobody has waited for it: there is one at once.
   threads.take("");
   expect(threads.take("")).toBe(made[3]);
+});
+
+test("while a crowd is there none is made, for three seconds at most", async () => {
+  let isCrowded = true;
+  const { clock, made, threads } = spare({ isCrowded: () => isCrowded });
+  threads.take("");
+  await clock.advance(2_000);
+  expect(made).toHaveLength(1);
+  isCrowded = false;
+  await clock.advance(400);
+  expect(made).toHaveLength(2);
+  isCrowded = true;
+  threads.take("");
+  await clock.advance(3_000);
+  expect(made).toHaveLength(2);
+  await clock.advance(800);
+  expect(made).toHaveLength(3);
 });
 
 test("a new one parks what came up last, unless it waits elsewhere", async () => {

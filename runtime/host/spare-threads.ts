@@ -26,6 +26,8 @@ export interface SpareThreadsSettings<Thread extends SpareThread> {
   readonly socketPath: () => string;
   /** @throws when the component's files are gone */
   readonly modules: (pod: HostPod) => CompiledModules;
+  /** Many requests are in flight. */
+  readonly isCrowded: () => boolean;
   /** There may be one that has parked something, or others than before. */
   readonly changed: () => void;
 }
@@ -40,6 +42,8 @@ const restTimeoutMs = 5_000;
 // all of them would want the same processor. Where no request comes with a start, it is made later.
 const spareDelayMs = 25;
 const spareDelayMsMax = 400;
+// A crowd has the processors to itself, for so long: what has no thread by now is served by those that there are.
+const crowdMsMax = 3_000;
 // Programs that are remembered not to practise: the oldest is tried again.
 const unfitMax = 64;
 
@@ -156,9 +160,13 @@ export class SpareThreads<Thread extends SpareThread = PodThread> {
     for (const thread of this.#threads.splice(0)) await thread.terminate(this.#settings.clock, terminateTimeoutMs);
   }
 
-  #fillIn(delayMs: number): void {
+  #fillIn(delayMs: number, crowdMs = 0): void {
+    const { clock, isCrowded } = this.#settings;
     this.#timer?.cancel();
-    this.#timer = this.#settings.clock.after(delayMs, () => this.fill());
+    this.#timer = clock.after(delayMs, () => {
+      if (isCrowded() && crowdMs < crowdMsMax) this.#fillIn(spareDelayMsMax, crowdMs + spareDelayMsMax);
+      else this.fill();
+    });
   }
 
   #practises(thread: Thread, key: string): boolean {
