@@ -1,4 +1,4 @@
-import { label } from "@shallop/sdk/api";
+import { type JsonObject, label } from "@shallop/sdk/api";
 import { expect, test } from "vitest";
 import { admin, at, openApi, pod, type TestApi } from "./api.fixture.ts";
 import { deleteObject } from "./delete.ts";
@@ -35,17 +35,23 @@ test("whoever makes pods of a revision at the same moment, there are no more tha
   await expect(create(api, "h")).rejects.toMatchObject(refused);
 });
 
-test("a pod of a node that is silent takes nobody's place", async () => {
+test("a pod of a node that is silent, or gone, takes nobody's place, whatever it says of itself", async () => {
   const api = await withRevision(1);
-  await create(api, "a");
-  const key = api.objects.key(at("pods", "default", "a").kind, "default", "a");
-  const stored = api.objects.get(at("pods", "default", "a").kind, "default", "a");
-  const conditions = [{ type: "Ready", status: "False", reason: "NodeNotReady" }];
-  await api.objects.put(
-    key,
-    { ...stored, status: { phase: "Running", conditions } },
-    Number(stored?.metadata.resourceVersion),
-  );
+  const { kind } = at("nodes", undefined, "n");
+  const key = api.objects.key(kind, undefined, "n");
+  const node = (status: string): JsonObject => ({
+    ...{ apiVersion: "v1", kind: "Node", status: { conditions: [{ type: "Ready", status }] } },
+    metadata: { name: "n", uid: "n", creationTimestamp: "2026-01-01T00:00:00Z" },
+  });
+  await api.objects.put(key, node("True"), 0);
+  const labels = { [label.revision]: "hello-00001" };
+  const on = (name: string, nodeName: string): Promise<unknown> =>
+    createObject(api, at("pods", "default"), pod(name, { labels }, { nodeName }), admin);
+  await on("a", "n");
+  await expect(create(api, "b")).rejects.toMatchObject({ code: "Forbidden" });
+  const stored = api.objects.get(kind, undefined, "n");
+  await api.objects.put(key, node("Unknown"), Number(stored?.metadata.resourceVersion));
+  await on("gone", "another");
   await create(api, "b");
   await expect(create(api, "c")).rejects.toMatchObject({ message: expect.stringContaining("its max-scale is 1") });
 });

@@ -1,4 +1,4 @@
-import { conditionOf, dig, type JsonObject, kindOf, label, revisions, textAt } from "@shallop/sdk/api";
+import { conditionOf, dig, type JsonObject, kindOf, label, nodes, revisions, textAt } from "@shallop/sdk/api";
 import { assert } from "@shallop/sdk/internal";
 import { forbiddenObject } from "./faults.ts";
 import type { Machinery, Target } from "./machinery.ts";
@@ -25,7 +25,7 @@ export function admitScale(machinery: Machinery, target: Target, next: JsonObjec
   const there = objects.store
     .list(objects.prefix(kind, namespace))
     .entries.map((entry) => objects.parse(entry))
-    .filter((pod) => textAt(pod, "metadata", "labels", label.revision) === revision && isAlive(pod)).length;
+    .filter((pod) => textAt(pod, "metadata", "labels", label.revision) === revision && isAlive(machinery, pod)).length;
   const count = there + (coming.get(key) ?? 0);
   if (count >= max) {
     const name = textAt(next, "metadata", "name") ?? "";
@@ -51,9 +51,18 @@ function maxScaleOf({ objects }: Machinery, namespace: string, name: string): nu
   return typeof max === "number" ? max : 0;
 }
 
-/** One that ends, has ended, or is on a node that is silent, is none that serves: others are made in its place before it is deleted. */
-function isAlive(pod: StoredObject): boolean {
+/** One that ends, has ended, or is on a node that is silent or gone, is none that serves: others are made in its place before it is deleted. */
+function isAlive(machinery: Machinery, pod: StoredObject): boolean {
   const phase = textAt(pod, "status", "phase");
-  const isAway = textAt(conditionOf(pod, "Ready"), "reason") === "NodeNotReady";
-  return pod.metadata["deletionTimestamp"] === undefined && phase !== "Succeeded" && phase !== "Failed" && !isAway;
+  if (pod.metadata["deletionTimestamp"] !== undefined || phase === "Succeeded" || phase === "Failed") return false;
+  const node = textAt(pod, "spec", "nodeName");
+  return node === undefined || isNodeReady(machinery, node);
+}
+
+/** The node says so, and not its pods: one that was not ready when its node fell silent says nothing of that. */
+function isNodeReady({ objects }: Machinery, name: string): boolean {
+  const kind = kindOf(nodes);
+  assert(kind !== undefined, "nodes are served");
+  const node = objects.get(kind, undefined, name);
+  return node !== undefined && textAt(conditionOf(node, "Ready"), "status") === "True";
 }
