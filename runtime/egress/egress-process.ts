@@ -203,8 +203,7 @@ export class EgressProcess {
       child.once("error", reject);
       child.once("exit", (code) => reject(new Error(`the egress proxy ended with ${String(code)}`)));
     });
-    failed.catch(() => undefined);
-    const socket = await Promise.race([connectStarting(this.#socketPath, clock), failed]);
+    const socket = await connectStarting(this.#socketPath, clock, failed);
     const pid = await cellPid(child);
     if (pid !== undefined) await recordProcess(this.#record, { pid, note: "" });
     return socket;

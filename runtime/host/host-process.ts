@@ -123,8 +123,7 @@ export class HostProcess {
         reject(new Error(`the host process ended with ${String(code ?? signal)}: ${lastWords()}`)),
       );
     });
-    failed.catch(() => undefined);
-    const socket = await Promise.race([connectStarting(socketPath, clock), failed]);
+    const socket = await connectStarting(socketPath, clock, failed);
     const pid = (await cellPid(child)) ?? 0;
     await place.remember({ pid, namespace: undefined });
     const host = new HostProcess(socketPath, pid, socket, handlers);

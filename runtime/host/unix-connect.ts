@@ -1,7 +1,7 @@
 import { createConnection, type Socket } from "node:net";
 import type { Clock } from "@shallop/sdk/internal";
 
-// A fresh process listens after 100 ms, on a machine that is starved after a minute; of one that ends the caller hears.
+// A fresh process listens after 100 ms, on a machine that is starved after a minute; of one that ends its starter hears.
 const connectTimeoutMs = 120_000;
 const connectPauseMsMin = 2;
 // Who tries more often than this takes from a process that is slow to start what it waits for.
@@ -20,8 +20,14 @@ export function connectUnix(path: string): Promise<Socket> {
   });
 }
 
-/** To a process that was just started. */
-export async function connectStarting(path: string, clock: Clock): Promise<Socket> {
+/** To a process that was just started; rejects as `failed` does, when that has ended. */
+export function connectStarting(path: string, clock: Clock, failed: Promise<never>): Promise<Socket> {
+  const over = new AbortController();
+  failed.catch(() => over.abort());
+  return Promise.race([connectWithin(path, clock, over.signal), failed]);
+}
+
+async function connectWithin(path: string, clock: Clock, over: AbortSignal): Promise<Socket> {
   const startedMs = clock.nowMs();
   for (;;) {
     try {
@@ -29,7 +35,7 @@ export async function connectStarting(path: string, clock: Clock): Promise<Socke
     } catch (error) {
       const waitedMs = clock.nowMs() - startedMs;
       if (waitedMs > connectTimeoutMs) throw error;
-      await clock.sleep(Math.min(connectPauseMsMax, Math.max(connectPauseMsMin, waitedMs * connectPauseShare)));
+      await clock.sleep(Math.min(connectPauseMsMax, Math.max(connectPauseMsMin, waitedMs * connectPauseShare)), over);
     }
   }
 }
