@@ -1,4 +1,5 @@
 import { createServer, type Server, type Socket } from "node:net";
+import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { assert, type Clock, describeError, type Timer } from "@shallop/sdk/internal";
 import { inDirectory } from "../component/prepared-files.ts";
@@ -21,6 +22,7 @@ import { budgetFor, heldOf, type SharedBudget, shareBudget } from "./process-bud
 import { PodThread } from "./pod-thread.ts";
 import { SpareThreads } from "./spare-threads.ts";
 import { Standbys } from "./standbys.ts";
+import { StartTurns } from "./start-turns.ts";
 
 export interface HostServerSettings {
   readonly socketPath: string;
@@ -54,6 +56,7 @@ export class HostServer implements AsyncDisposable {
   readonly #breaches: BreachCounts;
   readonly #pods = new Map<string, HostedPod>();
   readonly #spare: SpareThreads;
+  readonly #starts: StartTurns;
   readonly #standbys: Standbys;
   readonly #backlog = new MessageBacklog();
   #watchdog: Timer | undefined;
@@ -78,6 +81,7 @@ export class HostServer implements AsyncDisposable {
       modules: ({ componentDigest, preparedDir, limits }) =>
         this.#artifacts.modules(componentDigest, inDirectory(preparedDir), limits),
     });
+    this.#starts = new StartTurns({ clock: settings.clock, atOnce: availableParallelism() });
     this.#standbys = new Standbys({ spare: this.#spare, socketPath: () => this.#threadSocket() });
     this.#server = createServer((socket) => this.#accept(socket));
     this.#spare.fill();
@@ -177,12 +181,17 @@ export class HostServer implements AsyncDisposable {
       );
     }
     const hosted = this.#host(pod);
+    const over = this.#spare.size > 0 ? undefined : await this.#starts.take();
     try {
+      if (this.#pods.get(pod.uid) !== hosted)
+        throw new StartFault("EXITED", `pod ${pod.name} was stopped before it started`);
       await hosted.start();
       this.#spare.cameUp(pod);
     } catch (error) {
-      this.#pods.delete(pod.uid);
+      if (this.#pods.get(pod.uid) === hosted) this.#pods.delete(pod.uid);
       throw error;
+    } finally {
+      over?.();
     }
   }
 
