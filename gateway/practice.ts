@@ -23,7 +23,7 @@ export interface PracticeOptions extends Pick<GatewayOptions, "clock" | "random"
 }
 
 // As often as it takes until V8 has compiled what a request calls; some milliseconds at first, a fraction of one at the end.
-const functions = 40;
+const functions = 120;
 const requestsOfEach = 3;
 const machine = "practice";
 const namespace = "practice";
