@@ -35,6 +35,14 @@ const domain = "localhost";
  */
 export async function practise(options: PracticeOptions): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "shallop-practice-"));
+  try {
+    await practiseIn(folder, options);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function practiseIn(folder: string, options: PracticeOptions): Promise<void> {
   const pod = await PracticePod.listen(join(folder, "pod"));
   const gateway = practiceGateway(options);
   try {
@@ -51,7 +59,6 @@ export async function practise(options: PracticeOptions): Promise<void> {
   } finally {
     await gateway.close();
     pod.close();
-    await rm(folder, { recursive: true, force: true });
   }
 }
 
